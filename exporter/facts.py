@@ -1,0 +1,324 @@
+"""What was concluded: each fact computed once in `derive/`, read by metrics, API, page and gate.
+
+Frozen, standard library only. `None` always means "not known", which is never good news; an
+empty tuple means "looked, and there is none".
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model import (
+    GossipMember,
+    Outcome,
+    Phase,
+    Product,
+    Reason,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """One page of one process in the last cycle."""
+
+    name: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """One KV client of one process. `key` is the KV key it serves, "" where its name says nothing.
+
+    `rolled_back` and the like are not kept here: a client is only what its gauges say now.
+    """
+
+    target: str
+    name: str
+    key: str
+    phase: Phase
+    writes: bool  # whether it is a writing client; unknown names count as writing
+    primary: str = ""
+    stores: tuple[str, ...] = ()
+    mirror: bool | None = None
+    mirror_writes: float | None = None
+    mirror_errors: float | None = None
+    mirror_rate: float | None = None  # attempts per second since the cycle before
+    mirror_error_rate: float | None = None
+    store_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Requests per second by store type (`consul`, `etcd`, `memberlist`, `multi`) since the cycle before."""
+    store_requests: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """One process."""
+
+    name: str
+    url: str
+    component: str
+    up: bool
+    product: Product = Product.UNKNOWN
+    version: str = ""
+    source: str = "static"
+    group: str = ""
+    phase: Phase = Phase.UNKNOWN
+    skew: float | None = None  # its clock less ours, seconds
+    started: float | None = None  # by its own clock
+    young: bool = False  # younger than two heartbeat periods: not judged
+    pages: tuple[PageFacts, ...] = ()
+    clients: tuple[ClientFacts, ...] = ()
+    rings: tuple[str, ...] = ()  # keys in which one of its members was found
+    gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
+    seen_at: float | None = None  # our clock, last cycle with any page
+
+
+@dataclass(frozen=True, slots=True)
+class GossipTarget:
+    """One process with memberlist: what it sees, and how it is configured."""
+
+    members: tuple[GossipMember, ...]
+    states: Mapping[str, int]  # members by state, every state present
+    health_score: float | None = None
+    heartbeat_age: float | None = None  # newest heartbeat of anybody else, seconds
+    label: str | None = None
+    verified: bool | None = None
+    port: int | None = None
+    join_members: tuple[str, ...] | None = None
+    rejoin_interval: float | None = None
+    own_member: str = ""  # its own name in the gossip, "" where it could not be told
+    keys: tuple[str, ...] = ()
+    alone: bool = False  # sees nobody but itself
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """One member of a ring in the primary view, judged. Never a tombstone."""
+
+    id: str
+    address: str
+    zone: str
+    state: State
+    heartbeat: float | None
+    age: float | None  # seconds, by the answering process's clock
+    tokens: int
+    group: str = ""
+    ghost: bool | None = None  # belongs to no answering target and to no gossip member
+    target: str = ""  # the process it belongs to, where known
+    registered: float | None = None
+    since: float | None = None  # when this state was first seen, our clock
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFacts:
+    """One view of one key: a process's ring page or its gossip copy, against the primary and its peers."""
+
+    kind: str  # "ring" or "gossip"
+    target: str
+    known: bool  # False: not read this cycle
+    present: bool = True  # the key is there
+    fingerprint: str = ""
+    staleness: float | None = None
+    missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
+    extra: tuple[str, ...] = ()
+    judged: bool = True  # False for a process too young to be judged
+    lag: float | None = None  # behind the primary, seconds; gossip views
+    read_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One member that differs between the primary and one view."""
+
+    member: str
+    view: str  # "gossip of cortex-1", "store consul"
+    what: str  # missing, extra, state, tokens, address, zone, replica, lag
+    primary: str = ""
+    secondary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryFacts:
+    """The secondary against the primary, one key. Counts are over the union of the views read."""
+
+    side: str  # what the secondary is: "memberlist", "consul", "etcd"
+    missing_key: bool
+    missing_in: tuple[str, ...]  # names of the views that lack the key
+    lag: float | None
+    missing_members: tuple[str, ...]
+    extra_members: tuple[str, ...]
+    mismatched: Mapping[str, tuple[str, ...]]  # field -> member ids; every field present
+    unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
+    differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """One KV key. HA-tracker entries are together under key `ha-tracker/`."""
+
+    key: str
+    ring: str
+    kind: str  # "ring", "partition" or "ha"
+    phase: Phase
+    phase_uniform: bool
+    primary: str  # "consul", "etcd", "memberlist", "" unknown
+    source: str  # where the primary was read: "store", "ring page of X", "gossip of X", ""
+    members: tuple[MemberFacts, ...] = ()
+    heartbeat_timeout: float = 60.0
+    oldest_age: float | None = None
+    token_conflicts: int | None = None
+    without_tokens: tuple[str, ...] | None = None
+    ghosts: tuple[str, ...] | None = None
+    quorum_margin: int | None = None
+    returned_total: int = 0
+    shrunk_from: int | None = None  # members before, when it lost half or more at once
+    views: tuple[ViewFacts, ...] = ()
+    distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by view kind
+    secondary: SecondaryFacts | None = None  # None: there is none, or it is not known
+    entries: int = 0  # HA tracker: how many (user, cluster)
+    corrupted: tuple[int, ...] = ()  # partitions marked corrupted
+    partitions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A gossip or ring member that belongs to nobody we know."""
+
+    name: str
+    address: str
+    seen_by: tuple[str, ...]
+    where: str = "gossip"  # or the ring's key
+
+
+@dataclass(frozen=True, slots=True)
+class GossipFacts:
+    """The gossip as a whole. `clusters` are the connected components of who sees whom, as target names."""
+
+    clusters: tuple[tuple[str, ...], ...]
+    strangers: tuple[Stranger, ...] = ()
+    absent: tuple[str, ...] = ()
+    unknown_keys: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    unverified: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()  # targets whose member list could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The external store read directly. `written_at` is when an index of it last moved, our clock."""
+
+    kind: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    keys: int | None = None
+    moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    since: float | None = None  # first cycle that read it
+
+
+class Verdict(enum.StrEnum):
+    """A check's result. Only `HOLDS` opens anything."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a step: what it asks, what it found, what to do."""
+
+    id: str
+    sentence: str
+    verdict: Verdict
+    evidence: str
+    culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
+    remedy: str = ""
+    doc: str = ""  # "docs/ring.md#switch-primary"
+    since: float | None = None  # holds without a break since, our clock
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any"."""
+
+    name: str
+    open: bool
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    place: str
+    soak: float = 0.0
+    open_since: float | None = None
+    soaked_for: float = 0.0
+    headline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed. `kind` is phase, gate, member, stranger, target, store or ring."""
+
+    at: float
+    kind: str
+    text: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """An answer to a label ping. `accepted` is None where no answer could be had."""
+
+    target: str
+    kind: str  # own, no, foreign
+    accepted: bool | None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Rejected packets and streams found in the logs of a process, since we started to count."""
+
+    target: str
+    label: str
+    source: str  # the log source: file, loki, kubernetes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The whole: the first thing to say."""
+
+    phase: Phase
+    uniform: bool | None  # None: no writing client was seen
+    headline: str
+    product: Product
+    versions: tuple[str, ...]
+    next_step: str  # "" when done or unknown
+    warnings: tuple[str, ...] = ()  # mixed primaries, splits: in order of danger
+    phase_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One cycle's conclusions. Replaced as a whole, never edited."""
+
+    at: float  # our clock, end of the cycle
+    started: float
+    cycle: int
+    fleet: Fleet
+    targets: tuple[TargetFacts, ...] = ()
+    keys: tuple[KeyFacts, ...] = ()
+    gossip: GossipFacts | None = None  # None: nobody has memberlist
+    stores: tuple[StoreFacts, ...] = ()
+    steps: tuple[Step, ...] = ()
+    events: tuple[Event, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    """Since start, by (page, outcome)."""
+    sweep_seconds: float | None = None
