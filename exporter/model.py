@@ -29,7 +29,7 @@ class Phase(enum.IntEnum):
 
     @property
     def label(self) -> str:
-        """The phase as it stands in metric labels: `external`, `multi`, …"""
+        """As it stands in metric labels: `external`, `multi`, …"""
         return self.name.lower()
 
 
@@ -320,6 +320,8 @@ class ProcessConfig:
     path_prefix: str = ""
     label: str | None = None
     label_verification_disabled: bool | None = None
+    instance_id: str = ""  # of the ingester or the first ring that names one
+    grpc_port: int | None = None  # members' addresses carry this port
     node_name: str = ""
     bind_addresses: tuple[str, ...] = ()
     bind_port: int | None = None
@@ -375,31 +377,22 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreContent:
+class StoreRead(Generic[T]):
     """The external store as read. `modified` is the store's own index per key (ModifyIndex,
-    mod_revision): it stands still while nobody writes. `broken` has keys whose value would not decode.
+    mod_revision): it stands still while nobody writes. `broken` has keys whose value would not
+    decode, with the reason.
     """
 
     kind: str  # consul, etcd
     outcome: Outcome
     reason: Reason | None = None
     detail: str = ""
-    values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, T] = field(default_factory=lambda: MappingProxyType({}))
     modified: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     asked_at: float = 0.0
     clock: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RawStore:
-    """The external store's bytes, before decoding: key to value and to the store's own index."""
-
-    kind: str
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    values: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
-    modified: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    asked_at: float = 0.0
-    clock: float | None = None
+RawStore = StoreRead[bytes]
+StoreContent = StoreRead[Value]
