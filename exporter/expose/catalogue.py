@@ -1,0 +1,350 @@
+"""Every metric: name, kind, unit, labels, HELP. Dashboards, alerts and docs take names from here.
+
+A constant is named as its metric, without the prefix and in upper case::
+
+    catalogue.SECONDARY_LAG_SECONDS.name    kvmigration_secondary_lag_seconds
+    catalogue.SECONDARY_LAG_SECONDS.labels  ("key", "ring")
+
+Labels used throughout: `target` the process, `kv_name` its KV client as the process names it, `key`
+the KV key (`collectors/ring`), `ring` the key's everyday name (`ingester`), `view` is `ring` (a
+process's ring page) or `gossip` (its memberlist copy). What is not known has no series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+PREFIX = "kvmigration_"
+Kind = Literal["gauge", "counter", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family. `estimate` is how many series it has at most, in the letters of `ESTIMATE_LETTERS`."""
+
+    name: str
+    kind: Kind
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    estimate: str = "1"
+    group: str = ""
+    page: str = ""  # where the value is read, "" where it is our own
+
+
+ESTIMATE_LETTERS = {
+    "T": "targets",
+    "C": "KV clients of one process (often 2 to 8)",
+    "K": "keys: one per ring, and one for the HA tracker",
+    "P": "pages asked of one process",
+    "Z": "zones",
+    "G": "configured groups",
+    "S": "external stores",
+    "D": "discovery sources",
+    "L": "gossip labels seen",
+}
+
+_made: list[Metric] = []
+_sections: list[str] = []
+
+
+def _section(heading: str) -> None:
+    _sections.append(heading)
+
+
+def _maker(kind: Kind) -> Callable[..., Metric]:
+    def make(name: str, labels: str, text: str, page: str = "", per: str = "1") -> Metric:
+        unit = "seconds" if name.endswith("_seconds") else ""
+        said = f"{text} Read every cycle{f' from {page}' if page else ''}."
+        made = Metric(PREFIX + name, kind, unit, tuple(labels.split()), said, per, _sections[-1], page)
+        _made.append(made)
+        return made
+
+    return make
+
+
+_gauge, _counter, _info = _maker("gauge"), _maker("counter"), _maker("info")
+
+_METRICS = "the process's /metrics"
+_RING = "the primary (the store itself where configured, else the ring pages)"
+_GOSSIP = "/memberlist"
+_CONFIG = "/config"
+_PHASES = "0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist"
+
+_section("The fleet")
+PHASE = _gauge(
+    "phase", "phase", "1 for the fleet's phase, the earliest of its writing KV clients, 0 for the others.",
+    _METRICS, per="7",
+)  # fmt: skip
+PHASE_UNIFORM = _gauge(
+    "phase_uniform", "", "1 if every writing KV client is in the fleet's phase, 0 if not.", _METRICS
+)
+NEXT_STEP = _gauge(
+    "next_step", "step", "1 for the migration's next step, 0 for the others; all 0 when done or unknown.",
+    per="10",
+)  # fmt: skip
+KV_CLIENTS = _gauge(
+    "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
+    per="C × 7",
+)  # fmt: skip
+KEY_PHASE = _gauge(
+    "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
+    _METRICS, per="K",
+)  # fmt: skip
+
+_section("Targets")
+TARGET_UP = _gauge(
+    "target_up", "target component", "1 if the last cycle got any page from this process, 0 if none.",
+    "any page", per="T",
+)  # fmt: skip
+TARGET_INFO = _info(
+    "target_info", "target component product version", "What runs there; always 1.",
+    "build info or /metrics", per="T",
+)  # fmt: skip
+TARGET_PHASE = _gauge(
+    "target_phase", "target", f"Earliest phase of this process's writing KV clients: {_PHASES}, -1 unknown.",
+    _METRICS, per="T",
+)  # fmt: skip
+TARGET_CLOCK_SKEW_SECONDS = _gauge(
+    "target_clock_skew_seconds", "target", "The process's clock less the exporter's, in seconds.",
+    "any page that says the time", per="T",
+)  # fmt: skip
+TARGET_START_TIME_SECONDS = _gauge(
+    "target_start_time_seconds", "target", "When the process started, unix seconds by its own clock.",
+    _METRICS, per="T",
+)  # fmt: skip
+PAGE_UP = _gauge(
+    "page_up", "target page",
+    "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series.",
+    per="T × P",
+)  # fmt: skip
+
+_section("KV clients")
+CLIENT_PHASE = _gauge(
+    "client_phase", "target kv_name key writes",
+    f"Phase of one KV client: {_PHASES}, -1 unknown; writes is true or false; key may be empty.",
+    _METRICS, per="T × C",
+)  # fmt: skip
+MIRROR_ENABLED = _gauge(
+    "mirror_enabled", "target kv_name", "1 if this multi KV client mirrors its writes, 0 if not, as it says.",
+    _METRICS, per="T × C",
+)  # fmt: skip
+PRIMARY_STORE = _gauge(
+    "primary_store", "target kv_name store", "1 for this multi KV client's primary store, 0 for the other.",
+    _METRICS, per="T × C × 2",
+)  # fmt: skip
+MIRROR_WRITES_TOTAL = _counter(
+    "mirror_writes_total", "target kv_name",
+    "Attempts to mirror a write to the secondary store, failed ones included, as the client counts them.",
+    _METRICS, per="T × C",
+)  # fmt: skip
+MIRROR_WRITE_ERRORS_TOTAL = _counter(
+    "mirror_write_errors_total", "target kv_name",
+    "Failed mirror writes as the client counts them; a few 'no change detected' are benign.",
+    _METRICS, per="T × C",
+)  # fmt: skip
+CLIENT_STORE_REQUESTS_TOTAL = _counter(
+    "client_store_requests_total", "target kv_name store",
+    "Requests of this KV client to a store, as the client counts them; store is consul, etcd, memberlist, …",
+    _METRICS, per="T × C × 2",
+)  # fmt: skip
+HA_TRACKER_ELECTIONS_TOTAL = _counter(
+    "ha_tracker_elections_total", "target",
+    "Elected replica changes that this process counts, summed over its HA-tracker entries.",
+    _METRICS, per="T",
+)  # fmt: skip
+
+_section("Rings, as the primary has them")
+RING_MEMBERS = _gauge(
+    "ring_members", "key ring state member_zone group",
+    "Members of this ring in the primary view, tombstones left out; state is active, joining, leaving, "
+    "pending, read_only or unhealthy, group the deployment mode.",
+    _RING, per="K × Z × G × 6",
+)  # fmt: skip
+RING_OLDEST_HEARTBEAT_AGE_SECONDS = _gauge(
+    "ring_oldest_heartbeat_age_seconds", "key ring",
+    "Age of the oldest heartbeat of any member in seconds, by the answering process's clock.", _RING, per="K",
+)  # fmt: skip
+RING_TOKEN_CONFLICTS = _gauge(
+    "ring_token_conflicts", "key ring", "Tokens claimed by more than one member.", _RING, per="K"
+)
+RING_MEMBERS_WITHOUT_TOKENS = _gauge(
+    "ring_members_without_tokens", "key ring",
+    "Active members without tokens in a ring whose members have tokens.", _RING, per="K",
+)  # fmt: skip
+RING_GHOST_MEMBERS = _gauge(
+    "ring_ghost_members", "key ring",
+    "Members that belong to no target that answers and to no gossip member.", _RING, per="K",
+)  # fmt: skip
+RING_QUORUM_MARGIN = _gauge(
+    "ring_quorum_margin", "key ring",
+    "Healthy members (zones where zone-aware) that may still be lost before writes fail; below 0 they fail.",
+    _RING, per="K",
+)  # fmt: skip
+RING_MEMBERS_RETURNED_TOTAL = _counter(
+    "ring_members_returned_total", "key ring",
+    "Members that came back with an old heartbeat after they had gone, since the exporter started.", _RING,
+    per="K",
+)  # fmt: skip
+RING_SHRUNK_MEMBERS = _gauge(
+    "ring_shrunk_members", "key ring",
+    "Members still missing since this ring lost half or more of its members at once; 0 otherwise.", _RING,
+    per="K",
+)  # fmt: skip
+RING_PARTITIONS = _gauge(
+    "ring_partitions", "key ring state",
+    "Partitions of a partition ring by state: unknown, pending, active, inactive or deleted.", _RING,
+    per="K × 5",
+)  # fmt: skip
+RING_CORRUPTED_PARTITIONS = _gauge(
+    "ring_corrupted_partitions", "key ring", "Partitions that the page marks as corrupted.", _RING, per="K"
+)
+HA_TRACKER_ENTRIES = _gauge(
+    "ha_tracker_entries", "", "HA-tracker entries, one per user and cluster, in the primary view.", _RING
+)
+
+_section("Views: what each process sees")
+RING_VIEWS = _gauge(
+    "ring_views", "key ring view",
+    "How many different contents (members, states, tokens) the processes' views show; 1 is agreement.",
+    "ring pages and /memberlist?viewKey", per="K × 2",
+)  # fmt: skip
+RING_VIEW_STALENESS_SECONDS = _gauge(
+    "ring_view_staleness_seconds", "key ring view target",
+    "How far this process's view is behind the freshest one, in seconds.",
+    "ring pages and /memberlist?viewKey", per="K × 2 × T",
+)  # fmt: skip
+RING_VIEW_MISSING_MEMBERS = _gauge(
+    "ring_view_missing_members", "key ring view target",
+    "Live members that the freshest views have and this process's view lacks.",
+    "ring pages and /memberlist?viewKey", per="K × 2 × T",
+)  # fmt: skip
+
+_section("The secondary against the primary")
+_SECONDARY = "the primary first, then every view of the secondary"
+SECONDARY_KEY_MISSING = _gauge(
+    "secondary_key_missing", "key ring",
+    "1 if the primary has the key and at least one view of the secondary has not, else 0.",
+    _SECONDARY, per="K",
+)  # fmt: skip
+SECONDARY_LAG_SECONDS = _gauge(
+    "secondary_lag_seconds", "key ring",
+    "Greatest difference of a member's heartbeat, primary less secondary, in seconds over every view; by "
+    "received_at for ha-tracker/; less than one heartbeat period is none.",
+    _SECONDARY, per="K",
+)  # fmt: skip
+SECONDARY_MISSING_MEMBERS = _gauge(
+    "secondary_missing_members", "key ring", "Members that only the primary has, over every view.",
+    _SECONDARY, per="K",
+)  # fmt: skip
+SECONDARY_EXTRA_MEMBERS = _gauge(
+    "secondary_extra_members", "key ring",
+    "Members that only the secondary has, over every view; deletes are never mirrored.", _SECONDARY, per="K",
+)  # fmt: skip
+SECONDARY_MISMATCHED_MEMBERS = _gauge(
+    "secondary_mismatched_members", "key ring field",
+    "Members that differ in this field: state, tokens, address or zone; replica for ha-tracker/.", _SECONDARY,
+    per="K × 4",
+)  # fmt: skip
+SECONDARY_UNREAD_VIEWS = _gauge(
+    "secondary_unread_views", "key ring",
+    "Views of the secondary that could not be read: above 0 the other secondary metrics prove nothing.",
+    _SECONDARY, per="K",
+)  # fmt: skip
+
+_section("The external store")
+_STORE = "the store named in stores"
+STORE_UP = _gauge("store_up", "store", "1 if the external store was read, 0 if it failed.", _STORE, per="S")
+STORE_KEYS = _gauge(
+    "store_keys", "store", "Keys in the external store below the configured prefixes.", _STORE, per="S"
+)
+STORE_LAST_WRITE_TIMESTAMP_SECONDS = _gauge(
+    "store_last_write_timestamp_seconds", "store",
+    "When a key of the store was last seen to change, unix seconds by the exporter's clock.",
+    _STORE, per="S",
+)  # fmt: skip
+
+_section("Gossip")
+GOSSIP_MEMBERS = _gauge(
+    "gossip_members", "target state",
+    "Gossip members that this process sees; state is alive, suspect, dead or left.", _GOSSIP, per="T × 4",
+)  # fmt: skip
+GOSSIP_CLUSTERS = _gauge(
+    "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP
+)
+GOSSIP_UNKNOWN_MEMBERS = _gauge(
+    "gossip_unknown_members", "", "Gossip members that are no target and match no expected_members.", _GOSSIP
+)
+GOSSIP_ABSENT_MEMBERS = _gauge(
+    "gossip_absent_members", "", "Targets with memberlist that no other target sees.", _GOSSIP
+)
+GOSSIP_HEALTH_SCORE = _gauge(
+    "gossip_health_score", "target", "The process's own memberlist health score; 0 is healthy.",
+    "/metrics or /memberlist", per="T",
+)  # fmt: skip
+GOSSIP_UNKNOWN_KEYS = _gauge(
+    "gossip_unknown_keys", "", "Keys in the gossip that the detected product does not use.", _GOSSIP
+)
+GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
+    "gossip_heartbeat_age_seconds", "target",
+    "Age in seconds of the newest heartbeat of anybody else this process knows; an isolated one shows here.",
+    "/memberlist?viewKey", per="T",
+)  # fmt: skip
+GOSSIP_LABEL_TARGETS = _gauge(
+    "gossip_label_targets", "label", "Processes configured with this gossip label; empty for none.", _CONFIG,
+    per="L",
+)  # fmt: skip
+GOSSIP_LABEL_VERIFIED = _gauge(
+    "gossip_label_verified", "target",
+    "1 if the process verifies gossip labels, 0 where that is switched off.", _CONFIG, per="T",
+)  # fmt: skip
+FOREIGN_LABEL_REJECTIONS_TOTAL = _counter(
+    "foreign_label_rejections_total", "target label source",
+    "Gossip packets and streams rejected for their label, found in logs since the exporter started; source "
+    "is the kind of log.", "logs", per="T × L",
+)  # fmt: skip
+LABEL_PROBE_ACCEPTED = _gauge(
+    "label_probe_accepted", "target kind",
+    "1 if the member answered a ping with its own, with no or with a foreign label (kind), 0 if it refused.",
+    "a ping to its gossip port", per="T × 3",
+)  # fmt: skip
+
+_section("The gate")
+GATE_OPEN = _gauge(
+    "gate_open", "step",
+    "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
+)  # fmt: skip
+GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 80")
+
+_section("The exporter itself")
+SNAPSHOT_TIMESTAMP_SECONDS = _gauge(
+    "snapshot_timestamp_seconds", "", "When the cycle behind all these values ended, unix seconds."
+)
+CYCLE_DURATION_SECONDS = _gauge("cycle_duration_seconds", "", "How long the last cycle took, in seconds.")
+VIEW_SWEEP_SECONDS = _gauge(
+    "view_sweep_seconds", "", "How long it takes until every view has been read once, in seconds."
+)
+DISCOVERED_TARGETS = _gauge(
+    "discovered_targets", "source", "Targets found by this kind of discovery.", per="D"
+)
+FETCHES_TOTAL = _counter(
+    "fetches_total", "page outcome",
+    "Pages asked since the exporter started; outcome is ok, absent or failed.", per="P × 3",
+)  # fmt: skip
+SERIES_DROPPED = _gauge(
+    "series_dropped", "", "Series left out of this exposition because of scale.max_series."
+)
+CONFIG_LAST_RELOAD_SUCCESSFUL = _gauge(
+    "config_last_reload_successful", "", "1 if the configuration was last loaded without errors, 0 if not."
+)
+CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = _gauge(
+    "config_last_reload_success_timestamp_seconds", "",
+    "When the configuration was last loaded without errors, unix seconds.",
+)  # fmt: skip
+BUILD_INFO = _info("build_info", "version python_version", "What this exporter is; always 1.")
+
+ALL: tuple[Metric, ...] = tuple(_made)
+by_name: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in ALL})
