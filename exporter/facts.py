@@ -76,6 +76,7 @@ class TargetFacts:
     rings: tuple[str, ...] = ()  # keys in which one of its members was found
     gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
     seen_at: float | None = None  # our clock, last cycle with any page
+    ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,32 @@ class MemberFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One member that differs between the primary and one view."""
+
+    member: str
+    view: str  # "gossip of cortex-1", "store consul"
+    what: str  # missing, extra, state, tokens, address, zone, replica, lag
+    primary: str = ""
+    secondary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One view of the secondary against the primary. `settled` are the ids whose difference one
+    heartbeat period does not explain: what the gate goes by, while the gauges report everything.
+    """
+
+    missing_key: bool
+    lag: float | None = None  # None: no member in both
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    mismatched: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    settled: frozenset[str] = frozenset()
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ViewFacts:
     """One view of one key: a process's ring page or its gossip copy, against the primary and its peers."""
 
@@ -127,19 +154,8 @@ class ViewFacts:
     missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
     extra: tuple[str, ...] = ()
     judged: bool = True  # False for a process too young to be judged
-    lag: float | None = None  # behind the primary, seconds; gossip views
+    against: Comparison | None = None  # against the primary, where this view is of the secondary
     read_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One member that differs between the primary and one view."""
-
-    member: str
-    view: str  # "gossip of cortex-1", "store consul"
-    what: str  # missing, extra, state, tokens, address, zone, replica, lag
-    primary: str = ""
-    secondary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,8 @@ class SecondaryFacts:
     missing_members: tuple[str, ...]
     extra_members: tuple[str, ...]
     mismatched: Mapping[str, tuple[str, ...]]  # field -> member ids; every field present
+    settled: tuple[str, ...] = ()  # what differs beyond one heartbeat, in views old enough to be judged
+    settled_missing_in: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
     differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
 
@@ -183,6 +201,8 @@ class KeyFacts:
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
     partitions: int = 0
+    partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Partitions by state; empty where the key is no partition ring or was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +238,8 @@ class StoreFacts:
     detail: str = ""
     keys: int | None = None
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: gossip not known
+    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
 
 
