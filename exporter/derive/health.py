@@ -1,0 +1,162 @@
+"""One ring in its primary view: who is in it, who is ill, who belongs to nobody, how much may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from exporter.derive.match import Gossipers, Owners
+from exporter.derive.rules import Rules
+from exporter.facts import MemberFacts
+from exporter.model import Member, Ring, RingConfig, State
+
+Number = TypeVar("Number", int, float)
+
+# dskit counts these as part of a replica set but writes past them to the next member.
+_PASSED_OVER = frozenset({State.JOINING, State.LEAVING, State.PENDING, State.READ_ONLY})
+
+
+def live(ring: Ring) -> dict[str, Member]:
+    """Give the members less the tombstones, which are no members."""
+    return {name: member for name, member in ring.members.items() if member.state is not State.LEFT}
+
+
+def own_state(member: Member) -> State:
+    """Give a member's own state: read-only is a flag beside the state in dskit, a state in Cortex."""
+    if member.read_only and member.state is State.ACTIVE:
+        return State.READ_ONLY
+    return member.state
+
+
+def age_of(member: Member, clock: float | None) -> float | None:
+    """Seconds since the member's heartbeat by the answering clock, `None` where either is unknown."""
+    if member.heartbeat is None or clock is None:
+        return None
+    return max(0.0, clock - member.heartbeat)
+
+
+def state_of(member: Member, age: float | None, timeout: float) -> State:
+    """Give the one state a member is in. A timeout of 0 switches the check off, as in the products."""
+    if member.state is State.UNHEALTHY or (timeout > 0 and age is not None and age > timeout):
+        return State.UNHEALTHY
+    return own_state(member)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a ring's members are held against. `gossip` is `None` where no member list was read."""
+
+    owners: Owners
+    gossip: Gossipers | None
+    rules: Rules
+
+
+def judge_members(
+    ring: Ring,
+    clock: float | None,
+    timeout: float,
+    around: Surroundings,
+    since: Mapping[tuple[str, State], float],
+) -> tuple[MemberFacts, ...]:
+    """Judge each live member. `since` says when a member was first seen in a state, our clock."""
+    members = live(ring)
+    named = {member.address for member in members.values() if around.owners.of(member)}
+    return tuple(
+        _judge(member, clock, timeout, around, named, since)
+        for member in sorted(members.values(), key=lambda member: member.id)
+    )
+
+
+def _judge(
+    member: Member,
+    clock: float | None,
+    timeout: float,
+    around: Surroundings,
+    named: set[str],
+    since: Mapping[tuple[str, State], float],
+) -> MemberFacts:
+    age = age_of(member, clock)
+    state = state_of(member, age, timeout)
+    owner = around.owners.of(member) or ("" if member.address in named else around.owners.at(member))
+    return MemberFacts(
+        id=member.id,
+        address=member.address,
+        zone=member.zone,
+        state=state,
+        heartbeat=member.heartbeat,
+        age=age,
+        tokens=member.tokens.count,
+        group=around.rules.group_of(member.id),
+        ghost=_is_ghost(member, owner, around, inherited=member.address in named),
+        target=owner,
+        registered=member.registered,
+        since=since.get((member.id, state)),
+    )
+
+
+def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
+    """Tell whether a member belongs to nobody. An address that a known member has too proves nothing:
+    pods inherit addresses.
+    """
+    if owner:
+        return False
+    if around.gossip is not None:
+        if member.id in around.gossip.names or (not inherited and around.gossip.has(member)):
+            return False
+        return True
+    return True if around.owners.sure else None
+
+
+def oldest_age(members: Iterable[MemberFacts]) -> float | None:
+    """Age of the oldest heartbeat in seconds, `None` where none is known."""
+    return max((m.age for m in members if m.age is not None), default=None)
+
+
+def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
+    """Ids of the ghosts, `None` where it cannot be told of somebody."""
+    members = tuple(members)
+    if any(member.ghost is None for member in members):
+        return None
+    return tuple(member.id for member in members if member.ghost)
+
+
+def without_tokens(members: Iterable[MemberFacts]) -> tuple[str, ...]:
+    """Ids of active members without a token, in a ring where others have some."""
+    members = tuple(members)
+    if not any(member.tokens for member in members):
+        return ()
+    return tuple(m.id for m in members if m.state is State.ACTIVE and not m.tokens)
+
+
+def quorum_margin(members: Iterable[MemberFacts], config: RingConfig | None) -> int | None:
+    """How many healthy members (zones, where zone-aware) may be lost before some write fails.
+
+    dskit's default replication strategy needs RF/2+1 of a token's RF owners. The ill ones may all
+    own the same token, so that is what is counted. `None` where /config names no replication factor.
+    """
+    if config is None or not config.replication_factor:
+        return None
+    counted = [member for member in members if member.state not in _PASSED_OVER]
+    ill = {m.zone if config.zone_awareness else m.id for m in counted if m.state is not State.ACTIVE}
+    places = {m.zone if config.zone_awareness else m.id for m in counted}
+    factor = config.replication_factor
+    return min(len(places), factor) - len(ill) - (factor // 2 + 1)
+
+
+def merge_configs(configs: Iterable[RingConfig]) -> RingConfig | None:
+    """One view of a ring's settings over all processes: the longest times, the largest factor."""
+    found = tuple(configs)
+    if not found:
+        return None
+    return replace(
+        found[0],
+        heartbeat_timeout=_most(c.heartbeat_timeout for c in found),
+        heartbeat_period=_most(c.heartbeat_period for c in found),
+        replication_factor=_most(c.replication_factor for c in found),
+        zone_awareness=any(c.zone_awareness for c in found),
+    )
+
+
+def _most(values: Iterable[Number | None]) -> Number | None:
+    return max((value for value in values if value is not None), default=None)

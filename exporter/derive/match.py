@@ -1,0 +1,175 @@
+"""Who is who: a ring member, a gossip member and a process are three names for one thing.
+
+A gossip member belongs to a process by address and port first, then by its name without the random
+suffix. A ring member belongs to a process by its id, then by its address (with the gRPC port where
+several processes share one address, as on a single machine).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from exporter.model import GossipMember, Member, Observation, Outcome, ProcessConfig
+
+_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
+
+
+def bare(name: str) -> str:
+    """A gossip member's name without the eight hex digits that change at every restart."""
+    return _SUFFIX.sub("", name)
+
+
+def host_of(address: str) -> str:
+    """The host of `host:port`, brackets of IPv6 taken off; the whole where there is no port."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return address.strip("[]")
+    return host.strip("[]")
+
+
+def port_of(address: str) -> int | None:
+    """The port of `host:port`, `None` where there is none."""
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() and len(port) < 6 and ":" in address else None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one process can be recognised by."""
+
+    target: str
+    host: str
+    config: ProcessConfig | None
+    names: frozenset[str]
+    member: str = ""  # its own gossip member
+
+
+def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
+    """Give each answering process its identity, with its own gossip member where it can be told."""
+    return tuple(_identity(seen) for seen in observed if answers(seen))
+
+
+def answers(seen: Observation) -> bool:
+    """Tell whether any page of the process was had in this cycle (an absent page is an answer too)."""
+    outcomes = {seen.metrics.outcome, seen.config.outcome, seen.gossip.page.outcome}
+    outcomes |= {page.outcome for page in seen.rings.values()}
+    outcomes |= {page.outcome for page in seen.partitions.values()}
+    return bool(outcomes - {Outcome.FAILED})
+
+
+def _identity(seen: Observation) -> Identity:
+    host = urlsplit(seen.target.url).hostname or ""
+    config = seen.config.value
+    names = {seen.target.name, host_of(seen.target.name), host.split(".")[0] if not _is_ip(host) else ""}
+    names |= {str(seen.target.labels.get("pod", "")), str(seen.target.labels.get("instance", ""))}
+    if config:
+        names |= {config.instance_id, config.node_name}
+    page = seen.gossip.page.value
+    own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
+    if own:
+        names.add(bare(own.name))
+    return Identity(seen.target.name, host, config, frozenset(names - {""}), own.name if own else "")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def own_member(
+    members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
+) -> GossipMember | None:
+    """Find the member of a list that is the process itself."""
+    members = tuple(members)
+    for ports in _ports(config):
+        found = [m for m in members if m.port in ports and _same_host(m.address, host, config)]
+        if len(found) == 1:
+            return found[0]
+    found = [m for m in members if bare(m.name) in names or m.name in names]
+    if len(found) == 1:
+        return found[0]
+    found = [m for m in members if m.address == host]
+    return found[0] if len(found) == 1 else None
+
+
+def _ports(config: ProcessConfig | None) -> tuple[frozenset[int], ...]:
+    """Ports to try, the surest first: `advertise_port` has a default that means nothing by itself."""
+    if config is None:
+        return ()
+    advertised = {config.advertise_port} if config.advertise_port and config.advertise_address else set()
+    bound = {config.bind_port} if config.bind_port else set()
+    return frozenset(advertised), frozenset(bound)
+
+
+def _same_host(address: str, host: str, config: ProcessConfig | None) -> bool:
+    mine = {host}
+    if config:
+        mine |= {config.advertise_address, *config.bind_addresses}
+    return address in mine - {"", "0.0.0.0", "::"}
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Looks a ring member up. `sure` is False where processes share an address and tell no port."""
+
+    by_name: Mapping[str, str]
+    by_address: Mapping[tuple[str, int | None], str]
+    sure: bool
+
+    def of(self, member: Member) -> str:
+        """The process a ring member belongs to by its id, "" where none is known."""
+        return self.by_name.get(member.id, "")
+
+    def at(self, member: Member) -> str:
+        """The process at a ring member's address: it may have inherited the address from another."""
+        host, port = host_of(member.address), port_of(member.address)
+        return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
+
+
+def owners(known: Iterable[Identity]) -> Owners:
+    """Index the processes for looking up ring members."""
+    known = tuple(known)
+    shared = Counter(identity.host for identity in known)
+    by_name: dict[str, str] = {}
+    for identity in known:
+        for name in identity.names:
+            by_name.setdefault(name, identity.target)
+    by_address: dict[tuple[str, int | None], str] = {}
+    for identity in known:
+        port = identity.config.grpc_port if identity.config else None
+        if port:
+            by_address[identity.host, port] = identity.target
+        if shared[identity.host] == 1:
+            by_address[identity.host, None] = identity.target
+    sure = all(shared[i.host] == 1 or (i.config and i.config.grpc_port) or i.member for i in known)
+    return Owners(by_name, by_address, sure)
+
+
+@dataclass(frozen=True, slots=True)
+class Gossipers:
+    """The gossip members anybody sees, for looking up ring members among them."""
+
+    names: frozenset[str]
+    hosts: frozenset[str]  # only addresses that belong to one member
+
+    def has(self, member: Member) -> bool:
+        """Tell whether a ring member is in the gossip, by name or by an address nobody shares."""
+        return member.id in self.names or host_of(member.address) in self.hosts
+
+
+def gossipers(members: Iterable[GossipMember]) -> Gossipers:
+    """Index the gossip members of all processes."""
+    places: dict[str, set[int]] = {}
+    names: set[str] = set()
+    for member in members:
+        names |= {member.name, bare(member.name)}
+        places.setdefault(member.address, set()).add(member.port)
+    return Gossipers(frozenset(names), frozenset(h for h, ports in places.items() if len(ports) == 1))

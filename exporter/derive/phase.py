@@ -1,0 +1,150 @@
+"""Where are we? The phase of each KV client, from its own gauges, and what follows for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from exporter.facts import ClientFacts
+from exporter.model import KVClient, Phase, ProcessMetrics, Product
+from exporter.rings import key_of_client, reads_only_by_name
+
+EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
+WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
+
+
+def phase_of(client: KVClient) -> Phase:
+    """Give one client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store."""
+    if client.primary:
+        return _multi_phase(client.primary, client.mirror)
+    kinds = {kind for (kind, _), count in client.requests.items() if count > 0}
+    if "multi" in kinds or client.mirror is not None or client.stores:
+        return Phase.UNKNOWN  # a multi client that names no primary: it may be either
+    external = bool(kinds & EXTERNAL_STORES)
+    if external:
+        return Phase.EXTERNAL
+    return Phase.MEMBERLIST if "memberlist" in kinds else Phase.UNKNOWN
+
+
+def _multi_phase(primary: str, mirror: bool | None) -> Phase:
+    if mirror is None:
+        return Phase.UNKNOWN
+    if primary == "memberlist":
+        return Phase.SWITCHED if mirror else Phase.DETACHED
+    return Phase.MIRRORING if mirror else Phase.MULTI
+
+
+def writes(client: KVClient) -> bool:
+    """Tell whether a client writes. Only one that is named a reader and never wrote is held to read."""
+    wrote = any(count > 0 for (_, operation), count in client.requests.items() if operation in WRITES)
+    return wrote or bool(client.mirror_writes) or not reads_only_by_name(client.name)
+
+
+def judge_clients(
+    target: str,
+    metrics: ProcessMetrics,
+    product: Product,
+    before: Mapping[str, ClientFacts],
+    seconds: float | None,
+) -> tuple[ClientFacts, ...]:
+    """Judge every client of one process; rates need `before`, the same clients `seconds` ago."""
+    return tuple(
+        _judge(target, client, product, before.get(name), seconds)
+        for name, client in sorted(metrics.clients.items())
+        if not _in_memory(client)
+    )
+
+
+def _in_memory(client: KVClient) -> bool:
+    """A ring kept in the process itself takes no part in any migration."""
+    kinds = {kind for kind, _ in client.requests}
+    return not client.primary and kinds == {"inmemory"}
+
+
+def _judge(
+    target: str, client: KVClient, product: Product, before: ClientFacts | None, seconds: float | None
+) -> ClientFacts:
+    requests = _by_store(client)
+    old = before.store_requests if before else {}
+    return ClientFacts(
+        target=target,
+        name=client.name,
+        key=key_of_client(client.name, product),
+        phase=phase_of(client),
+        writes=writes(client),
+        primary=client.primary,
+        stores=client.stores,
+        mirror=client.mirror,
+        mirror_writes=client.mirror_writes,
+        mirror_errors=client.mirror_errors,
+        mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
+        mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
+        store_requests=requests,
+        store_rates=MappingProxyType(
+            {
+                kind: value
+                for kind, count in requests.items()
+                if (value := rate(old.get(kind, 0.0) if before else None, count, seconds)) is not None
+            }
+        ),
+    )
+
+
+def _by_store(client: KVClient) -> Mapping[str, float]:
+    totals: dict[str, float] = {}
+    for (kind, _), count in client.requests.items():
+        totals[kind] = totals.get(kind, 0.0) + count
+    return MappingProxyType(totals)
+
+
+def rate(before: float | None, now: float | None, seconds: float | None) -> float | None:
+    """Give the increase per second of a counter; a counter that fell was reset and counts from zero."""
+    if before is None or now is None or not seconds or seconds <= 0:
+        return None
+    return (now - before if now >= before else now) / seconds
+
+
+def earliest(phases: Iterable[Phase]) -> Phase:
+    """Give the phase of a whole: that of its last part, `UNKNOWN` if any is unknown or there is none."""
+    return min(phases, default=Phase.UNKNOWN)
+
+
+def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients that count: read-only ones never hold a phase back."""
+    return tuple(client for client in clients if client.writes)
+
+
+def uniform(clients: Iterable[ClientFacts]) -> bool | None:
+    """Tell whether all writing clients agree; `None` where there is none or one is unknown."""
+    phases = {client.phase for client in writing(clients)}
+    if not phases or Phase.UNKNOWN in phases:
+        return None
+    return len(phases) == 1
+
+
+def primary_of(clients: Iterable[ClientFacts]) -> str:
+    """Name the primary store of a key from its writing clients: external until all have left it."""
+    found = [_primary(client) for client in writing(clients)]
+    external = sorted({name for name in found if name and name != "memberlist"})
+    if external:
+        return external[0]
+    return "memberlist" if "memberlist" in found else ""
+
+
+def _primary(client: ClientFacts) -> str:
+    if client.primary:
+        return client.primary
+    if client.phase is Phase.MEMBERLIST:
+        return "memberlist"
+    return next((kind for kind in client.store_requests if kind in EXTERNAL_STORES), "")
+
+
+def secondary_of(clients: Iterable[ClientFacts], primary: str) -> str:
+    """Name the other store of a key's multi clients, "" where none has two stores.
+
+    Readers count here: a client that only watches shows both of its stores as well.
+    """
+    stores = {store for client in clients for store in client.stores}
+    if primary == "memberlist":
+        return next(iter(sorted(stores & EXTERNAL_STORES)), "")
+    return "memberlist" if "memberlist" in stores else ""

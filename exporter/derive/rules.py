@@ -1,0 +1,31 @@
+"""What the judgement goes by: limits and patterns, taken from the configuration by the caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+DEFAULT_TIMEOUT = 60.0  # dskit's and Cortex's ring heartbeat_timeout
+DEFAULT_PERIOD = 15.0  # the longest default heartbeat period of a ring
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits in seconds and ratios; patterns compiled. The defaults are those of the configuration."""
+
+    interval: float = 15.0
+    soak: float = 300.0
+    max_lag: float = 30.0
+    benign_mirror_error_ratio: float = 0.05
+    label: str = ""
+    expected_members: tuple[re.Pattern[str], ...] = ()
+    groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    store_configured: bool = False
+    max_events: int = 500
+
+    def group_of(self, name: str) -> str:
+        """The deployment mode a member or process belongs to, "" where no pattern matches."""
+        return next((group for group, pattern in self.groups if pattern.search(name)), "")
