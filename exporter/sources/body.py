@@ -1,0 +1,62 @@
+"""A response body as it comes in, counted after decompression so that a bomb stops early."""
+
+from __future__ import annotations
+
+import zlib
+
+from exporter.errors import FetchError
+from exporter.model import Reason
+
+_STEP = 256 * 1024  # decompressed at once at most
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Body:
+    """Collects at most `cap` bytes; raises `FetchError` where there are more or they do not unpack."""
+
+    def __init__(self, cap: int, encoding: str = "") -> None:
+        self._cap = cap
+        self._size = 0
+        self._parts: list[bytes] = []
+        encoding = encoding.strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip"):
+            raise FetchError(Reason.DECODE, "compressed in a way we did not ask for")
+        self._unpack = zlib.decompressobj(_GZIP) if "gzip" in encoding else None
+        self._begun = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes off the wire."""
+        if self._unpack is None:
+            self._keep(chunk)
+            return
+        self._begun = True
+        self._inflate(chunk)
+
+    def finish(self) -> bytes:
+        """The whole body; raises `FetchError` where the compressed stream ends too early."""
+        if self._unpack is not None and self._begun:
+            self._inflate(b"")
+            if not self._unpack.eof:
+                raise FetchError(Reason.CLOSED, "the compressed body ends too early")
+        return b"".join(self._parts)
+
+    def _inflate(self, chunk: bytes) -> None:
+        unpack = self._unpack
+        while unpack is not None:
+            if unpack.eof and chunk:  # gzip members may follow one another
+                self._unpack = unpack = zlib.decompressobj(_GZIP)
+            try:
+                part = unpack.decompress(chunk, _STEP)
+            except zlib.error:
+                raise FetchError(Reason.DECODE, "the compressed body is damaged") from None
+            self._keep(part)
+            chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+            if not chunk and len(part) < _STEP:
+                return
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._cap:
+            raise FetchError(Reason.TOO_LARGE, f"more than {self._cap} bytes")
+        if part:
+            self._parts.append(part)

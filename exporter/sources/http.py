@@ -1,0 +1,285 @@
+"""The one wrapper around every call to a process or a store.
+
+::
+
+    async with Fetcher(FetchSettings()) as fetcher:
+        answer = await fetcher.get(target, "/ingester/ring", accept="application/json")
+
+Every call has a time limit (connecting included), a cap on its body after decompression, a place
+in two concurrency limits and a path that is on the allow-list, and ends as an `Answer`: ok,
+absent (404), or failed with a `Reason`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+from weakref import WeakValueDictionary
+
+import aiohttp
+from yarl import URL
+
+from exporter.errors import FetchError
+from exporter.model import EMPTY, Answer, Outcome, Reason, Target
+from exporter.sources import allow
+from exporter.sources.body import Body
+from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
+
+MAX_REDIRECTS = 3
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_BASE = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?P<prefix>/.*)?", re.ASCII
+)
+_OUTCOMES = {
+    200: (Outcome.OK, None),
+    404: (Outcome.ABSENT, None),
+    401: (Outcome.FAILED, Reason.DENIED),
+    403: (Outcome.FAILED, Reason.DENIED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAccess:
+    """How one target is reached: `ssl` as aiohttp takes it, headers with the credentials in them."""
+
+    ssl: ssl.SSLContext | bool = True
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    server_hostname: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    proxy_headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+
+
+def _plain_access(_target: Target) -> TargetAccess:
+    return TargetAccess()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSettings:
+    """Limits of every call. `for_target` is asked at each call, so that rotated secrets are seen;
+    it may raise `FetchError` or `OSError` where a secret cannot be read.
+    """
+
+    timeout: float = 5.0  # seconds, connecting included
+    max_response_bytes: int = 64 * 1024 * 1024  # after decompression
+    max_concurrency: int = 64
+    per_target: int = 4
+    follow_redirects: bool = True
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    for_target: Callable[[Target], TargetAccess] = _plain_access
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `path` is as it goes over the wire, below the target's own prefix."""
+
+    target: Target
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    access: TargetAccess | None = None  # instead of the settings' hook
+    page: str = ""  # the label it is counted under, where that is not its path
+
+
+class Fetcher:
+    """All calls to processes and stores; an asynchronous context manager around one session.
+
+    `counts` is the calls since start by (page, outcome).
+    """
+
+    def __init__(self, settings: FetchSettings, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._all = asyncio.Semaphore(settings.max_concurrency)
+        self._lanes: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._session: aiohttp.ClientSession | None = None
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            limit=0,  # our own limits come first; a second queue would only hide waiting
+            limit_per_host=self._settings.max_concurrency,
+            ttl_dns_cache=30,
+            keepalive_timeout=75,  # longer than any sane interval, shorter than the servers' own
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=256 * 1024,
+            headers={"User-Agent": "kvmigration-exporter", "Accept-Encoding": "gzip"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(
+        self,
+        target: Target,
+        path: str,
+        *,
+        accept: str = "*/*",
+        query: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> Answer:
+        """One page of one process. `query` holds plain values, `deadline` is a time of the running loop."""
+        if query:
+            path = f"{path}?{'&'.join(f'{key}={allow.encoded(value)}' for key, value in query.items())}"
+        call = Call(target, path, headers={"Accept": accept}, page=allow.page_name(path))
+        if not allow.is_allowed(path):
+            return self._counted("other", self._refused("this path is not on the allow-list"))
+        return self._counted(call.page, await self._run(call, deadline))
+
+    async def store_call(self, call: Call, *, deadline: float | None = None) -> Answer:
+        """One call to Consul or etcd, for the store readers."""
+        page = call.page or call.path.partition("?")[0]
+        if not allow.is_store_call_allowed(call.method, call.path):
+            return self._counted("other", self._refused("this call is not one that reads a store"))
+        return self._counted(page, await self._run(call, deadline))
+
+    def _counted(self, page: str, answer: Answer) -> Answer:
+        self.counts[page, answer.outcome.value] += 1
+        return answer
+
+    def _refused(self, detail: str) -> Answer:
+        return Answer(Outcome.FAILED, Reason.FORBIDDEN, detail, asked_at=self._clock())
+
+    async def _run(self, call: Call, deadline: float | None) -> Answer:
+        """Wait for a place, then ask; whatever happens on the wire becomes an answer."""
+        asked_at, started = self._clock(), time.monotonic()
+        try:
+            async with asyncio.timeout_at(deadline), self._place(call.target):
+                asked_at, started = self._clock(), time.monotonic()
+                answer = await self._in_time(call)
+        except TimeoutError:
+            answer = Answer(Outcome.FAILED, Reason.DEADLINE, "the cycle ended first")
+        return replace(answer, asked_at=asked_at, duration=time.monotonic() - started)
+
+    async def _in_time(self, call: Call) -> Answer:
+        limit = self._settings.timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await self._follow(call)
+        except TimeoutError:
+            return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
+        except (FetchError, *WIRE_ERRORS) as error:
+            reason, detail = failure_of(error)
+            return Answer(Outcome.FAILED, reason, detail)
+
+    @asynccontextmanager
+    async def _place(self, target: Target) -> AsyncIterator[None]:
+        """A slow target fills its own places first, so its calls wait before they take a common one."""
+        lane = self._lanes.get(target.url)
+        if lane is None:
+            lane = self._lanes[target.url] = asyncio.Semaphore(self._settings.per_target)
+        async with lane, self._all:
+            yield
+
+    async def _follow(self, call: Call) -> Answer:
+        base, prefix = _base(call.target)
+        access = call.access or self._settings.for_target(call.target)
+        url = URL(base + prefix + call.path, encoded=True)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._exchange(call, url, access)
+            if not isinstance(answer, str):
+                return answer
+            if call.method != "GET" or not self._settings.follow_redirects:
+                raise FetchError(Reason.REDIRECT, "it answers with a redirect")
+            url = _next_url(url, answer, prefix)
+        raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
+
+    async def _exchange(self, call: Call, url: URL, access: TargetAccess) -> Answer | str:
+        """One request: the answer, or where it sends us instead."""
+        if self._session is None:
+            raise RuntimeError("the fetcher is not open: use it as `async with Fetcher(...)`")
+        async with self._session.request(
+            call.method,
+            url,
+            data=call.body,
+            headers={**self._settings.headers, **access.headers, **call.headers},
+            allow_redirects=False,
+            ssl=access.ssl,
+            server_hostname=access.server_hostname,
+            proxy=access.proxy,
+            proxy_headers=dict(access.proxy_headers) or None,
+        ) as response:
+            try:
+                if response.status in _REDIRECTS:
+                    return response.headers.get("Location", "")
+                return await self._answer(response)
+            finally:
+                if not response.content.at_eof():
+                    response.close()  # never drain what a server goes on sending
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
+        body = b"" if outcome is not Outcome.OK else await self._read(response)
+        return Answer(
+            outcome,
+            reason,
+            "" if reason is None else f"status {response.status}",
+            status=response.status,
+            body=body,
+            content_type=plain(response.headers.get("Content-Type", "")),
+            date=_date(response.headers.get("Date", "")),
+        )
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        cap = self._settings.max_response_bytes
+        if (response.content_length or 0) > cap:
+            raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
+        body = Body(cap, response.headers.get("Content-Encoding", ""))
+        async for chunk in response.content.iter_any():
+            body.feed(chunk)
+        return body.finish()
+
+
+def _base(target: Target) -> tuple[str, str]:
+    """The target's scheme, host and port, and its path prefix; raises `FetchError` for odd ones."""
+    url = target.url.rstrip("/")
+    match = _BASE.fullmatch(url)
+    prefix = (match["prefix"] or "") if match else ""
+    if match is None or not allow.is_prefix(prefix):
+        raise FetchError(Reason.FORBIDDEN, "a target's URL is scheme, host, port and a plain path prefix")
+    return url[: len(url) - len(prefix)], prefix
+
+
+def _next_url(url: URL, location: str, prefix: str) -> URL:
+    """Where a redirect may lead: the same scheme, host and port, and a path on the allow-list."""
+    if not location.isascii() or not location.isprintable() or len(location) > 2048:
+        raise FetchError(Reason.REDIRECT, "it redirects to no plain URL")
+    try:
+        there = url.join(URL(location, encoded=True))
+        same = there.origin() == url.origin()
+    except ValueError:
+        raise FetchError(Reason.REDIRECT, "it redirects to no plain URL") from None
+    if not same:
+        raise FetchError(Reason.REDIRECT, "it redirects to another scheme, host or port")
+    path = there.raw_path_qs
+    if not path.startswith(prefix) or not allow.is_allowed(path[len(prefix) :]):
+        raise FetchError(Reason.REDIRECT, "it redirects to a path that is not on the allow-list")
+    return there
+
+
+def _date(header: str) -> float | None:
+    try:
+        at = parsedate_to_datetime(header[:64])
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
