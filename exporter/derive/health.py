@@ -45,40 +45,33 @@ def state_of(member: Member, age: float | None, timeout: float) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a ring's members are held against. `gossip` is `None` where no member list was read."""
+    """What one ring's members are held against. `gossip` is `None` where no member list was read;
+    `clock` is the answering process's, `timeout` the ring's heartbeat timeout in seconds, `since`
+    when a member was first seen in a state, by our clock.
+    """
 
     owners: Owners
     gossip: Gossipers | None
     rules: Rules
+    clock: float | None
+    timeout: float
+    since: Mapping[tuple[str, State], float]
 
 
-def judge_members(
-    ring: Ring,
-    clock: float | None,
-    timeout: float,
-    around: Surroundings,
-    since: Mapping[tuple[str, State], float],
-) -> tuple[MemberFacts, ...]:
-    """Judge each live member. `since` says when a member was first seen in a state, our clock."""
+def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
+    """Judge each live member of the primary view."""
     members = live(ring)
     named = {member.address for member in members.values() if around.owners.of(member)}
     return tuple(
-        _judge(member, clock, timeout, around, named, since)
+        _judge(member, around, inherited=member.address in named)
         for member in sorted(members.values(), key=lambda member: member.id)
     )
 
 
-def _judge(
-    member: Member,
-    clock: float | None,
-    timeout: float,
-    around: Surroundings,
-    named: set[str],
-    since: Mapping[tuple[str, State], float],
-) -> MemberFacts:
-    age = age_of(member, clock)
-    state = state_of(member, age, timeout)
-    owner = around.owners.of(member) or ("" if member.address in named else around.owners.at(member))
+def _judge(member: Member, around: Surroundings, *, inherited: bool) -> MemberFacts:
+    age = age_of(member, around.clock)
+    state = state_of(member, age, around.timeout)
+    owner = around.owners.of(member) or ("" if inherited else around.owners.at(member))
     return MemberFacts(
         id=member.id,
         address=member.address,
@@ -88,10 +81,10 @@ def _judge(
         age=age,
         tokens=member.tokens.count,
         group=around.rules.group_of(member.id),
-        ghost=_is_ghost(member, owner, around, inherited=member.address in named),
+        ghost=_is_ghost(member, owner, around, inherited=inherited),
         target=owner,
         registered=member.registered,
-        since=since.get((member.id, state)),
+        since=around.since.get((member.id, state)),
     )
 
 
@@ -102,9 +95,7 @@ def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bo
     if owner:
         return False
     if around.gossip is not None:
-        if member.id in around.gossip.names or (not inherited and around.gossip.has(member)):
-            return False
-        return True
+        return member.id not in around.gossip.names and (inherited or not around.gossip.has(member))
     return True if around.owners.sure else None
 
 

@@ -1,0 +1,186 @@
+"""The primary against one view of the secondary, member by member.
+
+Rings, partition rings and the HA tracker's entries are compared by one loop: each is a mapping of
+ids to things with a time and a few fields. Lag is the thing's time in the primary less its time in
+the secondary, not below 0. "Extra" is not "missing": deletes are never mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from exporter.derive.health import live, own_state
+from exporter.facts import Comparison, Difference
+from exporter.model import (
+    Member,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Replica,
+    Ring,
+    State,
+    Tokens,
+    Value,
+)
+
+Thing = Member | Partition | Replica | str
+Content = Mapping[str, Thing]
+FIELDS = {
+    "ring": ("state", "tokens", "address", "zone"),
+    "partition": ("state", "tokens", "address", "zone"),
+    "ha": ("replica",),
+}
+MAX_DIFFERENCES = 200
+NOTHING: Content = MappingProxyType({})
+
+
+def content_of(value: Value | Mapping[str, Replica]) -> Content:
+    """Give what counts of a value: no tombstones, no deleted entries; owners beside partitions."""
+    if isinstance(value, Ring):
+        return live(value)
+    if isinstance(value, PartitionRing):
+        return _partitions(value)
+    if isinstance(value, Replica):
+        return NOTHING if value.deleted_at else {"": value}
+    return {name: entry for name, entry in value.items() if not entry.deleted_at}
+
+
+def _partitions(ring: PartitionRing) -> Content:
+    found: dict[str, Thing] = {}
+    for number, partition in ring.partitions.items():
+        if partition.state is PartitionState.DELETED:
+            continue
+        found[f"partition {number}"] = partition
+        found |= {f"owner {owner}": str(number) for owner in partition.owners}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the primary was read, by its own clock, and the ring's heartbeat period in seconds."""
+
+    clock: float | None
+    period: float
+
+
+def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Comparison:
+    """Compare the primary with one view of the secondary; `None` is a view that lacks the key."""
+    missing_key = view is None and bool(primary)
+    view = view or NOTHING
+    missing = tuple(sorted(primary.keys() - view.keys()))
+    extra = tuple(sorted(view.keys() - primary.keys()))
+    walk = _Walk(name, at)
+    for item, thing in primary.items():
+        other = view.get(item)
+        if other is not None:
+            walk.pair(item, thing, other)
+    walk.gone(missing, primary)
+    walk.differences += [Difference(item, name, "extra") for item in extra]
+    return Comparison(
+        missing_key=missing_key,
+        lag=walk.lag,
+        missing=missing,
+        extra=extra,
+        mismatched=MappingProxyType({what: tuple(ids) for what, ids in walk.mismatched.items()}),
+        settled=frozenset(walk.settled),
+        differences=tuple(walk.differences[:MAX_DIFFERENCES]),
+    )
+
+
+class _Walk:
+    """What one comparison gathers on its way over the members."""
+
+    def __init__(self, name: str, at: Moment) -> None:
+        self.name = name
+        self.at = at
+        self.lag: float | None = None
+        self.mismatched: dict[str, list[str]] = {}
+        self.settled: set[str] = set()
+        self.differences: list[Difference] = []
+
+    def pair(self, item: str, mine: Thing, theirs: Thing) -> None:
+        ahead = _ahead(mine, theirs)
+        if ahead is not None:
+            self.lag = max(self.lag or 0.0, ahead)
+        if mine == theirs:
+            return
+        if ahead:
+            self.differences.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
+        for what, left, right in _fields(mine, theirs):
+            self.mismatched.setdefault(what, []).append(item)
+            self.differences.append(Difference(item, self.name, what, left, right))
+            if not self._one_heartbeat(mine, theirs):
+                self.settled.add(item)
+
+    def _one_heartbeat(self, mine: Thing, theirs: Thing) -> bool:
+        """Tell whether the two are neighbours in time: the same member one heartbeat later."""
+        left, right = _time(mine), _time(theirs)
+        return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
+
+    def gone(self, missing: Iterable[str], primary: Content) -> None:
+        for item in missing:
+            thing = primary[item]
+            self.differences.append(Difference(item, self.name, "missing", _text(thing)))
+            if not self._just_came(thing):
+                self.settled.add(item)
+
+    def _just_came(self, thing: Thing) -> bool:
+        born = thing.registered if isinstance(thing, Member) else None
+        return born is not None and self.at.clock is not None and self.at.clock - born <= self.at.period
+
+
+def _time(thing: Thing) -> float | None:
+    if isinstance(thing, Member):
+        return thing.heartbeat
+    return thing.received_at if isinstance(thing, Replica) else None
+
+
+def _ahead(mine: Thing, theirs: Thing) -> float | None:
+    left, right = _time(mine), _time(theirs)
+    return None if left is None or right is None else max(0.0, left - right)
+
+
+def _fields(mine: Thing, theirs: Thing) -> list[tuple[str, str, str]]:
+    """Give the fields that differ, with both values as text."""
+    if isinstance(mine, Member) and isinstance(theirs, Member):
+        return _member_fields(mine, theirs)
+    if isinstance(mine, Replica) and isinstance(theirs, Replica):
+        return [("replica", mine.replica, theirs.replica)] if mine.replica != theirs.replica else []
+    if isinstance(mine, Partition) and isinstance(theirs, Partition):
+        found = [("state", mine.state.value, theirs.state.value)] if mine.state is not theirs.state else []
+        return found + _token_field(mine.tokens, theirs.tokens)
+    return [("address", _text(mine), _text(theirs))] if mine != theirs else []
+
+
+def _member_fields(mine: Member, theirs: Member) -> list[tuple[str, str, str]]:
+    found = []
+    left, right = own_state(mine), own_state(theirs)
+    hidden = State.UNHEALTHY in {left, right}  # a ring page shows it instead of the member's own state
+    if left is not right and not hidden:
+        found.append(("state", left.value, right.value))
+    found += _token_field(mine.tokens, theirs.tokens)
+    if mine.address != theirs.address:
+        found.append(("address", mine.address, theirs.address))
+    if mine.zone != theirs.zone:
+        found.append(("zone", mine.zone, theirs.zone))
+    return found
+
+
+def _token_field(mine: Tokens, theirs: Tokens) -> list[tuple[str, str, str]]:
+    known = mine.digest is not None and theirs.digest is not None
+    differs = mine.digest != theirs.digest if known else mine.count != theirs.count
+    return [("tokens", _token_text(mine), _token_text(theirs))] if differs else []
+
+
+def _token_text(tokens: Tokens) -> str:
+    return f"{tokens.count} tokens" + (f" ({tokens.digest.hex()[:8]})" if tokens.digest else "")
+
+
+def _text(thing: Thing) -> str:
+    if isinstance(thing, Member):
+        return f"{own_state(thing).value} at {thing.address}"
+    if isinstance(thing, Replica):
+        return thing.replica
+    return thing.state.value if isinstance(thing, Partition) else f"partition {thing}"
