@@ -1,0 +1,195 @@
+"""One gossip cluster and no strangers in it: who sees whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from exporter.derive.match import Identity, Owners, bare, host_of
+from exporter.derive.rules import Rules
+from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
+from exporter.model import (
+    GossipMember,
+    GossipState,
+    Observation,
+    Outcome,
+    ProcessConfig,
+    Product,
+    Ring,
+    Value,
+)
+from exporter.rings import HA_KEY, OTHER_KEYS, known_keys
+
+ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
+
+
+def gossip_of(
+    seen: Observation, identity: Identity, values: Mapping[str, Value], clock: float | None
+) -> GossipTarget | None:
+    """Say what one process sees; `None` where it has no memberlist or did not answer.
+
+    `values` are its gossip copies by key, `clock` its own time.
+    """
+    page = seen.gossip.page.value
+    if page is None:
+        return None
+    config = seen.config.value
+    counts = Counter(member.state.value for member in page.members)
+    metrics = seen.metrics.value
+    score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
+    others = [m for m in page.members if m.name != identity.member and m.state in ALIVE]
+    return GossipTarget(
+        members=page.members,
+        states=MappingProxyType({state.value: counts[state.value] for state in GossipState}),
+        health_score=None if score is None else float(score),
+        heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
+        own_member=identity.member,
+        keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
+        alone=not others,
+        **_configured(config),  # type: ignore[arg-type] # the names are the fields'
+    )
+
+
+def _configured(config: ProcessConfig | None) -> dict[str, object]:
+    if config is None:
+        return {}
+    disabled = config.label_verification_disabled
+    return {
+        "label": config.label,
+        "verified": None if disabled is None else not disabled,
+        "port": (config.advertise_port if config.advertise_address else None) or config.bind_port,
+        "join_members": config.join_members,
+        "rejoin_interval": config.rejoin_interval,
+    }
+
+
+def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float | None) -> float | None:
+    """Age of the newest heartbeat of anybody but the process itself: an isolated process shows here."""
+    if clock is None:
+        return None
+    times = [
+        member.heartbeat
+        for value in values
+        if isinstance(value, Ring)
+        for member in value.members.values()
+        if member.heartbeat is not None and member.id not in identity.names
+    ]
+    return max(0.0, clock - max(times)) if times else None
+
+
+def judge_gossip(
+    targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
+) -> GossipFacts | None:
+    """Judge the gossip as a whole; `None` where nobody has memberlist."""
+    everybody = tuple(targets)
+    having = {t.name: t.gossip for t in everybody if t.gossip is not None}
+    if not having:
+        return None
+    ids = {identity.target: identity for identity in known}
+    judged = {t.name for t in everybody if not t.young}
+    members = {name: ids[name].member for name in having if name in ids}
+    sees = {name: _seen_by(gossip, members) for name, gossip in having.items()}
+    labels: dict[str, list[str]] = {}
+    for name, gossip in having.items():
+        if gossip.label is not None:
+            labels.setdefault(gossip.label, []).append(name)
+    return GossipFacts(
+        clusters=_components(sees, judged),
+        strangers=_strangers(having, ids.values(), rules),
+        absent=_absent(sees, judged),
+        unknown_keys=_unknown_keys(having.values(), product),
+        labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
+        unverified=tuple(sorted(n for n, gossip in having.items() if gossip.verified is False)),
+        unread=tuple(sorted(t.name for t in everybody if _unread(t))),
+    )
+
+
+def _unread(target: TargetFacts) -> bool:
+    return any(p.name == "/memberlist" and p.outcome is Outcome.FAILED for p in target.pages)
+
+
+def _seen_by(gossip: GossipTarget, members: Mapping[str, str]) -> frozenset[str]:
+    """Name the processes whose own member this one has in its list, alive or suspect."""
+    alive = {member.name for member in gossip.members if member.state in ALIVE}
+    bare_names = {bare(name) for name in alive}
+    return frozenset(t for t, own in members.items() if own and (own in alive or bare(own) in bare_names))
+
+
+def _components(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Connected components of who sees whom. Who is too young to have joined counts only once seen."""
+    links: dict[str, set[str]] = {name: set() for name in sees}
+    for name, others in sees.items():
+        for other in others:
+            links[name].add(other)
+            links[other].add(name)
+    left = {name for name in links if name in judged or links[name] - {name}}
+    found = []
+    while left:
+        cluster = _reach(min(left), links) & left
+        found.append(tuple(sorted(cluster)))
+        left -= cluster
+    return tuple(sorted(found, key=lambda cluster: (-len(cluster), cluster)))
+
+
+def _reach(start: str, links: Mapping[str, set[str]]) -> set[str]:
+    reached, waiting = {start}, [start]
+    while waiting:
+        new = links[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, ...]:
+    """Processes with memberlist that no other process sees, where there is another to see them."""
+    if len(sees) < 2:
+        return ()
+    return tuple(
+        sorted(
+            name
+            for name in sees
+            if name in judged and not any(name in others for who, others in sees.items() if who != name)
+        )
+    )
+
+
+def _strangers(
+    having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
+) -> tuple[Stranger, ...]:
+    """Members that are no process of ours and that no `expected_members` pattern matches."""
+    known = tuple(known)
+    own = {identity.member for identity in known if identity.member}
+    names = {bare(name) for name in own}.union(*(identity.names for identity in known))
+    found: dict[str, tuple[GossipMember, list[str]]] = {}
+    for who, gossip in having.items():
+        for member in gossip.members:
+            if member.state in ALIVE and not _expected(member, own, names, rules):
+                found.setdefault(member.name, (member, []))[1].append(who)
+    return tuple(
+        Stranger(name, f"{member.address}:{member.port}", tuple(sorted(who)))
+        for name, (member, who) in sorted(found.items())
+    )
+
+
+def _expected(member: GossipMember, own: set[str], names: set[str], rules: Rules) -> bool:
+    if member.name in own or bare(member.name) in names:
+        return True
+    return any(pattern.search(member.name) for pattern in rules.expected_members)
+
+
+def strange_members(key: str, members: Iterable[tuple[str, str]], owners: Owners) -> tuple[Stranger, ...]:
+    """Ring members, as (id, address), that are ghosts: reported beside the gossip's strangers."""
+    return tuple(Stranger(name, host_of(address), (), where=key) for name, address in members)
+
+
+def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[str, ...]:
+    """Keys no ring of this product uses: the trace of another product in the gossip.
+
+    A configured prefix moves every key alike, so the part after it decides.
+    """
+    if product is Product.UNKNOWN:
+        return ()
+    tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)} | set(OTHER_KEYS)
+    keys = {key for gossip in gossips for key in gossip.keys}
+    return tuple(sorted(key for key in keys if HA_KEY not in key and key.rsplit("/", 1)[-1] not in tails))
