@@ -1,0 +1,57 @@
+"""The configuration: types, defaults, checks and the loading of the file.
+
+`load(path)` gives a frozen `Config` or raises `ConfigError`, one line per problem. Durations are
+float seconds, sizes int bytes; secrets are `SecretStr` and show nowhere.
+"""
+
+from __future__ import annotations
+
+from exporter.config.http_client import Authorization, BasicAuth, HttpClient, OAuth2, TlsConfig
+from exporter.config.loading import load, load_text, schema
+from exporter.config.models import (
+    Config,
+    Consul,
+    Etcd,
+    Gate,
+    Gossip,
+    Group,
+    LogFiles,
+    Loki,
+    Probe,
+    RejectionEntry,
+    RingSpec,
+    Scale,
+    Stores,
+)
+from exporter.config.targets import Dns, FileSd, GossipSd, HttpSd, Kubernetes, Static, TargetEntry
+
+__all__ = [
+    "Authorization",
+    "BasicAuth",
+    "Config",
+    "Consul",
+    "Dns",
+    "Etcd",
+    "FileSd",
+    "Gate",
+    "Gossip",
+    "GossipSd",
+    "Group",
+    "HttpClient",
+    "HttpSd",
+    "Kubernetes",
+    "LogFiles",
+    "Loki",
+    "OAuth2",
+    "Probe",
+    "RejectionEntry",
+    "RingSpec",
+    "Scale",
+    "Static",
+    "Stores",
+    "TargetEntry",
+    "TlsConfig",
+    "load",
+    "load_text",
+    "schema",
+]

@@ -1,0 +1,202 @@
+"""How pages are asked for: limits, headers, credentials, TLS and proxy, under Prometheus's names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from exporter.config.scalars import (
+    FileName,
+    Headers,
+    Name,
+    PathPrefix,
+    ProxyUrl,
+    Secret,
+    SecretMap,
+    Settings,
+    Text,
+    Url,
+    refuse,
+)
+from exporter.config.units import PositiveDuration, PositiveSize
+
+AUTHENTICATION = ("basic_auth", "authorization", "oauth2")
+TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
+
+
+class BasicAuth(Settings):
+    """A user name and a password, each given here or in a file that is read again when it changes."""
+
+    username: Text = Field(default="", description="The user name.", examples=["prometheus"])
+    username_file: FileName | None = Field(
+        default=None, description="A file with the user name.", examples=["/etc/kvmigration/username"]
+    )
+    password: Secret | None = Field(default=None, description="The password.", examples=["…"])
+    password_file: FileName | None = Field(
+        default=None, description="A file with the password.", examples=["/etc/kvmigration/password"]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if self.username and self.username_file:
+            raise refuse("give username or username_file, not both", "username_file")
+        if self.password is not None and self.password_file:
+            raise refuse("give password or password_file, not both", "password_file")
+        if not self.username and not self.username_file:
+            raise refuse("a user name is missing; set username or username_file")
+        return self
+
+
+class Authorization(Settings):
+    """An `Authorization` header: a type, and credentials given here or in a file."""
+
+    type: Name = Field(default="Bearer", description="The authentication scheme.", examples=["Bearer"])
+    credentials: Secret | None = Field(default=None, description="The token.", examples=["…"])
+    credentials_file: FileName | None = Field(
+        default=None,
+        description="A file with the token, read again when it changes.",
+        examples=["/var/run/secrets/kubernetes.io/serviceaccount/token"],
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.type.lower() == "basic":
+            raise refuse("type Basic is set with basic_auth instead", "type")
+        if " " in self.type:
+            raise refuse("the type must be one word", "type")
+        if self.credentials is not None and self.credentials_file:
+            raise refuse("give credentials or credentials_file, not both", "credentials_file")
+        if self.credentials is None and not self.credentials_file:
+            raise refuse("credentials are missing; set credentials or credentials_file")
+        return self
+
+
+class TlsConfig(Settings):
+    """TLS towards the server. Files are read again when they change."""
+
+    ca_file: FileName | None = Field(
+        default=None,
+        description="Certificates to trust instead of the system's.",
+        examples=["/etc/ssl/ca.pem"],
+    )
+    cert_file: FileName | None = Field(
+        default=None,
+        description="Our certificate, for servers that ask for one.",
+        examples=["/etc/ssl/client.pem"],
+    )
+    key_file: FileName | None = Field(
+        default=None, description="The key of our certificate.", examples=["/etc/ssl/client.key"]
+    )
+    server_name: Name | None = Field(
+        default=None,
+        description="The name that the server's certificate must carry, where it is not the host's.",
+        examples=["mimir.example.com"],
+    )
+    insecure_skip_verify: bool = Field(
+        default=False, description="Trust any certificate. Do not use this outside a test.", examples=[False]
+    )
+    min_version: TlsVersion = Field(
+        default="TLS12", description="The oldest version allowed.", examples=["TLS13"]
+    )
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if bool(self.cert_file) != bool(self.key_file):
+            lacking = "key_file" if self.cert_file else "cert_file"
+            raise refuse(f"{lacking} is missing; cert_file and key_file belong together")
+        return self
+
+
+class OAuth2(Settings):
+    """OAuth 2.0 with client credentials: a token is fetched, kept until it expires, and sent as Bearer."""
+
+    client_id: Name = Field(description="The client's id.", examples=["kvmigration"])
+    client_secret: Secret | None = Field(default=None, description="The client's secret.", examples=["…"])
+    client_secret_file: FileName | None = Field(
+        default=None, description="A file with the client's secret.", examples=["/etc/kvmigration/secret"]
+    )
+    token_url: Url = Field(
+        description="Where tokens are fetched.", examples=["https://idp.example.com/oauth2/token"]
+    )
+    scopes: tuple[Name, ...] = Field(default=(), description="Scopes to ask for.", examples=[["mimir.read"]])
+    endpoint_params: SecretMap = Field(
+        default={},
+        repr=False,
+        description="Further parameters of the token request.",
+        examples=[{"audience": "mimir"}],
+    )
+    tls_config: TlsConfig | None = Field(default=None, description="TLS towards the token's server.")
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if self.client_secret is not None and self.client_secret_file:
+            raise refuse("give client_secret or client_secret_file, not both", "client_secret_file")
+        if self.client_secret is None and not self.client_secret_file:
+            raise refuse("a secret is missing; set client_secret or client_secret_file")
+        return self
+
+
+class HttpClient(Settings):
+    """One set of HTTP settings."""
+
+    timeout: PositiveDuration = Field(
+        default=5.0, description="One request, from connecting to the last byte.", examples=["10s"]
+    )
+    path_prefix: PathPrefix = Field(
+        default="",
+        description="`-server.path-prefix` of the processes. A URL that has a path of its own keeps it.",
+        examples=["/mimir"],
+    )
+    headers: Headers = Field(
+        default={},
+        repr=False,
+        description="Headers sent with every request.",
+        examples=[{"X-Scope-OrgID": "1"}],
+    )
+    max_response_bytes: PositiveSize = Field(
+        default=64 * 1024**2,
+        description="The largest answer accepted, after decompression.",
+        examples=["128MiB"],
+    )
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=64, description="Requests under way at one time, to all processes together.", examples=[32]
+    )
+    basic_auth: BasicAuth | None = Field(default=None, description="A user name and a password.")
+    authorization: Authorization | None = Field(
+        default=None, description="A token in the Authorization header."
+    )
+    oauth2: OAuth2 | None = Field(default=None, description="A token that is fetched first.")
+    tls_config: TlsConfig = Field(default=TlsConfig(), description="TLS towards the processes.")
+    proxy_url: ProxyUrl | None = Field(
+        default=None, description="An HTTP proxy; may carry credentials.", examples=["http://proxy:3128"]
+    )
+    no_proxy: Text = Field(
+        default="",
+        description="Hosts, domains and networks asked without the proxy, separated by commas.",
+        examples=["10.0.0.0/8,.svc.cluster.local"],
+    )
+    follow_redirects: bool = Field(
+        default=True, description="Follow redirects, on the same host only.", examples=[False]
+    )
+
+    @model_validator(mode="after")
+    def _one_authentication(self) -> Self:
+        given = [name for name in AUTHENTICATION if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise refuse(f"give one of {' and '.join(given)}, not both", given[1])
+        if self.no_proxy and self.proxy_url is None:
+            raise refuse("no_proxy without proxy_url has no effect; set proxy_url or take it out", "no_proxy")
+        return self
+
+    def over(self, common: HttpClient) -> HttpClient:
+        """These settings where they were given, the common ones elsewhere.
+
+        Authentication is taken as a whole, so that one process never gets another's credentials.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        if any(given.get(name) is not None for name in AUTHENTICATION):
+            given = dict.fromkeys(AUTHENTICATION, None) | given
+        if "proxy_url" in given and "no_proxy" not in given:
+            given["no_proxy"] = ""
+        return common.model_copy(update=given)

@@ -1,0 +1,60 @@
+"""From a file to a `Config`, or to the list of all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from exporter.config.models import Config
+from exporter.config.problems import found, line_of
+from exporter.config.yaml_source import MAX_BYTES, Document, Problem, parse
+from exporter.errors import ConfigError
+
+
+def load(path: Path) -> Config:
+    """Read and check a file. Raises `ConfigError`, one line per problem, each with file and line.
+
+    Files that the configuration names are relative to its own directory.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8: byte 0x{content[error.start]:02x}") from None
+    return load_text(text, name=str(path), base=path.parent)
+
+
+def load_text(text: str, name: str = "config", base: Path | None = None) -> Config:
+    """As `load`, from a text. Without `base` the names of files stay as they are."""
+    document = parse(text)
+    _check_shape(document)
+    if document.problems:
+        raise ConfigError(*(line_of(name, problem) for problem in document.problems))
+    try:
+        return Config.model_validate(document.value, context={"base": base})
+    except ValidationError as error:
+        problems = found(error, document, Config)
+    raise ConfigError(*(line_of(name, problem) for problem in problems))
+
+
+def _check_shape(document: Document) -> None:
+    if document.problems or isinstance(document.value, dict):
+        return
+    if document.value is None:
+        message = "the file is empty; at least targets is needed"
+    else:
+        message = "must be a mapping of keys to values"
+    document.problems.append(Problem(document.line(()), (), message))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the file, for editors and for `kvmigration validate --schema`."""
+    written = Config.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | written

@@ -1,0 +1,298 @@
+"""The whole configuration: types, defaults and the checks that need more than one key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from exporter.config.http_client import HttpClient
+from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
+from exporter.config.targets import TargetEntry
+from exporter.config.units import Duration, PositiveDuration, format_duration
+from exporter.rings import RING_PAGES
+
+ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
+Auto = Literal["auto"]
+PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
+_RING_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)*/([A-Za-z0-9_.]+-)*ring(-[A-Za-z0-9_.]+)*")
+_KNOWN_PATHS = frozenset(page.path for page in RING_PAGES)
+
+
+def _auto_or(other: str) -> Discriminator:
+    return Discriminator(lambda value: "auto" if isinstance(value, str) else other)
+
+
+class RingSpec(Settings):
+    """One ring page, where the known ones do not do."""
+
+    path: Text = Field(
+        description="The page, without the path prefix. Its last part must name a ring.",
+        examples=["/ingester/ring"],
+    )
+    key: Text = Field(
+        default="", description="The KV key; may be left out for a known page.", examples=["collectors/ring"]
+    )
+    ring: Text = Field(
+        default="", description="The everyday name; left out, as the key has it.", examples=["ingester"]
+    )
+    heartbeat_timeout: PositiveDuration | None = Field(
+        default=None,
+        description="A member is unhealthy after this; left out, as /config says.",
+        examples=["1m"],
+    )
+
+    @model_validator(mode="after")
+    def _is_a_ring(self) -> Self:
+        if _RING_PATH.fullmatch(self.path) is None or ".." in self.path:
+            raise refuse(f'"{self.path[:60]}" is not the path of a ring page such as /ingester/ring', "path")
+        if not self.key and self.path not in _KNOWN_PATHS:
+            raise refuse(f"key is missing; {self.path} is not a page whose key is known")
+        return self
+
+
+class Consul(Settings):
+    """Consul, read through its KV API."""
+
+    url: Url = Field(description="Consul's HTTP address.", examples=["http://consul:8500"])
+    prefixes: tuple[Name, ...] = Field(
+        default=PREFIXES, min_length=1, description="Key prefixes to read.", examples=[["collectors/"]]
+    )
+    token_file: FileName | None = Field(
+        default=None, description="A file with the ACL token.", examples=["/etc/kvmigration/consul-token"]
+    )
+    datacenter: Text = Field(
+        default="", description="The datacenter; empty for the agent's own.", examples=["dc1"]
+    )
+    http_client: HttpClient = Field(
+        default=HttpClient(), description="HTTP settings; not shared with the processes."
+    )
+
+
+class Etcd(Settings):
+    """etcd, read through its v3 JSON gateway."""
+
+    urls: tuple[Url, ...] = Field(
+        min_length=1,
+        description="Endpoints; the first that answers is used.",
+        examples=[["http://etcd:2379"]],
+    )
+    prefixes: tuple[Name, ...] = Field(
+        default=PREFIXES, min_length=1, description="Key prefixes to read.", examples=[["collectors/"]]
+    )
+    username: Text = Field(default="", description="The user name.", examples=["kvmigration"])
+    password_file: FileName | None = Field(
+        default=None, description="A file with the password.", examples=["/etc/kvmigration/etcd-password"]
+    )
+    http_client: HttpClient = Field(
+        default=HttpClient(), description="HTTP settings; not shared with the processes."
+    )
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> Self:
+        if bool(self.username) != bool(self.password_file):
+            lacking = "password_file" if self.username else "username"
+            raise refuse(f"{lacking} is missing; username and password_file belong together")
+        return self
+
+
+class Stores(Settings):
+    """The external stores, read directly. Left out, the ring pages speak for them."""
+
+    consul: Consul | None = Field(default=None, description="Consul.")
+    etcd: Etcd | None = Field(default=None, description="etcd.")
+
+
+class Probe(Settings):
+    """The label ping: asks a member over its gossip port whether it accepts a label."""
+
+    enabled: bool = Field(default=False, description="Whether to ask at all.", examples=[True])
+    interval: PositiveDuration = Field(default=60.0, description="Time between two pings.", examples=["5m"])
+    foreign: bool = Field(
+        default=False,
+        description="Also ask with no label and with a foreign one, at most once a minute; "
+        "each refused ping leaves an error line in the member's log.",
+        examples=[True],
+    )
+    label: Text | None = Field(
+        default=None,
+        description="The foreign label; left out, one that nobody has.",
+        examples=["kvmigration-probe"],
+    )
+
+
+class Gossip(Settings):
+    """What the gossip cluster should look like."""
+
+    label: Text | None = Field(
+        default=None, description="The label that every member should carry.", examples=["prod-eu.mimir"]
+    )
+    expected_members: tuple[Regex, ...] = Field(
+        default=(), description="Members that are fine although they are no target.", examples=[["^mimir-"]]
+    )
+    probe: Probe = Field(default=Probe(), description="The label ping.")
+
+
+class LogFiles(Settings):
+    """Log files, followed."""
+
+    paths: tuple[FileName, ...] = Field(
+        min_length=1, description="Files; * matches.", examples=[["/var/log/pods/mimir_*/*/*.log"]]
+    )
+    state_file: FileName | None = Field(
+        default=None,
+        description="Where to remember how far was read; left out, a restart begins at the end.",
+        examples=["/var/lib/kvmigration/logs.json"],
+    )
+
+
+class Loki(Settings):
+    """Loki's query API."""
+
+    url: Url = Field(description="Loki's address.", examples=["http://loki:3100"])
+    query: Name = Field(description="A stream selector.", examples=['{namespace="mimir"}'])
+    tenant: Text = Field(default="", description="X-Scope-OrgID; empty for none.", examples=["ops"])
+    http_client: HttpClient = Field(
+        default=HttpClient(), description="HTTP settings; not shared with the processes."
+    )
+
+
+class PodLogs(Settings):
+    """The logs of the pods that `kubernetes` discovery found, through the Kubernetes API."""
+
+
+class RejectionEntry(Settings):
+    """One place where log lines are: exactly one of the three kinds."""
+
+    file: LogFiles | None = Field(default=None, description="Log files, followed.")
+    loki: Loki | None = Field(default=None, description="Loki's query API.")
+    kubernetes: PodLogs | None = Field(default=None, description="Pod logs, where discovery is `kubernetes`.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [kind for kind in ("file", "loki", "kubernetes") if getattr(self, kind) is not None]
+        if not given:
+            raise refuse("a kind is missing; give one of file, loki, kubernetes")
+        if len(given) > 1:
+            raise refuse(f"{' and '.join(given)} in one entry; make an entry of each", given[1])
+        return self
+
+
+class Group(Settings):
+    """A deployment mode, known by its members' names."""
+
+    name: Name = Field(description="The group.", examples=["read-write"])
+    match: Regex = Field(
+        description="A pattern that is searched for in the member's name.", examples=["^mimir-(write|read)-"]
+    )
+
+
+class Gate(Settings):
+    """When a step counts as safe."""
+
+    soak: Duration = Field(
+        default=300.0, description="How long every check must hold first.", examples=["15m"]
+    )
+    max_lag: PositiveDuration = Field(
+        default=30.0, description="How far the secondary may be behind.", examples=["15s"]
+    )
+    benign_mirror_error_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.05, description="Errors per mirror write that are no cause for concern.", examples=[0.01]
+    )
+    check_interval: PositiveDuration = Field(
+        default=15.0, description="Time between two looks of `kvmigration check --wait`.", examples=["5s"]
+    )
+
+
+class Scale(Settings):
+    """Sharing the work, and bounds on it."""
+
+    shard: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Which shard this is, from 0.", examples=[1]
+    )
+    shards: Annotated[int, Field(ge=1)] = Field(default=1, description="How many there are.", examples=[4])
+    views_per_cycle: Annotated[
+        Annotated[Auto, Tag("auto")] | Annotated[int, Field(ge=1), Tag("number")], _auto_or("number")
+    ] = Field(default="auto", description="How many gossip copies are read in one cycle.", examples=[20])
+    max_series: Annotated[int, Field(ge=1)] = Field(
+        default=50_000, description="Series exposed at most.", examples=[100_000]
+    )
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        if self.shard >= self.shards:
+            raise refuse(f"{self.shard} is not below shards ({self.shards}); shards count from 0", "shard")
+        return self
+
+
+Rings = Annotated[
+    Annotated[Auto, Tag("auto")] | Annotated[tuple[RingSpec, ...], Field(min_length=1), Tag("list")],
+    _auto_or("list"),
+]
+
+
+class Config(Settings):
+    """The whole file. Only `targets` is required."""
+
+    interval: PositiveDuration = Field(default=15.0, description="One cycle.", examples=["30s"])
+    product: ProductName = Field(
+        default="auto", description="What runs there; `auto` finds out.", examples=["mimir"]
+    )
+    targets: tuple[TargetEntry, ...] = Field(min_length=1, description="Where the processes are.")
+    http_client: HttpClient = Field(default=HttpClient(), description="HTTP settings for all processes.")
+    rings: Rings = Field(default="auto", description="Which ring pages to read; `auto` knows them.")
+    stores: Stores = Field(default=Stores(), description="The external stores, read directly.")
+    gossip: Gossip = Field(default=Gossip(), description="What the gossip cluster should look like.")
+    rejections: tuple[RejectionEntry, ...] = Field(default=(), description="Where the log lines are.")
+    groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
+    gate: Gate = Field(default=Gate(), description="When a step counts as safe.")
+    scale: Scale = Field(default=Scale(), description="Sharing the work, and bounds on it.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        kinds = [entry.kind for entry in self.targets]
+        if set(kinds) == {"gossip"}:
+            raise refuse("gossip finds processes through others; add an entry of another kind", "targets")
+        if "kubernetes" not in kinds:
+            for index, entry in enumerate(self.rejections):
+                if entry.kubernetes is not None:
+                    message = "pod logs need an entry of kind kubernetes in targets"
+                    raise refuse(message, "rejections", index, "kubernetes")
+        for at, client in self._clients():
+            if "timeout" in client.model_fields_set and client.timeout > self.interval:
+                message = f"must not be longer than interval ({format_duration(self.interval)})"
+                raise refuse(message, *at, "http_client", "timeout")
+        return self
+
+    def _clients(self) -> Iterator[tuple[tuple[str | int, ...], HttpClient]]:
+        yield (), self.http_client
+        for index, entry in enumerate(self.targets):
+            if entry.http_client is not None:
+                yield ("targets", index), entry.http_client.over(self.http_client)
+        for kind in ("consul", "etcd"):
+            store = getattr(self.stores, kind)
+            if store is not None:
+                yield ("stores", kind), store.http_client
+
+    def http_settings(self) -> dict[str, HttpClient]:
+        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own.
+
+        As in Prometheus, a timeout that nobody set is never longer than `interval`.
+        """
+        clients = {"": self.http_client} | {
+            f"targets[{index}]": entry.http_client.over(self.http_client)
+            for index, entry in enumerate(self.targets)
+            if entry.http_client is not None
+        }
+        return {
+            name: client.model_copy(update={"timeout": min(client.timeout, self.interval)})
+            for name, client in clients.items()
+        }
+
+    def shown(self) -> str:
+        """The configuration with its defaults as YAML, fit for `/config`: secrets hidden."""
+        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)

@@ -1,0 +1,192 @@
+"""Where the processes are: the six kinds of `targets` entries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from exporter.config.http_client import HttpClient
+from exporter.config.scalars import (
+    BaseUrl,
+    FileName,
+    Fraction,
+    Host,
+    Labels,
+    Name,
+    Number,
+    Settings,
+    Text,
+    Url,
+    refuse,
+)
+from exporter.config.units import PositiveDuration
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Scheme = Literal["http", "https"]
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536 and host:
+        return value
+    raise refuse(f'"{value[:60]}" is not HOST:PORT')
+
+
+def _port(value: object) -> object:
+    if isinstance(value, Number | Fraction):
+        value = value.text
+    text = str(value)
+    if text.lstrip("-").isdigit() and not 0 < int(text) < 65536:
+        raise refuse(f"{text[:20]} is not a port: 1 to 65535")
+    return text if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+NamedPort = Annotated[
+    Name, BeforeValidator(_port, json_schema_input_type=str | int), PlainSerializer(str, return_type=str)
+]
+
+
+class Static(Settings):
+    """Processes by their URLs."""
+
+    urls: tuple[BaseUrl, ...] = Field(
+        min_length=1, description="One URL per process.", examples=[["http://distributor-0:8080"]]
+    )
+    component: Text = Field(default="", description="What these processes run.", examples=["distributor"])
+
+
+class Dns(Settings):
+    """Processes by a DNS name, asked again and again."""
+
+    name: Host = Field(description="The name to ask for.", examples=["gossip-ring.mimir.svc.cluster.local"])
+    type: Literal["A", "AAAA", "SRV"] = Field(
+        default="SRV", description="The kind of record; SRV answers carry the port.", examples=["A"]
+    )
+    port: Port | None = Field(default=None, description="The HTTP port, for A and AAAA.", examples=[8080])
+    refresh: PositiveDuration = Field(
+        default=30.0, description="Time between two questions.", examples=["1m"]
+    )
+    scheme: Scheme = Field(default="http", description="How to ask the processes.", examples=["https"])
+    resolver: Text | None = Field(
+        default=None,
+        description="HOST:PORT of a DNS server, instead of the system's.",
+        examples=["10.0.0.10:53"],
+    )
+
+    @model_validator(mode="after")
+    def _port_where_needed(self) -> Self:
+        if self.type != "SRV" and self.port is None:
+            raise refuse(f"port is missing; {self.type} records carry none")
+        if self.type == "SRV" and self.port is not None:
+            raise refuse("SRV records carry the port; take this out", "port")
+        if self.resolver is not None:
+            try:
+                _address(self.resolver)
+            except ValueError as error:
+                raise refuse(str(error), "resolver") from None
+        return self
+
+
+class FileSd(Settings):
+    """Prometheus file_sd: JSON or YAML lists of `targets` and `labels`."""
+
+    paths: tuple[FileName, ...] = Field(
+        min_length=1,
+        description="Files, relative to this one; * matches in the last part.",
+        examples=[["targets/*.yml"]],
+    )
+    refresh: PositiveDuration = Field(
+        default=5.0, description="Time between two looks for a change.", examples=["30s"]
+    )
+    scheme: Scheme = Field(
+        default="http", description="How to ask, where no label __scheme__ says it.", examples=["https"]
+    )
+
+
+class HttpSd(Settings):
+    """Prometheus http_sd: a URL that answers a JSON list of `targets` and `labels`."""
+
+    url: Url = Field(description="Where the list is.", examples=["http://sd:8080/targets"])
+    refresh: PositiveDuration = Field(
+        default=60.0, description="Time between two questions.", examples=["30s"]
+    )
+    scheme: Scheme = Field(
+        default="http", description="How to ask, where no label __scheme__ says it.", examples=["https"]
+    )
+    http_client: HttpClient = Field(
+        default=HttpClient(), description="HTTP settings for the list itself; not shared with the processes."
+    )
+
+
+class Kubernetes(Settings):
+    """Pods of a namespace, listed and watched through the Kubernetes API."""
+
+    namespace: Text = Field(
+        default="", description="The namespace; empty for the exporter's own.", examples=["mimir"]
+    )
+    selector: Text = Field(
+        default="", description="A label selector.", examples=["app.kubernetes.io/name=mimir"]
+    )
+    port: NamedPort = Field(
+        default="http-metrics", description="A container port's name or number.", examples=["http-metrics"]
+    )
+    scheme: Scheme = Field(default="http", description="How to ask the pods.", examples=["https"])
+    kubeconfig: FileName | None = Field(
+        default=None,
+        description="A kubeconfig file; left out, the service account of the pod the exporter runs in.",
+        examples=["/home/me/.kube/config"],
+    )
+    context: Text = Field(default="", description="The context in the kubeconfig file.", examples=["prod-eu"])
+
+    @model_validator(mode="after")
+    def _context_of_something(self) -> Self:
+        if self.context and self.kubeconfig is None:
+            raise refuse("context without kubeconfig has no effect; set kubeconfig or take it out", "context")
+        return self
+
+
+class GossipSd(Settings):
+    """Whoever the other targets' /memberlist pages list."""
+
+    port: Port = Field(description="The HTTP port of the members.", examples=[8080])
+    scheme: Scheme = Field(default="http", description="How to ask the members.", examples=["https"])
+
+
+Source = Static | Dns | FileSd | HttpSd | Kubernetes | GossipSd
+KINDS = ("static", "dns", "file", "http", "kubernetes", "gossip")
+
+
+class TargetEntry(Settings):
+    """One source of processes: exactly one of the six kinds, and what its processes have in common."""
+
+    static: Static | None = Field(default=None, description="Processes by their URLs.")
+    dns: Dns | None = Field(default=None, description="Processes by a DNS name.")
+    file: FileSd | None = Field(default=None, description="Prometheus file_sd.")
+    http: HttpSd | None = Field(default=None, description="Prometheus http_sd.")
+    kubernetes: Kubernetes | None = Field(default=None, description="Pods, through the Kubernetes API.")
+    gossip: GossipSd | None = Field(default=None, description="Whoever the targets' /memberlist pages list.")
+    http_client: HttpClient | None = Field(
+        default=None,
+        description="HTTP settings for these processes; what is left out is as in the common ones.",
+    )
+    component: Text = Field(
+        default="",
+        description="What these processes run, where nothing more special says it.",
+        examples=["ingester"],
+    )
+    labels: Labels = Field(default={}, description="Labels for these processes.", examples=[{"region": "eu"}])
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if not given:
+            raise refuse(f"a kind is missing; give one of {', '.join(KINDS)}")
+        if len(given) > 1:
+            raise refuse(f"{' and '.join(given)} in one entry; make an entry of each", given[1])
+        return self
+
+    @property
+    def kind(self) -> str:
+        """`static`, `dns`, `file`, `http`, `kubernetes` or `gossip`."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)

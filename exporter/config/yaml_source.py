@@ -1,0 +1,212 @@
+"""YAML text to plain values, with the line of each of them.
+
+Stricter than PyYAML: YAML 1.2's booleans and numbers only (a country `no` stays text), no tags of
+one's own, no key twice, and bounds on size, depth and what aliases unfold to, so that a hostile
+file costs nothing. Knows nothing of the configuration's keys.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from exporter.config.scalars import Fraction, Number
+
+MAX_BYTES: Final = 4 * 1024**2
+MAX_DEPTH: Final = 40
+MAX_VALUES: Final = 200_000
+Path = tuple[str | int, ...]
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]{1,18}(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_STANDARD_TAG = "tag:yaml.org,2002:"
+_MERGE = "<<"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at a line (from 1; 0 where no line is to blame) and a path of keys."""
+
+    line: int
+    path: Path
+    message: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A YAML document as plain values; `lines` has the line of every path in it."""
+
+    value: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def line(self, path: Path) -> int:
+        """The line of this path, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 0)
+
+
+def parse(text: str) -> Document:
+    """Read one YAML document. What is wrong with it is in `problems`; then `value` is incomplete."""
+    if len(text) > MAX_BYTES:
+        return _failed(0, f"the file is larger than {MAX_BYTES // 1024**2}MiB")
+    try:
+        too_deep = _too_deep(text)
+        if too_deep:
+            return _failed(too_deep, f"nested deeper than {MAX_DEPTH} levels")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        return _syntax(error)
+    except yaml.YAMLError as error:
+        return _failed(0, f"not YAML: {_one_line(str(error))}")
+    return Document() if node is None else _Reader().read(node)
+
+
+def _too_deep(text: str) -> int:
+    """The line where the nesting gets too deep, 0 if it does not: found before any recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return event.start_mark.line + 1 if event.start_mark else 1
+    return 0
+
+
+def _failed(line: int, message: str) -> Document:
+    return Document(problems=[Problem(line, (), message)])
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> Document:
+    mark = error.problem_mark or error.context_mark
+    what = _one_line(error.problem or error.context or "syntax error")
+    if mark is None:
+        return _failed(0, f"not YAML: {what}")
+    return _failed(mark.line + 1, f"not YAML: {what} (column {mark.column + 1})")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+class _Reader:
+    """Walks the composed nodes once; aliases are walked at each use and counted."""
+
+    def __init__(self) -> None:
+        self.document = Document()
+        self.values = 0
+        self.above: set[int] = set()
+
+    def read(self, node: Node) -> Document:
+        self.document.lines[()] = node.start_mark.line + 1
+        self.document.value = self._value(node, ())
+        return self.document
+
+    def _wrong(self, node: Node, path: Path, message: str) -> None:
+        self.document.problems.append(Problem(node.start_mark.line + 1, path, message))
+
+    def _value(self, node: Node, path: Path) -> Any:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            if self.values == MAX_VALUES + 1:
+                self._wrong(node, path, f"more than {MAX_VALUES} values, aliases unfolded")
+            return None
+        if id(node) in self.above or len(path) > MAX_DEPTH:
+            self._wrong(node, path, "an alias that holds itself")
+            return None
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        self.above.add(id(node))
+        try:
+            if isinstance(node, SequenceNode):
+                return self._sequence(node, path)
+            return self._mapping(node, path) if isinstance(node, MappingNode) else None
+        finally:
+            self.above.discard(id(node))
+
+    def _sequence(self, node: SequenceNode, path: Path) -> tuple[Any, ...]:
+        values = []
+        for index, child in enumerate(node.value):
+            self.document.lines[(*path, index)] = child.start_mark.line + 1
+            values.append(self._value(child, (*path, index)))
+        return tuple(values)
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        merged: list[Node] = []
+        for key_node, child in node.value:
+            key = self._key(key_node, path)
+            if key == _MERGE and key_node.style is None:
+                merged.append(child)
+            elif key is not None:
+                self._add(values, key, key_node, child, path)
+        for child in merged:
+            for extra in child.value if isinstance(child, SequenceNode) else [child]:
+                self._merge(values, extra, path)
+        return values
+
+    def _add(self, values: dict[str, Any], key: str, key_node: Node, child: Node, path: Path) -> None:
+        at = (*path, key)
+        if key in values:
+            self._wrong(key_node, at, f"this key is there twice, first in line {self.document.lines[at]}")
+            return
+        self.document.lines[at] = key_node.start_mark.line + 1
+        values[key] = self._value(child, at)
+
+    def _merge(self, values: dict[str, Any], node: Node, path: Path) -> None:
+        if not isinstance(node, MappingNode):
+            self._wrong(node, path, "<< must stand before a mapping")
+            return
+        own = dict(self.document.lines)
+        extra = self._value(node, path)
+        self.document.lines |= {at: own[at] for at in own.keys() & self.document.lines.keys()}
+        for key, value in (extra or {}).items():
+            values.setdefault(key, value)
+
+    def _key(self, node: Node, path: Path) -> str | None:
+        if isinstance(node, ScalarNode):
+            if len(node.value) <= 200:
+                return str(node.value)
+            self._wrong(node, path, "a key longer than 200 characters")
+        else:
+            self._wrong(node, path, "a key must be plain text")
+        return None
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        text: str = node.value
+        if not node.tag.startswith(_STANDARD_TAG) or node.tag.endswith(("binary", "set", "omap", "pairs")):
+            self._wrong(node, path, f"the tag {node.tag[:40]} is not known here")
+            return None
+        explicit = node.tag.endswith(":str")
+        if node.style is not None or (explicit and not _plain(text)):
+            return text
+        return _resolved(text)
+
+
+def _plain(text: str) -> bool:
+    return any(pattern.fullmatch(text) for pattern in (_NULL, _BOOL, _INT, _FLOAT))
+
+
+def _resolved(text: str) -> Any:
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text[0] in "tT"
+    if _INT.fullmatch(text):
+        number = Number(text)
+        number.text = text
+        return number
+    if _FLOAT.fullmatch(text):
+        fraction = Fraction(text)
+        fraction.text = text
+        return fraction
+    return text
