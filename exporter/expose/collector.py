@@ -1,0 +1,137 @@
+"""Rows of a snapshot as metric families: cleaned, free of duplicates, and never more than `max_series`.
+
+::
+
+    # HELP kvmigration_secondary_lag_seconds Greatest difference of a member's heartbeat, …
+    # TYPE kvmigration_secondary_lag_seconds gauge
+    kvmigration_secondary_lag_seconds{key="collectors/ring",ring="ingester"} 2.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+from exporter.expose.labels import clean
+from exporter.expose.series import Row, rows_of
+from exporter.facts import Snapshot
+
+Series = dict[tuple[str, ...], float]
+
+# Counts of things: where two rows meet in one series the series has both.
+_SUMS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
+# Labels whose values are as many as the cluster, or somebody hostile in it, likes.
+_OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone"})
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The families of one exposition, and how many series were left out of it."""
+
+    families: dict[Metric, Series]
+    dropped: int
+
+
+def gather(rows: Iterable[Row], max_series: int) -> Gathered:
+    """Clean, unite and cut. A later row that repeats a label set is counted as dropped."""
+    families: dict[Metric, Series] = {metric: {} for metric in c.ALL}
+    repeated = 0
+    for metric, raw, value in rows:
+        number = _number(metric, value)
+        if number is None:
+            continue
+        labels = tuple(clean(text) for text in raw)
+        series = families[metric]
+        if labels not in series:
+            series[labels] = number
+        elif metric in _SUMS:
+            series[labels] += number
+        else:
+            repeated += 1
+    return Gathered(families, repeated + _cut(families, max_series))
+
+
+def _number(metric: Metric, value: float | None) -> float | None:
+    """The value as a float; `None` where an exposition must not hold it. Only a gate check may be NaN."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if metric is c.GATE_CHECK:
+        return number
+    if not math.isfinite(number) or (metric.kind == "counter" and number < 0):
+        return None
+    return number
+
+
+def _cut(families: dict[Metric, Series], max_series: int) -> int:
+    """Cut the largest families to one common size, those with a `target` first, then those by key.
+
+    Fleet-wide families are never cut. The same snapshot always loses the same series: the last by label.
+    """
+    dropped = 0
+    per_target = [metric for metric in families if "target" in metric.labels]
+    per_key = [m for m in families if m not in per_target and _OPEN_LABELS & set(m.labels)]
+    for tier in (per_target, per_key):
+        over = sum(map(len, families.values())) - max_series
+        if over <= 0:
+            break
+        sizes = [len(families[metric]) for metric in tier]
+        size = _common_size(sizes, sum(sizes) - over)
+        for metric in tier:
+            kept = dict(sorted(families[metric].items())[:size])
+            dropped += len(families[metric]) - len(kept)
+            families[metric] = kept
+    return dropped
+
+
+def _common_size(sizes: list[int], budget: int) -> int:
+    """The greatest size to which all may be cut so that they fit into `budget` together."""
+    left = len(sizes)
+    for size in sorted(sizes):
+        if size * left > budget:
+            return max(0, budget // left)
+        budget -= size
+        left -= 1
+    return max(sizes, default=0)
+
+
+def family_of(metric: Metric, series: Series) -> Family:
+    """A prometheus_client family, series in the order of their labels."""
+    suffix = {"counter": "_total", "info": "_info", "gauge": ""}[metric.kind]
+    family = Family(metric.name.removesuffix(suffix), metric.help, metric.kind, metric.unit)
+    for labels, value in sorted(series.items()):
+        family.add_sample(metric.name, dict(zip(metric.labels, labels, strict=True)), value)
+    return family
+
+
+class SnapshotCollector(Collector):
+    """One snapshot in a registry: fresh families each time, no I/O, nothing kept."""
+
+    def __init__(self, snapshot: Snapshot, max_series: int) -> None:
+        self._snapshot = snapshot
+        self._max_series = max_series
+
+    def collect(self) -> Iterator[Family]:
+        """Families in the catalogue's order; one without series is left out."""
+        gathered = gather(rows_of(self._snapshot), self._max_series)
+        gathered.families[c.SERIES_DROPPED][()] = float(gathered.dropped)
+        for metric, series in gathered.families.items():
+            if series:
+                yield family_of(metric, series)
+
+
+def registry_of(snapshot: Snapshot, max_series: int) -> CollectorRegistry:
+    """A registry of its own that holds this snapshot and nothing else."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SnapshotCollector(snapshot, max_series))
+    return registry

@@ -1,0 +1,249 @@
+"""A snapshot as rows of (metric, label values, value): which fact becomes which series, and when none.
+
+A row whose value is `None` is not known and makes no series. Label values are as they came; the
+collector cleans them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+from exporter.facts import (
+    ClientFacts,
+    GossipTarget,
+    KeyFacts,
+    Snapshot,
+    StoreFacts,
+    TargetFacts,
+    Verdict,
+    ViewFacts,
+)
+from exporter.model import GossipState, Outcome, PartitionState, Phase, State
+
+Row = tuple[Metric, tuple[str, ...], float | None]
+Rows = Iterator[Row]
+
+MEMBER_STATES = (
+    State.ACTIVE,
+    State.JOINING,
+    State.LEAVING,
+    State.PENDING,
+    State.READ_ONLY,
+    State.UNHEALTHY,
+)
+_VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
+
+
+def rows_of(snapshot: Snapshot) -> Rows:
+    """Every series of one snapshot."""
+    yield from _fleet(snapshot)
+    for target in snapshot.targets:
+        yield from _target(target)
+    yield from _kv_clients(snapshot)
+    for key in snapshot.keys:
+        yield from _key(key)
+        yield from _secondary(key, snapshot.stores)
+    for store in snapshot.stores:
+        yield from _store(store)
+    yield from _gossip(snapshot)
+    yield from _gate(snapshot)
+    yield from _exporter(snapshot)
+
+
+def _fleet(snapshot: Snapshot) -> Rows:
+    fleet = snapshot.fleet
+    for phase in Phase:
+        yield c.PHASE, (phase.label,), float(fleet.phase is phase)
+    yield c.PHASE_UNIFORM, (), fleet.uniform
+    for step in snapshot.steps:
+        yield c.NEXT_STEP, (step.name,), float(step.name == fleet.next_step)
+    for key in snapshot.keys:
+        yield c.KEY_PHASE, (key.key, key.ring), key.phase
+
+
+def _kv_clients(snapshot: Snapshot) -> Rows:
+    counts = Counter(
+        (client.name, client.phase) for target in snapshot.targets if target.up for client in target.clients
+    )
+    for name in {name for name, _ in counts}:
+        for phase in Phase:
+            yield c.KV_CLIENTS, (name, phase.label), counts[name, phase]
+
+
+def _target(target: TargetFacts) -> Rows:
+    """A target that did not answer keeps `target_up` 0 and the pages that failed, nothing else."""
+    name = target.name
+    yield c.TARGET_UP, (name, target.component), target.up
+    for page in target.pages:
+        if page.outcome is not Outcome.ABSENT:
+            yield c.PAGE_UP, (name, page.name), page.outcome is Outcome.OK
+    if not target.up:
+        return
+    yield c.TARGET_INFO, (name, target.component, target.product.value, target.version), 1.0
+    yield c.TARGET_PHASE, (name,), target.phase
+    yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
+    yield c.TARGET_START_TIME_SECONDS, (name,), target.started
+    yield c.HA_TRACKER_ELECTIONS_TOTAL, (name,), target.ha_elections
+    for client in target.clients:
+        yield from _client(name, client)
+    if target.gossip is not None:
+        yield from _gossip_target(name, target.gossip)
+
+
+def _client(target: str, client: ClientFacts) -> Rows:
+    writes = "true" if client.writes else "false"
+    yield c.CLIENT_PHASE, (target, client.name, client.key, writes), client.phase
+    labels = (target, client.name)
+    yield c.MIRROR_ENABLED, labels, client.mirror
+    yield c.MIRROR_WRITES_TOTAL, labels, client.mirror_writes
+    yield c.MIRROR_WRITE_ERRORS_TOTAL, labels, client.mirror_errors
+    if client.primary:
+        for store in {client.primary, *client.stores}:
+            yield c.PRIMARY_STORE, (*labels, store), store == client.primary
+    for store, requests in client.store_requests.items():
+        yield c.CLIENT_STORE_REQUESTS_TOTAL, (*labels, store), requests
+
+
+def _gossip_target(name: str, gossip: GossipTarget) -> Rows:
+    for state in GossipState:
+        yield c.GOSSIP_MEMBERS, (name, state.value), gossip.states.get(state.value, 0)
+    yield c.GOSSIP_HEALTH_SCORE, (name,), gossip.health_score
+    yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), gossip.heartbeat_age
+    yield c.GOSSIP_LABEL_VERIFIED, (name,), gossip.verified
+
+
+def _key(key: KeyFacts) -> Rows:
+    known = bool(key.source)  # the primary was read this cycle
+    if key.kind == "ring":
+        yield from _ring(key, known)
+    elif key.kind == "partition":
+        yield from _partitions(key, known)
+    elif known:
+        yield c.HA_TRACKER_ENTRIES, (), key.entries
+    for kind, contents in key.distinct.items():
+        if contents:  # none read is not agreement
+            yield c.RING_VIEWS, (key.key, key.ring, kind), contents
+    for view in key.views:
+        yield from _view(key, view)
+
+
+def _ring(key: KeyFacts, known: bool) -> Rows:
+    labels = (key.key, key.ring)
+    yield c.RING_MEMBERS_RETURNED_TOTAL, labels, key.returned_total
+    if not known:
+        return
+    yield from _members(key)
+    yield c.RING_OLDEST_HEARTBEAT_AGE_SECONDS, labels, key.oldest_age
+    yield c.RING_TOKEN_CONFLICTS, labels, key.token_conflicts
+    yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
+    yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)
+    yield c.RING_QUORUM_MARGIN, labels, key.quorum_margin
+    lost = 0 if key.shrunk_from is None else key.shrunk_from - len(key.members)
+    yield c.RING_SHRUNK_MEMBERS, labels, max(0, lost)
+
+
+def _members(key: KeyFacts) -> Rows:
+    """Every state for every (zone, group) that has members; an empty ring says 0 under empty ones."""
+    counts: Counter[tuple[State, str, str]] = Counter(
+        (m.state, m.zone, m.group) for m in key.members if m.state is not State.LEFT
+    )
+    places = {(zone, group) for _, zone, group in counts} or {("", "")}
+    others = {state for state, _, _ in counts}.difference(MEMBER_STATES)
+    for zone, group in places:
+        for state in (*MEMBER_STATES, *others):
+            labels = (key.key, key.ring, state.value, zone, group)
+            yield c.RING_MEMBERS, labels, counts[state, zone, group]
+
+
+def _partitions(key: KeyFacts, known: bool) -> Rows:
+    if not known:
+        return
+    yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.ring), len(key.corrupted)
+    if key.partition_states or not key.partitions:
+        for state in PartitionState:
+            count = key.partition_states.get(state.value, 0)
+            yield c.RING_PARTITIONS, (key.key, key.ring, state.value), count
+
+
+def _view(key: KeyFacts, view: ViewFacts) -> Rows:
+    if not view.known:
+        return
+    labels = (key.key, key.ring, view.kind, view.target)
+    yield c.RING_VIEW_STALENESS_SECONDS, labels, view.staleness
+    yield c.RING_VIEW_MISSING_MEMBERS, labels, len(view.missing)
+
+
+def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
+    facts = key.secondary
+    if facts is None:
+        return
+    labels = (key.key, key.ring)
+    yield c.SECONDARY_UNREAD_VIEWS, labels, len(facts.unread)
+    if facts.unread and not _any_read(key, facts.side, stores):
+        return  # nothing was compared, so nothing is missing nor equal
+    yield c.SECONDARY_KEY_MISSING, labels, facts.missing_key
+    yield c.SECONDARY_LAG_SECONDS, labels, facts.lag
+    yield c.SECONDARY_MISSING_MEMBERS, labels, len(facts.missing_members)
+    yield c.SECONDARY_EXTRA_MEMBERS, labels, len(facts.extra_members)
+    for field, members in facts.mismatched.items():
+        yield c.SECONDARY_MISMATCHED_MEMBERS, (*labels, field), len(members)
+
+
+def _any_read(key: KeyFacts, side: str, stores: tuple[StoreFacts, ...]) -> bool:
+    if side == "memberlist":
+        return any(view.kind == "gossip" and view.known for view in key.views)
+    return any(store.kind == side and store.outcome is Outcome.OK for store in stores)
+
+
+def _store(store: StoreFacts) -> Rows:
+    if store.outcome is Outcome.ABSENT:
+        return
+    read = store.outcome is Outcome.OK
+    yield c.STORE_UP, (store.kind,), read
+    if read:
+        yield c.STORE_KEYS, (store.kind,), store.keys
+        last = max(store.moved_at.values(), default=None)
+        yield c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, (store.kind,), last
+
+
+def _gossip(snapshot: Snapshot) -> Rows:
+    gossip = snapshot.gossip
+    if gossip is not None:
+        for label, targets in gossip.labels.items():
+            yield c.GOSSIP_LABEL_TARGETS, (label,), len(targets)
+        if gossip.clusters:  # at least one member list was read
+            yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
+            strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
+            yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
+            yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
+            yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
+    for found in snapshot.rejections:
+        yield c.FOREIGN_LABEL_REJECTIONS_TOTAL, (found.target, found.label, found.source), found.count
+    for probe in snapshot.probes:
+        yield c.LABEL_PROBE_ACCEPTED, (probe.target, probe.kind), probe.accepted
+
+
+def _gate(snapshot: Snapshot) -> Rows:
+    for step in snapshot.steps:
+        yield c.GATE_OPEN, (step.name,), step.open
+        for check in step.checks:
+            yield c.GATE_CHECK, (step.name, check.id), _VERDICTS[check.verdict]
+
+
+def _exporter(snapshot: Snapshot) -> Rows:
+    yield c.SNAPSHOT_TIMESTAMP_SECONDS, (), snapshot.at
+    yield c.CYCLE_DURATION_SECONDS, (), max(0.0, snapshot.at - snapshot.started)
+    yield c.VIEW_SWEEP_SECONDS, (), snapshot.sweep_seconds
+    for source, count in snapshot.discovered.items():
+        yield c.DISCOVERED_TARGETS, (source,), count
+    for page in {page for page, _ in snapshot.fetches}:
+        for outcome in Outcome:
+            yield c.FETCHES_TOTAL, (page, outcome.value), snapshot.fetches.get((page, outcome.value), 0)
+
+
+def _size(members: tuple[str, ...] | None) -> int | None:
+    return None if members is None else len(members)

@@ -1,0 +1,308 @@
+"""Hand-written snapshots: the shapes that the exposition, the API and the page have to cope with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.facts import (
+    Check,
+    ClientFacts,
+    Comparison,
+    Difference,
+    Event,
+    Fleet,
+    GossipFacts,
+    GossipTarget,
+    KeyFacts,
+    MemberFacts,
+    PageFacts,
+    ProbeResult,
+    Rejection,
+    SecondaryFacts,
+    Snapshot,
+    Step,
+    StoreFacts,
+    Stranger,
+    TargetFacts,
+    Verdict,
+    ViewFacts,
+)
+from exporter.model import GossipMember, GossipState, Outcome, Phase, Product, Reason, State
+
+NOW = 1_780_000_000.0
+RING, COMPACTOR, HA, PARTITIONS = (
+    "collectors/ring",
+    "collectors/compactor",
+    "ha-tracker/",
+    "collectors/ingester-partitions",
+)
+
+
+def client(target: str, name: str, key: str, phase: Phase, *, writes: bool = True) -> ClientFacts:
+    """A multi KV client of Consul and memberlist."""
+    return ClientFacts(
+        target=target,
+        name=name,
+        key=key,
+        phase=phase,
+        writes=writes,
+        primary="consul",
+        stores=("consul", "memberlist"),
+        mirror=phase is Phase.MIRRORING,
+        mirror_writes=120.0 if writes else 0.0,
+        mirror_errors=3.0 if writes else 0.0,
+        mirror_rate=0.2 if writes else 0.0,
+        mirror_error_rate=0.0,
+        store_rates={"consul": 0.2, "memberlist": 0.2},
+        store_requests={"consul": 2400.0, "memberlist": 120.0},
+    )
+
+
+def gossip_target(*names: str) -> GossipTarget:
+    return GossipTarget(
+        members=tuple(GossipMember(name, f"10.0.0.{i}", 7946) for i, name in enumerate(names, 1)),
+        states={state.value: len(names) if state is GossipState.ALIVE else 0 for state in GossipState},
+        health_score=0.0,
+        heartbeat_age=4.5,
+        label="prod-eu.mimir",
+        verified=True,
+        port=7946,
+        join_members=("gossip-ring:7946",),
+        rejoin_interval=60.0,
+        own_member=names[0],
+        keys=(RING, COMPACTOR),
+    )
+
+
+def target(name: str, *, component: str = "ingester") -> TargetFacts:
+    """A process that mirrors its ingester ring; its compactor client was not reached by the switch."""
+    return TargetFacts(
+        name=name,
+        url=f"http://{name}:8080",
+        component=component,
+        up=True,
+        product=Product.MIMIR,
+        version="2.17.0",
+        group="read-write",
+        phase=Phase.MULTI,
+        skew=-0.25,
+        started=NOW - 86_400,
+        pages=(
+            PageFacts("/metrics", Outcome.OK),
+            PageFacts("/memberlist", Outcome.OK),
+            PageFacts("/config", Outcome.FAILED, Reason.TIMEOUT, "no answer within 5s"),
+            PageFacts("/compactor/ring", Outcome.ABSENT),
+        ),
+        clients=(
+            client(name, "ingester-lifecycler", RING, Phase.MIRRORING),
+            client(name, "ingester-ring", RING, Phase.MIRRORING, writes=False),
+            client(name, "compactor-lifecycler", COMPACTOR, Phase.MULTI),
+        ),
+        rings=(RING,),
+        gossip=gossip_target("mimir-write-0-1a2b3c4d", "mimir-write-1-5e6f7a8b"),
+        seen_at=NOW,
+        ha_elections=7.0,
+    )
+
+
+def silent_target(name: str) -> TargetFacts:
+    """A process that stopped answering; what it said before must not be seen any more."""
+    lost = target(name)
+    failed = PageFacts("/metrics", Outcome.FAILED, Reason.REFUSED, "connection refused")
+    return replace(lost, up=False, pages=(failed,), phase=Phase.UNKNOWN)
+
+
+def member(name: str, state: State = State.ACTIVE, *, zone: str = "zone-a") -> MemberFacts:
+    return MemberFacts(
+        id=name,
+        address="10.0.0.1:9095",
+        zone=zone,
+        state=state,
+        heartbeat=NOW - 3,
+        age=3.0,
+        tokens=512,
+        group="read-write",
+        ghost=False,
+        target=name,
+        registered=NOW - 86_400,
+        since=NOW - 3600,
+    )
+
+
+def ring_key() -> KeyFacts:
+    return KeyFacts(
+        key=RING,
+        ring="ingester",
+        kind="ring",
+        phase=Phase.MIRRORING,
+        phase_uniform=True,
+        primary="consul",
+        source="store",
+        members=(
+            member("mimir-write-0"),
+            member("mimir-write-1", zone="zone-b"),
+            member("mimir-write-2", State.UNHEALTHY, zone="zone-b"),
+        ),
+        oldest_age=93.5,
+        token_conflicts=0,
+        without_tokens=(),
+        ghosts=("mimir-write-2",),
+        quorum_margin=0,
+        returned_total=1,
+        shrunk_from=6,
+        views=(
+            ViewFacts("ring", "mimir-write-0", known=True, fingerprint="aa", staleness=0.0, read_at=NOW),
+            ViewFacts("gossip", "mimir-write-0", known=True, fingerprint="ab", staleness=12.0,
+                      missing=("mimir-write-2",), read_at=NOW,
+                      against=Comparison(False, 12.0, ("mimir-write-2",))),
+            ViewFacts("gossip", "mimir-write-1", known=False),
+        ),
+        distinct={"ring": 1, "gossip": 1},
+        secondary=SecondaryFacts(
+            side="memberlist",
+            missing_key=False,
+            missing_in=(),
+            lag=12.0,
+            missing_members=("mimir-write-2",),
+            extra_members=(),
+            mismatched={"state": (), "tokens": ("mimir-write-1",), "address": (), "zone": ()},
+            unread=("gossip of mimir-write-1",),
+            differences=(
+                Difference("mimir-write-2", "gossip of mimir-write-0", "missing", "unhealthy", ""),
+                Difference("mimir-write-1", "gossip of mimir-write-0", "tokens", "512", "511"),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def other_keys() -> tuple[KeyFacts, ...]:
+    """A ring nobody could read, a partition ring and the HA tracker, none of which has a known secondary
+    but the last, whose every view is unread.
+    """
+    unread = SecondaryFacts(
+        side="memberlist",
+        missing_key=False,
+        missing_in=(),
+        lag=None,
+        missing_members=(),
+        extra_members=(),
+        mismatched={"replica": ()},
+        unread=("gossip of mimir-write-0",),
+    )
+    return (
+        KeyFacts(COMPACTOR, "compactor", "ring", Phase.MULTI, False, "consul", source=""),
+        KeyFacts(PARTITIONS, "ingester-partitions", "partition", Phase.MULTI, True, "consul", source="store",
+                 corrupted=(3,), partitions=3, partition_states={"active": 2, "inactive": 1}),
+        KeyFacts(HA, "ha-tracker", "ha", Phase.UNKNOWN, False, "", source="store", entries=2,
+                 secondary=unread),
+    )  # fmt: skip
+
+
+def steps() -> tuple[Step, ...]:
+    uniform = Check(
+        "every-client-mirrors",
+        "Every writing KV client mirrors",
+        Verdict.FAILS,
+        "2 of 4 writing clients are in phase multi",
+        culprits=("mimir-write-0 compactor-lifecycler", "mimir-write-1 compactor-lifecycler"),
+        remedy="Enable mirroring for the compactor in the static configuration",
+        doc="docs/ring.md#switch-primary",
+    )
+    views = Check("views-agree", "All views agree", Verdict.UNKNOWN, "1 view could not be read")
+    fine = Check(
+        "one-gossip-cluster", "The gossip is one cluster", Verdict.HOLDS, "1 cluster", since=NOW - 900
+    )
+    return (
+        Step("preflight", True, Verdict.HOLDS, (fine,), "behind", 300.0, NOW - 600, 900.0, "open"),
+        Step(
+            "switch-primary", False, Verdict.FAILS, (uniform, views, fine), "next", 300.0, headline="closed"
+        ),
+        Step("decommission-store", False, Verdict.UNKNOWN, (views,), "ahead", 300.0, headline="not known"),
+    )
+
+
+def gossip() -> GossipFacts:
+    return GossipFacts(
+        clusters=(("mimir-write-0", "mimir-write-1"),),
+        strangers=(
+            Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),
+            Stranger("ghost", "10.0.9.8:9095", ("mimir-write-0",), where=RING),
+        ),
+        absent=(),
+        unknown_keys=("collectors/usagestats_token2",),
+        labels={"prod-eu.mimir": ("mimir-write-0",), "": ("mimir-write-1",)},
+        unverified=(),
+        unread=("mimir-write-2",),
+    )
+
+
+def rich() -> Snapshot:
+    """A fleet in the midst of mirroring, with about everything wrong that can be."""
+    return Snapshot(
+        at=NOW,
+        started=NOW - 1.5,
+        cycle=42,
+        fleet=Fleet(
+            Phase.MULTI, False, "Mirroring reached 4 of 6 writing clients", Product.MIMIR, ("2.17.0",),
+            "switch-primary", ("1 stranger in the gossip",), NOW - 7200,
+        ),
+        targets=(target("mimir-write-0"), target("mimir-write-1"), silent_target("mimir-write-2")),
+        keys=(ring_key(), *other_keys()),
+        gossip=gossip(),
+        stores=(StoreFacts("consul", Outcome.OK, keys=4, moved_at={RING: NOW - 2, HA: NOW - 9},
+                           since=NOW - 900),),
+        steps=steps(),
+        events=(
+            Event(NOW - 7200, "phase", "The fleet went from external to multi", ""),
+            Event(NOW - 30, "target", "mimir-write-2 stopped answering", "mimir-write-2"),
+        ),
+        rejections=(
+            Rejection("mimir-write-0", "other", "file", 3),
+            Rejection("mimir-write-0", "other", "file", 2),
+        ),
+        probes=(
+            ProbeResult("mimir-write-0", "own", True, NOW - 20),
+            ProbeResult("mimir-write-0", "foreign", False, NOW - 20),
+            ProbeResult("mimir-write-1", "own", None, NOW - 20),
+        ),
+        discovered={"static": 3},
+        fetches={("/metrics", "ok"): 80, ("/metrics", "failed"): 4, ("/config", "failed"): 42},
+        sweep_seconds=15.0,
+    )  # fmt: skip
+
+
+def unknown() -> Snapshot:
+    """A fleet of which nothing is known: no target answered."""
+    return Snapshot(
+        at=NOW,
+        started=NOW - 5,
+        cycle=1,
+        fleet=Fleet(Phase.UNKNOWN, None, "No process answered", Product.UNKNOWN, (), ""),
+        targets=(silent_target("mimir-write-0"),),
+        stores=(StoreFacts("consul", Outcome.FAILED, Reason.REFUSED, "connection refused"),),
+    )
+
+
+HOSTILE = 'evil"\n\\\x1b[31m\x00\u202e<script>alert(1)</script>\ud800'
+
+
+def hostile() -> Snapshot:
+    """Names a stranger in the gossip may choose: all differ, some only in what is cleaned away."""
+    names = (HOSTILE, HOSTILE + "\x01", HOSTILE + "\x02", "x" * 300, "x" * 301)
+    targets = tuple(replace(target(name), gossip=gossip_target(name)) for name in names)
+    keys = tuple(
+        replace(ring_key(), key=f"collectors/{name}", ring=name, members=(member(name, zone=name),),
+                views=(ViewFacts("gossip", name, known=True, staleness=1.0),))
+        for name in names
+    )  # fmt: skip
+    labels = dict.fromkeys(names, ("a",))
+    return replace(
+        rich(),
+        targets=targets,
+        keys=keys,
+        gossip=replace(gossip(), labels=labels, strangers=tuple(Stranger(n, n, (n,)) for n in names)),
+        rejections=tuple(Rejection(name, name, "file", 1) for name in names),
+        probes=tuple(ProbeResult(name, "own", True) for name in names),
+        fleet=replace(rich().fleet, headline=HOSTILE, warnings=names),
+        events=tuple(Event(NOW, "member", name, name) for name in names),
+    )

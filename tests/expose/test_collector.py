@@ -1,0 +1,238 @@
+"""A snapshot's exposition: golden text, the tools' own parsers, and what must not have a series."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics import exposition, parser
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
+from prometheus_client.registry import Collector
+
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+from exporter.expose.collector import gather, registry_of
+from exporter.expose.labels import MAX_LENGTH, clean
+from exporter.expose.series import rows_of
+from exporter.facts import Snapshot
+from exporter.model import Outcome, Phase
+from tests.expose import snapshots
+
+GOLDEN = Path(__file__).parent / "golden" / "rich.prom"
+MANY = 1_000_000
+openmetrics: Callable[[Collector], bytes] = exposition.generate_latest
+parse_openmetrics: Callable[[str], Iterable[Family]] = parser.text_string_to_metric_families
+
+
+def plain(snapshot: Snapshot, max_series: int = MANY) -> str:
+    return generate_latest(registry_of(snapshot, max_series)).decode()
+
+
+def series(snapshot: Snapshot, metric: Metric) -> dict[tuple[str, ...], float]:
+    return gather(rows_of(snapshot), MANY).families[metric]
+
+
+def test_the_whole_exposition_is_as_reviewed() -> None:
+    """`UPDATE_GOLDEN=1 pytest tests/expose` rewrites the file; the diff is the review."""
+    text = plain(snapshots.rich())
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_rich_snapshot_shows_every_metric_of_the_catalogue_but_the_exporters_own() -> None:
+    shown = {sample.name for family in parse_plain(plain(snapshots.rich())) for sample in family.samples}
+    own = {
+        c.CONFIG_LAST_RELOAD_SUCCESSFUL,
+        c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
+        c.BUILD_INFO,
+    }
+    assert shown == {metric.name for metric in c.ALL if metric not in own}
+
+
+@pytest.mark.parametrize("make", [snapshots.rich, snapshots.unknown, snapshots.hostile])
+def test_promtool_has_nothing_to_say(make: object) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    assert callable(make)
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=plain(make()).encode(), capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("make", [snapshots.rich, snapshots.unknown, snapshots.hostile])
+def test_openmetrics_round_trips_and_says_the_same_as_plain_text(make: object) -> None:
+    assert callable(make)
+    snapshot = make()
+    text = openmetrics(registry_of(snapshot, MANY)).decode()
+    assert text.endswith("# EOF\n")
+    parsed = list(parse_openmetrics(text))
+    collected = list(registry_of(snapshot, MANY).collect())
+    assert [family.name for family in parsed] == [family.name for family in collected]
+    assert _samples(parsed) == _samples(list(parse_plain(plain(snapshot))))
+    assert all(family.unit == "seconds" for family in parsed if family.name.endswith("_seconds"))
+
+
+def _samples(families: list[Family]) -> dict[object, str]:
+    found: dict[object, str] = {}
+    for family in families:
+        for sample in family.samples:
+            where = (sample.name, tuple(sorted(sample.labels.items())))
+            assert where not in found, "a label set stands twice"
+            found[where] = repr(sample.value)
+    return found
+
+
+def test_a_silent_target_keeps_up_0_and_its_failed_pages_only() -> None:
+    lines = [line for line in plain(snapshots.rich()).splitlines() if 'target="mimir-write-2"' in line]
+    assert lines == [
+        'kvmigration_target_up{component="ingester",target="mimir-write-2"} 0.0',
+        'kvmigration_page_up{page="/metrics",target="mimir-write-2"} 0.0',
+    ]
+
+
+def test_nothing_known_says_nothing_good() -> None:
+    names = {
+        line.split("{")[0].split(" ")[0] for line in plain(snapshots.unknown()).splitlines() if line[0] != "#"
+    }
+    assert names == {
+        c.PHASE.name,
+        c.TARGET_UP.name,
+        c.PAGE_UP.name,
+        c.STORE_UP.name,
+        c.SNAPSHOT_TIMESTAMP_SECONDS.name,
+        c.CYCLE_DURATION_SECONDS.name,
+        c.SERIES_DROPPED.name,
+    }
+    assert series(snapshots.unknown(), c.PHASE)["unknown",] == 1
+    assert series(snapshots.unknown(), c.STORE_UP) == {("consul",): 0}
+
+
+def test_an_absent_page_has_no_series_and_a_failed_one_is_0() -> None:
+    pages = series(snapshots.rich(), c.PAGE_UP)
+    assert pages["mimir-write-0", "/config"] == 0
+    assert ("mimir-write-0", "/compactor/ring") not in pages
+
+
+def test_an_answering_target_without_a_known_phase_says_minus_1() -> None:
+    lost = replace(snapshots.target("a"), phase=Phase.UNKNOWN, clients=())
+    assert series(replace(snapshots.rich(), targets=(lost,)), c.TARGET_PHASE) == {("a",): -1}
+
+
+def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
+    assert math.isnan(series(snapshots.rich(), c.GATE_CHECK)["switch-primary", "views-agree"])
+    assert series(snapshots.rich(), c.GATE_OPEN)["decommission-store",] == 0
+
+
+def test_a_ring_nobody_read_is_not_an_empty_ring() -> None:
+    unread = replace(snapshots.ring_key(), source="", views=(), distinct={}, secondary=None)
+    empty = replace(snapshots.ring_key(), members=(), shrunk_from=None)
+    assert not series(replace(snapshots.rich(), keys=(unread,)), c.RING_MEMBERS)
+    members = series(replace(snapshots.rich(), keys=(empty,)), c.RING_MEMBERS)
+    assert set(members.values()) == {0.0}
+    assert len(members) == 6
+
+
+def test_a_secondary_of_which_no_view_was_read_reports_that_and_nothing_else() -> None:
+    for metric in (c.SECONDARY_KEY_MISSING, c.SECONDARY_MISSING_MEMBERS, c.SECONDARY_MISMATCHED_MEMBERS):
+        assert {labels[0] for labels in series(snapshots.rich(), metric)} == {snapshots.RING}
+    assert series(snapshots.rich(), c.SECONDARY_UNREAD_VIEWS)[snapshots.HA, "ha-tracker"] == 1
+
+
+def test_the_secondary_store_counts_as_read_only_if_the_store_answered() -> None:
+    secondary = snapshots.ring_key().secondary
+    assert secondary is not None
+    key = replace(snapshots.ring_key(), secondary=replace(secondary, side="consul"))
+    fine = replace(snapshots.rich(), keys=(key,))
+    down = replace(fine, stores=(replace(fine.stores[0], outcome=Outcome.FAILED),))
+    assert series(fine, c.SECONDARY_MISSING_MEMBERS)
+    assert not series(down, c.SECONDARY_MISSING_MEMBERS)
+    assert not series(down, c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 10**400])
+def test_a_counter_never_holds_what_openmetrics_forbids(value: float) -> None:
+    broken = replace(snapshots.target("a"), ha_elections=value, skew=value if value != -1.0 else None)
+    snapshot = replace(snapshots.rich(), targets=(broken,))
+    assert not series(snapshot, c.HA_TRACKER_ELECTIONS_TOTAL)
+    assert not series(snapshot, c.TARGET_CLOCK_SKEW_SECONDS)
+
+
+def test_rejections_with_equal_labels_add_up() -> None:
+    found = series(snapshots.rich(), c.FOREIGN_LABEL_REJECTIONS_TOTAL)
+    assert found == {("mimir-write-0", "other", "file"): 5}
+
+
+def test_hostile_names_stay_apart_and_cannot_forge_a_line() -> None:
+    text = plain(snapshots.hostile())
+    assert len(series(snapshots.hostile(), c.TARGET_UP)) == 5
+    assert not any(line.startswith("evil") for line in text.splitlines())
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_targets_of_one_name_make_one_series_and_the_rest_is_counted() -> None:
+    twice = replace(snapshots.rich(), targets=(snapshots.target("a"), snapshots.silent_target("a")))
+    gathered = gather(rows_of(twice), MANY)
+    assert len(gathered.families[c.TARGET_UP]) == 1
+    assert gathered.dropped == 2  # target_up and page_up of the second
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        ("", ""),
+        ("mimir-write-0", "mimir-write-0"),
+        ('quote" and \\', 'quote" and \\'),
+        ("ключ", "ключ"),
+        ("a\nb", "a\ufffdb~d7d5c9d1"),
+        ("\ud800", "\ufffd~"),
+    ],
+)
+def test_label_values_are_cleaned(value: str, cleaned: str) -> None:
+    assert clean(value).startswith(cleaned.partition("~")[0])
+    assert ("~" in clean(value)) == ("~" in cleaned)
+    clean(value).encode()
+
+
+def test_cleaned_values_are_bounded_and_distinct() -> None:
+    longest = [clean("x" * count) for count in (255, 256, 257, 258, 100_000)]
+    assert len(set(longest)) == 5
+    assert all(len(value) <= MAX_LENGTH for value in longest)
+
+
+def test_at_the_cap_nothing_is_dropped_and_below_it_the_largest_families_are_cut_alike() -> None:
+    total = sum(map(len, gather(rows_of(snapshots.rich()), MANY).families.values()))
+    assert gather(rows_of(snapshots.rich()), total).dropped == 0
+    cut = gather(rows_of(snapshots.rich()), total - 20)
+    assert cut.dropped == 20 or sum(map(len, cut.families.values())) <= total - 20
+    assert len(cut.families[c.TARGET_UP]) == 3
+    assert cut.families == gather(rows_of(snapshots.rich()), total - 20).families
+
+
+@pytest.mark.parametrize("max_series", [0, 1, 50, 100, 150])
+def test_fleet_wide_series_outlive_any_cap(max_series: int) -> None:
+    full = gather(rows_of(snapshots.rich()), MANY).families
+    cut = gather(rows_of(snapshots.rich()), max_series)
+    for metric in (c.PHASE, c.PHASE_UNIFORM, c.GATE_OPEN, c.GATE_CHECK, c.GOSSIP_CLUSTERS, c.STORE_UP):
+        assert cut.families[metric].keys() == full[metric].keys()
+    kept = sum(map(len, cut.families.values()))
+    assert kept + cut.dropped == sum(map(len, full.values()))
+    assert kept <= max(max_series, 60)
+
+
+def test_series_dropped_says_how_many() -> None:
+    assert "kvmigration_series_dropped 0.0" in plain(snapshots.rich())
+    dropped = gather(rows_of(snapshots.rich()), 100).dropped
+    assert dropped > 0
+    assert f"kvmigration_series_dropped {float(dropped)}" in plain(snapshots.rich(), 100)
