@@ -221,6 +221,7 @@ class GossipFacts:
 
     clusters: tuple[tuple[str, ...], ...]
     strangers: tuple[Stranger, ...] = ()
+    ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from exporter.derive.match import Identity, Owners, bare, host_of
+from exporter.derive.match import Identity, bare
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
 from exporter.model import (
@@ -176,11 +176,6 @@ def _expected(member: GossipMember, own: set[str], names: set[str], rules: Rules
     if member.name in own or bare(member.name) in names:
         return True
     return any(pattern.search(member.name) for pattern in rules.expected_members)
-
-
-def strange_members(key: str, members: Iterable[tuple[str, str]], owners: Owners) -> tuple[Stranger, ...]:
-    """Ring members, as (id, address), that are ghosts: reported beside the gossip's strangers."""
-    return tuple(Stranger(name, host_of(address), (), where=key) for name, address in members)
 
 
 def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""The whole fleet in a few words: the first thing an operator reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from exporter.derive import phase
+from exporter.derive.targets import fleet_phase
+from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, Step, TargetFacts
+from exporter.model import Phase, Product
+
+PHASE_NEEDS_SECONDARY = frozenset({Phase.MIRRORING, Phase.SWITCHED})
+
+
+def judge_fleet(
+    targets: tuple[TargetFacts, ...],
+    keys: tuple[KeyFacts, ...],
+    gossip: GossipFacts | None,
+    before: Snapshot | None,
+    now: float,
+) -> Fleet:
+    """Judge the fleet; the next step is put in by `with_steps` once the gate has been judged."""
+    where, uniform = fleet_phase(targets)
+    product = _most(target.product for target in targets if target.product is not Product.UNKNOWN)
+    kept = before is not None and before.fleet.phase is where
+    return Fleet(
+        phase=where,
+        uniform=uniform,
+        headline="",
+        product=product or Product.UNKNOWN,
+        versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
+        next_step="",
+        warnings=tuple(_warnings(targets, keys, gossip)),
+        phase_since=before.fleet.phase_since if kept and before else now,
+    )
+
+
+def _most(products: Iterable[Product]) -> Product | None:
+    counted = Counter(products).most_common(1)
+    return counted[0][0] if counted else None
+
+
+def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
+    """Say in one line where we are and what comes next; danger comes before everything."""
+    if fleet.warnings:
+        return fleet.warnings[0]
+    named = {Phase.UNKNOWN: "The phase is not known"}.get(fleet.phase, f"Phase {fleet.phase.label}")
+    agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[fleet.uniform]
+    following = next((step for step in steps if step.name == fleet.next_step), None)
+    if following is None:
+        return f"{named}{agreed}."
+    return f"{named}{agreed}. Next step {following.name}: {'open' if following.open else 'closed'}."
+
+
+def _warnings(
+    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
+) -> Iterable[str]:
+    clients = [client for target in targets for client in phase.writing(target.clients)]
+    yield from _mixed(clients)
+    if gossip is not None and len(gossip.clusters) > 1:
+        parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
+        yield f"Gossip is split into {len(gossip.clusters)} clusters: {parts}."
+    if gossip is not None and gossip.strangers:
+        names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
+        yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
+    for key in keys:
+        if key.shrunk_from:
+            yield f"Ring {key.ring} lost members at once: {key.shrunk_from} before, {len(key.members)} now."
+    yield from _unreached(clients)
+    yield from _lonely(targets)
+    down = [target.name for target in targets if not target.up]
+    if down:
+        yield f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
+
+
+def _mixed(clients: list[ClientFacts]) -> Iterable[str]:
+    """The dangerous middle: whole values are written back and forth between two stores."""
+    gossip = sorted({c.target for c in clients if c.primary == "memberlist" or c.phase is Phase.MEMBERLIST})
+    external = sorted({c.target for c in clients if c.phase in _EXTERNAL_PRIMARY})
+    if gossip and external:
+        yield (
+            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 5))}; the external store on "
+            f"{', '.join(few(external, 5))}. A process with a small gossip view overwrites the store with it."
+        )
+
+
+_EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
+
+
+def _unreached(clients: list[ClientFacts]) -> Iterable[str]:
+    """Name the clients that the runtime switch did not reach, while others mirror."""
+    mirrored = [client for client in clients if client.mirror]
+    for name in sorted({c.name for c in clients if c.mirror is False and mirrored}):
+        same = [client for client in clients if client.name == name]
+        off = sum(1 for client in same if client.mirror is False)
+        yield f"{name} on {off} of {len(same)} processes still has mirroring off."
+
+
+def _lonely(targets: Iterable[TargetFacts]) -> Iterable[str]:
+    alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
+    if alone and len(alone) < sum(1 for t in targets if t.gossip is not None):
+        yield f"{', '.join(few(alone, 5))} see nobody but themselves in the gossip."
+
+
+def few(names: Iterable[str], limit: int = 10) -> list[str]:
+    """Cut a list of names: at most `limit`, then "and 31 more"."""
+    listed = list(names)
+    rest = len(listed) - limit
+    return listed if rest <= 0 else [*listed[:limit], f"and {rest} more"]

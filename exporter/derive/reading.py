@@ -1,0 +1,193 @@
+"""One cycle's pages sorted by KV key: from what processes answered to what is known of a ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.derive.keys import KeyInput, Stored
+from exporter.derive.views import View, view
+from exporter.facts import ProbeResult, Rejection, TargetFacts, ViewFacts
+from exporter.model import (
+    Observation,
+    Outcome,
+    Page,
+    PartitionRing,
+    Product,
+    Replica,
+    Ring,
+    StoreContent,
+    TrackerPage,
+)
+from exporter.rings import HA_KEY, canonical, pages_of
+
+MAX_KEYS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """All that one cycle read. `kept` says until when (our clock) an old gossip view still counts."""
+
+    at: float
+    started: float
+    number: int
+    observed: tuple[Observation, ...]
+    stores: tuple[StoreContent, ...] = ()
+    keep_views_since: float = 0.0
+    sweep_seconds: float | None = None
+    discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    rejections: tuple[Rejection, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+
+
+def read_keys(
+    cycle: Cycle, targets: tuple[TargetFacts, ...], before: Mapping[str, tuple[ViewFacts, ...]]
+) -> tuple[KeyInput, ...]:
+    """Sort a cycle by key. `before` has the views of each key as they were judged last."""
+    facts = {target.name: target for target in targets}
+    up = tuple((seen, facts[seen.target.name]) for seen in cycle.observed if facts[seen.target.name].up)
+    store = next((s for s in cycle.stores if s.outcome is Outcome.OK), None)
+    return tuple(
+        _read_key(key, up, store, _kept(before.get(key, ()), cycle.keep_views_since))
+        for key in sorted(_keys(up, store))[:MAX_KEYS]
+    )
+
+
+Seen = tuple[Observation, TargetFacts]
+
+
+def _keys(up: Iterable[Seen], store: StoreContent | None) -> set[str]:
+    found: set[str] = set()
+    for seen, target in up:
+        found |= {key for _, key, page in _ring_pages(seen, target.product) if page.value is not None}
+        found |= {client.key for client in target.clients if client.key}
+        found |= {canonical(key) for key in seen.gossip.values}
+        if seen.tracker is not None and seen.tracker.value and seen.tracker.value.entries:
+            found.add(HA_KEY)
+    if store is not None:
+        found |= {canonical(key) for key in store.values} | {canonical(key) for key in store.broken}
+    return found
+
+
+def _ring_pages(
+    seen: Observation, product: Product
+) -> Iterable[tuple[str, str, Page[Ring] | Page[PartitionRing]]]:
+    """Give (path, key, page) of each ring page that was asked for, the first path of a key first."""
+    for known in pages_of(product):
+        page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
+        if page is not None:
+            yield known.path, known.key, page
+
+
+def _read_key(
+    key: str, up: tuple[Seen, ...], store: StoreContent | None, kept: Mapping[str, ViewFacts]
+) -> KeyInput:
+    stored = _stored(key, store) if store is not None else None
+    broken = store is not None and any(canonical(name) == key for name in store.broken)
+    return KeyInput(
+        key=key,
+        clients=tuple(client for _, target in up for client in target.clients if client.key == key),
+        pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
+        copies=tuple(_copy(key, seen, target) for seen, target in up if _has_gossip(seen)),
+        store=stored,
+        store_known=store is not None and not broken,
+        store_kind=store.kind if store is not None else "",
+        store_clock=(store.clock or store.asked_at) if store is not None else None,
+        configs=tuple(
+            seen.config.value.rings[key]
+            for seen, _ in up
+            if seen.config.value is not None and key in seen.config.value.rings
+        ),
+        kept=kept,
+    )
+
+
+def _stored(key: str, store: StoreContent) -> Stored | None:
+    if key != HA_KEY:
+        return store.values.get(key)
+    entries = _entries(store.values)
+    return entries or None
+
+
+def _entries(values: Mapping[str, object]) -> dict[str, Replica]:
+    """Give HA-tracker entries by `user/cluster`, deleted ones left out."""
+    return {
+        key[len(HA_KEY) :]: value
+        for key, value in values.items()
+        if key.startswith(HA_KEY) and isinstance(value, Replica) and not value.deleted_at
+    }
+
+
+def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
+    for seen, target in up:
+        asked = [page for _, k, page in _ring_pages(seen, target.product) if k == key]
+        found = next((page for page in asked if page.value is not None), None) or next(
+            (page for page in asked if page.outcome is Outcome.FAILED), None
+        )
+        if found is not None:
+            yield _view(target, found)
+
+
+def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
+    return view(
+        target.name,
+        page.value,
+        known=page.outcome is not Outcome.FAILED,
+        young=target.young,
+        clock=page.clock,
+        read_at=page.asked_at,
+    )
+
+
+def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
+    for seen, target in up:
+        page = seen.tracker
+        if page is None or page.outcome is Outcome.ABSENT:
+            continue
+        entries = _tracked(page.value) if page.value else None
+        yield view(
+            target.name,
+            entries,
+            known=page.value is not None,
+            young=target.young,
+            clock=page.clock,
+            read_at=page.asked_at,
+        )
+
+
+def _tracked(page: TrackerPage) -> Mapping[str, Replica] | None:
+    return {f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at) for e in page.entries} or None
+
+
+def _has_gossip(seen: Observation) -> bool:
+    return seen.gossip.page.outcome is not Outcome.ABSENT
+
+
+def _copy(key: str, seen: Observation, target: TargetFacts) -> View:
+    """Give one process's gossip copy: read, absent for certain, or not known."""
+    page = seen.gossip.page
+    if page.value is None:
+        return View(target.name, None, known=False, young=target.young)
+    listed = [name for name, what in page.value.keys.items() if canonical(name) == key and not what.deleted]
+    values = [seen.gossip.values.get(name) for name in listed]
+    read = [v.value for v in values if v is not None and v.outcome is Outcome.OK and v.value is not None]
+    gone = sum(1 for v in values if v is not None and v.outcome is Outcome.ABSENT)
+    stored: Stored | None = read[0] if read else None
+    if key == HA_KEY:
+        names = (n for n, v in zip(listed, values, strict=True) if v is not None and v.value is not None)
+        stored = _entries(dict(zip(names, read, strict=True))) or None
+    times = [v.asked_at for v in values if v is not None]
+    return view(
+        target.name,
+        stored,
+        known=len(read) + gone == len(listed),
+        young=target.young,
+        clock=page.value.now or page.clock,
+        read_at=min(times, default=page.asked_at),
+    )
+
+
+def _kept(views: Iterable[ViewFacts], since: float) -> Mapping[str, ViewFacts]:
+    return {v.target: v for v in views if v.kind == "gossip" and v.known and (v.read_at or 0.0) >= since}

@@ -1,0 +1,157 @@
+"""From one cycle's reading to one snapshot: the order in which the questions are answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from exporter.derive import gate
+from exporter.derive.events import events
+from exporter.derive.fleet import headline, judge_fleet
+from exporter.derive.history import History, RingHistory
+from exporter.derive.keys import World, judge_key
+from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
+from exporter.derive.membership import judge_gossip
+from exporter.derive.reading import Cycle, read_keys
+from exporter.derive.rules import Rules
+from exporter.derive.stores import judge_store
+from exporter.derive.targets import judge_target
+from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
+
+
+def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
+    """Conclude one cycle; the second value is what the next one needs."""
+    known = {identity.target: identity for identity in identities(cycle.observed)}
+    targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
+    keys, rings = _judge_keys(cycle, targets, known, past, rules)
+    fleet = judge_fleet(targets, keys, None, past.snapshot, cycle.at)
+    gossip = judge_gossip(targets, known.values(), fleet.product, rules)
+    gossip = _excuse(gossip, targets, past.identities)
+    gossip = _with_ring_strangers(gossip, keys)
+    fleet = judge_fleet(targets, keys, gossip, past.snapshot, cycle.at)
+    stores = _judge_stores(cycle, past)
+    snapshot = Snapshot(
+        at=cycle.at,
+        started=cycle.started,
+        cycle=cycle.number,
+        fleet=fleet,
+        targets=targets,
+        keys=keys,
+        gossip=gossip,
+        stores=stores,
+        rejections=cycle.rejections,
+        probes=cycle.probes,
+        discovered=cycle.discovered,
+        fetches=cycle.fetches,
+        sweep_seconds=cycle.sweep_seconds,
+    )
+    snapshot = _with_steps(snapshot, past.snapshot, rules)
+    snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))
+    return snapshot, _remember(cycle, past, snapshot, known, rings)
+
+
+def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    steps, following = gate.judge_steps(snapshot, before, rules)
+    fleet = replace(snapshot.fleet, next_step=following)
+    return replace(snapshot, steps=steps, fleet=replace(fleet, headline=headline(fleet, steps)))
+
+
+def _remember(
+    cycle: Cycle,
+    past: History,
+    snapshot: Snapshot,
+    known: Mapping[str, Identity],
+    rings: Mapping[str, RingHistory],
+) -> History:
+    current = {seen.target.name for seen in cycle.observed}
+    kept = {name: identity for name, identity in past.identities.items() if name in current}
+    indexes = {
+        store.kind: store.modified or past.indexes.get(store.kind, MappingProxyType({}))
+        for store in cycle.stores
+    }
+    return History(snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes))
+
+
+def _judge_keys(
+    cycle: Cycle,
+    targets: tuple[TargetFacts, ...],
+    known: Mapping[str, Identity],
+    past: History,
+    rules: Rules,
+) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
+    world = World(
+        owners=owners(known.values()),
+        gossip=_gossipers(cycle),
+        rules=rules,
+        now=cycle.at,
+        answering=frozenset(known),
+    )
+    before: dict[str, tuple[ViewFacts, ...]] = {}
+    if past.snapshot is not None:
+        before = {key.key: key.views for key in past.snapshot.keys}
+    facts: list[KeyFacts] = []
+    rings: dict[str, RingHistory] = dict(past.rings)
+    for read in read_keys(cycle, targets, before):
+        judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
+        facts.append(judged)
+    return tuple(facts), MappingProxyType(rings)
+
+
+def _gossipers(cycle: Cycle) -> Gossipers | None:
+    lists = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
+    return gossipers(member for page in lists for member in page.members) if lists else None
+
+
+def _excuse(
+    gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
+) -> GossipFacts | None:
+    """Take members out of the strangers that belong to a process of ours which does not answer: one
+    known from before by its name, else as many at its address as processes there are silent.
+    """
+    if gossip is None or not gossip.strangers:
+        return gossip
+    silent = [target for target in targets if not target.up]
+    names = {target.name for target in silent}
+    names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
+    names |= {identities[t.name].member for t in silent if t.name in identities}
+    places = Counter(urlsplit(target.url).hostname or "" for target in silent)
+    left: list[Stranger] = []
+    for stranger in gossip.strangers:
+        host = stranger.address.rpartition(":")[0]
+        if stranger.name in names or stranger.name.rpartition("-")[0] in names:
+            continue
+        if places[host] > 0:
+            places[host] -= 1
+            continue
+        left.append(stranger)
+    return replace(gossip, strangers=tuple(left))
+
+
+def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
+    """Report ring members that belong to no process and to no gossip member beside the strangers."""
+    if gossip is None:
+        return None
+    ghosts = tuple(
+        Stranger(member.id, member.address, (), where=key.key)
+        for key in keys
+        for member in key.members
+        if member.ghost
+    )
+    return replace(gossip, ring_strangers=ghosts)
+
+
+def _judge_stores(cycle: Cycle, past: History) -> tuple[StoreFacts, ...]:
+    before = {store.kind: store for store in past.snapshot.stores} if past.snapshot else {}
+    return tuple(
+        judge_store(
+            store,
+            past.indexes.get(store.kind, MappingProxyType({})),
+            before.get(store.kind),
+            cycle.observed,
+            cycle.at,
+        )
+        for store in cycle.stores
+    )

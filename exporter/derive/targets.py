@@ -1,0 +1,159 @@
+"""One process judged from its own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from exporter.derive import phase
+from exporter.derive.history import History
+from exporter.derive.match import Identity, answers
+from exporter.derive.membership import gossip_of
+from exporter.derive.rules import DEFAULT_PERIOD, Rules
+from exporter.facts import ClientFacts, PageFacts, TargetFacts
+from exporter.model import Observation, Outcome, Page, Phase, Product, Ring, Value
+
+
+def judge_target(seen: Observation, known: Identity | None, past: History, rules: Rules) -> TargetFacts:
+    """Judge one process. One that did not answer keeps its name, its component and nothing else."""
+    before = _before(seen.target.name, past)
+    pages = tuple(PageFacts(p.name, p.outcome, p.reason, p.detail) for p in pages_of(seen))
+    component = seen.target.component or (before.component if before else "")
+    if not answers(seen) or known is None:
+        return TargetFacts(
+            name=seen.target.name,
+            url=seen.target.url,
+            component=component,
+            up=False,
+            source=seen.target.source,
+            group=rules.group_of(seen.target.name),
+            product=before.product if before else Product.UNKNOWN,
+            version=before.version if before else "",
+            pages=pages,
+            seen_at=before.seen_at if before else None,
+        )
+    return _answering(seen, known, pages, before, rules)
+
+
+def _answering(
+    seen: Observation, known: Identity, pages: tuple[PageFacts, ...], before: TargetFacts | None, rules: Rules
+) -> TargetFacts:
+    metrics = seen.metrics.value
+    product = product_of(seen, before)
+    clock = clock_of(seen)
+    started = metrics.start_time if metrics else (before.started if before else None)
+    clients = _clients(seen, product, before)
+    values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
+    return TargetFacts(
+        name=seen.target.name,
+        url=seen.target.url,
+        component=component_of(seen, before),
+        up=True,
+        product=product,
+        version=version_of(seen, before),
+        source=seen.target.source,
+        group=rules.group_of(seen.target.name) or rules.group_of(min(known.names, default="")),
+        phase=phase.earliest(client.phase for client in phase.writing(clients)),
+        skew=skew_of(seen),
+        started=started,
+        young=is_young(seen, clock, started),
+        pages=pages,
+        clients=clients,
+        gossip=gossip_of(seen, known, values, clock),
+        seen_at=seen.metrics.asked_at,
+    )
+
+
+def _before(name: str, past: History) -> TargetFacts | None:
+    if past.snapshot is None:
+        return None
+    return next((target for target in past.snapshot.targets if target.name == name), None)
+
+
+def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
+    if seen.metrics.value is None:
+        return ()
+    old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
+    seconds = seen.metrics.asked_at - before.seen_at if before and before.seen_at else None
+    return phase.judge_clients(seen.target.name, seen.metrics.value, product, old, seconds)
+
+
+def pages_of(seen: Observation) -> Iterable[Page[object]]:
+    """Give every page that was asked for or is known to be absent, each once."""
+    fixed = [seen.metrics, seen.gossip.page, seen.config, seen.tracker, seen.build]
+    for page in (*fixed, *seen.rings.values(), *seen.partitions.values(), *seen.others):
+        if page is not None:
+            yield page  # type: ignore[misc] # a page of something is a page of an object
+
+
+def clock_of(seen: Observation) -> float | None:
+    """The process's own time, from the page that tells it most exactly."""
+    return next((page.clock for page in _telling(seen) if page.clock is not None), None)
+
+
+def skew_of(seen: Observation) -> float | None:
+    """Its clock less ours, seconds; a whole-second Date header can be off by one."""
+    return next((p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at), None)
+
+
+def _telling(seen: Observation) -> Iterable[Page[object]]:
+    exact = [page for page in pages_of(seen) if getattr(page.value, "now", None) is not None]
+    return (*exact, *pages_of(seen))
+
+
+def is_young(seen: Observation, clock: float | None, started: float | None) -> bool:
+    """Tell whether the process is younger than two heartbeat periods: it is not judged yet."""
+    if clock is None or started is None:
+        return False
+    config = seen.config.value
+    periods = [ring.heartbeat_period for ring in config.rings.values()] if config else []
+    period = max((p for p in periods if p), default=DEFAULT_PERIOD)
+    return clock - started < 2 * period
+
+
+def product_of(seen: Observation, before: TargetFacts | None) -> Product:
+    """What runs there, from /metrics, else from the build page, else what it was before."""
+    told = [seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN]
+    told.append(seen.build.value.product if seen.build and seen.build.value else Product.UNKNOWN)
+    told.append(before.product if before else Product.UNKNOWN)
+    return next((product for product in told if product is not Product.UNKNOWN), Product.UNKNOWN)
+
+
+def version_of(seen: Observation, before: TargetFacts | None) -> str:
+    """Give its version; a build without one (as from a working copy) is named by its revision."""
+    metrics, build = seen.metrics.value, seen.build.value if seen.build else None
+    for told in (metrics and metrics.version, build and build.version):
+        if told:
+            return told
+    revision = (metrics and metrics.revision) or (build and build.revision) or ""
+    if revision:
+        return f"rev-{revision[:12]}"
+    return before.version if before and not metrics else ""
+
+
+def component_of(seen: Observation, before: TargetFacts | None) -> str:
+    """Give the component: as discovery says, else `target` in its configuration, else as before."""
+    if seen.target.component:
+        return seen.target.component
+    if seen.config.value is not None:
+        return seen.config.value.target or "all"
+    return before.component if before else ""
+
+
+def rings_owned(value: Value | None, names: frozenset[str]) -> bool:
+    """Tell whether a ring has one of these names among its members."""
+    return isinstance(value, Ring) and not names.isdisjoint(value.members)
+
+
+def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
+    """Give the fleet's phase and whether all agree; `None` where somebody's clients are not known."""
+    targets = tuple(targets)
+    clients = [client for target in targets for client in phase.writing(target.clients)]
+    agreed = phase.uniform(clients)
+    unread = any(not target.up or _metrics_failed(target) for target in targets)
+    if agreed and unread:
+        agreed = None
+    return phase.earliest(client.phase for client in clients), agreed
+
+
+def _metrics_failed(target: TargetFacts) -> bool:
+    return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
