@@ -11,13 +11,14 @@ import ssl
 import zlib
 
 import aiohttp
+from aiohttp import http_exceptions
 
 from exporter.errors import FetchError
 from exporter.model import Reason
 
 WIRE_ERRORS = (
     aiohttp.ClientError,
-    aiohttp.http_exceptions.HttpProcessingError,
+    http_exceptions.HttpProcessingError,
     OSError,
     ValueError,
     zlib.error,
@@ -63,11 +64,11 @@ _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Reaso
     (aiohttp.ClientConnectorError, Reason.REFUSED, ""),
     (aiohttp.ServerDisconnectedError, Reason.CLOSED, "closed without an answer"),
     (
-        (aiohttp.ClientPayloadError, aiohttp.http_exceptions.PayloadEncodingError),
+        (aiohttp.ClientPayloadError, http_exceptions.PayloadEncodingError),
         Reason.CLOSED,
         "shorter than announced",
     ),
-    (aiohttp.http_exceptions.LineTooLong, Reason.TOO_LARGE, "a header line is too long"),
+    (http_exceptions.LineTooLong, Reason.TOO_LARGE, "a header line is too long"),
     (aiohttp.InvalidURL, Reason.FORBIDDEN, "the target's URL is not one"),
     ((aiohttp.ClientOSError, ConnectionError), Reason.CLOSED, ""),
     (aiohttp.ClientResponseError, Reason.DECODE, "the answer is not HTTP"),

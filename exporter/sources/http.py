@@ -17,14 +17,12 @@ import re
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 import aiohttp
 from yarl import URL
@@ -34,6 +32,8 @@ from exporter.model import EMPTY, Answer, Outcome, Reason, Target
 from exporter.sources import allow
 from exporter.sources.body import Body
 from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
+from exporter.sources.places import Place, Places
+from exporter.sources.resolve import Resolver
 
 MAX_REDIRECTS = 3
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -100,15 +100,15 @@ class Fetcher:
     def __init__(self, settings: FetchSettings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
-        self._all = asyncio.Semaphore(settings.max_concurrency)
-        self._lanes: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._places = Places(settings.max_concurrency, settings.per_target)
         self._session: aiohttp.ClientSession | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
             limit=0,  # our own limits come first; a second queue would only hide waiting
-            limit_per_host=self._settings.max_concurrency,
+            limit_per_host=0,
+            resolver=Resolver(),
             ttl_dns_cache=30,
             keepalive_timeout=75,  # longer than any sane interval, shorter than the servers' own
         )
@@ -163,40 +163,34 @@ class Fetcher:
     async def _run(self, call: Call, deadline: float | None) -> Answer:
         """Wait for a place, then ask; whatever happens on the wire becomes an answer."""
         asked_at, started = self._clock(), time.monotonic()
+        asked = False
         try:
-            async with asyncio.timeout_at(deadline), self._place(call.target):
-                asked_at, started = self._clock(), time.monotonic()
-                answer = await self._in_time(call)
+            async with asyncio.timeout_at(deadline), self._places.place(call.target.url) as place:
+                asked_at, started, asked = self._clock(), time.monotonic(), True
+                answer = await self._in_time(call, place)
         except TimeoutError:
             answer = Answer(Outcome.FAILED, Reason.DEADLINE, "the cycle ended first")
+        if asked:
+            self._places.learn(call.target.url, answer)
         return replace(answer, asked_at=asked_at, duration=time.monotonic() - started)
 
-    async def _in_time(self, call: Call) -> Answer:
+    async def _in_time(self, call: Call, place: Place) -> Answer:
         limit = self._settings.timeout
         try:
             async with asyncio.timeout(limit):
-                return await self._follow(call)
+                return await self._follow(call, place)
         except TimeoutError:
             return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
         except (FetchError, *WIRE_ERRORS) as error:
             reason, detail = failure_of(error)
             return Answer(Outcome.FAILED, reason, detail)
 
-    @asynccontextmanager
-    async def _place(self, target: Target) -> AsyncIterator[None]:
-        """A slow target fills its own places first, so its calls wait before they take a common one."""
-        lane = self._lanes.get(target.url)
-        if lane is None:
-            lane = self._lanes[target.url] = asyncio.Semaphore(self._settings.per_target)
-        async with lane, self._all:
-            yield
-
-    async def _follow(self, call: Call) -> Answer:
+    async def _follow(self, call: Call, place: Place) -> Answer:
         base, prefix = _base(call.target)
         access = call.access or self._settings.for_target(call.target)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._exchange(call, url, access)
+            answer = await self._exchange(call, url, access, place)
             if not isinstance(answer, str):
                 return answer
             if call.method != "GET" or not self._settings.follow_redirects:
@@ -204,10 +198,11 @@ class Fetcher:
             url = _next_url(url, answer, prefix)
         raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
 
-    async def _exchange(self, call: Call, url: URL, access: TargetAccess) -> Answer | str:
+    async def _exchange(self, call: Call, url: URL, access: TargetAccess, place: Place) -> Answer | str:
         """One request: the answer, or where it sends us instead."""
         if self._session is None:
             raise RuntimeError("the fetcher is not open: use it as `async with Fetcher(...)`")
+        place.wait_for_server()
         async with self._session.request(
             call.method,
             url,
@@ -220,6 +215,7 @@ class Fetcher:
             proxy_headers=dict(access.proxy_headers) or None,
         ) as response:
             try:
+                await place.take()
                 if response.status in _REDIRECTS:
                     return response.headers.get("Location", "")
                 return await self._answer(response)

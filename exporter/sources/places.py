@@ -1,0 +1,95 @@
+"""Who may ask now: a common limit, a limit per target, and less for a target that does not answer.
+
+A place is for work: sending, and reading a body. A call that only waits for a silent server gives
+its common place back after a while, so that a whole zone of hanging processes cannot keep the
+healthy ones from being asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from exporter.model import Answer, Reason
+
+PATIENCE = 0.5  # seconds of silence after which the common place goes to somebody else
+_SILENT = frozenset((Reason.TIMEOUT, Reason.DEADLINE))
+_MAX_SUSPECTS = 100_000  # vanished targets stay in the set; beyond this it starts anew
+
+
+class Place:
+    """One call's place: among those that ask, or, once given back, among those that answered late.
+
+    The late have a room of their own, because in the common one they would stand behind every
+    call that has not begun, and their time runs.
+    """
+
+    def __init__(self, asking: asyncio.Semaphore, late: asyncio.Semaphore) -> None:
+        self._next_room = asking
+        self._late = late
+        self._held: asyncio.Semaphore | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def take(self) -> None:
+        """Wait for a place; nothing where one is held. To be called again when the server answers."""
+        self._stop_timer()
+        if self._held is None:
+            await self._next_room.acquire()
+            self._held, self._next_room = self._next_room, self._late
+
+    def wait_for_server(self) -> None:
+        """From now on the place is given back if `PATIENCE` passes before the next `take`."""
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self.leave)
+
+    def leave(self) -> None:
+        """Give the place back; twice is once."""
+        self._stop_timer()
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Places:
+    """All places. Targets are told apart by their URL."""
+
+    def __init__(self, common: int, per_target: int) -> None:
+        self._asking = asyncio.Semaphore(common)
+        self._late = asyncio.Semaphore(common)
+        self._per_target = per_target
+        self._lanes: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
+        self._suspects: set[str] = set()
+
+    @asynccontextmanager
+    async def place(self, url: str) -> AsyncIterator[Place]:
+        """Wait for the target's lane and then for a common place. A suspect is asked one page at a time."""
+        lane = self._lane(url, 1 if url in self._suspects else self._per_target)
+        async with lane:
+            place = Place(self._asking, self._late)
+            try:
+                await place.take()
+                yield place
+            finally:
+                place.leave()
+
+    def learn(self, url: str, answer: Answer) -> None:
+        """Note whether the target answered at all; a closed door is an answer, silence is not."""
+        if answer.reason not in _SILENT:
+            self._suspects.discard(url)
+        elif len(self._suspects) < _MAX_SUSPECTS:
+            self._suspects.add(url)
+        else:
+            self._suspects = {url}
+
+    def _lane(self, url: str, width: int) -> asyncio.Semaphore:
+        lane = self._lanes.get((url, width))
+        if lane is None:
+            lane = self._lanes[url, width] = asyncio.Semaphore(width)
+        return lane
