@@ -1,0 +1,118 @@
+"""`python -m alerts`: write the rule files, or compare them with what is committed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from alerts.rule import Options
+from alerts.written import HERE, documentation, files
+
+BUILT = HERE / "built"
+PAGE = HERE.parent / "docs" / "alerts.md"
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def _label_name(text: str) -> str:
+    if text and not LABEL_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no label name")
+    return text
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not LABEL_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _scale(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1000")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    given = Options()
+    parser = argparse.ArgumentParser("python -m alerts", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--output",
+        type=Path,
+        default=None,
+        help="directory to write to (default: alerts/built, and docs/alerts.md)",
+    )
+    add(
+        "--check",
+        action="store_true",
+        help="write nothing; exit 1 if a file differs from what would be written",
+    )
+    add(
+        "--selector",
+        default=given.selector,
+        metavar="MATCHERS",
+        help="""matchers for every series, as job="kvm" """,
+    )
+    add(
+        "--loki-selector",
+        default=given.loki_selector,
+        metavar="MATCHERS",
+        help="matchers for the log streams",
+    )
+    add(
+        "--label", type=_label, action="append", default=[], metavar="NAME=VALUE", help="label for every rule"
+    )
+    add("--cluster-label", type=_label_name, default=given.cluster_label, help="'' for none")
+    add("--namespace-label", type=_label_name, default=given.namespace_label, help="'' for none")
+    add("--job-label", type=_label_name, default=given.job_label, help="'' for none")
+    add("--runbook-base", default=given.runbook_base, metavar="URL")
+    add("--dashboard-base", default=given.dashboard_base, metavar="URL")
+    add("--scale-durations", type=_scale, default=1.0, metavar="FACTOR", help="for trials: 0.01 makes 5m 3s")
+    return parser
+
+
+def _options(said: argparse.Namespace) -> Options:
+    return Options(
+        selector=said.selector.strip().strip("{}"),
+        loki_selector=said.loki_selector.strip().strip("{}"),
+        cluster_label=said.cluster_label,
+        namespace_label=said.namespace_label,
+        job_label=said.job_label,
+        labels=dict(said.label),
+        runbook_base=said.runbook_base.rstrip("/"),
+        dashboard_base=said.dashboard_base.rstrip("/"),
+        scale=said.scale_durations,
+    )
+
+
+def _differing(wanted: dict[Path, str]) -> list[Path]:
+    return [
+        path
+        for path, text in wanted.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def run(arguments: list[str]) -> int:
+    """Write the files and give 0; with `--check`, give 1 and name the files that differ."""
+    said = _parser().parse_args(arguments)
+    options = _options(said)
+    built: Path = said.output or BUILT
+    page: Path = said.output / PAGE.name if said.output else PAGE
+    wanted = {built / name: text for name, text in files(options).items()} | {page: documentation(options)}
+    if said.check:
+        differing = _differing(wanted)
+        for path in differing:
+            sys.stderr.write(f"{path} is not what python -m alerts writes\n")
+        return 1 if differing else 0
+    for path, text in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

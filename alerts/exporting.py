@@ -1,0 +1,110 @@
+"""The exporter itself: without it every other alert is silent."""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def _remembered(q: Queries, *labels: str) -> str:
+    return f"count {q.by(*labels)} (last_over_time({q.series(c.BUILD_INFO)}[{q.span(t.REMEMBERED)}]))"
+
+
+def _gone(q: Queries) -> str:
+    """The fleet had an exporter and has none; or nobody has, which has no labels and no end."""
+    here = q.series(c.BUILD_INFO)
+    return (
+        f"{_remembered(q)}\nunless {q.on()} count {q.by()} ({here})\n"
+        f"or\nabsent({here}) unless on () {_remembered(q)}"
+    )
+
+
+def unanswering(q: Queries) -> str:
+    """Instances that Prometheus cannot scrape and that were exporters within the last day."""
+    return f"{q.series('up')} == 0\nand {q.on('instance')} {_remembered(q, 'instance')}"
+
+
+def old(q: Queries) -> str:
+    """Instances whose values are old, by age. Each shard and each replica counts for itself."""
+    return f"time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)} > {number(t.STALE_AGE)}"
+
+
+GROUP = Group(
+    "exporter",
+    (
+        Alert(
+            "KVMigrationExporterDown",
+            Severity.CRITICAL,
+            t.EXPORTER_DOWN,
+            _gone,
+            "No exporter: nobody watches the migration",
+            lambda q: (
+                "No series of kvmigration-exporter arrive any more for " + q.name + ". All other KVMigration alerts "
+                "are blind, not silent."
+            ),
+            "No exporter of this fleet is scraped any more.",
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterDown",
+            Severity.WARNING,
+            t.EXPORTER_DOWN,
+            lambda q: (
+                f"count {q.by()} (\n{unanswering(q)}\n)\nand {q.on()} count {q.by()} ({q.series(c.BUILD_INFO)})"
+            ),
+            "An exporter instance does not answer Prometheus",
+            lambda q: (
+                "{{ $value }} exporter instances of " + q.name + " cannot be scraped while others can: "
+                + q.culprits(unanswering(q.pinned), "instance") + ". A shard's processes are not watched meanwhile."
+            ),
+            "One of several exporters (shards, replicas) cannot be scraped.",
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterStale",
+            Severity.CRITICAL,
+            t.STALE,
+            lambda q: f"max {q.by()} (\n{old(q)}\n)",
+            "The exporter shows old values",
+            lambda q: (
+                "The exporter of " + q.name + " ended its last cycle {{ $value | humanizeDuration }} ago: "
+                + q.culprits(old(q.pinned), "instance", value="humanizeDuration")
+                + ". All other KVMigration alerts judge old values."
+            ),
+            "The exporter answers, but its last cycle is long past.",
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterReloadFailed",
+            Severity.WARNING,
+            t.RELOAD_FAILED,
+            lambda q: f"count {q.by()} ({q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0)",
+            "The exporter refused its new configuration",
+            lambda q: (
+                "{{ $value }} exporter instances of " + q.name + " run on their old configuration, the new one is "
+                "wrong: " + q.culprits(f"{q.pinned.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0", "instance") + "."
+            ),
+            "The last reload of the configuration failed; the old one is in use.",
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationExporterSeriesDropped",
+            Severity.WARNING,
+            t.SERIES_DROPPED,
+            lambda q: f"sum {q.by()} ({q.series(c.SERIES_DROPPED)}) > 0",
+            "The exporter leaves series out",
+            lambda q: (
+                "The exporter of " + q.name + " leaves out {{ $value }} series because of scale.max_series. What "
+                "they would show is not judged."
+            ),
+            "There are more series than scale.max_series allows.",
+            board="exporter",
+        ),
+    ),
+    "The exporter itself",
+)  # fmt: skip

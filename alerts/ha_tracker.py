@@ -1,0 +1,63 @@
+"""HA tracker: are the same replicas elected on both sides, and do elections hold?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def _differ(q: Queries) -> str:
+    differing = q.most(c.SECONDARY_MISMATCHED_MEMBERS, "key", matchers='key="ha-tracker/",field="replica"')
+    return f"max {q.by()} (\n{q.key_within(f'{differing} > 0', t.MIRRORING, t.SWITCHED)}\n)"
+
+
+def changes(q: Queries) -> str:
+    """Elected replica changes as each distributor counted them lately."""
+    return (
+        f"max {q.by('target')} (increase({q.series(c.HA_TRACKER_ELECTIONS_TOTAL)}[{q.span(t.FLAP_WINDOW)}]))"
+    )
+
+
+def _flapping(q: Queries) -> str:
+    """Each distributor sees every change: the greatest count is the fleet's, not the sum."""
+    most = f"max {q.by()} ({changes(q)})"
+    share = f"{number(t.FLAPS)} * {q.most(c.HA_TRACKER_ENTRIES)}"
+    return f"{most} > {number(t.FLAPS_LEAST)}\nunless {q.on()} ({most} <= {q.on()} {share})"
+
+
+GROUP = Group(
+    "ha-tracker",
+    (
+        Alert(
+            "KVMigrationHATrackerElectionsDiffer",
+            Severity.WARNING,
+            t.ELECTIONS_DIFFER,
+            _differ,
+            "Primary and secondary have elected different replicas",
+            lambda q: (
+                "For {{ $value }} HA clusters of " + q.name + " the secondary names another elected replica than the "
+                "primary. After the switch samples of the wrong replica would be taken until the next election."
+            ),
+            "The elected replica differs between primary and secondary.",
+            board="ha-tracker",
+        ),
+        Alert(
+            "KVMigrationHATrackerFlapping",
+            Severity.WARNING,
+            t.FLAPPING,
+            _flapping,
+            "HA-tracker elections do not hold",
+            lambda q: (
+                "The HA tracker of " + q.name + " changed elected replicas {{ printf `%.0f` $value }} times in "
+                + q.span(t.FLAP_WINDOW) + ", as counted by "
+                + q.culprits(changes(q.pinned), "target", value='printf "%.0f"')
+                + ". Each change is a gap and duplicates."
+            ),
+            "Elected replicas change far more often than restarts explain.",
+            board="ha-tracker",
+        ),
+    ),
+    "The HA tracker",
+)  # fmt: skip

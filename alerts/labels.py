@@ -1,0 +1,125 @@
+"""Gossip labels: configured alike, verified, and refusing whom they must."""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def rejections(q: Queries) -> str:
+    """Rejected packets and streams by label, lately."""
+    increase = f"increase({q.series(c.FOREIGN_LABEL_REJECTIONS_TOTAL)}[{q.span(t.REJECTED_WINDOW)}])"
+    return f"sum {q.by('label')} (max {q.by('target', 'label', 'source')} ({increase})) > 0"
+
+
+def holes(q: Queries) -> str:
+    """Members that let a stranger in although they verify, or nobody knows whether they do.
+
+    A ping without a label is rightly answered where the label is empty.
+    """
+    foreign, none = (
+        q.most(c.LABEL_PROBE_ACCEPTED, "target", "kind", matchers=f'kind="{kind}"') + " == 1"
+        for kind in ("foreign", "no")
+    )
+    empty = q.most(c.GOSSIP_LABEL_TARGETS, matchers='label=""') + " > 0"
+    off = f"{q.most(c.GOSSIP_LABEL_VERIFIED, 'target')} == 0"
+    return f"(\n{foreign}\nor\n{none} unless {q.on()} ({empty})\n)\nunless {q.on('target')} ({off})"
+
+
+def refused(q: Queries) -> str:
+    """Members that refuse the label they should accept; any exporter that got through clears them."""
+    return q.most(c.LABEL_PROBE_ACCEPTED, "target", matchers='kind="own"') + " == 0"
+
+
+def labels(q: Queries) -> str:
+    """Labels in use."""
+    return f"{q.most(c.GOSSIP_LABEL_TARGETS, 'label')} > 0"
+
+
+def _disagree(q: Queries) -> str:
+    """Two labels are no harm while nobody verifies: that is how a label is rolled out."""
+    return f"count {q.by()} ({labels(q)}) > 1\nand {q.on()} ({q.most(c.GOSSIP_LABEL_VERIFIED)} == 1)"
+
+
+def unverified(q: Queries) -> str:
+    """Processes that verify no label."""
+    return f"{q.most(c.GOSSIP_LABEL_VERIFIED, 'target')} == 0"
+
+
+GROUP = Group(
+    "labels",
+    (
+        Alert(
+            "KVMigrationForeignLabelRejected",
+            Severity.WARNING,
+            t.REJECTED,
+            lambda q: f"sum {q.by()} (\n{rejections(q)}\n)",
+            "Somebody with another gossip label keeps calling",
+            lambda q: (
+                "Members of " + q.name + " rejected about {{ printf `%.0f` $value }} packets or streams for their "
+                "label in " + q.span(t.REJECTED_WINDOW) + ", by label: "
+                + q.culprits(rejections(q.pinned), "label", value='printf "%.0f"', quoted=True)
+                + ". They were kept out; find out who they are."
+            ),
+            "Packets or streams with a foreign label keep coming and are rejected.",
+            board="gossip",
+            keep=t.REJECTED_KEEP,
+        ),
+        Alert(
+            "KVMigrationForeignLabelAccepted",
+            Severity.WARNING,
+            t.ACCEPTED,
+            lambda q: f"count {q.by()} (\n{holes(q)}\n)",
+            "Members answer to a gossip label that is not theirs",
+            lambda q: (
+                "{{ $value }} members of " + q.name + " answered a ping without or with another label: "
+                + q.culprits(holes(q.pinned), "target", "kind") + ". A stranger could join."
+            ),
+            "A probe with a foreign label, or with none, was answered.",
+            board="gossip",
+        ),
+        Alert(
+            "KVMigrationOwnLabelRefused",
+            Severity.WARNING,
+            t.OWN_REFUSED,
+            lambda q: f"count {q.by()} (\n{refused(q)}\n)",
+            "Members refuse the fleet's own gossip label",
+            lambda q: (
+                "{{ $value }} members of " + q.name + " refuse a ping with the label that they should have: "
+                + q.culprits(refused(q.pinned), "target") + ". The others cannot reach them."
+            ),
+            "A member refuses the label of its own fleet.",
+            board="gossip",
+        ),
+        Alert(
+            "KVMigrationLabelsDisagree",
+            Severity.WARNING,
+            t.LABELS_DISAGREE,
+            _disagree,
+            "Processes have different gossip labels while labels are verified",
+            lambda q: (
+                "The processes of " + q.name + " are configured with {{ $value }} gossip labels and some verify "
+                "them: " + q.culprits(labels(q.pinned), "label", value='printf "%.0f processes"', quoted=True)
+                + ". They drop one another's packets."
+            ),
+            "Processes have different labels and some verify them: the gossip is splitting.",
+            board="gossip",
+        ),
+        Alert(
+            "KVMigrationLabelVerificationOff",
+            Severity.INFO,
+            t.VERIFICATION_OFF,
+            lambda q: f"count {q.by()} (\n{unverified(q)}\n)",
+            "Gossip labels are not verified",
+            lambda q: (
+                "{{ $value }} processes of " + q.name + " have not verified gossip labels for a day: "
+                + q.culprits(unverified(q.pinned), "target") + ". Nothing keeps another cluster out."
+            ),
+            "Verification was left off after a label rollout.",
+            board="gossip",
+        ),
+    ),
+    "Gossip labels",
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""Does every client that should mirror its writes do so, and do the writes arrive?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+WRITERS = 'writes="true"'
+# Keys that are hardly ever written: silence says nothing there.
+HEARTBEATING = WRITERS + ',key!~"ha-tracker/|.*partition.*"'
+CLIENT = ("target", "kv_name")
+
+
+def behind(q: Queries) -> str:
+    """Clients that do not mirror: in multi, or still external while others mirror the same key.
+
+    A key that is external everywhere may be left for later (the HA tracker often is), and one that
+    some already have in memberlist is a matter of mixed primaries.
+    """
+    phase = q.most(c.CLIENT_PHASE, *CLIENT, "key", matchers=WRITERS)
+    mirrored = f"max {q.by('key')} ({q.series(c.CLIENT_PHASE, WRITERS)} >= {t.MIRRORING} <= {t.SWITCHED})"
+    switched = q.writing_phase("max", "key", matchers='key!=""') + f" >= {t.SWITCHED}"
+    return (
+        f"(\n{phase} == {t.MULTI}\nor\n{phase} == 0 and {q.on('key')} {mirrored}\n)\n"
+        f"unless {q.on('key')} ({switched})"
+    )
+
+
+def still(q: Queries) -> str:
+    """Hold unless a writing client has changed its phase lately: then the rollout is in progress."""
+    changes = f"changes({q.series(c.CLIENT_PHASE, WRITERS)}[{q.span(t.QUIET)}])"
+    return f"unless {q.on()} (sum {q.by()} ({changes}) > 0)"
+
+
+def _partial(q: Queries) -> str:
+    mirroring = f"{q.series(c.CLIENT_PHASE, WRITERS)} >= {t.MIRRORING} <= {t.SWITCHED}"
+    return f"count {q.by()} (\n{behind(q)}\n)\nand {q.on()} (count {q.by()} ({mirroring}))\n{still(q)}"
+
+
+def failing(q: Queries) -> str:
+    """Clients whose mirror writes fail, as a ratio above the limit."""
+    span = q.span(t.ERROR_WINDOW)
+    errors = f"max {q.by(*CLIENT)} (rate({q.series(c.MIRROR_WRITE_ERRORS_TOTAL)}[{span}]))"
+    writes = f"max {q.by(*CLIENT)} (rate({q.series(c.MIRROR_WRITES_TOTAL)}[{span}]))"
+    return f"{errors}\n/ {writes}\n> {number(t.ERROR_RATIO)}"
+
+
+def _mirrors(q: Queries, matchers: str) -> str:
+    phase = q.most(c.CLIENT_PHASE, *CLIENT, matchers=matchers)
+    return f"and {q.on(*CLIENT)} ({phase} >= {t.MIRRORING} <= {t.SWITCHED})"
+
+
+def stopped(q: Queries) -> str:
+    """Clients that mirror, have written since they started, and write no more."""
+    writes = q.series(c.MIRROR_WRITES_TOTAL)
+    return (
+        f"max {q.by(*CLIENT)} (rate({writes}[{q.span(t.STOPPED_WINDOW)}])) == 0\n"
+        f"and {q.on(*CLIENT)} ({q.most(c.MIRROR_WRITES_TOTAL, *CLIENT)} > 0)\n"
+        f"{_mirrors(q, HEARTBEATING)}"
+    )
+
+
+GROUP = Group(
+    "mirroring",
+    (
+        Alert(
+            "KVMigrationMirroringPartial",
+            Severity.WARNING,
+            t.PARTIAL,
+            _partial,
+            "Mirroring is on for some KV clients only",
+            lambda q: (
+                "{{ $value }} writing KV clients of " + q.name + " do not mirror while others do, and none has "
+                "changed its phase lately: " + q.culprits(behind(q.pinned), *CLIENT) + ". The rings they write "
+                "will be missing after the switch."
+            ),
+            "Some writing KV clients mirror and others do not: the switch did not reach them.",
+        ),
+        Alert(
+            "KVMigrationMirrorWriteErrors",
+            Severity.WARNING,
+            t.ERRORS,
+            lambda q: f"max {q.by()} (\n{failing(q)}\n{_mirrors(q, WRITERS)}\n)",
+            "Mirror writes fail",
+            lambda q: (
+                "Up to {{ $value | humanizePercentage }} of the mirror writes of a KV client of " + q.name
+                + " fail (more than " + f"{t.ERROR_RATIO.value:.0%}" + " is not benign): "
+                + q.culprits(failing(q.pinned), *CLIENT, value="humanizePercentage") + "."
+            ),
+            "Mirror writes fail at more than the benign rate.",
+        ),
+        Alert(
+            "KVMigrationMirrorWritesStopped",
+            Severity.WARNING,
+            t.STOPPED,
+            lambda q: f"count {q.by()} (\n{stopped(q)}\n)",
+            "Mirror writes have stopped while mirroring is on",
+            lambda q: (
+                "{{ $value }} KV clients of " + q.name + " have mirroring on and write no more: "
+                + q.culprits(stopped(q.pinned), *CLIENT) + ". What they write ages in the secondary."
+            ),
+            "Clients that mirror and used to write have stopped writing.",
+        ),
+    ),
+    "Mirror writes from the primary to the secondary",
+)  # fmt: skip

@@ -1,0 +1,110 @@
+"""Do the clients agree where they are, and do they go on?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.mirroring import CLIENT, WRITERS, still
+from alerts.promql import Queries
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
+
+
+def mixed(q: Queries) -> str:
+    """Keys that some clients, readers included, have in memberlist first and others in the old store."""
+    phases = q.series(c.CLIENT_PHASE, 'key!=""') + " >= 0"
+    return (
+        f"max {q.by('key')} ({phases}) >= {t.SWITCHED}\n"
+        f"and {q.on('key')} (min {q.by('key')} ({phases}) < {t.SWITCHED})"
+    )
+
+
+def _spread(q: Queries, matchers: str) -> str:
+    most, least = (q.writing_phase(operation, matchers=matchers) for operation in ("max", "min"))
+    return f"({most})\n- ({least})\n> 0"
+
+
+def _stalled(q: Queries) -> str:
+    """The HA tracker is migrated by itself, often later: it need only agree with itself."""
+    return f"(\n{_spread(q, RINGS)}\nor\n{_spread(q, HA)}\n)\n{still(q)}"
+
+
+def _lingering(q: Queries) -> str:
+    least = q.writing_phase("min", matchers=RINGS)
+    return f"({least}) >= {t.MULTI} <= {t.DETACHED}"
+
+
+def _stages(q: Queries) -> str:
+    most = q.most(c.CLIENT_PHASE, *CLIENT, matchers=WRITERS)
+    return f'count_values {q.by()} ("phase", {most})'
+
+
+def _unknown(q: Queries) -> str:
+    return q.lasting(c.CLIENT_PHASE, -1, t.PHASE_UNKNOWN, *CLIENT, matchers=WRITERS)
+
+
+def _blind(q: Queries) -> str:
+    known = q.writing_phase("count")
+    up = f"count {q.by()} ({q.series(c.TARGET_UP)} == 1)"
+    return f"count {q.by()} (\n{_unknown(q)}\n)\nor\n{up} unless {q.on()} {known}"
+
+
+GROUP = Group(
+    "phases",
+    (
+        Alert(
+            "KVMigrationPrimariesMixed",
+            Severity.CRITICAL,
+            t.PRIMARIES_MIXED,
+            lambda q: f"count {q.by()} (\n{mixed(q)}\n)",
+            "KV clients of the same ring use different primary stores",
+            lambda q: (
+                "{{ $value }} keys of " + q.name + " are read from memberlist by some processes and from the "
+                "old store by others: " + q.culprits(mixed(q.pinned), "key") + ". Whole values are written back "
+                "and forth; a process with a small view can overwrite the ring. Move all clients to one side now."
+            ),
+            "Some clients of a key have memberlist as primary, others the external store.",
+        ),
+        Alert(
+            "KVMigrationPhaseStalled",
+            Severity.WARNING,
+            t.STALLED,
+            _stalled,
+            "A step of the migration is half-applied",
+            lambda q: (
+                "Writing KV clients of " + q.name + " are {{ $value }} phases apart and none has changed lately. "
+                "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): "
+                + q.culprits(_stages(q.pinned), "phase", value='printf "%.0f"') + "."
+            ),
+            "The writing clients disagree about the phase and nothing moves.",
+        ),
+        Alert(
+            "KVMigrationPhaseLingering",
+            Severity.INFO,
+            t.LINGERING,
+            _lingering,
+            "The migration has stood between two stores for a week",
+            lambda q: (
+                q.name + " is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for a week "
+                "or longer. Go on, or go back."
+            ),
+            "The fleet has been between external and memberlist for a week.",
+        ),
+        Alert(
+            "KVMigrationPhaseUnknown",
+            Severity.WARNING,
+            t.PHASE_UNKNOWN,
+            _blind,
+            "The phase of the migration is not known",
+            lambda q: (
+                "Processes of " + q.name + " answer, but not which phase their KV clients are in "
+                "({{ $value }} concerned). Clients that show no phase: "
+                + q.culprits(_unknown(q.pinned), *CLIENT) + ". Alerts that depend "
+                "on the phase are blind meanwhile."
+            ),
+            "Writing clients, or the whole fleet, show no phase: other alerts cannot judge.",
+        ),
+    ),
+    "Where the clients are, and whether they agree",
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""PromQL and templates, built from catalogue metrics and the reader's own label names.
+
+A *fleet* is what one exporter (or its shards, or its replicas) watches: the labels that Prometheus
+adds to all its series. Every alert is one per fleet. Replicas and shards show the same fact more
+than once, so expressions take `max` or `min` by what names the fact before they count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from alerts.thresholds import Limit, Wait
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+
+CULPRITS = 10
+"""How many names an annotation lists at most."""
+
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as Prometheus does: `10m`, `7d`, `900ms`."""
+    if seconds < 1 or seconds != int(seconds):
+        return f"{max(1, round(seconds * 1000))}ms"
+    unit, letter = next((unit, letter) for unit, letter in _UNITS if seconds % unit == 0)
+    return f"{int(seconds / unit)}{letter}"
+
+
+def number(limit: Limit) -> str:
+    """Write a limit without a needless fraction."""
+    return f"{limit.value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Builds selectors, clauses and templates. `pins` are matchers added to every selector."""
+
+    selector: str
+    fleet: tuple[str, ...]
+    scale: float = 1.0
+    pins: str = ""
+
+    def series(self, metric: Metric | str, matchers: str = "") -> str:
+        """Give a selector: the metric, the reader's own matchers, the pins, and these."""
+        name = metric if isinstance(metric, str) else metric.name
+        inside = ",".join(part for part in (self.selector, self.pins, matchers) if part)
+        return f"{name}{{{inside}}}" if inside else name
+
+    def by(self, *labels: str) -> str:
+        """Give an aggregation clause: the fleet's labels and these."""
+        return f"by ({', '.join((*self.fleet, *labels))})"
+
+    def on(self, *labels: str) -> str:
+        """Give a matching clause: the fleet's labels and these."""
+        return f"on ({', '.join((*self.fleet, *labels))})"
+
+    def span(self, wait: Wait) -> str:
+        """Give a wait as a PromQL duration, scaled."""
+        return duration(wait.seconds * self.scale)
+
+    def most(self, metric: Metric, *labels: str, matchers: str = "") -> str:
+        """Give the greatest value by fleet and labels: replicas of the exporter count once."""
+        return f"max {self.by(*labels)} ({self.series(metric, matchers)})"
+
+    def writing_phase(self, operation: str, *labels: str, matchers: str = "") -> str:
+        """Give the `min` or `max` phase of the writing clients whose phase is known."""
+        wanted = ",".join(part for part in ('writes="true"', matchers) if part)
+        return f"{operation} {self.by(*labels)} ({self.series(c.CLIENT_PHASE, wanted)} >= 0)"
+
+    def any_from(self, phase: int) -> str:
+        """Hold where at least one writing client of the fleet is in this phase or a later one."""
+        return f"and {self.on()} ({self.writing_phase('max')} >= {phase})"
+
+    def none_from(self, phase: int) -> str:
+        """Hold where no writing client of the fleet is known to be in this phase or a later one."""
+        return f"unless {self.on()} ({self.writing_phase('max')} >= {phase})"
+
+    def key_within(self, expr: str, first: int, last: int) -> str:
+        """Hold for keys whose last writer is within these phases; for keys whose writers nobody
+        can tell (the client's name says nothing), where the whole fleet's last writer is.
+        """
+        own = self.writing_phase("min", "key", matchers='key!=""')
+        rings = self.writing_phase("min", matchers='key!="ha-tracker/"')
+        return (
+            f"{expr} and {self.on('key')} ({own} >= {first} <= {last})\n"
+            f"or\n{expr} unless {self.on('key')} {own} and {self.on()} ({rings} >= {first} <= {last})"
+        )
+
+    @property
+    def name(self) -> str:
+        """Template: the fleet, by whichever of its labels there are."""
+        *wider, job = self.fleet or ("",)
+        if not job:
+            return "the fleet"
+        return (
+            "{{ with $labels."
+            + job
+            + " }}{{ . }}{{ else }}the fleet{{ end }}"
+            + "".join("{{ with $labels." + label + " }}, " + label + " {{ . }}{{ end }}" for label in wider)
+        )
+
+    @property
+    def pinned(self) -> Queries:
+        """The same builder, for queries inside a template: every selector names this alert's fleet."""
+        pins = ",".join(f"{label}=%[{place}]q" for place, label in enumerate(self.fleet, start=1))
+        return replace(self, selector=self.selector.replace("%", "%%"), pins=pins)
+
+    def lasting(self, metric: Metric, value: int, wait: Wait, *labels: str, matchers: str = "") -> str:
+        """Give the series at this value now, all through the window, and there before it.
+
+        Whoever has just come is not judged, and in a rolling restart no single one stays so long.
+        """
+        series, span = self.series(metric, matchers), self.span(wait)
+        return (
+            f"max {self.by(*labels)} ({series}) == {value}\n"
+            f"and {self.on(*labels)} (max {self.by(*labels)} (max_over_time({series}[{span}])) == {value})\n"
+            f"and {self.on(*labels)} (max {self.by(*labels)} ({series} offset {span}))"
+        )
+
+    def culprits(self, expr: str, *labels: str, value: str = "", quoted: bool = False) -> str:
+        """Template: up to ten of what `expr` gives, by name; `expr` comes from a `pinned` builder.
+
+        `value` is a template pipeline for the number behind each name: `humanizeDuration`.
+        `quoted` is for names that strangers choose.
+        """
+        query = f"topk({CULPRITS}, {' '.join(expr.split())})"
+        arguments = "".join(f" $labels.{label}" for label in self.fleet)
+        shown = '{{ $s.Labels.%s | printf "%%q" }}' if quoted else "{{ $s.Labels.%s }}"
+        names = " ".join(shown % label for label in labels)
+        behind = " ({{ $s.Value | " + value + " }})" if value else ""
+        return (
+            "{{ range $i, $s := printf `" + query + "`" + arguments + " | query"
+            f' | sortByLabel "{labels[0]}" }}}}'
+            "{{ if $i }}, {{ end }}" + names + behind + "{{ end }}"
+        )

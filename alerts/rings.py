@@ -1,0 +1,158 @@
+"""Is each ring, as the primary has it, in good health?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries
+from alerts.rule import Alert, Group, Severity, Text
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+
+COUNT = 'printf "%.0f"'
+
+
+def _above_zero(metric: Metric) -> Text:
+    return lambda q: f"{q.most(metric, 'key')} > 0"
+
+
+def unhealthy(q: Queries) -> str:
+    """Members without a fresh heartbeat, by key."""
+    each = q.most(c.RING_MEMBERS, "key", "state", "member_zone", "group", matchers='state="unhealthy"')
+    return f"sum {q.by('key')} ({each}) > 0"
+
+
+def lost(q: Queries) -> str:
+    """Rings whose writes fail, by key; the worst that any exporter saw."""
+    return f"min {q.by('key')} ({q.series(c.RING_QUORUM_MARGIN)}) < 0"
+
+
+def returned(q: Queries) -> str:
+    """Members that came back with an old heartbeat."""
+    increase = f"increase({q.series(c.RING_MEMBERS_RETURNED_TOTAL)}[{q.span(t.RETURNED_WINDOW)}])"
+    return f"max {q.by('key')} ({increase}) > 0"
+
+
+ghosts = _above_zero(c.RING_GHOST_MEMBERS)
+shrunk = _above_zero(c.RING_SHRUNK_MEMBERS)
+conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
+tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
+corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
+
+
+def _total(operation: str, text: Text) -> Text:
+    return lambda q: f"{operation} {q.by()} (\n{text(q)}\n)"
+
+
+GROUP = Group(
+    "rings",
+    (
+        Alert(
+            "KVMigrationRingShrunk",
+            Severity.CRITICAL,
+            t.SHRUNK,
+            _total("max", shrunk),
+            "A ring has lost half of its members or more at once",
+            lambda q: (
+                "{{ $value }} members of a ring of " + q.name + " vanished at once and are not back: "
+                + q.culprits(shrunk(q.pinned), "key", value=COUNT) + ". Somebody with a smaller view may have "
+                "overwritten the store."
+            ),
+            "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
+            board="rings",
+            keep=t.SHRUNK_KEEP,
+        ),
+        Alert(
+            "KVMigrationRingMembersUnhealthy",
+            Severity.WARNING,
+            t.UNHEALTHY,
+            _total("max", unhealthy),
+            "Ring members are unhealthy and do not leave",
+            lambda q: (
+                "Up to {{ $value }} members of a ring of " + q.name + " are unhealthy: "
+                + q.culprits(unhealthy(q.pinned), "key", value=COUNT) + "."
+            ),
+            "Members whose heartbeat is older than the timeout stay in a ring.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingQuorumLost",
+            Severity.CRITICAL,
+            t.QUORUM_LOST,
+            _total("count", lost),
+            "Rings have too few healthy members: writes fail",
+            lambda q: (
+                "{{ $value }} rings of " + q.name + " have lost their quorum: "
+                + q.culprits(lost(q.pinned), "key", value=COUNT) + " (healthy members or zones short of it)."
+            ),
+            "More members or zones are unhealthy than the replication factor forgives.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingGhostMembers",
+            Severity.WARNING,
+            t.GHOSTS,
+            _total("max", ghosts),
+            "A ring has members that nobody knows",
+            lambda q: (
+                "Up to {{ $value }} members of a ring of " + q.name + " belong to no process that answers and to "
+                "no gossip member: " + q.culprits(ghosts(q.pinned), "key", value=COUNT)
+                + ". They are left over, or belong to another cluster."
+            ),
+            "Members of a ring belong to nobody we know: left over, or another cluster's.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingTokenConflicts",
+            Severity.WARNING,
+            t.TOKEN_CONFLICTS,
+            _total("max", conflicts),
+            "Ring members claim the same tokens",
+            lambda q: (
+                "Up to {{ $value }} tokens of a ring of " + q.name + " are claimed by more than one member: "
+                + q.culprits(conflicts(q.pinned), "key", value=COUNT) + ". Processes may disagree about the owner."
+            ),
+            "Tokens are claimed by more than one member.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingMembersWithoutTokens",
+            Severity.WARNING,
+            t.WITHOUT_TOKENS,
+            _total("max", tokenless),
+            "Active ring members have no tokens",
+            lambda q: (
+                "Up to {{ $value }} active members of a ring of " + q.name + " have no tokens and own nothing: "
+                + q.culprits(tokenless(q.pinned), "key", value=COUNT) + "."
+            ),
+            "Active members own nothing, while the others of their ring have tokens.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingMembersReturned",
+            Severity.INFO,
+            t.RETURNED,
+            _total("count", returned),
+            "Members came back from the dead",
+            lambda q: (
+                "Members that had gone came back with an old heartbeat in {{ $value }} rings of " + q.name
+                + ": " + q.culprits(returned(q.pinned), "key") + ". A process brought an old state along."
+            ),
+            "A member that had left is back with an old heartbeat.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationPartitionsCorrupted",
+            Severity.WARNING,
+            t.PARTITIONS_CORRUPTED,
+            _total("sum", corrupted),
+            "Partitions are marked as corrupted",
+            lambda q: (
+                "{{ $value }} partitions of " + q.name + " are marked as corrupted: "
+                + q.culprits(corrupted(q.pinned), "key", value=COUNT) + "."
+            ),
+            "A partition ring's own page marks partitions as corrupted.",
+            board="rings",
+        ),
+    ),
+    "Rings as the primary has them",
+)  # fmt: skip

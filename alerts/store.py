@@ -1,0 +1,63 @@
+"""The external store: reachable while needed, untouched when not."""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def down(q: Queries) -> str:
+    """Stores that no exporter could read."""
+    return f"{q.most(c.STORE_UP, 'store')} == 0"
+
+
+def written(q: Queries) -> str:
+    """Stores that were written a moment ago."""
+    return f"time() - {q.most(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, 'store')} < {number(t.STORE_WRITTEN)}"
+
+
+def _unreachable(q: Queries, needed: str) -> str:
+    return f"count {q.by()} ({down(q)})\nand {q.on()} ({q.writing_phase('min')} {needed})"
+
+
+def _says(harm: str) -> Alert:
+    critical = harm == "primary"
+    return Alert(
+        "KVMigrationStoreUnreachable",
+        Severity.CRITICAL if critical else Severity.WARNING,
+        t.STORE_UNREACHABLE,
+        lambda q: _unreachable(q, f"<= {t.MIRRORING}" if critical else f"== {t.SWITCHED}"),
+        f"The external store cannot be read and is still the {harm}",
+        lambda q: (
+            "The exporter cannot read " + q.culprits(down(q.pinned), "store") + " and KV clients of " + q.name
+            + f" still have an external store as {harm}."
+        ),
+        f"The external store does not answer while it is still somebody's {harm}.",
+    )  # fmt: skip
+
+
+GROUP = Group(
+    "store",
+    (
+        _says("primary"),
+        _says("secondary"),
+        Alert(
+            "KVMigrationStoreStillWritten",
+            Severity.WARNING,
+            t.STILL_WRITTEN,
+            lambda q: (
+                f"count {q.by()} (\n{written(q)}\n)\nand {q.on()} ({q.writing_phase('min')} >= {t.DETACHED})"
+            ),
+            "Somebody still writes to the old store",
+            lambda q: (
+                "Every known KV client of " + q.name + " has left the external store, yet it is written to: "
+                + q.culprits(written(q.pinned), "store", value='printf "last write %.0fs ago"')
+                + ". Do not take it away before you know who it is."
+            ),
+            "The old store's keys still change after every known client has left it.",
+        ),
+    ),
+    "The external store",
+)  # fmt: skip

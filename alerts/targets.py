@@ -1,0 +1,90 @@
+"""Does everybody answer who should?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def down(q: Queries) -> str:
+    """Processes that answered nothing through the whole window, and were there before it."""
+    return q.lasting(c.TARGET_UP, 0, t.DOWN_WINDOW, "target")
+
+
+def failing(q: Queries) -> str:
+    """Pages that failed through the whole window, of processes that answer otherwise."""
+    dead = f"{q.most(c.TARGET_UP, 'target')} == 0"
+    return f"{q.lasting(c.PAGE_UP, 0, t.PAGES_WINDOW, 'target', 'page')}\nunless {q.on('target')} ({dead})"
+
+
+def skewed(q: Queries) -> str:
+    """Processes whose clock is off, by how much."""
+    skew = q.series(c.TARGET_CLOCK_SKEW_SECONDS)
+    return f"max {q.by('target')} (abs({skew})) > {number(t.CLOCK_SKEW)}"
+
+
+def _found(q: Queries) -> str:
+    return f"sum {q.by()} ({q.most(c.DISCOVERED_TARGETS, 'source')})"
+
+
+GROUP = Group(
+    "targets",
+    (
+        Alert(
+            "KVMigrationTargetsDown",
+            Severity.WARNING,
+            t.DOWN,
+            lambda q: f"count {q.by()} (\n{down(q)}\n)",
+            "Processes do not answer the exporter",
+            lambda q: (
+                "{{ $value }} processes of " + q.name + " have answered nothing for " + q.span(t.DOWN_WINDOW) + ": "
+                + q.culprits(down(q.pinned), "target") + ". What they know is not judged meanwhile."
+            ),
+            "Processes have answered no page for a quarter of an hour, each of them.",
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationPagesFailing",
+            Severity.WARNING,
+            t.DOWN,
+            lambda q: f"count {q.by()} (\n{failing(q)}\n)",
+            "Pages cannot be read or understood",
+            lambda q: (
+                "{{ $value }} pages of " + q.name + " have failed for " + q.span(t.PAGES_WINDOW) + ": "
+                + q.culprits(failing(q.pinned), "target", "page") + ". Gate checks that need them stay closed."
+            ),
+            "Pages of processes that answer otherwise keep failing: evidence is missing.",
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationClockSkew",
+            Severity.INFO,
+            t.SKEWED,
+            lambda q: f"max {q.by()} (\n{skewed(q)}\n)",
+            "Clocks are off",
+            lambda q: (
+                "Clocks of processes of " + q.name + " differ from the exporter's by up to "
+                "{{ $value | humanizeDuration }}: " + q.culprits(skewed(q.pinned), "target", value="humanizeDuration")
+                + ". Heartbeats are compared across clocks."
+            ),
+            "A process's clock differs from the exporter's by more than a heartbeat.",
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationNoTargets",
+            Severity.WARNING,
+            t.NO_TARGETS,
+            lambda q: f"{_found(q)} == 0",
+            "The exporter watches nobody",
+            lambda q: (
+                "Discovery of " + q.name + " finds no process at all. Nothing is watched: that no other alert fires "
+                "means nothing."
+            ),
+            "Discovery finds no process: silence proves nothing.",
+            board="exporter",
+        ),
+    ),
+    "Processes and their pages",
+)  # fmt: skip

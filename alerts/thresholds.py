@@ -1,0 +1,140 @@
+"""Every number of the alert pack, and every wait, with the reason for it.
+
+Waits and windows are seconds. A limit is compared by "above": exactly at the limit is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long something must have been true (`for`), stay reported, or be looked back upon."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number that a value is compared with."""
+
+    value: float
+    reason: str
+
+
+# Phases, numbered as in the catalogue.
+MULTI = 1
+MIRRORING = 2
+SWITCHED = 3
+DETACHED = 4
+MEMBERLIST = 5
+
+KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and send it again")
+
+# Mirroring
+PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
+QUIET = Wait(15 * MINUTE, "while a client still changes its phase the rollout is in progress, not stuck")
+ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
+ERROR_WINDOW = Wait(
+    15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
+)
+ERRORS = Wait(10 * MINUTE, "longer than a restart of the process that fails")
+STOPPED_WINDOW = Wait(10 * MINUTE, "forty periods of 15 s: a client that heartbeats cannot be silent so long")
+STOPPED = Wait(10 * MINUTE, "a process that shuts down stops writing for minutes before it is gone")
+
+# Phases
+PRIMARIES_MIXED = Wait(
+    5 * MINUTE, "the runtime switch takes seconds; after minutes a small view may overwrite the store"
+)
+STALLED = Wait(HOUR, "a rolling restart of a large fleet takes its time; after an hour it is half-applied")
+LINGERING = Wait(7 * DAY, "a week: two stores cost twice, and every restart in between is a risk")
+PHASE_UNKNOWN = Wait(15 * MINUTE, "a start takes minutes; without the phase other alerts are blind")
+
+# The secondary
+KEY_MISSING = Wait(
+    10 * MINUTE, "there is no backfill: a key arrives with the next heartbeat, at most a minute away"
+)
+MEMBERS_MISSING = Wait(10 * MINUTE, "as for the key; a new member's first heartbeat may come late")
+MISMATCH = Wait(10 * MINUTE, "a member that joins or leaves differs for one heartbeat, a rollout for minutes")
+MAX_LAG = Limit(30, "gate.max_lag: two heartbeat periods of 15 s")
+LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
+HEARTBEAT_TIMEOUT = Limit(
+    60, "the products' default ring heartbeat timeout: behind it every member would look dead at the switch"
+)
+LAG_CRITICAL = Wait(5 * MINUTE, "as for the warning; nobody switches within these minutes")
+
+# Rings
+SHRUNK = Wait(MINUTE, "half the ring at once is an edge: one more cycle and a look at the store suffice")
+SHRUNK_KEEP = Wait(15 * MINUTE, "members come back one by one; the cause is still to be found")
+UNHEALTHY = Wait(
+    10 * MINUTE, "a restart is over; auto-forget, where there is one, takes ten heartbeat timeouts"
+)
+QUORUM_LOST = Wait(2 * MINUTE, "writes fail now; two minutes is twice the heartbeat timeout")
+GHOSTS = Wait(30 * MINUTE, "a rollout leaves entries for minutes, discovery may lag behind it")
+TOKEN_CONFLICTS = Wait(15 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
+WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
+RETURNED = Wait(0, "an edge: it has happened, and the window shows it for an hour")
+RETURNED_WINDOW = Wait(HOUR, "members may come back one at a time, one with each restart")
+PARTITIONS_CORRUPTED = Wait(10 * MINUTE, "a page read amid a change is right in the next cycles")
+
+# Views
+VIEWS_DIVERGED = Wait(15 * MINUTE, "in a rollout the contents change all the time and views follow")
+VIEW_STALENESS = Limit(60, "the heartbeat timeout: a view behind it takes healthy members for dead")
+VIEW_STALE = Wait(10 * MINUTE, "a process that is busy starting catches up in minutes")
+
+# Gossip
+SPLIT = Wait(10 * MINUTE, "a process that restarts is back in every list within a minute or two")
+UNKNOWN_MEMBERS = Wait(10 * MINUTE, "gossip knows a new pod before discovery does, by minutes")
+ABSENT_MEMBERS = Wait(15 * MINUTE, "a process joins within a minute; a slow replay of the WAL takes longer")
+ISOLATED_AGE = Limit(60, "the heartbeat timeout: older than this, the whole ring looks dead to the process")
+ISOLATED = Wait(10 * MINUTE, "a start with an unresolvable name retries for minutes")
+UNKNOWN_KEYS = Wait(10 * MINUTE, "keys do not go away by themselves; ten minutes prove it")
+HEALTH_SCORE = Limit(2, "0 is healthy and 8 the worst; 1 and 2 come and go in any rollout")
+HEALTH = Wait(15 * MINUTE, "a lost probe raises the score for a minute")
+
+# Labels
+REJECTED_WINDOW = Wait(10 * MINUTE, "one packet of a pod that inherited an address is no incident")
+REJECTED = Wait(10 * MINUTE, "somebody who gossips with us by mistake goes on, at every gossip interval")
+REJECTED_KEEP = Wait(15 * MINUTE, "rejections come in bursts")
+ACCEPTED = Wait(5 * MINUTE, "several probes, one each minute")
+OWN_REFUSED = Wait(10 * MINUTE, "a member that starts or shuts down answers no ping; a refusal must last")
+LABELS_DISAGREE = Wait(15 * MINUTE, "a rolling restart; with verification on, it is a split in the making")
+VERIFICATION_OFF = Wait(DAY, "the label rollout switches it off on purpose; a day is enough for its steps")
+
+# HA tracker
+ELECTIONS_DIFFER = Wait(
+    5 * MINUTE, "an election reaches the other store with the next write, within 15 s and its jitter"
+)
+FLAPS = Limit(
+    0.5, "changes per HA cluster in FLAP_WINDOW: restarting all senders within half an hour makes fewer"
+)
+FLAPS_LEAST = Limit(10, "fewer changes than this are the ordinary life of a few pairs")
+FLAP_WINDOW = Wait(10 * MINUTE, "twenty failover timeouts of 30 s")
+FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapping goes on")
+
+# The external store
+STORE_UNREACHABLE = Wait(5 * MINUTE, "a leader election of Consul or etcd takes seconds")
+STORE_WRITTEN = Limit(300, "gate.soak: a write younger than this, all the time, is somebody at work")
+STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until it is gone")
+
+# Targets
+DOWN_WINDOW = Wait(15 * MINUTE, "per process: in a rolling restart each is down, but none for so long")
+DOWN = Wait(MINUTE, "the window is the wait; this is one more look")
+PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
+CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
+SKEWED = Wait(15 * MINUTE, "time synchronisation steps in after a start")
+NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the discovery")
+
+# The exporter
+EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
+REMEMBERED = Wait(DAY, "an exporter seen within the last day is still expected; absent() holds beyond")
+STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
+STALE = Wait(5 * MINUTE, "one slow cycle is no standstill")
+RELOAD_FAILED = Wait(5 * MINUTE, "time enough to see the typo and load again")
+SERIES_DROPPED = Wait(10 * MINUTE, "a rollout doubles the processes for minutes")

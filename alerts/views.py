@@ -1,0 +1,71 @@
+"""Does everybody see the same ring, and see it fresh?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Severity
+from exporter.expose import catalogue as c
+
+
+def _relevant(q: Queries, ring: str, gossip: str) -> str:
+    """Gossip copies matter once somebody writes to them."""
+    return f"{ring}\nor\n{gossip} {q.any_from(t.MIRRORING)}"
+
+
+def diverged(q: Queries) -> str:
+    """Keys that processes see with different contents, by kind of view."""
+    ring, gossip = (
+        q.most(c.RING_VIEWS, "key", "view", matchers=f'view="{kind}"') + " > 1" for kind in ("ring", "gossip")
+    )
+    return _relevant(q, ring, gossip)
+
+
+def stale(q: Queries) -> str:
+    """Processes with a view that is behind the freshest, by its worst key."""
+    ring, gossip = (
+        q.most(c.RING_VIEW_STALENESS_SECONDS, "target", "view", matchers=f'view="{kind}"')
+        + f" > {number(t.VIEW_STALENESS)}"
+        for kind in ("ring", "gossip")
+    )
+    return _relevant(q, ring, gossip)
+
+
+def _lacking(q: Queries) -> str:
+    return f"{q.most(c.RING_VIEW_MISSING_MEMBERS, 'target', 'key')} > 0"
+
+
+GROUP = Group(
+    "views",
+    (
+        Alert(
+            "KVMigrationRingViewsDiverged",
+            Severity.WARNING,
+            t.VIEWS_DIVERGED,
+            lambda q: f"count {q.by()} (\n{diverged(q)}\n)",
+            "Processes see different rings",
+            lambda q: (
+                "{{ $value }} rings of " + q.name + " look different from process to process: "
+                + q.culprits(diverged(q.pinned), "key", "view", value='printf "%.0f views"')
+                + ". Views that lack members: " + q.culprits(_lacking(q.pinned), "target", "key") + "."
+            ),
+            "Processes see different members, states or tokens in the same ring.",
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingViewStale",
+            Severity.WARNING,
+            t.VIEW_STALE,
+            lambda q: f"max {q.by()} (\n{stale(q)}\n)",
+            "A process sees an old ring",
+            lambda q: (
+                "Views of " + q.name + " are up to {{ $value | humanizeDuration }} behind the freshest: "
+                + q.culprits(stale(q.pinned), "target", "view", value="humanizeDuration")
+                + ". Such a process takes healthy members for dead."
+            ),
+            "A process's view is further behind the freshest than the heartbeat timeout.",
+            board="rings",
+        ),
+    ),
+    "What each process sees",
+)  # fmt: skip

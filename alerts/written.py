@@ -1,0 +1,116 @@
+"""From rules to files: YAML that is the same byte for byte whenever the input is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alerts import alertmanager, loki, page
+from alerts.pack import GROUPS
+from alerts.recording import RECORDS
+from alerts.rule import Alert, Options
+
+HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
+HERE = Path(__file__).parent
+
+
+class _Writer(yaml.SafeDumper):
+    """Block style for text of more than one line, and lists indented as people write them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def _text(writer: yaml.SafeDumper, text: str) -> yaml.Node:
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Writer.add_representer(str, _text)
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    body = yaml.dump(document, Dumper=_Writer, sort_keys=False, width=100_000, allow_unicode=True)
+    return HEADING + body
+
+
+def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
+    """Give one alerting rule as Prometheus reads it."""
+    q = options.queries()
+    rule: dict[str, Any] = {"alert": alert.name, "expr": indented(alert.expr(q))}
+    if alert.wait.seconds:
+        rule["for"] = q.span(alert.wait)
+    if alert.keep:
+        rule["keep_firing_for"] = q.span(alert.keep)
+    rule["labels"] = {"severity": str(alert.severity), **options.labels}
+    rule["annotations"] = {
+        "summary": f"{alert.summary} ({q.name})",
+        "description": alert.description(q),
+        "runbook_url": f"{options.runbook_base}/{alert.name}.md",
+        "dashboard_url": f"{options.dashboard_base}/d/kvmigration-{alert.board}",
+    }
+    return rule
+
+
+def indented(expr: str) -> str:
+    """Indent what stands between a parenthesis at the end of a line and the line that closes it."""
+    depth, lines = 0, []
+    for line in expr.splitlines():
+        depth -= line.startswith(")")
+        lines.append("  " * depth + line)
+        depth += line.endswith("(")
+    return "\n".join(lines)
+
+
+def alert_groups(options: Options) -> dict[str, Any]:
+    """Give the alerting rules as a rule file's document."""
+    return {
+        "groups": [
+            {
+                "name": f"kvmigration-{group.name}",
+                "rules": [rule_of(alert, options) for alert in group.alerts],
+            }
+            for group in GROUPS
+        ]
+    }
+
+
+def record_groups(options: Options) -> dict[str, Any]:
+    """Give the recording rules as a rule file's document."""
+    q = options.queries()
+    rules = []
+    for record in RECORDS:
+        rule: dict[str, Any] = {"record": record.name, "expr": indented(record.expr(q))}
+        if options.labels:
+            rule["labels"] = dict(options.labels)
+        rules.append(rule)
+    return {"groups": [{"name": "kvmigration-recording", "rules": rules}]}
+
+
+def _operator(options: Options) -> dict[str, Any]:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {
+            "name": "kvmigration",
+            "labels": {"app.kubernetes.io/name": "kvmigration-exporter", "role": "alert-rules"},
+        },
+        "spec": {"groups": alert_groups(options)["groups"] + record_groups(options)["groups"]},
+    }
+
+
+def files(options: Options) -> dict[str, str]:
+    """Give the contents of every rule file by its name."""
+    return {
+        "kvmigration-alerts.yaml": _yaml(alert_groups(options)),
+        "kvmigration-recording.yaml": _yaml(record_groups(options)),
+        "prometheusrule.yaml": _yaml(_operator(options)),
+        "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
+        "loki-rules.yaml": _yaml(loki.document(options)),
+    }
+
+
+def documentation(options: Options) -> str:
+    """Give docs/alerts.md."""
+    return page.markdown(options)
