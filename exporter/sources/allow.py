@@ -16,6 +16,7 @@ from exporter.rings import RING_PAGES
 _VALUE = r"(?:[A-Za-z0-9._~/:@!*(),-]|%[0-9A-Fa-f]{2}){1,1024}"
 _KEY_QUERY = re.compile(rf"downloadKey={_VALUE}|viewKey={_VALUE}&format=json|format=json&viewKey={_VALUE}")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
+_RING_NAME = re.compile(r"(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _CONSUL = re.compile(rf"/v1/kv/{_VALUE}\?recurse(?:&dc=[A-Za-z0-9_-]{{1,64}})?")
 
 BUILD_PAGES = (
@@ -31,13 +32,14 @@ PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
 ETCD_CALLS = frozenset(("/v3/kv/range", "/v3/auth/authenticate"))
 
 
-def is_allowed(path_and_query: str) -> bool:
+def is_allowed(path_and_query: str, ring_pages: frozenset[str] = frozenset()) -> bool:
     """Whether a GET of this on a process reads and does nothing else.
 
-    `path_and_query` is what stands in the request line, below the path prefix of the target.
+    `path_and_query` is what stands in the request line, below the path prefix of the target;
+    `ring_pages` are the paths that the configuration names beside the known ones.
     """
     path, mark, query = path_and_query.partition("?")
-    if path not in PAGES:
+    if path not in PAGES and not (path in ring_pages and is_ring_page(path)):
         return False
     if not mark:
         return True
@@ -52,6 +54,11 @@ def is_store_call_allowed(method: str, path_and_query: str) -> bool:
         return False
     parts = unquote_to_bytes(path_and_query.partition("?")[0]).split(b"/")
     return b"." not in parts and b".." not in parts and _is_plain(path_and_query)
+
+
+def is_ring_page(path: str) -> bool:
+    """Whether a configuration may name this path as a ring page: plain, and a ring by its last part."""
+    return is_prefix(path) and _RING_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def is_prefix(path: str) -> bool:

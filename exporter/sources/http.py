@@ -36,6 +36,7 @@ from exporter.sources.places import Place, Places
 from exporter.sources.resolve import Resolver
 
 MAX_REDIRECTS = 3
+MAX_ERROR_BODY = 64 * 1024
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _BASE = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?P<prefix>/.*)?", re.ASCII
@@ -74,6 +75,7 @@ class FetchSettings:
     max_concurrency: int = 64
     per_target: int = 4
     follow_redirects: bool = True
+    ring_pages: frozenset[str] = frozenset()  # paths named in the configuration, see `allow.is_ring_page`
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     for_target: Callable[[Target], TargetAccess] = _plain_access
 
@@ -142,7 +144,7 @@ class Fetcher:
         if query:
             path = f"{path}?{'&'.join(f'{key}={allow.encoded(value)}' for key, value in query.items())}"
         call = Call(target, path, headers={"Accept": accept}, page=allow.page_name(path))
-        if not allow.is_allowed(path):
+        if not allow.is_allowed(path, self._settings.ring_pages):
             return self._counted("other", self._refused("this path is not on the allow-list"))
         return self._counted(call.page, await self._run(call, deadline))
 
@@ -195,8 +197,26 @@ class Fetcher:
                 return answer
             if call.method != "GET" or not self._settings.follow_redirects:
                 raise FetchError(Reason.REDIRECT, "it answers with a redirect")
-            url = _next_url(url, answer, prefix)
+            url = self._next_url(url, answer, prefix)
         raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
+
+    def _next_url(self, url: URL, location: str, prefix: str) -> URL:
+        """Where a redirect may lead: the same scheme, host and port, and a path on the allow-list."""
+        if not location.isascii() or not location.isprintable() or len(location) > 2048:
+            raise FetchError(Reason.REDIRECT, "it redirects to no plain URL")
+        try:
+            there = url.join(URL(location, encoded=True))
+            same = there.origin() == url.origin()
+        except ValueError:
+            raise FetchError(Reason.REDIRECT, "it redirects to no plain URL") from None
+        if not same:
+            raise FetchError(Reason.REDIRECT, "it redirects to another scheme, host or port")
+        path = there.raw_path_qs
+        if not path.startswith(prefix) or not allow.is_allowed(
+            path[len(prefix) :], self._settings.ring_pages
+        ):
+            raise FetchError(Reason.REDIRECT, "it redirects to a path that is not on the allow-list")
+        return there
 
     async def _exchange(self, call: Call, url: URL, access: TargetAccess, place: Place) -> Answer | str:
         """One request: the answer, or where it sends us instead."""
@@ -225,25 +245,33 @@ class Fetcher:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
-        body = b"" if outcome is not Outcome.OK else await self._read(response)
+        read = _read if outcome is Outcome.OK else _read_error
         return Answer(
             outcome,
             reason,
             "" if reason is None else f"status {response.status}",
             status=response.status,
-            body=body,
+            body=await read(response, self._settings.max_response_bytes),
             content_type=plain(response.headers.get("Content-Type", "")),
             date=_date(response.headers.get("Date", "")),
         )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        cap = self._settings.max_response_bytes
-        if (response.content_length or 0) > cap:
-            raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
-        body = Body(cap, response.headers.get("Content-Encoding", ""))
-        async for chunk in response.content.iter_any():
-            body.feed(chunk)
-        return body.finish()
+
+async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
+    if (response.content_length or 0) > cap:
+        raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
+    body = Body(cap, response.headers.get("Content-Encoding", ""))
+    async for chunk in response.content.iter_any():
+        body.feed(chunk)
+    return body.finish()
+
+
+async def _read_error(response: aiohttp.ClientResponse, cap: int) -> bytes:
+    """What an error says, if it says it shortly; read mostly so that the connection can be used again."""
+    try:
+        return await _read(response, min(cap, MAX_ERROR_BODY))
+    except (FetchError, aiohttp.ClientError):
+        return b""
 
 
 def _base(target: Target) -> tuple[str, str]:
@@ -254,23 +282,6 @@ def _base(target: Target) -> tuple[str, str]:
     if match is None or not allow.is_prefix(prefix):
         raise FetchError(Reason.FORBIDDEN, "a target's URL is scheme, host, port and a plain path prefix")
     return url[: len(url) - len(prefix)], prefix
-
-
-def _next_url(url: URL, location: str, prefix: str) -> URL:
-    """Where a redirect may lead: the same scheme, host and port, and a path on the allow-list."""
-    if not location.isascii() or not location.isprintable() or len(location) > 2048:
-        raise FetchError(Reason.REDIRECT, "it redirects to no plain URL")
-    try:
-        there = url.join(URL(location, encoded=True))
-        same = there.origin() == url.origin()
-    except ValueError:
-        raise FetchError(Reason.REDIRECT, "it redirects to no plain URL") from None
-    if not same:
-        raise FetchError(Reason.REDIRECT, "it redirects to another scheme, host or port")
-    path = there.raw_path_qs
-    if not path.startswith(prefix) or not allow.is_allowed(path[len(prefix) :]):
-        raise FetchError(Reason.REDIRECT, "it redirects to a path that is not on the allow-list")
-    return there
 
 
 def _date(header: str) -> float | None:

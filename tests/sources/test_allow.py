@@ -107,7 +107,7 @@ PIECES = st.sampled_from(
             "\\",
         ),
         *("?", "&", ";", "#", "=", "viewKey", "downloadKey", "deleteMessages", "format", "json", "true", "a"),
-        *("%3F", "%26", "%3B", "\r\n", " ", "é", "@", ":", "http://"),
+        *("%3F", "%26", "%3B", "\r\n", " ", "é", "@", ":", "http://", "\\"),
     ]
 )
 
@@ -219,3 +219,11 @@ def test_only_calls_that_read_a_store_are_allowed(method: str, path: str, allowe
 )
 def test_a_page_name_has_no_values(path: str, name: str) -> None:
     assert allow.page_name(path) == name
+
+
+def test_a_configured_ring_page_is_asked_only_if_it_is_a_ring_by_name() -> None:
+    named = frozenset(
+        ("/my/new-ring", "/ring-of-mine", "/ingester/shutdown", "/ingester/../x/ring", "/a/ring?x")
+    )
+    assert {path for path in named if allow.is_allowed(path, named)} == {"/my/new-ring", "/ring-of-mine"}
+    assert not allow.is_allowed("/my/new-ring")
