@@ -1,0 +1,262 @@
+"""Gossip and labels: one gossip cluster, no strangers, labels enforced."""
+
+from __future__ import annotations
+
+from dashboards import fields as f
+from dashboards import frame, limits
+from dashboards.layout import Band, Row, band
+from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.problems import NOT_OWN, OWN
+from dashboards.queries import RATE
+from exporter.expose import catalogue as c
+
+ABOUT = (
+    "One gossip cluster, no strangers in it, nobody missing, labels the same everywhere and enforced. The "
+    "row of the components' own metrics needs their /metrics in the same Prometheus."
+)
+
+
+def build(house: House) -> f.Json:
+    """Gossip and labels."""
+    rows = (
+        Row("Is there one gossip, and only ours?", (_tiles(house), _members(house))),
+        Row("Labels", (_rejections(house), _label_tables(house))),
+        Row("Health of each process's gossip", (_health(house),)),
+        Row("The components' own metrics", (_queues(house), _losses(house))),
+    )
+    return house.board(
+        Board(
+            frame.GOSSIP,
+            "KV migration / Gossip and labels",
+            ABOUT,
+            rows,
+            frame.variables(house, "component"),
+            frame.marks(house),
+        )
+    )
+
+
+def _tiles(house: House) -> Band:
+    q = house.queries
+    labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
+    shows = (
+        Show(
+            "Gossip clusters",
+            "How many separate gossip clusters the processes form: 1 is right.",
+            [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent("no gossip")]),
+            [house.runbook("KVMigrationGossipSplit")],
+        ),
+        Show(
+            "Strangers",
+            "Gossip members that are no target and match no expected_members.",
+            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            [house.runbook("KVMigrationGossipUnknownMembers")],
+        ),
+        Show(
+            "Absent processes",
+            "Processes with memberlist that no other process sees.",
+            [Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            [house.runbook("KVMigrationGossipAbsentMembers")],
+        ),
+        Show(
+            "Strangers' keys",
+            "Keys in the gossip that the detected product does not use: another system gossips with us.",
+            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            [house.runbook("KVMigrationGossipUnknownKeys")],
+        ),
+        Show(
+            "Labels in use",
+            "Different gossip labels configured, no label counted as one. 1 is right; 2 with verification on "
+            "is a split in the making.",
+            [Ask(f"max({labels})")],
+            Look(steps=f.steps((0, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
+            [house.runbook("KVMigrationLabelsDisagree")],
+        ),
+        Show(
+            "Verification off",
+            "Processes that accept any label. Right for the middle of a label rollout only.",
+            [Ask(q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"))],
+            Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+            [house.runbook("KVMigrationLabelVerificationOff")],
+        ),
+        Show(
+            "Rejecting now",
+            "Processes whose logs show rejected packets or streams now. No metric of the components counts "
+            "these.",
+            [Ask(q.how_many(f"{q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)} > bool 0"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no logs read")),
+            [house.runbook("KVMigrationForeignLabelRejected")],
+        ),
+        Show(
+            "Probes with a wrong answer",
+            "Members that refuse a ping with their own label, or accept one without or with a foreign label.",
+            [Ask(q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, OWN)} == bool 0") + " + ("
+                 + q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, NOT_OWN)} == bool 1") + " or vector(0))")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="probe off")),
+            [house.runbook("KVMigrationForeignLabelAccepted")],
+        ),
+    )  # fmt: skip
+    return band(4, *((house.stat(show), 3) for show in shows))
+
+
+def _members(house: House) -> Band:
+    q = house.queries
+    seen = q.of_component(q.once(c.GOSSIP_MEMBERS))
+    alive = q.of_component(q.once(c.GOSSIP_MEMBERS, 'state="alive"'))
+    each = Show(
+        "Members that each process sees alive",
+        "Lines that part are processes that do not see the same cluster.",
+        [Ask(f"max by (target) ({alive})", "{{target}}")],
+        Look(),
+        [house.runbook("KVMigrationGossipSplit")],
+    )
+    states = Show(
+        "Members seen by state",
+        "Greatest number that any process sees in this state. Dead and left members are dropped from the "
+        "lists soon: a member that vanished is the usual sign of death.",
+        [Ask(f"max by (state) ({seen})", "{{state}}")],
+        Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
+                        f.shade("left", "#8e8e8e")]),
+    )  # fmt: skip
+    whole = Show(
+        "Clusters, strangers, absent",
+        "Separate gossip clusters, members that are nobody we know, processes that nobody sees.",
+        [
+            Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})", "clusters"),
+            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})", "strangers"),
+            Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})", "absent"),
+            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "strangers' keys"),
+        ],
+        Look(overrides=[f.shade("clusters", "blue"), f.shade("strangers", "red"), f.shade("absent", "orange"),
+                        f.shade("strangers' keys", "purple")]),
+    )  # fmt: skip
+    return band(9, (house.series(each), 8), (house.series(whole), 8), (house.series(states), 8))
+
+
+def _rejections(house: House) -> Band:
+    q = house.queries
+    by_label = Show(
+        "Rejections by foreign label",
+        "Packets and streams per second that processes rejected for this label, from their logs.",
+        [Ask(f"sum by (label) ({q.of_component(q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL))})",
+             'label "{{label}}"')],
+        Look("cps", f.above(1)),
+        [house.runbook("KVMigrationForeignLabelRejected")],
+    )  # fmt: skip
+    by_process = Show(
+        "Rejections by process",
+        "Packets and streams per second that each process rejected.",
+        [Ask(f"sum by (target) ({q.of_component(q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL))})", "{{target}}")],
+        Look("cps", f.above(1)),
+    )
+    return band(8, (house.series(by_label), 12), (house.series(by_process), 12))
+
+
+def _label_tables(house: House) -> Band:
+    q = house.queries
+    configured = Show(
+        "Processes per label",
+        "How many processes are configured with each gossip label; an empty name is no label.",
+        [Ask(f"sum by (label) ({q.once(c.GOSSIP_LABEL_TARGETS)})", 'label "{{label}}"')],
+        Look(low=0),
+        [house.runbook("KVMigrationLabelsDisagree")],
+    )
+    verified = Show(
+        "Label verification",
+        "Whether each process verifies labels.",
+        [Ask(f"min by (target) ({q.of_component(q.once(c.GOSSIP_LABEL_VERIFIED))})", "{{target}}")],
+        Look("none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("on", f.GOOD), 0: ("off", f.WARN)})),
+    )
+    probe = q.of_component(q.once(c.LABEL_PROBE_ACCEPTED))
+    probes = Show(
+        "Label probes",
+        "Answers to pings of the last minute. Own: must be accepted. No and foreign: must be refused.",
+        [Ask(f"max by (target, kind) ({probe})")],
+        Look("none", f.plain(), f.mapped({1: ("accepted", f.PLAIN), 0: ("refused", "purple")}, "no answer"),
+             [f.coloured("answer")]),
+        [house.runbook("KVMigrationForeignLabelAccepted")],
+    )  # fmt: skip
+    columns = Columns({"target": "process", "kind": "label sent", "Value": "answer"}, "process")
+    return band(
+        8, (house.bars(configured), 6), (house.timeline(verified), 9), (house.table(probes, columns), 9)
+    )
+
+
+def _health(house: House) -> Band:
+    q = house.queries
+    age = Show(
+        "Newest heartbeat of anybody else",
+        "Age of the newest heartbeat that a process knows of another: an isolated process shows here. The "
+        "line is the heartbeat timeout.",
+        [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))})", "{{target}}")],
+        Look("s", f.above(limits.ISOLATED_AGE)),
+        [house.runbook("KVMigrationGossipIsolated")],
+    )
+    score = Show(
+        "Health score",
+        "Each process's own memberlist health score: 0 is healthy, 8 the worst.",
+        [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEALTH_SCORE))})", "{{target}}")],
+        Look(steps=f.above(limits.HEALTH_SCORE + 1)),
+        [house.runbook("KVMigrationGossipUnhealthy")],
+    )
+    return band(8, (house.series(age, line=True), 12), (house.series(score, line=True), 12))
+
+
+def _per_second(house: House, name: str) -> str:
+    return f"sum by (instance) (rate({house.queries.component(name)}{RATE}))"
+
+
+def _queues(house: House) -> Band:
+    q = house.queries
+    queue = Show(
+        "Messages waiting to be broadcast",
+        "Messages in the broadcast queues. A queue that grows means that the state is too large or changes "
+        "too often for gossip to keep up.",
+        [Ask(f'sum by (instance) ({q.component("memberlist_client_messages_in_broadcast_queue")})',
+             "{{instance}}")],
+    )  # fmt: skip
+    received = Show(
+        "Broadcasts received",
+        "Broadcast messages received per second.",
+        [Ask(_per_second(house, "memberlist_client_received_broadcasts_total"), "{{instance}}")],
+        Look("cps"),
+    )
+    failed = Show(
+        "Compare-and-swap failures",
+        "Failed writes into the gossip's KV per second: a tombstone in the way, or two that write at once.",
+        [Ask(_per_second(house, "memberlist_client_cas_failure_total"), "{{instance}}")],
+        Look("cps", f.above(1)),
+    )
+    return band(8, (house.series(queue), 8), (house.series(received), 8), (house.series(failed), 8))
+
+
+def _losses(house: House) -> Band:
+    named = {
+        "dropped to broadcast": "memberlist_client_messages_to_broadcast_dropped_total",
+        "dropped on receipt": "memberlist_client_received_broadcasts_dropped_total",
+        "invalid": "memberlist_client_received_broadcasts_invalid_total",
+    }
+    dropped = Show(
+        "Broadcasts lost",
+        "Broadcasts dropped because a queue was full, and those that could not be decoded (another product "
+        "gossips here), per second.",
+        [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
+        Look("cps", f.above(1)),
+    )
+    named = {
+        "packets not sent": "memberlist_tcp_transport_packets_sent_errors_total",
+        "packets not received": "memberlist_tcp_transport_packets_received_errors_total",
+        "unknown connections": "memberlist_tcp_transport_unknown_connections_total",
+    }
+    transport = Show(
+        "Transport errors",
+        "Gossip packets that failed, and connections of an unknown kind to the gossip port: often a "
+        "Prometheus that scrapes it, per second.",
+        [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
+        Look("cps", f.above(1)),
+    )
+    return band(8, (house.series(dropped), 12), (house.series(transport), 12))

@@ -1,0 +1,198 @@
+"""HA tracker: its own migration, and whether elections stay as calm as before."""
+
+from __future__ import annotations
+
+from dashboards import fields as f
+from dashboards import frame, limits
+from dashboards.layout import Band, Row, band
+from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.queries import RATE, WRITING, equal
+from exporter.expose import catalogue as c
+from exporter.rings import HA_KEY
+
+ABOUT = (
+    "The HA tracker elects one replica of each pair of Prometheus servers. Its entries move like a ring's, "
+    "but quiet ones are hardly ever written, and a wrong election drops or doubles samples."
+)
+HA = equal("key", HA_KEY)
+HA_CLIENTS = 'kv_name=~"(?i).*ha-?tracker.*"'
+
+
+def build(house: House) -> f.Json:
+    """HA tracker."""
+    rows = (
+        Row("Is the HA tracker all right?", (_tiles(house), _progress(house))),
+        Row("Elections", (_elections(house),)),
+        Row("The copy of its entries", (_copy(house), _writes(house))),
+    )
+    return house.board(
+        Board(
+            frame.HA_TRACKER,
+            "KV migration / HA tracker",
+            ABOUT,
+            rows,
+            frame.variables(house, "component"),
+            frame.marks(house),
+        )
+    )
+
+
+def _tiles(house: House) -> Band:
+    q = house.queries
+    elections = f"sum({q.rate(c.HA_TRACKER_ELECTIONS_TOTAL)}) * 60"
+    shows = (
+        Show(
+            "Phase of the HA tracker",
+            "The earliest phase of its writing KV clients. The runtime switch does not reach them in every "
+            "product.",
+            [Ask(f"min({q.of(c.KEY_PHASE, HA)})")],
+            Look(unit="none", mappings=f.phases()),
+        ),
+        Show(
+            "Entries",
+            "HA-tracker entries, one for each user and cluster, in the primary.",
+            [Ask(f"sum({q.once(c.HA_TRACKER_ENTRIES)})")],
+            Look(mappings=[f.absent("no HA tracker")]),
+        ),
+        Show(
+            "Entries missing",
+            "Entries that only the primary has, once anything mirrors.",
+            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            [house.runbook("KVMigrationSecondaryMembersMissing")],
+        ),
+        Show(
+            "Elections that differ",
+            "Entries whose elected replica differs between primary and secondary: the switch would fail "
+            "over there.",
+            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            [house.runbook("KVMigrationHATrackerElectionsDiffer")],
+        ),
+        Show(
+            "Lag of the entries",
+            "Greatest difference of the received time between primary and secondary.",
+            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})")],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent("no secondary")]),
+            [house.runbook("KVMigrationSecondaryLagHigh")],
+        ),
+        Show(
+            "Elections per minute",
+            "Elected replica changes over all processes. Compare with the rate before the migration.",
+            [Ask(elections)],
+            Look(unit="opm", mappings=[f.absent("not counted")], decimals=1),
+            [house.runbook("KVMigrationHATrackerFlapping")],
+        ),
+    )
+    return band(4, *((house.stat(show), 4) for show in shows))
+
+
+def _progress(house: House) -> Band:
+    q = house.queries
+    phase = f"max by {q.by('target', 'kv_name')} ({q.of(c.CLIENT_PHASE, WRITING, HA)})"
+    clients = Show(
+        "Phase of each HA-tracker client",
+        "The phase of the HA tracker's KV client in each process.",
+        [Ask(f"min by (target) ({q.of_component(phase)})", "{{target}}")],
+        Look(unit="none", mappings=f.phases()),
+        [house.runbook("KVMigrationMirroringPartial")],
+    )
+    missing = Show(
+        "Entries in every view",
+        "Red: the primary has entries that a view of the secondary has not at all.",
+        [Ask(f"max by (key) ({q.of(c.SECONDARY_KEY_MISSING, HA)})", "{{key}}")],
+        Look("none", f.above(1), f.mapped({0: ("present", f.GOOD), 1: ("missing", f.BAD)})),
+        [house.runbook("KVMigrationSecondaryKeyMissing")],
+    )
+    checks = Show(
+        "Gate checks that name the HA tracker",
+        "Checks of every step that judge the HA tracker.",
+        [Ask(f"min by (step, check) ({q.of(c.GATE_CHECK, CHECKS)})")],
+        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+    )
+    columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
+    return band(
+        9, (house.timeline(clients), 10), (house.timeline(missing), 5), (house.table(checks, columns), 9)
+    )
+
+
+CHECKS = 'check=~".*(ha|election).*"'
+
+
+def _elections(house: House) -> Band:
+    q = house.queries
+    ours = Show(
+        "Elections of each process",
+        "Elected replica changes that each process counts, per minute.",
+        [Ask(f"sum by (target) ({q.of_component(q.rate(c.HA_TRACKER_ELECTIONS_TOTAL))}) * 60", "{{target}}")],
+        Look("opm"),
+        [house.runbook("KVMigrationHATrackerFlapping")],
+    )
+    theirs = Show(
+        "Elections of each HA cluster",
+        "The components' own count per user and cluster, the 20 busiest, per minute.",
+        [Ask(f'topk(20, sum by (user, cluster) '
+             f'(rate({q.component("ha_tracker_elected_replica_changes_total")}{RATE}))) * 60',
+             "{{user}} {{cluster}}")],
+        Look("opm"),
+    )  # fmt: skip
+    spread = q.component("ha_tracker_elected_replica_change_propagation_time_seconds_bucket")
+    propagation = Show(
+        "How long an election takes to arrive",
+        "99th percentile of the time until a process learns of an election, as it counts it itself. It must "
+        "stay well below the update timeout of 15 s.",
+        [Ask(f"histogram_quantile(0.99, sum by (le) (rate({spread}{RATE})))", "p99")],
+        Look("s", f.above(15)),
+    )
+    return band(
+        8, (house.series(ours), 8), (house.series(theirs), 8), (house.series(propagation, line=True), 8)
+    )
+
+
+def _copy(house: House) -> Band:
+    q = house.queries
+    entries = Show(
+        "Entries in the primary",
+        "HA-tracker entries. A fall to 0 makes every process accept samples of any replica.",
+        [Ask(f"sum({q.once(c.HA_TRACKER_ENTRIES)})", "entries")],
+    )
+    differ = Show(
+        "Entries missing, extra and different",
+        "Entries only in the primary, only in the secondary, and with another replica elected.",
+        [
+            Ask(f"sum({q.once(c.SECONDARY_MISSING_MEMBERS, HA)})", "missing"),
+            Ask(f"sum({q.once(c.SECONDARY_EXTRA_MEMBERS, HA)})", "extra"),
+            Ask(f"sum({q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA)})", "different"),
+        ],
+        Look(steps=f.above(1), overrides=[f.shade("missing", "red"), f.shade("different", "orange"),
+                                         f.shade("extra", "blue")]),
+    )  # fmt: skip
+    lag = Show(
+        "Lag of the secondary's entries",
+        "Greatest difference of the received time. It is renewed about every 15 s.",
+        [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})", "lag")],
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+    )
+    return band(8, (house.series(entries), 8), (house.series(differ), 8), (house.series(lag, line=True), 8))
+
+
+def _writes(house: House) -> Band:
+    q = house.queries
+    writes, errors, requests = (
+        q.of_component(q.rate(metric, HA_CLIENTS))
+        for metric in (c.MIRROR_WRITES_TOTAL, c.MIRROR_WRITE_ERRORS_TOTAL, c.CLIENT_STORE_REQUESTS_TOTAL)
+    )
+    mirrored = Show(
+        "Mirror writes of the HA tracker",
+        "Attempts and failures per second. 'No change detected' is benign; a tombstone in the way is not.",
+        [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
+        Look("wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")]),
+        [house.runbook("KVMigrationMirrorWritesFailing")],
+    )
+    stores = Show(
+        "Requests of the HA tracker by store",
+        "Requests per second to each kind of store.",
+        [Ask(f"sum by (store) ({requests})", "{{store}}")],
+        Look("reqps"),
+    )
+    return band(8, (house.series(mirrored), 12), (house.series(stores), 12))

@@ -1,0 +1,288 @@
+"""Migration overview: is it all right, where are we, may we go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards import fields as f
+from dashboards import frame, limits
+from dashboards.layout import Band, Row, band
+from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.problems import problems, what_is_wrong
+from exporter.expose import catalogue as c
+from exporter.model import Phase
+
+ABOUT = (
+    "A whole migration from Consul or etcd to memberlist on one board. The first row answers whether all "
+    "is well now, the second where the fleet stands and what closes the next gate."
+)
+
+
+def build(house: House) -> f.Json:
+    """Migration overview."""
+    rows = (
+        Row("Is it all right?", (_verdict(house), _tiles(house))),
+        Row("Where are we, and may we go on?", (_progress(house),)),
+        Row("What is wrong?", (_wrong(house),)),
+        Row("KV clients and their mirror", (_clients(house), _mirror(house))),
+        Row("The copy, and the gate", (_copy(house),)),
+    )
+    return house.board(
+        Board(
+            frame.OVERVIEW,
+            "KV migration / Overview",
+            ABOUT,
+            rows,
+            frame.variables(house, "component", "key"),
+            frame.marks(house),
+        )
+    )
+
+
+def _verdict(house: House) -> Band:
+    q = house.queries
+    found = Show(
+        "Problems found",
+        "How many of the faults in the list below are there now. Green only while the exporter's picture is "
+        "fresh; without one this says so and is grey.",
+        [Ask(problems(q))],
+        Look(steps=f.above(1), mappings=f.nothing_found("none", "no fresh data")),
+        [house.runbook("KVMigrationExporterStale")],
+    )
+    phase = Show(
+        "Phase",
+        "The fleet's phase: the earliest of its writing KV clients; over several installations the earliest "
+        "of theirs.",
+        [Ask(q.fleet_phase())],
+        Look(unit="none", steps=f.plain(), mappings=f.phases()),
+        [house.runbook("KVMigrationStalled")],
+    )
+    step = Show(
+        "Next step",
+        "The next step and whether its gate is open. Grey: the migration is done, or where it stands is "
+        "not known.",
+        [Ask(q.next_step(c.GATE_OPEN), "{{step}}")],
+        Look(
+            unit="none",
+            steps=f.steps((0, f.WARN), (1, f.GOOD)),
+            mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "no next step known"),
+        ),
+    )
+    apart = Show(
+        "Clients out of step",
+        "Writing KV clients that are not in the earliest phase. Above 0 while a step is rolled out; "
+        "if it stays, the step did not reach every client.",
+        [Ask(_out_of_step(q))],
+        Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+        [house.runbook("KVMigrationMirroringPartial")],
+    )
+    alerts = Show(
+        "Alerts firing",
+        "Alerts of the migration that fire now. Blue at 0 and not green: the rules may not be loaded.",
+        [Ask(f"count({frame.firing(house)}) or vector(0)")],
+        Look(steps=f.steps((0, f.PLAIN), (1, f.BAD)), mappings=[f.absent()]),
+    )
+    return band(
+        4,
+        (house.stat(found), 5),
+        (house.stat(phase), 5),
+        (house.stat(step, mode="value_and_name"), 6),
+        (house.stat(apart), 4),
+        (house.stat(alerts), 4),
+    )
+
+
+def _out_of_step(q: Any) -> str:
+    earliest = f"min by {q.by()} ({q.clients()})"
+    return q.how_many(f"{q.clients()} != bool on {q.by()} group_left () {earliest}")
+
+
+def _tiles(house: House) -> Band:
+    q = house.queries
+    rings = house.to_board(frame.RINGS, "Ring consistency")
+    gossip = house.to_board(frame.GOSSIP, "Gossip and labels")
+    copied = "no mirroring"
+    missing = q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))
+    lost = (c.SECONDARY_MISSING_MEMBERS, c.RING_SHRUNK_MEMBERS)
+    lost_members = " + ".join(f"(sum({q.while_mirroring(q.once(m))}) or vector(0))" for m in lost)
+    known = f"max({q.of(c.RING_SHRUNK_MEMBERS)}) >= 0"
+    shows = (
+        Show(
+            "Worst lag",
+            "Greatest lag of any key's secondary. Orange from gate.max_lag, red from the heartbeat timeout, "
+            "where every member would look dead at the switch.",
+            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS)})")],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent("no secondary")]),
+            [rings, house.runbook("KVMigrationSecondaryLagHigh")],
+        ),
+        Show(
+            "Keys missing",
+            "Keys of the primary that a view of the secondary lacks, once anything mirrors. There is no "
+            "backfill: a key comes when somebody writes it.",
+            [Ask(f"sum({missing})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing=copied)),
+            [rings, house.runbook("KVMigrationSecondaryKeyMissing")],
+        ),
+        Show(
+            "Members lost",
+            "Members that the secondary lacks, and members of rings that lost half or more at once: the "
+            "sign of a store overwritten by a smaller view.",
+            [Ask(f"({lost_members}) and on () ({known})")],
+            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [rings, house.runbook("KVMigrationRingShrunk")],
+        ),
+        Show(
+            "Processes down",
+            "Targets of which no page could be read in the last cycle.",
+            [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
+            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [house.to_board(frame.EXPORTER, "Exporter"), house.runbook("KVMigrationTargetDown")],
+        ),
+        Show(
+            "Gossip clusters",
+            "How many separate gossip clusters the processes form: 1 is right, 2 is a split brain.",
+            [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent("no gossip")]),
+            [gossip, house.runbook("KVMigrationGossipSplit")],
+        ),
+        Show(
+            "Strangers",
+            "Gossip members that are no target of ours, and keys that this product does not use: another "
+            "system is in our gossip.",
+            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)}) + sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            [gossip, house.runbook("KVMigrationGossipUnknownMembers")],
+        ),
+        Show(
+            "Token conflicts",
+            "Tokens claimed by more than one member, over all rings: processes compute different owners.",
+            [Ask(f"sum({q.once(c.RING_TOKEN_CONFLICTS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [rings, house.runbook("KVMigrationTokenConflicts")],
+        ),
+        Show(
+            "External store",
+            "Whether the external store could be read. Grey where none is configured.",
+            [Ask(f"min({q.of(c.STORE_UP)})")],
+            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down", "not configured")),
+            [house.runbook("KVMigrationStoreUnreachable")],
+        ),
+    )
+    return band(3, *((house.stat(show), 3) for show in shows))
+
+
+def _progress(house: House) -> Band:
+    q = house.queries
+    phases = Show(
+        "Phase of each component",
+        "The earliest phase among the writing KV clients of each component's processes. An empty lane is a "
+        "time nobody answered.",
+        [Ask(q.component_phase(), "{{component}}")],
+        Look(unit="none", mappings=f.phases()),
+        [house.runbook("KVMigrationPrimariesMixed")],
+    )
+    checks = Show(
+        "Checks of the next step",
+        "The gate of the next step: it opens when every check holds and has for the soak time. Unknown "
+        "keeps it closed. `kvmigration check STEP` tells the evidence and what to do.",
+        [Ask(q.next_step(c.GATE_CHECK))],
+        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+    )
+    columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
+    return band(9, (house.timeline(phases), 12), (house.table(checks, columns), 12))
+
+
+def _wrong(house: House) -> Band:
+    found = Show(
+        "Faults found now",
+        "Every fault behind the first tile that is there now, and how many. An empty list is good news only "
+        "beside a green first tile.",
+        [Ask(what_is_wrong(house.queries))],
+        Look(steps=f.above(1), mappings=[f.absent("none")], overrides=[f.coloured("how many")]),
+    )
+    alerts = Show(
+        "Active alerts",
+        "Alerts of the migration that fire now.",
+        [Ask(f"max by (alertname, severity) ({frame.firing(house)})")],
+        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}, "none"), [f.coloured("state")]),
+    )
+    return band(
+        7,
+        (house.table(found, Columns({"problem": "fault", "Value": "how many"}, "how many", True)), 12),
+        (
+            house.table(
+                alerts, Columns({"severity": "severity", "alertname": "alert", "Value": "state"}, "severity")
+            ),
+            12,
+        ),
+    )
+
+
+def _clients(house: House) -> Band:
+    q = house.queries
+    clients = q.of_component(q.clients())
+    by_phase = Show(
+        "KV clients by phase",
+        "How many writing KV clients are in each phase. Two colours for long: a step that did not reach all.",
+        [Ask(f"count({clients} == {phase.value})", phase.label) for phase in Phase],
+        Look(overrides=[f.shade(phase.label, f.PHASE_COLOURS[phase]) for phase in Phase]),
+    )
+    by_client = Show(
+        "Phase of each KV client",
+        "The earliest phase of the processes that have a client of this name: the client that a runtime "
+        "switch did not reach stands out.",
+        [Ask(f"min by (kv_name) ({clients})", "{{kv_name}}")],
+        Look(unit="none", mappings=f.phases()),
+    )
+    return band(8, (house.series(by_phase, stack=True), 12), (house.timeline(by_client), 12))
+
+
+def _mirror(house: House) -> Band:
+    q = house.queries
+    writes, errors = (q.of_component(q.rate(m)) for m in (c.MIRROR_WRITES_TOTAL, c.MIRROR_WRITE_ERRORS_TOTAL))
+    tried = Show(
+        "Mirror writes per client",
+        "Attempts to mirror a write, per second and client name. A client that only reads has none; one "
+        "that writes and stands at 0 while mirroring copies nothing.",
+        [Ask(f"sum by (kv_name) ({writes})", "{{kv_name}}")],
+        Look(unit="wps"),
+        [house.runbook("KVMigrationMirrorWritesStopped")],
+    )
+    failed = Show(
+        "Share of mirror writes that fail",
+        "Failed of all attempts, per client name. A low share of 'no change detected' is benign; the line "
+        "is gate.benign_mirror_error_ratio.",
+        [Ask(f"sum by (kv_name) ({errors}) / sum by (kv_name) ({writes} > 0)", "{{kv_name}}")],
+        Look("percentunit", f.above(limits.ERROR_RATIO), low=0),
+        [house.runbook("KVMigrationMirrorWritesFailing")],
+    )
+    return band(8, (house.series(tried), 12), (house.series(failed, line=True), 12))
+
+
+def _copy(house: House) -> Band:
+    q = house.queries
+    lag = Show(
+        "Lag of the secondary per key",
+        "How far the secondary is behind, worst member and view of each key. Less than one heartbeat period "
+        "is none. Lines: gate.max_lag and the heartbeat timeout.",
+        [Ask(f"max by (ring) ({q.of(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+        [house.to_board(frame.RINGS, "Ring consistency")],
+    )
+    missing = Show(
+        "Keys missing in the secondary",
+        "Red: the primary has the key and a view of the secondary has not. Before mirroring that is normal.",
+        [Ask(f"max by (ring) ({q.of(c.SECONDARY_KEY_MISSING)})", "{{ring}}")],
+        Look("none", f.above(1), f.mapped({0: ("present", f.GOOD), 1: ("missing", f.BAD)}), low=0, high=1),
+    )
+    gates = Show(
+        "Gate of each step",
+        "Open: every check of the step held for the soak time.",
+        [Ask(f"min by (step) ({q.of(c.GATE_OPEN)})", "{{step}}")],
+        Look(
+            "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
+        ),
+    )
+    return band(
+        9, (house.series(lag, line=True), 8), (house.timeline(missing), 8), (house.timeline(gates), 8)
+    )

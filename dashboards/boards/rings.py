@@ -1,0 +1,300 @@
+"""Ring consistency: is the secondary a true and fresh copy, and does everybody see the same ring."""
+
+from __future__ import annotations
+
+from dashboards import fields as f
+from dashboards import frame, limits
+from dashboards.layout import Band, Row, band
+from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from exporter.expose import catalogue as c
+
+ABOUT = "Every key of the store, member by member: the primary, the secondary, and what each process sees."
+STATES = {
+    "active": "green",
+    "joining": "blue",
+    "pending": "purple",
+    "leaving": "yellow",
+    "read_only": "#8ab8ff",
+    "unhealthy": "red",
+}
+
+
+def build(house: House) -> f.Json:
+    """Ring consistency."""
+    rows = (
+        Row("Is every ring whole and its copy true?", (_tiles(house), _keys(house))),
+        Row("Members", (_members(house),)),
+        Row("The copy over time", (_copy(house),)),
+        Row("What each process sees", (_views(house), _view_table(house))),
+        Row("Oddities", (_oddities(house), _partitions(house))),
+    )
+    return house.board(
+        Board(
+            frame.RINGS,
+            "KV migration / Ring consistency",
+            ABOUT,
+            rows,
+            frame.variables(house, "key"),
+            frame.marks(house),
+        )
+    )
+
+
+def _tiles(house: House) -> Band:
+    q = house.queries
+    unhealthy = q.once(c.RING_MEMBERS, 'state="unhealthy"')
+    shows = (
+        Show(
+            "Unhealthy members",
+            "Members whose heartbeat is older than the timeout, over the chosen keys.",
+            [Ask(f"sum({unhealthy}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [house.runbook("KVMigrationMembersUnhealthy")],
+        ),
+        Show(
+            "Quorum margin",
+            "Healthy members, or zones, that the weakest ring may still lose before writes fail. Below 0 "
+            "they fail.",
+            [Ask(f"min({q.of(c.RING_QUORUM_MARGIN)})")],
+            Look(steps=f.below(0, 1), mappings=[f.absent()]),
+            [house.runbook("KVMigrationQuorumLost")],
+        ),
+        Show(
+            "Greatest lag",
+            "Greatest lag of the chosen keys' secondary.",
+            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS)})")],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent("no secondary")]),
+            [house.runbook("KVMigrationSecondaryLagHigh")],
+        ),
+        Show(
+            "Missing keys",
+            "Keys that a view of the secondary lacks, once anything mirrors.",
+            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            [house.runbook("KVMigrationSecondaryKeyMissing")],
+        ),
+        Show(
+            "Missing members",
+            "Members that only the primary has, once anything mirrors.",
+            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            [house.runbook("KVMigrationSecondaryMembersMissing")],
+        ),
+        Show(
+            "Members that differ",
+            "Members whose state, tokens, address, zone or replica differ, once anything mirrors.",
+            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            [house.runbook("KVMigrationSecondaryMismatch")],
+        ),
+        Show(
+            "Rings with differing views",
+            "Rings of which two processes show different contents. A rollout passes through it.",
+            [Ask(q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"))],
+            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [house.runbook("KVMigrationViewsDiverged")],
+        ),
+        Show(
+            "Views not read",
+            "Views of the secondary that could not be read: above 0 the other numbers prove nothing.",
+            [Ask(f"sum({q.once(c.SECONDARY_UNREAD_VIEWS)})")],
+            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no secondary")),
+        ),
+    )
+    return band(4, *((house.stat(show), 3) for show in shows))
+
+
+def _keys(house: House) -> Band:
+    q = house.queries
+    by = "by (key, ring)"
+    asks = [
+        Ask(f"min {by} ({q.of(c.KEY_PHASE)})"),
+        Ask(f"sum {by} ({q.once(c.RING_MEMBERS)})"),
+        Ask(f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})"),
+        Ask(f"min {by} ({q.of(c.RING_QUORUM_MARGIN)})"),
+        Ask(f"max {by} ({q.of(c.SECONDARY_KEY_MISSING)})"),
+        Ask(f"max {by} ({q.of(c.SECONDARY_LAG_SECONDS)})"),
+        Ask(f"max {by} ({q.of(c.SECONDARY_MISSING_MEMBERS)})"),
+        Ask(f"max {by} ({q.of(c.SECONDARY_EXTRA_MEMBERS)})"),
+        Ask(f"sum {by} ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})"),
+        Ask(f"max {by} ({q.of(c.RING_VIEWS)})"),
+        Ask(f"max {by} ({q.of(c.RING_TOKEN_CONFLICTS)})"),
+    ]
+    named = ("phase", "members", "oldest heartbeat", "quorum margin", "key missing", "lag", "missing",
+             "extra", "differ", "views", "conflicts")  # fmt: skip
+    headings = {"ring": "ring", "key": "key"}
+    headings |= {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(named)}
+    counts = [
+        f.coloured(name, thresholds=f.absolute(f.above(1))) for name in ("missing", "differ", "conflicts")
+    ]
+    lag = f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)
+    overrides = [
+        f.coloured("phase", mappings=f.phases()),
+        f.override("oldest heartbeat", unit="s"),
+        f.coloured("quorum margin", thresholds=f.absolute(f.below(0, 1))),
+        f.coloured("key missing", mappings=f.yes_no(0, "missing", "present", "no secondary")),
+        f.coloured("lag", unit="s", thresholds=f.absolute(lag)),
+        f.coloured("views", thresholds=f.absolute(f.steps((1, f.GOOD), (2, f.BAD)))),
+        *counts,
+    ]
+    show = Show(
+        "Keys at a glance",
+        "One line for each key: its phase, its members in the primary, and how its secondary compares. Grey "
+        "is not known. Extra members are no fault: deletes are never mirrored.",
+        asks,
+        Look("short", f.plain(), [f.absent("?")], overrides),
+    )
+    return band(9, (house.table(show, Columns(headings, "ring")), 24))
+
+
+def _members(house: House) -> Band:
+    q = house.queries
+    by_state = Show(
+        "Members by state",
+        "Members of the chosen rings in the primary, by state; tombstones are not members.",
+        [Ask(f"sum by (state) ({q.once(c.RING_MEMBERS)})", "{{state}}")],
+        Look(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
+        [house.runbook("KVMigrationMembersUnhealthy")],
+    )
+    by_ring = Show(
+        "Members of each ring",
+        "A sudden fall to half or less is a store overwritten by a smaller view.",
+        [Ask(f"sum by (ring) ({q.once(c.RING_MEMBERS)})", "{{ring}}")],
+        Look(),
+        [house.runbook("KVMigrationRingShrunk")],
+    )
+    age = Show(
+        "Oldest heartbeat of each ring",
+        "Age of the oldest heartbeat of any member. The line is the usual heartbeat timeout.",
+        [Ask(f"max by (ring) ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})", "{{ring}}")],
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT)),
+    )
+    return band(
+        8,
+        (house.series(by_state, stack=True), 8),
+        (house.series(by_ring), 8),
+        (house.series(age, line=True), 8),
+    )
+
+
+def _copy(house: House) -> Band:
+    q = house.queries
+    lag = Show(
+        "Lag of each key",
+        "How far the secondary is behind; less than one heartbeat period is none. Lines: gate.max_lag and "
+        "the heartbeat timeout.",
+        [Ask(f"max by (ring) ({q.of(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+        [house.runbook("KVMigrationSecondaryLagHigh")],
+    )
+    differ = Show(
+        "Members that differ, by field",
+        "Members whose state, tokens, address, zone or, in the HA tracker, replica differ between primary "
+        "and secondary.",
+        [Ask(f"sum by (ring, field) ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})", "{{ring}} {{field}}")],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationSecondaryMismatch")],
+    )
+    members = Show(
+        "Members missing and extra",
+        "Members that only the primary has (missing) and that only the secondary has (extra).",
+        [
+            Ask(f"max by (ring) ({q.of(c.SECONDARY_MISSING_MEMBERS)})", "{{ring}} missing"),
+            Ask(f"max by (ring) ({q.of(c.SECONDARY_EXTRA_MEMBERS)})", "{{ring}} extra"),
+        ],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationSecondaryMembersMissing")],
+    )
+    return band(8, (house.series(lag, line=True), 8), (house.series(members), 8), (house.series(differ), 8))
+
+
+def _views(house: House) -> Band:
+    q = house.queries
+    contents = Show(
+        "Different contents shown",
+        "How many different contents the processes' views of a ring show; 1 is agreement.",
+        [Ask(f"max by (ring, view) ({q.of(c.RING_VIEWS)})", "{{ring}} {{view}}")],
+        Look(steps=f.steps((0, f.GOOD), (2, f.BAD))),
+        [house.runbook("KVMigrationViewsDiverged")],
+    )
+    stale = Show(
+        "Staleness of the worst view of each process",
+        "How far a process's view is behind the freshest one, worst key. The line is the heartbeat timeout.",
+        [Ask(f"max by (target, view) ({q.of(c.RING_VIEW_STALENESS_SECONDS)})", "{{target}} {{view}}")],
+        Look("s", f.above(limits.VIEW_STALENESS)),
+        [house.runbook("KVMigrationViewStale")],
+    )
+    return band(8, (house.series(contents), 12), (house.series(stale, line=True), 12))
+
+
+def _view_table(house: House) -> Band:
+    q = house.queries
+    by = "by (ring, view, target)"
+    show = Show(
+        "Views and their staleness",
+        "The 50 stalest views, and how many live members of the freshest ones each lacks.",
+        [
+            Ask(f"topk(50, max {by} ({q.of(c.RING_VIEW_STALENESS_SECONDS)}))"),
+            Ask(f"max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) > 0 or "
+                f"(max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) and "
+                f"topk(50, max {by} ({q.of(c.RING_VIEW_STALENESS_SECONDS)})))"),
+        ],
+        Look("short", f.plain(), [f.absent("?")], [
+            f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(limits.VIEW_STALENESS))),
+            f.coloured("members missing", thresholds=f.absolute(f.above(1))),
+        ]),
+    )  # fmt: skip
+    headings = {"ring": "ring", "view": "view", "target": "process", "Value #A": "staleness",
+                "Value #B": "members missing"}  # fmt: skip
+    return band(9, (house.table(show, Columns(headings, "staleness", True)), 24))
+
+
+def _oddities(house: House) -> Band:
+    q = house.queries
+    conflicts = Show(
+        "Token conflicts of each ring",
+        "Tokens claimed by more than one member.",
+        [Ask(f"max by (ring) ({q.of(c.RING_TOKEN_CONFLICTS)})", "{{ring}}")],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationTokenConflicts")],
+    )
+    ghosts = Show(
+        "Ghosts and members without tokens",
+        "Members that belong to no process that answers and to no gossip member; active members that own "
+        "nothing.",
+        [
+            Ask(f"max by (ring) ({q.of(c.RING_GHOST_MEMBERS)})", "{{ring}} ghosts"),
+            Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
+        ],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationGhostMembers")],
+    )
+    lost = Show(
+        "Members lost at once, and come back",
+        "Members still missing since a ring lost half or more at once; members that came back with an old "
+        "heartbeat after they had gone, per second.",
+        [
+            Ask(f"max by (ring) ({q.of(c.RING_SHRUNK_MEMBERS)})", "{{ring}} lost"),
+            Ask(f"sum by (ring) ({q.rate(c.RING_MEMBERS_RETURNED_TOTAL)}) > 0", "{{ring}} returning"),
+        ],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationRingShrunk")],
+    )
+    return band(8, (house.series(conflicts), 8), (house.series(ghosts), 8), (house.series(lost), 8))
+
+
+def _partitions(house: House) -> Band:
+    q = house.queries
+    states = Show(
+        "Partitions by state",
+        "Partitions of partition rings by state; they have no heartbeats and hardly ever write.",
+        [Ask(f"sum by (ring, state) ({q.once(c.RING_PARTITIONS)})", "{{ring}} {{state}}")],
+    )
+    corrupted = Show(
+        "Corrupted partitions",
+        "Partitions that the page marks as corrupted.",
+        [Ask(f"max by (ring) ({q.of(c.RING_CORRUPTED_PARTITIONS)})", "{{ring}}")],
+        Look(steps=f.above(1)),
+        [house.runbook("KVMigrationPartitionsCorrupted")],
+    )
+    return band(7, (house.series(states), 12), (house.series(corrupted), 12))

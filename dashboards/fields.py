@@ -1,0 +1,114 @@
+"""Colours, value mappings and thresholds: how a number of ours looks, on every board the same.
+
+What is not known is grey, always: the lowest threshold step is `UNKNOWN`, and null and NaN are mapped
+to a text. Grafana would else paint a panel without series in the colour of its lowest step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.model import Phase
+
+Json = dict[str, Any]
+
+UNKNOWN = "#8e8e8e"
+GOOD = "green"
+WARN = "orange"
+BAD = "red"
+PLAIN = "blue"
+PHASE_COLOURS: Mapping[Phase, str] = {
+    Phase.UNKNOWN: UNKNOWN,
+    Phase.EXTERNAL: "#5794f2",
+    Phase.MULTI: "#b877d9",
+    Phase.MIRRORING: "#fade2a",
+    Phase.SWITCHED: "#ff9830",
+    Phase.DETACHED: "#37bbca",
+    Phase.MEMBERLIST: "#56a64b",
+}
+
+
+def steps(*marks: tuple[float, str]) -> list[Json]:
+    """Threshold steps; below the first one nothing is known."""
+    return [
+        {"color": UNKNOWN, "value": None},
+        *({"color": colour, "value": value} for value, colour in marks),
+    ]
+
+
+def absolute(marks: list[Json]) -> Json:
+    """Steps as an override of one field takes them."""
+    return {"mode": "absolute", "steps": marks}
+
+
+def above(bad: float, warn: float | None = None, worst: str = BAD) -> list[Json]:
+    """Good from 0; `warn` and `bad` are the first values that are not."""
+    middle = [] if warn is None else [(warn, WARN)]
+    return steps((0, GOOD), *middle, (bad, worst))
+
+
+def below(bad: float, warn: float) -> list[Json]:
+    """Bad up to `bad`, a warning up to `warn`, good from there; for margins, which may be negative."""
+    return steps((-1e9, BAD), (bad, WARN), (warn, GOOD))
+
+
+def plain() -> list[Json]:
+    """A number that is neither good nor bad."""
+    return steps((-1e9, PLAIN))
+
+
+def _value(texts: Mapping[int, tuple[str, str]]) -> Json:
+    options = {
+        str(number): {"text": text, "color": colour, "index": index}
+        for index, (number, (text, colour)) in enumerate(texts.items())
+    }
+    return {"type": "value", "options": options}
+
+
+def absent(text: str = "no data", index: int = 99) -> Json:
+    """What stands where there is no value."""
+    result = {"text": text, "color": UNKNOWN, "index": index}
+    return {"type": "special", "options": {"match": "null+nan", "result": result}}
+
+
+def mapped(texts: Mapping[int, tuple[str, str]], nothing: str = "no data") -> list[Json]:
+    """Value mappings: number to (text, colour), and a text for no value."""
+    return [_value(texts), absent(nothing)]
+
+
+def phases() -> list[Json]:
+    """The phases by their numbers."""
+    return mapped({phase.value: (phase.label, PHASE_COLOURS[phase]) for phase in Phase}, "no data")
+
+
+def verdicts() -> list[Json]:
+    """A gate check; NaN is a check without evidence, which keeps the gate closed."""
+    return mapped({1: ("holds", GOOD), 0: ("does not hold", BAD)}, "unknown")
+
+
+def yes_no(good: int = 1, yes: str = "yes", no: str = "no", nothing: str = "no data") -> list[Json]:
+    """1 and 0 in words; `good` is the one that is green."""
+    colours = (GOOD, BAD) if good else (BAD, GOOD)
+    return mapped({1: (yes, colours[0]), 0: (no, colours[1])}, nothing)
+
+
+def nothing_found(text: str = "none", nothing: str = "no data") -> list[Json]:
+    """0 in a word, green; the thresholds colour the rest."""
+    return mapped({0: (text, GOOD)}, nothing)
+
+
+def override(name: str, **properties: Any) -> Json:
+    """A field override by the field's shown name; `custom__x` is the property `custom.x`."""
+    listed = [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()]
+    return {"matcher": {"id": "byName", "options": name}, "properties": listed}
+
+
+def coloured(name: str, **properties: Any) -> Json:
+    """A table column whose cells have the colour of their value."""
+    return override(name, custom__cellOptions={"type": "color-background"}, **properties)
+
+
+def shade(name: str, colour: str) -> Json:
+    """A series with a colour of its own, the same on every board."""
+    return override(name, color={"mode": "fixed", "fixedColor": colour})

@@ -1,0 +1,50 @@
+"""What every board has around its panels: uid, variables, annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboards.fields import Json
+from dashboards.panels import House
+from exporter.expose import catalogue as c
+
+OVERVIEW = "kvmigration-overview"
+RINGS = "kvmigration-rings"
+GOSSIP = "kvmigration-gossip"
+HA_TRACKER = "kvmigration-ha-tracker"
+READ_WRITE = "kvmigration-read-write"
+EXPORTER = "kvmigration-exporter"
+
+
+def variables(house: House, *wanted: str) -> Sequence[Json]:
+    """Cluster, namespace and job, each narrowed by those before it, then `wanted`."""
+    place = house.options.place
+    every = [
+        house.variable(label, c.BUILD_INFO.name, place[:index], ".+" if label == "job" else ".*")
+        for index, label in enumerate(place)
+    ]
+    source = {
+        "component": (c.TARGET_UP, ".*"),
+        "key": (c.KEY_PHASE, ".*"),
+        "instance": (c.BUILD_INFO, ".+"),
+    }
+    return [
+        *every,
+        *(house.variable(name, source[name][0].name, place, source[name][1]) for name in wanted),
+    ]
+
+
+def marks(house: House) -> Sequence[Json]:
+    """The fleet entered a phase; an alert of ours fires."""
+    q = house.queries
+    place = " ".join(f"{{{{{label}}}}}" for label in house.options.place)
+    entered = f"{q.once(c.PHASE)} == 1 and {q.once(c.PHASE)} offset 1m == 0"
+    return [
+        house.annotation("Phase changes", "purple", entered, "Phase {{phase}}", place),
+        house.annotation("Alerts", "red", firing(house), "{{alertname}} ({{severity}})", place),
+    ]
+
+
+def firing(house: House) -> str:
+    """Our alerts that fire. They carry the labels of the place, but not always a job."""
+    return house.queries.component("ALERTS", 'alertname=~"KVMigration.+"', 'alertstate="firing"')

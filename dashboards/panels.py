@@ -1,0 +1,364 @@
+"""Our house panels: the only module that imports grafanalib.
+
+grafanalib gives the shape of a dashboard and its panels. What it leaves old or empty is set here:
+schema version, uid, data sources as objects, refresh, tooltips, units, descriptions, null handling,
+thresholds, value mappings, links; what Grafana no longer knows is taken out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboards.fields import Json, absent, plain
+from dashboards.layout import Row, panel_id
+from dashboards.options import Options
+from dashboards.queries import Queries
+from exporter.errors import UsageError
+
+try:
+    from grafanalib import core as g
+except ImportError as error:
+    raise UsageError("the boards need grafanalib: pip install 'kvmigration-exporter[dashboards]'") from error
+
+SCHEMA_VERSION = 38  # Grafana 10.0; later ones migrate it upwards on import
+TAG = "kvmigration"
+REFRESH = "30s"
+SHARED_CROSSHAIR = 1
+ON_TIME_RANGE_CHANGE = 2
+LEFT_BY_GRAFANALIB = frozenset({
+    "cacheTimeout", "color", "columns", "editable", "error", "fontSize", "height", "hideTimeOverride",
+    "interval", "mappings", "maxDataPoints", "maxPerRow", "minSpan", "repeat", "repeatDirection", "span",
+    "timeFrom", "timeShift", "transparent",
+})  # fmt: skip
+LEFT_ON_DASHBOARD = frozenset(
+    {"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style", "version"}
+)
+CARRY = "${__url_time_range}&${__all_variables}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One query of a panel. `legend` names its series."""
+
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a panel's values look."""
+
+    unit: str = "short"
+    steps: Sequence[Json] = field(default_factory=plain)
+    mappings: Sequence[Json] = field(default_factory=lambda: [absent()])
+    overrides: Sequence[Json] = ()
+    decimals: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What a panel shows, whatever its kind: title, description, queries, looks, links."""
+
+    title: str
+    text: str
+    asks: Sequence[Ask]
+    look: Look = field(default_factory=Look)
+    links: Sequence[Json] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A table's columns: field to heading, in order; a query's value is `Value #A`, or `Value` if alone."""
+
+    headings: dict[str, str]
+    sort: str = ""
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard before Grafana's form is put on it."""
+
+    uid: str
+    title: str
+    text: str
+    rows: Sequence[Row]
+    variables: Sequence[Json]
+    annotations: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Makes panels and boards for one set of options."""
+
+    options: Options
+
+    @property
+    def queries(self) -> Queries:
+        return Queries(self.options)
+
+    @property
+    def source(self) -> Json:
+        return {"type": "prometheus", "uid": f"${{{self.options.datasource}}}"}
+
+    def _targets(self, asks: Sequence[Ask], form: str, instant: bool) -> list[Json]:
+        made = []
+        for index, ask in enumerate(asks):
+            letter = chr(ord("A") + index)
+            target = g.Target(
+                expr=ask.expr, legendFormat=ask.legend, refId=letter, format=form, instant=instant,
+                datasource=self.source,
+            ).to_json_data()  # fmt: skip
+            kept = {key: target[key] for key in ("expr", "legendFormat", "refId", "format", "datasource")}
+            made.append({**kept, "editorMode": "code", "instant": instant, "range": not instant})
+        return made
+
+    def _defaults(self, look: Look) -> Json:
+        optional = {"decimals": look.decimals, "min": look.low, "max": look.high}
+        return {
+            "unit": look.unit,
+            "noValue": look.mappings[-1]["options"]["result"]["text"],
+            "mappings": list(look.mappings),
+            "thresholds": {"mode": "absolute", "steps": list(look.steps)},
+            **{key: value for key, value in optional.items() if value is not None},
+        }
+
+    def _common(self, show: Show, form: str = "time_series", instant: bool = False) -> Json:
+        return {
+            "title": show.title,
+            "description": show.text,
+            "dataSource": self.source,
+            "targets": self._targets(show.asks, form, instant),
+            "links": list(show.links),
+        }
+
+    def _fields(self, look: Look, by_value: bool = True, **custom: Any) -> Json:
+        colour = {"color": {"mode": "thresholds"}} if by_value else {}
+        defaults = {**self._defaults(look), **colour, "custom": custom}
+        return {"defaults": defaults, "overrides": list(look.overrides)}
+
+    def stat(self, show: Show, mode: str = "value") -> Any:
+        """One number, asked for now: a range would go on showing the last good value of a dead exporter."""
+        options = {"textMode": mode, "wideLayout": False, "text": {}}
+        return g.Stat(
+            **self._common(show, instant=True),
+            colorMode="background",
+            graphMode="none",
+            reduceCalc="lastNotNull",
+            alignment="center",
+            extraJson={"fieldConfig": self._fields(show.look), "options": options},
+        )
+
+    def series(self, show: Show, stack: bool = False, line: bool = False) -> Any:
+        """Lines over time; gaps stay gaps. `line` draws the thresholds."""
+        options = {"legend": {"showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
+        return g.TimeSeries(
+            **self._common(show),
+            fillOpacity=40 if stack else 8,
+            lineWidth=1,
+            showPoints="auto",
+            pointSize=4,
+            lineInterpolation="stepAfter",
+            legendCalcs=["lastNotNull"],
+            stacking={"mode": "normal" if stack else "none", "group": "A"},
+            thresholdsStyleMode="dashed" if line else "off",
+            axisSoftMin=0,
+            extraJson={
+                "fieldConfig": self._fields(show.look, by_value=False, insertNulls=False),
+                "options": options,
+            },
+        )
+
+    def timeline(self, show: Show) -> Any:
+        """States over time, one lane for each series; an empty lane is a time nobody knows of."""
+        return g.StateTimeline(
+            **self._common(show),
+            fillOpacity=85,
+            rowHeight=0.85,
+            extraJson={
+                "fieldConfig": self._fields(show.look, spanNulls=False, insertNulls=False),
+                "options": {"legend": {"showLegend": True}},
+            },
+        )
+
+    def table(self, show: Show, columns: Columns) -> Any:
+        """What is so now, a line for each label set; a column without a heading is hidden."""
+        headings = columns.headings
+        hidden = {name: True for name in ("Time", *self.options.place, "__name__") if name not in headings}
+        organize = {
+            "excludeByName": hidden,
+            "indexByName": {name: index for index, name in enumerate(headings)},
+            "renameByName": headings,
+        }
+        merge = [{"id": "merge", "options": {}}] if len(show.asks) > 1 else []
+        cells: Json = {"align": "left", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
+        return g.Table(
+            **self._common(show, form="table", instant=True),
+            transformations=[*merge, {"id": "organize", "options": organize}],
+            unit=show.look.unit,
+            sortBy=[g.TableSortByField(columns.sort, columns.descending)] if columns.sort else [],
+            extraJson={
+                "fieldConfig": self._fields(show.look, **cells),
+                "options": {"cellHeight": "sm", "footer": {"show": False}},
+            },
+        )
+
+    def bars(self, show: Show) -> Any:
+        """A bar for each series, as it is now."""
+        options = {
+            "displayMode": "basic",
+            "orientation": "horizontal",
+            "showUnfilled": True,
+            "valueMode": "color",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        }
+        return g.BarGauge(
+            **self._common(show, instant=True),
+            extraJson={"fieldConfig": self._fields(show.look), "options": options},
+        )
+
+    def runbook(self, alert: str) -> Json:
+        """A link from a panel to the runbook of the alert that watches the same thing."""
+        url = f"{self.options.runbooks.rstrip('/')}/{alert}.md"
+        return {"title": f"Runbook {alert}", "url": url, "targetBlank": True}
+
+    def to_board(self, uid: str, title: str) -> Json:
+        """A link from a panel to a board, time and variables taken along."""
+        return {"title": title, "url": f"/d/{uid}?{CARRY}", "targetBlank": False}
+
+    def variable(self, name: str, metric: str, after: Sequence[str] = (), everything: str = ".*") -> Json:
+        """A multi-value variable over a label of one of our metrics, "All" chosen; `after` narrow it."""
+        matchers = [*(f'{other}=~"${other}"' for other in after), self.options.selector]
+        query = f"label_values({metric}{{{', '.join(part for part in matchers if part)}}}, {name})"
+        made = g.Template(name=name, label=name.title(), query=query, dataSource=self.source)
+        ours = {
+            "allValue": everything,
+            "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+            "definition": query,
+            "includeAll": True,
+            "multi": True,
+            "refresh": ON_TIME_RANGE_CHANGE,
+            "regex": "",
+        }
+        return {**_kept(made, _VARIABLE_KEYS), **ours}
+
+    def datasource_variable(self) -> Json:
+        """The data source, chosen on the board."""
+        made = g.Template(
+            name=self.options.datasource, label="Data source", query="prometheus", type="datasource"
+        )
+        return {**_kept(made, _VARIABLE_KEYS - {"datasource", "sort"}), "current": {}, "regex": ""}
+
+    def annotation(self, name: str, colour: str, expr: str, title: str, text: str) -> Json:
+        """Marks on every panel from a query: each sample is one, neighbours are joined."""
+        return {
+            "name": name,
+            "datasource": self.source,
+            "enable": True,
+            "hide": False,
+            "iconColor": colour,
+            "expr": expr,
+            "step": "15s",
+            "titleFormat": title,
+            "textFormat": text,
+            "tagKeys": "",
+            "useValueForTime": False,
+            "target": {"expr": expr, "interval": "15s", "refId": "Anno"},
+        }
+
+    def board(self, board: Board) -> Json:
+        """The finished dashboard, as it is written."""
+        links = g.DashboardLink(
+            includeVars=True,
+            keepTime=True,
+            tags=[TAG],
+            title="Boards",
+            tooltip="The migration's other boards",
+        )
+        made = g.Dashboard(
+            title=board.title,
+            description=board.text,
+            uid=board.uid,
+            tags=[TAG],
+            timezone="browser",
+            editable=False,
+            refresh=REFRESH,
+            schemaVersion=SCHEMA_VERSION,
+            graphTooltip=SHARED_CROSSHAIR,
+            time=g.Time("now-1h", "now"),
+            timePicker=g.TimePicker(["10s", "30s", "1m", "5m", "15m"], []),
+            links=[links],
+            templating=g.Templating([self.datasource_variable(), *board.variables]),
+            annotations=g.Annotations([_GRAFANAS_OWN, *board.annotations]),
+            panels=_placed(board.rows),
+        )
+        plain_json = json.loads(json.dumps(made, default=lambda part: part.to_json_data()))
+        plain_json["timepicker"] = {"refresh_intervals": plain_json["timepicker"]["refresh_intervals"]}
+        ours = {"fiscalYearStartMonth": 0, "weekStart": ""}
+        return {**{key: value for key, value in plain_json.items() if key not in LEFT_ON_DASHBOARD}, **ours}
+
+
+_VARIABLE_KEYS = frozenset(
+    {
+        "name",
+        "label",
+        "type",
+        "query",
+        "datasource",
+        "refresh",
+        "sort",
+        "hide",
+        "options",
+        "includeAll",
+        "multi",
+    }
+)
+_GRAFANAS_OWN: Json = {
+    "builtIn": 1,
+    "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+    "enable": True,
+    "hide": True,
+    "iconColor": "rgba(0, 211, 255, 1)",
+    "name": "Annotations & Alerts",
+    "type": "dashboard",
+}
+"""Grafana adds these to a board that lacks them, and would then show it as changed."""
+
+
+def _kept(made: Any, keys: frozenset[str]) -> Json:
+    return {key: value for key, value in made.to_json_data().items() if key in keys}
+
+
+def _row(title: str, y: int) -> Json:
+    made = g.RowPanel(
+        title=title, collapsed=False, id=panel_id(f"row {title}"), gridPos=g.GridPos(1, 24, 0, y)
+    )
+    return _kept(made, frozenset({"title", "collapsed", "panels", "type", "id", "gridPos"}))
+
+
+def _panel(panel: Any, place: Any) -> Json:
+    made = panel.to_json_data()
+    kept = {key: value for key, value in made.items() if key not in LEFT_BY_GRAFANALIB}
+    old = ("fieldOptions", "showThresholdLabels", "showThresholdMarkers")
+    options = {key: value for key, value in kept["options"].items() if key not in old}
+    return {**kept, "options": options, "id": panel_id(panel.title), "gridPos": place}
+
+
+def _placed(rows: Sequence[Row]) -> list[Json]:
+    placed: list[Json] = []
+    y = 0
+    for row in rows:
+        placed.append(_row(row.title, y))
+        y += 1
+        for band in row.bands:
+            x = 0
+            for panel, width in band.cells:
+                placed.append(_panel(panel, g.GridPos(band.height, width, x, y)))
+                x += width
+            y += band.height
+    return placed

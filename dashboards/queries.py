@@ -1,0 +1,123 @@
+"""PromQL for the boards: selectors that follow the variables, and the house idioms.
+
+Two rules stand behind them. An exporter may run twice, or in shards, so every gauge is taken once for
+each of its own labels whatever instance told it. And a count is a sum over a comparison with `bool`,
+never a count with a zero put in: without series there is no answer, and a panel then says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS, pattern
+from dashboards.options import Options
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+from exporter.model import Phase
+
+RATE = "[$__rate_interval]"
+VARIABLE_LABELS = ("component", "key")
+WRITING = 'writes="true"'
+EVERY_KEY = 'key=~".*"'
+
+
+def equal(label: str, value: str) -> str:
+    """A matcher for one value."""
+    return f'{label}="{value}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Makes the expressions of one set of options."""
+
+    options: Options
+
+    def by(self, *labels: str) -> str:
+        """`(cluster, namespace, job, …)`: a grouping that keeps installations apart."""
+        return f"({', '.join((*self.options.place, *labels))})"
+
+    def _matchers(self, labels: tuple[str, ...], extra: tuple[str, ...]) -> str:
+        fixed = {text.split("=")[0].rstrip("!~") for text in extra}
+        names = (*labels, *(label for label in self.options.place if label not in labels))
+        own = [f'{name}=~"${name}"' for name in names if name not in fixed]
+        return ", ".join(part for part in (*own, *extra, self.options.selector) if part)
+
+    def of(self, metric: Metric, *extra: str) -> str:
+        """A selector of one of our metrics; `extra` matchers replace those of a variable."""
+        labels = tuple(label for label in VARIABLE_LABELS if label in metric.labels)
+        return f"{metric.name}{{{self._matchers(labels, extra)}}}"
+
+    def once(self, metric: Metric, *extra: str) -> str:
+        """A gauge once for each of its label sets, the worst where several exporters tell it."""
+        worst = "min" if metric in _LOW_IS_BAD else "max"
+        return f"{worst} by {self.by(*metric.labels)} ({self.of(metric, *extra)})"
+
+    def rate(self, metric: Metric, *extra: str) -> str:
+        """Per second, once for each label set."""
+        return f"max by {self.by(*metric.labels)} (rate({self.of(metric, *extra)}{RATE}))"
+
+    def how_many(self, condition: str) -> str:
+        """How many series fulfil a comparison written with `bool`; no series, no answer."""
+        return f"sum({condition})"
+
+    def of_component(self, expression: str) -> str:
+        """Only the targets of the chosen components."""
+        return f"({expression}) and on {self.by('target')} {self.of(c.TARGET_UP)}"
+
+    def component_phase(self) -> str:
+        """The earliest phase of each component, as a number."""
+        phase = self.once(c.TARGET_PHASE)
+        up = f"max by {self.by('target', 'component')} ({self.of(c.TARGET_UP)})"
+        return f"min by (component) ({phase} + on {self.by('target')} group_left (component) 0 * {up})"
+
+    def fleet_phase(self) -> str:
+        """The fleet's phase as a number, the earliest where several installations are chosen."""
+        parts = [
+            f"({self.of(c.PHASE, equal('phase', phase.label))} == 1) * 0 + {phase.value}" for phase in Phase
+        ]
+        return f"min({' or '.join(parts)})"
+
+    def clients(self) -> str:
+        """The phase of each writing KV client, once."""
+        return f"max by {self.by('target', 'kv_name')} ({self.of(c.CLIENT_PHASE, WRITING)})"
+
+    def while_mirroring(self, expression: str) -> str:
+        """Only where some KV client already mirrors: before that, an empty secondary is as it should be.
+
+        Asked of the furthest client and not of the key's own: a key that the switch did not reach
+        is exactly what must not be left out.
+        """
+        furthest = f"max by {self.by()} ({self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)})"
+        return f"({expression}) and on {self.by()} ({furthest} >= {Phase.MIRRORING.value})"
+
+    def next_step(self, metric: Metric) -> str:
+        """The gate's metric, only for the step that comes next."""
+        return f"{self.once(metric)} and on {self.by('step')} ({self.once(c.NEXT_STEP)} == 1)"
+
+    def age(self) -> str:
+        """Seconds since the end of the last cycle, of the oldest exporter chosen."""
+        return f"time() - min({self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
+
+    def component(self, name: str, *extra: str) -> str:
+        """A selector of a component's own metric: its job is not the exporter's."""
+        place = [f'{label}=~"${label}"' for label in self.options.place if label != "job"]
+        parts = [*place, *extra, self.options.selector]
+        if name in ANY_PREFIX:
+            return f"{{{', '.join(part for part in (pattern(name), *parts) if part)}}}"
+        if name not in EXACT and name != "ALERTS":
+            raise KeyError(name)
+        return f"{name}{{{', '.join(part for part in parts if part)}}}"
+
+    def process(self, name: str) -> str:
+        """A selector of what Prometheus or a client library says of the exporter's own process."""
+        if name not in PROMETHEUS:
+            raise KeyError(name)
+        return f"{name}{{{self._matchers(('instance',), ())}}}"
+
+    def own(self, metric: Metric, *extra: str) -> str:
+        """One of our metrics per instance of the exporter."""
+        return f"{metric.name}{{{self._matchers(('instance',), extra)}}}"
+
+
+_LOW_IS_BAD = (c.PHASE_UNIFORM, c.TARGET_UP, c.PAGE_UP, c.STORE_UP, c.GATE_OPEN, c.GATE_CHECK,
+               c.RING_QUORUM_MARGIN, c.GOSSIP_LABEL_VERIFIED, c.TARGET_PHASE, c.KEY_PHASE)  # fmt: skip
