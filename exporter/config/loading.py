@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ from pydantic import ValidationError
 
 from exporter.config.models import Config
 from exporter.config.problems import found, line_of
+from exporter.config.units import DURATION_PATTERN, SIZE_PATTERN, format_duration, format_size
 from exporter.config.yaml_source import MAX_BYTES, Document, Problem, parse
 from exporter.errors import ConfigError
+
+_WRITERS: dict[str, Callable[[Any], str]] = {DURATION_PATTERN: format_duration, SIZE_PATTERN: format_size}
 
 
 def load(path: Path) -> Config:
@@ -56,5 +60,20 @@ def _check_shape(document: Document) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of the file, for editors and for `kvmigration validate --schema`."""
-    written = Config.model_json_schema(mode="validation")
+    written: dict[str, Any] = _as_written(Config.model_json_schema(mode="validation"))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | written
+
+
+def _as_written(node: Any) -> Any:
+    """Defaults as one would write them in the file: `15s` for 15 seconds."""
+    if isinstance(node, list):
+        return [_as_written(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("pattern") in _WRITERS and isinstance(node.get("default"), int | float):
+        return node | {"default": _WRITERS[node["pattern"]](node["default"])}
+    return {name: _as_written(item) for name, item in node.items() if not _of_settings(name, node)}
+
+
+def _of_settings(name: str, node: dict[str, Any]) -> bool:
+    return name == "default" and "$ref" in node  # its keys' own defaults say the same

@@ -146,11 +146,18 @@ def settings_in(annotation: Any) -> type[BaseModel] | None:
     return next((inner for arg in typing.get_args(annotation) if (inner := settings_in(arg))), None)
 
 
+def _is_list(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is tuple
+
+
 def _homes(name: str, model: type[BaseModel], at: Path = ()) -> Iterator[Path]:
-    """Where a key of this name exists, nearest to the top first; lists are written without index."""
+    """Where a key of this name exists, nearest to the top first; lists are written as `targets[]`."""
     if len(at) > 2:
         return
-    inner = [(field, settings_in(info.annotation)) for field, info in model.model_fields.items()]
+    inner = [
+        (f"{field}[]" if _is_list(info.annotation) else field, settings_in(info.annotation))
+        for field, info in model.model_fields.items()
+    ]
     yield from ((*at, field) for field, below in inner if below and name in below.model_fields)
     for field, below in inner:
         if below:

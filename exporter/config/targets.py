@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_serializer, model_validator
 
 from exporter.config.http_client import HttpClient
 from exporter.config.scalars import (
@@ -185,6 +185,11 @@ class TargetEntry(Settings):
         if len(given) > 1:
             raise refuse(f"{' and '.join(given)} in one entry; make an entry of each", given[1])
         return self
+
+    @field_serializer("http_client", when_used="json-unless-none")
+    def _as_given(self, client: HttpClient) -> dict[str, Any]:
+        """Only what the entry sets: the rest is the common settings' business."""
+        return client.model_dump(mode="json", exclude_unset=True)
 
     @property
     def kind(self) -> str:

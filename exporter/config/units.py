@@ -99,7 +99,7 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "format": "duration"}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "minLength": 1}),
 ]
 """Seconds; 0 allowed."""
 PositiveDuration = Annotated[Duration, annotated_types.Gt(0)]

@@ -16,16 +16,17 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from exporter.config.scalars import Fraction, Number
 
-MAX_BYTES: Final = 4 * 1024**2
+MAX_BYTES: Final = 1024**2
 MAX_DEPTH: Final = 40
 MAX_VALUES: Final = 200_000
 Path = tuple[str | int, ...]
 
+_KINDS = ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge", "value")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]{1,18}(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-_STANDARD_TAG = "tag:yaml.org,2002:"
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _KINDS)
 _MERGE = "<<"
 
 
@@ -64,8 +65,9 @@ def parse(text: str) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         return _syntax(error)
-    except yaml.YAMLError as error:
-        return _failed(0, f"not YAML: {_one_line(str(error))}")
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return _failed(line, f"not YAML: the character U+{error.character:04X} is not allowed")
     return Document() if node is None else _Reader().read(node)
 
 
@@ -89,6 +91,8 @@ def _failed(line: int, message: str) -> Document:
 def _syntax(error: yaml.MarkedYAMLError) -> Document:
     mark = error.problem_mark or error.context_mark
     what = _one_line(error.problem or error.context or "syntax error")
+    if what.startswith("but ") and error.context:
+        what = f"{_one_line(error.context)}, {what}"
     if mark is None:
         return _failed(0, f"not YAML: {what}")
     return _failed(mark.line + 1, f"not YAML: {what} (column {mark.column + 1})")
@@ -104,6 +108,7 @@ class _Reader:
     def __init__(self) -> None:
         self.document = Document()
         self.values = 0
+        self.characters = 0
         self.above: set[int] = set()
 
     def read(self, node: Node) -> Document:
@@ -118,13 +123,16 @@ class _Reader:
         self.values += 1
         if self.values > MAX_VALUES:
             if self.values == MAX_VALUES + 1:
-                self._wrong(node, path, f"more than {MAX_VALUES} values, aliases unfolded")
+                self._wrong(node, path, "too large once its aliases are unfolded")
             return None
         if id(node) in self.above or len(path) > MAX_DEPTH:
             self._wrong(node, path, "an alias that holds itself")
             return None
+        if node.tag not in _TAGS:
+            self._wrong(node, path, f"the tag {node.tag[:40]} is not known here")
+            return None
         if isinstance(node, ScalarNode):
-            return self._scalar(node, path)
+            return self._scalar(node)
         self.above.add(id(node))
         try:
             if isinstance(node, SequenceNode):
@@ -181,19 +189,19 @@ class _Reader:
             self._wrong(node, path, "a key must be plain text")
         return None
 
-    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+    def _scalar(self, node: ScalarNode) -> Any:
         text: str = node.value
-        if not node.tag.startswith(_STANDARD_TAG) or node.tag.endswith(("binary", "set", "omap", "pairs")):
-            self._wrong(node, path, f"the tag {node.tag[:40]} is not known here")
-            return None
-        explicit = node.tag.endswith(":str")
-        if node.style is not None or (explicit and not _plain(text)):
+        self.characters += len(text)
+        if self.characters > MAX_BYTES:
+            self.values = max(self.values, MAX_VALUES)
+        if node.style is not None or (node.tag.endswith(":str") and _never_text(text)):
             return text
         return _resolved(text)
 
 
-def _plain(text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in (_NULL, _BOOL, _INT, _FLOAT))
+def _never_text(text: str) -> bool:
+    """Whether PyYAML calls this text only where a tag `!!str` says so."""
+    return any(pattern.fullmatch(text) for pattern in (_NULL, _BOOL, _INT))
 
 
 def _resolved(text: str) -> Any:

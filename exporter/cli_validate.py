@@ -1,0 +1,54 @@
+"""`kvmigration validate`: is this configuration file right?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from exporter.config import Config, load, schema
+from exporter.errors import ConfigError
+
+
+def validate(
+    path: Path | None, *, as_schema: bool = False, out: TextIO | None = None, err: TextIO | None = None
+) -> int:
+    """Print `FILE: ok` and return 0, or every problem on stderr and return 1.
+
+    With `as_schema` the JSON schema of the file is printed instead, and no file is read.
+    """
+    out, err = out or sys.stdout, err or sys.stderr
+    if as_schema:
+        out.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+        return 0
+    if path is None:
+        err.write("validate needs a file\n")
+        return 1
+    try:
+        config = load(path)
+    except ConfigError as error:
+        err.write(f"{error}\n")
+        return 1
+    for file in missing_files(config):
+        err.write(f"{path}: warning: {file} cannot be read here\n")
+    out.write(f"{path}: ok\n")
+    return 0
+
+
+def missing_files(config: Config) -> tuple[str, ...]:
+    """Files of credentials and certificates that the configuration names and that are not there.
+
+    No more than a warning: the machine that validates is often not the one that will run.
+    """
+    named = sorted(set(_named_files(config.model_dump(exclude_none=True))))
+    return tuple(file for file in named if not Path(file).is_file())
+
+
+def _named_files(value: object, key: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [file for name, inner in value.items() for file in _named_files(inner, name)]
+    if isinstance(value, tuple | list):
+        return [file for inner in value for file in _named_files(inner)]
+    is_file = isinstance(value, str) and (key.endswith("_file") or key == "kubeconfig")
+    return [str(value)] if is_file and key != "state_file" else []

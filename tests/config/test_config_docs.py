@@ -1,0 +1,36 @@
+"""docs/configuration.md is what the models say."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter import config_docs
+
+
+def test_the_page_in_docs_is_up_to_date() -> None:
+    assert config_docs.run(["--check"]) == 0
+
+
+def test_a_page_that_is_not_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(config_docs, "FILE", tmp_path / "docs" / "configuration.md")
+    assert config_docs.run(["--check"]) == 1
+    assert "is out of date" in capsys.readouterr().err
+    assert config_docs.run([]) == 0
+    assert config_docs.run(["--check"]) == 0
+
+
+def test_every_key_has_a_meaning() -> None:
+    rows = [line for line in config_docs.page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 80
+    assert [row for row in rows if row.rstrip("| ").endswith(("|", "||"))] == []
+    assert all(len(row.replace("\\|", "").split("|")) == 7 for row in rows)
+
+
+def test_a_link_leads_to_a_heading() -> None:
+    page = config_docs.page()
+    headings = {line[3:].lower() for line in page.splitlines() if line.startswith("## ")}
+    anchors = {"".join(char for char in heading if char.isalnum() or char == "_") for heading in headings}
+    links = {part.split(")")[0] for part in page.split("[keys](#")[1:]}
+    assert links <= anchors

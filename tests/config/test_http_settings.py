@@ -1,0 +1,51 @@
+"""An entry's HTTP settings lie over the common ones."""
+
+from exporter.config import Config, load_text
+
+TARGETS = """
+targets:
+  - static: {urls: ["http://a:1"]}
+  - static: {urls: ["http://b:1"]}
+    http_client: {timeout: 2s}
+  - static: {urls: ["http://c:1"]}
+    http_client: {authorization: {credentials: other}}
+"""
+COMMON = """
+http_client:
+  path_prefix: /mimir
+  basic_auth: {username: admin, password: hunter2}
+"""
+
+
+def _config(text: str) -> Config:
+    return load_text(TARGETS + text)
+
+
+def test_an_entry_without_its_own_has_the_common_ones() -> None:
+    config = _config(COMMON)
+    assert set(config.http_settings()) == {"", "targets[1]", "targets[2]"}
+    assert config.http_settings()[""] == config.http_client
+
+
+def test_what_an_entry_leaves_out_is_as_in_the_common_ones() -> None:
+    settings = _config(COMMON).http_settings()["targets[1]"]
+    assert settings.timeout == 2.0
+    assert settings.path_prefix == "/mimir"
+    assert settings.basic_auth is not None
+
+
+def test_an_entry_with_its_own_authentication_gets_no_other() -> None:
+    settings = _config(COMMON).http_settings()["targets[2]"]
+    assert settings.authorization is not None
+    assert settings.basic_auth is None
+
+
+def test_a_default_timeout_is_never_longer_than_the_interval() -> None:
+    config = load_text("interval: 1s\n" + TARGETS.replace("timeout: 2s", "follow_redirects: false"))
+    assert {client.timeout for client in config.http_settings().values()} == {1.0}
+
+
+def test_an_entry_with_its_own_proxy_does_not_keep_the_common_exceptions() -> None:
+    text = TARGETS.replace("timeout: 2s", 'proxy_url: "http://own:3128"')
+    config = load_text(text + 'http_client: {proxy_url: "http://common:3128", no_proxy: b}\n')
+    assert config.http_settings()["targets[1]"].no_proxy == ""
