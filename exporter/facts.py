@@ -15,6 +15,7 @@ from exporter.model import (
     GossipMember,
     Outcome,
     Phase,
+    ProcessConfig,
     Product,
     Reason,
     State,
@@ -50,6 +51,8 @@ class ClientFacts:
     mirror_errors: float | None = None
     mirror_rate: float | None = None  # attempts per second since the cycle before
     mirror_error_rate: float | None = None
+    window: tuple[tuple[float, float, float], ...] = ()
+    """(time, mirror writes, mirror errors) where the two windows for the error ratio began."""
     store_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Requests per second by store type (`consul`, `etcd`, `memberlist`, `multi`) since the cycle before."""
     store_requests: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -75,6 +78,10 @@ class TargetFacts:
     clients: tuple[ClientFacts, ...] = ()
     rings: tuple[str, ...] = ()  # keys in which one of its members was found
     gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
+    config: ProcessConfig | None = None
+    counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
 
@@ -323,6 +330,7 @@ class Fleet:
     next_step: str  # "" when done or unknown
     warnings: tuple[str, ...] = ()  # mixed primaries, splits: in order of danger
     phase_since: float | None = None
+    risks: tuple[str, ...] = ()  # what would turn the next step into an accident
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from exporter.derive import health, phase
 from exporter.derive.history import RingHistory, advance
 from exporter.derive.lag import FIELDS, MAX_DIFFERENCES, Content, Moment, compare, content_of
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.partitions import corrupted
+from exporter.derive.partitions import by_state, corrupted
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.tokens import count_conflicts
 from exporter.derive.views import View, distinct, judge_views
@@ -129,7 +129,12 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
 
 def _with_health(facts: KeyFacts, value: Stored | None, config: RingConfig | None) -> KeyFacts:
     if isinstance(value, PartitionRing):
-        return replace(facts, partitions=len(content_of(value)), corrupted=corrupted(value))
+        return replace(
+            facts,
+            partitions=sum(by_state(value).values()),
+            partition_states=by_state(value),
+            corrupted=corrupted(value),
+        )
     if not isinstance(value, Ring):
         return facts
     return replace(
@@ -184,7 +189,9 @@ def _sides(
     if content is not None and other == "memberlist":
         at = Moment(primary.clock, period)
         against = {
-            v.target: compare(content, v.content, f"gossip of {v.target}", at) for v in read.copies if v.known
+            v.target: compare(_less(content, v.unread), v.content, f"gossip of {v.target}", at)
+            for v in read.copies
+            if v.known
         }
     pages = judge_views("ring", (v for v in read.pages if v.value is not None or not v.known), timeout, {})
     copies = judge_views("gossip", read.copies, timeout, against)
@@ -192,6 +199,10 @@ def _sides(
     copies = tuple(read.kept.get(v.target, v) if not v.known else v for v in copies)
     secondary = _secondary(read, content, other, Moment(primary.clock, period), copies)
     return pages + copies, differing, secondary
+
+
+def _less(content: Content, unread: frozenset[str]) -> Content:
+    return {name: thing for name, thing in content.items() if name not in unread} if unread else content
 
 
 def _secondary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from exporter.facts import ClientFacts
@@ -10,6 +11,7 @@ from exporter.model import KVClient, Phase, ProcessMetrics, Product
 from exporter.rings import key_of_client, reads_only_by_name
 
 EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
+WINDOW = 300.0  # seconds; benign mirror errors come in ones, so a ratio needs a while
 WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
 
 
@@ -41,18 +43,22 @@ def writes(client: KVClient) -> bool:
 
 
 def judge_clients(
-    target: str,
-    metrics: ProcessMetrics,
-    product: Product,
-    before: Mapping[str, ClientFacts],
-    seconds: float | None,
+    target: str, metrics: ProcessMetrics, product: Product, before: Mapping[str, ClientFacts], times: Times
 ) -> tuple[ClientFacts, ...]:
-    """Judge every client of one process; rates need `before`, the same clients `seconds` ago."""
+    """Judge every client of one process; rates need `before`, the same clients one cycle ago."""
     return tuple(
-        _judge(target, client, product, before.get(name), seconds)
+        _judge(target, client, product, before.get(name), times)
         for name, client in sorted(metrics.clients.items())
         if not _in_memory(client)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When these metrics were read, and how long after the ones before, seconds; `None` for the first."""
+
+    now: float
+    seconds: float | None = None
 
 
 def _in_memory(client: KVClient) -> bool:
@@ -62,8 +68,9 @@ def _in_memory(client: KVClient) -> bool:
 
 
 def _judge(
-    target: str, client: KVClient, product: Product, before: ClientFacts | None, seconds: float | None
+    target: str, client: KVClient, product: Product, before: ClientFacts | None, times: Times
 ) -> ClientFacts:
+    seconds = times.seconds
     requests = _by_store(client)
     old = before.store_requests if before else {}
     return ClientFacts(
@@ -79,6 +86,7 @@ def _judge(
         mirror_errors=client.mirror_errors,
         mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
         mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
+        window=_window(client, before, times.now),
         store_requests=requests,
         store_rates=MappingProxyType(
             {
@@ -88,6 +96,30 @@ def _judge(
             }
         ),
     )
+
+
+def _window(
+    client: KVClient, before: ClientFacts | None, now: float
+) -> tuple[tuple[float, float, float], ...]:
+    """Where the windows of the error ratio begin: the older is one to two `WINDOW` old. A counter
+    that fell starts them anew.
+    """
+    if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
+        return ()
+    here = (now, client.mirror_writes, client.mirror_errors)
+    past = before.window if before else ()
+    if not past or here[1] < past[-1][1] or here[2] < past[-1][2]:
+        return (here,)
+    return (*past[-1:], here) if now - past[-1][0] >= WINDOW else past
+
+
+def mirrored(client: ClientFacts) -> tuple[float, float]:
+    """Give mirror writes and errors in the window, or since the process started where there is none."""
+    writes_, errors = client.mirror_writes or 0.0, client.mirror_errors or 0.0
+    if not client.window or client.window[0][1] == writes_:
+        return writes_, errors
+    _, first_writes, first_errors = client.window[0]
+    return writes_ - first_writes, errors - first_errors
 
 
 def _by_store(client: KVClient) -> Mapping[str, float]:

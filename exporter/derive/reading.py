@@ -171,21 +171,20 @@ def _copy(key: str, seen: Observation, target: TargetFacts) -> View:
     if page.value is None:
         return View(target.name, None, known=False, young=target.young)
     listed = [name for name, what in page.value.keys.items() if canonical(name) == key and not what.deleted]
-    values = [seen.gossip.values.get(name) for name in listed]
-    read = [v.value for v in values if v is not None and v.outcome is Outcome.OK and v.value is not None]
-    gone = sum(1 for v in values if v is not None and v.outcome is Outcome.ABSENT)
-    stored: Stored | None = read[0] if read else None
+    asked = {name: seen.gossip.values[name] for name in listed if name in seen.gossip.values}
+    read = {name: v.value for name, v in asked.items() if v.value is not None}
+    silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
+    stored: Stored | None = next(iter(read.values()), None)
     if key == HA_KEY:
-        names = (n for n, v in zip(listed, values, strict=True) if v is not None and v.value is not None)
-        stored = _entries(dict(zip(names, read, strict=True))) or None
-    times = [v.asked_at for v in values if v is not None]
+        stored = _entries(read) or None
     return view(
         target.name,
         stored,
-        known=len(read) + gone == len(listed),
+        known=not silent or (key == HA_KEY and bool(read)),
         young=target.young,
         clock=page.value.now or page.clock,
-        read_at=min(times, default=page.asked_at),
+        read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
+        unread=frozenset(name[len(HA_KEY) :] for name in silent),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from exporter.derive import phase
 from exporter.derive.history import History
@@ -10,7 +11,9 @@ from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import ClientFacts, PageFacts, TargetFacts
-from exporter.model import Observation, Outcome, Page, Phase, Product, Ring, Value
+from exporter.model import Observation, Outcome, Page, Phase, ProcessMetrics, Product, Ring, Value
+
+TRAFFIC = "traffic"
 
 
 def judge_target(seen: Observation, known: Identity | None, past: History, rules: Rules) -> TargetFacts:
@@ -59,6 +62,8 @@ def _answering(
         pages=pages,
         clients=clients,
         gossip=gossip_of(seen, known, values, clock),
+        config=seen.config.value,
+        **_counted(metrics, before, seen.metrics.asked_at),  # type: ignore[arg-type] # the fields' names
         seen_at=seen.metrics.asked_at,
     )
 
@@ -73,8 +78,28 @@ def _clients(seen: Observation, product: Product, before: TargetFacts | None) ->
     if seen.metrics.value is None:
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
-    seconds = seen.metrics.asked_at - before.seen_at if before and before.seen_at else None
-    return phase.judge_clients(seen.target.name, seen.metrics.value, product, old, seconds)
+    times = phase.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
+    return phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+
+
+def _since(before: TargetFacts | None, now: float) -> float | None:
+    return now - before.seen_at if before and before.up and before.seen_at else None
+
+
+def _counted(metrics: ProcessMetrics | None, before: TargetFacts | None, now: float) -> dict[str, object]:
+    """Carry the few other counters, with their rates since the cycle before."""
+    if metrics is None:
+        return {}
+    traffic = sum(metrics.traffic.values())
+    counters = {**metrics.counters, TRAFFIC: traffic} if metrics.traffic else dict(metrics.counters)
+    seconds, old = _since(before, now), before.counters if before else {}
+    rates = {name: phase.rate(old.get(name), value, seconds) for name, value in counters.items()}
+    return {
+        "counters": MappingProxyType(counters),
+        "counter_rates": MappingProxyType({n: value for n, value in rates.items() if value is not None}),
+        "traffic_rate": rates.get(TRAFFIC),
+        "ha_elections": sum(metrics.ha_elections.values()) if metrics.ha_elections else None,
+    }
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:

@@ -29,6 +29,7 @@ class View:
     clock: float | None = None
     read_at: float | None = None
     content: Content | None = None  # what counts of `value`, computed once
+    unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
 
 
 def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: object) -> View:

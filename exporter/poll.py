@@ -1,0 +1,224 @@
+"""One cycle after another: visit the processes, read the stores, conclude. Owns clock and history.
+
+The order within a cycle is the order of trust: every process's metrics first (they say which store is
+the primary), then the primary's side, then the secondary's. What is then still missing really lags.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.decode.value import decode_value
+from exporter.derive.history import History
+from exporter.derive.phase import phase_of, primary_of
+from exporter.derive.reading import Cycle
+from exporter.derive.rules import Rules
+from exporter.derive.snapshot import conclude
+from exporter.errors import DecodeError
+from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
+from exporter.model import Observation, Product, RawStore, StoreContent, Target, Value
+from exporter.rings import RingPage
+from exporter.sources.http import Fetcher
+from exporter.sweep import Last, Turn, suspects, whose_turn
+from exporter.visit import Memory, Visit
+
+log = logging.getLogger("kvmigration.poll")
+StoreReader = Callable[[float], Awaitable[RawStore]]
+DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
+MIN_DEADLINE = 2.0
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a poller is told from outside; replaced as a whole at a reload."""
+
+    targets: Callable[[], tuple[Target, ...]]
+    fetcher: Fetcher
+    rules: Rules
+    interval: float = 15.0
+    timeout: float = 5.0
+    product: Product = Product.UNKNOWN
+    pages: tuple[RingPage, ...] | None = None  # None: those that the product has
+    stores: tuple[StoreReader, ...] = ()
+    views_per_cycle: int | None = None
+    discovered: Callable[[], Mapping[str, int]] = lambda: {}
+    rejections: Callable[[], tuple[Rejection, ...]] = lambda: ()
+    probes: Callable[[], tuple[ProbeResult, ...]] = lambda: ()
+
+
+@dataclass(slots=True)
+class Poller:
+    """Runs cycles. `snapshot` is the last one's conclusion, `None` before the first has ended."""
+
+    plan: Plan
+    now: Callable[[], float] = time.time
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None
+    snapshot: Snapshot | None = None
+    history: History = field(default_factory=History)
+    number: int = 0
+    failures: int = 0
+    _memories: dict[str, Memory] = field(default_factory=dict)
+    _random: random.Random = field(default_factory=random.Random)
+
+    async def run(self) -> None:
+        """Run cycles for ever, at the interval with a little jitter; a failed cycle is logged, not fatal."""
+        while True:
+            started = time.monotonic()
+            try:
+                await self.cycle()
+            except Exception:
+                self.failures += 1
+                log.exception("cycle failed")
+            spent = time.monotonic() - started
+            await asyncio.sleep(max(0.05, self.plan.interval * self._jitter(0.02) - spent))
+
+    def _jitter(self, share: float = 0.2) -> float:
+        return 1 + share * (2 * self._random.random() - 1)
+
+    async def cycle(self) -> Snapshot:
+        """Run one cycle and publish its snapshot."""
+        started = self.now()
+        deadline = asyncio.get_running_loop().time() + max(MIN_DEADLINE, self.plan.interval * DEADLINE_SHARE)
+        plan, visits = self.plan, self._visits(deadline)
+        read = await self._read(plan, visits, deadline)
+        self.number += 1
+        cycle = Cycle(
+            at=self.now(),
+            started=started,
+            number=self.number,
+            observed=read.observed,
+            stores=read.stores,
+            keep_views_since=started - 2 * read.turn.sweep_seconds,
+            sweep_seconds=read.turn.sweep_seconds,
+            discovered=MappingProxyType(dict(plan.discovered())),
+            fetches=MappingProxyType(dict(plan.fetcher.counts)),
+            rejections=plan.rejections(),
+            probes=plan.probes(),
+        )
+        snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
+        self.snapshot = snapshot
+        self.on_snapshot(snapshot)
+        return snapshot
+
+    def _visits(self, deadline: float) -> tuple[Visit, ...]:
+        targets = self.plan.targets()
+        self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
+        return tuple(
+            Visit(
+                target=target,
+                memory=self._memories[target.name],
+                fetcher=self.plan.fetcher,
+                deadline=deadline,
+                now=self.now,
+                jitter=self._jitter,
+                product=self.plan.product,
+            )
+            for target in targets
+        )
+
+    async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
+        """Make the rounds. Nobody waits for a process that was silent last time or falls silent now."""
+        stragglers: set[asyncio.Task[None]] = set()
+        prompt = [visit for visit in visits if not visit.memory.silent]
+        for visit in visits:
+            if visit.memory.silent:
+                stragglers.add(asyncio.create_task(self._alone(visit)))
+        await asyncio.gather(*(visit.read_metrics() for visit in prompt))
+        for visit in [visit for visit in prompt if visit.memory.silent]:
+            stragglers.add(asyncio.create_task(self._rest(visit)))
+        prompt = [visit for visit in prompt if not visit.memory.silent]
+        stores, turn = await self._both_sides(plan, prompt, deadline)
+        if stragglers:
+            await asyncio.wait(stragglers, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        for task in stragglers:
+            task.cancel()
+        await asyncio.gather(*stragglers, return_exceptions=True)
+        return _Read(tuple(visit.observation() for visit in visits), stores, turn)
+
+    async def _alone(self, visit: Visit) -> None:
+        await visit.read_metrics()
+        await self._rest(visit)
+
+    async def _rest(self, visit: Visit) -> None:
+        """A slow process's other pages: its metrics may hang while the rest answers."""
+        await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
+        if not visit.memory.silent:
+            await visit.read_values()
+
+    async def _both_sides(
+        self, plan: Plan, visits: list[Visit], deadline: float
+    ) -> tuple[tuple[StoreContent, ...], Turn]:
+        external = _external_is_primary(visits)
+        rings = asyncio.gather(*(visit.read_rings(plan.pages) for visit in visits))
+        if external:
+            stores, _ = await asyncio.gather(self._read_stores(plan, deadline), rings)
+            return stores, await self._gossip(plan, visits)
+        await rings
+        turn = await self._gossip(plan, visits)
+        return await self._read_stores(plan, deadline), turn
+
+    async def _gossip(self, plan: Plan, visits: list[Visit]) -> Turn:
+        await asyncio.gather(*(visit.read_gossip() for visit in visits))
+        having = {v.target.name: v for v in visits if v.gossip.value is not None}
+        last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
+        turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
+        await asyncio.gather(*(having[name].read_values() for name in turn.targets))
+        return turn
+
+    async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
+        raw = await asyncio.gather(*(read(deadline) for read in plan.stores))
+        return tuple(await asyncio.gather(*(asyncio.to_thread(_decode_store, store) for store in raw)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    observed: tuple[Observation, ...]
+    stores: tuple[StoreContent, ...]
+    turn: Turn
+
+
+def _external_is_primary(visits: Iterable[Visit]) -> bool:
+    """Tell which side to read first, from the metrics of this very cycle."""
+    clients = [
+        ClientFacts(
+            visit.target.name,
+            client.name,
+            "",
+            phase_of(client),
+            writes=True,
+            primary=client.primary,
+            store_requests=MappingProxyType({kind: 1.0 for kind, _ in client.requests}),
+        )
+        for visit in visits
+        if visit.metrics.value is not None
+        for client in visit.metrics.value.clients.values()
+    ]
+    return primary_of(clients) != "memberlist"
+
+
+def _decode_store(raw: RawStore) -> StoreContent:
+    """Decode each value; one that is no ring is named as broken and costs only itself."""
+    values: dict[str, Value] = {}
+    broken: dict[str, str] = {}
+    for key, body in raw.values.items():
+        try:
+            values[key] = decode_value(key, body, packed=True)
+        except DecodeError as error:
+            broken[key] = str(error)[:300]
+    return StoreContent(
+        kind=raw.kind,
+        outcome=raw.outcome,
+        reason=raw.reason,
+        detail=raw.detail,
+        values=MappingProxyType(values),
+        modified=raw.modified,
+        broken=MappingProxyType(broken),
+        asked_at=raw.asked_at,
+        clock=raw.clock,
+    )

@@ -1,0 +1,251 @@
+"""One process's pages: what to ask, in which order, how seldom; fetch and decode, page by page.
+
+A visit has three rounds, because the primary must be read before the secondary: its own metrics
+(which say what the primary is), its ring pages, its gossip. A page that fails costs itself alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from exporter.decode.build import decode_build
+from exporter.decode.config import decode_config
+from exporter.decode.memberlist import decode_memberlist
+from exporter.decode.metrics import decode_metrics
+from exporter.decode.partition import decode_partition_ring
+from exporter.decode.ring import decode_ring
+from exporter.decode.tracker import decode_tracker
+from exporter.decode.value import decode_value
+from exporter.errors import DecodeError
+from exporter.model import (
+    Answer,
+    BuildInfo,
+    GossipView,
+    MemberlistPage,
+    Observation,
+    Outcome,
+    Page,
+    PartitionRing,
+    ProcessConfig,
+    ProcessMetrics,
+    Product,
+    Reason,
+    Ring,
+    Target,
+    TrackerPage,
+    Value,
+)
+from exporter.rings import HA_KEY, RingPage, known_keys, pages_of
+from exporter.sources.http import Fetcher
+
+T = TypeVar("T")
+JSON = "application/json"
+ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
+READ_CONFIG_AGAIN = 600.0
+MAX_HA_VALUES = 100  # HA entries read per process and cycle; the list of keys is always whole
+BIG = 200_000  # bytes; decoding more than this leaves the loop
+SILENT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.REFUSED, Reason.DNS, Reason.TLS})
+BUILD_PATHS = {
+    Product.LOKI: "/loki/api/v1/status/buildinfo",
+    Product.TEMPO: "/api/status/buildinfo",
+}
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of one process from earlier cycles. The only state a visit changes."""
+
+    absent_until: dict[str, float] = field(default_factory=dict)
+    config: Page[ProcessConfig] | None = None
+    config_due: float = 0.0
+    build: Page[BuildInfo] | None = None
+    started: float | None = None
+    product: Product = Product.UNKNOWN
+    silent: bool = False  # did not answer last time: nobody waits for it
+    ha_cursor: int = 0
+    value_bytes: int = 0  # of all gossip values, last time they were read
+    values_read_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Visit:
+    """One process in one cycle. Call the rounds in order; `observation()` any time after the first."""
+
+    target: Target
+    memory: Memory
+    fetcher: Fetcher
+    deadline: float
+    now: Callable[[], float]
+    jitter: Callable[[], float]  # 0.8 to 1.2
+    product: Product = Product.UNKNOWN  # as configured
+    metrics: Page[ProcessMetrics] = field(init=False)
+    rings: dict[str, Page[Ring]] = field(default_factory=dict)
+    partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
+    tracker: Page[TrackerPage] | None = None
+    gossip: Page[MemberlistPage] = field(init=False)
+    values: dict[str, Page[Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.metrics = _not_asked("/metrics")
+        self.gossip = _not_asked("/memberlist")
+
+    def observation(self) -> Observation:
+        """What has been read so far; what has not is a failed page, never an absent one."""
+        return Observation(
+            target=self.target,
+            metrics=self.metrics,
+            gossip=GossipView(self.gossip, dict(self.values)),
+            config=self.memory.config or _not_asked("/config"),
+            rings=dict(self.rings),
+            partitions=dict(self.partitions),
+            tracker=self.tracker,
+            build=self.memory.build,
+        )
+
+    async def read_metrics(self) -> None:
+        """First round: who is it, what are its KV clients."""
+        self.metrics = await self._page("/metrics", lambda body, _: decode_metrics(body))
+        told = self.metrics.value
+        if told is not None:
+            if told.start_time != self.memory.started:
+                self.memory.started, self.memory.config_due = told.start_time, 0.0
+                self.memory.absent_until.clear()
+                self.memory.build = None
+            if told.product is not Product.UNKNOWN:
+                self.memory.product = told.product
+        self.memory.silent = self.metrics.reason in SILENT
+        await self._read_config()
+        if self.memory.build is None and told is not None and not told.version:
+            await self._read_build()
+
+    @property
+    def kind(self) -> Product:
+        """The product: as configured, else as it showed itself."""
+        return self.product if self.product is not Product.UNKNOWN else self.memory.product
+
+    async def _read_config(self) -> None:
+        if self.now() < self.memory.config_due:
+            return
+        page = await self._page("/config", lambda body, _: decode_config(body))
+        if page.outcome is Outcome.FAILED and self.memory.config and self.memory.config.value:
+            return  # what it said before still holds: it changes only by a restart
+        self.memory.config = replace(page, clock=None)
+        if page.outcome is not Outcome.FAILED:
+            self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
+
+    async def _read_build(self) -> None:
+        path = BUILD_PATHS.get(self.kind, "/api/v1/status/buildinfo")
+        if self._is_due(path):
+            page = await self._page(path, lambda body, _: decode_build(body))
+            self.memory.build = replace(page, clock=None) if page.value is not None else None
+
+    async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+        """Second round: what the primary's watch delivered. One page for each key is enough."""
+        by_key: dict[str, list[RingPage]] = {}
+        for page in pages if pages is not None else pages_of(self.kind):
+            by_key.setdefault(f"{page.kind} {page.key}", []).append(page)
+        await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
+
+    async def _read_ring(self, same: list[RingPage]) -> None:
+        for page in same:
+            if page.path in self.rings or page.path in self.partitions or not self._is_due(page.path):
+                continue
+            if page.kind == "partition":
+                read = await self._page(page.path, _partition_ring, accept=JSON)
+                self.partitions[page.path] = read
+                outcome = read.outcome
+            else:
+                ring = await self._page(page.path, _ring, accept=JSON)
+                self.rings[page.path] = ring
+                outcome = ring.outcome
+            if outcome is Outcome.OK:
+                return
+
+    async def _read_tracker(self) -> None:
+        path = "/distributor/ha_tracker"
+        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path):
+            self.tracker = await self._page(
+                path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
+            )
+
+    def _is_due(self, path: str) -> bool:
+        return self.now() >= self.memory.absent_until.get(path, 0.0)
+
+    async def read_gossip(self) -> None:
+        """Third round: whom it sees, and which keys it holds."""
+        self.gossip = await self._page("/memberlist", lambda body, _: decode_memberlist(body), accept=JSON)
+
+    async def read_values(self) -> None:
+        """Third round, for the processes whose turn it is: its copy of each key."""
+        if self.gossip.value is None:
+            return
+        sizes = await asyncio.gather(*(self._read_value(key) for key in self._wanted()))
+        self.memory.value_bytes = sum(sizes)
+        self.memory.values_read_at = self.now()
+
+    def _wanted(self) -> list[str]:
+        listed = self.gossip.value.keys if self.gossip.value else {}
+        tails = {key.rsplit("/", 1)[-1] for key in known_keys(self.kind)}
+        living = [key for key, what in listed.items() if not what.deleted]
+        rings = [
+            key
+            for key in living
+            if not key.startswith(HA_KEY)
+            and ("ring" in listed[key].codec.lower() or key.rsplit("/", 1)[-1] in tails)
+        ]
+        elected = sorted(key for key in living if key.startswith(HA_KEY))
+        start = self.memory.ha_cursor % len(elected) if len(elected) > MAX_HA_VALUES else 0
+        self.memory.ha_cursor = start + MAX_HA_VALUES
+        return rings + (elected[start:] + elected[:start])[:MAX_HA_VALUES]
+
+    async def _read_value(self, key: str) -> int:
+        answer = await self.fetcher.get(
+            self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
+        )
+        self.values[key] = await _decoded(
+            "/memberlist?downloadKey", answer, lambda body, _: decode_value(key, body, packed=True)
+        )
+        return len(answer.body)
+
+    async def _page(
+        self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*"
+    ) -> Page[T]:
+        answer = await self.fetcher.get(self.target, path, accept=accept, deadline=self.deadline)
+        page = await _decoded(path, answer, decode)
+        if page.outcome is Outcome.ABSENT:
+            self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
+        return page
+
+
+def _ring(body: bytes, clock: float | None) -> Ring | None:
+    return decode_ring(body, clock=clock)
+
+
+def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:
+    return decode_partition_ring(body, clock=clock)
+
+
+def _not_asked(path: str) -> Page[T]:
+    return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
+
+
+async def _decoded(path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]) -> Page[T]:
+    """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
+    page: Page[T] = Page(
+        path, answer.outcome, None, answer.reason, answer.detail, answer.asked_at, answer.date
+    )
+    if answer.outcome is not Outcome.OK:
+        return page
+    try:
+        if len(answer.body) > BIG:
+            value = await asyncio.to_thread(decode, answer.body, answer.date)
+        else:
+            value = decode(answer.body, answer.date)
+    except DecodeError as error:
+        return replace(page, outcome=Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
+    if value is None:
+        return replace(page, outcome=Outcome.ABSENT)
+    return replace(page, value=value, clock=getattr(value, "now", None) or answer.date)
