@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -26,9 +26,19 @@ def unanswering(q: Queries) -> str:
     return f"{q.series('up')} == 0\nand {q.on('instance')} {_remembered(q, 'instance')}"
 
 
+def _some(q: Queries) -> str:
+    others = f"count {q.by()} ({q.series(c.BUILD_INFO)})"
+    return f"count {q.by()} (\n{unanswering(q)}\n)\nand {q.on()} {others}"
+
+
 def old(q: Queries) -> str:
     """Instances whose values are old, by age. Each shard and each replica counts for itself."""
     return f"time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)} > {number(t.STALE_AGE)}"
+
+
+def refused(q: Queries) -> str:
+    """Instances that run on an old configuration."""
+    return f"{q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0"
 
 
 GROUP = Group(
@@ -40,9 +50,9 @@ GROUP = Group(
             t.EXPORTER_DOWN,
             _gone,
             "No exporter: nobody watches the migration",
-            lambda q: (
-                "No series of kvmigration-exporter arrive any more for " + q.name + ". All other KVMigration alerts "
-                "are blind, not silent."
+            (
+                "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration"
+                " alerts are blind, not silent."
             ),
             "No exporter of this fleet is scraped any more.",
             board="exporter",
@@ -52,15 +62,14 @@ GROUP = Group(
             "KVMigrationExporterDown",
             Severity.WARNING,
             t.EXPORTER_DOWN,
-            lambda q: (
-                f"count {q.by()} (\n{unanswering(q)}\n)\nand {q.on()} count {q.by()} ({q.series(c.BUILD_INFO)})"
-            ),
+            _some,
             "An exporter instance does not answer Prometheus",
-            lambda q: (
-                "{{ $value }} exporter instances of " + q.name + " cannot be scraped while others can: "
-                + q.culprits(unanswering(q.pinned), "instance") + ". A shard's processes are not watched meanwhile."
+            (
+                "{{ $value }} exporter instance(s) of <fleet> cannot be scraped while others can: "
+                "<names>. A shard's processes are not watched meanwhile."
             ),
             "One of several exporters (shards, replicas) cannot be scraped.",
+            names=Names(unanswering, ("instance",)),
             board="exporter",
             keep=None,
         ),
@@ -70,12 +79,12 @@ GROUP = Group(
             t.STALE,
             lambda q: f"max {q.by()} (\n{old(q)}\n)",
             "The exporter shows old values",
-            lambda q: (
-                "The exporter of " + q.name + " ended its last cycle {{ $value | humanizeDuration }} ago: "
-                + q.culprits(old(q.pinned), "instance", value="humanizeDuration")
-                + ". All other KVMigration alerts judge old values."
+            (
+                "The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} ago: "
+                "<names>. All other KVMigration alerts judge old values."
             ),
             "The exporter answers, but its last cycle is long past.",
+            names=Names(old, ("instance",), value="humanizeDuration"),
             board="exporter",
             keep=None,
         ),
@@ -83,13 +92,14 @@ GROUP = Group(
             "KVMigrationExporterReloadFailed",
             Severity.WARNING,
             t.RELOAD_FAILED,
-            lambda q: f"count {q.by()} ({q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0)",
+            lambda q: f"count {q.by()} ({refused(q)})",
             "The exporter refused its new configuration",
-            lambda q: (
-                "{{ $value }} exporter instances of " + q.name + " run on their old configuration, the new one is "
-                "wrong: " + q.culprits(f"{q.pinned.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0", "instance") + "."
+            (
+                "{{ $value }} exporter instance(s) of <fleet> run on their old configuration, the new "
+                "one is wrong: <names>."
             ),
             "The last reload of the configuration failed; the old one is in use.",
+            names=Names(refused, ("instance",)),
             board="exporter",
         ),
         Alert(
@@ -98,13 +108,13 @@ GROUP = Group(
             t.SERIES_DROPPED,
             lambda q: f"sum {q.by()} ({q.series(c.SERIES_DROPPED)}) > 0",
             "The exporter leaves series out",
-            lambda q: (
-                "The exporter of " + q.name + " leaves out {{ $value }} series because of scale.max_series. What "
-                "they would show is not judged."
+            (
+                "The exporter of <fleet> leaves out {{ $value }} series because of scale.max_series. "
+                "What they would show is not judged."
             ),
             "There are more series than scale.max_series allows.",
             board="exporter",
         ),
     ),
     "The exporter itself",
-)  # fmt: skip
+)

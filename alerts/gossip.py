@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from alerts import thresholds as t
 from alerts.promql import CULPRITS, Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -38,60 +38,66 @@ def _fewest(q: Queries) -> str:
     return f"bottomk({CULPRITS}, {alive})"
 
 
-def _split(q: Queries) -> str:
-    return (
-        "The processes of " + q.name + " form {{ $value }} gossip clusters that do not see one another. "
-        "Fewest members in sight: " + q.culprits(_fewest(q.pinned), "target", value='printf "%.0f"') + "."
-    )
+SPLIT = Alert(
+    "KVMigrationGossipSplit",
+    Severity.CRITICAL,
+    t.SPLIT,
+    clusters,
+    "The gossip has split",
+    (
+        "The processes of <fleet> form {{ $value }} gossip clusters that do not see one "
+        "another. Fewest members in sight: <names>."
+    ),
+    "Groups of processes do not see one another.",
+    names=Names(_fewest, ("target",), value='printf "%.0f"'),
+    board="gossip",
+)
+STRANGERS = Alert(
+    "KVMigrationGossipUnknownMembers",
+    Severity.CRITICAL,
+    t.UNKNOWN_MEMBERS,
+    strangers,
+    "Strangers are in the gossip",
+    (
+        "{{ $value }} gossip member(s) of <fleet> are no target and match no "
+        "gossip.expected_members. The exporter lists them under /api/v1/gossip. Another "
+        "cluster may have joined."
+    ),
+    "Members in the gossip are nobody we know.",
+    board="gossip",
+)
 
 
-def _strange(q: Queries) -> str:
-    return (
-        "{{ $value }} gossip members of " + q.name + " are no target and match no gossip.expected_members. "
-        "The exporter lists them under /api/v1/gossip. Another cluster may have joined."
-    )
-
-
-def _by_phase(
-    name: str,
-    wait: t.Wait,
-    expr: Callable[[Queries], str],
-    summary: str,
-    description: Callable[[Queries], str],
-    meaning: str,
-) -> tuple[Alert, Alert]:
+def _by_phase(alert: Alert) -> tuple[Alert, Alert]:
     """A page once memberlist is the primary of anybody; before that nobody is harmed yet."""
-    critical = Alert(
-        name, Severity.CRITICAL, wait, lambda q: f"{expr(q)}\n{q.any_from(t.SWITCHED)}",
-        summary, description, meaning + " Critical once memberlist is the primary of anybody.", board="gossip",
-    )  # fmt: skip
-    warning = Alert(
-        name, Severity.WARNING, wait, lambda q: f"{expr(q)}\n{q.none_from(t.SWITCHED)}",
-        summary, description, meaning + " A warning before memberlist is anybody's primary.", board="gossip",
-    )  # fmt: skip
-    return critical, warning
+    page = replace(
+        alert,
+        expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
+        meaning=f"{alert.meaning} Critical once memberlist is anybody's primary.",
+    )
+    ticket = replace(
+        alert,
+        severity=Severity.WARNING,
+        expr=lambda q: f"{alert.expr(q)}\n{q.none_from(t.SWITCHED)}",
+        meaning=f"{alert.meaning} A warning while memberlist is nobody's primary.",
+    )
+    return page, ticket
 
 
 GROUP = Group(
     "gossip",
     (
-        *_by_phase(
-            "KVMigrationGossipSplit", t.SPLIT, clusters, "The gossip has split", _split,
-            "Groups of processes do not see one another.",
-        ),
-        *_by_phase(
-            "KVMigrationGossipUnknownMembers", t.UNKNOWN_MEMBERS, strangers, "Strangers are in the gossip",
-            _strange, "Members in the gossip are nobody we know.",
-        ),
+        *_by_phase(SPLIT),
+        *_by_phase(STRANGERS),
         Alert(
             "KVMigrationGossipAbsentMembers",
             Severity.WARNING,
             t.ABSENT_MEMBERS,
             lambda q: f"{q.most(c.GOSSIP_ABSENT_MEMBERS)} > 0",
             "Processes with memberlist are seen by nobody",
-            lambda q: (
-                "{{ $value }} processes of " + q.name + " have memberlist and are in no other's member list. "
-                "The exporter lists them under /api/v1/gossip."
+            (
+                "{{ $value }} process(es) of <fleet> have memberlist and are in no other's member list."
+                " The exporter lists them under /api/v1/gossip."
             ),
             "A process that runs memberlist is in nobody else's list.",
             board="gossip",
@@ -102,12 +108,12 @@ GROUP = Group(
             t.ISOLATED,
             lambda q: f"count {q.by()} (\n{isolated(q)}\n)",
             "A process no longer hears from the gossip",
-            lambda q: (
-                "{{ $value }} processes of " + q.name + " know no fresh heartbeat of anybody else: "
-                + q.culprits(isolated(q.pinned), "target", value="humanizeDuration")
-                + ". They serve an old ring, without an error in their logs."
+            (
+                "{{ $value }} process(es) of <fleet> know no fresh heartbeat of anybody else: <names>. "
+                "They serve an old ring, without an error in their logs."
             ),
             "A process has not heard a fresh heartbeat of anybody else for longer than the timeout.",
+            names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
         ),
         Alert(
@@ -116,8 +122,8 @@ GROUP = Group(
             t.UNKNOWN_KEYS,
             lambda q: f"{q.most(c.GOSSIP_UNKNOWN_KEYS)} > 0",
             "The gossip holds keys of another product",
-            lambda q: (
-                "{{ $value }} keys in the gossip of " + q.name + " are none that the detected product uses. "
+            (
+                "{{ $value }} key(s) in the gossip of <fleet> are none that the detected product uses. "
                 "Another cluster has been, or is, connected."
             ),
             "The gossip holds keys that this product does not use.",
@@ -129,13 +135,14 @@ GROUP = Group(
             t.HEALTH,
             lambda q: f"count {q.by()} (\n{ill(q)}\n)",
             "Gossip connections are bad",
-            lambda q: (
-                "{{ $value }} processes of " + q.name + " have a bad gossip health score (0 is good, 8 the worst): "
-                + q.culprits(ill(q.pinned), "target", value='printf "%.0f"') + "."
+            (
+                "{{ $value }} process(es) of <fleet> have a bad gossip health score (0 is good, 8 the "
+                "worst): <names>."
             ),
             "Processes' own health score says that their probes are lost or late.",
+            names=Names(ill, ("target",), value='printf "%.0f"'),
             board="gossip",
         ),
     ),
     "Who is in the gossip",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -36,9 +36,10 @@ GROUP = Group(
             t.ELECTIONS_DIFFER,
             _differ,
             "Primary and secondary have elected different replicas",
-            lambda q: (
-                "For {{ $value }} HA clusters of " + q.name + " the secondary names another elected replica than the "
-                "primary. After the switch samples of the wrong replica would be taken until the next election."
+            (
+                "For {{ $value }} HA cluster(s) of <fleet> the secondary names another elected replica "
+                "than the primary. After the switch samples of the wrong replica would be taken until"
+                " the next election."
             ),
             "The elected replica differs between primary and secondary.",
             board="ha-tracker",
@@ -49,15 +50,14 @@ GROUP = Group(
             t.FLAPPING,
             _flapping,
             "HA-tracker elections do not hold",
-            lambda q: (
-                "The HA tracker of " + q.name + " changed elected replicas {{ printf `%.0f` $value }} times in "
-                + q.span(t.FLAP_WINDOW) + ", as counted by "
-                + q.culprits(changes(q.pinned), "target", value='printf "%.0f"')
-                + ". Each change is a gap and duplicates."
+            (
+                "The HA tracker of <fleet> changed elected replicas {{ printf `%.0f` $value }} times "
+                "in <FLAP_WINDOW>, as counted by <names>. Each change is a gap and duplicates."
             ),
             "Elected replicas change far more often than restarts explain.",
+            names=Names(changes, ("target",), value='printf "%.0f"'),
             board="ha-tracker",
         ),
     ),
     "The HA tracker",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -57,13 +57,13 @@ GROUP = Group(
             t.REJECTED,
             lambda q: f"sum {q.by()} (\n{rejections(q)}\n)",
             "Somebody with another gossip label keeps calling",
-            lambda q: (
-                "Members of " + q.name + " rejected about {{ printf `%.0f` $value }} packets or streams for their "
-                "label in " + q.span(t.REJECTED_WINDOW) + ", by label: "
-                + q.culprits(rejections(q.pinned), "label", value='printf "%.0f"', quoted=True)
-                + ". They were kept out; find out who they are."
+            (
+                "Members of <fleet> rejected about {{ printf `%.0f` $value }} packets or streams for "
+                "their label in <REJECTED_WINDOW>, by label: <names>. They were kept out; find out "
+                "who they are."
             ),
             "Packets or streams with a foreign label keep coming and are rejected.",
+            names=Names(rejections, ("label",), value='printf "%.0f"', quoted=True),
             board="gossip",
             keep=t.REJECTED_KEEP,
         ),
@@ -73,11 +73,18 @@ GROUP = Group(
             t.ACCEPTED,
             lambda q: f"count {q.by()} (\n{holes(q)}\n)",
             "Members answer to a gossip label that is not theirs",
-            lambda q: (
-                "{{ $value }} members of " + q.name + " answered a ping without or with another label: "
-                + q.culprits(holes(q.pinned), "target", "kind") + ". A stranger could join."
+            (
+                "{{ $value }} member(s) of <fleet> answered a ping without or with another label: "
+                "<names>. A stranger could join."
             ),
             "A probe with a foreign label, or with none, was answered.",
+            names=Names(
+                holes,
+                (
+                    "target",
+                    "kind",
+                ),
+            ),
             board="gossip",
         ),
         Alert(
@@ -86,11 +93,12 @@ GROUP = Group(
             t.OWN_REFUSED,
             lambda q: f"count {q.by()} (\n{refused(q)}\n)",
             "Members refuse the fleet's own gossip label",
-            lambda q: (
-                "{{ $value }} members of " + q.name + " refuse a ping with the label that they should have: "
-                + q.culprits(refused(q.pinned), "target") + ". The others cannot reach them."
+            (
+                "{{ $value }} member(s) of <fleet> refuse a ping with the label that they should have: "
+                "<names>. The others cannot reach them."
             ),
             "A member refuses the label of its own fleet.",
+            names=Names(refused, ("target",)),
             board="gossip",
         ),
         Alert(
@@ -99,12 +107,12 @@ GROUP = Group(
             t.LABELS_DISAGREE,
             _disagree,
             "Processes have different gossip labels while labels are verified",
-            lambda q: (
-                "The processes of " + q.name + " are configured with {{ $value }} gossip labels and some verify "
-                "them: " + q.culprits(labels(q.pinned), "label", value='printf "%.0f processes"', quoted=True)
-                + ". They drop one another's packets."
+            (
+                "The processes of <fleet> are configured with {{ $value }} gossip labels and some "
+                "verify them: <names>. They drop one another's packets."
             ),
             "Processes have different labels and some verify them: the gossip is splitting.",
+            names=Names(labels, ("label",), value='printf "%.0f processes"', quoted=True),
             board="gossip",
         ),
         Alert(
@@ -113,13 +121,14 @@ GROUP = Group(
             t.VERIFICATION_OFF,
             lambda q: f"count {q.by()} (\n{unverified(q)}\n)",
             "Gossip labels are not verified",
-            lambda q: (
-                "{{ $value }} processes of " + q.name + " have not verified gossip labels for a day: "
-                + q.culprits(unverified(q.pinned), "target") + ". Nothing keeps another cluster out."
+            (
+                "{{ $value }} process(es) of <fleet> have not verified gossip labels for a day: "
+                "<names>. Nothing keeps another cluster out."
             ),
             "Verification was left off after a label rollout.",
+            names=Names(unverified, ("target",)),
             board="gossip",
         ),
     ),
     "Gossip labels",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 WRITERS = 'writes="true"'
@@ -71,12 +71,13 @@ GROUP = Group(
             t.PARTIAL,
             _partial,
             "Mirroring is on for some KV clients only",
-            lambda q: (
-                "{{ $value }} writing KV clients of " + q.name + " do not mirror while others do, and none has "
-                "changed its phase lately: " + q.culprits(behind(q.pinned), *CLIENT) + ". The rings they write "
-                "will be missing after the switch."
+            (
+                "{{ $value }} writing KV client(s) of <fleet> do not mirror while others do, and none "
+                "has changed its phase lately: <names>. The rings they write will be missing after "
+                "the switch."
             ),
             "Some writing KV clients mirror and others do not: the switch did not reach them.",
+            names=Names(behind, CLIENT),
         ),
         Alert(
             "KVMigrationMirrorWriteErrors",
@@ -84,12 +85,12 @@ GROUP = Group(
             t.ERRORS,
             lambda q: f"max {q.by()} (\n{failing(q)}\n{_mirrors(q, WRITERS)}\n)",
             "Mirror writes fail",
-            lambda q: (
-                "Up to {{ $value | humanizePercentage }} of the mirror writes of a KV client of " + q.name
-                + " fail (more than " + f"{t.ERROR_RATIO.value:.0%}" + " is not benign): "
-                + q.culprits(failing(q.pinned), *CLIENT, value="humanizePercentage") + "."
+            (
+                "Up to {{ $value | humanizePercentage }} of the mirror writes of a KV client of "
+                "<fleet> fail (above a ratio of <ERROR_RATIO> that is not benign): <names>."
             ),
             "Mirror writes fail at more than the benign rate.",
+            names=Names(failing, CLIENT, value="humanizePercentage"),
         ),
         Alert(
             "KVMigrationMirrorWritesStopped",
@@ -97,12 +98,13 @@ GROUP = Group(
             t.STOPPED,
             lambda q: f"count {q.by()} (\n{stopped(q)}\n)",
             "Mirror writes have stopped while mirroring is on",
-            lambda q: (
-                "{{ $value }} KV clients of " + q.name + " have mirroring on and write no more: "
-                + q.culprits(stopped(q.pinned), *CLIENT) + ". What they write ages in the secondary."
+            (
+                "{{ $value }} KV client(s) of <fleet> have mirroring on and write no more: <names>. "
+                "What they write ages in the secondary."
             ),
             "Clients that mirror and used to write have stopped writing.",
+            names=Names(stopped, CLIENT),
         ),
     ),
     "Mirror writes from the primary to the secondary",
-)  # fmt: skip
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds
 from alerts.pack import ALERTS, GROUPS, NAMES
+from alerts.promql import indented
 from alerts.recording import RECORDS
 from alerts.rule import Alert, Options, Severity
 from alerts.thresholds import Limit, Wait
@@ -43,8 +44,6 @@ def _tables(options: Options) -> list[str]:
 
 
 def _expressions(options: Options) -> list[str]:
-    from alerts.written import indented  # noqa: PLC0415  the page and the files need each other's words
-
     lines = ["## Expressions", ""]
     for alert in ALERTS:
         severity = f" ({alert.severity})" if alert.severity is not Severity.WARNING else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.mirroring import CLIENT, WRITERS, still
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
@@ -59,12 +59,13 @@ GROUP = Group(
             t.PRIMARIES_MIXED,
             lambda q: f"count {q.by()} (\n{mixed(q)}\n)",
             "KV clients of the same ring use different primary stores",
-            lambda q: (
-                "{{ $value }} keys of " + q.name + " are read from memberlist by some processes and from the "
-                "old store by others: " + q.culprits(mixed(q.pinned), "key") + ". Whole values are written back "
-                "and forth; a process with a small view can overwrite the ring. Move all clients to one side now."
+            (
+                "{{ $value }} key(s) of <fleet> are read from memberlist by some processes and from the"
+                " old store by others: <names>. Whole values are written back and forth; a process "
+                "with a small view can overwrite the ring. Move all clients to one side now."
             ),
             "Some clients of a key have memberlist as primary, others the external store.",
+            names=Names(mixed, ("key",)),
         ),
         Alert(
             "KVMigrationPhaseStalled",
@@ -72,12 +73,13 @@ GROUP = Group(
             t.STALLED,
             _stalled,
             "A step of the migration is half-applied",
-            lambda q: (
-                "Writing KV clients of " + q.name + " are {{ $value }} phases apart and none has changed lately. "
-                "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): "
-                + q.culprits(_stages(q.pinned), "phase", value='printf "%.0f"') + "."
+            (
+                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart and none has changed "
+                "lately. Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, "
+                "5 memberlist): <names>."
             ),
             "The writing clients disagree about the phase and nothing moves.",
+            names=Names(_stages, ("phase",), value='printf "%.0f"'),
         ),
         Alert(
             "KVMigrationPhaseLingering",
@@ -85,9 +87,9 @@ GROUP = Group(
             t.LINGERING,
             _lingering,
             "The migration has stood between two stores for a week",
-            lambda q: (
-                q.name + " is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for a week "
-                "or longer. Go on, or go back."
+            (
+                "<fleet> is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for "
+                "a week or longer. Go on, or go back."
             ),
             "The fleet has been between external and memberlist for a week.",
         ),
@@ -97,14 +99,14 @@ GROUP = Group(
             t.PHASE_UNKNOWN,
             _blind,
             "The phase of the migration is not known",
-            lambda q: (
-                "Processes of " + q.name + " answer, but not which phase their KV clients are in "
-                "({{ $value }} concerned). Clients that show no phase: "
-                + q.culprits(_unknown(q.pinned), *CLIENT) + ". Alerts that depend "
-                "on the phase are blind meanwhile."
+            (
+                "Processes of <fleet> answer, but not which phase their KV clients are in ({{ $value "
+                "}} concerned). Clients that show no phase: <names>. Alerts that depend on the phase "
+                "are blind meanwhile."
             ),
             "Writing clients, or the whole fleet, show no phase: other alerts cannot judge.",
+            names=Names(_unknown, CLIENT),
         ),
     ),
     "Where the clients are, and whether they agree",
-)  # fmt: skip
+)

@@ -32,6 +32,16 @@ def number(limit: Limit) -> str:
     return f"{limit.value:g}"
 
 
+def indented(expr: str) -> str:
+    """Indent what stands between a parenthesis at the end of a line and the line that closes it."""
+    depth, lines = 0, []
+    for line in expr.splitlines():
+        depth -= line.startswith(")")
+        lines.append("  " * depth + line)
+        depth += line.endswith("(")
+    return "\n".join(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Queries:
     """Builds selectors, clauses and templates. `pins` are matchers added to every selector."""

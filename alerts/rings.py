@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Severity, Text
+from alerts.rule import Alert, Group, Names, Severity, Text
 from exporter.expose import catalogue as c
 from exporter.expose.catalogue import Metric
 
@@ -52,12 +52,12 @@ GROUP = Group(
             t.SHRUNK,
             _total("max", shrunk),
             "A ring has lost half of its members or more at once",
-            lambda q: (
-                "{{ $value }} members of a ring of " + q.name + " vanished at once and are not back: "
-                + q.culprits(shrunk(q.pinned), "key", value=COUNT) + ". Somebody with a smaller view may have "
-                "overwritten the store."
+            (
+                "{{ $value }} member(s) of a ring of <fleet> vanished at once and are not back: "
+                "<names>. Somebody with a smaller view may have overwritten the store."
             ),
             "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
+            names=Names(shrunk, ("key",), value=COUNT),
             board="rings",
             keep=t.SHRUNK_KEEP,
         ),
@@ -67,11 +67,9 @@ GROUP = Group(
             t.UNHEALTHY,
             _total("max", unhealthy),
             "Ring members are unhealthy and do not leave",
-            lambda q: (
-                "Up to {{ $value }} members of a ring of " + q.name + " are unhealthy: "
-                + q.culprits(unhealthy(q.pinned), "key", value=COUNT) + "."
-            ),
+            "Up to {{ $value }} member(s) of a ring of <fleet> are unhealthy: <names>.",
             "Members whose heartbeat is older than the timeout stay in a ring.",
+            names=Names(unhealthy, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(
@@ -80,11 +78,12 @@ GROUP = Group(
             t.QUORUM_LOST,
             _total("count", lost),
             "Rings have too few healthy members: writes fail",
-            lambda q: (
-                "{{ $value }} rings of " + q.name + " have lost their quorum: "
-                + q.culprits(lost(q.pinned), "key", value=COUNT) + " (healthy members or zones short of it)."
+            (
+                "{{ $value }} ring(s) of <fleet> have lost their quorum: <names> (healthy members or "
+                "zones short of it)."
             ),
             "More members or zones are unhealthy than the replication factor forgives.",
+            names=Names(lost, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(
@@ -93,12 +92,12 @@ GROUP = Group(
             t.GHOSTS,
             _total("max", ghosts),
             "A ring has members that nobody knows",
-            lambda q: (
-                "Up to {{ $value }} members of a ring of " + q.name + " belong to no process that answers and to "
-                "no gossip member: " + q.culprits(ghosts(q.pinned), "key", value=COUNT)
-                + ". They are left over, or belong to another cluster."
+            (
+                "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
+                "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
             "Members of a ring belong to nobody we know: left over, or another cluster's.",
+            names=Names(ghosts, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(
@@ -107,11 +106,12 @@ GROUP = Group(
             t.TOKEN_CONFLICTS,
             _total("max", conflicts),
             "Ring members claim the same tokens",
-            lambda q: (
-                "Up to {{ $value }} tokens of a ring of " + q.name + " are claimed by more than one member: "
-                + q.culprits(conflicts(q.pinned), "key", value=COUNT) + ". Processes may disagree about the owner."
+            (
+                "Up to {{ $value }} token(s) of a ring of <fleet> are claimed by more than one member: "
+                "<names>. Processes may disagree about the owner."
             ),
             "Tokens are claimed by more than one member.",
+            names=Names(conflicts, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(
@@ -120,11 +120,12 @@ GROUP = Group(
             t.WITHOUT_TOKENS,
             _total("max", tokenless),
             "Active ring members have no tokens",
-            lambda q: (
-                "Up to {{ $value }} active members of a ring of " + q.name + " have no tokens and own nothing: "
-                + q.culprits(tokenless(q.pinned), "key", value=COUNT) + "."
+            (
+                "Up to {{ $value }} active member(s) of a ring of <fleet> have no tokens and own "
+                "nothing: <names>."
             ),
             "Active members own nothing, while the others of their ring have tokens.",
+            names=Names(tokenless, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(
@@ -133,11 +134,12 @@ GROUP = Group(
             t.RETURNED,
             _total("count", returned),
             "Members came back from the dead",
-            lambda q: (
-                "Members that had gone came back with an old heartbeat in {{ $value }} rings of " + q.name
-                + ": " + q.culprits(returned(q.pinned), "key") + ". A process brought an old state along."
+            (
+                "Members that had gone came back with an old heartbeat in {{ $value }} ring(s) of "
+                "<fleet>: <names>. A process brought an old state along."
             ),
             "A member that had left is back with an old heartbeat.",
+            names=Names(returned, ("key",)),
             board="rings",
         ),
         Alert(
@@ -146,13 +148,11 @@ GROUP = Group(
             t.PARTITIONS_CORRUPTED,
             _total("sum", corrupted),
             "Partitions are marked as corrupted",
-            lambda q: (
-                "{{ $value }} partitions of " + q.name + " are marked as corrupted: "
-                + q.culprits(corrupted(q.pinned), "key", value=COUNT) + "."
-            ),
+            "{{ $value }} partition(s) of <fleet> are marked as corrupted: <names>.",
             "A partition ring's own page marks partitions as corrupted.",
+            names=Names(corrupted, ("key",), value=COUNT),
             board="rings",
         ),
     ),
     "Rings as the primary has them",
-)  # fmt: skip
+)

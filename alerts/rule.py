@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from alerts.promql import Queries
-from alerts.thresholds import KEEP, Wait
+from alerts import thresholds
+from alerts.promql import Queries, number
+from alerts.thresholds import KEEP, Limit, Wait
 
 
 class Severity(StrEnum):
@@ -18,12 +20,39 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+_PLACE = re.compile(r"<(\w+)>")
+
+
+def _threshold(q: Queries, name: str) -> str:
+    value = getattr(thresholds, name)
+    return number(value) if isinstance(value, Limit) else q.span(value)
+
+
 Text = Callable[[Queries], str]
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Who is to blame, for a description: what `text` gives, by these labels, at most ten of them.
+
+    `value` is a template pipeline for the number behind each name. `quoted` is for names that
+    strangers choose.
+    """
+
+    text: Text
+    labels: tuple[str, ...]
+    value: str = ""
+    quoted: bool = False
+
+    def template(self, q: Queries) -> str:
+        """Give the template that asks Prometheus for the names, for the alert's own fleet."""
+        return q.culprits(self.text(q.pinned), *self.labels, value=self.value, quoted=self.quoted)
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert. `expr`, `summary` and `description` are built with the reader's own label names.
+    """One alert. In `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for
+    those who are to blame, and `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
 
     `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to look at first.
     Two alerts may share a name where only the phase decides upon the severity.
@@ -34,10 +63,22 @@ class Alert:
     wait: Wait
     expr: Text
     summary: str
-    description: Text
+    description: str
     meaning: str
+    names: Names | None = None
+    more: Names | None = None
     board: str = "overview"
     keep: Wait | None = KEEP
+
+    def described(self, q: Queries) -> str:
+        """Give the description as a Prometheus template."""
+        given = {"fleet": q.name}
+        given |= {
+            place: names.template(q)
+            for place, names in (("names", self.names), ("more", self.more))
+            if names is not None
+        }
+        return _PLACE.sub(lambda found: given.get(found[1]) or _threshold(q, found[1]), self.description)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity, Text
+from alerts.rule import Alert, Group, Names, Severity, Text
 from alerts.thresholds import Limit
 from exporter.expose import catalogue as c
 
@@ -56,11 +56,12 @@ GROUP = Group(
             t.KEY_MISSING,
             lambda q: f"count {q.by()} (\n{missing_keys(q)}\n)",
             "Mirrored keys are missing in the secondary",
-            lambda q: (
-                "{{ $value }} mirrored keys of " + q.name + " are not in every view of the secondary: "
-                + q.culprits(missing_keys(q.pinned), "key") + ". Switching now would lose them."
+            (
+                "{{ $value }} mirrored key(s) of <fleet> are not in every view of the secondary: "
+                "<names>. Switching now would lose them."
             ),
             "A key that is mirrored is not in every view of the secondary.",
+            names=Names(missing_keys, ("key",)),
             board="rings",
         ),
         Alert(
@@ -69,11 +70,9 @@ GROUP = Group(
             t.MEMBERS_MISSING,
             lambda q: f"sum {q.by()} (\n{missing_members(q)}\n)",
             "Ring members are missing in the secondary",
-            lambda q: (
-                "{{ $value }} members of mirrored rings of " + q.name + " are only in the primary: "
-                + q.culprits(missing_members(q.pinned), "key", value='printf "%.0f"') + "."
-            ),
+            "{{ $value }} member(s) of mirrored rings of <fleet> are only in the primary: <names>.",
             "Members of a mirrored ring are only in the primary.",
+            names=Names(missing_members, ("key",), value='printf "%.0f"'),
             board="rings",
         ),
         Alert(
@@ -82,11 +81,19 @@ GROUP = Group(
             t.MISMATCH,
             lambda q: f"sum {q.by()} (\n{mismatches(q)}\n)",
             "Primary and secondary differ in contents",
-            lambda q: (
-                "{{ $value }} times a member of a mirrored ring of " + q.name + " differs between primary and "
-                "secondary: " + q.culprits(mismatches(q.pinned), "key", "field", value='printf "%.0f"') + "."
+            (
+                "{{ $value }} time(s) a member of a mirrored ring of <fleet> differs between primary "
+                "and secondary: <names>."
             ),
             "Members differ in state, tokens, address or zone between primary and secondary.",
+            names=Names(
+                mismatches,
+                (
+                    "key",
+                    "field",
+                ),
+                value='printf "%.0f"',
+            ),
             board="rings",
         ),
         Alert(
@@ -95,11 +102,12 @@ GROUP = Group(
             t.LAG_HIGH,
             lambda q: f"max {q.by()} (\n{late(q)}\n)",
             "The secondary lags behind the primary",
-            lambda q: (
-                "The secondary of " + q.name + " is up to {{ $value | humanizeDuration }} behind (limit "
-                + number(t.MAX_LAG) + "s): " + q.culprits(late(q.pinned), "key", value="humanizeDuration") + "."
+            (
+                "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (limit "
+                "<MAX_LAG>s): <names>."
             ),
             "The lag is above gate.max_lag: the gate for the switch is closed.",
+            names=Names(late, ("key",), value="humanizeDuration"),
             board="rings",
         ),
         Alert(
@@ -108,14 +116,15 @@ GROUP = Group(
             t.LAG_CRITICAL,
             lambda q: f"max {q.by()} (\n{dead(q)}\n)",
             "The secondary is further behind than the heartbeat timeout",
-            lambda q: (
-                "The secondary of " + q.name + " is up to {{ $value | humanizeDuration }} behind (heartbeat timeout "
-                + number(t.HEARTBEAT_TIMEOUT) + "s): " + q.culprits(dead(q.pinned), "key", value="humanizeDuration")
-                + ". Do not switch: its members would all look dead."
+            (
+                "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
+                "timeout <HEARTBEAT_TIMEOUT>s): <names>. Do not switch: its members would all look "
+                "dead."
             ),
             "The lag is above the heartbeat timeout: a switch would make every member look dead.",
+            names=Names(dead, ("key",), value="humanizeDuration"),
             board="rings",
         ),
     ),
     "The secondary against the primary",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -30,12 +30,13 @@ def _says(harm: str) -> Alert:
         t.STORE_UNREACHABLE,
         lambda q: _unreachable(q, f"<= {t.MIRRORING}" if critical else f"== {t.SWITCHED}"),
         f"The external store cannot be read and is still the {harm}",
-        lambda q: (
-            "The exporter cannot read " + q.culprits(down(q.pinned), "store") + " and KV clients of " + q.name
-            + f" still have an external store as {harm}."
+        (
+            "The exporter cannot read <names>, and KV clients of <fleet> still have an external "
+            f"store as their {harm}."
         ),
         f"The external store does not answer while it is still somebody's {harm}.",
-    )  # fmt: skip
+        names=Names(down, ("store",)),
+    )
 
 
 GROUP = Group(
@@ -51,13 +52,13 @@ GROUP = Group(
                 f"count {q.by()} (\n{written(q)}\n)\nand {q.on()} ({q.writing_phase('min')} >= {t.DETACHED})"
             ),
             "Somebody still writes to the old store",
-            lambda q: (
-                "Every known KV client of " + q.name + " has left the external store, yet it is written to: "
-                + q.culprits(written(q.pinned), "store", value='printf "last write %.0fs ago"')
-                + ". Do not take it away before you know who it is."
+            (
+                "Every known KV client of <fleet> has left the external store, yet it is written to: "
+                "<names>. Do not take it away before you know who it is."
             ),
             "The old store's keys still change after every known client has left it.",
+            names=Names(written, ("store",), value='printf "last write %.0fs ago"'),
         ),
     ),
     "The external store",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -38,11 +38,12 @@ GROUP = Group(
             t.DOWN,
             lambda q: f"count {q.by()} (\n{down(q)}\n)",
             "Processes do not answer the exporter",
-            lambda q: (
-                "{{ $value }} processes of " + q.name + " have answered nothing for " + q.span(t.DOWN_WINDOW) + ": "
-                + q.culprits(down(q.pinned), "target") + ". What they know is not judged meanwhile."
+            (
+                "{{ $value }} process(es) of <fleet> have answered nothing for <DOWN_WINDOW>: <names>. "
+                "What they know is not judged meanwhile."
             ),
             "Processes have answered no page for a quarter of an hour, each of them.",
+            names=Names(down, ("target",)),
             board="exporter",
         ),
         Alert(
@@ -51,11 +52,18 @@ GROUP = Group(
             t.DOWN,
             lambda q: f"count {q.by()} (\n{failing(q)}\n)",
             "Pages cannot be read or understood",
-            lambda q: (
-                "{{ $value }} pages of " + q.name + " have failed for " + q.span(t.PAGES_WINDOW) + ": "
-                + q.culprits(failing(q.pinned), "target", "page") + ". Gate checks that need them stay closed."
+            (
+                "{{ $value }} page(s) of <fleet> have failed for <PAGES_WINDOW>: <names>. Gate checks "
+                "that need them stay closed."
             ),
             "Pages of processes that answer otherwise keep failing: evidence is missing.",
+            names=Names(
+                failing,
+                (
+                    "target",
+                    "page",
+                ),
+            ),
             board="exporter",
         ),
         Alert(
@@ -64,12 +72,12 @@ GROUP = Group(
             t.SKEWED,
             lambda q: f"max {q.by()} (\n{skewed(q)}\n)",
             "Clocks are off",
-            lambda q: (
-                "Clocks of processes of " + q.name + " differ from the exporter's by up to "
-                "{{ $value | humanizeDuration }}: " + q.culprits(skewed(q.pinned), "target", value="humanizeDuration")
-                + ". Heartbeats are compared across clocks."
+            (
+                "Clocks of processes of <fleet> differ from the exporter's by up to {{ $value | "
+                "humanizeDuration }}: <names>. Heartbeats are compared across clocks."
             ),
             "A process's clock differs from the exporter's by more than a heartbeat.",
+            names=Names(skewed, ("target",), value="humanizeDuration"),
             board="exporter",
         ),
         Alert(
@@ -78,13 +86,13 @@ GROUP = Group(
             t.NO_TARGETS,
             lambda q: f"{_found(q)} == 0",
             "The exporter watches nobody",
-            lambda q: (
-                "Discovery of " + q.name + " finds no process at all. Nothing is watched: that no other alert fires "
-                "means nothing."
+            (
+                "Discovery of <fleet> finds no process at all. Nothing is watched: that no other "
+                "alert fires means nothing."
             ),
             "Discovery finds no process: silence proves nothing.",
             board="exporter",
         ),
     ),
     "Processes and their pages",
-)  # fmt: skip
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Severity
+from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -44,12 +44,26 @@ GROUP = Group(
             t.VIEWS_DIVERGED,
             lambda q: f"count {q.by()} (\n{diverged(q)}\n)",
             "Processes see different rings",
-            lambda q: (
-                "{{ $value }} rings of " + q.name + " look different from process to process: "
-                + q.culprits(diverged(q.pinned), "key", "view", value='printf "%.0f views"')
-                + ". Views that lack members: " + q.culprits(_lacking(q.pinned), "target", "key") + "."
+            (
+                "{{ $value }} ring(s) of <fleet> look different from process to process: <names>. Views"
+                " that lack members: <more>."
             ),
             "Processes see different members, states or tokens in the same ring.",
+            names=Names(
+                diverged,
+                (
+                    "key",
+                    "view",
+                ),
+                value='printf "%.0f views"',
+            ),
+            more=Names(
+                _lacking,
+                (
+                    "target",
+                    "key",
+                ),
+            ),
             board="rings",
         ),
         Alert(
@@ -58,14 +72,21 @@ GROUP = Group(
             t.VIEW_STALE,
             lambda q: f"max {q.by()} (\n{stale(q)}\n)",
             "A process sees an old ring",
-            lambda q: (
-                "Views of " + q.name + " are up to {{ $value | humanizeDuration }} behind the freshest: "
-                + q.culprits(stale(q.pinned), "target", "view", value="humanizeDuration")
-                + ". Such a process takes healthy members for dead."
+            (
+                "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the freshest: "
+                "<names>. Such a process takes healthy members for dead."
             ),
             "A process's view is further behind the freshest than the heartbeat timeout.",
+            names=Names(
+                stale,
+                (
+                    "target",
+                    "view",
+                ),
+                value="humanizeDuration",
+            ),
             board="rings",
         ),
     ),
     "What each process sees",
-)  # fmt: skip
+)

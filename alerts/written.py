@@ -9,6 +9,7 @@ import yaml
 
 from alerts import alertmanager, loki, page
 from alerts.pack import GROUPS
+from alerts.promql import indented
 from alerts.recording import RECORDS
 from alerts.rule import Alert, Options
 
@@ -46,21 +47,11 @@ def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
     rule["labels"] = {"severity": str(alert.severity), **options.labels}
     rule["annotations"] = {
         "summary": f"{alert.summary} ({q.name})",
-        "description": alert.description(q),
+        "description": alert.described(q),
         "runbook_url": f"{options.runbook_base}/{alert.name}.md",
         "dashboard_url": f"{options.dashboard_base}/d/kvmigration-{alert.board}",
     }
     return rule
-
-
-def indented(expr: str) -> str:
-    """Indent what stands between a parenthesis at the end of a line and the line that closes it."""
-    depth, lines = 0, []
-    for line in expr.splitlines():
-        depth -= line.startswith(")")
-        lines.append("  " * depth + line)
-        depth += line.endswith("(")
-    return "\n".join(lines)
 
 
 def alert_groups(options: Options) -> dict[str, Any]:
