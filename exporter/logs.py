@@ -1,0 +1,126 @@
+r"""Structured logs on stderr, as Prometheus users know them: one line per event, logfmt or JSON.
+
+::
+
+    ts=2026-11-21T03:00:00.123Z level=warn component=poll msg="page failed" target=a:80 reason=timeout
+
+Fields are keywords of the call: ``logs.get(__name__).warning("page failed", target=name)``. Whatever a
+value holds, it stays on its line and cannot drive a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TextIO
+
+Format = Literal["logfmt", "json"]
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+MAX_VALUE: Final = 8192  # characters; a page's body must not flood the log
+
+_BARE = re.compile(r"[A-Za-z0-9_./:@%+,\[\]~*-]+")
+_KEY = re.compile(r"[^A-Za-z0-9_.]")
+_DEL = "\x7f"
+# What json.dumps leaves alone and a terminal or a reader would stumble over.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_OWN = ("exc_info", "stack_info", "stacklevel", "extra")
+
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose unknown keywords are fields of the line."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Move fields to where the formatters look for them."""
+        passed = {name: kwargs[name] for name in _OWN if name in kwargs}
+        fields = {name: value for name, value in kwargs.items() if name not in _OWN}
+        passed["extra"] = {**(passed.get("extra") or {}), "fields": fields}
+        return msg, passed
+
+
+def get(name: str) -> Log:
+    """The log of a module: `logs.get(__name__)`."""
+    return Log(logging.getLogger(name), {})
+
+
+def setup(level: str = "info", format: Format = "logfmt", stream: TextIO | None = None) -> None:  # noqa: A002 -- the flag's name
+    """Send everything from `level` on to stderr. Replaces what was set up before.
+
+    Raises `ValueError` for a level or format that does not exist, naming those that do.
+    """
+    if level not in LEVELS:
+        raise ValueError(f'log level "{level}" is not one of {", ".join(LEVELS)}')
+    if format not in ("logfmt", "json"):
+        raise ValueError(f'log format "{format}" is not one of logfmt, json')
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JSON() if format == "json" else Logfmt())
+    logging.raiseExceptions = False  # a closed stderr must not stop the exporter
+    logging.captureWarnings(capture=True)
+    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+
+
+class Logfmt(logging.Formatter):
+    """`ts=… level=info msg="…" key=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever is in the record."""
+        return " ".join(f"{key}={_logfmt(value)}" for key, value in _pairs(record))
+
+
+class JSON(logging.Formatter):
+    """The same fields as one JSON object per line, ASCII only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever is in the record."""
+        return json.dumps(dict(_pairs(record))).replace(_DEL, "\\u007f")
+
+
+def _pairs(record: logging.LogRecord) -> Iterator[tuple[str, str | float | bool | None]]:
+    at = datetime.fromtimestamp(record.created, UTC)
+    yield "ts", at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    yield "level", next((name for name, no in reversed(LEVELS.items()) if record.levelno >= no), "debug")
+    yield "component", record.name.removeprefix("exporter.")
+    yield "msg", _message(record)
+    for key, value in getattr(record, "fields", {}).items():
+        yield _KEY.sub("_", key) or "_", _plain(value)
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        yield "err", _plain(f"{type(error).__name__}: {error}")
+        yield "stack", _plain("".join(traceback.format_exception(error)))
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()[:MAX_VALUE]
+    except (TypeError, ValueError):  # a library's arguments that do not fit its own text
+        return str(record.msg)[:MAX_VALUE]
+
+
+def _plain(value: object) -> str | float | bool | None:
+    """Numbers, booleans and nothing as they are; the rest as bounded text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)  # JSON has no NaN and no infinity
+    text = str(value)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
+
+
+def _logfmt(value: str | float | bool | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if _BARE.fullmatch(text):
+        return text
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
