@@ -134,7 +134,7 @@ def _is_list(field: Schema) -> bool:
 
 def _kind(field: Schema, keys: str) -> str:
     choices = [
-        choice for choice in field.get("anyOf", field.get("oneOf", ())) if choice.get("type") != "null"
+        choice for choice in (field.get("anyOf") or field.get("oneOf") or ()) if choice.get("type") != "null"
     ]
     if choices:
         return " or ".join(_kind(choice, keys) for choice in choices)
