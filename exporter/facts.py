@@ -49,6 +49,7 @@ class ClientFacts:
     mirror: bool | None = None
     mirror_writes: float | None = None
     mirror_errors: float | None = None
+    written: float | None = None  # writes to the primary since the process started
     mirror_rate: float | None = None  # attempts per second since the cycle before
     mirror_error_rate: float | None = None
     window: tuple[tuple[float, float, float], ...] = ()
@@ -353,3 +354,5 @@ class Snapshot:
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     """Since start, by (page, outcome)."""
     sweep_seconds: float | None = None
+    resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Seeds that were looked up: "" where the name has an address, else what went wrong."""

@@ -1,11 +1,196 @@
-"""May we take the next step?"""
+"""May we take the next step? Every step's checks, how long they have held, and which step is next."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from exporter.derive import checks_clients as clients
+from exporter.derive import checks_gossip as gossip
+from exporter.derive import checks_groups as groups
+from exporter.derive import checks_keys as keys
+from exporter.derive import checks_preflight as preflight
 from exporter.derive.rules import Rules
-from exporter.facts import Snapshot, Step
+from exporter.derive.verdicts import CheckFunction, Evidence
+from exporter.facts import Check, Snapshot, Step, Verdict
+from exporter.model import Phase
+
+GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step: the phase in which it is taken (`None`: any), and what must hold."""
+
+    name: str
+    phase: Phase | None
+    checks: tuple[CheckFunction, ...]
+
+
+STEPS = (
+    Rule(
+        "preflight",
+        Phase.EXTERNAL,
+        (
+            clients.targets_answer,
+            preflight.version_supports,
+            gossip.label_set,
+            preflight.join_members,
+            preflight.join_members_resolve,
+            preflight.rejoin_interval,
+            preflight.gossip_port_quiet,
+            preflight.gossip_port_reachable,
+            preflight.no_ghosts,
+            preflight.quorum_margin,
+            preflight.ha_baseline,
+        ),
+    ),
+    Rule(
+        "enable-mirroring",
+        Phase.MULTI,
+        (
+            clients.targets_answer,
+            clients.in_phase(Phase.MULTI, readers=False),
+            *GOSSIP,
+            gossip.labels_agree,
+        ),
+    ),
+    Rule(
+        "switch-primary",
+        Phase.MIRRORING,
+        (
+            clients.targets_answer,
+            clients.in_phase(Phase.MIRRORING, readers=False),
+            keys.keys_copied,
+            keys.members_copied,
+            keys.contents_equal,
+            keys.lag,
+            clients.mirror_writes,
+            clients.mirror_errors,
+            clients.client_keys,
+            keys.no_token_conflicts,
+            keys.views_agree,
+            keys.members_healthy,
+            keys.ha_elections_equal,
+            *GOSSIP,
+        ),
+    ),
+    Rule(
+        "disable-mirroring",
+        Phase.SWITCHED,
+        (
+            clients.targets_answer,
+            clients.in_phase(Phase.SWITCHED, readers=True),
+            keys.views_agree,
+            *GOSSIP,
+            gossip.labels_agree,
+            keys.members_healthy,
+        ),
+    ),
+    Rule(
+        "remove-multi",
+        Phase.DETACHED,
+        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True)),
+    ),
+    Rule(
+        "decommission-store",
+        Phase.MEMBERLIST,
+        (
+            clients.targets_answer,
+            clients.in_phase(Phase.MEMBERLIST, readers=True),
+            preflight.store_has_no_clients,
+            preflight.store_read,
+            preflight.store_idle,
+            preflight.store_has_nothing_of_its_own,
+        ),
+    ),
+    Rule("set-label", None, (clients.targets_answer, gossip.verification_off, gossip.one_cluster)),
+    Rule("enforce-label", None, (clients.targets_answer, gossip.label_set, *GOSSIP)),
+    Rule(
+        "retire-microservices",
+        None,
+        (clients.targets_answer, groups.rings_have_both, keys.members_healthy),
+    ),
+    Rule(
+        "finish-read-write",
+        None,
+        (clients.targets_answer, groups.new_group_active, groups.old_group_left, groups.old_group_idle),
+    ),
+)
+NAMES = tuple(rule.name for rule in STEPS)
 
 
 def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[tuple[Step, ...], str]:
-    """Judge every step; the second value names the next one."""
-    return (), ""
+    """Judge every step; the second value names the next one on the way, "" where none is."""
+    where = now.fleet.phase
+    following = next((rule.name for rule in STEPS if rule.phase is where), "")
+    seen = Evidence(now, rules)
+    past = _past(now, before, rules)
+    return tuple(_judge(rule, seen, past.get(rule.name)) for rule in STEPS), following
+
+
+def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
+    """Give the steps as they were, unless nobody looked for so long that the soak is broken."""
+    if before is None or now.started - before.at > 3 * rules.interval + 1:
+        return {}
+    return {step.name: step for step in before.steps}
+
+
+def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
+    old = {check.id: check for check in past.checks} if past else {}
+    checks = tuple(_since(function(seen), old, seen.now.at) for function in rule.checks)
+    verdict = _overall(checks)
+    held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
+    soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
+    is_open = verdict is Verdict.HOLDS and soaked >= seen.rules.soak
+    since = (past.open_since if past and past.open else seen.now.at) if is_open else None
+    step = Step(
+        name=rule.name,
+        open=is_open,
+        verdict=verdict,
+        checks=checks,
+        place=_place(rule, seen.now.fleet.phase),
+        soak=seen.rules.soak,
+        open_since=since,
+        soaked_for=soaked,
+    )
+    return replace(step, headline=_headline(step, seen.now.fleet.warnings))
+
+
+def _since(check: Check, old: Mapping[str, Check], at: float) -> Check:
+    if check.verdict is not Verdict.HOLDS:
+        return check
+    before = old.get(check.id)
+    kept = before is not None and before.verdict is Verdict.HOLDS and before.since is not None
+    return replace(check, since=before.since if kept and before else at)
+
+
+def _overall(checks: tuple[Check, ...]) -> Verdict:
+    verdicts = {check.verdict for check in checks}
+    if Verdict.FAILS in verdicts:
+        return Verdict.FAILS
+    return Verdict.HOLDS if verdicts == {Verdict.HOLDS} else Verdict.UNKNOWN
+
+
+def _place(rule: Rule, where: Phase) -> str:
+    if rule.phase is None:
+        return "any"
+    if where is Phase.UNKNOWN:
+        return "ahead"
+    if rule.phase is where:
+        return "next"
+    return "behind" if rule.phase < where else "ahead"
+
+
+def _headline(step: Step, warnings: tuple[str, ...]) -> str:
+    if warnings and not step.open:
+        return warnings[0]
+    placed = {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}.get(step.place)
+    if placed and not step.open:
+        return placed
+    if step.open:
+        return "Open: every check holds."
+    bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
+    if not bad:
+        return f"Closed: every check holds, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
+    return f"Closed: {bad} of {len(step.checks)} checks do not hold."

@@ -84,6 +84,7 @@ def _judge(
         mirror=client.mirror,
         mirror_writes=client.mirror_writes,
         mirror_errors=client.mirror_errors,
+        written=_written(client),
         mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
         mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
         window=_window(client, before, times.now),
@@ -120,6 +121,12 @@ def mirrored(client: ClientFacts) -> tuple[float, float]:
         return writes_, errors
     _, first_writes, first_errors = client.window[0]
     return writes_ - first_writes, errors - first_errors
+
+
+def _written(client: KVClient) -> float:
+    """Writes to the primary: those of the store's own type, not what the multi client counts above it."""
+    kinds = {client.primary} if client.primary else EXTERNAL_STORES | {"memberlist"}
+    return sum(n for (kind, operation), n in client.requests.items() if kind in kinds and operation in WRITES)
 
 
 def _by_store(client: KVClient) -> Mapping[str, float]:

@@ -40,6 +40,7 @@ class Cycle:
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
+    resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def read_keys(
@@ -146,7 +147,7 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
         page = seen.tracker
         if page is None or page.outcome is Outcome.ABSENT:
             continue
-        entries = _tracked(page.value) if page.value else None
+        entries = _tracked(page.value) if page.value is not None else None
         yield view(
             target.name,
             entries,
@@ -157,8 +158,8 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
         )
 
 
-def _tracked(page: TrackerPage) -> Mapping[str, Replica] | None:
-    return {f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at) for e in page.entries} or None
+def _tracked(page: TrackerPage) -> Mapping[str, Replica]:
+    return {f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at) for e in page.entries}
 
 
 def _has_gossip(seen: Observation) -> bool:

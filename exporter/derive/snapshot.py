@@ -47,6 +47,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         discovered=cycle.discovered,
         fetches=cycle.fetches,
         sweep_seconds=cycle.sweep_seconds,
+        resolved=cycle.resolved,
     )
     snapshot = _with_steps(snapshot, past.snapshot, rules)
     snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))

@@ -1,0 +1,134 @@
+"""Checks on processes and their KV clients: does everybody answer, is everybody in the phase."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from exporter.derive import phase
+from exporter.derive.verdicts import CheckFunction, Evidence, Question
+from exporter.facts import Check, ClientFacts
+from exporter.model import Outcome, Phase
+
+ANSWER = Question(
+    "targets-answer",
+    "Every configured process answers.",
+    "Find out why it does not answer, or take it out of the targets if it is gone for good.",
+    "docs/ring.md#processes-that-do-not-answer",
+)
+MIRROR_ERRORS = Question(
+    "mirror-errors",
+    "Mirror writes fail no more often than gossip explains.",
+    "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
+    "docs/ring.md#mirror-errors",
+)
+MIRROR_WRITES = Question(
+    "mirror-writes",
+    "Every client that writes the primary writes the secondary too.",
+    "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
+    "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
+)
+CLIENT_KEYS = Question(
+    "client-keys",
+    "It is known which key every writing client serves.",
+    "Report the client's name to the project; until then compare its ring by hand.",
+    "docs/ring.md#clients-with-unknown-keys",
+)
+REMEDIES = {
+    Phase.MULTI: "Roll the client to store: multi with the external store as primary and mirroring off.",
+    Phase.MIRRORING: "Switch mirroring on in the client's static configuration: the runtime switch does not "
+    "reach every client.",
+    Phase.SWITCHED: "Make memberlist the client's primary, by runtime configuration where it reaches it.",
+    Phase.DETACHED: "Switch mirroring off for the client.",
+    Phase.MEMBERLIST: "Roll the client to store: memberlist, without multi.",
+}
+
+
+def targets_answer(seen: Evidence) -> Check:
+    """Hold that every process answers and shows its metrics."""
+    down = [target.name for target in seen.targets if not target.up]
+    blind = [
+        f"{t.name} (metrics)"
+        for t in seen.up
+        for p in t.pages
+        if p.name == "/metrics" and p.outcome is not Outcome.OK
+    ]
+    unknown = [] if seen.targets else ["no process is known"]
+    return ANSWER.answer([*down, *blind], f"{len(seen.targets)} of {len(seen.targets)} answer.", unknown)
+
+
+def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
+    """Make the check that every writing client (and every reader, where asked) is in a phase."""
+    who = "client" if readers else "writing client"
+    question = Question(
+        f"clients-{wanted.label}",
+        f"Every {who} is in phase {wanted.label}.",
+        REMEDIES[wanted],
+        f"docs/ring.md#{wanted.label}",
+    )
+
+    def check(seen: Evidence) -> Check:
+        clients = seen.clients if readers else phase.writing(seen.clients)
+        wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
+        unknown = [f"{c.name} on {c.target}" for c in clients if c.phase is Phase.UNKNOWN]
+        if not phase.writing(clients):
+            unknown.append("no writing client was seen")
+        return question.answer(_named(wrong, clients), f"{len(clients)} of {len(clients)} clients.", unknown)
+
+    return check
+
+
+def _named(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> list[str]:
+    """Name each client once, with on how many of its processes it is in which phase."""
+    everywhere = Counter(client.name for client in clients)
+    found = Counter((client.name, client.phase) for client in wrong)
+    return [
+        f"{name} on {count} of {everywhere[name]} processes is {where.label}"
+        + (" (mirroring still off)" if where is Phase.MULTI else "")
+        for (name, where), count in sorted(found.items())
+    ]
+
+
+def mirror_errors(seen: Evidence) -> Check:
+    """Hold that the error ratio of each client stays below the benign one."""
+    limit = seen.rules.benign_mirror_error_ratio
+    wrong, total = [], 0.0
+    for client in phase.writing(seen.clients):
+        writes, errors = phase.mirrored(client)
+        total += writes
+        if client.mirror and errors > limit * max(writes, 1.0):
+            wrong.append(f"{client.name} on {client.target}: {errors:g} of {writes:g} writes failed")
+    mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
+    unread = [
+        f"{c.name} on {c.target}" for c in mirroring if c.mirror_errors is None or c.mirror_writes is None
+    ]
+    unknown = unread if mirroring else ["no client mirrors"]
+    return MIRROR_ERRORS.answer(
+        wrong, f"{total:g} mirror writes, at most {limit:.0%} of a client's failed.", unknown
+    )
+
+
+def mirror_writes(seen: Evidence) -> Check:
+    """Hold that who writes the primary also writes the secondary. Who writes nothing has nothing to copy."""
+    mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
+    wrong = [
+        f"{c.name} on {c.target}: {c.written:g} writes, none mirrored"
+        for c in mirroring
+        if c.written and not c.mirror_writes
+    ]
+    stopped = [
+        f"{c.name} on {c.target}: mirror writes stopped"
+        for c in mirroring
+        if c.mirror_writes and c.mirror_rate == 0 and any(rate > 0 for rate in _primary_rates(c))
+    ]
+    unknown = [] if mirroring else ["no client mirrors"]
+    return MIRROR_WRITES.answer(wrong + stopped, f"{len(mirroring)} clients mirror what they write.", unknown)
+
+
+def _primary_rates(client: ClientFacts) -> list[float]:
+    return [rate for kind, rate in client.store_rates.items() if kind == client.primary]
+
+
+def client_keys(seen: Evidence) -> Check:
+    """Hold that no writing client serves a key we cannot name: it could not be compared."""
+    wrong = sorted({c.name for c in phase.writing(seen.clients) if not c.key})
+    return CLIENT_KEYS.answer([], "All are known.", wrong)

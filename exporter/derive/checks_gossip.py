@@ -1,0 +1,125 @@
+"""Checks on the gossip: one cluster, no strangers, everybody in it, one label."""
+
+from __future__ import annotations
+
+from exporter.derive.fleet import few
+from exporter.derive.verdicts import Evidence, Question
+from exporter.facts import Check
+
+DOC = "docs/labels.md"
+ONE = Question(
+    "gossip-one-cluster",
+    "The processes form one gossip cluster.",
+    "Compare labels, join members and network of the groups; a process that sees only itself joins again "
+    "when it restarts with seeds that answer.",
+    f"{DOC}#the-gossip-is-split",
+)
+STRANGERS = Question(
+    "gossip-no-strangers",
+    "Nobody is in the gossip who does not belong there.",
+    "Find out whose process it is before anything else. Set a cluster label; see the page.",
+    f"{DOC}#strangers-in-the-ring",
+)
+COMPLETE = Question(
+    "gossip-complete",
+    "Every process with memberlist is seen by another one.",
+    "Check the gossip port, the join members and the label of the process nobody sees.",
+    f"{DOC}#a-process-nobody-sees",
+)
+LABELS = Question(
+    "labels-agree",
+    "All processes are configured with the same cluster label.",
+    "Roll the label out in three steps; see the page.",
+    f"{DOC}#rolling-out",
+)
+LABEL_SET = Question(
+    "label-set",
+    "Every process is configured with the same label, neither empty nor a chart's default.",
+    "Set memberlist.cluster_label to something that names this installation, such as prod-eu.mimir.",
+    f"{DOC}#choosing-a-label",
+)
+UNVERIFIED = Question(
+    "verification-off",
+    "Label verification is switched off on every process.",
+    "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
+    "the cluster while it is rolled out.",
+    f"{DOC}#rolling-out",
+)
+# Names that charts and examples set for everybody: two installations with it are one gossip cluster.
+DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
+NOBODY = "no process shows a member list"
+
+
+def one_cluster(seen: Evidence) -> Check:
+    """Hold that who sees whom connects all processes."""
+    gossip = seen.gossip
+    if gossip is None:
+        return ONE.answer([], "", [NOBODY])
+    groups = [", ".join(few(cluster, 5)) for cluster in gossip.clusters]
+    unknown = [] if groups else ["no process is old enough to be judged"]
+    return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
+
+
+def no_strangers(seen: Evidence) -> Check:
+    """Hold that all members are known and that no other product's key is in the gossip."""
+    if seen.gossip is None:
+        return STRANGERS.answer([], "", [NOBODY])
+    wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
+    wrong += [f"key {key}" for key in seen.gossip.unknown_keys]
+    return STRANGERS.answer(wrong, "None.", seen.gossip.unread)
+
+
+def complete(seen: Evidence) -> Check:
+    """Hold that every process with memberlist is in somebody else's list."""
+    if seen.gossip is None:
+        return COMPLETE.answer([], "", [NOBODY])
+    having = sum(1 for target in seen.up if target.gossip is not None)
+    return COMPLETE.answer(seen.gossip.absent, f"{having} processes.", seen.gossip.unread)
+
+
+def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:
+    """Give processes by label, and those whose label is not known."""
+    found: dict[str, list[str]] = {}
+    unknown = []
+    for target in seen.up:
+        if target.config is None or target.config.label is None:
+            unknown.append(f"label of {target.name}")
+        else:
+            found.setdefault(target.config.label, []).append(target.name)
+    return found, unknown
+
+
+def labels_agree(seen: Evidence) -> Check:
+    """Hold that there is one label, and that it is the one our configuration names, if it names one."""
+    found, unknown = _labels(seen)
+    wanted = seen.rules.label
+    bad = len(found) > 1 or (wanted and set(found) - {wanted})
+    wrong = [f'"{label}" on {", ".join(few(names, 3))}' for label, names in sorted(found.items())]
+    expected = f' Our configuration expects "{wanted}".' if wanted else ""
+    good = f'All carry "{next(iter(found), "")}".{expected}'
+    return LABELS.answer(wrong if bad else [], good, unknown or ([] if found else ["no label was read"]))
+
+
+def label_set(seen: Evidence) -> Check:
+    """Hold that the one label is a real one."""
+    found, unknown = _labels(seen)
+    wrong = [
+        f'"{label}" on {", ".join(few(names, 3))}'
+        for label, names in sorted(found.items())
+        if not label or label in DEFAULT_LABELS or len(found) > 1
+    ]
+    return LABEL_SET.answer(
+        wrong, f'"{next(iter(found), "")}".', unknown or ([] if found else ["no label was read"])
+    )
+
+
+def verification_off(seen: Evidence) -> Check:
+    """Hold that a process with another label is still let in, on every process."""
+    on, unknown = [], []
+    for target in seen.up:
+        disabled = target.config.label_verification_disabled if target.config else None
+        if disabled is None:
+            unknown.append(f"setting of {target.name}")
+        elif not disabled:
+            on.append(f"{target.name} verifies")
+    return UNVERIFIED.answer(on, "Off everywhere.", unknown or ([] if seen.up else ["no process answers"]))

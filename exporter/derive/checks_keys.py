@@ -1,0 +1,205 @@
+"""Checks on the keys: is the secondary a true and fresh copy, does everybody see the same ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exporter.derive.verdicts import Evidence, Question
+from exporter.facts import Check, KeyFacts, SecondaryFacts
+from exporter.model import Outcome, State
+from exporter.rings import HA_KEY
+
+DOC = "docs/ring.md"
+COPIED = Question(
+    "keys-copied",
+    "Every key of the primary is in every view of the secondary.",
+    "There is no backfill: a key is copied when somebody writes it. Make mirroring reach the client that "
+    "writes it, then wait for a heartbeat (a partition ring or a quiet HA cluster may take long).",
+    f"{DOC}#a-key-is-missing-in-the-secondary",
+)
+MEMBERS = Question(
+    "members-copied",
+    "Every member of every ring is in every view of the secondary.",
+    "Run kvmigration diff KEY to see who is missing in whose view.",
+    f"{DOC}#members-are-missing",
+)
+CONTENTS = Question(
+    "contents-equal",
+    "State, tokens, address and zone agree between primary and secondary.",
+    "Run kvmigration diff KEY; a member that differs for longer than a heartbeat is not being mirrored.",
+    f"{DOC}#contents-differ",
+)
+LAG = Question(
+    "lag",
+    "The secondary is no further behind than the limit.",
+    "Look for the member that is behind: kvmigration diff KEY names it and the view.",
+    f"{DOC}#the-secondary-lags",
+)
+TOKENS = Question(
+    "no-token-conflicts",
+    "No token is claimed by two members.",
+    "Restart one of the two members with tokens of its own; see the runbook.",
+    f"{DOC}#token-conflicts",
+)
+VIEWS = Question(
+    "views-agree",
+    "All processes see the same rings.",
+    "Look at the views of the key: a process that lacks members has missed gossip or watches another store.",
+    f"{DOC}#views-differ",
+)
+HEALTHY = Question(
+    "members-healthy",
+    "No ring has an unhealthy member.",
+    "Bring the member back, or forget it on the ring page if it is gone for good.",
+    f"{DOC}#unhealthy-members",
+)
+ELECTIONS = Question(
+    "ha-elections-equal",
+    "Everybody has the same elected replica for every HA cluster.",
+    "Wait for the next update (15 s); if it stays, look at kvmigration diff ha-tracker/.",
+    "docs/ha-tracker.md#elections-differ",
+)
+
+
+def _unread(keys: Iterable[KeyFacts]) -> list[str]:
+    return [f"{key.key}: {_why(key)}" for key in keys if _is_blind(key)]
+
+
+def _is_blind(key: KeyFacts) -> bool:
+    return key.secondary is None and (bool(key.members or key.entries or key.partitions) or not key.source)
+
+
+def _why(key: KeyFacts) -> str:
+    if not key.source:
+        return "its primary was not read"
+    return "it has no secondary that was read"
+
+
+def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
+    return [(key, key.secondary) for key in seen.keys if key.secondary is not None]
+
+
+def _unknown(seen: Evidence) -> list[str]:
+    partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
+    nothing = [] if _compared(seen) else ["nothing was compared"]
+    return _unread(seen.keys) + partial + nothing
+
+
+def keys_copied(seen: Evidence) -> Check:
+    """Hold that no key is missing in a view old enough to be judged."""
+    wrong = [
+        f"{key.key} is missing in {len(found.settled_missing_in)} of {_read(key)} views"
+        for key, found in _compared(seen)
+        if found.settled_missing_in
+    ]
+    return COPIED.answer(wrong, f"{len(_compared(seen))} keys compared.", _unknown(seen))
+
+
+def _read(key: KeyFacts) -> int:
+    if key.secondary is not None and key.secondary.side != "memberlist":
+        return 1
+    return sum(1 for view in key.views if view.kind == "gossip" and view.known)
+
+
+def members_copied(seen: Evidence) -> Check:
+    """Hold that no member is missing beyond what one heartbeat explains."""
+    wrong = [
+        f"{key.key} lacks {name}"
+        for key, found in _compared(seen)
+        for name in found.missing_members
+        if name in found.settled
+    ]
+    return MEMBERS.answer(wrong, "None is missing.", _unknown(seen))
+
+
+def contents_equal(seen: Evidence) -> Check:
+    """Hold that no field differs beyond what one heartbeat explains."""
+    wrong = [
+        f"{key.key}: {field} of {name}"
+        for key, found in _compared(seen)
+        for field, names in found.mismatched.items()
+        for name in names
+        if name in found.settled
+    ]
+    return CONTENTS.answer(wrong, "Nothing differs.", _unknown(seen))
+
+
+def lag(seen: Evidence) -> Check:
+    """Hold that no key lags more than the limit. A partition ring has no heartbeats and no lag."""
+    limit = seen.rules.max_lag
+    known = [(key, found.lag) for key, found in _compared(seen) if found.lag is not None]
+    wrong = [f"{key.key} is {behind:g} s behind" for key, behind in known if behind > limit]
+    timed = [key for key, found in _compared(seen) if found.lag is None and (key.members or key.entries)]
+    worst = max((behind for _, behind in known), default=0.0)
+    unknown = [f"{key.key}: no heartbeat to compare" for key in timed] + _unknown(seen)
+    return LAG.answer(wrong, f"At most {worst:g} s, limit {limit:g} s.", unknown)
+
+
+def no_token_conflicts(seen: Evidence) -> Check:
+    """Hold that no ring has a token twice."""
+    wrong = [f"{key.key}: {key.token_conflicts} tokens" for key in seen.keys if key.token_conflicts]
+    unknown = [k.key for k in seen.keys if k.token_conflicts is None and any(m.tokens for m in k.members)]
+    return TOKENS.answer(wrong, "None.", unknown)
+
+
+def views_agree(seen: Evidence) -> Check:
+    """Hold that the judged views of each kind show one content, none stale, none lacking a live member."""
+    wrong, unknown = [], []
+    for key in seen.keys:
+        for kind in ("ring", "gossip"):
+            views = [view for view in key.views if view.kind == kind and view.judged]
+            fresh = [v for v in views if v.known and (v.read_at or 0.0) >= seen.now.started]
+            different = len({view.fingerprint for view in fresh})
+            if different > 1:
+                wrong.append(f"{key.key}: {different} different {kind} views")
+            wrong += [f"{key.key}: {v.target} lacks {', '.join(v.missing[:3])}" for v in fresh if v.missing]
+            wrong += [
+                f"{key.key}: {kind} view of {v.target} is {v.staleness:g} s behind"
+                for v in fresh
+                if v.staleness is not None and v.staleness > seen.rules.max_lag
+            ]
+            unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
+    if not any(view.known for key in seen.keys for view in key.views):
+        unknown.append("no view was read")
+    return VIEWS.answer(wrong, f"{len(seen.keys)} rings, one view each.", unknown)
+
+
+def members_healthy(seen: Evidence) -> Check:
+    """Hold that every member of every ring is healthy, and that every ring was read."""
+    wrong = [
+        f"{member.id} in {key.key}"
+        for key in seen.keys
+        for member in key.members
+        if member.state is State.UNHEALTHY
+    ]
+    unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
+    unknown += [
+        f"{key.key}: {member.id} has no heartbeat"
+        for key in seen.keys
+        for member in key.members
+        if member.heartbeat is None
+    ]
+    if not seen.keys:
+        unknown.append("no ring was read")
+    count = sum(len(key.members) for key in seen.keys)
+    return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown)
+
+
+def ha_elections_equal(seen: Evidence) -> Check:
+    """Hold that tracker pages, primary and secondary name the same replicas; nothing to ask without."""
+    found = next((key for key in seen.keys if key.key == HA_KEY), None)
+    if found is None:
+        failed = [t.name for t in seen.up for p in t.pages if _is_failed_tracker(p.name, p.outcome)]
+        return ELECTIONS.answer([], "No HA cluster is tracked.", failed)
+    differ = list(found.secondary.mismatched.get("replica", ())) if found.secondary else []
+    settled = [name for name in differ if found.secondary and name in found.secondary.settled]
+    pages = {v.fingerprint for v in found.views if v.kind == "ring" and v.known and v.judged}
+    wrong = [f"{name} differs in the secondary" for name in settled]
+    if len(pages) > 1:
+        wrong.append(f"{len(pages)} different tracker pages")
+    unread = [v.target for v in found.views if v.kind == "ring" and not v.known]
+    return ELECTIONS.answer(wrong, f"{found.entries} HA clusters.", unread)
+
+
+def _is_failed_tracker(name: str, outcome: Outcome) -> bool:
+    return name == "/distributor/ha_tracker" and outcome is Outcome.FAILED

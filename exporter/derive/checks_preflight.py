@@ -1,0 +1,278 @@
+"""Checks before anything is touched, and after everything is done."""
+
+from __future__ import annotations
+
+import re
+
+from exporter.derive.fleet import few
+from exporter.derive.match import host_of, port_of
+from exporter.derive.verdicts import Evidence, Question
+from exporter.facts import Check, StoreFacts, TargetFacts
+from exporter.model import Outcome, Product
+
+DOC = "docs/ring.md"
+VERSION = Question(
+    "version-supports",
+    "The product and version can do it.",
+    "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
+    "docs/ha-tracker.md#versions",
+)
+JOIN = Question(
+    "join-members",
+    "Every process has somebody other than itself to join.",
+    "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
+    f"{DOC}#join-members",
+)
+RESOLVE = Question(
+    "join-members-resolve",
+    "The names in join_members resolve.",
+    "Check the headless service; a name that does not resolve at start leaves the process alone.",
+    f"{DOC}#join-members",
+)
+REJOIN = Question(
+    "rejoin-interval",
+    "A process that has been cut off joins again by itself.",
+    "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says nothing.",
+    f"{DOC}#rejoin-interval",
+)
+SCRAPED = Question(
+    "gossip-port-quiet",
+    "Nobody but members talks to the gossip port.",
+    "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
+    f"{DOC}#the-gossip-port-is-scraped",
+)
+REACHED = Question(
+    "gossip-port-reachable",
+    "Every gossip port is reached by the others.",
+    "Check network policies and the port of the headless service.",
+    f"{DOC}#join-members",
+)
+GHOSTS = Question(
+    "no-ghosts",
+    "No ring has a member that belongs to nobody.",
+    "Forget the ghost on the ring page once you know whose it was; it eats the quorum.",
+    f"{DOC}#ghosts",
+)
+QUORUM = Question(
+    "quorum-margin",
+    "Every replicated ring can lose one more member.",
+    "Bring the unhealthy members back before anything is restarted.",
+    f"{DOC}#quorum",
+)
+BASELINE = Question(
+    "ha-baseline",
+    "The HA tracker's election rate is known, to compare with later.",
+    "Make the metrics of the distributors readable.",
+    "docs/ha-tracker.md#election-rate",
+)
+STORE_READ = Question(
+    "store-read",
+    "The external store is read directly.",
+    "Name it under stores in the configuration: without it nobody can say that it is not used any more.",
+    f"{DOC}#after-the-last-step",
+)
+STORE_IDLE = Question(
+    "store-idle",
+    "Nobody has written the store's keys for the soak time.",
+    "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
+    f"{DOC}#after-the-last-step",
+)
+STORE_EMPTY = Question(
+    "store-has-nothing-of-its-own",
+    "The store has no key that gossip lacks.",
+    "Find out whose key it is; if nobody needs it, it may go with the store.",
+    f"{DOC}#after-the-last-step",
+)
+CLIENTS_LEFT = Question(
+    "store-has-no-clients",
+    "No process sends requests to the store.",
+    "Roll the process to store: memberlist.",
+    f"{DOC}#after-the-last-step",
+)
+MIMIR_HA = (2, 17)
+CORTEX_HA = (1, 21)
+UNKNOWN_CONNECTIONS = "unknown_connections_total"
+
+
+def version_supports(seen: Evidence) -> Check:
+    """Hold that the product is known, and new enough where an HA tracker is to move."""
+    wrong, unknown = [], []
+    for target in seen.up:
+        if target.product is Product.UNKNOWN:
+            unknown.append(f"product of {target.name}")
+            continue
+        needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(target.product)
+        if needed is None or not _tracks(target):
+            continue
+        version = _version(target.version)
+        if version is None:
+            unknown.append(f"version of {target.name} ({target.version or 'none told'})")
+        elif version < needed:
+            wrong.append(f"{target.name} is {target.product.value} {target.version}")
+    versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
+    return VERSION.answer(wrong, versions, unknown or ([] if seen.up else ["no process answers"]))
+
+
+def _tracks(target: TargetFacts) -> bool:
+    told = target.config.ha_tracker if target.config else None
+    return bool(told) or any("hatracker" in client.name for client in target.clients)
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    found = re.match(r"v?(\d{1,4})\.(\d{1,4})", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def join_members(seen: Evidence) -> Check:
+    """Hold that nobody's list of seeds is empty or names only itself."""
+    wrong, unknown = [], []
+    for target in seen.up:
+        seeds = target.config.join_members if target.config else None
+        if seeds is None:
+            unknown.append(target.name)
+        elif not seeds:
+            wrong.append(f"{target.name} has none")
+        elif joins_only_itself(target):
+            wrong.append(f"{target.name} names only itself")
+    return JOIN.answer(
+        wrong, f"{len(seen.up)} processes.", unknown or ([] if seen.up else ["no process answers"])
+    )
+
+
+def joins_only_itself(target: TargetFacts) -> bool:
+    """Tell whether a process's every seed is its own address: after a restart it would be alone."""
+    config = target.config
+    if config is None or not config.join_members:
+        return False
+    ports = {config.bind_port, config.advertise_port if config.advertise_address else None} - {None}
+    hosts = {*config.bind_addresses, config.advertise_address} - {"", "0.0.0.0", "::"}
+    return all(host_of(seed) in hosts and port_of(seed) in ports for seed in config.join_members)
+
+
+def join_members_resolve(seen: Evidence) -> Check:
+    """Hold that every seed has an address, as far as this exporter can look names up."""
+    seeds = {seed for target in seen.up if target.config for seed in target.config.join_members or ()}
+    told = seen.now.resolved
+    wrong = [f"{seed}: {told[seed] or 'no address'}" for seed in sorted(seeds) if told.get(seed, "") != ""]
+    return RESOLVE.answer(wrong, f"{len(seeds)} names.", [s for s in sorted(seeds) if s not in told])
+
+
+def rejoin_interval(seen: Evidence) -> Check:
+    """Hold that `rejoin_interval` is above 0 everywhere."""
+    told = {t.name: t.config.rejoin_interval if t.config else None for t in seen.up}
+    wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
+    unknown = [name for name, value in told.items() if value is None]
+    return REJOIN.answer(
+        wrong, f"{len(told)} processes.", unknown or ([] if told else ["no process answers"])
+    )
+
+
+def gossip_port_quiet(seen: Evidence) -> Check:
+    """Hold that the count of connections that were no gossip stands still."""
+    wrong, unknown = [], []
+    for target in seen.up:
+        if target.gossip is None:
+            continue  # nothing listens there yet
+        rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
+        if not rates:
+            unknown.append(target.name)
+        wrong += [f"{target.name}: {rate * 60:.1f} a minute" for rate in rates.values() if rate > 0]
+    return SCRAPED.answer(wrong, "None since the last cycle.", unknown)
+
+
+def gossip_port_reachable(seen: Evidence) -> Check:
+    """Hold that who listens is reached: others have each process in their list. Before memberlist
+    runs nothing listens; the same is asked again at the next step.
+    """
+    if seen.gossip is None:
+        return REACHED.answer([], "No process runs memberlist yet.")
+    return REACHED.answer(seen.gossip.absent, "Others see every process.", seen.gossip.unread)
+
+
+def no_ghosts(seen: Evidence) -> Check:
+    """Hold that every member of every ring belongs to somebody."""
+    wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
+    unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
+    return GHOSTS.answer(wrong, "None.", unknown or ([] if seen.keys else ["no ring was read"]))
+
+
+def quorum_margin(seen: Evidence) -> Check:
+    """Hold a margin of 1 wherever values are replicated; with a replication factor of 1 there is none
+    to hold, but nobody may be ill.
+    """
+    wrong, unknown = [], []
+    for key in seen.keys:
+        factor = _factor(seen, key.key)
+        if factor is None:
+            continue
+        if key.quorum_margin is None:
+            unknown.append(key.key)
+        elif key.quorum_margin < (1 if factor > 1 else 0):
+            wrong.append(f"{key.key}: margin {key.quorum_margin}")
+    return QUORUM.answer(wrong, "Every ring has one to spare.", unknown)
+
+
+def _factor(seen: Evidence, key: str) -> int | None:
+    told = [t.config.rings[key].replication_factor for t in seen.up if t.config and key in t.config.rings]
+    return max((factor for factor in told if factor), default=None)
+
+
+def ha_baseline(seen: Evidence) -> Check:
+    """Note the election rate, where an HA tracker runs."""
+    tracking = [target for target in seen.up if _tracks(target)]
+    counted = [target for target in tracking if target.ha_elections is not None]
+    if not tracking:
+        return BASELINE.answer([], "No HA tracker runs.")
+    total = sum(target.ha_elections or 0.0 for target in counted)
+    unknown = [] if counted else [target.name for target in tracking]
+    return BASELINE.answer([], f"{total:g} elections since the processes started.", unknown)
+
+
+def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
+    read = [store for store in seen.now.stores if store.outcome is Outcome.OK]
+    failed = [f"{s.kind} was not read ({s.detail or s.reason})" for s in seen.now.stores if s not in read]
+    return read, failed if seen.now.stores else ["no store is configured"]
+
+
+def store_read(seen: Evidence) -> Check:
+    """Hold that the store's content is known."""
+    read, unknown = _stores(seen)
+    return STORE_READ.answer([], f"{sum(store.keys or 0 for store in read)} keys.", unknown)
+
+
+def store_idle(seen: Evidence) -> Check:
+    """Hold that every key's index has stood still for the soak time, and that we watched it that long."""
+    read, unknown = _stores(seen)
+    soak, now = seen.rules.soak, seen.now.at
+    wrong = [
+        f"{key} was written {now - at:.0f} s ago"
+        for store in read
+        for key, at in sorted(store.moved_at.items())
+        if now - at < soak and at > (store.since or now)
+    ]
+    unknown += [
+        f"{store.kind} has been watched for {now - (store.since or now):.0f} s of {soak:.0f} s"
+        for store in read
+        if now - (store.since or now) < soak
+    ]
+    return STORE_IDLE.answer(wrong, "No index moved.", unknown)
+
+
+def store_has_nothing_of_its_own(seen: Evidence) -> Check:
+    """Hold that each living key of the store is in the gossip."""
+    read, unknown = _stores(seen)
+    wrong = [key for store in read for key in store.only_here or ()]
+    wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
+    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
+    return STORE_EMPTY.answer(wrong, "Every key is in the gossip.", unknown)
+
+
+def store_has_no_clients(seen: Evidence) -> Check:
+    """Hold that no client sends requests to an external store any more."""
+    wrong = [
+        f"{client.name} on {client.target}: {kind} {rate:.2g} requests a second"
+        for client in seen.clients
+        for kind, rate in client.store_rates.items()
+        if kind in {"consul", "etcd", "dynamodb"} and rate > 0
+    ]
+    return CLIENTS_LEFT.answer(wrong, "None.", [] if seen.clients else ["no KV client was seen"])

@@ -1,0 +1,78 @@
+"""How a check is worded and weighed: fails if something is wrong, unknown if something was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from exporter.derive.rules import Rules
+from exporter.facts import Check, ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the checks look at."""
+
+    now: Snapshot
+    rules: Rules
+
+    @property
+    def targets(self) -> tuple[TargetFacts, ...]:
+        return self.now.targets
+
+    @property
+    def up(self) -> tuple[TargetFacts, ...]:
+        return tuple(target for target in self.now.targets if target.up)
+
+    @property
+    def clients(self) -> tuple[ClientFacts, ...]:
+        return tuple(client for target in self.up for client in target.clients)
+
+    @property
+    def gossip(self) -> GossipFacts | None:
+        return self.now.gossip
+
+    @property
+    def keys(self) -> tuple[KeyFacts, ...]:
+        """Keys that some process of ours uses; others in a shared store are not ours to judge."""
+        return tuple(key for key in self.now.keys if self.uses(key))
+
+    def uses(self, key: KeyFacts) -> bool:
+        """Tell whether any client serves the key or any process shows a page of it."""
+        return any(c.key == key.key for c in self.clients) or any(v.kind == "ring" for v in key.views)
+
+
+CheckFunction = Callable[[Evidence], Check]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One check's fixed part. `doc` is where it is explained."""
+
+    id: str
+    sentence: str
+    remedy: str
+    doc: str
+
+    def answer(self, wrong: Iterable[str], good: str, unknown: Iterable[str] = (), bad: str = "") -> Check:
+        """Weigh: anything wrong fails, else anything unknown leaves it open, else it holds."""
+        culprits, missing = tuple(wrong), tuple(unknown)
+        if culprits:
+            return Check(
+                self.id,
+                self.sentence,
+                Verdict.FAILS,
+                bad or _counted(culprits),
+                culprits,
+                self.remedy,
+                self.doc,
+            )
+        if missing:
+            text = f"Not known: {_counted(missing)}"
+            return Check(self.id, self.sentence, Verdict.UNKNOWN, text, missing, self.remedy, self.doc)
+        return Check(self.id, self.sentence, Verdict.HOLDS, good, (), self.remedy, self.doc)
+
+
+def _counted(names: tuple[str, ...]) -> str:
+    shown = "; ".join(names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
