@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import secrets
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bcrypt
-from aiohttp import BasicAuth, web
+from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from exporter import logs
@@ -186,16 +187,24 @@ async def _authenticate(config: WebConfig, request: web.Request, passwords: Pass
     users = {name: hashed.get_secret_value() for name, hashed in config.basic_auth_users.items()}
     if not users:
         return
-    try:
-        given = BasicAuth.decode(request.headers.get("Authorization", ""), encoding="utf-8")
-    except ValueError:
-        allowed: bool | None = False
-    else:
-        allowed = await passwords.allow(users, given.login, given.password)
+    given = credentials(request.headers.get("Authorization", ""))
+    allowed = await passwords.allow(users, *given) if given else False
     if allowed is None:
         raise web.HTTPTooManyRequests(text="Too Many Requests\n")
     if not allowed:
         raise web.HTTPUnauthorized(text="Unauthorized\n", headers={"WWW-Authenticate": "Basic"})
+
+
+def credentials(header: str) -> tuple[str, str] | None:
+    """User name and password of a basic `Authorization` header; `None` if it is none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (name, password) if colon else None
 
 
 def _allowed_name(config: WebConfig, request: web.Request) -> bool:

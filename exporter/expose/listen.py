@@ -17,7 +17,7 @@ from exporter.errors import UsageError
 from exporter.expose.access import WebConfigFile
 
 DEFAULT_ADDRESS: Final = ":9895"
-GRACE: Final = 1.5  # seconds for requests under way; the whole stop then takes less than two
+GRACE: Final = 0.8  # seconds for requests under way; aiohttp waits it out twice
 _BACKLOG: Final = 128
 _ADDRESS = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 _log = logs.get(__name__)
