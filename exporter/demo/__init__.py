@@ -1,0 +1,13 @@
+"""A simulated cluster on loopback that migrates, and plays faults on command.
+
+    async with Demo(DemoSettings(product="cortex")) as demo:
+        print(demo.urls, demo.consul_url, demo.control_url)
+
+It imports nothing of `exporter.decode`, so that the two cannot share a mistake.
+"""
+
+from exporter.demo.cluster import Cluster
+from exporter.demo.server import Demo
+from exporter.demo.settings import FAULTS, PRODUCTS, DemoSettings
+
+__all__ = ["FAULTS", "PRODUCTS", "Cluster", "Demo", "DemoSettings"]

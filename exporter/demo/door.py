@@ -1,0 +1,122 @@
+"""A port that is taken from the start and listens only while open."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_STOP_TIME = 0.01
+_BACKLOG = 512
+
+
+def take(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen: whoever connects is refused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setblocking(False)
+    try:
+        found.bind((host, port))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class Door:
+    """One port. Closing it also ends the connections through it, as a dead process would."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self._socket: socket.socket | None = take(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._server: asyncio.Server | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        if self._server is None:
+            bound, self._socket = self._socket or take(self.host, self.port), None
+            self._server = await self._listen(bound)
+
+    async def close(self) -> None:
+        """Stop listening, end what is connected, and keep the port."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            await self._end()
+            self._socket = take(self.host, self.port)
+
+    async def release(self) -> None:
+        """Close, and give the port back."""
+        await self.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def _listen(self, bound: socket.socket) -> asyncio.Server:
+        raise NotImplementedError
+
+    async def _end(self) -> None:
+        raise NotImplementedError
+
+
+class HttpDoor(Door):
+    """A port that speaks HTTP."""
+
+    def __init__(self, host: str, port: int, handler: Handler) -> None:
+        super().__init__(host, port)
+        self._handler = handler
+        self._http: web.Server[web.BaseRequest] | None = None
+
+    async def _listen(self, bound: socket.socket) -> asyncio.Server:
+        self._http = web.Server(self._handler)
+        loop = asyncio.get_running_loop()
+        factory: Callable[[], RequestHandler[web.BaseRequest]] = self._http
+        return await loop.create_server(factory, sock=bound, backlog=_BACKLOG)
+
+    async def _end(self) -> None:
+        if self._http is not None:
+            await self._http.shutdown(_STOP_TIME)
+            self._http = None
+
+
+class StreamDoor(Door):
+    """A port that speaks bytes."""
+
+    def __init__(self, host: str, port: int, talk: Talk) -> None:
+        super().__init__(host, port)
+        self._talk = talk
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def _listen(self, bound: socket.socket) -> asyncio.Server:
+        return await asyncio.start_server(self._accepted, sock=bound, backlog=_BACKLOG)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        try:
+            await self._talk(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            if task is not None:
+                self._tasks.discard(task)
+            writer.close()
+
+    async def _end(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,246 @@
+"""The demo on loopback: one port per process, one for its gossip, the store, the control address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from exporter.demo.cluster import Cluster
+from exporter.demo.control import Control
+from exporter.demo.door import Door, Handler, HttpDoor, StreamDoor
+from exporter.demo.gossip_port import GossipPort
+from exporter.demo.logfiles import LogFiles
+from exporter.demo.page import JSON, Reply
+from exporter.demo.process import Addresses, Process
+from exporter.demo.products import processes_of
+from exporter.demo.settings import DemoSettings
+from exporter.demo.site import Site
+from exporter.demo.stores_http import StorePages
+
+TICK = 0.1
+_HANG_LOOK = 0.05
+RUBBISH = (
+    Reply(b"\x00\xff\xfe<html><table><tr><td>", "text/html"),
+    Reply(b'{"shards": 7, "now": [], "Store": "x", "SortedMembers": {}}', JSON),
+    Reply(b'{"shards":[' + b"[" * 4000, JSON),
+    Reply(b"} 1 1 1\ncortex_multikv_mirror_enabled{kv_name=\"\\", "text/plain; version=0.0.4"),
+    Reply(b"\x1f\x8bnot gzip at all", JSON, 200, {"Content-Encoding": "gzip"}),
+    Reply(b"<html>502 Bad Gateway</html>", "text/html", 502),
+)
+
+
+class Demo:
+    """A served cluster. Use it as `async with Demo(settings) as demo:`.
+
+    `urls` are the processes' addresses, `store_url` the store's (`consul_url` or `etcd_url`, the
+    other one is ""), `control_url` the demo's own, `log_paths` the processes' log files, `cluster`
+    the model behind it all.
+    """
+
+    def __init__(self, settings: DemoSettings | None = None) -> None:
+        self.settings = settings or DemoSettings()
+        self._own_logs = self.settings.log_dir is None
+        self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        doors: list[Door] = []
+        try:
+            self._build(doors)
+            await self.sync()
+            await self._control_door.open()
+        except BaseException:
+            await asyncio.gather(*(door.release() for door in doors))
+            raise
+        if not self.settings.manual:
+            self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await asyncio.gather(*(door.release() for door in self._doors))
+        if self._own_logs:
+            shutil.rmtree(self._log_dir, ignore_errors=True)
+
+    def _build(self, doors: list[Door]) -> None:
+        settings = self.settings
+        count = len(processes_of(settings))
+        self._http = [self._door(doors, n, partial(self._ask, n)) for n in range(count)]
+        self._gossip = [self._gossip_door(doors, n) for n in range(count)]
+        self._store_door = self._door(doors, 900, self._ask_store)
+        self._control_door = self._door(doors, 990, self._ask_control)
+        self._doors = doors
+        places = [
+            Addresses(settings.host, http.port, _grpc_port(n), gossip.port)
+            for n, (http, gossip) in enumerate(zip(self._http, self._gossip, strict=True))
+        ]
+        self.cluster = Cluster(_with_start(settings), places)
+        self._ports = [GossipPort(self.cluster, process) for process in self.cluster.processes]
+        self._site = Site(self.cluster)
+        self._store = StorePages(self.cluster)
+        self._control = Control(self)
+        self._log_dir = settings.log_dir or Path(tempfile.mkdtemp(prefix="kvmigration-demo-"))
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        self._logs = LogFiles(self.cluster, self._log_dir)
+
+    def _port(self, offset: int) -> int:
+        return self.settings.base_port + offset if self.settings.base_port else 0
+
+    def _door(self, doors: list[Door], offset: int, handler: Handler) -> HttpDoor:
+        door = HttpDoor(self.settings.host, self._port(offset), handler)
+        doors.append(door)
+        return door
+
+    def _gossip_door(self, doors: list[Door], number: int) -> StreamDoor:
+        door = StreamDoor(self.settings.host, self._port(1000 + number), partial(self._talk, number))
+        doors.append(door)
+        return door
+
+    async def _talk(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._ports[number].talk(reader, writer)
+        self._logs.flush()
+
+    # Addresses.
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The processes' addresses, in order."""
+        return tuple(_url(door) for door in self._http)
+
+    @property
+    def store_url(self) -> str:
+        """The store's address."""
+        return _url(self._store_door)
+
+    @property
+    def consul_url(self) -> str:
+        """The store's address if it is Consul, else ""."""
+        return self.store_url if self.settings.store == "consul" else ""
+
+    @property
+    def etcd_url(self) -> str:
+        """The store's address if it is etcd, else ""."""
+        return self.store_url if self.settings.store == "etcd" else ""
+
+    @property
+    def control_url(self) -> str:
+        """The demo's own address: faults, phases, state, the clock."""
+        return _url(self._control_door)
+
+    @property
+    def log_paths(self) -> tuple[Path, ...]:
+        """The processes' log files, in order."""
+        return self._logs.paths
+
+    def config(self) -> dict[str, object]:
+        """An exporter configuration that watches this cluster, as the YAML file would hold it."""
+        by_component: dict[str, list[str]] = {}
+        for process, url in zip(self.cluster.processes, self.urls, strict=True):
+            by_component.setdefault(process.spec.role.component, []).append(url)
+        store = {"consul": {"url": self.consul_url}} if self.consul_url else {"etcd": {"urls": [self.etcd_url]}}
+        return {
+            "interval": "5s",
+            "product": "auto",
+            "targets": [
+                {"static": {"urls": urls} if component == "all" else {"urls": urls, "component": component}}
+                for component, urls in by_component.items()
+            ],
+            "stores": store,
+            "gossip": {"label": self.settings.gossip_label},
+            "rejections": [{"file": {"paths": [str(path) for path in self.log_paths]}}],
+        }
+
+    # The clock.
+
+    async def _run(self) -> None:
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            await self.advance((now - before) * self.settings.speed)
+            before = now
+
+    async def advance(self, seconds: float) -> None:
+        """Move the cluster's clock on, then open and close ports as processes start and stop."""
+        self.cluster.step(seconds)
+        await self.sync()
+
+    async def sync(self) -> None:
+        """Let the ports and log files follow the model."""
+        async with self._lock:
+            for process, http, gossip in zip(self.cluster.processes, self._http, self._gossip, strict=True):
+                await _follow(http, process.up)
+                await _follow(gossip, process.up and process.has_gossip)
+            await _follow(self._store_door, not self.cluster.store.down)
+            self._logs.flush()
+
+    # Answers.
+
+    async def _ask(self, number: int, request: web.BaseRequest) -> web.StreamResponse:
+        process = self.cluster.processes[number]
+        while process.hangs:
+            await asyncio.sleep(_HANG_LOOK)
+        if process.rubbish:
+            return self._answer(RUBBISH[zlib.crc32(request.path.encode()) % len(RUBBISH)], process)
+        if request.method not in ("GET", "HEAD"):
+            return self._answer(self._site.danger(process, request.method, request.path), process)
+        reply = self._site.get(process, request.path, request.query, request.headers.get("Accept", ""))
+        return self._answer(reply, process)
+
+    async def _ask_store(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.settings.store == "consul":
+            return self._answer(self._store.consul(request.method, request.path, request.query))
+        return self._answer(self._store.etcd(request.method, request.path, await request.read()))
+
+    async def _ask_control(self, request: web.BaseRequest) -> web.StreamResponse:
+        return self._answer(await self._control.answer(request))
+
+    def _answer(self, reply: Reply, process: Process | None = None) -> web.Response:
+        clock = self.cluster.clock(process) if process else self.cluster.now
+        headers = {
+            **reply.headers,
+            "Content-Type": reply.content_type,
+            "Date": email.utils.formatdate(clock, usegmt=True),
+        }
+        return web.Response(body=reply.body, status=reply.status, headers=headers)
+
+
+def _grpc_port(number: int) -> int:
+    """The port that ring entries carry; nobody listens there."""
+    return 19601 + number
+
+
+def _url(door: Door) -> str:
+    host = f"[{door.host}]" if ":" in door.host else door.host
+    return f"http://{host}:{door.port}"
+
+
+def _with_start(settings: DemoSettings, clock: Callable[[], float] = time.time) -> DemoSettings:
+    if settings.start_time is not None:
+        return settings
+    fields = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    return DemoSettings(**{**fields, "start_time": clock()})
+
+
+async def _follow(door: Door, wanted: bool) -> None:
+    if wanted and not door.is_open:
+        await door.open()
+    elif not wanted and door.is_open:
+        await door.close()

@@ -1,0 +1,60 @@
+"""One process's pages by path: what a request to it is answered. No network here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.demo import pages_config, pages_memberlist, pages_metrics, pages_status
+from exporter.demo.cluster import Cluster
+from exporter.demo.page import NOT_FOUND, Reply, text
+from exporter.demo.pages_ring import RingPages
+from exporter.demo.process import Process
+
+BUILD_PATHS = ("/api/v1/status/buildinfo", "/prometheus/api/v1/status/buildinfo", "/loki/api/v1/status/buildinfo")
+
+
+class Site:
+    """The pages of all processes of one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._rings = RingPages(cluster)
+
+    def get(self, process: Process, path: str, query: Mapping[str, str], accept: str) -> Reply:
+        """The answer to a GET; requests that would act are remembered in `cluster.dangers`."""
+        if path in pages_status.DANGEROUS_PATHS or "deleteMessages" in query:
+            return self.danger(process, "GET", path)
+        as_json = "application/json" in accept
+        for page in process.spec.role.pages:
+            if page.path == path:
+                return self._rings.reply(process, page, as_json=as_json, show=query.get("tokens") == "true")
+        return self._other(process, path, query, as_json)
+
+    def danger(self, process: Process, method: str, path: str) -> Reply:
+        """Remember that somebody asked for what acts on a cluster."""
+        self._cluster.dangers.append(f"{method} {process.name} {path}")
+        return text("", 204)
+
+    def _other(self, process: Process, path: str, query: Mapping[str, str], as_json: bool) -> Reply:
+        cluster = self._cluster
+        diff = query.get("mode") == "diff"
+        match path:
+            case "/metrics":
+                return pages_metrics.reply(cluster, process, self._rings)
+            case "/memberlist":
+                return pages_memberlist.reply(cluster, process, query, as_json=as_json)
+            case "/config":
+                return pages_config.reply(cluster, process, diff=diff)
+            case "/runtime_config":
+                return pages_status.runtime(cluster, process, diff=diff)
+            case "/distributor/ha_tracker":
+                return pages_status.ha_tracker(cluster, process, as_json=as_json)
+            case "/services":
+                return pages_status.services(cluster, process)
+            case "/ready":
+                return pages_status.ready(cluster, process)
+            case "/":
+                return pages_status.index(cluster, process)
+            case _ if path in BUILD_PATHS:
+                return pages_status.build(cluster, path)
+        return NOT_FOUND

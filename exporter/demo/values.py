@@ -1,0 +1,94 @@
+"""The values a ring store holds, and how gossip merges them. Frozen; shared by every copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+ACTIVE, LEAVING, PENDING, JOINING, LEFT = range(5)
+STATE_NAMES = ("ACTIVE", "LEAVING", "PENDING", "JOINING", "LEFT", "READONLY")
+
+
+class Tokens:
+    """A member's tokens, sorted, with the forms that pages and stores need kept ready."""
+
+    __slots__ = ("json", "packed", "values")
+
+    def __init__(self, values: tuple[int, ...]) -> None:
+        self.values = tuple(sorted(values))
+        self.json = json.dumps(self.values, separators=(",", ":"))
+        self.packed = b"".join(_varint(token) for token in self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokens) and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+NO_TOKENS = Tokens(())
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One member of a ring; times are whole unix seconds of its own clock."""
+
+    id: str
+    addr: str
+    timestamp: int
+    registered: int
+    state: int = ACTIVE
+    zone: str = ""
+    tokens: Tokens = NO_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """An HA-tracker entry; times are unix milliseconds."""
+
+    replica: str
+    received_at: int
+    elected_at: int = 0
+    elected_changes: int = 0
+
+
+Ring = Mapping[str, Instance]
+Value = Ring | Replica
+
+
+def is_newer(theirs: Instance, ours: Instance | None) -> bool:
+    """Whether gossip takes `theirs`: the later heartbeat, and at a tie the one that left."""
+    if ours is None or theirs.timestamp > ours.timestamp:
+        return True
+    return theirs.timestamp == ours.timestamp and theirs.state == LEFT != ours.state
+
+
+def without_tombstones(ring: Ring) -> dict[str, Instance]:
+    """The ring as clients get it from gossip: members that left are not shown."""
+    return {name: member for name, member in ring.items() if member.state != LEFT}
+
+
+def local_changes(ours: Ring, written: Ring, now: int) -> dict[str, Instance]:
+    """What a local write of a whole ring changes: newer members, and tombstones for missing ones."""
+    changed = {
+        name: member
+        for name, member in written.items()
+        if member is not ours.get(name) and is_newer(member, ours.get(name))
+    }
+    for name, member in ours.items():
+        if name not in written and member.state != LEFT:
+            changed[name] = replace(member, state=LEFT, timestamp=now, tokens=NO_TOKENS)
+    return changed
