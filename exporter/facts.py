@@ -52,8 +52,8 @@ class ClientFacts:
     written: float | None = None  # writes to the primary since the process started
     mirror_rate: float | None = None  # attempts per second since the cycle before
     mirror_error_rate: float | None = None
-    window: tuple[tuple[float, float, float], ...] = ()
-    """(time, mirror writes, mirror errors) where the two windows for the error ratio began."""
+    window: tuple[tuple[float, float, float, float], ...] = ()
+    """(time, writes, mirror writes, mirror errors) where the two windows of the error ratio began."""
     store_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Requests per second by store type (`consul`, `etcd`, `memberlist`, `multi`) since the cycle before."""
     store_requests: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

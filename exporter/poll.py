@@ -34,6 +34,18 @@ DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
 
 
+async def _nothing() -> None:
+    return None
+
+
+async def _nothing_found(_: Iterable[str]) -> Mapping[str, str]:
+    return {}
+
+
+async def _no_more(_: Snapshot) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Plan:
     """What a poller is told from outside; replaced as a whole at a reload."""
@@ -50,6 +62,9 @@ class Plan:
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
     rejections: Callable[[], tuple[Rejection, ...]] = lambda: ()
     probes: Callable[[], tuple[ProbeResult, ...]] = lambda: ()
+    look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
+    before_cycle: Callable[[], Awaitable[None]] = _nothing
+    after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
 
 
 @dataclass(slots=True)
@@ -85,7 +100,9 @@ class Poller:
         """Run one cycle and publish its snapshot."""
         started = self.now()
         deadline = asyncio.get_running_loop().time() + max(MIN_DEADLINE, self.plan.interval * DEADLINE_SHARE)
-        plan, visits = self.plan, self._visits(deadline)
+        plan = self.plan
+        await plan.before_cycle()
+        visits = self._visits(deadline)
         read = await self._read(plan, visits, deadline)
         self.number += 1
         cycle = Cycle(
@@ -100,10 +117,12 @@ class Poller:
             fetches=MappingProxyType(dict(plan.fetcher.counts)),
             rejections=plan.rejections(),
             probes=plan.probes(),
+            resolved=await plan.look_up(_seeds(read.observed)),
         )
         snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
         self.snapshot = snapshot
         self.on_snapshot(snapshot)
+        await plan.after_cycle(snapshot)
         return snapshot
 
     def _visits(self, deadline: float) -> tuple[Visit, ...]:
@@ -181,6 +200,12 @@ class _Read:
     observed: tuple[Observation, ...]
     stores: tuple[StoreContent, ...]
     turn: Turn
+
+
+def _seeds(observed: Iterable[Observation]) -> set[str]:
+    """Name everything that the processes are configured to join."""
+    configs = [seen.config.value for seen in observed if seen.config.value is not None]
+    return {seed for config in configs for seed in config.join_members or ()}
 
 
 def _external_is_primary(visits: Iterable[Visit]) -> bool:

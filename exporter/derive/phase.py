@@ -101,26 +101,28 @@ def _judge(
 
 def _window(
     client: KVClient, before: ClientFacts | None, now: float
-) -> tuple[tuple[float, float, float], ...]:
+) -> tuple[tuple[float, float, float, float], ...]:
     """Where the windows of the error ratio begin: the older is one to two `WINDOW` old. A counter
     that fell starts them anew.
     """
     if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
         return ()
-    here = (now, client.mirror_writes, client.mirror_errors)
+    here = (now, _written(client), client.mirror_writes, client.mirror_errors)
     past = before.window if before else ()
-    if not past or here[1] < past[-1][1] or here[2] < past[-1][2]:
+    if not past or any(new < old for new, old in zip(here[1:], past[-1][1:], strict=True)):
         return (here,)
     return (*past[-1:], here) if now - past[-1][0] >= WINDOW else past
 
 
-def mirrored(client: ClientFacts) -> tuple[float, float]:
-    """Give mirror writes and errors in the window, or since the process started where there is none."""
-    writes_, errors = client.mirror_writes or 0.0, client.mirror_errors or 0.0
-    if not client.window or client.window[0][1] == writes_:
-        return writes_, errors
-    _, first_writes, first_errors = client.window[0]
-    return writes_ - first_writes, errors - first_errors
+def mirrored(client: ClientFacts) -> tuple[float, float, float]:
+    """Give writes to the primary, mirror writes and mirror errors in the window; since the process
+    started where the window has seen no write.
+    """
+    totals = (client.written or 0.0, client.mirror_writes or 0.0, client.mirror_errors or 0.0)
+    if not client.window or client.window[0][1] == totals[0]:
+        return totals
+    first = client.window[0]
+    return totals[0] - first[1], totals[1] - first[2], totals[2] - first[3]
 
 
 def _written(client: KVClient) -> float:

@@ -22,6 +22,8 @@ class Rules:
     label: str = ""
     expected_members: tuple[re.Pattern[str], ...] = ()
     groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    default_groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     store_configured: bool = False
     max_events: int = 500

@@ -20,10 +20,12 @@ from exporter.derive.rules import Rules
 from exporter.derive.stores import judge_store
 from exporter.derive.targets import judge_target
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
+from exporter.model import Product
 
 
 def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
     """Conclude one cycle; the second value is what the next one needs."""
+    rules = _grouped(cycle, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
@@ -52,6 +54,14 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     snapshot = _with_steps(snapshot, past.snapshot, rules)
     snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))
     return snapshot, _remember(cycle, past, snapshot, known, rings)
+
+
+def _grouped(cycle: Cycle, rules: Rules) -> Rules:
+    """Mimir's own deployment modes count where it is Mimir and nobody configured others."""
+    told = {seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None}
+    return (
+        replace(rules, groups=rules.default_groups) if not rules.groups and Product.MIMIR in told else rules
+    )
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:

@@ -1,0 +1,207 @@
+"""A configuration at work: discovery, fetching, stores and the poller, put together and replaceable."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from exporter.config import Config, RingSpec
+from exporter.derive.rules import Rules
+from exporter.facts import Snapshot
+from exporter.model import Product, Target
+from exporter.poll import Plan, Poller, StoreReader
+from exporter.rings import RING_PAGES, RingPage, ring_of
+from exporter.sources.access import Access, ClientAccess
+from exporter.sources.consul import ConsulSettings, read_consul
+from exporter.sources.discovery import Discovery
+from exporter.sources.etcd import EtcdSettings, read_etcd
+from exporter.sources.http import Fetcher, FetchSettings
+from exporter.sources.seeds import Seeds
+
+MIMIR_GROUPS = (
+    ("read-write", re.compile(r"(^|-)mimir-(write|read|backend)-|^(write|read|backend)-\d")),
+    ("microservices", re.compile(".*")),
+)
+
+
+def rules_of(config: Config) -> Rules:
+    """Take the limits and patterns of the judgement out of a configuration."""
+    specs: Iterable[RingSpec] = () if config.rings == "auto" else config.rings
+    groups = tuple((group.name, re.compile(group.match)) for group in config.groups)
+    return Rules(
+        interval=config.interval,
+        soak=config.gate.soak,
+        max_lag=config.gate.max_lag,
+        benign_mirror_error_ratio=config.gate.benign_mirror_error_ratio,
+        label=config.gossip.label or "",
+        expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
+        groups=groups,
+        default_groups=() if groups else MIMIR_GROUPS,
+        heartbeat_timeouts={spec.key: spec.heartbeat_timeout for spec in specs if spec.heartbeat_timeout},
+        store_configured=bool(config.stores.consul or config.stores.etcd),
+    )
+
+
+def pages_of(config: Config) -> tuple[RingPage, ...] | None:
+    """Give the ring pages of a configured list, `None` for `auto`."""
+    if config.rings == "auto":
+        return None
+    return tuple(_page(spec) for spec in config.rings)
+
+
+def _page(spec: RingSpec) -> RingPage:
+    known = next((page for page in RING_PAGES if page.path == spec.path), None)
+    key = spec.key or (known.key if known else "")
+    kind = "partition" if "partition" in spec.path else "ring"
+    return RingPage(spec.path, key, spec.ring or ring_of(key), frozenset(Product), kind)
+
+
+class Watch:
+    """Everything that runs for one configuration. Use as an asynchronous context manager.
+
+    `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.access = Access(config.http_settings())
+        self.seeds = Seeds()
+        self._stack = AsyncExitStack()
+        self.fetcher = self._new_fetcher(config)
+        self.discovery = Discovery(config)
+        self.poller = Poller(self._plan(config))
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.fetcher)
+        await self.discovery.start()
+        self._stack.push_async_callback(self.discovery.stop)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _new_fetcher(self, config: Config) -> Fetcher:
+        common = config.http_settings()[""]
+        return Fetcher(
+            FetchSettings(
+                timeout=common.timeout,
+                max_response_bytes=common.max_response_bytes,
+                max_concurrency=common.max_concurrency,
+                follow_redirects=common.follow_redirects,
+                for_target=self.access.for_target,
+            )
+        )
+
+    def _plan(self, config: Config) -> Plan:
+        views = config.scale.views_per_cycle
+        return Plan(
+            targets=self.targets,
+            fetcher=self.fetcher,
+            rules=rules_of(config),
+            interval=config.interval,
+            timeout=config.http_client.timeout,
+            product=Product.UNKNOWN if config.product == "auto" else Product(config.product),
+            pages=pages_of(config),
+            stores=tuple(self._stores(config)),
+            views_per_cycle=None if views == "auto" else views,
+            discovered=self.discovered,
+            look_up=self.seeds.look_up,
+            before_cycle=self._before_cycle,
+            after_cycle=self._after_cycle,
+        )
+
+    def targets(self) -> tuple[Target, ...]:
+        """Processes to visit, as discovery knows them now."""
+        return self.discovery.targets()
+
+    def discovered(self) -> Mapping[str, int]:
+        """How many targets each discovery source gives, by its name."""
+        return {status.name: status.targets for status in self.discovery.status()}
+
+    def _stores(self, config: Config) -> Iterable[StoreReader]:
+        if config.stores.consul is not None:
+            consul = config.stores.consul
+            access = ClientAccess(consul.http_client)
+            settings = ConsulSettings(
+                url=consul.url,
+                prefixes=consul.prefixes,
+                token_file=consul.token_file,
+                datacenter=consul.datacenter,
+                access=access.to,
+            )
+            yield lambda deadline: read_consul(self.fetcher, settings, deadline)
+        if config.stores.etcd is not None:
+            etcd = config.stores.etcd
+            other = ClientAccess(etcd.http_client)
+            wanted = EtcdSettings(
+                urls=etcd.urls,
+                prefixes=etcd.prefixes,
+                username=etcd.username,
+                password_file=etcd.password_file,
+                access=other.to,
+            )
+            yield lambda deadline: read_etcd(self.fetcher, wanted, deadline)
+
+    async def _before_cycle(self) -> None:
+        await self.access.refresh()
+
+    async def _after_cycle(self, snapshot: Snapshot) -> None:
+        members = [m for t in snapshot.targets if t.gossip is not None for m in t.gossip.members]
+        self.discovery.gossip_seen({member.address for member in members})
+
+    async def replace(self, config: Config) -> None:
+        """Take another configuration. What is known of the processes and the past is kept."""
+        self.access.replace(config.http_settings())
+        fetcher = self._new_fetcher(config)
+        fetcher.counts = self.fetcher.counts
+        await self._stack.enter_async_context(fetcher)
+        await self.discovery.replace(config)
+        self.config, self.fetcher = config, fetcher
+        self.poller.plan = self._plan(config)
+
+
+def target_rows(watch: Watch) -> list[dict[str, Any]]:
+    """What `/targets` lists: every discovered process, with what the last cycle found."""
+    snapshot = watch.poller.snapshot
+    facts = {target.name: target for target in snapshot.targets} if snapshot else {}
+    rows = []
+    for target in watch.targets():
+        found = facts.get(target.name)
+        rows.append(
+            {
+                "name": target.name,
+                "url": target.url,
+                "component": target.component or (found.component if found else ""),
+                "source": target.source,
+                "labels": dict(target.labels),
+                "up": found.up if found else None,
+                "product": found.product.value if found else None,
+                "version": found.version if found else None,
+                "phase": found.phase.label if found else None,
+                "seconds_since_seen": time.time() - found.seen_at if found and found.seen_at else None,
+                "pages": [
+                    {"page": p.name, "outcome": p.outcome.value, "reason": p.reason, "detail": p.detail}
+                    for p in (found.pages if found else ())
+                ],
+            }
+        )
+    return rows
+
+
+async def one_cycle(config: Config) -> Snapshot:
+    """Look once: discover, read, conclude."""
+    async with Watch(config) as watch:
+        return await watch.poller.cycle()
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Stop a task and wait until it has stopped."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
