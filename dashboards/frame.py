@@ -38,7 +38,8 @@ def marks(house: House) -> Sequence[Json]:
     """The fleet entered a phase; an alert of ours fires."""
     q = house.queries
     place = " ".join(f"{{{{{label}}}}}" for label in house.options.place)
-    entered = f"{q.once(c.PHASE)} == 1 and {q.once(c.PHASE)} offset 1m == 0"
+    before = f"max by {q.by('phase')} ({q.of(c.PHASE)} offset 1m)"
+    entered = f"{q.once(c.PHASE)} == 1 and {before} == 0"
     return [
         house.annotation("Phase changes", "purple", entered, "Phase {{phase}}", place),
         house.annotation("Alerts", "red", firing(house), "{{alertname}} ({{severity}})", place),

@@ -159,7 +159,7 @@ class House:
         options = {"legend": {"showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
         return g.TimeSeries(
             **self._common(show),
-            fillOpacity=40 if stack else 8,
+            fillOpacity=40 if stack else 0,
             lineWidth=1,
             showPoints="auto",
             pointSize=4,
@@ -189,7 +189,9 @@ class House:
     def table(self, show: Show, columns: Columns) -> Any:
         """What is so now, a line for each label set; a column without a heading is hidden."""
         headings = columns.headings
-        hidden = {name: True for name in ("Time", *self.options.place, "__name__") if name not in headings}
+        values = ("Value", *(f"Value #{chr(ord('A') + index)}" for index in range(len(show.asks))))
+        dropped = ("Time", "__name__", *self.options.place, *values)
+        hidden = {name: True for name in dropped if name not in headings}
         organize = {
             "excludeByName": hidden,
             "indexByName": {name: index for index, name in enumerate(headings)},

@@ -13,6 +13,7 @@ from exporter.model import Phase
 
 OWN = 'kind="own"'
 NOT_OWN = 'kind!="own"'
+ALL_WELL = "none, and the picture is fresh"
 
 
 def faults(q: Queries) -> dict[str, str]:
@@ -27,9 +28,11 @@ def problems(q: Queries) -> str:
 
 
 def what_is_wrong(q: Queries) -> str:
-    """Each fault that is there, as label `problem`, with its count."""
+    """Each fault that is there, as label `problem`, with its count; one line with 0 where there is none."""
+    found = {f"{count} > 0": name for name, count in faults(q).items()}
+    found |= {f"{problems(q)} == 0": ALL_WELL}
     return " or ".join(
-        f'label_replace({count} > 0, "problem", "{name}", "", "")' for name, count in faults(q).items()
+        f'label_replace({found_now}, "problem", "{name}", "", "")' for found_now, name in found.items()
     )
 
 

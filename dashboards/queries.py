@@ -62,7 +62,7 @@ class Queries:
 
     def of_component(self, expression: str) -> str:
         """Only the targets of the chosen components."""
-        return f"({expression}) and on {self.by('target')} {self.of(c.TARGET_UP)}"
+        return f"(({expression}) and on {self.by('target')} {self.of(c.TARGET_UP)})"
 
     def component_phase(self) -> str:
         """The earliest phase of each component, as a number."""
@@ -88,11 +88,11 @@ class Queries:
         is exactly what must not be left out.
         """
         furthest = f"max by {self.by()} ({self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)})"
-        return f"({expression}) and on {self.by()} ({furthest} >= {Phase.MIRRORING.value})"
+        return f"(({expression}) and on {self.by()} ({furthest} >= {Phase.MIRRORING.value}))"
 
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""
-        return f"{self.once(metric)} and on {self.by('step')} ({self.once(c.NEXT_STEP)} == 1)"
+        return f"({self.once(metric)} and on {self.by('step')} ({self.once(c.NEXT_STEP)} == 1))"
 
     def age(self) -> str:
         """Seconds since the end of the last cycle, of the oldest exporter chosen."""

@@ -61,14 +61,14 @@ def _tiles(house: House) -> Band:
             "Whether the configuration was last loaded without errors.",
             [Ask(f"min({q.own(c.CONFIG_LAST_RELOAD_SUCCESSFUL)})")],
             Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "loaded", "reload failed")),
-            [house.runbook("KVMigrationConfigReloadFailed")],
+            [house.runbook("KVMigrationExporterReloadFailed")],
         ),
         Show(
             "Series left out",
             "Series left out because of scale.max_series: what they would have said is not known.",
             [Ask(f"sum({q.own(c.SERIES_DROPPED)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationTooManySeries")],
+            [house.runbook("KVMigrationExporterSeriesDropped")],
         ),
         Show(
             "Pages that failed",
@@ -82,7 +82,7 @@ def _tiles(house: House) -> Band:
             "Targets of which no page could be read in the last cycle.",
             [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationTargetDown")],
+            [house.runbook("KVMigrationTargetsDown")],
         ),
         Show(
             "Greatest clock skew",

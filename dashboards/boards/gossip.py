@@ -171,16 +171,20 @@ def _label_tables(house: House) -> Band:
         [Ask(f"min by (target) ({q.of_component(q.once(c.GOSSIP_LABEL_VERIFIED))})", "{{target}}")],
         Look("none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("on", f.GOOD), 0: ("off", f.WARN)})),
     )
-    probe = q.of_component(q.once(c.LABEL_PROBE_ACCEPTED))
+    own, other = (q.of_component(q.once(c.LABEL_PROBE_ACCEPTED, kind)) for kind in (OWN, NOT_OWN))
     probes = Show(
         "Label probes",
-        "Answers to pings of the last minute. Own: must be accepted. No and foreign: must be refused.",
-        [Ask(f"max by (target, kind) ({probe})")],
-        Look("none", f.plain(), f.mapped({1: ("accepted", f.PLAIN), 0: ("refused", "purple")}, "no answer"),
-             [f.coloured("answer")]),
+        "Answers to pings: right is to accept one's own label, and to refuse none or a foreign one.",
+        [Ask(f"min by (target, kind) ({own} or 1 - {other})")],
+        Look(
+            "none",
+            f.steps((0, f.BAD), (1, f.GOOD)),
+            f.mapped({1: ("right", f.GOOD), 0: ("wrong", f.BAD)}, "no answer"),
+            [f.coloured("answer")],
+        ),
         [house.runbook("KVMigrationForeignLabelAccepted")],
-    )  # fmt: skip
-    columns = Columns({"target": "process", "kind": "label sent", "Value": "answer"}, "process")
+    )
+    columns = Columns({"target": "process", "kind": "label sent", "Value": "answer"}, "answer")
     return band(
         8, (house.bars(configured), 6), (house.timeline(verified), 9), (house.table(probes, columns), 9)
     )
@@ -194,7 +198,7 @@ def _health(house: House) -> Band:
         "line is the heartbeat timeout.",
         [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))})", "{{target}}")],
         Look("s", f.above(limits.ISOLATED_AGE)),
-        [house.runbook("KVMigrationGossipIsolated")],
+        [house.runbook("KVMigrationGossipProcessIsolated")],
     )
     score = Show(
         "Health score",

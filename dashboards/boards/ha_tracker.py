@@ -187,7 +187,7 @@ def _writes(house: House) -> Band:
         "Attempts and failures per second. 'No change detected' is benign; a tombstone in the way is not.",
         [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
         Look("wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")]),
-        [house.runbook("KVMigrationMirrorWritesFailing")],
+        [house.runbook("KVMigrationMirrorWriteErrors")],
     )
     stores = Show(
         "Requests of the HA tracker by store",

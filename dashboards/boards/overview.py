@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
 from dashboards.problems import problems, what_is_wrong
+from dashboards.queries import Queries
 from exporter.expose import catalogue as c
 from exporter.model import Phase
 
@@ -23,9 +22,10 @@ def build(house: House) -> f.Json:
     rows = (
         Row("Is it all right?", (_verdict(house), _tiles(house))),
         Row("Where are we, and may we go on?", (_progress(house),)),
-        Row("What is wrong?", (_wrong(house),)),
         Row("KV clients and their mirror", (_clients(house), _mirror(house))),
-        Row("The copy, and the gate", (_copy(house),)),
+        Row("The copy", (_copy(house),)),
+        Row("The old store", (_store(house),)),
+        Row("Gates and alerts", (_gates(house),)),
     )
     return house.board(
         Board(
@@ -55,7 +55,7 @@ def _verdict(house: House) -> Band:
         "of theirs.",
         [Ask(q.fleet_phase())],
         Look(unit="none", steps=f.plain(), mappings=f.phases()),
-        [house.runbook("KVMigrationStalled")],
+        [house.runbook("KVMigrationPhaseStalled")],
     )
     step = Show(
         "Next step",
@@ -69,10 +69,10 @@ def _verdict(house: House) -> Band:
         ),
     )
     apart = Show(
-        "Clients out of step",
-        "Writing KV clients that are not in the earliest phase. Above 0 while a step is rolled out; "
-        "if it stays, the step did not reach every client.",
-        [Ask(_out_of_step(q))],
+        "Clients behind",
+        "Writing KV clients that are behind the furthest one. Above 0 while a step is rolled out; if it "
+        "stays, the step did not reach every client.",
+        [Ask(_behind(q))],
         Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         [house.runbook("KVMigrationMirroringPartial")],
     )
@@ -92,9 +92,9 @@ def _verdict(house: House) -> Band:
     )
 
 
-def _out_of_step(q: Any) -> str:
-    earliest = f"min by {q.by()} ({q.clients()})"
-    return q.how_many(f"{q.clients()} != bool on {q.by()} group_left () {earliest}")
+def _behind(q: Queries) -> str:
+    furthest = f"max by {q.by()} ({q.clients()})"
+    return q.how_many(f"{q.clients()} < bool on {q.by()} group_left () {furthest}")
 
 
 def _tiles(house: House) -> Band:
@@ -136,7 +136,7 @@ def _tiles(house: House) -> Band:
             "Targets of which no page could be read in the last cycle.",
             [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [house.to_board(frame.EXPORTER, "Exporter"), house.runbook("KVMigrationTargetDown")],
+            [house.to_board(frame.EXPORTER, "Exporter"), house.runbook("KVMigrationTargetsDown")],
         ),
         Show(
             "Gossip clusters",
@@ -158,7 +158,7 @@ def _tiles(house: House) -> Band:
             "Tokens claimed by more than one member, over all rings: processes compute different owners.",
             [Ask(f"sum({q.once(c.RING_TOKEN_CONFLICTS)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [rings, house.runbook("KVMigrationTokenConflicts")],
+            [rings, house.runbook("KVMigrationRingTokenConflicts")],
         ),
         Show(
             "External store",
@@ -188,33 +188,17 @@ def _progress(house: House) -> Band:
         [Ask(q.next_step(c.GATE_CHECK))],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
-    columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
-    return band(9, (house.timeline(phases), 12), (house.table(checks, columns), 12))
-
-
-def _wrong(house: House) -> Band:
     found = Show(
         "Faults found now",
-        "Every fault behind the first tile that is there now, and how many. An empty list is good news only "
-        "beside a green first tile.",
-        [Ask(what_is_wrong(house.queries))],
-        Look(steps=f.above(1), mappings=[f.absent("none")], overrides=[f.coloured("how many")]),
+        "Every fault behind the first tile, and how many of it. Without a fresh picture of the exporter "
+        "the list is empty or old: the first tile is grey then.",
+        [Ask(what_is_wrong(q))],
+        Look(steps=f.above(1), mappings=[f.absent("no fresh data")], overrides=[f.coloured("how many")]),
     )
-    alerts = Show(
-        "Active alerts",
-        "Alerts of the migration that fire now.",
-        [Ask(f"max by (alertname, severity) ({frame.firing(house)})")],
-        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}, "none"), [f.coloured("state")]),
-    )
+    verdicts = Columns({"check": "check", "Value": "verdict", "step": "step"}, "verdict")
+    faults = Columns({"problem": "fault", "Value": "how many"}, "how many", descending=True)
     return band(
-        7,
-        (house.table(found, Columns({"problem": "fault", "Value": "how many"}, "how many", True)), 12),
-        (
-            house.table(
-                alerts, Columns({"severity": "severity", "alertname": "alert", "Value": "state"}, "severity")
-            ),
-            12,
-        ),
+        9, (house.timeline(phases), 9), (house.table(found, faults), 7), (house.table(checks, verdicts), 8)
     )
 
 
@@ -254,7 +238,7 @@ def _mirror(house: House) -> Band:
         "is gate.benign_mirror_error_ratio.",
         [Ask(f"sum by (kv_name) ({errors}) / sum by (kv_name) ({writes} > 0)", "{{kv_name}}")],
         Look("percentunit", f.above(limits.ERROR_RATIO), low=0),
-        [house.runbook("KVMigrationMirrorWritesFailing")],
+        [house.runbook("KVMigrationMirrorWriteErrors")],
     )
     return band(8, (house.series(tried), 12), (house.series(failed, line=True), 12))
 
@@ -275,6 +259,36 @@ def _copy(house: House) -> Band:
         [Ask(f"max by (ring) ({q.of(c.SECONDARY_KEY_MISSING)})", "{{ring}}")],
         Look("none", f.above(1), f.mapped({0: ("present", f.GOOD), 1: ("missing", f.BAD)}), low=0, high=1),
     )
+    return band(9, (house.series(lag, line=True), 12), (house.timeline(missing), 12))
+
+
+def _store(house: House) -> Band:
+    q = house.queries
+    written = Show(
+        "Time since the last write",
+        "How long ago a key of the external store was last seen to change. After the last step it must grow "
+        "without end; the line is the soak time.",
+        [Ask(f"time() - max by (store) ({q.of(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)})", "{{store}}")],
+        Look("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent("not configured")]),
+        [house.runbook("KVMigrationStoreStillWritten")],
+    )
+    keys = Show(
+        "Keys in the store",
+        "Keys of the external store below the configured prefixes.",
+        [Ask(f"max by (store) ({q.of(c.STORE_KEYS)})", "{{store}}")],
+        Look(mappings=[f.absent("not configured")]),
+    )
+    requests = Show(
+        "Requests of KV clients by store",
+        "Requests per second of all KV clients to each kind of store: who still uses the old one.",
+        [Ask(f"sum by (store) ({q.of_component(q.rate(c.CLIENT_STORE_REQUESTS_TOTAL))})", "{{store}}")],
+        Look("reqps"),
+    )
+    return band(8, (house.series(written), 8), (house.series(keys), 8), (house.series(requests), 8))
+
+
+def _gates(house: House) -> Band:
+    q = house.queries
     gates = Show(
         "Gate of each step",
         "Open: every check of the step held for the soak time.",
@@ -283,6 +297,11 @@ def _copy(house: House) -> Band:
             "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
         ),
     )
-    return band(
-        9, (house.series(lag, line=True), 8), (house.timeline(missing), 8), (house.timeline(gates), 8)
+    alerts = Show(
+        "Active alerts",
+        "Alerts of the migration that fire now. Empty also where the rules are not loaded.",
+        [Ask(f"max by (alertname, severity) ({frame.firing(house)})")],
+        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}, "none"), [f.coloured("state")]),
     )
+    columns = Columns({"severity": "severity", "alertname": "alert", "Value": "state"}, "severity")
+    return band(9, (house.timeline(gates), 12), (house.table(alerts, columns), 12))

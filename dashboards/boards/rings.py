@@ -49,7 +49,7 @@ def _tiles(house: House) -> Band:
             "Members whose heartbeat is older than the timeout, over the chosen keys.",
             [Ask(f"sum({unhealthy}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationMembersUnhealthy")],
+            [house.runbook("KVMigrationRingMembersUnhealthy")],
         ),
         Show(
             "Quorum margin",
@@ -57,7 +57,7 @@ def _tiles(house: House) -> Band:
             "they fail.",
             [Ask(f"min({q.of(c.RING_QUORUM_MARGIN)})")],
             Look(steps=f.below(0, 1), mappings=[f.absent()]),
-            [house.runbook("KVMigrationQuorumLost")],
+            [house.runbook("KVMigrationRingQuorumLost")],
         ),
         Show(
             "Greatest lag",
@@ -92,7 +92,7 @@ def _tiles(house: House) -> Band:
             "Rings of which two processes show different contents. A rollout passes through it.",
             [Ask(q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationViewsDiverged")],
+            [house.runbook("KVMigrationRingViewsDiverged")],
         ),
         Show(
             "Views not read",
@@ -154,7 +154,7 @@ def _members(house: House) -> Band:
         "Members of the chosen rings in the primary, by state; tombstones are not members.",
         [Ask(f"sum by (state) ({q.once(c.RING_MEMBERS)})", "{{state}}")],
         Look(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
-        [house.runbook("KVMigrationMembersUnhealthy")],
+        [house.runbook("KVMigrationRingMembersUnhealthy")],
     )
     by_ring = Show(
         "Members of each ring",
@@ -215,14 +215,14 @@ def _views(house: House) -> Band:
         "How many different contents the processes' views of a ring show; 1 is agreement.",
         [Ask(f"max by (ring, view) ({q.of(c.RING_VIEWS)})", "{{ring}} {{view}}")],
         Look(steps=f.steps((0, f.GOOD), (2, f.BAD))),
-        [house.runbook("KVMigrationViewsDiverged")],
+        [house.runbook("KVMigrationRingViewsDiverged")],
     )
     stale = Show(
         "Staleness of the worst view of each process",
         "How far a process's view is behind the freshest one, worst key. The line is the heartbeat timeout.",
         [Ask(f"max by (target, view) ({q.of(c.RING_VIEW_STALENESS_SECONDS)})", "{{target}} {{view}}")],
         Look("s", f.above(limits.VIEW_STALENESS)),
-        [house.runbook("KVMigrationViewStale")],
+        [house.runbook("KVMigrationRingViewStale")],
     )
     return band(8, (house.series(contents), 12), (house.series(stale, line=True), 12))
 
@@ -256,7 +256,7 @@ def _oddities(house: House) -> Band:
         "Tokens claimed by more than one member.",
         [Ask(f"max by (ring) ({q.of(c.RING_TOKEN_CONFLICTS)})", "{{ring}}")],
         Look(steps=f.above(1)),
-        [house.runbook("KVMigrationTokenConflicts")],
+        [house.runbook("KVMigrationRingTokenConflicts")],
     )
     ghosts = Show(
         "Ghosts and members without tokens",
@@ -267,7 +267,7 @@ def _oddities(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
         ],
         Look(steps=f.above(1)),
-        [house.runbook("KVMigrationGhostMembers")],
+        [house.runbook("KVMigrationRingGhostMembers")],
     )
     lost = Show(
         "Members lost at once, and come back",
