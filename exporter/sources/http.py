@@ -35,12 +35,12 @@ from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
 from exporter.sources.places import Place, Places
 from exporter.sources.resolve import Resolver
 
+MAX_PORT = 65_535
 MAX_REDIRECTS = 3
 MAX_ERROR_BODY = 64 * 1024
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_BASE = re.compile(
-    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?P<prefix>/.*)?", re.ASCII
-)
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+_BASE = re.compile(rf"https?://{_HOST}(?P<prefix>/.*)?")
 _OUTCOMES = {
     200: (Outcome.OK, None),
     404: (Outcome.ABSENT, None),
@@ -189,7 +189,7 @@ class Fetcher:
 
     async def _follow(self, call: Call, place: Place) -> Answer:
         base, prefix = _base(call.target)
-        access = call.access or self._settings.for_target(call.target)
+        access = call.access or self._access(call.target)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._exchange(call, url, access, place)
@@ -200,13 +200,19 @@ class Fetcher:
             url = self._next_url(url, answer, prefix)
         raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
 
+    def _access(self, target: Target) -> TargetAccess:
+        try:
+            return self._settings.for_target(target)
+        except OSError:
+            raise FetchError(Reason.DENIED, "its credentials or certificates could not be read") from None
+
     def _next_url(self, url: URL, location: str, prefix: str) -> URL:
         """Where a redirect may lead: the same scheme, host and port, and a path on the allow-list."""
-        if not location.isascii() or not location.isprintable() or len(location) > 2048:
+        if not location or not location.isascii() or not location.isprintable() or len(location) > 2048:
             raise FetchError(Reason.REDIRECT, "it redirects to no plain URL")
         try:
             there = url.join(URL(location, encoded=True))
-            same = there.origin() == url.origin()
+            same = there.origin() == url.origin() and there.raw_user is None
         except ValueError:
             raise FetchError(Reason.REDIRECT, "it redirects to no plain URL") from None
         if not same:
@@ -227,7 +233,7 @@ class Fetcher:
             call.method,
             url,
             data=call.body,
-            headers={**self._settings.headers, **access.headers, **call.headers},
+            headers=_clean({**self._settings.headers, **access.headers, **call.headers}),
             allow_redirects=False,
             ssl=access.ssl,
             server_hostname=access.server_hostname,
@@ -279,9 +285,17 @@ def _base(target: Target) -> tuple[str, str]:
     url = target.url.rstrip("/")
     match = _BASE.fullmatch(url)
     prefix = (match["prefix"] or "") if match else ""
-    if match is None or not allow.is_prefix(prefix):
+    if match is None or not allow.is_prefix(prefix) or int(match["port"] or 80) > MAX_PORT:
         raise FetchError(Reason.FORBIDDEN, "a target's URL is scheme, host, port and a plain path prefix")
     return url[: len(url) - len(prefix)], prefix
+
+
+def _clean(headers: dict[str, str]) -> dict[str, str]:
+    """The same headers; a line break in one, from a file of secrets perhaps, is refused before it is sent."""
+    for name, value in headers.items():
+        if any(char < " " or char == "\x7f" for char in name + value):
+            raise FetchError(Reason.FORBIDDEN, "a configured header has a control character in it")
+    return headers
 
 
 def _date(header: str) -> float | None:
