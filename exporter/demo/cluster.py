@@ -14,16 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from exporter.demo import faults, rings, tracker, walk
-from exporter.demo.gossip import Gossip, View, Peer
+from exporter.demo.gossip import Gossip, Peer, View
 from exporter.demo.kv import Writer
 from exporter.demo.process import MODES, Addresses, Client, Process
-from exporter.demo.products import processes_of
+from exporter.demo.products import HA, processes_of
 from exporter.demo.settings import EPOCH, DemoSettings
 from exporter.demo.store import ExternalStore
-from exporter.demo.values import Value, without_tombstones
+from exporter.demo.values import Value
 from exporter.model import Phase
 
-RUNTIME_PERIOD = 2.0
 TIDY_PERIOD = 30.0
 LOG_LINES_KEPT = 5000
 
@@ -163,8 +162,8 @@ class Cluster:
 
     def seen(self, process: Process, key: str) -> Value | None:
         """The value under a key as the process's primary store delivered it."""
-        client = next((c for c in process.clients.values() if c.spec.key.rstrip("/") == key.split("/")[0]), None)
-        client = next((c for c in process.clients.values() if c.spec.key == key), client)
+        wanted = HA if key.startswith(f"{HA}/") else key
+        client = next((c for c in process.clients.values() if c.spec.key == wanted), None)
         if client is None or self.primary_of(process, client) != "memberlist":
             return self.store.get(key)
         return self.gossip.get(process.name, key, self.now) if process.name in self.gossip.views else None
@@ -174,8 +173,3 @@ class Cluster:
         if process.name not in self.gossip.views:
             return None
         return self.gossip.catch_up(process.name, self.now)
-
-    def store_value(self, key: str) -> Value | None:
-        """What the external store holds, without regard to whether it answers."""
-        value = self.store.get(key)
-        return without_tombstones(value) if isinstance(value, dict) else value

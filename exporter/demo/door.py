@@ -77,12 +77,12 @@ class HttpDoor(Door):
     def __init__(self, host: str, port: int, handler: Handler) -> None:
         super().__init__(host, port)
         self._handler = handler
-        self._http: web.Server[web.BaseRequest] | None = None
+        self._http: web.Server | None = None
 
     async def _listen(self, bound: socket.socket) -> asyncio.Server:
         self._http = web.Server(self._handler)
         loop = asyncio.get_running_loop()
-        factory: Callable[[], RequestHandler[web.BaseRequest]] = self._http
+        factory: Callable[[], RequestHandler] = self._http
         return await loop.create_server(factory, sock=bound, backlog=_BACKLOG)
 
     async def _end(self) -> None:

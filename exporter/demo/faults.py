@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -137,7 +136,9 @@ def reject(cluster: Cluster, process: Process, label: str, source: str) -> None:
 def _conjoined(cluster: Cluster, on: bool) -> None:
     if on:
         for number, name in enumerate(STRANGERS):
-            cluster.gossip.strangers[name] = Peer(f"{name}-5f{number}e8c1a", cluster.settings.host, 17946 + number)
+            cluster.gossip.strangers[name] = Peer(
+                f"{name}-5f{number}e8c1a", cluster.settings.host, 17946 + number
+            )
         _strangers_beat(cluster)
     else:
         cluster.gossip.strangers.clear()
@@ -202,8 +203,3 @@ _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
     "clock-skew": _skew,
     "verification-off": _verification,
 }
-
-
-def without_heartbeat(member: Instance) -> Instance:
-    """The member as if it had never written: for tests of pages."""
-    return replace(member, timestamp=0)

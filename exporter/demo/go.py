@@ -22,7 +22,9 @@ def escape(text: object) -> str:
 def in_query(text: str) -> str:
     """As `html/template` escapes a value inside a query: lower-case percent signs."""
     safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-    return "".join(letter if letter in safe else "".join(f"%{byte:02x}" for byte in letter.encode()) for letter in text)
+    return "".join(
+        letter if letter in safe else "".join(f"%{byte:02x}" for byte in letter.encode()) for letter in text
+    )
 
 
 def _split(at: float) -> tuple[datetime.datetime, str]:

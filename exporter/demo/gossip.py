@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.demo.values import LEFT, Instance, Replica, Ring, Value, is_newer, local_changes, without_tombstones
+from exporter.demo.values import (
+    LEFT,
+    Instance,
+    Replica,
+    Ring,
+    Value,
+    is_newer,
+    local_changes,
+    without_tombstones,
+)
 
 SUSPECT_AFTER = 30.0
 GONE_AFTER = 50.0
@@ -153,7 +162,9 @@ class Gossip:
             changed: Ring | Replica = written
             idle = isinstance(ours, Replica) and ours.received_at >= written.received_at
         else:
-            changed = local_changes({} if ours is None or isinstance(ours, Replica) else ours, written, int(now))
+            changed = local_changes(
+                {} if ours is None or isinstance(ours, Replica) else ours, written, int(now)
+            )
             idle = not changed
         if idle:
             raise NoChange
@@ -187,7 +198,11 @@ class Gossip:
 
 
 def _forget(ring: dict[str, Instance], now: float) -> None:
-    old = [name for name, member in ring.items() if member.state == LEFT and now - member.timestamp > TOMBSTONE_KEPT]
+    old = [
+        name
+        for name, member in ring.items()
+        if member.state == LEFT and now - member.timestamp > TOMBSTONE_KEPT
+    ]
     for name in old:
         del ring[name]
 

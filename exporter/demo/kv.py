@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.demo.gossip import NoChange
 from exporter.demo.process import Client, Process
-from exporter.demo.products import HA, RING
+from exporter.demo.products import RING
 from exporter.demo.store import StoreDown
 from exporter.demo.values import Value
 
@@ -16,9 +17,19 @@ if TYPE_CHECKING:
     from exporter.demo.cluster import Cluster
 
 LAG = 60.0
-BENIGN_YOUNG, BENIGN = 1 / 9, 1 / 400
+YOUNG = 15.0
+BENIGN_YOUNG, BENIGN = 1 / 9, 1 / 400  # "no change detected", just after a start and later
 BROKEN = 0.6
 Change = Callable[[Value | None], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of one client under one key."""
+
+    process: Process
+    client: Client
+    key: str
 
 
 class Writer:
@@ -29,28 +40,24 @@ class Writer:
 
     def cas(self, process: Process, client: Client, key: str, change: Change) -> bool:
         """One compare-and-swap; whether the primary took it."""
-        cluster = self._cluster
-        primary = cluster.primary_of(process, client)
-        written = self._one(process, client, primary, key, change, "primary")
+        write = Write(process, client, key)
+        written = self._try(write, self._cluster.primary_of(process, client), change, "primary")
         if process.mode == "multi":
-            client.operations["CAS", "primary", "200" if written is not None else "500", "multi"] += 1
+            _count(client, "primary", "multi", ok=written is not None)
             if written is not None and client.mirror:
-                self._mirror(process, client, key, written)
+                self._mirror(write, written)
         return written is not None
 
-    def _one(
-        self, process: Process, client: Client, store: str, key: str, change: Change | Value, role: str
-    ) -> Value | None:
-        cluster = self._cluster
+    def _try(self, write: Write, store: str, change: Change | Value, role: str) -> Value | None:
         written: Value | None = None
         try:
-            written = self._put(process, store, key, change)
+            written = self._put(write.process, store, write.key, change)
         except NoChange:
-            cluster.gossip.views[process.name].failures += 1
+            self._cluster.gossip.views[write.process.name].failures += 1
         except StoreDown:
-            cluster.log(process, "error", "error talking to the KV store", key=key, err="connection refused")
-        status = "200" if written is not None else "500"
-        client.operations["CAS", role, status, store] += 1
+            why = {"key": write.key, "err": "connection refused"}
+            self._cluster.log(write.process, "error", "error talking to the KV store", **why)
+        _count(write.client, role, store, ok=written is not None)
         return written
 
     def _put(self, process: Process, store: str, key: str, change: Change | Value) -> Value:
@@ -61,58 +68,54 @@ class Writer:
             return cluster.gossip.put(process.name, key, change, cluster.now)
         return cluster.store.cas(key, change if callable(change) else lambda _: change)
 
-    def _mirror(self, process: Process, client: Client, key: str, written: Value) -> None:
-        cluster = self._cluster
+    def _mirror(self, write: Write, written: Value) -> None:
+        cluster, client = self._cluster, write.client
         client.mirror_writes += 1
-        secondary = "memberlist" if client.primary != "memberlist" else cluster.external()
-        if self._fails(process, client, secondary, key):
-            return
-        if key == RING and "lag" in cluster.faults:
-            client.operations["CAS", "secondary", "200", secondary] += 1
-            cluster.after(LAG, partial(self._late, process, process.incarnation, secondary, key, written))
-        elif self._one(process, client, secondary, key, written, "secondary") is None:
-            self._failed(process, client, secondary, key)
+        secondary = cluster.external() if client.primary == "memberlist" else "memberlist"
+        why = self._failure(write, secondary)
+        if why:
+            _count(client, "secondary", secondary, ok=False)
+            self._failed(write, secondary, why)
+        elif write.key == RING and "lag" in cluster.faults:
+            _count(client, "secondary", secondary, ok=True)
+            late = partial(self._late, write, write.process.incarnation, secondary, written)
+            cluster.after(LAG, late)
+        elif self._try(write, secondary, written, "secondary") is None:
+            self._failed(write, secondary, "no change detected")
 
-    def _fails(self, process: Process, client: Client, secondary: str, key: str) -> bool:
+    def _failure(self, write: Write, secondary: str) -> str:
+        """Why this mirror write fails, "" if it does not: the fault, or the benign error.
+
+        After the benign one the value is there all the same: gossip had brought it already.
+        """
         cluster = self._cluster
-        broken = "mirror-errors" in cluster.faults and process.name == cluster.victims.get("mirror-errors")
+        broken = cluster.victims.get("mirror-errors") == write.process.name
         if broken and cluster.random.random() < BROKEN:
-            client.operations["CAS", "secondary", "500", secondary] += 1
-            self._failed(process, client, secondary, key, "context deadline exceeded")
-            return True
-        young = cluster.now - process.started < 15
-        if secondary == "memberlist" and cluster.random.random() < (BENIGN_YOUNG if young else BENIGN):
-            # Gossip brought the same value first: the value is there, the write counts as an error.
-            client.operations["CAS", "secondary", "500", secondary] += 1
-            self._failed(process, client, secondary, key)
-            return True
-        return False
+            return "context deadline exceeded"
+        odds = BENIGN_YOUNG if cluster.now - write.process.started < YOUNG else BENIGN
+        if secondary == "memberlist" and cluster.random.random() < odds:
+            return "no change detected"
+        return ""
 
-    def _failed(
-        self, process: Process, client: Client, secondary: str, key: str, why: str = "no change detected"
-    ) -> None:
-        client.mirror_errors += 1
-        self._cluster.log(
-            process,
-            "warn",
-            "failed to update value in secondary store",
-            component="multikv",
-            key=key,
-            err=f"failed to CAS-update key {key}: {why}",
-            primary=client.primary,
-            secondary=secondary,
-        )
+    def _failed(self, write: Write, secondary: str, why: str) -> None:
+        write.client.mirror_errors += 1
+        fields = {
+            "component": "multikv",
+            "key": write.key,
+            "err": f"failed to CAS-update key {write.key}: {why}",
+            "primary": write.client.primary,
+            "secondary": secondary,
+        }
+        self._cluster.log(write.process, "warn", "failed to update value in secondary store", **fields)
 
-    def _late(self, process: Process, incarnation: int, secondary: str, key: str, written: Value) -> None:
-        cluster = self._cluster
-        if not process.up or process.incarnation != incarnation:
+    def _late(self, write: Write, incarnation: int, secondary: str, written: Value) -> None:
+        if not write.process.up or write.process.incarnation != incarnation:
             return
         try:
-            self._put(process, secondary, key, written)
+            self._put(write.process, secondary, write.key, written)
         except (NoChange, StoreDown):
             return
 
 
-def is_tracker(client: Client) -> bool:
-    """Whether this client serves the HA tracker."""
-    return client.spec.key == HA
+def _count(client: Client, role: str, store: str, *, ok: bool) -> None:
+    client.operations["CAS", role, "200" if ok else "500", store] += 1

@@ -26,7 +26,8 @@ class Reply:
 def _environment() -> jinja2.Environment:
     # The pages escape as Go does, by the filters; hostile names are meant to arrive escaped that way.
     found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=False  # noqa: S701
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=False,  # noqa: S701
     )
     found.filters["go"] = go.escape
     found.filters["query"] = go.in_query

@@ -229,7 +229,11 @@ def _mimir(cluster: Cluster, process: Process) -> Block:
         "distributor": {"ha_tracker": _tracking(cluster, process), "ring": _ring(cluster, process)},
         "ingester": {
             "ring": _ring(cluster, process)
-            | {"num_tokens": cluster.settings.tokens, "zone_awareness_enabled": True, "unregister_on_shutdown": True}
+            | {
+                "num_tokens": cluster.settings.tokens,
+                "zone_awareness_enabled": True,
+                "unregister_on_shutdown": True,
+            }
         },
         "store_gateway": {"sharding_ring": _ring(cluster, process, period="15s")},
         "compactor": {"sharding_ring": _ring(cluster, process, period="15s")},

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 
 from exporter.demo import go, tracker
 from exporter.demo.cluster import Cluster
+from exporter.demo.gossip import View
 from exporter.demo.page import Reply
 from exporter.demo.pages_memberlist import health, with_id
-from exporter.demo.pages_ring import RingPages, is_unhealthy
+from exporter.demo.pages_ring import is_unhealthy
 from exporter.demo.pages_status import GO_VERSION, REVISION, VERSIONS
 from exporter.demo.process import Client, Process
-from exporter.demo.values import LEFT, STATE_NAMES, Replica
+from exporter.demo.values import LEFT, STATE_NAMES, Replica, Ring
 from exporter.demo.wire import encode_value
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
@@ -27,9 +28,9 @@ _MULTI_HELP = {
 }
 
 
-def reply(cluster: Cluster, process: Process, rings: RingPages) -> Reply:
+def reply(cluster: Cluster, process: Process) -> Reply:
     """The whole page, families in order of their names."""
-    families = dict(_families(cluster, process, rings))
+    families = dict(_families(cluster, process))
     return Reply("".join(families[name] for name in sorted(families)).encode(), CONTENT_TYPE)
 
 
@@ -57,7 +58,7 @@ def _histogram(name: str, about: str, counts: Iterable[tuple[Labels, int]]) -> t
     return name, "".join(lines)
 
 
-def _families(cluster: Cluster, process: Process, rings: RingPages) -> Iterable[tuple[str, str]]:
+def _families(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     yield from _process(cluster, process)
     prefixes = sorted({client.spec.prefix for client in process.clients.values()})
     for prefix in prefixes:
@@ -65,7 +66,7 @@ def _families(cluster: Cluster, process: Process, rings: RingPages) -> Iterable[
         yield _requests(prefix, clients)
         if process.mode == "multi":
             yield from _multi(cluster, prefix, clients)
-    yield from _rings(cluster, process, rings)
+    yield from _rings(cluster, process)
     if process.has_gossip:
         yield from _gossip(cluster, process)
     if process.spec.role.tracker:
@@ -103,18 +104,24 @@ def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
     """Requests by route, as many as a steady load makes: enough to see traffic move."""
     component = process.spec.role.component
     routes = {
-        "all": (("POST", "api_v1_push"), ("gRPC", "/cortex.Ingester/Push"), ("GET", "prometheus_api_v1_query")),
+        "all": (
+            ("POST", "api_v1_push"),
+            ("gRPC", "/cortex.Ingester/Push"),
+            ("GET", "prometheus_api_v1_query"),
+        ),
         "distributor": (("POST", "api_v1_push"),),
         "ingester": (("gRPC", "/cortex.Ingester/Push"),),
         "querier": (("GET", "prometheus_api_v1_query_range"),),
     }.get(component, ())
     count = int((cluster.now - process.started) * 10)
-    samples = [
-        ({"method": method, "route": route, "status_code": "200" if method == "GET" else "success", "ws": "false"}, n)
-        for n, (method, route) in ((count, pair) for pair in (*routes, ("GET", "metrics")))
-    ]
+    samples = [(_route(method, route), count) for method, route in (*routes, ("GET", "metrics"))]
     name = f"{_name(cluster)}_request_duration_seconds"
     return _histogram(name, "Time (in seconds) spent serving HTTP requests.", samples)
+
+
+def _route(method: str, route: str) -> Labels:
+    status = "success" if method == "gRPC" else "200"
+    return {"method": method, "route": route, "status_code": status, "ws": "false"}
 
 
 def _requests(prefix: str, clients: Iterable[Client]) -> tuple[str, str]:
@@ -142,31 +149,25 @@ def _multi(cluster: Cluster, prefix: str, clients: list[Client]) -> Iterable[tup
         "mirror_write_errors_total": [({"kv_name": c.spec.kv_name}, c.mirror_errors) for c in clients],
         "mirror_writes_total": [({"kv_name": c.spec.kv_name}, c.mirror_writes) for c in clients],
         "primary_store": [
-            ({"kv_name": c.spec.kv_name, "store": store}, float(c.primary == store)) for c in clients for store in stores
+            ({"kv_name": c.spec.kv_name, "store": store}, float(c.primary == store))
+            for c in clients
+            for store in stores
         ],
     }
     for name, (kind, about) in _MULTI_HELP.items():
         yield _family(f"{prefix}multikv_{name}", kind, about, samples[name])
 
 
-def _rings(cluster: Cluster, process: Process, rings: RingPages) -> Iterable[tuple[str, str]]:
+def _rings(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     members: list[Sample] = []
     oldest: list[Sample] = []
     tokens: list[Sample] = []
+    zone = {"zone": ""} if cluster.settings.product == "cortex" else {}
     for name, key in process.spec.role.rings:
         value = cluster.seen(process, key)
         ring = value if isinstance(value, dict) else {}
-        counts: Counter[str] = Counter()
-        ages: dict[str, int] = {}
-        for member in ring.values():
-            unhealthy = is_unhealthy(member, cluster.clock(process))
-            state = "Unhealthy" if unhealthy else STATE_NAMES[member.state]
-            counts[state] += 1
-            ages[state] = min(ages.get(state, member.timestamp), member.timestamp)
-        states = [state for state in STATE_NAMES if state not in ("LEFT", "READONLY")] + ["Unhealthy"]
-        states += ["READONLY"] if cluster.settings.product == "cortex" else []
-        zone = {"zone": ""} if cluster.settings.product == "cortex" else {}
-        for state in sorted(states):
+        counts, ages = _by_state(ring, cluster.clock(process))
+        for state in _shown_states(cluster):
             members.append(({"name": name, "state": state, **zone}, counts[state]))
             oldest.append(({"name": name, "state": state}, ages.get(state, 0)))
         tokens.append(({"name": name}, sum(len(member.tokens) for member in ring.values())))
@@ -177,51 +178,58 @@ def _rings(cluster: Cluster, process: Process, rings: RingPages) -> Iterable[tup
     yield _family(f"{prefix}_ring_tokens_total", "gauge", "Number of tokens in the ring", tokens)
 
 
+def _shown_states(cluster: Cluster) -> list[str]:
+    cortex = ["READONLY"] if cluster.settings.product == "cortex" else []
+    return sorted(["ACTIVE", "JOINING", "LEAVING", "PENDING", "Unhealthy", *cortex])
+
+
+def _by_state(ring: Ring, now: float) -> tuple[Counter[str], dict[str, int]]:
+    """Members by state as the metrics name them, and each state's oldest heartbeat."""
+    counts: Counter[str] = Counter()
+    ages: dict[str, int] = {}
+    for member in ring.values():
+        state = "Unhealthy" if is_unhealthy(member, now) else STATE_NAMES[member.state]
+        counts[state] += 1
+        ages[state] = min(ages.get(state, member.timestamp), member.timestamp)
+    return counts, ages
+
+
+# memberlist's own families: name, type, HELP.
+_MEMBERLIST = (
+    ("cas_attempt_total", "counter", "Attempted CAS operations"),
+    ("cas_failure_total", "counter", "Failed CAS operations"),
+    ("cas_success_total", "counter", "Successful CAS operations"),
+    ("cluster_members_count", "gauge", "Number of members in memberlist cluster"),
+    (
+        "cluster_node_health_score",
+        "gauge",
+        "Health score of this cluster. Lower value is better. 0 = healthy",
+    ),
+    ("messages_in_broadcast_queue_bytes", "gauge", "Total size of messages waiting in the broadcast queue"),
+    (
+        "messages_to_broadcast_dropped_total",
+        "counter",
+        "Number of broadcast messages intended to be sent but were dropped due to encoding errors or for "
+        "being too big",
+    ),
+    ("received_broadcasts_bytes_total", "counter", "Total size of received broadcast user messages"),
+    (
+        "received_broadcasts_invalid_total",
+        "counter",
+        "Number of received broadcast user messages that were invalid. Hopefully 0.",
+    ),
+    ("received_broadcasts_total", "counter", "Number of received broadcast user messages"),
+)
+
+
 def _gossip(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     view = cluster.gossip_view(process)
     if view is None:
         return
     prefix = "loki_memberlist_client_" if cluster.settings.product == "loki" else "memberlist_client_"
-    size = sum(len(encode_value(value, with_id(cluster))) for value in view.values.values())
-    plain = (
-        ("cas_attempt_total", "counter", "Attempted CAS operations", view.attempts),
-        ("cas_failure_total", "counter", "Failed CAS operations", view.failures),
-        ("cas_success_total", "counter", "Successful CAS operations", view.attempts - view.failures),
-        (
-            "cluster_members_count",
-            "gauge",
-            "Number of members in memberlist cluster",
-            len(cluster.gossip.peers(process.name, cluster.now)),
-        ),
-        (
-            "cluster_node_health_score",
-            "gauge",
-            "Health score of this cluster. Lower value is better. 0 = healthy",
-            health(cluster, process),
-        ),
-        ("messages_in_broadcast_queue_bytes", "gauge", "Total size of messages waiting in the broadcast queue", 0),
-        (
-            "messages_to_broadcast_dropped_total",
-            "counter",
-            "Number of broadcast messages intended to be sent but were dropped due to encoding errors or for being too big",
-            0,
-        ),
-        (
-            "received_broadcasts_bytes_total",
-            "counter",
-            "Total size of received broadcast user messages",
-            view.received * max(1, size // 4),
-        ),
-        (
-            "received_broadcasts_invalid_total",
-            "counter",
-            "Number of received broadcast user messages that were invalid. Hopefully 0.",
-            0,
-        ),
-        ("received_broadcasts_total", "counter", "Number of received broadcast user messages", view.received),
-    )
-    for name, kind, about, value in plain:
-        yield _family(prefix + name, kind, about, [({}, value)])
+    values = _gossip_values(cluster, process, view)
+    for name, kind, about in _MEMBERLIST:
+        yield _family(prefix + name, kind, about, [({}, values.get(name, 0))])
     tombstones = [
         ({"key": key}, 0 if isinstance(value, Replica) else sum(m.state == LEFT for m in value.values()))
         for key, value in sorted(view.values.items())
@@ -231,6 +239,19 @@ def _gossip(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     about = "Number of unknown TCP connections (not a packet or stream)"
     name = f"{prefix.removesuffix('client_')}tcp_transport_unknown_connections_total"
     yield _family(name, "counter", about, [({}, process.unknown_connections)])
+
+
+def _gossip_values(cluster: Cluster, process: Process, view: View) -> dict[str, float]:
+    size = sum(len(encode_value(value, with_id(cluster))) for value in view.values.values())
+    return {
+        "cas_attempt_total": view.attempts,
+        "cas_failure_total": view.failures,
+        "cas_success_total": view.attempts - view.failures,
+        "cluster_members_count": len(cluster.gossip.peers(process.name, cluster.now)),
+        "cluster_node_health_score": health(cluster, process),
+        "received_broadcasts_bytes_total": view.received * max(1, size // 4),
+        "received_broadcasts_total": view.received,
+    }
 
 
 def _tracker(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:

@@ -167,4 +167,6 @@ def _share(percent: float, cortex: bool) -> str:
 def _notice(page: PageSpec) -> Reply:
     deep = page.title.endswith(" Status")
     name = "notice_deep.html" if deep else "notice.html"
-    return html(name, "text/html" if deep else "text/html; charset=utf-8", title=page.title, notice=page.notice)
+    return html(
+        name, "text/html" if deep else "text/html; charset=utf-8", title=page.title, notice=page.notice
+    )

@@ -64,7 +64,9 @@ def index(cluster: Cluster, process: Process) -> Reply:
     """The index page, with links that nobody should follow."""
     if cluster.settings.product == "loki":
         return NOT_FOUND
-    rings = [(page.path, f"{page.path.split('/')[1].title()} Ring Status") for page in process.spec.role.pages]
+    rings = [
+        (page.path, f"{page.path.split('/')[1].title()} Ring Status") for page in process.spec.role.pages
+    ]
     tracked = [("/distributor/ha_tracker", "HA Tracking Status")] if process.spec.role.tracker else []
     return html(
         "index.html",
@@ -133,7 +135,7 @@ def runtime(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
     told = mode == "multi" and (switched or mirror or multi)
     primary = "memberlist" if switched else cluster.external()
     if diff:
-        block = {"multi_kv_config": {"mirror_enabled": mirror, "primary": primary}}
+        block: dict[str, go.YamlValue] = {"multi_kv_config": {"mirror_enabled": mirror, "primary": primary}}
         return text(go.yaml(block, 2, 0) if told else "{}\n")
     page: dict[str, go.YamlValue] = {
         "overrides": {},
@@ -201,4 +203,6 @@ def _tracker_html(cluster: Cluster, process: Process) -> Reply:
     ]
     product = cluster.settings.product
     kind = "text/html; charset=utf-8" if product == "cortex" else "text/html"
-    return html(f"{product}_tracker.html", kind, now=go.go_time(now, process.started + process.skew), rows=rows)
+    return html(
+        f"{product}_tracker.html", kind, now=go.go_time(now, process.started + process.skew), rows=rows
+    )

@@ -57,11 +57,14 @@ class ProcessSpec:
     zone: str = ""
 
 
-def writer(
-    kv_name: str, key: str, period: float = 5.0, *, watches: bool = False, prefix: str = "cortex_", tokens: int = -1
-) -> ClientSpec:
-    """A client that heartbeats."""
-    return ClientSpec(kv_name, key, period, watches, prefix, tokens)
+def writer(kv_name: str, key: str, period: float = 5.0, *, watches: bool = False) -> ClientSpec:
+    """A client that heartbeats, with as many tokens as the settings say."""
+    return ClientSpec(kv_name, key, period, watches)
+
+
+def _one_token(kv_name: str, key: str, period: float = 5.0, *, prefix: str = "loki_") -> ClientSpec:
+    """A Loki client with one token, that reads as well where its prefix is Loki's own."""
+    return ClientSpec(kv_name, key, period, bool(prefix), prefix, tokens=1)
 
 
 RING, DISTRIBUTOR, COMPACTOR = "collectors/ring", "collectors/distributor", "collectors/compactor"
@@ -88,7 +91,12 @@ CORTEX = RoleSpec(
         PageSpec("/ring", RING),
         PageSpec("/ingester/ring", RING),
         PageSpec("/compactor/ring", COMPACTOR, "Cortex Compactor Ring", "Compactor is not running yet."),
-        PageSpec("/store-gateway/ring", STORE_GATEWAY, "Cortex Store Gateway Ring", "Store gateway is not running yet."),
+        PageSpec(
+            "/store-gateway/ring",
+            STORE_GATEWAY,
+            "Cortex Store Gateway Ring",
+            "Store gateway is not running yet.",
+        ),
         PageSpec("/ruler/ring", RULER),
         PageSpec(
             "/distributor/ring",
@@ -116,12 +124,12 @@ CORTEX = RoleSpec(
 LOKI = RoleSpec(
     "all",
     (
-        writer("compactor", COMPACTOR, 15.0, watches=True, prefix="loki_", tokens=1),
-        writer("distributor-lifecycler", DISTRIBUTOR, prefix="", tokens=1),
+        _one_token("compactor", COMPACTOR, 15.0),
+        _one_token("distributor-lifecycler", DISTRIBUTOR, prefix=""),
         ClientSpec("distributor-ring", DISTRIBUTOR, watches=True, prefix="loki_"),
-        writer("ingester-lifecycler", RING, watches=True, prefix="loki_"),
+        ClientSpec("ingester-lifecycler", RING, 5.0, watches=True, prefix="loki_"),
         ClientSpec("ingester-ring", RING, watches=True, prefix="loki_"),
-        writer("scheduler-ring-manager", LOKI_SCHEDULER, 15.0, watches=True, prefix="loki_", tokens=1),
+        _one_token("scheduler-ring-manager", LOKI_SCHEDULER, 15.0),
     ),
     (
         PageSpec("/ring", RING),
@@ -144,7 +152,7 @@ def _lifecycled(component: str, key: str, page: str, tokens: int = -1) -> RoleSp
     return RoleSpec(
         component,
         (
-            writer(f"{component}-lifecycler", key, 15.0, tokens=tokens),
+            ClientSpec(f"{component}-lifecycler", key, 15.0, tokens=tokens),
             ClientSpec(f"{component}-ring", key, watches=True),
         ),
         (PageSpec(page, key),),
@@ -161,7 +169,7 @@ MIMIR = {
             "distributor",
             (
                 writer("distributor-hatracker", HA, 0.0),
-                writer("distributor-lifecycler", DISTRIBUTOR, 5.0, tokens=1),
+                ClientSpec("distributor-lifecycler", DISTRIBUTOR, 5.0, tokens=1),
                 ClientSpec("distributor-ring", DISTRIBUTOR, watches=True),
                 _INGESTER_RING,
             ),
@@ -251,7 +259,7 @@ def processes_of(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
 
 def _hostile(number: int, spec: ProcessSpec) -> ProcessSpec:
     name = _HOSTILE[number % len(_HOSTILE)].format(n=spec.name)
-    zone = f"<i>{spec.zone or 'zone'}</i>\n\"{number % 3}\""
+    zone = f'<i>{spec.zone or "zone"}</i>\n"{number % 3}"'
     return ProcessSpec(name, spec.role, zone)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -93,8 +92,3 @@ def unregister(cluster: Cluster, process: Process, client: Client) -> None:
 def _left(process: Process, before: Value | None) -> Value:
     ring: Ring = before if isinstance(before, dict) else {}
     return {name: member for name, member in ring.items() if name != process.name}
-
-
-def aged(member: Instance, seconds: int) -> Instance:
-    """The member with an older heartbeat."""
-    return replace(member, timestamp=member.timestamp - seconds)

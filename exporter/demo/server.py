@@ -35,7 +35,7 @@ RUBBISH = (
     Reply(b"\x00\xff\xfe<html><table><tr><td>", "text/html"),
     Reply(b'{"shards": 7, "now": [], "Store": "x", "SortedMembers": {}}', JSON),
     Reply(b'{"shards":[' + b"[" * 4000, JSON),
-    Reply(b"} 1 1 1\ncortex_multikv_mirror_enabled{kv_name=\"\\", "text/plain; version=0.0.4"),
+    Reply(b'} 1 1 1\ncortex_multikv_mirror_enabled{kv_name="\\', "text/plain; version=0.0.4"),
     Reply(b"\x1f\x8bnot gzip at all", JSON, 200, {"Content-Encoding": "gzip"}),
     Reply(b"<html>502 Bad Gateway</html>", "text/html", 502),
 )
@@ -154,7 +154,9 @@ class Demo:
         by_component: dict[str, list[str]] = {}
         for process, url in zip(self.cluster.processes, self.urls, strict=True):
             by_component.setdefault(process.spec.role.component, []).append(url)
-        store = {"consul": {"url": self.consul_url}} if self.consul_url else {"etcd": {"urls": [self.etcd_url]}}
+        store = (
+            {"consul": {"url": self.consul_url}} if self.consul_url else {"etcd": {"urls": [self.etcd_url]}}
+        )
         return {
             "interval": "5s",
             "product": "auto",
@@ -195,14 +197,17 @@ class Demo:
 
     async def _ask(self, number: int, request: web.BaseRequest) -> web.StreamResponse:
         process = self.cluster.processes[number]
-        while process.hangs:
-            await asyncio.sleep(_HANG_LOOK)
+        await self._hang(process)
         if process.rubbish:
             return self._answer(RUBBISH[zlib.crc32(request.path.encode()) % len(RUBBISH)], process)
         if request.method not in ("GET", "HEAD"):
             return self._answer(self._site.danger(process, request.method, request.path), process)
         reply = self._site.get(process, request.path, request.query, request.headers.get("Accept", ""))
         return self._answer(reply, process)
+
+    async def _hang(self, process: Process) -> None:
+        while process.hangs:  # noqa: ASYNC110 - the model knows no loop, so nobody could set an event
+            await asyncio.sleep(_HANG_LOOK)
 
     async def _ask_store(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.settings.store == "consul":

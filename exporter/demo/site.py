@@ -10,7 +10,14 @@ from exporter.demo.page import NOT_FOUND, Reply, text
 from exporter.demo.pages_ring import RingPages
 from exporter.demo.process import Process
 
-BUILD_PATHS = ("/api/v1/status/buildinfo", "/prometheus/api/v1/status/buildinfo", "/loki/api/v1/status/buildinfo")
+BUILD_PATHS = frozenset(f"{head}/api/v1/status/buildinfo" for head in ("", "/prometheus", "/loki"))
+_WITH_MODE = {"/config": pages_config.reply, "/runtime_config": pages_status.runtime}
+_PLAIN = {
+    "/": pages_status.index,
+    "/metrics": pages_metrics.reply,
+    "/ready": pages_status.ready,
+    "/services": pages_status.services,
+}
 
 
 class Site:
@@ -37,24 +44,12 @@ class Site:
 
     def _other(self, process: Process, path: str, query: Mapping[str, str], as_json: bool) -> Reply:
         cluster = self._cluster
-        diff = query.get("mode") == "diff"
-        match path:
-            case "/metrics":
-                return pages_metrics.reply(cluster, process, self._rings)
-            case "/memberlist":
-                return pages_memberlist.reply(cluster, process, query, as_json=as_json)
-            case "/config":
-                return pages_config.reply(cluster, process, diff=diff)
-            case "/runtime_config":
-                return pages_status.runtime(cluster, process, diff=diff)
-            case "/distributor/ha_tracker":
-                return pages_status.ha_tracker(cluster, process, as_json=as_json)
-            case "/services":
-                return pages_status.services(cluster, process)
-            case "/ready":
-                return pages_status.ready(cluster, process)
-            case "/":
-                return pages_status.index(cluster, process)
-            case _ if path in BUILD_PATHS:
-                return pages_status.build(cluster, path)
-        return NOT_FOUND
+        if path in BUILD_PATHS:
+            return pages_status.build(cluster, path)
+        if path == "/memberlist":
+            return pages_memberlist.reply(cluster, process, query, as_json=as_json)
+        if path == "/distributor/ha_tracker":
+            return pages_status.ha_tracker(cluster, process, as_json=as_json)
+        if path in _WITH_MODE:
+            return _WITH_MODE[path](cluster, process, diff=query.get("mode") == "diff")
+        return _PLAIN[path](cluster, process) if path in _PLAIN else NOT_FOUND

@@ -85,7 +85,9 @@ class StorePages:
         store = self._cluster.store
         found = [pair for pair in store.under("").items() if _inside(pair[0].encode(), first, end)]
         count, limit = len(found), int(str(asked.get("limit") or 0))
-        page: dict[str, object] = {"header": _ETCD_HEADER | {"revision": str(store.revision), "raft_term": "2"}}
+        page: dict[str, object] = {
+            "header": _ETCD_HEADER | {"revision": str(store.revision), "raft_term": "2"}
+        }
         found = found[:limit] if limit else found
         if found and not asked.get("count_only"):
             page["kvs"] = [self._etcd_entry(key, entry, bool(asked.get("keys_only"))) for key, entry in found]

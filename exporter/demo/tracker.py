@@ -55,7 +55,9 @@ def _renew(cluster: Cluster, pair: Pair) -> None:
     if candidates:
         process, client = candidates[cluster.random.randrange(len(candidates))]
         elect = cluster.random.random() < ELECTION_ODDS
-        change = partial(_renewed, int(cluster.clock(process) * 1000), elect, cluster.settings.product == "mimir")
+        change = partial(
+            _renewed, int(cluster.clock(process) * 1000), elect, cluster.settings.product == "mimir"
+        )
         cluster.writer.cas(process, client, key_of(pair), change)
         if elect:
             _count_election(cluster, pair)
@@ -71,7 +73,9 @@ def _renewed(now: int, elect: bool, with_election: bool, before: Value | None) -
     if not isinstance(before, Replica):
         return Replica("prom-a", now, now if with_election else 0, 0)
     if not elect:
-        return Replica(before.replica, max(now, before.received_at), before.elected_at, before.elected_changes)
+        return Replica(
+            before.replica, max(now, before.received_at), before.elected_at, before.elected_changes
+        )
     other = "prom-b" if before.replica == "prom-a" else "prom-a"
     changes = before.elected_changes + 1 if with_election else 0
     return Replica(other, max(now, before.received_at), now if with_election else 0, changes)

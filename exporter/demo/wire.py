@@ -102,7 +102,7 @@ def ack(sequence: int, compressed: bool) -> bytes:
     if not compressed:
         return body
     packed = lzw(body)
-    return bytes([COMPRESSED]) + b"\x82\xa4Algo\x00\xa3Buf\xda" + len(packed).to_bytes(2, "big") + packed
+    return bytes([COMPRESSED]) + b"\x82\xa4Algo\x00\xa3Buf" + bytes([0xA0 | len(packed)]) + packed
 
 
 def read_label(message: bytes) -> tuple[str, bytes] | None:
