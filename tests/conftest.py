@@ -1,0 +1,186 @@
+"""What every room's tests may use: recordings of real clusters, programs, ports, and a check for leaks."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+REPLAY_PORTS = (*range(1, 21), 91, 92)  # offsets that replay.py may take from its base port
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A recording that answers on loopback. `ports` is by recorded target, `consul` and `etcd` included."""
+
+    note: str
+    recorded_at: float
+    ports: dict[str, str]
+    process: subprocess.Popen[str]
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """URLs of the processes alone, without the stores."""
+        return {name: url for name, url in self.ports.items() if name not in ("consul", "etcd")}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """`shared/` beside the repository, or where KVMIGRATION_SHARED says."""
+    path = Path(os.environ.get("KVMIGRATION_SHARED") or ROOT.parent / "shared")
+    if not (path / "replay.py").is_file():
+        pytest.skip(f"no recordings of real clusters in {path}; set KVMIGRATION_SHARED to where they are")
+    return path
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """The path of a real program, or a skip; under `make test` a missing one is a failure."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}")
+        if path is None and os.environ.get("KVMIGRATION_REQUIRE_REAL") == "1":
+            pytest.fail(f"{name} is missing; `make servers` installs it")
+        if path is None:
+            pytest.skip(f"{name} is not installed; `make servers` installs it")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A port of loopback that was free a moment ago. Bind port 0 yourself wherever you can."""
+
+    def choose() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return choose
+
+
+@pytest.fixture
+def replay(shared: Path) -> Iterator[Callable[..., Replay]]:
+    """Serve a recording: `replay("cortex/2b-mirroring")`, `replay(name, hang=True)`; stopped at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(name: str, *, hang: bool = False) -> Replay:
+        recording = shared / "recordings" / f"{name}.jsonl.gz"
+        for _ in range(8):
+            process = _start_replay(shared / "replay.py", recording, hang)
+            started.append(process)
+            if said := _first_line(process, START_SECONDS):
+                told = json.loads(said)
+                return Replay(told["note"], told["recorded_at"], told["ports"], process)
+            _stop(process)
+        pytest.fail(f"replay.py did not start with {recording}")
+
+    yield start
+    for process in started:
+        _stop(process)
+
+
+def _start_replay(script: Path, recording: Path, hang: bool) -> subprocess.Popen[str]:
+    command = [sys.executable, str(script), str(recording), "--base-port", str(_free_base_port())]
+    return subprocess.Popen(
+        [*command, *(["--hang"] if hang else [])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _free_base_port() -> int:
+    """Below the range from which the kernel gives out port 0, so only another replay can be in the way."""
+    for _ in range(200):
+        base = random.randrange(11_000, 32_000, 100)
+        if all(_is_free(base + offset) for offset in REPLAY_PORTS):
+            return base
+    pytest.fail("no block of free ports on loopback")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _first_line(process: subprocess.Popen[str], seconds: float) -> str:
+    """What the process says first; empty if it ended or said nothing in time."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    return process.stdout.readline() if ready else ""
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Every process that a test starts, and every one that those start, has ended when the tests have.
+
+    The test process adopts orphans (PR_SET_CHILD_SUBREAPER), so a daemon whose parent went away counts too.
+    """
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    before = set(children())
+    yield
+    left = _left_after(before, STOP_SECONDS)
+    assert not left, f"processes left behind by tests: {left}"
+
+
+def _left_after(before: set[int], seconds: float) -> dict[int, str]:
+    """Children that are still there after `seconds`. Gone is gone when two looks in a row agree: one look
+    can miss an orphan that changes hands while we read.
+    """
+    deadline, waiting, clean = time.monotonic() + seconds, threading.Event(), 0
+    while True:
+        left = {pid: what for pid, what in children().items() if pid not in before}
+        clean = 0 if left else clean + 1
+        if clean == 2 or time.monotonic() > deadline:
+            return left
+        waiting.wait(0.05)
+
+
+def children() -> dict[int, str]:
+    """Living children of this process by pid, with their command lines."""
+    found: dict[int, str] = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (path / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # it ended while we looked
+            continue
+        if int(parent) == os.getpid() and state not in "ZX" and "multiprocessing" not in command:
+            found[int(path.name)] = command
+    return found
