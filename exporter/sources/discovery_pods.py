@@ -1,0 +1,78 @@
+"""Pods as the Kubernetes API answers them, as targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.config import Kubernetes
+from exporter.errors import DecodeError
+from exporter.sources.discovery_found import Found, from_address, plain_name
+
+COMPONENT_LABELS = ("app.kubernetes.io/component", "component", "name")
+_OVER = frozenset(("Succeeded", "Failed"))
+
+
+def pod_key(pod: Mapping[str, Any]) -> str:
+    """What the API knows this pod by. Raises `DecodeError` where the object is no pod."""
+    metadata = _mapping(pod.get("metadata"))
+    uid = metadata.get("uid")
+    if not isinstance(uid, str) or not isinstance(metadata.get("name"), str):
+        raise DecodeError("an object without name and uid")
+    return uid
+
+
+def resource_version(thing: Mapping[str, Any]) -> str:
+    """Where a list or an object stands in the history of the cluster; "" where it does not say."""
+    version = _mapping(thing.get("metadata")).get("resourceVersion")
+    return version if isinstance(version, str) else ""
+
+
+def found_in(pod: Mapping[str, Any], config: Kubernetes) -> Found | None:
+    """The pod as a target; None without an address yet, when it is over, or without the port."""
+    metadata, status = _mapping(pod.get("metadata")), _mapping(pod.get("status"))
+    address = status.get("podIP")
+    place = _port(_mapping(pod.get("spec")), str(config.port))
+    if not isinstance(address, str) or not address or status.get("phase") in _OVER or place is None:
+        return None
+    container, port = place
+    try:
+        plain = from_address(f"[{address}]:{port}" if ":" in address else f"{address}:{port}", config.scheme)
+    except DecodeError:
+        return None
+    name = plain_name(str(metadata.get("name", "")))
+    labels = {"namespace": str(metadata.get("namespace", "")), "pod": name, "container": container}
+    return Found(
+        host=plain.host,
+        port=plain.port,
+        scheme=config.scheme,
+        name=name,
+        component=_component(_mapping(metadata.get("labels"))),
+        labels={key: value for key, value in labels.items() if plain_name(value)},
+    )
+
+
+def _component(labels: Mapping[str, Any]) -> str:
+    values = (labels.get(label) for label in COMPONENT_LABELS)
+    return next((plain_name(value) for value in values if isinstance(value, str) and value), "")
+
+
+def _port(spec: Mapping[str, Any], wanted: str) -> tuple[str, int] | None:
+    """The container and number of a port by its name or number; any number will do unnamed."""
+    containers = [_mapping(item) for item in _list(spec.get("containers"))]
+    for container in containers:
+        for port in map(_mapping, _list(container.get("ports"))):
+            number = port.get("containerPort")
+            if isinstance(number, int) and wanted in {str(number), port.get("name")}:
+                return str(container.get("name", "")), number
+    if wanted.isascii() and wanted.isdigit() and containers:
+        return str(containers[0].get("name", "")), int(wanted)
+    return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
