@@ -1,0 +1,185 @@
+"""Where `check`, `status` and `diff` look: at a cluster of their own accord, or at a running exporter."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from exporter import __version__
+from exporter.config import load
+from exporter.errors import UsageError
+from exporter.expose.answers import (
+    GossipOut,
+    RingDetailOut,
+    RingOut,
+    StatusOut,
+    StepOut,
+    TargetOut,
+    gossip_out,
+    ring_out,
+    rings_out,
+    status_out,
+    step_out,
+    targets_out,
+)
+from exporter.facts import Snapshot
+from exporter.watch import Watch
+
+T = TypeVar("T")
+TIMEOUT = 10.0
+MAX_ANSWER = 64 * 1024 * 1024
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration as Prometheus writes it: `90s`, `10m`, `1h30m`."""
+    found = _DURATION.fullmatch(text)
+    if not text or found is None:
+        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write for instance 90s, 10m or 1h30m')
+    hours, minutes, seconds, millis = (int(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add `--config.file` and `--server`, of which exactly one is given."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
+    )
+    where.add_argument(
+        "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What `status` shows."""
+
+    status: StatusOut
+    targets: tuple[TargetOut, ...]
+    rings: tuple[RingOut, ...]
+    gossip: GossipOut | None
+    steps: tuple[StepOut, ...]
+
+
+class Look(Protocol):
+    """One way of looking; answers are as the API gives them."""
+
+    interval: float
+
+    async def step(self, name: str) -> StepOut:
+        """Look anew at one step of the gate."""
+
+    async def overview(self) -> Overview:
+        """Look anew at everything."""
+
+    async def keys(self) -> tuple[str, ...]:
+        """Look anew; give all keys."""
+
+    async def key(self, key: str) -> RingDetailOut:
+        """One key as it was when `keys` looked. Raises `UsageError` where there is none."""
+
+
+@asynccontextmanager
+async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
+    """Open whichever way the arguments name; `soak` seconds count instead of the configured ones."""
+    if args.server:
+        if not args.server.startswith(("http://", "https://")):
+            raise UsageError(f'--server "{args.server}" is not a URL such as http://127.0.0.1:9895')
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
+            yield _Remote(args.server.rstrip("/"), session)
+        return
+    config = load(args.config_file)
+    async with Watch(config) as watch:
+        if soak is not None:
+            plan = watch.poller.plan
+            watch.poller.plan = replace(plan, rules=replace(plan.rules, soak=soak))
+        yield _Local(watch)
+
+
+class _Local:
+    """Looks by cycles of its own."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._last: Snapshot | None = None
+        self.interval = watch.config.gate.check_interval
+
+    async def _cycle(self) -> Snapshot:
+        self._last = await self._watch.poller.cycle()
+        return self._last
+
+    async def step(self, name: str) -> StepOut:
+        return next(step_out(step) for step in (await self._cycle()).steps if step.name == name)
+
+    async def overview(self) -> Overview:
+        seen = await self._cycle()
+        return Overview(
+            status_out(seen, __version__),
+            targets_out(seen),
+            rings_out(seen),
+            gossip_out(seen.gossip),
+            tuple(step_out(step) for step in seen.steps),
+        )
+
+    async def keys(self) -> tuple[str, ...]:
+        return tuple(facts.key for facts in (await self._cycle()).keys)
+
+    async def key(self, key: str) -> RingDetailOut:
+        seen = self._last or await self._cycle()
+        found = next((facts for facts in seen.keys if facts.key == key), None)
+        if found is None:
+            known = ", ".join(facts.key for facts in seen.keys) or "none"
+            raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
+        return ring_out(found)
+
+
+class _Remote:
+    """Asks the API of a running exporter."""
+
+    def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
+        self._server = server
+        self._session = session
+        self.interval = 5.0
+
+    async def _get(self, path: str, kind: type[T]) -> T:
+        url = f"{self._server}/api/v1/{path}"
+        try:
+            async with self._session.get(url, headers={"User-Agent": f"kvmigration/{__version__}"}) as answer:
+                body = msgspec.json.decode(await answer.content.read(MAX_ANSWER) or b"null")
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+            raise UsageError(f"{url}: no answer of an exporter ({type(error).__name__})") from None
+        if not isinstance(body, dict) or body.get("status") != "success":
+            told = body.get("error") if isinstance(body, dict) else None
+            raise UsageError(f"{url}: {told or 'no answer of an exporter'}")
+        try:
+            return msgspec.convert(body["data"], kind)
+        except (KeyError, msgspec.ValidationError) as error:
+            raise UsageError(f"{url}: the exporter is of another version ({error})") from None
+
+    async def step(self, name: str) -> StepOut:
+        return await self._get(f"gate/{quote(name)}", StepOut)
+
+    async def overview(self) -> Overview:
+        return Overview(
+            await self._get("status", StatusOut),
+            await self._get("targets", tuple[TargetOut, ...]),
+            await self._get("rings", tuple[RingOut, ...]),
+            await self._get("gossip", GossipOut | None),  # type: ignore[arg-type] # a union is no class
+            await self._get("gate", tuple[StepOut, ...]),
+        )
+
+    async def keys(self) -> tuple[str, ...]:
+        return tuple(ring.key for ring in await self._get("rings", tuple[RingOut, ...]))
+
+    async def key(self, key: str) -> RingDetailOut:
+        return await self._get(f"rings/{quote(key)}", RingDetailOut)

@@ -1,0 +1,19 @@
+"""The whole web application: metrics and health, the API, the page."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from exporter.expose.access import WebConfigFile
+from exporter.expose.api import add_api
+from exporter.expose.server import build_app
+from exporter.expose.state import ServerState
+
+
+def build(
+    state: ServerState, *, telemetry_path: str = "/metrics", web_config: WebConfigFile | None = None
+) -> web.Application:
+    """Build the application with everything it serves."""
+    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
+    add_api(app)
+    return app
