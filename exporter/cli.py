@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--log.level", dest="log_level", default="info", choices=logs.LEVELS, help="default: info"
     )
     common.add_argument(
-        "--log.format", dest="log_format", default="logfmt", choices=logs.FORMATS, help="default: logfmt"
+        "--log.format", dest="log_format", default="logfmt", choices=("logfmt", "json"), help="default: logfmt"
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in COMMANDS:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -132,9 +133,9 @@ class Watch:
             settings = ConsulSettings(
                 url=consul.url,
                 prefixes=consul.prefixes,
-                token_file=consul.token_file,
+                token_file=Path(consul.token_file) if consul.token_file else None,
                 datacenter=consul.datacenter,
-                access=access.to,
+                access=lambda target: access.to(target.url),
             )
             yield lambda deadline: read_consul(self.fetcher, settings, deadline)
         if config.stores.etcd is not None:
@@ -144,8 +145,8 @@ class Watch:
                 urls=etcd.urls,
                 prefixes=etcd.prefixes,
                 username=etcd.username,
-                password_file=etcd.password_file,
-                access=other.to,
+                password_file=Path(etcd.password_file) if etcd.password_file else None,
+                access=lambda target: other.to(target.url),
             )
             yield lambda deadline: read_etcd(self.fetcher, wanted, deadline)
 
