@@ -17,7 +17,8 @@ _VALUE = r"(?:[A-Za-z0-9._~/:@!*(),-]|%[0-9A-Fa-f]{2}){1,1024}"
 _KEY_QUERY = re.compile(rf"downloadKey={_VALUE}|viewKey={_VALUE}&format=json|format=json&viewKey={_VALUE}")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 _RING_NAME = re.compile(r"(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
-_CONSUL = re.compile(rf"/v1/kv/{_VALUE}\?recurse(?:&dc=[A-Za-z0-9_-]{{1,64}})?")
+_DC = "[A-Za-z0-9_-]{1,64}"
+_CONSUL = re.compile(rf"/v1/kv/{_VALUE}(?:\?recurse(?:&dc={_DC})?|\?dc={_DC})?")
 
 BUILD_PAGES = (
     "/api/v1/status/buildinfo",  # Mimir, Cortex, Pyroscope
@@ -29,6 +30,7 @@ BUILD_PAGES = (
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
     ("/memberlist", "/metrics", "/config", "/services", "/distributor/ha_tracker", *BUILD_PAGES)
 )
+CONSUL_LEADER = "/v1/status/leader"
 ETCD_CALLS = frozenset(("/v3/kv/range", "/v3/auth/authenticate"))
 
 
@@ -47,9 +49,11 @@ def is_allowed(path_and_query: str, ring_pages: frozenset[str] = frozenset()) ->
 
 
 def is_store_call_allowed(method: str, path_and_query: str) -> bool:
-    """Whether this is one of the three calls that read a store: Consul's recurse, etcd's range and login."""
+    """Whether this call reads a store: Consul's keys and leader, etcd's range and login."""
     if method == "POST":
         return path_and_query in ETCD_CALLS
+    if (method, path_and_query) == ("GET", CONSUL_LEADER):
+        return True
     if method != "GET" or _CONSUL.fullmatch(path_and_query) is None:
         return False
     parts = unquote_to_bytes(path_and_query.partition("?")[0]).split(b"/")

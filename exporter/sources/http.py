@@ -60,6 +60,9 @@ class TargetAccess:
     proxy_headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
 
 
+Access = Callable[[Target], TargetAccess]
+
+
 def _plain_access(_target: Target) -> TargetAccess:
     return TargetAccess()
 
@@ -77,7 +80,7 @@ class FetchSettings:
     follow_redirects: bool = True
     ring_pages: frozenset[str] = frozenset()  # paths named in the configuration, see `allow.is_ring_page`
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
-    for_target: Callable[[Target], TargetAccess] = _plain_access
+    for_target: Access = _plain_access
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Call:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     body: bytes | None = field(default=None, repr=False)
-    access: TargetAccess | None = None  # instead of the settings' hook
+    access: Access | None = None  # instead of the settings' hook
+    hiding_header: str = ""  # an answer with this header set to "true" is not the whole answer
     page: str = ""  # the label it is counted under, where that is not its path
 
 
@@ -189,7 +193,7 @@ class Fetcher:
 
     async def _follow(self, call: Call, place: Place) -> Answer:
         base, prefix = _base(call.target)
-        access = call.access or self._access(call.target)
+        access = _access(call.access or self._settings.for_target, call.target)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._exchange(call, url, access, place)
@@ -199,12 +203,6 @@ class Fetcher:
                 raise FetchError(Reason.REDIRECT, "it answers with a redirect")
             url = self._next_url(url, answer, prefix)
         raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
-
-    def _access(self, target: Target) -> TargetAccess:
-        try:
-            return self._settings.for_target(target)
-        except OSError:
-            raise FetchError(Reason.DENIED, "its credentials or certificates could not be read") from None
 
     def _next_url(self, url: URL, location: str, prefix: str) -> URL:
         """Where a redirect may lead: the same scheme, host and port, and a path on the allow-list."""
@@ -244,6 +242,8 @@ class Fetcher:
                 await place.take()
                 if response.status in _REDIRECTS:
                     return response.headers.get("Location", "")
+                if call.hiding_header and response.headers.get(call.hiding_header) == "true":
+                    raise FetchError(Reason.DENIED, "the token may not see all keys")
                 return await self._answer(response)
             finally:
                 if not response.content.at_eof():
@@ -277,7 +277,7 @@ async def _read_error(response: aiohttp.ClientResponse, cap: int) -> bytes:
     try:
         return await _read(response, min(cap, MAX_ERROR_BODY))
     except (FetchError, aiohttp.ClientError):
-        return b""
+        return b"unread"
 
 
 def _base(target: Target) -> tuple[str, str]:
@@ -288,6 +288,13 @@ def _base(target: Target) -> tuple[str, str]:
     if match is None or not allow.is_prefix(prefix) or int(match["port"] or 80) > MAX_PORT:
         raise FetchError(Reason.FORBIDDEN, "a target's URL is scheme, host, port and a plain path prefix")
     return url[: len(url) - len(prefix)], prefix
+
+
+def _access(hook: Access, target: Target) -> TargetAccess:
+    try:
+        return hook(target)
+    except OSError:
+        raise FetchError(Reason.DENIED, "its credentials or certificates could not be read") from None
 
 
 def _clean(headers: dict[str, str]) -> dict[str, str]:

@@ -185,7 +185,12 @@ def test_odd_prefixes_are_refused(prefix: str) -> None:
         ("GET", "/v1/kv/collectors/?recurse&dc=dc1", True),
         ("GET", "/v1/kv/my%20prefix/?recurse", True),
         ("GET", "/v1/kv/?recurse", False),  # only a configured prefix, never everything
-        ("GET", "/v1/kv/collectors/", False),
+        ("GET", "/v1/kv/collectors/", True),
+        ("GET", "/v1/kv/collectors/?dc=dc1", True),
+        ("GET", "/v1/kv/collectors/?raw", False),
+        ("GET", "/v1/status/leader", True),
+        ("PUT", "/v1/status/leader", False),
+        ("GET", "/v1/kv/", False),
         ("GET", "/v1/kv/../agent/leave?recurse", False),
         ("GET", "/v1/kv/%2e%2e/agent/leave?recurse", False),
         ("GET", "/v1/kv/a%0d%0aX?recurse", False),

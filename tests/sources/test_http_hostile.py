@@ -150,7 +150,7 @@ def _assert_plain(answer: Answer) -> None:
 async def test_an_error_page_without_end_is_still_an_absent_page() -> None:
     async with serve(endless_error) as target, Fetcher(QUICK) as fetcher:
         got = await fetcher.get(target, "/ring")
-    assert (got.outcome, got.body) == (Outcome.ABSENT, b"")
+    assert (got.outcome, got.body) == (Outcome.ABSENT, b"unread")
 
 
 async def test_bytes_behind_the_announced_end_never_become_the_next_page() -> None:

@@ -1,0 +1,218 @@
+"""Start and stop real servers for tests: etcd, Consul, Prometheus, Alertmanager.
+
+::
+
+    @pytest.mark.real
+    def test_x(tmp_path):
+        with real_servers.etcd(tmp_path) as server:
+            server.url            # http://127.0.0.1:PORT, ready to answer
+
+A server that is not installed skips the test with the reason, or fails it where
+`KVMIGRATION_REQUIRE_REAL=1` is set, as the pipeline does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+STARTUP = 60.0  # seconds; the machine is shared and small
+MASTER_TOKEN = "5b5c7d4e-0f2e-4b0c-8a44-0e6e3c2f9a01"
+BINARIES = {
+    "etcd": ("etcd",),
+    "consul": ("consul",),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+}
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server. `stop` ends it, `freeze` keeps it from answering, `thaw` lets it go on."""
+
+    url: str
+    process: subprocess.Popen[bytes] = field(repr=False)
+    log: Path = field(repr=False)
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
+        self.thaw()
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(15)
+
+
+def binary(kind: str) -> str:
+    """The server's program; skips or fails the test where there is none."""
+    found = next((path for name in BINARIES[kind] if (path := shutil.which(name))), None)
+    if found is None:
+        reason = f"{kind} is not installed: tools/setup-servers"
+        if os.environ.get("KVMIGRATION_REQUIRE_REAL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def etcd(folder: Path, *flags: str) -> Iterator[Server]:
+    """etcd with one member, its data below `folder`."""
+    program = binary("etcd")
+
+    def command(ports: list[int]) -> list[str]:
+        client, peer = (f"http://127.0.0.1:{port}" for port in ports)
+        names = {"listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer}
+        names |= {"initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}"}
+        options = [f"--{name}={value}" for name, value in names.items()]
+        return [program, f"--data-dir={folder / 'etcd'}", *options, *flags]
+
+    with _running("etcd", folder, command, 2, _etcd_ready) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def consul(folder: Path, *, acl: bool = False) -> Iterator[Server]:
+    """Consul in development mode; with `acl` nothing may be seen without a token, `MASTER_TOKEN` all."""
+    program = binary("consul")
+
+    def command(ports: list[int]) -> list[str]:
+        names = ("http", "server", "serf_lan", "serf_wan")
+        off = {"dns": -1, "grpc": -1, "https": -1}
+        config: dict[str, object] = {"ports": dict(zip(names, ports, strict=True)) | off}
+        config |= {"bind_addr": "127.0.0.1", "client_addr": "127.0.0.1", "disable_update_check": True}
+        if acl:
+            tokens = {"master": MASTER_TOKEN, "agent": MASTER_TOKEN}
+            config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens}
+        path = folder / "consul.json"
+        path.write_text(json.dumps(config), "utf-8")
+        return [program, "agent", "-dev", f"-config-file={path}"]
+
+    with _running("consul", folder, command, 4, _consul_ready) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def prometheus(folder: Path, config: Path, *flags: str) -> Iterator[Server]:
+    """Prometheus with this configuration file and an empty database."""
+    program = binary("prometheus")
+
+    def command(ports: list[int]) -> list[str]:
+        options = [f"--config.file={config}", f"--storage.tsdb.path={folder / 'prometheus'}"]
+        return [program, *options, f"--web.listen-address=127.0.0.1:{ports[0]}", *flags]
+
+    with _running("prometheus", folder, command, 1, _answers("/-/ready")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def alertmanager(folder: Path, config: Path, *flags: str) -> Iterator[Server]:
+    """Alertmanager, alone, with this configuration file."""
+    program = binary("alertmanager")
+
+    def command(ports: list[int]) -> list[str]:
+        options = [f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}"]
+        options += [f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address="]
+        return [program, *options, *flags]
+
+    with _running("alertmanager", folder, command, 1, _answers("/-/ready")) as server:
+        yield server
+
+
+def call(method: str, url: str, body: object = None, headers: dict[str, str] | None = None) -> bytes:
+    """One request to a server, for filling it; raises for any status but 2xx."""
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers or {}, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+@contextlib.contextmanager
+def _running(
+    name: str,
+    folder: Path,
+    command: Callable[[list[int]], Sequence[str]],
+    ports: int,
+    ready: Callable[[str], bool],
+) -> Iterator[Server]:
+    """Start it, once more where somebody took its port meanwhile, and stop it at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{name}.log"
+    server = _start(log, command, free_ports(ports))
+    try:
+        if not _wait(server, ready):
+            server.stop()
+            server = _start(log, command, free_ports(ports))
+            if not _wait(server, ready):
+                pytest.fail(f"{name} does not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
+        yield server
+    finally:
+        server.stop()
+
+
+def _start(log: Path, command: Callable[[list[int]], Sequence[str]], ports: list[int]) -> Server:
+    with log.open("ab") as output:
+        process = subprocess.Popen(command(ports), stdout=output, stderr=output, cwd=log.parent)
+    return Server(f"http://127.0.0.1:{ports[0]}", process, log)
+
+
+def _wait(server: Server, ready: Callable[[str], bool]) -> bool:
+    """Ask until it answers; false where it ended or takes too long."""
+    end = time.monotonic() + STARTUP
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, ValueError):
+            if ready(server.url):
+                return True
+        try:
+            server.process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        return False
+    return False
+
+
+def _answers(path: str) -> Callable[[str], bool]:
+    def ready(url: str) -> bool:
+        call("GET", url + path)
+        return True
+
+    return ready
+
+
+def _etcd_ready(url: str) -> bool:
+    return json.loads(call("GET", f"{url}/health")).get("health") == "true"
+
+
+def _consul_ready(url: str) -> bool:
+    return len(call("GET", f"{url}/v1/status/leader").strip()) > 2
