@@ -1,0 +1,68 @@
+"""Writes `docs/metrics.md` from the catalogue: `python -m exporter.metrics_docs [--check]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, Metric
+
+FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
+_HEAD = """# Metrics
+
+<!-- Made by `python -m exporter.metrics_docs` from exporter/expose/catalogue.py. Do not edit. -->
+
+What `/metrics` of the exporter shows. All but the counters (`_total`) are gauges.
+
+- Values are those of the last finished cycle; `kvmigration_snapshot_timestamp_seconds` says when that was.
+  A scrape reads nothing and waits for nothing.
+- What is not known has no series, except where a metric says otherwise (`NaN`, `-1`, phase `unknown`).
+  A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
+- `target` is the process (`host:port`, or the pod's name where discovery knows it), `kv_name` one of its KV
+  clients as the process names it, `key` the KV key (`collectors/ring`), `ring` that key's everyday name
+  (`ingester`), `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
+- All entries of the HA tracker count together under the key `ha-tracker/`.
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([_HEAD, *_sections(), *_letters()])
+
+
+def _sections() -> Iterator[str]:
+    for heading, metrics in groupby(ALL, key=lambda metric: metric.group):
+        yield f"## {heading}\n\n| metric | labels | meaning | series |\n|---|---|---|---|"
+        yield from map(_row, metrics)
+        yield ""
+
+
+def _row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    meaning = metric.help.replace("|", "\\|").replace("<", "&lt;")
+    return f"| `{metric.name}` | {labels} | {meaning} | {metric.estimate} |"
+
+
+def _letters() -> Iterator[str]:
+    yield "## How many series\n\nThe column *series* says how many a metric has at most.\n"
+    yield from (f"- {letter}: {meaning}" for letter, meaning in ESTIMATE_LETTERS.items())
+    yield ""
+
+
+def run(arguments: list[str]) -> int:
+    """Write the page; with `--check` return 1 if it is not what the catalogue says."""
+    written = page()
+    if "--check" not in arguments:
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(written, encoding="utf-8")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
+        return 0
+    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.metrics_docs\n")
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))
