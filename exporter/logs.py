@@ -43,7 +43,8 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         """Move fields to where the formatters look for them."""
         passed = {name: kwargs[name] for name in _OWN if name in kwargs}
         fields = {name: value for name, value in kwargs.items() if name not in _OWN}
-        passed["extra"] = {**(passed.get("extra") or {}), "fields": fields}
+        extra = dict(passed.get("extra") or {})
+        passed["extra"] = {**extra, "fields": {**extra.get("fields", {}), **fields}}
         return msg, passed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import re
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter import logs
 from exporter.errors import UsageError
@@ -33,7 +35,9 @@ async def listening(
     """
     context = web_config.ssl_context if web_config else None
     sockets = await _bound(addresses)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=GRACE, logger=_http_log()
+    )
     try:
         await runner.setup()
         for bound in sockets:
@@ -55,6 +59,18 @@ async def serve(
     """Serve until `stop` is set."""
     async with listening(app, addresses, web_config):
         await stop.wait()
+
+
+def _http_log() -> logging.Logger:
+    """The library's log without what a stranger can fill it with: requests that are not HTTP."""
+    log = logging.getLogger(f"{__name__}.http")
+    log.addFilter(_no_bad_requests)
+    return log
+
+
+def _no_bad_requests(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def shown(bound: socket.socket) -> str:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from exporter.errors import KVMigrationError
 from exporter.expose.access import WebConfigFile, guard
+from exporter.expose.api import add_api
 from exporter.expose.state import STATE, TELEMETRY_PATH, ServerState
 
 __all__ = ["SECURITY_HEADERS", "ServerState", "build_app"]
@@ -64,6 +65,7 @@ def build_app(
             web.put("/-/reload", _reload),
         ]
     )
+    add_api(app)
     if landing:
         app.router.add_get("/", _landing)
     return app
