@@ -1,0 +1,96 @@
+"""Samples out of a Prometheus text page: only the lines that contain one of a few words.
+
+A process of the field exposes some megabytes; the families used here are a few dozen lines of it.
+The page is searched for words, and only the lines found are parsed, so the rest costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.decode.bounds import MAX_TEXT
+from exporter.errors import DecodeError
+
+MAX_LINE = 16_384  # bytes of a line that is used
+MAX_SAMPLES = 200_000  # lines that are parsed
+
+_SAMPLE = re.compile(
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?[ \t]++([^ \t]++)(?:[ \t]+-?\d+)?[ \t]*"
+    rb"(?:#.*)?",
+    re.ASCII,
+)
+_LABEL = re.compile(rb"\s*([a-zA-Z_][a-zA-Z0-9_]*+)\s*=\s*\"((?:[^\"\\]|\\.)*+)\"\s*(?:,|$)", re.ASCII)
+_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?[iI]nf|[nN]a[nN]", re.ASCII)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line: the whole name, its labels, its value (NaN and infinities included)."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def check_exposition(body: bytes) -> None:
+    """Refuse what is no text exposition, and one that was cut: its last line has its line feed."""
+    first = body[:MAX_LINE].lstrip().split(b"\n", 1)[0].rstrip(b"\r")
+    if not first:
+        raise DecodeError("metrics: an empty page, expected Prometheus text")
+    if not (first.startswith(b"#") or _SAMPLE.fullmatch(first)):
+        raise DecodeError(f"metrics: begins with {first[:40]!r}, expected Prometheus text")
+    if not body.endswith(b"\n"):
+        raise DecodeError("metrics: the last line has no end, expected a whole page")
+
+
+def samples(body: bytes, word: bytes, wanted: re.Pattern[bytes]) -> Iterator[Sample]:
+    """The samples of the lines that contain `word` and whose name is `wanted`, in the page's order."""
+    at = seen = 0
+    while (at := body.find(word, at)) >= 0:
+        start = body.rfind(b"\n", 0, at) + 1
+        end = body.find(b"\n", at)
+        end = len(body) if end < 0 else end
+        if wanted.match(body, start, end):
+            seen += 1
+            yield _sample(body, start, end, seen)
+        at = end
+
+
+def _sample(body: bytes, start: int, end: int, seen: int) -> Sample:
+    if seen > MAX_SAMPLES or end - start > MAX_LINE:
+        raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
+    line = body[start:end].rstrip(b"\r")
+    found = _SAMPLE.fullmatch(line)
+    if not found or not _NUMBER.fullmatch(found[3]):
+        raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
+    return Sample(found[1].decode("ascii"), _labels(found[2] or b"", line), float(found[3]))
+
+
+def _labels(inner: bytes, line: bytes) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    at = 0
+    while at < len(inner):
+        found = _LABEL.match(inner, at)
+        if not found:
+            raise DecodeError(f'metrics: {line[:80]!r}, expected label="value"')
+        labels[found[1].decode("ascii")] = _unescaped(found[2], line)
+        at = found.end()
+    return labels
+
+
+def _unescaped(data: bytes, line: bytes) -> str:
+    value = data.decode("utf-8", "replace")
+    if "\\" in value:
+        value = _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], value)
+    if len(value) > MAX_TEXT:
+        raise DecodeError(f"metrics: {line[:80]!r}, a label of more than {MAX_TEXT} characters")
+    return value
+
+
+def known(value: float) -> float | None:
+    """A counter's or gauge's value, `None` where it is NaN or infinite: it says nothing."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,141 @@
+"""`/memberlist`: who a process sees and which keys it has, JSON and HTML, dskit and Cortex.
+
+The JSON is the cheaper page; the HTML has the health score. Lists of sent and received messages can
+be long and are passed over without a look. Source: dskit `kv/memberlist/http_status_handler.go`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import msgspec
+
+from exporter.decode import times
+from exporter.decode.bounds import MAX_KEYS, MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.errors import DecodeError
+from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
+
+_STATES = (GossipState.ALIVE, GossipState.SUSPECT, GossipState.DEAD, GossipState.LEFT)
+_NOTHING = msgspec.Raw(b"null")
+_HEALTH = re.compile(rb"Health Score:\s*(-?\d{1,9})\b", re.IGNORECASE)
+_DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
+_WITH_MESSAGES = 65_536  # bytes of the page's head in which the health score stands
+
+
+class _Page(msgspec.Struct):
+    members: msgspec.Raw = msgspec.field(name="SortedMembers")
+    store: msgspec.Raw = msgspec.field(name="Store", default=_NOTHING)
+    now: str | None = msgspec.field(name="Now", default=None)
+
+
+class _Node(msgspec.Struct, rename="pascal"):
+    name: str
+    addr: str | None = None
+    port: int = 0
+    state: int = 0
+
+
+class _Key(msgspec.Struct):
+    version: int = msgspec.field(name="Version", default=-1)
+    codec: str | None = msgspec.field(name="CodecID", default=None)
+    deleted: bool = msgspec.field(name="Deleted", default=False)
+
+
+def decode_memberlist(body: bytes) -> MemberlistPage | None:
+    """The member list, keys and clock; `None` where the process does not use memberlist.
+
+    Raises `DecodeError`.
+    """
+    if looks_like_json(body):
+        return _from_json(body)
+    if is_notice(body):
+        return None
+    return _from_html(body)
+
+
+def _from_json(body: bytes) -> MemberlistPage:
+    # A bound on the whole text would judge the messages, which are not read; each part has its own.
+    page = from_json(body, _Page, "memberlist", len(body))
+    nodes = from_json(page.members, list[_Node] | None, "memberlist: SortedMembers", MAX_MEMBERS) or []  # type: ignore[arg-type]  # a type form, not a class
+    store = from_json(page.store, dict[str, _Key] | None, "memberlist: Store", MAX_KEYS + 1) or {}  # type: ignore[arg-type]  # a type form, not a class
+    return MemberlistPage(
+        members=tuple(_member(node.name, node.addr or "", node.port, node.state) for node in nodes),
+        keys=_keys(_key(name, key.codec or "", key.deleted, key.version) for name, key in store.items()),
+        now=times.parse_time(page.now, "memberlist: Now"),
+    )
+
+
+def _from_html(body: bytes) -> MemberlistPage:
+    found = tables(body, "memberlist")
+    members = _with_columns(found, "name", "address", "state").records("memberlist: members")
+    keys = _with_columns(found, "key").records("memberlist: keys")
+    health = _HEALTH.search(body, 0, _WITH_MESSAGES)
+    return MemberlistPage(
+        members=tuple(_member_of_row(row) for row in members),
+        keys=_keys(_key_of_row(row) for row in keys),
+        now=times.parse_time(page_clock(body), "memberlist: Current time"),
+        health_score=int(health[1]) if health else None,
+    )
+
+
+def _with_columns(found: list[Table], *columns: str) -> Table:
+    """The first table with these columns: the tables of messages come behind those that are read."""
+    for table in found:
+        if all(column in table.columns for column in columns):
+            return table
+    raise DecodeError(f"memberlist: no table with the columns {', '.join(columns)}, expected a member list")
+
+
+def _member(name: str, address: str, port: int, state: int) -> GossipMember:
+    if not 0 <= port <= 65535 or not 0 <= state < len(_STATES):
+        raise DecodeError(f"memberlist: port {port}, state {state}, expected a port and a state from 0 to 3")
+    return GossipMember(
+        name=identity(name, "memberlist: Name"),
+        address=text(address, "memberlist: Addr"),
+        port=port,
+        state=_STATES[state],
+    )
+
+
+def _member_of_row(row: dict[str, str]) -> GossipMember:
+    """The address of the page is `host:port`, with brackets round an IPv6 host."""
+    host, _, port = row["address"].rpartition(":")
+    state = row["state"]
+    if not (_is_number(port) and _is_number(state)):
+        raise DecodeError(f"memberlist: {row['address'][:60]!r}, expected host:port and a numbered state")
+    return _member(row["name"], host.strip("[]"), int(port), int(state))
+
+
+def _is_number(shown: str) -> bool:
+    return shown.isascii() and shown.isdigit() and len(shown) <= 9
+
+
+def _keys(keys: Iterable[GossipKey]) -> MappingProxyType[str, GossipKey]:
+    found = {key.key: key for key in keys}
+    at_most(len(found), MAX_KEYS, "memberlist: keys")
+    return MappingProxyType(found)
+
+
+def _key(name: str, codec: str, deleted: bool, version: int) -> GossipKey:
+    return GossipKey(
+        key=identity(name, "memberlist: key"),
+        codec=text(codec, "memberlist: CodecID"),
+        deleted=deleted,
+        version=version,
+    )
+
+
+def _key_of_row(row: dict[str, str]) -> GossipKey:
+    """dskit has a column for each fact, Cortex and dskit before 2025 one for all of them."""
+    details = _DETAILS.match(row.get("value details", ""))
+    version = details[1] if details else row.get("version", "")
+    codec = details[2] if details else row.get("codec", "")
+    return _key(
+        row["key"],
+        codec,
+        row.get("deleted", "").lower() == "true",
+        int(version) if _is_number(version) else -1,
+    )

@@ -1,0 +1,168 @@
+"""Ring pages, JSON and HTML, of dskit (Mimir, Loki, Tempo, Pyroscope) and of Cortex, old ones too.
+
+Sources: dskit `ring/ring_http.go` and `ring_status.gohtml`, Cortex `pkg/ring/http.go`, recordings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import msgspec
+
+from exporter.decode import packed, times
+from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.errors import DecodeError
+from exporter.model import Member, Ring, State, Tokens
+
+STATES = MappingProxyType(
+    {
+        "ACTIVE": State.ACTIVE,
+        "LEAVING": State.LEAVING,
+        "PENDING": State.PENDING,
+        "JOINING": State.JOINING,
+        "LEFT": State.LEFT,
+        "READONLY": State.READ_ONLY,
+        "UNHEALTHY": State.UNHEALTHY,
+    }
+)
+_NO_TOKENS = msgspec.Raw(b"null")
+_ID_COLUMNS = ("instance id", "instance", "ingester")
+_AGO = re.compile(r"(-?[0-9.a-zµμ]{1,40}) ago \((\d\d):(\d\d):(\d\d)(\.\d{1,9})?\)", re.ASCII | re.IGNORECASE)
+_QUARTER = 900  # every time zone is a multiple of a quarter of an hour away from every other
+
+
+class _Shard(msgspec.Struct):
+    id: str
+    state: str | None = None
+    address: str | None = None
+    timestamp: str | None = None
+    registered_timestamp: str | None = None
+    read_only: bool | None = None
+    zone: str | None = None
+    tokens: msgspec.Raw = _NO_TOKENS
+
+
+class _RingPage(msgspec.Struct):
+    shards: list[_Shard] | None
+    now: str | None = None
+
+
+def decode_ring(
+    body: bytes, *, clock: float | None = None, tokens: bool = True, packed: bool = False
+) -> Ring | None:
+    """A ring page's members and clock; `None` where the page says that there is no ring here.
+
+    `clock` (unix seconds) stands in where the page has no time of its own. `tokens` asks for digests
+    where the page has tokens (JSON), `packed` for the sorted tokens too; without, they are counted.
+    A heartbeat is `None` where it was never set. Raises `DecodeError`.
+    """
+    if looks_like_json(body):
+        return _from_json(body, clock, tokens=tokens or packed, keep=packed)
+    if is_notice(body):
+        return None
+    return _from_html(body, clock)
+
+
+def ring_of_members(members: Iterable[Member], now: float | None, place: str) -> Ring:
+    """A ring of these members, each of whom may be there once."""
+    found: dict[str, Member] = {}
+    for member in members:
+        if member.id in found:
+            raise DecodeError(f"{place}: {member.id!r} twice, expected each member once")
+        found[member.id] = member
+    return Ring(MappingProxyType(found), now)
+
+
+def state_of(name: str) -> State:
+    """A state by the name a page gives it; one that is new to us is `UNKNOWN`."""
+    return STATES.get(name.upper(), State.UNKNOWN)
+
+
+def _from_json(body: bytes, clock: float | None, *, tokens: bool, keep: bool) -> Ring:
+    page = from_json(body, _RingPage, "ring page", 2 * MAX_MEMBERS)
+    shards = page.shards or []
+    at_most(len(shards), MAX_MEMBERS, "ring page: shards")
+    now = times.parse_time(page.now, "ring page: now") or clock
+    lists = [bytes(shard.tokens) for shard in shards]
+    if tokens:
+        found = packed.tokens_of_json(lists, keep=keep, place="ring page: tokens")
+    else:
+        found = [packed.count_json(raw) for raw in lists]
+    members = (_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True))
+    return ring_of_members(members, now, "ring page: shards")
+
+
+def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:
+    place = "ring page: shard"
+    return Member(
+        id=identity(shard.id, f"{place}: id"),
+        address=text(shard.address, f"{place}: address"),
+        state=state_of(shard.state or ""),
+        zone=text(shard.zone, f"{place}: zone"),
+        heartbeat=times.parse_time(shard.timestamp, f"{place}: timestamp"),
+        registered=times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
+        read_only=bool(shard.read_only),
+        tokens=tokens,
+    )
+
+
+def _from_html(body: bytes, clock: float | None) -> Ring:
+    now = times.parse_time(page_clock(body), "ring page: Current time") or clock
+    table, id_column = _instances(tables(body, "ring page"))
+    members = (_member_of_row(row, id_column, now) for row in table.records("ring page"))
+    return ring_of_members(members, now, "ring page")
+
+
+def _instances(found: list[Table]) -> tuple[Table, str]:
+    """The table with the instances, found by what its columns are called, and the name's column."""
+    for table in found:
+        for column in _ID_COLUMNS:
+            if column in table.columns and "state" in table.columns:
+                return table, column
+    raise DecodeError("ring page: no table with the columns Instance ID and State, expected a ring")
+
+
+def _member_of_row(row: dict[str, str], id_column: str, now: float | None) -> Member:
+    place = "ring page"
+    return Member(
+        id=identity(row[id_column], f"{place}: {id_column}"),
+        address=text(row.get("address"), f"{place}: address"),
+        state=state_of(row["state"]),
+        zone=text(row.get("availability zone"), f"{place}: availability zone"),
+        heartbeat=_heartbeat(row.get("last heartbeat", ""), now),
+        registered=times.parse_time(row.get("registered at"), f"{place}: registered at"),
+        read_only=row.get("read-only", "").lower() == "true",
+        tokens=_token_count(row.get("tokens", "")),
+    )
+
+
+def _heartbeat(shown: str, now: float | None) -> float | None:
+    """Cortex shows a time, dskit an age with a time of day: `5s ago (15:04:05)`."""
+    found = _AGO.fullmatch(shown)
+    if not found:
+        return times.parse_time(shown, "ring page: last heartbeat")
+    if now is None:
+        return None
+    about = now - times.parse_duration(found[1], "ring page: last heartbeat")
+    return times.unix(_nearest(about, found), "ring page: last heartbeat")
+
+
+def _nearest(about: float, found: re.Match[str]) -> float:
+    """The moment nearest to `about` that a clock somewhere shows as this time of day.
+
+    The age is cut to whole seconds, the time of day is exact; the day it belongs to (midnight) and
+    the zone it is told in need not be known, because zones differ by whole quarters of an hour.
+    """
+    within = (int(found[3]) * 60 + int(found[4])) % _QUARTER + float(found[5] or 0)
+    return round((about - within) / _QUARTER) * _QUARTER + within
+
+
+def _token_count(shown: str) -> Tokens:
+    if not shown:
+        return Tokens(0)
+    if not (shown.isascii() and shown.isdigit() and len(shown) < 10):
+        raise DecodeError(f"ring page: {shown[:60]!r} tokens, expected a count")
+    return Tokens(int(shown))

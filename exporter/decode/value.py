@@ -1,0 +1,270 @@
+"""Stored values: the bytes of Consul, etcd and `downloadKey`, and the JSON of `viewKey`.
+
+The bytes are a snappy block around protobuf (`ring.proto` here); which message it is, the key tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+import cramjam
+import msgspec
+from google.protobuf.message import DecodeError as WireError
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from exporter.decode import packed as token_lists
+from exporter.decode import ring_pb2, times
+from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, text
+from exporter.decode.partition import Owner, Stored, partition_ring
+from exporter.decode.ring import ring_of_members, state_of
+from exporter.errors import DecodeError
+from exporter.model import Member, PartitionRing, Replica, Ring, State, Tokens, Value
+
+MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
+_BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
+_NO_TOKENS = msgspec.Raw(b"null")
+_BY_NUMBER = MappingProxyType(
+    {
+        0: State.ACTIVE,
+        1: State.LEAVING,
+        2: State.PENDING,
+        3: State.JOINING,
+        4: State.LEFT,
+        5: State.READ_ONLY,
+    }
+)
+
+
+class _Instance(msgspec.Struct):
+    addr: str | None = None
+    timestamp: int = 0
+    state: int | str = 0  # Cortex writes the name, dskit the number
+    tokens: msgspec.Raw = _NO_TOKENS
+    zone: str | None = None
+    registered_timestamp: int = 0
+    read_only: bool = False
+
+
+class _RingView(msgspec.Struct):
+    ingesters: dict[str, _Instance] | None
+
+
+class _PartitionDesc(msgspec.Struct, rename={"changed": "stateTimestamp", "locked": "stateChangeLocked"}):
+    tokens: msgspec.Raw = _NO_TOKENS
+    state: int | str = 0
+    changed: int = 0
+    locked: bool = False
+
+
+class _OwnerDesc(msgspec.Struct, rename={"partition": "ownedPartition"}):
+    partition: int = 0
+    state: int | str = 0
+
+
+class _PartitionView(msgspec.Struct):
+    partitions: dict[int, _PartitionDesc] | None
+    owners: dict[str, _OwnerDesc] | None = None
+
+
+class _ReplicaView(msgspec.Struct):
+    replica: str
+    received_at: int = 0
+    deleted_at: int = 0
+    elected_at: int = 0
+    elected_changes: int | None = None
+
+
+def kind_of(key: str) -> str:
+    """What a key holds: "ha", "partition" or "ring", whatever prefix it has."""
+    if key.startswith("ha-tracker/") or "/ha-tracker/" in key:
+        return "ha"
+    return "partition" if "partition" in key.rsplit("/", 1)[-1] else "ring"
+
+
+def decode_value(key: str, body: bytes, *, tokens: bool = True, packed: bool = False) -> Value:
+    """A stored value: `Ring` or `PartitionRing` (without a clock) or `Replica`, as the key says.
+
+    `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted.
+    Raises `DecodeError`.
+    """
+    plain = _unpacked(key, body)
+    kind = kind_of(key)
+    if kind == "ha":
+        return _stored_replica(key, plain)
+    at_most(_fields(key, plain), MAX_MEMBERS, f"{key}: entries")
+    read = _stored_partitions if kind == "partition" else _stored_ring
+    return read(key, plain, tokens or packed, packed)
+
+
+def decode_view(key: str, body: bytes, *, tokens: bool = True, packed: bool = False) -> Value:
+    """The JSON of `viewKey`, the same value as `decode_value` gives for the same key."""
+    kind = kind_of(key)
+    if kind == "ha":
+        return _viewed_replica(key, body)
+    read = _viewed_partitions if kind == "partition" else _viewed_ring
+    return read(key, body, tokens or packed, packed)
+
+
+# --- the bytes ---
+
+
+def _unpacked(key: str, body: bytes) -> bytes:
+    """The snappy block undone, its announced length judged before anything is allocated."""
+    announced, _ = _varint(key, body, 0)
+    if announced > MAX_ANNOUNCED or announced > _BEST_RATIO * len(body) + 64:
+        raise DecodeError(f"{key}: {len(body)} bytes announce {announced}, expected a snappy block")
+    try:
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as err:
+        raise DecodeError(f"{key}: {str(err)[:120]}, expected a snappy block") from None
+
+
+def _varint(key: str, data: bytes, at: int) -> tuple[int, int]:
+    """A varint and the place behind it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        value |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+    raise DecodeError(f"{key}: ends within a number")
+
+
+def _fields(key: str, data: bytes) -> int:
+    """How many entries the message has, before objects are made for them."""
+    at = count = 0
+    while at < len(data) and count <= MAX_MEMBERS:
+        tag, at = _varint(key, data, at)
+        if tag & 7 != 2:
+            raise DecodeError(f"{key}: field {tag >> 3} has wire type {tag & 7}, expected entries of a map")
+        length, at = _varint(key, data, at)
+        at += length
+        count += 1
+    return count
+
+
+def _parsed(key: str, message: Message, data: bytes) -> None:
+    try:
+        message.ParseFromString(data)
+    except WireError:
+        raise DecodeError(f"{key}: no {message.DESCRIPTOR.name}, expected protobuf") from None
+
+
+def _wire_tokens(key: str, message: Message, chunks: list[bytes], field: int) -> bytes:
+    """A member's packed tokens. Tokens encoded one by one arrive as unknown fields: same varints."""
+    loose = [
+        each.data for each in UnknownFieldSet(message) if each.field_number == field and each.wire_type == 0
+    ]
+    if not loose:
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join((*chunks, *(_packed_one(key, value) for value in loose)))
+
+
+def _packed_one(key: str, value: int) -> bytes:
+    if value >> 32:
+        raise DecodeError(f"{key}: token {value}, expected uint32")
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
+
+
+def _all_tokens(lists: list[bytes], *, read: bool, keep: bool, place: str) -> list[Tokens]:
+    if read:
+        return token_lists.tokens_of_packed(lists, keep=keep, place=place)
+    return [token_lists.count_packed(part) for part in lists]
+
+
+def _stored_ring(key: str, data: bytes, read: bool, keep: bool) -> Ring:
+    desc = ring_pb2.Desc()
+    _parsed(key, desc, data)
+    items = list(desc.ingesters.items())
+    lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
+    tokens = _all_tokens(lists, read=read, keep=keep, place=f"{key}: tokens")
+    members = (_member(key, name, each, found) for (name, each), found in zip(items, tokens, strict=True))
+    return ring_of_members(members, None, key)
+
+
+def _member(key: str, name: str, each: ring_pb2.InstanceDesc | _Instance, tokens: Tokens) -> Member:
+    return Member(
+        id=identity(name, f"{key}: id"),
+        address=text(each.addr, f"{key}: addr"),
+        state=_state(each.state),
+        zone=text(each.zone, f"{key}: zone"),
+        heartbeat=times.unix(each.timestamp, f"{key}: timestamp"),
+        registered=times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
+        read_only=each.read_only,
+        tokens=tokens,
+    )
+
+
+def _state(stored: int | str) -> State:
+    return state_of(stored) if isinstance(stored, str) else _BY_NUMBER.get(stored, State.UNKNOWN)
+
+
+def _stored_partitions(key: str, data: bytes, read: bool, keep: bool) -> PartitionRing:
+    desc = ring_pb2.PartitionRingDesc()
+    _parsed(key, desc, data)
+    items = list(desc.partitions.items())
+    lists = [_wire_tokens(key, each, list(each.tokens), 1) for _, each in items]
+    tokens = _all_tokens(lists, read=read, keep=keep, place=f"{key}: tokens")
+    stored = (
+        Stored(number, each.state, each.state_timestamp, each.state_change_locked, found)
+        for (number, each), found in zip(items, tokens, strict=True)
+    )
+    owners = (Owner(name, each.owned_partition, each.state) for name, each in desc.owners.items())
+    return partition_ring(key, stored, owners)
+
+
+def _stored_replica(key: str, data: bytes) -> Replica:
+    desc = ring_pb2.ReplicaDesc()
+    _parsed(key, desc, data)
+    return _replica(key, desc, desc.elected_changes or None)
+
+
+def _replica(key: str, desc: ring_pb2.ReplicaDesc | _ReplicaView, changes: int | None) -> Replica:
+    return Replica(
+        replica=text(desc.replica, f"{key}: replica"),
+        received_at=times.unix_ms(desc.received_at, f"{key}: received_at"),
+        deleted_at=times.unix_ms(desc.deleted_at, f"{key}: deleted_at"),
+        elected_at=times.unix_ms(desc.elected_at, f"{key}: elected_at"),
+        elected_changes=changes,
+    )
+
+
+# --- the JSON ---
+
+
+def _viewed_tokens(key: str, lists: list[bytes], read: bool, keep: bool) -> list[Tokens]:
+    if read:
+        return token_lists.tokens_of_json(lists, keep=keep, place=f"{key}: tokens")
+    return [token_lists.count_json(raw) for raw in lists]
+
+
+def _viewed_ring(key: str, body: bytes, read: bool, keep: bool) -> Ring:
+    items = list((from_json(body, _RingView, key, 2 * MAX_MEMBERS).ingesters or {}).items())
+    tokens = _viewed_tokens(key, [bytes(each.tokens) for _, each in items], read, keep)
+    members = (_member(key, name, each, found) for (name, each), found in zip(items, tokens, strict=True))
+    return ring_of_members(members, None, key)
+
+
+def _viewed_partitions(key: str, body: bytes, read: bool, keep: bool) -> PartitionRing:
+    view = from_json(body, _PartitionView, key, 2 * MAX_MEMBERS)
+    items = list((view.partitions or {}).items())
+    tokens = _viewed_tokens(key, [bytes(each.tokens) for _, each in items], read, keep)
+    stored = (
+        Stored(number, each.state, each.changed, each.locked, found)
+        for (number, each), found in zip(items, tokens, strict=True)
+    )
+    owners = (Owner(name, each.partition, each.state) for name, each in (view.owners or {}).items())
+    return partition_ring(key, stored, owners)
+
+
+def _viewed_replica(key: str, body: bytes) -> Replica:
+    view = from_json(body, _ReplicaView, key, 8)
+    return _replica(key, view, view.elected_changes or None)
