@@ -376,7 +376,7 @@ class Observation:
     others: tuple[Page[object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
 class StoreRead(Generic[T]):
     """The external store as read. `modified` is the store's own index per key (ModifyIndex,
     mod_revision): it stands still while nobody writes. `broken` has keys whose value would not
