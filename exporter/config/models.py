@@ -18,7 +18,8 @@ from exporter.rings import RING_PAGES
 ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
 Auto = Literal["auto"]
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
-_RING_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)*/([A-Za-z0-9_.]+-)*ring(-[A-Za-z0-9_.]+)*")
+# as `sources.allow` will have it: nothing else is asked
+_RING_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*/(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _KNOWN_PATHS = frozenset(page.path for page in RING_PAGES)
 
 
@@ -47,7 +48,7 @@ class RingSpec(Settings):
 
     @model_validator(mode="after")
     def _is_a_ring(self) -> Self:
-        if _RING_PATH.fullmatch(self.path) is None or ".." in self.path:
+        if _RING_PATH.fullmatch(self.path) is None:
             raise refuse(f'"{self.path[:60]}" is not the path of a ring page such as /ingester/ring', "path")
         if not self.key and self.path not in _KNOWN_PATHS:
             raise refuse(f"key is missing; {self.path} is not a page whose key is known")

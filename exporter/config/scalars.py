@@ -6,6 +6,7 @@ that carries one.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -40,7 +41,8 @@ _REFUSED_HEADERS = {
 }
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|\[[0-9a-fA-F:.%]+\]")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
+_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")  # as `sources.allow` will have it
 
 
 class Settings(BaseModel):
@@ -112,13 +114,19 @@ def split_url(value: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
         port = parts.port
     except ValueError:
         raise refuse("this is not a URL: the host or the port is wrong") from None
-    if not parts.hostname or port == 0 or _HOST.fullmatch(_bracketed(parts.hostname)) is None:
+    if port == 0 or not is_host(parts.hostname or ""):
         raise refuse("this is not a URL: the host or the port is wrong")
     return value
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def is_host(host: str) -> bool:
+    """Whether this is a host name or an address, an IPv6 one without brackets."""
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        return ipaddress.IPv6Address(host).scope_id is None
+    except ValueError:
+        return False
 
 
 def _open_url(value: str) -> str:
@@ -135,6 +143,8 @@ def _base_url(value: str) -> str:
     _open_url(value)
     if "?" in value:
         raise refuse("the URL of a process must not have a query (?…)")
+    if _PREFIX.fullmatch(urlsplit(value).path.rstrip("/")) is None:
+        raise refuse("the path in the URL is not a plain path prefix such as /mimir")
     return value.rstrip("/")
 
 
@@ -191,7 +201,7 @@ def _labels(value: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _path_prefix(value: str) -> str:
-    if value and (not value.startswith("/") or any(char in value for char in "?#\\ ") or ".." in value):
+    if _PREFIX.fullmatch(value.rstrip("/")) is None:
         raise refuse(f'"{value[:60]}" is not a path prefix such as /mimir')
     return value.rstrip("/")
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    field_serializer,
+    model_validator,
+)
 
 from exporter.config.http_client import HttpClient
 from exporter.config.scalars import (
@@ -27,10 +35,14 @@ Scheme = Literal["http", "https"]
 
 
 def _address(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536 and host:
-        return value
-    raise refuse(f'"{value[:60]}" is not HOST:PORT')
+    host, _, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        host = ""
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise refuse(f'"{value[:60]}" is not the ADDRESS:PORT of a DNS server')
+    return value
 
 
 def _port(value: object) -> object:
@@ -68,9 +80,9 @@ class Dns(Settings):
         default=30.0, description="Time between two questions.", examples=["1m"]
     )
     scheme: Scheme = Field(default="http", description="How to ask the processes.", examples=["https"])
-    resolver: Text | None = Field(
+    resolver: Annotated[Text, AfterValidator(_address)] | None = Field(
         default=None,
-        description="HOST:PORT of a DNS server, instead of the system's.",
+        description="ADDRESS:PORT of a DNS server, instead of the system's.",
         examples=["10.0.0.10:53"],
     )
 
@@ -80,11 +92,6 @@ class Dns(Settings):
             raise refuse(f"port is missing; {self.type} records carry none")
         if self.type == "SRV" and self.port is not None:
             raise refuse("SRV records carry the port; take this out", "port")
-        if self.resolver is not None:
-            try:
-                _address(self.resolver)
-            except ValueError as error:
-                raise refuse(str(error), "resolver") from None
         return self
 
 

@@ -24,7 +24,7 @@ COMPONENT_LABELS = (
 )
 NAME_LABELS = ("pod", "__meta_kubernetes_pod_name", "instance")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 _NAME = re.compile(r"[!-~]{1,253}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
@@ -129,9 +129,12 @@ def _prefix(labels: Mapping[str, str]) -> str | None:
 def _host(host: str) -> str:
     if ":" in host:
         try:
-            return str(ipaddress.IPv6Address(host))
+            address = ipaddress.IPv6Address(host)
         except ValueError:
             raise DecodeError("not an IPv6 address") from None
+        if address.scope_id is not None:
+            raise DecodeError("an IPv6 address with a zone")
+        return str(address)
     if _HOST.fullmatch(host) is None:
         raise DecodeError("not a host name")
     return host.lower()

@@ -8,6 +8,7 @@ import yaml
 
 from exporter.config import load, load_text, schema
 from exporter.errors import ConfigError
+from exporter.sources.allow import is_prefix, is_ring_page
 
 GOOD = Path(__file__).parent / "good"
 MINIMAL = 'targets:\n  - static: {urls: ["http://mimir-0:8080"]}\n'
@@ -135,3 +136,38 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     with pytest.raises(ConfigError) as caught:
         load_text("interval: 1\nproduct: x\ntargets: []\n", name="a.yml")
     assert [line.split(":")[1] for line in caught.value.problems] == ["1", "2", "3"]
+
+
+PATHS = ["/ring", "/ingester/ring", "/my-ring/x", "/x/../ring", "/ring?forget=x", "/ingester/shutdown"]
+PATHS += [
+    "/ring-segment-writer",
+    "/a/partition-ring",
+    "/Ring",
+    "//ring",
+    "ring",
+    "/ring/",
+    "/%2e/ring",
+    "/string",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_ring_page_may_be_named_exactly_if_it_may_be_asked(path: str) -> None:
+    try:
+        load_text(MINIMAL + f'rings: [{{path: "{path}", key: k}}]\n')
+        accepted = True
+    except ConfigError:
+        accepted = False
+    assert accepted == is_ring_page(path)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/mimir", "/a/b", "/..", "/a%20", "/a//b", "mimir", "/a.b~c_d-e", "/a/./b"]
+)
+def test_a_path_prefix_is_accepted_exactly_if_it_may_be_asked(prefix: str) -> None:
+    try:
+        load_text(MINIMAL + f'http_client: {{path_prefix: "{prefix}"}}\n')
+        accepted = True
+    except ConfigError:
+        accepted = False
+    assert accepted == is_prefix(prefix)
