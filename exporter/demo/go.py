@@ -10,7 +10,7 @@ from decimal import Decimal
 
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "+": "&#43;", "\0": "\ufffd"}
 _PLAIN = re.compile(r"^[A-Za-z0-9/_.][A-Za-z0-9 /_.:@-]*$")
-_SPECIAL = re.compile(r"^(true|false|null|yes|no|on|off|~|[-+.\d][\d_.eE+-]*)$", re.IGNORECASE)
+_SPECIAL = re.compile(r"^(true|false|null|yes|no|on|off|~|[-+]?\d[\d_]*(\.\d*)?(e[-+]?\d+)?)$", re.IGNORECASE)
 YamlValue = str | int | float | bool | None | list["YamlValue"] | dict[str, "YamlValue"]
 
 

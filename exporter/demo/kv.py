@@ -48,6 +48,12 @@ class Writer:
                 self._mirror(write, written)
         return written is not None
 
+    def in_vain(self, process: Process, client: Client) -> None:
+        """A compare-and-swap that found nothing to do, since another process was first."""
+        _count(client, "primary", self._cluster.primary_of(process, client), ok=True)
+        if process.mode == "multi":
+            _count(client, "primary", "multi", ok=True)
+
     def _try(self, write: Write, store: str, change: Change | Value, role: str) -> Value | None:
         written: Value | None = None
         try:

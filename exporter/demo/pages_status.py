@@ -32,6 +32,24 @@ _SERVICES = {
     ),
     "mimir": ("activity-tracker", "api", "memberlist-kv", "ring", "runtime-config", "sanity-check", "server"),
 }
+_CORTEX_LINKS = (
+    ("/compactor/ring", "Compactor Ring Status"),
+    ("/config", "Current Config (including the default values)"),
+    ("/config?mode=diff", "Current Config (show only values that differ from the defaults)"),
+    ("/distributor/all_user_stats", "Usage Statistics"),
+    ("/distributor/ha_tracker", "HA Tracking Status"),
+    ("/distributor/ring", "Distributor Ring Status"),
+    ("/ingester/all_user_stats", "Usage Statistics"),
+    ("/ingester/ring", "Ingester Ring Status"),
+    ("/memberlist", "Memberlist Status"),
+    ("/multitenant_alertmanager/ring", "Alertmanager Ring Status"),
+    ("/multitenant_alertmanager/status", "Alertmanager Status"),
+    ("/ruler/ring", "Ruler Ring Status"),
+    ("/runtime_config", "Current Runtime Config (incl. Overrides)"),
+    ("/runtime_config?mode=diff", "Current Runtime Config (show only values that differ from the defaults)"),
+    ("/services", "Service Status"),
+    ("/store-gateway/ring", "Store Gateway Ring"),
+)
 _LINKS = (
     ("/config", "Current Config (including the default values)"),
     ("/config?mode=diff", "Current Config (show only values that differ from the defaults)"),
@@ -68,11 +86,12 @@ def index(cluster: Cluster, process: Process) -> Reply:
         (page.path, f"{page.path.split('/')[1].title()} Ring Status") for page in process.spec.role.pages
     ]
     tracked = [("/distributor/ha_tracker", "HA Tracking Status")] if process.spec.role.tracker else []
+    cortex = cluster.settings.product == "cortex"
     return html(
         "index.html",
         "text/html; charset=utf-8",
         title=_TITLES[cluster.settings.product],
-        links=sorted([*rings, *tracked, *_LINKS]),
+        links=_CORTEX_LINKS if cortex else sorted([*rings, *tracked, *_LINKS]),
         dangerous=DANGEROUS,
     )
 

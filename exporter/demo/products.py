@@ -63,8 +63,8 @@ def writer(kv_name: str, key: str, period: float = 5.0, *, watches: bool = False
 
 
 def _one_token(kv_name: str, key: str, period: float = 5.0, *, prefix: str = "loki_") -> ClientSpec:
-    """A Loki client with one token, that reads as well where its prefix is Loki's own."""
-    return ClientSpec(kv_name, key, period, bool(prefix), prefix, tokens=1)
+    """A Loki client with one token, that reads as well as it writes."""
+    return ClientSpec(kv_name, key, period, watches=True, prefix=prefix, tokens=1)
 
 
 RING, DISTRIBUTOR, COMPACTOR = "collectors/ring", "collectors/distributor", "collectors/compactor"

@@ -59,6 +59,9 @@ def _renew(cluster: Cluster, pair: Pair) -> None:
             _renewed, int(cluster.clock(process) * 1000), elect, cluster.settings.product == "mimir"
         )
         cluster.writer.cas(process, client, key_of(pair), change)
+        for other, late in candidates:
+            if other is not process:
+                cluster.writer.in_vain(other, late)
         if elect:
             _count_election(cluster, pair)
     cluster.after(UPDATE_TIMEOUT + cluster.random.uniform(-JITTER, JITTER), partial(_renew, cluster, pair))
