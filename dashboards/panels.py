@@ -144,7 +144,7 @@ class House:
 
     def stat(self, show: Show, mode: str = "value") -> Any:
         """One number, asked for now: a range would go on showing the last good value of a dead exporter."""
-        options = {"textMode": mode, "wideLayout": False, "text": {}}
+        options = {"textMode": mode, "text": {}}
         return g.Stat(
             **self._common(show, instant=True),
             colorMode="background",
@@ -343,12 +343,22 @@ def _row(title: str, y: int) -> Json:
     return _kept(made, frozenset({"title", "collapsed", "panels", "type", "id", "gridPos"}))
 
 
+def _without_nulls(fields: Json) -> Json:
+    """Field settings without the ones that nobody set; a null inside a list, the lowest step's, stays."""
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in fields.items()
+        if value is not None
+    }
+
+
 def _panel(panel: Any, place: Any) -> Json:
     made = panel.to_json_data()
     kept = {key: value for key, value in made.items() if key not in LEFT_BY_GRAFANALIB}
     old = ("fieldOptions", "showThresholdLabels", "showThresholdMarkers")
     options = {key: value for key, value in kept["options"].items() if key not in old}
-    return {**kept, "options": options, "id": panel_id(panel.title), "gridPos": place}
+    fields = _without_nulls(kept["fieldConfig"])
+    return {**kept, "fieldConfig": fields, "options": options, "id": panel_id(panel.title), "gridPos": place}
 
 
 def _placed(rows: Sequence[Row]) -> list[Json]:

@@ -7,7 +7,7 @@ asked (no gossip yet, nothing mirrors yet). What could not be read counts as a f
 from __future__ import annotations
 
 from dashboards import limits
-from dashboards.queries import Queries
+from dashboards.queries import RATE, Queries
 from exporter.expose import catalogue as c
 from exporter.model import Phase
 
@@ -24,7 +24,7 @@ def faults(q: Queries) -> dict[str, str]:
 def problems(q: Queries) -> str:
     """How many kinds of fault there are now; no value unless the exporter's picture is fresh."""
     kinds = " + ".join(f"({count} > bool 0 or vector(0))" for count in faults(q).values())
-    return f"({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g})"
+    return f"(({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g}))"
 
 
 def what_is_wrong(q: Queries) -> str:
@@ -96,6 +96,11 @@ def _of_rings(q: Queries) -> dict[str, str]:
     }
 
 
+def rejecting(q: Queries) -> str:
+    """Rejections per second of each process, whatever the label."""
+    return f"max by {q.by('target')} (rate({q.of(c.FOREIGN_LABEL_REJECTIONS_TOTAL)}{RATE}))"
+
+
 def _of_gossip(q: Queries) -> dict[str, str]:
     probe = c.LABEL_PROBE_ACCEPTED
     labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
@@ -110,5 +115,5 @@ def _of_gossip(q: Queries) -> dict[str, str]:
         "gossip labels too many": f"sum({labels} - 1)",
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),
         "processes that accept a foreign label": q.how_many(f"{q.once(probe, NOT_OWN)} == bool 1"),
-        "processes that reject packets": q.how_many(f"{q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)} > bool 0"),
+        "processes that reject packets": q.how_many(f"{rejecting(q)} > bool 0"),
     }

@@ -6,7 +6,7 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
-from dashboards.problems import NOT_OWN, OWN
+from dashboards.problems import NOT_OWN, OWN, rejecting
 from dashboards.queries import RATE
 from exporter.expose import catalogue as c
 
@@ -87,7 +87,7 @@ def _tiles(house: House) -> Band:
             "Rejecting now",
             "Processes whose logs show rejected packets or streams now. No metric of the components counts "
             "these.",
-            [Ask(q.how_many(f"{q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)} > bool 0"))],
+            [Ask(q.how_many(f"{rejecting(q)} > bool 0"))],
             Look(steps=f.above(1), mappings=f.nothing_found(nothing="no logs read")),
             [house.runbook("KVMigrationForeignLabelRejected")],
         ),

@@ -48,7 +48,8 @@ class Canvas:
         """A panel's rounded ground."""
         shape = FancyBboxPatch(
             (box.left + 3, box.top + 3), box.width - 6, box.height - 6,
-            boxstyle="round,pad=3,rounding_size=3", facecolor=colour, edgecolor=LINE, linewidth=0.7, zorder=layer,
+            boxstyle="round,pad=3,rounding_size=3", facecolor=colour, edgecolor=LINE, linewidth=0.7,
+            zorder=layer,
         )  # fmt: skip
         self.sheet.add_patch(shape)
 

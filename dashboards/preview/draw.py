@@ -114,9 +114,7 @@ def _head(canvas: Canvas, board: Json, window: Window, values: Mapping[str, str]
 
 def _panel(canvas: Canvas, box: Box, panel: Json, answers: Answers, window: Window) -> None:
     canvas.card(box)
-    canvas.text(
-        box.left + 8, box.top + 15, canvas.cut(panel["title"], box.width - 12, 13), 13, weight="medium"
-    )
+    canvas.text(box.left + 8, box.top + 15, canvas.cut(panel["title"], box.width - 12, 13), 13)
     inside = Box(box.left + 8, box.top + 28, box.width - 16, box.height - 34)
     if answers.error:
         canvas.text(inside.left, inside.top + 20, canvas.cut(answers.error, inside.width, 11), 11, "#f2495c")

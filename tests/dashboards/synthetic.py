@@ -21,8 +21,8 @@ KEYS = {
     "collectors/ingester-partitions": "ingester-partitions",
 }  # fmt: skip
 CLIENTS = {
-    "distributor": {"distributor-lifecycler": "collectors/distributor", "distributor-hatracker": "ha-tracker/",
-                    "ingester-ring": "collectors/ring"},
+    "distributor": {"distributor-lifecycler": "collectors/distributor",
+                    "distributor-hatracker": "ha-tracker/", "ingester-ring": "collectors/ring"},
     "ingester": {"ingester-lifecycler": "collectors/ring"},
     "compactor": {"compactor-lifecycler": "collectors/compactor"},
 }  # fmt: skip
@@ -128,40 +128,46 @@ def _counted(metric: Metric, now: float) -> list[Sample]:
 def _value(metric: Metric, row: Mapping[str, str], now: float, fault: bool) -> float:
     if metric.kind == "counter":
         return now % 1e6 / 10 if fault or row.get("outcome") == "ok" else 1
-    bad: dict[Metric, float] = {
-        c.SECONDARY_LAG_SECONDS: 45,
-        c.GOSSIP_CLUSTERS: 2,
-        c.RING_VIEWS: 2,
-        c.GOSSIP_HEARTBEAT_AGE_SECONDS: 90,
-    }
-    usual = {
-        c.SNAPSHOT_TIMESTAMP_SECONDS: now - 2, c.TARGET_START_TIME_SECONDS: now - 7200,
-        c.STORE_LAST_WRITE_TIMESTAMP_SECONDS: now - 3, c.TARGET_CLOCK_SKEW_SECONDS: 0.4,
-        c.CYCLE_DURATION_SECONDS: 0.8, c.VIEW_SWEEP_SECONDS: 15, c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: now - 7200,
-        c.RING_OLDEST_HEARTBEAT_AGE_SECONDS: now % 15, c.RING_QUORUM_MARGIN: 1, c.GOSSIP_HEARTBEAT_AGE_SECONDS: now % 5,
-        c.HA_TRACKER_ENTRIES: 12, c.GOSSIP_CLUSTERS: 1, c.RING_VIEWS: 1, c.DISCOVERED_TARGETS: 6, c.STORE_KEYS: 5,
-        c.GOSSIP_LABEL_TARGETS: 0 if row.get("label") == "other" else 6,
-        c.LABEL_PROBE_ACCEPTED: row.get("kind") == "own",
-        c.RING_MEMBERS: 3 if row.get("state") == "active" else 0,
-        c.RING_PARTITIONS: 3 if row.get("state") == "active" else 0,
-        c.GOSSIP_MEMBERS: 6 if row.get("state") == "active" else 0,
-        c.KV_CLIENTS: 1, c.SECONDARY_LAG_SECONDS: 0,
-    }  # fmt: skip
-    if fault and metric in bad:
-        return bad[metric]
-    if metric in usual:
-        return float(usual[metric])
-    known_good = (
-        "_up",
-        "_uniform",
-        "_verified",
-        "_enabled",
-        "_successful",
-        "_info",
-        "gate_check",
-        "primary_store",
-    )
-    return float(metric.name.endswith(known_good) or (metric is c.GATE_OPEN and not fault))
+    if fault and metric in _BAD:
+        return _BAD[metric]
+    if metric in _STAMPS:
+        return now - _STAMPS[metric]
+    if metric in _USUAL:
+        return _USUAL[metric]
+    if "state" in row:
+        return 3.0 if row["state"] in {"active", "alive"} else 0.0
+    if metric is c.GOSSIP_LABEL_TARGETS:
+        return 0.0 if row["label"] == "other" else 6.0
+    if metric is c.LABEL_PROBE_ACCEPTED:
+        return float(row["kind"] == "own")
+    return float(metric.name.endswith(_ONES) or (metric is c.GATE_OPEN and not fault))
+
+
+_BAD: Mapping[Metric, float] = {
+    c.SECONDARY_LAG_SECONDS: 45, c.GOSSIP_CLUSTERS: 2, c.RING_VIEWS: 2, c.GOSSIP_HEARTBEAT_AGE_SECONDS: 90,
+}  # fmt: skip
+_STAMPS: Mapping[Metric, float] = {
+    c.SNAPSHOT_TIMESTAMP_SECONDS: 2, c.TARGET_START_TIME_SECONDS: 7200,
+    c.STORE_LAST_WRITE_TIMESTAMP_SECONDS: 3, c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: 7200,
+}  # fmt: skip
+_USUAL: Mapping[Metric, float] = {
+    c.TARGET_CLOCK_SKEW_SECONDS: 0.4, c.CYCLE_DURATION_SECONDS: 0.8, c.VIEW_SWEEP_SECONDS: 15,
+    c.RING_OLDEST_HEARTBEAT_AGE_SECONDS: 9, c.RING_QUORUM_MARGIN: 1, c.GOSSIP_HEARTBEAT_AGE_SECONDS: 3,
+    c.HA_TRACKER_ENTRIES: 12, c.GOSSIP_CLUSTERS: 1, c.RING_VIEWS: 1, c.DISCOVERED_TARGETS: 6,
+    c.STORE_KEYS: 5, c.KV_CLIENTS: 1,
+}  # fmt: skip
+_ONES = ("_up", "_uniform", "_verified", "_enabled", "_successful", "_info", "gate_check", "primary_store")
+
+
+def _components(count: float) -> Iterator[Sample]:
+    tracker = "cortex_ha_tracker_elected_replica_change"
+    for le in ("0.5", "1", "+Inf"):
+        yield f"{tracker}_propagation_time_seconds_bucket", {"le": le}, count
+    yield f"{tracker}s_total", {"user": "a", "cluster": "b"}, count / 30
+    for pod in ("mimir-write-0", "distributor-abc"):
+        for route in ("/distributor.Distributor/Push", "prometheus_api_v1_query"):
+            yield "cortex_request_duration_seconds_count", {"pod": pod, "route": route}, count
+        yield "cortex_query_frontend_queries_total", {"pod": pod}, count / 2
 
 
 def samples(now: float, progress: float, fault: bool = False) -> Iterator[Sample]:
@@ -176,25 +182,7 @@ def samples(now: float, progress: float, fault: bool = False) -> Iterator[Sample
             yield metric.name, {**row, **named}, _value(metric, row, now, fault)
     for name in THEIRS:
         yield f"cortex_{name}", {}, now % 1e6 / 3 if name.endswith("_total") else 2.0
-    for le in ("0.5", "1", "+Inf"):
-        yield (
-            "cortex_ha_tracker_elected_replica_change_propagation_time_seconds_bucket",
-            {"le": le},
-            now % 1e6,
-        )
-    yield "cortex_ha_tracker_elected_replica_changes_total", {"user": "a", "cluster": "b"}, now % 1e6 / 30
-    for pod in ("mimir-write-0", "distributor-abc"):
-        yield (
-            "cortex_request_duration_seconds_count",
-            {"pod": pod, "route": "/distributor.Distributor/Push"},
-            now % 1e6,
-        )
-        yield (
-            "cortex_request_duration_seconds_count",
-            {"pod": pod, "route": "prometheus_api_v1_query"},
-            now % 1e6,
-        )
-        yield "cortex_query_frontend_queries_total", {"pod": pod}, now % 1e6 / 2
+    yield from _components(now % 1e6)
     for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"):
         yield name, {}, now % 1e4
     yield "process_max_fds", {}, 1e5

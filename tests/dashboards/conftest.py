@@ -1,0 +1,161 @@
+"""A real Prometheus over an exposition of our own, and one over a history made with promtool."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from dashboards.preview.source import Prometheus, QueryError
+from tests.dashboards.synthetic import exposition, line, samples
+
+LABELS = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration", "instance": "exporter:9895"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A Prometheus that has data up to `end`, unix seconds."""
+
+    prometheus: Prometheus
+    start: float
+    end: float
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as made:
+        made.bind(("127.0.0.1", 0))
+        port: int = made.getsockname()[1]
+        return port
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    tick = threading.Event()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        tick.wait(0.1)
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+@contextmanager
+def prometheus_over(where: Path, config: str) -> Iterator[Prometheus]:
+    """A Prometheus with its own storage and a free port, ended with the block."""
+    binary = shutil.which("prometheus")
+    if binary is None:
+        pytest.skip("no prometheus; the test run installs Debian's")
+    (where / "prometheus.yml").write_text(config)
+    port = free_port()
+    command = [
+        binary, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/data",
+        "--storage.tsdb.retention.time=30d", f"--web.listen-address=127.0.0.1:{port}",
+    ]  # fmt: skip
+    with (where / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        api = Prometheus(f"http://127.0.0.1:{port}")
+        try:
+            wait_for(lambda: _answers(api, "vector(1)"), f"Prometheus answers; see {where}/log")
+            yield api
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _answers(api: Prometheus, query: str) -> bool:
+    try:
+        return bool(api.instant(query, time.time()))
+    except QueryError:
+        return False
+
+
+@contextmanager
+def exposing(text: Callable[[], str]) -> Iterator[int]:
+    """A server on loopback that answers every GET with the text; its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = text().encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+def _now(progress: float) -> str:
+    return exposition(time.time(), progress, fault=True)
+
+
+@contextmanager
+def _scraping(where: Path, replicas: int) -> Iterator[Running]:
+    with ExitStack() as stack:
+        text = partial(_now, 0.45)
+        hosts = ", ".join(f'"127.0.0.1:{stack.enter_context(exposing(text))}"' for _ in range(replicas))
+        config = f"""
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: kvmigration
+    static_configs: [{{targets: [{hosts}], labels: {{cluster: prod, namespace: mimir}}}}]
+"""
+        api = stack.enter_context(prometheus_over(where, config))
+        start = time.time()
+        enough = f"count(count_over_time(kvmigration_build_info[1m]) > 6) == {replicas}"
+        wait_for(lambda: _answers(api, enough), "scraped")
+        yield Running(api, start, time.time())
+
+
+@pytest.fixture(scope="session")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Prometheus that scrapes the synthetic exposition, in phase mirroring, with faults, each second."""
+    with _scraping(tmp_path_factory.mktemp("scraped"), 1) as running:
+        yield running
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[Running]:
+    """The same exposition scraped as two instances."""
+    with _scraping(tmp_path, 2) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An hour of a migration, the exporter silent in its last ten minutes."""
+    where = tmp_path_factory.mktemp("history")
+    end = int(time.time()) // 60 * 60
+    start = end - 3600
+    families: dict[str, list[str]] = {}
+    for at in range(start, end - 600, 15):
+        for name, labels, value in samples(at, (at - start) / 3600, fault=at > end - 1200):
+            families.setdefault(name, []).append(line((name, {**LABELS, **labels}, value), at))
+    text = "".join(f"# TYPE {name} unknown\n" + "\n".join(lines) + "\n" for name, lines in families.items())
+    (where / "history.om").write_text(f"{text}# EOF\n")
+    if shutil.which("promtool") is None:
+        pytest.skip("no promtool; the test run installs Debian's")
+    subprocess.run(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{where}/history.om", f"{where}/data",
+         "--max-block-duration=24h"], check=True, capture_output=True,
+    )  # fmt: skip
+    with prometheus_over(where, "global: {}\n") as api:
+        yield Running(api, start, end)
