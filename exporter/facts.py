@@ -235,6 +235,7 @@ class GossipFacts:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unverified: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # targets whose member list could not be read
+    unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class Watch:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.fetcher)
+        await self.discovery.refresh()
         await self.discovery.start()
         self._stack.push_async_callback(self.discovery.stop)
         return self
@@ -112,7 +113,7 @@ class Watch:
             pages=pages_of(config),
             stores=tuple(self._stores(config)),
             views_per_cycle=None if views == "auto" else views,
-            discovered=self.discovered,
+            discovered=self.discovery.discovered,
             look_up=self.seeds.look_up,
             before_cycle=self._before_cycle,
             after_cycle=self._after_cycle,
@@ -121,10 +122,6 @@ class Watch:
     def targets(self) -> tuple[Target, ...]:
         """Processes to visit, as discovery knows them now."""
         return self.discovery.targets()
-
-    def discovered(self) -> Mapping[str, int]:
-        """How many targets each discovery source gives, by its name."""
-        return {status.name: status.targets for status in self.discovery.status()}
 
     def _stores(self, config: Config) -> Iterable[StoreReader]:
         if config.stores.consul is not None:

@@ -33,6 +33,7 @@ CLIENT_KEYS = Question(
     "Report the client's name to the project; until then compare its ring by hand.",
     "docs/ring.md#clients-with-unknown-keys",
 )
+FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
 REMEDIES = {
     Phase.MULTI: "Roll the client to store: multi with the external store as primary and mirroring off.",
@@ -96,7 +97,7 @@ def mirror_errors(seen: Evidence) -> Check:
     for client in phase.writing(seen.clients):
         _, writes, errors = phase.mirrored(client)
         total += writes
-        if client.mirror and errors > limit * max(writes, 1.0):
+        if client.mirror and errors > max(FEW_ERRORS, limit * writes):
             wrong.append(f"{client.name} on {client.target}: {errors:g} of {writes:g} writes failed")
     mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
     unread = [

@@ -74,7 +74,8 @@ def complete(seen: Evidence) -> Check:
     if seen.gossip is None:
         return COMPLETE.answer([], "", [NOBODY])
     having = sum(1 for target in seen.up if target.gossip is not None)
-    return COMPLETE.answer(seen.gossip.absent, f"{having} processes.", seen.gossip.unread)
+    unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
+    return COMPLETE.answer(seen.gossip.absent, f"{having} processes.", unknown)
 
 
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:

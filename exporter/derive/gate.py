@@ -138,7 +138,8 @@ def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, 
 
 def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
     old = {check.id: check for check in past.checks} if past else {}
-    checks = tuple(_since(function(seen), old, seen.now.at) for function in rule.checks)
+    asked = (_without_witness(function(seen), seen) for function in rule.checks)
+    checks = tuple(_since(check, old, seen.now.at) for check in asked)
     verdict = _overall(checks)
     held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
@@ -155,6 +156,13 @@ def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
         soaked_for=soaked,
     )
     return replace(step, headline=_headline(step, seen.now.fleet.warnings))
+
+
+def _without_witness(check: Check, seen: Evidence) -> Check:
+    """Take back what holds only because nobody answered who could have said otherwise."""
+    if check.verdict is Verdict.HOLDS and not seen.up:
+        return replace(check, verdict=Verdict.UNKNOWN, evidence="Not known: no process answers")
+    return check
 
 
 def _since(check: Check, old: Mapping[str, Check], at: float) -> Check:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from exporter.derive import health, phase
 from exporter.derive.history import RingHistory, advance
-from exporter.derive.lag import FIELDS, MAX_DIFFERENCES, Content, Moment, compare, content_of
+from exporter.derive.lag import FIELDS, MAX_DIFFERENCES, Content, Moment, compare, content_of, delivered
 from exporter.derive.match import Gossipers, Owners
 from exporter.derive.partitions import by_state, corrupted
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
@@ -187,7 +187,7 @@ def _sides(
     content = content_of(primary.value) if primary.value is not None else None
     against: dict[str, Comparison] = {}
     if content is not None and other == "memberlist":
-        at = Moment(primary.clock, period)
+        at = Moment(primary.clock, period, delivered(v.content for v in read.pages if v.content))
         against = {
             v.target: compare(_less(content, v.unread), v.content, f"gossip of {v.target}", at)
             for v in read.copies

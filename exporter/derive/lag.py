@@ -8,7 +8,7 @@ the secondary, not below 0. "Extra" is not "missing": deletes are never mirrored
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.derive.health import live, own_state
@@ -59,10 +59,34 @@ def _partitions(ring: PartitionRing) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the primary was read, by its own clock, and the ring's heartbeat period in seconds."""
+    """When the primary was read, by its own clock, and the ring's heartbeat period in seconds.
+
+    `delivered` is the newest time of each member that the primary's watch had brought to any process
+    before the secondary was read. A store can be a heartbeat ahead of that: what nobody was told of
+    yet, nobody could have passed on, so within one period the delivered time counts.
+    """
 
     clock: float | None
     period: float
+    delivered: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def time_of(self, name: str, thing: Thing) -> float | None:
+        """The primary's time of a member, for measuring lag."""
+        told, known = _time(thing), self.delivered.get(name)
+        if told is not None and known is not None and 0 < told - known <= self.period:
+            return known
+        return told
+
+
+def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
+    """The newest time of each member over the ring pages (tracker pages) that were read."""
+    newest: dict[str, float] = {}
+    for content in pages:
+        for name, thing in content.items():
+            time = _time(thing)
+            if time is not None and time > newest.get(name, 0.0):
+                newest[name] = time
+    return newest
 
 
 def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Comparison:
@@ -101,7 +125,7 @@ class _Walk:
         self.differences: list[Difference] = []
 
     def pair(self, item: str, mine: Thing, theirs: Thing) -> None:
-        ahead = _ahead(mine, theirs)
+        ahead = _ahead(self.at.time_of(item, mine), _time(theirs))
         if ahead is not None:
             self.lag = max(self.lag or 0.0, ahead)
         if mine == theirs:
@@ -137,8 +161,7 @@ def _time(thing: Thing) -> float | None:
     return thing.received_at if isinstance(thing, Replica) else None
 
 
-def _ahead(mine: Thing, theirs: Thing) -> float | None:
-    left, right = _time(mine), _time(theirs)
+def _ahead(left: float | None, right: float | None) -> float | None:
     return None if left is None or right is None else max(0.0, left - right)
 
 

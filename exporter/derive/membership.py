@@ -95,9 +95,10 @@ def judge_gossip(
         if gossip.label is not None:
             labels.setdefault(gossip.label, []).append(name)
     return GossipFacts(
-        clusters=_components(sees, judged),
+        clusters=_components(having, members, judged),
         strangers=_strangers(having, ids.values(), rules),
-        absent=_absent(sees, judged),
+        absent=_absent(sees, judged & {name for name, own in members.items() if own}),
+        unidentified=tuple(sorted(name for name in having if not members.get(name))),
         unknown_keys=_unknown_keys(having.values(), product),
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
         unverified=tuple(sorted(n for n, gossip in having.items() if gossip.verified is False)),
@@ -116,29 +117,25 @@ def _seen_by(gossip: GossipTarget, members: Mapping[str, str]) -> frozenset[str]
     return frozenset(t for t, own in members.items() if own and (own in alive or bare(own) in bare_names))
 
 
-def _components(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[tuple[str, ...], ...]:
-    """Connected components of who sees whom. Who is too young to have joined counts only once seen."""
-    links: dict[str, set[str]] = {name: set() for name in sees}
-    for name, others in sees.items():
-        for other in others:
-            links[name].add(other)
-            links[other].add(name)
-    left = {name for name in links if name in judged or links[name] - {name}}
-    found = []
-    while left:
-        cluster = _reach(min(left), links) & left
-        found.append(tuple(sorted(cluster)))
-        left -= cluster
-    return tuple(sorted(found, key=lambda cluster: (-len(cluster), cluster)))
-
-
-def _reach(start: str, links: Mapping[str, set[str]]) -> set[str]:
-    reached, waiting = {start}, [start]
-    while waiting:
-        new = links[waiting.pop()] - reached
-        reached |= new
-        waiting += new
-    return reached
+def _components(
+    having: Mapping[str, GossipTarget], members: Mapping[str, str], judged: set[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Connected components of who sees whom: two processes are connected if one sees the other or
+    both see the same member. Who is too young to have joined counts only once it sees somebody.
+    """
+    groups: list[tuple[set[str], set[str]]] = []
+    for name, gossip in having.items():
+        seen = {member.name for member in gossip.members if member.state in ALIVE} | {members.get(name, "")}
+        mine, names = {name}, seen - {""}
+        apart = []
+        for others, theirs in groups:
+            if names.isdisjoint(theirs):
+                apart.append((others, theirs))
+            else:
+                mine, names = mine | others, names | theirs
+        groups = [*apart, (mine, names)]
+    counted = (tuple(sorted(n for n in mine if n in judged or len(mine) > 1)) for mine, _ in groups)
+    return tuple(sorted((c for c in counted if c), key=lambda cluster: (-len(cluster), cluster)))
 
 
 def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, ...]:

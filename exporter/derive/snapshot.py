@@ -119,12 +119,13 @@ def _gossipers(cycle: Cycle) -> Gossipers | None:
 def _excuse(
     gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
 ) -> GossipFacts | None:
-    """Take members out of the strangers that belong to a process of ours which does not answer: one
-    known from before by its name, else as many at its address as processes there are silent.
+    """Take members out of the strangers that belong to a process of ours which does not answer, or
+    whose own member cannot be told: one known from before by its name, else as many at an address as
+    there are such processes.
     """
     if gossip is None or not gossip.strangers:
         return gossip
-    silent = [target for target in targets if not target.up]
+    silent = [target for target in targets if not target.up or target.name in gossip.unidentified]
     names = {target.name for target in silent}
     names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
     names |= {identities[t.name].member for t in silent if t.name in identities}
