@@ -211,7 +211,7 @@ def _answers(path: str) -> Callable[[str], bool]:
 
 
 def _etcd_ready(url: str) -> bool:
-    return json.loads(call("GET", f"{url}/health")).get("health") == "true"
+    return bool(json.loads(call("GET", f"{url}/health")).get("health") == "true")
 
 
 def _consul_ready(url: str) -> bool:

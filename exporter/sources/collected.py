@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.errors import FetchError
-from exporter.model import Answer, Outcome, RawStore, Reason
+from exporter.model import Answer, Outcome, RawStore, Reason, StoreRead
 
 MAX_KEYS = 200_000
 MAX_KEY = 1024  # characters
@@ -42,7 +42,7 @@ class Collected:
     def ok(self, kind: str) -> RawStore:
         """All of it, as read."""
         asked_at, clock = self._times()
-        return RawStore(
+        return StoreRead(
             kind,
             Outcome.OK,
             values=self._values,
@@ -54,7 +54,7 @@ class Collected:
     def failed(self, kind: str, error: FetchError) -> RawStore:
         """None of it: a part of a store would make the rest look missing."""
         asked_at, clock = self._times()
-        return RawStore(kind, Outcome.FAILED, error.reason, error.detail, asked_at=asked_at, clock=clock)
+        return StoreRead(kind, Outcome.FAILED, error.reason, error.detail, asked_at=asked_at, clock=clock)
 
     def _times(self) -> tuple[float, float | None]:
         return (self._first.asked_at, self._first.date) if self._first else (0.0, None)

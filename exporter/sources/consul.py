@@ -1,7 +1,8 @@
 """Consul's key-value store, read directly: `GET /v1/kv/PREFIX?recurse`.
 
-Consul answers 404 both where there is no key and where the token may see none, and so does
-whatever else stands at a wrong address. So emptiness is confirmed before it is believed.
+Consul lists only what the token may see and answers 404 where that is nothing; and 404 is also what
+stands at a wrong address. So it is asked for a key as well, which is denied where a list is silent
+(seen on Consul 1.8.7), and a store without any key must be a Consul that has a leader.
 """
 
 from __future__ import annotations
@@ -72,11 +73,13 @@ class _Reader:
 
     async def _read_prefix(self, prefix: str) -> bool:
         """Add what is below the prefix; true where there is nothing."""
+        if not prefix:
+            raise FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
+        # A list leaves out what the token may not see, without a word; asking for a key is denied.
+        _expect_no_key(await self._ask(self._path(prefix, recurse=False)))
         answer = await self._ask(self._path(prefix, recurse=True))
         if answer.outcome is Outcome.ABSENT:
             _expect_no_key(answer)
-            # A list hides what the token may not see; asking for one key is denied instead.
-            _expect_no_key(await self._ask(self._path(prefix, recurse=False)))
             return True
         entries = _entries(answer.body)
         for entry in entries:
