@@ -141,9 +141,11 @@ def install_consul() -> None:
     uri = main_mirror(configured_mirrors(Path("/etc/apt")), release_name())
     with tempfile.TemporaryDirectory(prefix="kvmigration-consul-") as name:
         area = Path(name)
-        area.chmod(0o755)  # apt fetches as its own user
+        area.chmod(0o755)
         for part in ("sources", "preferences", "lists/partial", "archives/partial", "out"):
             (area / part).mkdir(parents=True)
+        with contextlib.suppress(LookupError):  # apt fetches as this user, where the system has it
+            shutil.chown(area / "out", "_apt")
         (area / "sources" / "consul.sources").write_text(
             f"Types: deb\nURIs: {uri}\nSuites: {CONSUL_RELEASE}\nComponents: main\nSigned-By: {KEYRING}\n"
         )
