@@ -18,8 +18,8 @@ MAX_LINE = 16_384  # bytes of a line that is used
 MAX_SAMPLES = 200_000  # lines that are parsed
 
 _SAMPLE = re.compile(
-    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?[ \t]++([^ \t]++)(?:[ \t]+-?\d+)?[ \t]*"
-    rb"(?:#.*)?",
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?"  # name, labels
+    rb"[ \t]++([^ \t]++)(?:[ \t]+-?\d+)?[ \t]*(?:#.*)?",  # value; a time and an exemplar are not used
     re.ASCII,
 )
 _LABEL = re.compile(rb"\s*([a-zA-Z_][a-zA-Z0-9_]*+)\s*=\s*\"((?:[^\"\\]|\\.)*+)\"\s*(?:,|$)", re.ASCII)

@@ -78,7 +78,7 @@ def _closing(behind: str, escapes: int) -> int:
 
 
 def _json_or_go(quoted: str) -> str:
-    """One level of quoting taken away: `\\"a\\"` to `"a"`."""
+    """One level of quoting taken away."""
     return _ESCAPE.sub(_unescaped, quoted)
 
 

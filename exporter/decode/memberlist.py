@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,8 @@ from exporter.decode.bounds import MAX_KEYS, MAX_MEMBERS, at_most, from_json, id
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
+
+P = TypeVar("P")
 
 _STATES = (GossipState.ALIVE, GossipState.SUSPECT, GossipState.DEAD, GossipState.LEFT)
 _NOTHING = msgspec.Raw(b"null")
@@ -59,13 +62,17 @@ def decode_memberlist(body: bytes) -> MemberlistPage | None:
 def _from_json(body: bytes) -> MemberlistPage:
     # A bound on the whole text would judge the messages, which are not read; each part has its own.
     page = from_json(body, _Page, "memberlist", len(body))
-    nodes = from_json(page.members, list[_Node] | None, "memberlist: SortedMembers", MAX_MEMBERS) or []  # type: ignore[arg-type]  # a type form, not a class
-    store = from_json(page.store, dict[str, _Key] | None, "memberlist: Store", MAX_KEYS + 1) or {}  # type: ignore[arg-type]  # a type form, not a class
+    nodes = _part(page.members, list[_Node], "SortedMembers", MAX_MEMBERS) or []
+    store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
         members=tuple(_member(node.name, node.addr or "", node.port, node.state) for node in nodes),
         keys=_keys(_key(name, key.codec or "", key.deleted, key.version) for name, key in store.items()),
         now=times.parse_time(page.now, "memberlist: Now"),
     )
+
+
+def _part(raw: msgspec.Raw, kind: type[P], name: str, objects: int) -> P | None:
+    return None if bytes(raw) == b"null" else from_json(raw, kind, f"memberlist: {name}", objects)
 
 
 def _from_html(body: bytes) -> MemberlistPage:
@@ -129,7 +136,7 @@ def _key(name: str, codec: str, deleted: bool, version: int) -> GossipKey:
 
 
 def _key_of_row(row: dict[str, str]) -> GossipKey:
-    """dskit has a column for each fact, Cortex and dskit before 2025 one for all of them."""
+    """Read a key: newer dskit has a column for each fact, Cortex and older dskit one for all of them."""
     details = _DETAILS.match(row.get("value details", ""))
     version = details[1] if details else row.get("version", "")
     codec = details[2] if details else row.get("codec", "")

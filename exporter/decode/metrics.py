@@ -170,8 +170,10 @@ def _gossip(found: Iterable[Sample]) -> dict[str, float]:
     for sample in found:
         value = known(sample.value)
         name = sample.name[sample.name.index("memberlist_") :]
-        if value is not None:
-            read[name] = max(read.get(name, value), value) if name in (_HEALTH, _MEMBERS) else read.get(name, 0.0) + value
+        if value is None:
+            continue
+        most = name in (_HEALTH, _MEMBERS)
+        read[name] = max(read.get(name, value), value) if most else read.get(name, 0.0) + value
     return read
 
 

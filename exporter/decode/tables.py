@@ -29,7 +29,7 @@ _NOW = re.compile(rb"Current time:\s*([^<]{1,200})<", re.IGNORECASE)
 # What the products say where a ring, a memberlist or an HA tracker is not running or not wanted.
 _NOTICE = re.compile(
     rb"\bnot (?:yet )?(?:running|enabled|started|configured|ready|in use|using|sharding|available)\b"
-    rb"|\b(?:has|have|there is) no ring\b|\bno ring\b|\bdisabled\b|\bdoes(?:n't|n&#39;t|n&#8217;t| not) use\b",
+    rb"|\bno ring\b|\bdisabled\b|\bdoes(?:n't|n&#39;t|n&#8217;t| not) use\b",
     re.IGNORECASE,
 )
 

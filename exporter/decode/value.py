@@ -5,7 +5,6 @@ The bytes are a snappy block around protobuf (`ring.proto` here); which message 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import MappingProxyType
 
 import cramjam
@@ -156,9 +155,9 @@ def _parsed(key: str, message: Message, data: bytes) -> None:
 
 def _wire_tokens(key: str, message: Message, chunks: list[bytes], field: int) -> bytes:
     """A member's packed tokens. Tokens encoded one by one arrive as unknown fields: same varints."""
-    loose = [
-        each.data for each in UnknownFieldSet(message) if each.field_number == field and each.wire_type == 0
-    ]
+    unknown = UnknownFieldSet(message)
+    fields = (unknown[at] for at in range(len(unknown)))
+    loose = [each.data for each in fields if each.field_number == field and each.wire_type == 0]
     if not loose:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return b"".join((*chunks, *(_packed_one(key, value) for value in loose)))
