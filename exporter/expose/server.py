@@ -15,7 +15,6 @@ from aiohttp import web
 
 from exporter.errors import KVMigrationError
 from exporter.expose.access import WebConfigFile, guard
-from exporter.expose.api import add_api
 from exporter.expose.state import STATE, TELEMETRY_PATH, ServerState
 
 __all__ = ["SECURITY_HEADERS", "ServerState", "build_app"]
@@ -43,7 +42,7 @@ def build_app(
     web_config: WebConfigFile | None = None,
     landing: bool = True,
 ) -> web.Application:
-    """The application. `landing` False leaves `/` to whoever brings a page of his own.
+    """The application without its API. `landing` False leaves `/` to whoever brings a page of his own.
 
     Raises `ValueError` if `telemetry_path` is no path such as `/metrics`.
     """
@@ -65,7 +64,6 @@ def build_app(
             web.put("/-/reload", _reload),
         ]
     )
-    add_api(app)
     if landing:
         app.router.add_get("/", _landing)
     return app

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from exporter.expose.access import WebConfigFile
+from exporter.expose.api import add_api
 from exporter.expose.listen import listening
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.server import ServerState, build_app
@@ -56,11 +58,11 @@ class Client:
     session: aiohttp.ClientSession
     base: str
 
-    def get(self, path: str, **options: object) -> aiohttp.client._RequestContextManager:
+    def get(self, path: str, **options: Any) -> aiohttp.client._RequestContextManager:
         return self.request("GET", path, **options)
 
-    def request(self, method: str, path: str, **options: object) -> aiohttp.client._RequestContextManager:
-        return self.session.request(method, self.base + path, **options)  # type: ignore[arg-type]  # passed on
+    def request(self, method: str, path: str, **options: Any) -> aiohttp.client._RequestContextManager:
+        return self.session.request(method, self.base + path, **options)
 
 
 Start = Callable[..., Awaitable[Client]]
@@ -72,10 +74,11 @@ async def start() -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def started(
-            world: World | None = None, web_config: Path | None = None, **options: object
+            world: World | None = None, web_config: Path | None = None, **options: Any
         ) -> Client:
             guarded = WebConfigFile(web_config) if web_config else None
-            app = build_app((world or World()).state(), web_config=guarded, **options)  # type: ignore[arg-type]
+            app = build_app((world or World()).state(), web_config=guarded, **options)
+            add_api(app)
             (address,) = await stack.enter_async_context(listening(app, ["127.0.0.1:0"], guarded))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             scheme = "https" if guarded and guarded.ssl_context else "http"

@@ -129,6 +129,24 @@ def member(name: str, state: State = State.ACTIVE, *, zone: str = "zone-a") -> M
     )
 
 
+def behind() -> SecondaryFacts:
+    """A secondary that lacks a member, and a view of it that nobody could read."""
+    return SecondaryFacts(
+        side="memberlist",
+        missing_key=False,
+        missing_in=(),
+        lag=12.0,
+        missing_members=("mimir-write-2",),
+        extra_members=(),
+        mismatched={"state": (), "tokens": ("mimir-write-1",), "address": (), "zone": ()},
+        unread=("gossip of mimir-write-1",),
+        differences=(
+            Difference("mimir-write-2", "gossip of mimir-write-0", "missing", "unhealthy", ""),
+            Difference("mimir-write-1", "gossip of mimir-write-0", "tokens", "512", "511"),
+        ),
+    )
+
+
 def ring_key() -> KeyFacts:
     return KeyFacts(
         key=RING,
@@ -158,20 +176,7 @@ def ring_key() -> KeyFacts:
             ViewFacts("gossip", "mimir-write-1", known=False),
         ),
         distinct={"ring": 1, "gossip": 1},
-        secondary=SecondaryFacts(
-            side="memberlist",
-            missing_key=False,
-            missing_in=(),
-            lag=12.0,
-            missing_members=("mimir-write-2",),
-            extra_members=(),
-            mismatched={"state": (), "tokens": ("mimir-write-1",), "address": (), "zone": ()},
-            unread=("gossip of mimir-write-1",),
-            differences=(
-                Difference("mimir-write-2", "gossip of mimir-write-0", "missing", "unhealthy", ""),
-                Difference("mimir-write-1", "gossip of mimir-write-0", "tokens", "512", "511"),
-            ),
-        ),
+        secondary=behind(),
     )  # fmt: skip
 
 

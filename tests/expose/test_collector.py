@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics import exposition, parser
@@ -236,3 +238,16 @@ def test_series_dropped_says_how_many() -> None:
     dropped = gather(rows_of(snapshots.rich()), 100).dropped
     assert dropped > 0
     assert f"kvmigration_series_dropped {float(dropped)}" in plain(snapshots.rich(), 100)
+
+
+@given(st.lists(st.text(alphabet=st.characters(), max_size=300), min_size=1, max_size=5, unique=True))
+def test_whatever_a_target_is_called_the_exposition_parses_and_keeps_them_apart(names: list[str]) -> None:
+    targets = tuple(snapshots.silent_target(name) for name in names)
+    snapshot = replace(snapshots.unknown(), targets=targets)
+    for parse, text in (
+        (parse_plain, plain(snapshot)),
+        (parse_openmetrics, openmetrics(registry_of(snapshot, MANY)).decode()),
+    ):
+        found = [s for family in parse(text) for s in family.samples if s.name == c.TARGET_UP.name]
+        assert sorted(s.labels["target"] for s in found) == sorted(map(clean, names))
+        assert len({s.labels["target"] for s in found}) == len(names)
