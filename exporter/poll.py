@@ -26,7 +26,7 @@ from exporter.model import Observation, Product, RawStore, StoreContent, Target,
 from exporter.rings import RingPage
 from exporter.sources.http import Fetcher
 from exporter.sweep import Last, Turn, suspects, whose_turn
-from exporter.visit import Memory, Visit
+from exporter.visit import Memory, TokenShare, Visit
 
 log = logging.getLogger("kvmigration.poll")
 StoreReader = Callable[[float], Awaitable[RawStore]]
@@ -126,7 +126,7 @@ class Poller:
         return snapshot
 
     def _visits(self, deadline: float) -> tuple[Visit, ...]:
-        targets = self.plan.targets()
+        targets, tokens = self.plan.targets(), TokenShare()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         return tuple(
             Visit(
@@ -136,6 +136,7 @@ class Poller:
                 deadline=deadline,
                 now=self.now,
                 jitter=self._jitter,
+                tokens=tokens,
                 product=self.plan.product,
             )
             for target in targets

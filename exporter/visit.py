@@ -7,8 +7,10 @@ A visit has three rounds, because the primary must be read before the secondary:
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from exporter.decode.build import decode_build
@@ -71,6 +73,19 @@ class Memory:
 
 
 @dataclass(slots=True)
+class TokenShare:
+    """Whose token lists are kept for a cycle: a few views of each key are enough to find conflicts."""
+
+    views: int = 3
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def wanted(self, name: str) -> bool:
+        """Tell whether this view's token lists are kept; each call counts as one view."""
+        self.asked[name] += 1
+        return self.asked[name] <= self.views
+
+
+@dataclass(slots=True)
 class Visit:
     """One process in one cycle. Call the rounds in order; `observation()` any time after the first."""
 
@@ -80,6 +95,7 @@ class Visit:
     deadline: float
     now: Callable[[], float]
     jitter: Callable[[], float]  # 0.8 to 1.2
+    tokens: TokenShare
     product: Product = Product.UNKNOWN  # as configured
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
@@ -158,7 +174,8 @@ class Visit:
                 self.partitions[page.path] = read
                 outcome = read.outcome
             else:
-                ring = await self._page(page.path, _ring, accept=JSON)
+                decode = partial(_ring, packed=self.tokens.wanted(page.path))
+                ring = await self._page(page.path, decode, accept=JSON)
                 self.rings[page.path] = ring
                 outcome = ring.outcome
             if outcome is Outcome.OK:
@@ -205,8 +222,9 @@ class Visit:
         answer = await self.fetcher.get(
             self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
         )
+        packed = self.tokens.wanted(key)
         self.values[key] = await _decoded(
-            "/memberlist?downloadKey", answer, lambda body, _: decode_value(key, body, packed=True)
+            "/memberlist?downloadKey", answer, lambda body, _: decode_value(key, body, packed=packed)
         )
         return len(answer.body)
 
@@ -220,8 +238,8 @@ class Visit:
         return page
 
 
-def _ring(body: bytes, clock: float | None) -> Ring | None:
-    return decode_ring(body, clock=clock)
+def _ring(body: bytes, clock: float | None, *, packed: bool) -> Ring | None:
+    return decode_ring(body, clock=clock, packed=packed)
 
 
 def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:

@@ -124,10 +124,12 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         returned_total=then.returned,
         shrunk_from=len(members) + len(then.lost) if then.lost else None,
     )
-    return _with_health(facts, primary.value, config), then
+    return _with_health(facts, primary.value, config, read), then
 
 
-def _with_health(facts: KeyFacts, value: Stored | None, config: RingConfig | None) -> KeyFacts:
+def _with_health(
+    facts: KeyFacts, value: Stored | None, config: RingConfig | None, read: KeyInput
+) -> KeyFacts:
     if isinstance(value, PartitionRing):
         return replace(
             facts,
@@ -140,7 +142,7 @@ def _with_health(facts: KeyFacts, value: Stored | None, config: RingConfig | Non
     return replace(
         facts,
         oldest_age=health.oldest_age(facts.members),
-        token_conflicts=_conflicts(value),
+        token_conflicts=_conflicts(value, read),
         without_tokens=health.without_tokens(facts.members),
         ghosts=health.ghosts(facts.members),
         quorum_margin=health.quorum_margin(facts.members, config) if facts.members else None,
@@ -154,14 +156,22 @@ def _timeout(key: str, config: RingConfig | None, rules: Rules) -> float:
     return DEFAULT_TIMEOUT if told is None else told
 
 
-def _conflicts(ring: Ring) -> int | None:
-    """Tokens claimed twice, read-only members and tombstones aside; `None` without token lists."""
+def _conflicts(primary: Ring, read: KeyInput) -> int | None:
+    """Tokens claimed twice, read-only members and tombstones aside; `None` without token lists.
+
+    Counted in the primary view, else in the first view whose token lists were kept.
+    """
+    rings = [primary, *(v.value for v in (*read.pages, *read.copies) if isinstance(v.value, Ring))]
+    lists = (_token_lists(ring) for ring in rings)
+    found = next((tokens for tokens in lists if tokens is not None), None)
+    return None if found is None else count_conflicts(found)
+
+
+def _token_lists(ring: Ring) -> list[bytes] | None:
     owning = [m for m in health.live(ring).values() if health.own_state(m) is not State.READ_ONLY]
-    packed = [m.tokens.packed for m in owning]
-    known = [tokens for tokens in packed if tokens is not None]
-    if len(known) < len([m for m in owning if m.tokens.count]):
+    if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
-    return count_conflicts(known)
+    return [m.tokens.packed for m in owning if m.tokens.packed is not None]
 
 
 def _kind(read: KeyInput, value: Stored | None) -> str:

@@ -121,7 +121,8 @@ def _components(
     having: Mapping[str, GossipTarget], members: Mapping[str, str], judged: set[str]
 ) -> tuple[tuple[str, ...], ...]:
     """Connected components of who sees whom: two processes are connected if one sees the other or
-    both see the same member. Who is too young to have joined counts only once it sees somebody.
+    both see the same member. Who is too young to have joined counts once it sees somebody, or if
+    there is nobody else.
     """
     groups: list[tuple[set[str], set[str]]] = []
     for name, gossip in having.items():
@@ -134,8 +135,9 @@ def _components(
             else:
                 mine, names = mine | others, names | theirs
         groups = [*apart, (mine, names)]
-    counted = (tuple(sorted(n for n in mine if n in judged or len(mine) > 1)) for mine, _ in groups)
-    return tuple(sorted((c for c in counted if c), key=lambda cluster: (-len(cluster), cluster)))
+    counted = [mine for mine, _ in groups if len(mine) > 1 or mine <= judged] or [mine for mine, _ in groups]
+    clusters = (tuple(sorted(mine)) for mine in counted)
+    return tuple(sorted(clusters, key=lambda cluster: (-len(cluster), cluster)))
 
 
 def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, ...]:

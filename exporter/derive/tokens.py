@@ -1,0 +1,28 @@
+"""Tokens of a whole ring against one another. `packed` is as `exporter.model.Tokens` keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def count_conflicts(packed: Iterable[bytes]) -> int:
+    """How many token values more than one member claims; each item is one member's tokens.
+
+    A value that one member lists twice is no conflict, one that three members claim is one. 3,000
+    members of 512 tokens take some tens of milliseconds.
+    """
+    members = [np.frombuffer(part, "<u4") for part in packed]
+    if not members:
+        return 0
+    everything = np.sort(np.concatenate([_once(tokens) for tokens in members]))
+    again = everything[1:] == everything[:-1]
+    # A value claimed by n members shows n - 1 times in a row: it counts where the run begins.
+    return int(np.count_nonzero(again[1:] & ~again[:-1])) + int(again[:1].any())
+
+
+def _once(tokens: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    """Each of a member's tokens once; they are sorted already, and mostly without repeats."""
+    repeats = tokens[1:] == tokens[:-1]
+    return tokens[np.concatenate(([True], ~repeats))] if repeats.any() else tokens
