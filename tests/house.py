@@ -248,6 +248,16 @@ def readme_is_short(root: Path) -> Iterator[str]:
         yield f"README.md: missing, empty, or over {README_LINES} lines"
 
 
+def links_lead_somewhere(root: Path) -> Iterator[str]:
+    """Local links of Markdown pages name files that are there."""
+    for path in files(root):
+        if path.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+            if "://" not in target and not (path.parent / target).exists():
+                yield f"{path.relative_to(root)}: no {target}"
+
+
 def locks_are_hashed(root: Path) -> Iterator[str]:
     """Each lock pins by hash, and holds what pyproject.toml asks for."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
@@ -268,5 +278,6 @@ RULES = (
     rooms_keep_apart, pure_rooms_are_pure, vocabulary_stands_alone, one_door_to_grafanalib,
     imports_are_declared, files_are_short, functions_are_short, names_say_something, no_registry_is_named,
     nothing_is_unfinished, tests_do_not_sleep, exceptions_carry_reasons, tests_mirror_rooms,
-    test_directories_are_packages, changelog_is_open, readme_is_short, locks_are_hashed,
+    test_directories_are_packages, changelog_is_open, readme_is_short,
+    links_lead_somewhere, locks_are_hashed,
 )  # fmt: skip

@@ -25,7 +25,7 @@ GOOD = {
     "pyproject.toml": PYPROJECT,
     "requirements.lock": RUNTIME,
     "requirements-dev.lock": RUNTIME + f"pytest==9.0{HASH}",
-    "README.md": "# Small\n",
+    "README.md": "# Small\n\n[log](CHANGELOG.md#unreleased) and [more](https://example.org/x)\n",
     "CHANGELOG.md": "# Changelog\n\n## Unreleased\n",
     "exporter/model.py": "import dataclasses\n",
     "exporter/facts.py": "from exporter.model import Ring\n",
@@ -97,6 +97,7 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
     (house.test_directories_are_packages, "tests/demo/test_site.py", "", "tests/demo: no"),
     (house.changelog_is_open, "CHANGELOG.md", "## 1.0.0", "no section Unreleased"),
     (house.readme_is_short, "README.md", "line\n" * 150, "README.md"),
+    (house.links_lead_somewhere, "docs/README.md", "see [it](gone.md#part)", "docs/README.md: no gone.md"),
     (house.locks_are_hashed, "requirements.lock", "aiohttp==3.0\n", "aiohttp has no hash"),
     (house.locks_are_hashed, "requirements-dev.lock", RUNTIME, "pytest is missing"),
 ]
