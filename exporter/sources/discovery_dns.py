@@ -67,13 +67,16 @@ class DnsSource:
         return Finding((), what)
 
     def _take(self, answer: dns.resolver.Answer) -> Finding:
-        found, refused = [], 0
+        found: dict[str, Found] = {}
+        refused = 0
         for record in list(answer)[:MAX_FOUND]:
             try:
-                found.append(self._record(record))
+                item = self._record(record)
             except DecodeError:
                 refused += 1
-        self._last = tuple(sorted(set(found), key=lambda item: (item.host, item.port)))
+            else:
+                found[item.address] = item
+        self._last = tuple(found[address] for address in sorted(found))
         return Finding(self._last, f"{refused} records without a usable host: left out" if refused else "")
 
     def _record(self, record: object) -> Found:

@@ -56,6 +56,8 @@ class FileSource:
     async def _file(self, path: str) -> _Read:
         before = self._files.get(path, _Read(None))
         stamp = await self._settled(path)
+        if stamp is None:
+            return _Read(None, before.found, "not there; what it said before is kept")
         if stamp == before.stamp:
             return before
         try:
