@@ -15,7 +15,7 @@ import msgspec
 from exporter.cli_look import Look, add_source, duration, look_from
 from exporter.derive.gate import NAMES
 from exporter.errors import UsageError
-from exporter.expose.answers import CheckOut, StepOut
+from exporter.expose.shapes import CheckOut, StepOut
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}

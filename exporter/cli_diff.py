@@ -15,7 +15,7 @@ from rich.text import Text
 from exporter.cli_look import Look, add_source, look_from
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.errors import UsageError
-from exporter.expose.answers import DifferenceOut, RingDetailOut
+from exporter.expose.shapes import DifferenceOut, RingDetailOut
 
 EQUAL, DIFFERENT, UNKNOWN = 0, 1, 2
 Commands = Any  # argparse keeps the type of its sub-parsers to itself

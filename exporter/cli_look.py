@@ -17,20 +17,8 @@ import msgspec
 from exporter import __version__
 from exporter.config import load
 from exporter.errors import UsageError
-from exporter.expose.answers import (
-    GossipOut,
-    RingDetailOut,
-    RingOut,
-    StatusOut,
-    StepOut,
-    TargetOut,
-    gossip_out,
-    ring_out,
-    rings_out,
-    status_out,
-    step_out,
-    targets_out,
-)
+from exporter.expose import answers
+from exporter.expose.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.facts import Snapshot
 from exporter.watch import Watch
 
@@ -119,16 +107,16 @@ class _Local:
         return self._last
 
     async def step(self, name: str) -> StepOut:
-        return next(step_out(step) for step in (await self._cycle()).steps if step.name == name)
+        return next(answers.step_out(step) for step in (await self._cycle()).steps if step.name == name)
 
     async def overview(self) -> Overview:
         seen = await self._cycle()
         return Overview(
-            status_out(seen, __version__),
-            targets_out(seen),
-            rings_out(seen),
-            gossip_out(seen.gossip),
-            tuple(step_out(step) for step in seen.steps),
+            answers.status_out(seen, __version__),
+            answers.targets_out(seen),
+            answers.rings_out(seen),
+            answers.gossip_out(seen.gossip),
+            tuple(answers.step_out(step) for step in seen.steps),
         )
 
     async def keys(self) -> tuple[str, ...]:
@@ -140,7 +128,7 @@ class _Local:
         if found is None:
             known = ", ".join(facts.key for facts in seen.keys) or "none"
             raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
-        return ring_out(found)
+        return answers.ring_out(found)
 
 
 class _Remote:

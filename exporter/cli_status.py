@@ -14,7 +14,7 @@ import msgspec
 from exporter.cli_check import wrapped
 from exporter.cli_look import Overview, add_source, look_from
 from exporter.derive.rollback import way_back
-from exporter.expose.answers import ClientOut, RingOut, StepOut, TargetOut
+from exporter.expose.shapes import ClientOut, RingOut, StepOut, TargetOut
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 SHOWN = 12
