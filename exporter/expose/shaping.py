@@ -1,0 +1,257 @@
+"""Facts as the JSON API shows them: one function for each path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from exporter.expose import answers as a
+from exporter.facts import (
+    ClientFacts,
+    GossipFacts,
+    GossipTarget,
+    KeyFacts,
+    MemberFacts,
+    PageFacts,
+    SecondaryFacts,
+    Snapshot,
+    Step,
+    StoreFacts,
+    Stranger,
+    TargetFacts,
+    Verdict,
+    ViewFacts,
+)
+from exporter.model import Phase
+
+_PHASES: Final[dict[Phase, a.PhaseName]] = {
+    Phase.UNKNOWN: "unknown",
+    Phase.EXTERNAL: "external",
+    Phase.MULTI: "multi",
+    Phase.MIRRORING: "mirroring",
+    Phase.SWITCHED: "switched",
+    Phase.DETACHED: "detached",
+    Phase.MEMBERLIST: "memberlist",
+}
+
+
+def status(snapshot: Snapshot, version: str) -> a.StatusOut:
+    """`/api/v1/status`."""
+    fleet = snapshot.fleet
+    up = [target for target in snapshot.targets if target.up]
+    return a.StatusOut(
+        headline=fleet.headline,
+        phase=_PHASES[fleet.phase],
+        uniform=fleet.uniform,
+        phase_since=fleet.phase_since,
+        next_step=fleet.next_step,
+        warnings=fleet.warnings,
+        risks=fleet.risks,
+        product=fleet.product.value,
+        versions=fleet.versions,
+        targets_up=len(up),
+        targets_down=len(snapshot.targets) - len(up),
+        clients_by_phase=dict(Counter(c.phase.label for target in up for c in target.clients)),
+        stores=tuple(map(_store, snapshot.stores)),
+        cycle=snapshot.cycle,
+        cycle_seconds=max(0.0, snapshot.at - snapshot.started),
+        exporter_version=version,
+    )
+
+
+def targets(snapshot: Snapshot) -> tuple[a.TargetOut, ...]:
+    """`/api/v1/targets`."""
+    return tuple(map(_target, snapshot.targets))
+
+
+def rings(snapshot: Snapshot) -> tuple[a.RingOut, ...]:
+    """`/api/v1/rings`."""
+    return tuple(map(_ring, snapshot.keys))
+
+
+def ring(key: KeyFacts) -> a.RingDetailOut:
+    """`/api/v1/rings/KEY`."""
+    found = key.secondary.differences if key.secondary else ()
+    return a.RingDetailOut(
+        summary=_ring(key),
+        members=tuple(map(_member, key.members)),
+        views=tuple(map(_view, key.views)),
+        differences=tuple(a.DifferenceOut(d.member, d.view, d.what, d.primary, d.secondary) for d in found),
+    )
+
+
+def gossip(facts: GossipFacts | None) -> a.GossipOut | None:
+    """`/api/v1/gossip`; `None` where nobody has memberlist."""
+    if facts is None:
+        return None
+    return a.GossipOut(
+        clusters=facts.clusters,
+        strangers=tuple(map(_stranger, facts.strangers)),
+        ring_strangers=tuple(map(_stranger, facts.ring_strangers)),
+        absent=facts.absent,
+        unknown_keys=facts.unknown_keys,
+        labels=dict(facts.labels),
+        unverified=facts.unverified,
+        unread=facts.unread,
+    )
+
+
+def step(facts: Step, stale: str = "") -> a.StepOut:
+    """`/api/v1/gate/STEP`. `stale` says why the snapshot is too old; it makes the answer unknown."""
+    answer: a.GateAnswer = "open" if facts.open else "closed"
+    if stale or (not facts.open and facts.verdict is Verdict.UNKNOWN):
+        answer = "unknown"
+    return a.StepOut(
+        step=facts.name,
+        answer=answer,
+        place=facts.place,
+        headline=stale or facts.headline,
+        soak_seconds=facts.soak,
+        soaked_seconds=facts.soaked_for,
+        open_since=facts.open_since,
+        checks=tuple(
+            a.CheckOut(c.id, c.sentence, c.verdict.value, c.evidence, c.culprits, c.remedy, c.doc, c.since)
+            for c in facts.checks
+        ),
+    )
+
+
+def events(snapshot: Snapshot) -> tuple[a.EventOut, ...]:
+    """`/api/v1/events`."""
+    return tuple(a.EventOut(event.at, event.kind, event.text, event.subject) for event in snapshot.events)
+
+
+def _store(facts: StoreFacts) -> a.StoreOut:
+    return a.StoreOut(
+        store=facts.kind,
+        outcome=facts.outcome.value,
+        reason=facts.reason.value if facts.reason else None,
+        detail=facts.detail,
+        keys=facts.keys,
+        last_write_at=max(facts.moved_at.values(), default=None),
+    )
+
+
+def _target(facts: TargetFacts) -> a.TargetOut:
+    return a.TargetOut(
+        name=facts.name,
+        url=facts.url,
+        component=facts.component,
+        up=facts.up,
+        product=facts.product.value,
+        version=facts.version,
+        source=facts.source,
+        group=facts.group,
+        phase=_PHASES[facts.phase],
+        clock_skew_seconds=facts.skew,
+        started_at=facts.started,
+        young=facts.young,
+        seen_at=facts.seen_at,
+        rings=facts.rings,
+        pages=tuple(map(_page, facts.pages)),
+        clients=tuple(map(_client, facts.clients)),
+        gossip=_gossip_target(facts.gossip) if facts.gossip else None,
+    )
+
+
+def _page(facts: PageFacts) -> a.PageOut:
+    return a.PageOut(
+        facts.name, facts.outcome.value, facts.reason.value if facts.reason else None, facts.detail
+    )
+
+
+def _client(facts: ClientFacts) -> a.ClientOut:
+    return a.ClientOut(
+        kv_name=facts.name,
+        key=facts.key,
+        phase=_PHASES[facts.phase],
+        writes=facts.writes,
+        primary=facts.primary,
+        stores=facts.stores,
+        mirror_enabled=facts.mirror,
+        mirror_writes=facts.mirror_writes,
+        mirror_errors=facts.mirror_errors,
+    )
+
+
+def _gossip_target(facts: GossipTarget) -> a.GossipTargetOut:
+    return a.GossipTargetOut(
+        members_by_state=dict(facts.states),
+        health_score=facts.health_score,
+        heartbeat_age_seconds=facts.heartbeat_age,
+        label=facts.label,
+        label_verified=facts.verified,
+        own_member=facts.own_member,
+        alone=facts.alone,
+    )
+
+
+def _ring(facts: KeyFacts) -> a.RingOut:
+    return a.RingOut(
+        key=facts.key,
+        ring=facts.ring,
+        kind=facts.kind,
+        phase=_PHASES[facts.phase],
+        phase_uniform=facts.phase_uniform,
+        primary=facts.primary,
+        source=facts.source,
+        members_by_state=dict(Counter(member.state.value for member in facts.members)),
+        oldest_heartbeat_age_seconds=facts.oldest_age,
+        token_conflicts=facts.token_conflicts,
+        members_without_tokens=facts.without_tokens,
+        ghosts=facts.ghosts,
+        quorum_margin=facts.quorum_margin,
+        partitions=facts.partitions,
+        corrupted_partitions=facts.corrupted,
+        entries=facts.entries,
+        distinct_views=dict(facts.distinct),
+        secondary=_secondary(facts.secondary) if facts.secondary else None,
+    )
+
+
+def _secondary(facts: SecondaryFacts) -> a.SecondaryOut:
+    return a.SecondaryOut(
+        side=facts.side,
+        key_missing=facts.missing_key,
+        missing_in=facts.missing_in,
+        lag_seconds=facts.lag,
+        missing_members=facts.missing_members,
+        extra_members=facts.extra_members,
+        mismatched=dict(facts.mismatched),
+        settled=facts.settled,
+        unread=facts.unread,
+    )
+
+
+def _member(facts: MemberFacts) -> a.MemberOut:
+    return a.MemberOut(
+        id=facts.id,
+        address=facts.address,
+        zone=facts.zone,
+        state=facts.state.value,
+        heartbeat_at=facts.heartbeat,
+        age_seconds=facts.age,
+        tokens=facts.tokens,
+        group=facts.group,
+        ghost=facts.ghost,
+        target=facts.target,
+        registered_at=facts.registered,
+    )
+
+
+def _view(facts: ViewFacts) -> a.ViewOut:
+    return a.ViewOut(
+        view=facts.kind,
+        target=facts.target,
+        known=facts.known,
+        present=facts.present,
+        judged=facts.judged,
+        staleness_seconds=facts.staleness,
+        missing_members=facts.missing,
+        extra_members=facts.extra,
+        read_at=facts.read_at,
+    )
+
+
+def _stranger(facts: Stranger) -> a.StrangerOut:
+    return a.StrangerOut(facts.name, facts.address, facts.seen_by, facts.where)
