@@ -14,16 +14,16 @@ from exporter.errors import DecodeError
 from exporter.model import LogRejection
 
 MAX_LABEL = 255  # bytes; what memberlist itself allows
+_KINDS = ("packet", "stream")
 OTHER = "other"  # the label of a line whose own label cannot be had
 _NEEDLE = b"with unacceptable label "
 _BEFORE, _BEHIND = 4096, 4096  # bytes looked at around the needle; a label of 255 bytes fits escaped
 
-_KIND = re.compile(r"discarding (packet|stream) $")
 _LABEL = re.compile(r'"((?:[^"\\]|\\.)*)"(?:: )?', re.DOTALL)
 _SOURCE = re.compile(r"from=(\[[0-9A-Fa-f:.%a-z]{2,60}\]:\d{1,5}|[A-Za-z0-9.:_-]{1,255})")
 _CRI = re.compile(r"(\d{4}-\d\d-\d\dT\S{8,30}) (?:stdout|stderr) [FP] ")
 _TIMES = re.compile(
-    r'(?:^|[\s{,])"?(?:ts|time|t)"?\s?[=:]\s?"?(\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d))'
+    r'(?:^|[\s{,])[\\"]{0,4}(?:ts|time|t)[\\"]{0,4}\s?[=:]\s?[\\"]{0,4}(\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d))'
 )
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(
@@ -43,11 +43,11 @@ def decode_line(line: bytes) -> LogRejection | None:
     start = max(0, at - _BEFORE)
     before = line[start:at].decode("utf-8", "replace")
     behind = line[at + len(_NEEDLE) : at + len(_NEEDLE) + _BEHIND].decode("utf-8", "replace")
-    kind = _KIND.search(before)
+    kind = next((kind for kind in _KINDS if before.endswith(f"discarding {kind} ")), "")
     if not kind:
         return None
     label, rest = _label_and_rest(behind)
-    return LogRejection(label=label, kind=kind[1], source=_source(rest), at=_at(before))
+    return LogRejection(label=label, kind=kind, source=_source(rest), at=_at(before))
 
 
 def _label_and_rest(behind: str) -> tuple[str, str]:
@@ -94,7 +94,9 @@ def _unescaped(found: re.Match[str]) -> str:
     code = found[1] or found[2] or found[3]
     if code or found[4]:
         number = int(code, 16) if code else int(found[4], 8)
-        return chr(number) if number < 0x110000 and not 0xD800 <= number <= 0xDFFF else "\ufffd"
+        if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or (found[1] and number > 0x7F):
+            return "\ufffd"  # no character; a byte above 7f that Go shows so is no UTF-8
+        return chr(number)
     return _ESCAPES.get(found[5], found[5])
 
 
