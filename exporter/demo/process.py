@@ -62,11 +62,11 @@ class Process:
     skew: float = 0.0
     hangs: bool = False
     rubbish: bool = False
-    isolated: bool = False
     clients: dict[str, Client] = field(default_factory=dict)
     heartbeats: Counter[str] = field(default_factory=Counter)
     elections: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_connections: int = 0
+    claimed: dict[tuple[str, int], Tokens] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -96,6 +96,12 @@ class Process:
 
     def tokens(self, key: str, count: int) -> Tokens:
         """Its tokens in the ring of a key, the same at every start (as with a tokens file)."""
+        known = self.claimed.get((key, count))
+        if known is None:
+            known = self.claimed[key, count] = self._tokens(key, count)
+        return known
+
+    def _tokens(self, key: str, count: int) -> Tokens:
         found: set[int] = set()
         block = 0
         while len(found) < count:

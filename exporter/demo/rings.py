@@ -40,7 +40,7 @@ def tokens_of(cluster: Cluster, process: Process, client: Client) -> Tokens:
     other = next(others, None)
     if other is None:
         return own
-    stolen = other.tokens(RING, count).values[: max(1, min(3, count))]
+    stolen = other.tokens(RING, count).values[: min(3, count)]
     return Tokens(stolen + own.values[len(stolen) :])
 
 

@@ -39,12 +39,14 @@ def test_the_same_seed_and_steps_give_the_same_bytes(product: str) -> None:
 
 
 def test_looking_at_pages_and_smaller_steps_change_nothing() -> None:
-    settings = DemoSettings(phase_duration=20)
+    settings = DemoSettings(phase_duration=20, tokens=8)
     plain, watched = Cluster(settings), Cluster(settings)
     plain.step(90)
-    for _ in range(180):
-        watched.step(0.5)
-        everything(watched)
+    for _ in range(90):
+        watched.step(1)
+        for process in watched.processes:
+            get(watched, process, "/memberlist", as_json=True)
+            get(watched, process, "/distributor/ha_tracker")
     assert everything(plain) == everything(watched)
 
 
@@ -115,7 +117,7 @@ def test_a_rejoining_ingester_is_joining_before_it_is_active() -> None:
 
 
 def test_ha_tracker_entries_are_renewed_and_sometimes_change_hands() -> None:
-    cluster = held(after=0)
+    cluster = held(after=0, size=1, tokens=1)
     replicas, ages = set(), []
     for _ in range(300):
         cluster.step(15)

@@ -134,7 +134,7 @@ def test_the_walk_goes_through_all_phases_and_keeps_every_ring_whole(product: st
                 if page.key:
                     assert set(ring(cluster, process, page.path)) == writers
         cluster.step(1)
-    assert seen == [*Phase][1:] + [Phase.MEMBERLIST]
+    assert seen == [*(phase for phase in Phase if phase is not Phase.UNKNOWN), Phase.MEMBERLIST]
 
 
 def test_processes_restart_one_after_another_on_the_way_into_multi() -> None:
