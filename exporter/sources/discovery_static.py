@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from exporter.config import GossipSd, Static
 from exporter.errors import DecodeError
@@ -71,6 +72,7 @@ class GossipSource:
         """Nothing is held."""
 
 
+@lru_cache(maxsize=20_000)
 def _host_of(address: str) -> str:
     """The host of `10.0.0.1:7946`, `10.0.0.1`, `[::1]:7946` or `::1`; "" where it is none."""
     bare_ipv6 = address.count(":") > 1 and not address.startswith("[")

@@ -1,0 +1,227 @@
+"""All sources together: looking, failing, reloading."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from exporter.config import Config, GossipSd, load_text
+from exporter.sources import discovery as module
+from exporter.sources.discovery import Discovery
+from exporter.sources.discovery_static import GOSSIP_GRACE, GossipSource
+from tests.sources.serving import Clock, serving
+
+
+def _config(*entries: str, rest: str = "") -> Config:
+    return load_text("targets:\n" + "".join(f"  - {entry}\n" for entry in entries) + rest)
+
+
+def _names(discovery: Discovery) -> list[str]:
+    return [target.name for target in discovery.targets()]
+
+
+async def _until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.asyncio
+async def test_static_targets_are_there_after_one_look() -> None:
+    config = _config(
+        'static: {urls: ["http://mimir-0:8080", "https://mimir-1/mimir"], component: distributor}',
+        rest="http_client: {path_prefix: /common}\n",
+    )
+    discovery = Discovery(config)
+    assert discovery.targets() == ()
+    await discovery.refresh()
+    first, second = discovery.targets()
+    assert (first.name, first.url) == ("mimir-0:8080", "http://mimir-0:8080/common")
+    assert (second.name, second.url) == ("mimir-1:443", "https://mimir-1:443/mimir")
+    assert {target.component for target in discovery.targets()} == {"distributor"}
+    assert discovery.targets() is discovery.targets()
+    assert discovery.discovered() == {"static": 2}
+
+
+@pytest.mark.asyncio
+async def test_an_entry_with_its_own_settings_names_them() -> None:
+    config = _config(
+        'static: {urls: ["http://a:1"]}',
+        '{static: {urls: ["http://b:1"]}, http_client: {path_prefix: /own}, labels: {region: eu}}',
+    )
+    discovery = Discovery(config)
+    await discovery.refresh()
+    a, b = discovery.targets()
+    assert (a.http, b.http) == ("", "targets[1]")
+    assert b.http in config.http_settings()
+    assert (b.url, dict(b.labels)) == ("http://b:1/own", {"region": "eu"})
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_fails_keeps_what_it_had_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [web.json_response([{"targets": ["a:1"]}]), web.Response(status=503), web.Response(status=503)]
+
+    async def handle(_: web.Request) -> web.Response:
+        return answers.pop(0) if answers else web.json_response([{"targets": ["b:1"]}])
+
+    now = Clock()
+    async with serving(handle) as url:
+        discovery = Discovery(_config(f'http: {{url: "{url}"}}'), now)
+        assert discovery.status()[0].ok is None
+        await discovery.refresh()
+        assert (discovery.status()[0].ok, _names(discovery)) == (True, ["a:1"])
+        for now.now in (2000.0, 3000.0):
+            await discovery.refresh()
+        (status,) = discovery.status()
+        assert _names(discovery) == ["a:1"]
+        assert (status.kind, status.targets, status.ok, status.since) == ("http", 1, False, 2000.0)
+        assert status.detail == "status: status 503"
+        await discovery.refresh()
+        assert (discovery.status()[0].ok, _names(discovery)) == (True, ["b:1"])
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+@pytest.mark.asyncio
+async def test_changes_are_seen_in_the_background(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text("- targets: [a:1]\n")
+    discovery = Discovery(_config(f'file: {{paths: ["{path}"], refresh: 50ms}}'))
+    await discovery.refresh()
+    await discovery.start()
+    try:
+        assert _names(discovery) == ["a:1"]
+        path.write_text("- targets: [a:1, b:1]\n")
+        await _until(lambda: _names(discovery) == ["a:1", "b:1"])
+    finally:
+        await discovery.stop()
+    assert _names(discovery) == ["a:1", "b:1"]
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_LOOK", 0.1)
+
+    async def handle(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with serving(handle) as url:
+        discovery = Discovery(_config('static: {urls: ["http://a:1"]}', f'http: {{url: "{url}"}}'))
+        await discovery.refresh()
+        assert _names(discovery) == ["a:1"]
+        assert discovery.status()[1].detail == "no answer within 0.1s"
+        await discovery.stop()
+
+
+@pytest.mark.asyncio
+async def test_an_error_of_our_own_in_one_source_is_logged_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    discovery = Discovery(_config('static: {urls: ["http://a:1"]}', "gossip: {port: 8080}"))
+
+    async def find() -> Any:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(discovery._slots[1].source, "find", find)
+    await discovery.refresh()
+    assert _names(discovery) == ["a:1"]
+    assert discovery.status()[1].ok is False
+    assert "oops" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_members_of_the_gossip_become_targets() -> None:
+    discovery = Discovery(_config('static: {urls: ["http://127.0.0.1:8080"]}', "gossip: {port: 8080}"))
+    await discovery.refresh()
+    discovery.gossip_seen(["127.0.0.1:7946", "10.0.0.7:7946", "[fd00::1]:7946", "rub bish"])
+    assert _names(discovery) == ["10.0.0.7:8080", "127.0.0.1:8080", "[fd00::1]:8080"]
+    assert {target.name: target.source for target in discovery.targets()}["127.0.0.1:8080"] == "static"
+    assert discovery.discovered() == {"static": 1, "gossip": 3}
+
+
+def test_a_member_that_is_gone_stays_a_target_for_a_while() -> None:
+    clock = Clock()
+    source = GossipSource(GossipSd(port=1), clock)
+    source.seen(["10.0.0.1:7946", "10.0.0.2:7946"])
+    clock.now += GOSSIP_GRACE - 1
+    source.seen(["10.0.0.1"])
+    assert [found.host for found in source.current()] == ["10.0.0.1", "10.0.0.2"]
+    clock.now += 2
+    assert [found.host for found in source.current()] == ["10.0.0.1"]
+
+
+def test_a_cycle_without_any_list_says_nothing_about_the_members() -> None:
+    clock = Clock()
+    source = GossipSource(GossipSd(port=1), clock)
+    source.seen(["10.0.0.1:7946"])
+    clock.now += 1
+    source.seen([])
+    assert [found.host for found in source.current()] == ["10.0.0.1"]
+
+
+def test_a_flood_of_members_is_capped() -> None:
+    source = GossipSource(GossipSd(port=1), Clock())
+    source.seen(f"10.{a}.{b}.1" for a in range(200) for b in range(200))
+    assert len(source.current()) == 20_000
+
+
+@pytest.mark.asyncio
+async def test_a_reload_keeps_what_is_in_both_and_looks_before_it_changes() -> None:
+    asked = 0
+
+    async def handle(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.json_response([{"targets": ["a:1"]}])
+
+    async with serving(handle) as url:
+        http = f'http: {{url: "{url}"}}'
+        discovery = Discovery(_config(http, 'static: {urls: ["http://old:1"]}'))
+        await discovery.refresh()
+        await discovery.start()
+        try:
+            new = _config(
+                'static: {urls: ["http://new:1"]}', f"{{{http}, labels: {{x: y}}, component: querier}}"
+            )
+            await discovery.replace(new)
+            assert asked == 1
+            assert _names(discovery) == ["a:1", "new:1"]
+            a = discovery.targets()[0]
+            assert (a.component, dict(a.labels)) == ("querier", {"x": "y"})
+            assert [status.name for status in discovery.status()] == [
+                "targets[0] (static)",
+                "targets[1] (http)",
+            ]
+        finally:
+            await discovery.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_reload_with_a_source_that_fails_goes_on_without_it() -> None:
+    discovery = Discovery(_config('static: {urls: ["http://a:1"]}'))
+    await discovery.refresh()
+    new = _config('static: {urls: ["http://a:1"]}', 'http: {url: "http://127.0.0.1:1"}')
+    await discovery.replace(new)
+    assert _names(discovery) == ["a:1"]
+    assert [status.ok for status in discovery.status()] == [True, False]
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_left_running_after_stop(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    discovery = Discovery(
+        _config(
+            'static: {urls: ["http://a:1"]}', f'file: {{paths: ["{tmp_path}/x.yml"]}}', "gossip: {port: 1}"
+        )
+    )
+    await discovery.refresh()
+    await discovery.start()
+    assert asyncio.all_tasks() > before
+    await discovery.stop()
+    assert asyncio.all_tasks() == before
