@@ -1,250 +1,304 @@
-"""The shapes of the JSON API.
-
-Times are unix seconds, durations end in `_seconds`, `null` is "not known". The OpenAPI document is
-made from these types, so the two cannot drift apart.
-"""
+"""Facts as the JSON API and the command line show them: one function for each path."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Final
 
-from msgspec import Meta, Struct
+from exporter.expose.shapes import (
+    CheckOut,
+    ClientOut,
+    DifferenceOut,
+    EventOut,
+    GateAnswer,
+    GossipOut,
+    GossipTargetOut,
+    MemberOut,
+    PageOut,
+    PhaseName,
+    RingDetailOut,
+    RingOut,
+    SecondaryOut,
+    StatusOut,
+    StepOut,
+    StoreOut,
+    StrangerOut,
+    TargetOut,
+    ViewOut,
+)
+from exporter.facts import (
+    ClientFacts,
+    GossipFacts,
+    GossipTarget,
+    KeyFacts,
+    MemberFacts,
+    PageFacts,
+    SecondaryFacts,
+    Snapshot,
+    Step,
+    StoreFacts,
+    Stranger,
+    TargetFacts,
+    Verdict,
+    ViewFacts,
+)
+from exporter.model import Phase
 
-PhaseName = Literal["unknown", "external", "multi", "mirroring", "switched", "detached", "memberlist"]
-OutcomeName = Literal["ok", "absent", "failed"]
-Verdict = Literal["holds", "fails", "unknown"]
-GateAnswer = Literal["open", "closed", "unknown"]
-Unix = Annotated[float, Meta(description="Unix seconds.")]
-Named = tuple[str, ...]
+__all__ = [
+    "CheckOut",
+    "ClientOut",
+    "DifferenceOut",
+    "EventOut",
+    "GossipOut",
+    "GossipTargetOut",
+    "MemberOut",
+    "PageOut",
+    "RingDetailOut",
+    "RingOut",
+    "SecondaryOut",
+    "StatusOut",
+    "StepOut",
+    "StoreOut",
+    "StrangerOut",
+    "TargetOut",
+    "ViewOut",
+    "events_out",
+    "gossip_out",
+    "ring_out",
+    "rings_out",
+    "status_out",
+    "step_out",
+    "targets_out",
+]
 
-
-class StoreOut(Struct, frozen=True):
-    """The external store, read directly."""
-
-    store: str
-    outcome: OutcomeName
-    reason: str | None
-    detail: str
-    keys: int | None
-    last_write_at: Unix | None
-
-
-class StatusOut(Struct, frozen=True):
-    """Where the migration stands."""
-
-    headline: str
-    phase: PhaseName
-    uniform: bool | None
-    phase_since: Unix | None
-    next_step: str
-    warnings: Named
-    risks: Named
-    product: str
-    versions: Named
-    targets_up: int
-    targets_down: int
-    clients_by_phase: dict[str, int]
-    stores: tuple[StoreOut, ...]
-    cycle: int
-    cycle_seconds: float
-    exporter_version: str
-
-
-class PageOut(Struct, frozen=True):
-    """One page of one process in the last cycle."""
-
-    page: str
-    outcome: OutcomeName
-    reason: str | None
-    detail: str
-
-
-class ClientOut(Struct, frozen=True):
-    """One KV client of one process, as its own gauges show it."""
-
-    kv_name: str
-    key: str
-    phase: PhaseName
-    writes: bool
-    primary: str
-    stores: Named
-    mirror_enabled: bool | None
-    mirror_writes: float | None
-    mirror_errors: float | None
-
-
-class GossipTargetOut(Struct, frozen=True):
-    """What one process sees of the gossip, and how it is configured."""
-
-    members_by_state: dict[str, int]
-    health_score: float | None
-    heartbeat_age_seconds: float | None
-    label: str | None
-    label_verified: bool | None
-    own_member: str
-    alone: bool
-
-
-class TargetOut(Struct, frozen=True):
-    """One process."""
-
-    name: str
-    url: str
-    component: str
-    up: bool
-    product: str
-    version: str
-    source: str
-    group: str
-    phase: PhaseName
-    clock_skew_seconds: float | None
-    started_at: Unix | None
-    young: bool
-    seen_at: Unix | None
-    rings: Named
-    pages: tuple[PageOut, ...]
-    clients: tuple[ClientOut, ...]
-    gossip: GossipTargetOut | None
+_PHASES: Final[dict[Phase, PhaseName]] = {
+    Phase.UNKNOWN: "unknown",
+    Phase.EXTERNAL: "external",
+    Phase.MULTI: "multi",
+    Phase.MIRRORING: "mirroring",
+    Phase.SWITCHED: "switched",
+    Phase.DETACHED: "detached",
+    Phase.MEMBERLIST: "memberlist",
+}
 
 
-class SecondaryOut(Struct, frozen=True):
-    """The secondary against the primary; counts over every view that could be read."""
-
-    side: str
-    key_missing: bool
-    missing_in: Named
-    lag_seconds: float | None
-    missing_members: Named
-    extra_members: Named
-    mismatched: dict[str, Named]
-    settled: Named
-    unread: Named
-
-
-class RingOut(Struct, frozen=True):
-    """One key: a ring, a partition ring, or the HA tracker's entries together."""
-
-    key: str
-    ring: str
-    kind: str
-    phase: PhaseName
-    phase_uniform: bool
-    primary: str
-    source: str
-    members_by_state: dict[str, int]
-    oldest_heartbeat_age_seconds: float | None
-    token_conflicts: int | None
-    members_without_tokens: Named | None
-    ghosts: Named | None
-    quorum_margin: int | None
-    partitions: int
-    corrupted_partitions: tuple[int, ...]
-    entries: int
-    distinct_views: dict[str, int]
-    secondary: SecondaryOut | None
+def status_out(snapshot: Snapshot, version: str) -> StatusOut:
+    """`/api/v1/status`."""
+    fleet = snapshot.fleet
+    up = [target for target in snapshot.targets if target.up]
+    return StatusOut(
+        headline=fleet.headline,
+        phase=_PHASES[fleet.phase],
+        uniform=fleet.uniform,
+        phase_since=fleet.phase_since,
+        next_step=fleet.next_step,
+        warnings=fleet.warnings,
+        risks=fleet.risks,
+        product=fleet.product.value,
+        versions=fleet.versions,
+        targets_up=len(up),
+        targets_down=len(snapshot.targets) - len(up),
+        clients_by_phase=dict(Counter(c.phase.label for target in up for c in target.clients)),
+        stores=tuple(map(_store, snapshot.stores)),
+        cycle=snapshot.cycle,
+        cycle_seconds=max(0.0, snapshot.at - snapshot.started),
+        exporter_version=version,
+    )
 
 
-class MemberOut(Struct, frozen=True):
-    """One member in the primary view."""
-
-    id: str
-    address: str
-    zone: str
-    state: str
-    heartbeat_at: Unix | None
-    age_seconds: float | None
-    tokens: int
-    group: str
-    ghost: bool | None
-    target: str
-    registered_at: Unix | None
+def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
+    """`/api/v1/targets`."""
+    return tuple(map(_target, snapshot.targets))
 
 
-class ViewOut(Struct, frozen=True):
-    """One process's view of the key."""
-
-    view: str
-    target: str
-    known: bool
-    present: bool
-    judged: bool
-    staleness_seconds: float | None
-    missing_members: Named
-    extra_members: Named
-    read_at: Unix | None
+def rings_out(snapshot: Snapshot) -> tuple[RingOut, ...]:
+    """`/api/v1/rings`."""
+    return tuple(map(_ring, snapshot.keys))
 
 
-class DifferenceOut(Struct, frozen=True):
-    """One member that differs between the primary and one view."""
-
-    member: str
-    view: str
-    what: str
-    primary: str
-    secondary: str
-
-
-class RingDetailOut(Struct, frozen=True):
-    """One key with its members, the views of it and the differences found."""
-
-    summary: RingOut
-    members: tuple[MemberOut, ...]
-    views: tuple[ViewOut, ...]
-    differences: tuple[DifferenceOut, ...]
+def ring_out(key: KeyFacts) -> RingDetailOut:
+    """`/api/v1/rings/KEY`."""
+    found = key.secondary.differences if key.secondary else ()
+    return RingDetailOut(
+        summary=_ring(key),
+        members=tuple(map(_member, key.members)),
+        views=tuple(map(_view, key.views)),
+        differences=tuple(DifferenceOut(d.member, d.view, d.what, d.primary, d.secondary) for d in found),
+    )
 
 
-class StrangerOut(Struct, frozen=True):
-    """A member that belongs to nobody known."""
-
-    name: str
-    address: str
-    seen_by: Named
-    where: str
-
-
-class GossipOut(Struct, frozen=True):
-    """The gossip as a whole; `clusters` as lists of target names."""
-
-    clusters: tuple[Named, ...]
-    strangers: tuple[StrangerOut, ...]
-    ring_strangers: tuple[StrangerOut, ...]
-    absent: Named
-    unknown_keys: Named
-    labels: dict[str, Named]
-    unverified: Named
-    unread: Named
+def gossip_out(facts: GossipFacts | None) -> GossipOut | None:
+    """`/api/v1/gossip`; `None` where nobody has memberlist."""
+    if facts is None:
+        return None
+    return GossipOut(
+        clusters=facts.clusters,
+        strangers=tuple(map(_stranger, facts.strangers)),
+        ring_strangers=tuple(map(_stranger, facts.ring_strangers)),
+        absent=facts.absent,
+        unknown_keys=facts.unknown_keys,
+        labels=dict(facts.labels),
+        unverified=facts.unverified,
+        unread=facts.unread,
+    )
 
 
-class CheckOut(Struct, frozen=True):
-    """One check of a step: what it asks, what it found, what to do."""
-
-    id: str
-    sentence: str
-    verdict: Verdict
-    evidence: str
-    culprits: Named
-    remedy: str
-    doc: str
-    holds_since: Unix | None
-
-
-class StepOut(Struct, frozen=True):
-    """One step's gate. `answer` is unknown as well where the last cycle is too old to judge by."""
-
-    step: str
-    answer: GateAnswer
-    place: str
-    headline: str
-    soak_seconds: float
-    soaked_seconds: float
-    open_since: Unix | None
-    checks: tuple[CheckOut, ...]
+def step_out(facts: Step, stale: str = "") -> StepOut:
+    """`/api/v1/gate/STEP`. `stale` says why the snapshot is too old; it makes the answer unknown."""
+    answer: GateAnswer = "open" if facts.open else "closed"
+    if stale or (not facts.open and facts.verdict is Verdict.UNKNOWN):
+        answer = "unknown"
+    return StepOut(
+        step=facts.name,
+        answer=answer,
+        place=facts.place,
+        headline=stale or facts.headline,
+        soak_seconds=facts.soak,
+        soaked_seconds=facts.soaked_for,
+        open_since=facts.open_since,
+        checks=tuple(
+            CheckOut(c.id, c.sentence, c.verdict.value, c.evidence, c.culprits, c.remedy, c.doc, c.since)
+            for c in facts.checks
+        ),
+    )
 
 
-class EventOut(Struct, frozen=True):
-    """Something that changed, oldest first."""
+def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
+    """`/api/v1/events`."""
+    return tuple(EventOut(event.at, event.kind, event.text, event.subject) for event in snapshot.events)
 
-    at: Unix
-    kind: str
-    text: str
-    subject: str
+
+def _store(facts: StoreFacts) -> StoreOut:
+    return StoreOut(
+        store=facts.kind,
+        outcome=facts.outcome.value,
+        reason=facts.reason.value if facts.reason else None,
+        detail=facts.detail,
+        keys=facts.keys,
+        last_write_at=max(facts.moved_at.values(), default=None),
+    )
+
+
+def _target(facts: TargetFacts) -> TargetOut:
+    return TargetOut(
+        name=facts.name,
+        url=facts.url,
+        component=facts.component,
+        up=facts.up,
+        product=facts.product.value,
+        version=facts.version,
+        source=facts.source,
+        group=facts.group,
+        phase=_PHASES[facts.phase],
+        clock_skew_seconds=facts.skew,
+        started_at=facts.started,
+        young=facts.young,
+        seen_at=facts.seen_at,
+        rings=facts.rings,
+        pages=tuple(map(_page, facts.pages)),
+        clients=tuple(map(_client, facts.clients)),
+        gossip=_gossip_target(facts.gossip) if facts.gossip else None,
+    )
+
+
+def _page(facts: PageFacts) -> PageOut:
+    return PageOut(
+        facts.name, facts.outcome.value, facts.reason.value if facts.reason else None, facts.detail
+    )
+
+
+def _client(facts: ClientFacts) -> ClientOut:
+    return ClientOut(
+        kv_name=facts.name,
+        key=facts.key,
+        phase=_PHASES[facts.phase],
+        writes=facts.writes,
+        primary=facts.primary,
+        stores=facts.stores,
+        mirror_enabled=facts.mirror,
+        mirror_writes=facts.mirror_writes,
+        mirror_errors=facts.mirror_errors,
+    )
+
+
+def _gossip_target(facts: GossipTarget) -> GossipTargetOut:
+    return GossipTargetOut(
+        members_by_state=dict(facts.states),
+        health_score=facts.health_score,
+        heartbeat_age_seconds=facts.heartbeat_age,
+        label=facts.label,
+        label_verified=facts.verified,
+        own_member=facts.own_member,
+        alone=facts.alone,
+    )
+
+
+def _ring(facts: KeyFacts) -> RingOut:
+    return RingOut(
+        key=facts.key,
+        ring=facts.ring,
+        kind=facts.kind,
+        phase=_PHASES[facts.phase],
+        phase_uniform=facts.phase_uniform,
+        primary=facts.primary,
+        source=facts.source,
+        members_by_state=dict(Counter(member.state.value for member in facts.members)),
+        oldest_heartbeat_age_seconds=facts.oldest_age,
+        token_conflicts=facts.token_conflicts,
+        members_without_tokens=facts.without_tokens,
+        ghosts=facts.ghosts,
+        quorum_margin=facts.quorum_margin,
+        partitions=facts.partitions,
+        corrupted_partitions=facts.corrupted,
+        entries=facts.entries,
+        distinct_views=dict(facts.distinct),
+        secondary=_secondary(facts.secondary) if facts.secondary else None,
+    )
+
+
+def _secondary(facts: SecondaryFacts) -> SecondaryOut:
+    return SecondaryOut(
+        side=facts.side,
+        key_missing=facts.missing_key,
+        missing_in=facts.missing_in,
+        lag_seconds=facts.lag,
+        missing_members=facts.missing_members,
+        extra_members=facts.extra_members,
+        mismatched=dict(facts.mismatched),
+        settled=facts.settled,
+        unread=facts.unread,
+    )
+
+
+def _member(facts: MemberFacts) -> MemberOut:
+    return MemberOut(
+        id=facts.id,
+        address=facts.address,
+        zone=facts.zone,
+        state=facts.state.value,
+        heartbeat_at=facts.heartbeat,
+        age_seconds=facts.age,
+        tokens=facts.tokens,
+        group=facts.group,
+        ghost=facts.ghost,
+        target=facts.target,
+        registered_at=facts.registered,
+    )
+
+
+def _view(facts: ViewFacts) -> ViewOut:
+    return ViewOut(
+        view=facts.kind,
+        target=facts.target,
+        known=facts.known,
+        present=facts.present,
+        judged=facts.judged,
+        staleness_seconds=facts.staleness,
+        missing_members=facts.missing,
+        extra_members=facts.extra,
+        read_at=facts.read_at,
+    )
+
+
+def _stranger(facts: Stranger) -> StrangerOut:
+    return StrangerOut(facts.name, facts.address, facts.seen_by, facts.where)

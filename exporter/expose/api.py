@@ -19,7 +19,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from exporter.expose import answers, openapi, shaping
+from exporter.expose import answers, openapi
+from exporter.expose.shapes import Unix
 from exporter.expose.state import STATE
 from exporter.facts import Snapshot, Step
 
@@ -35,7 +36,7 @@ class Success(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Every good answer."""
 
     status: str = "success"
-    at: answers.Unix
+    at: Unix
     age_seconds: float
     stale: bool
     data: T
@@ -165,15 +166,15 @@ async def _shown(request: web.Request, make: Callable[[Snapshot], object]) -> we
 
 async def _status(request: web.Request) -> web.Response:
     version = request.app[STATE].version
-    return await _shown(request, lambda snapshot: shaping.status(snapshot, version))
+    return await _shown(request, lambda snapshot: answers.status_out(snapshot, version))
 
 
 async def _targets(request: web.Request) -> web.Response:
-    return await _shown(request, shaping.targets)
+    return await _shown(request, answers.targets_out)
 
 
 async def _rings(request: web.Request) -> web.Response:
-    return await _shown(request, shaping.rings)
+    return await _shown(request, answers.rings_out)
 
 
 async def _ring(request: web.Request) -> web.Response:
@@ -182,21 +183,21 @@ async def _ring(request: web.Request) -> web.Response:
     key = found.get(wanted) or found.get(f"{wanted}/")
     if key is None:
         raise _Refusal(404, f"no ring has the key {wanted[:200]}; known: {', '.join(found) or 'none'}")
-    return await _shown(request, lambda _: shaping.ring(key))
+    return await _shown(request, lambda _: answers.ring_out(key))
 
 
 async def _gossip(request: web.Request) -> web.Response:
-    return await _shown(request, lambda snapshot: shaping.gossip(snapshot.gossip))
+    return await _shown(request, lambda snapshot: answers.gossip_out(snapshot.gossip))
 
 
 async def _events(request: web.Request) -> web.Response:
-    return await _shown(request, shaping.events)
+    return await _shown(request, answers.events_out)
 
 
 async def _gate(request: web.Request) -> web.Response:
     snapshot = _snapshot(request)
     stale = _staleness(request, snapshot)
-    data = encode(tuple(shaping.step(step, stale) for step in snapshot.steps))
+    data = encode(tuple(answers.step_out(step, stale) for step in snapshot.steps))
     return _wrapped(request, snapshot, data)
 
 
@@ -204,7 +205,7 @@ async def _step(request: web.Request) -> web.Response:
     """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown."""
     strict = _flag(request, "strict")
     snapshot = _snapshot(request)
-    answer = shaping.step(_known_step(request, snapshot), _staleness(request, snapshot))
+    answer = answers.step_out(_known_step(request, snapshot), _staleness(request, snapshot))
     status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
     return _wrapped(request, snapshot, encode(answer), status)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.expose import answers as a
+from exporter.expose import shapes as a
 
 _PATHS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("/status", a.StatusOut, "Where the migration stands."),

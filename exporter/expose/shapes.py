@@ -1,0 +1,250 @@
+"""The shapes of the JSON API.
+
+Times are unix seconds, durations end in `_seconds`, `null` is "not known". The OpenAPI document is
+made from these types, so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+PhaseName = Literal["unknown", "external", "multi", "mirroring", "switched", "detached", "memberlist"]
+OutcomeName = Literal["ok", "absent", "failed"]
+Verdict = Literal["holds", "fails", "unknown"]
+GateAnswer = Literal["open", "closed", "unknown"]
+Unix = Annotated[float, Meta(description="Unix seconds.")]
+Named = tuple[str, ...]
+
+
+class StoreOut(Struct, frozen=True):
+    """The external store, read directly."""
+
+    store: str
+    outcome: OutcomeName
+    reason: str | None
+    detail: str
+    keys: int | None
+    last_write_at: Unix | None
+
+
+class StatusOut(Struct, frozen=True):
+    """Where the migration stands."""
+
+    headline: str
+    phase: PhaseName
+    uniform: bool | None
+    phase_since: Unix | None
+    next_step: str
+    warnings: Named
+    risks: Named
+    product: str
+    versions: Named
+    targets_up: int
+    targets_down: int
+    clients_by_phase: dict[str, int]
+    stores: tuple[StoreOut, ...]
+    cycle: int
+    cycle_seconds: float
+    exporter_version: str
+
+
+class PageOut(Struct, frozen=True):
+    """One page of one process in the last cycle."""
+
+    page: str
+    outcome: OutcomeName
+    reason: str | None
+    detail: str
+
+
+class ClientOut(Struct, frozen=True):
+    """One KV client of one process, as its own gauges show it."""
+
+    kv_name: str
+    key: str
+    phase: PhaseName
+    writes: bool
+    primary: str
+    stores: Named
+    mirror_enabled: bool | None
+    mirror_writes: float | None
+    mirror_errors: float | None
+
+
+class GossipTargetOut(Struct, frozen=True):
+    """What one process sees of the gossip, and how it is configured."""
+
+    members_by_state: dict[str, int]
+    health_score: float | None
+    heartbeat_age_seconds: float | None
+    label: str | None
+    label_verified: bool | None
+    own_member: str
+    alone: bool
+
+
+class TargetOut(Struct, frozen=True):
+    """One process."""
+
+    name: str
+    url: str
+    component: str
+    up: bool
+    product: str
+    version: str
+    source: str
+    group: str
+    phase: PhaseName
+    clock_skew_seconds: float | None
+    started_at: Unix | None
+    young: bool
+    seen_at: Unix | None
+    rings: Named
+    pages: tuple[PageOut, ...]
+    clients: tuple[ClientOut, ...]
+    gossip: GossipTargetOut | None
+
+
+class SecondaryOut(Struct, frozen=True):
+    """The secondary against the primary; counts over every view that could be read."""
+
+    side: str
+    key_missing: bool
+    missing_in: Named
+    lag_seconds: float | None
+    missing_members: Named
+    extra_members: Named
+    mismatched: dict[str, Named]
+    settled: Named
+    unread: Named
+
+
+class RingOut(Struct, frozen=True):
+    """One key: a ring, a partition ring, or the HA tracker's entries together."""
+
+    key: str
+    ring: str
+    kind: str
+    phase: PhaseName
+    phase_uniform: bool
+    primary: str
+    source: str
+    members_by_state: dict[str, int]
+    oldest_heartbeat_age_seconds: float | None
+    token_conflicts: int | None
+    members_without_tokens: Named | None
+    ghosts: Named | None
+    quorum_margin: int | None
+    partitions: int
+    corrupted_partitions: tuple[int, ...]
+    entries: int
+    distinct_views: dict[str, int]
+    secondary: SecondaryOut | None
+
+
+class MemberOut(Struct, frozen=True):
+    """One member in the primary view."""
+
+    id: str
+    address: str
+    zone: str
+    state: str
+    heartbeat_at: Unix | None
+    age_seconds: float | None
+    tokens: int
+    group: str
+    ghost: bool | None
+    target: str
+    registered_at: Unix | None
+
+
+class ViewOut(Struct, frozen=True):
+    """One process's view of the key."""
+
+    view: str
+    target: str
+    known: bool
+    present: bool
+    judged: bool
+    staleness_seconds: float | None
+    missing_members: Named
+    extra_members: Named
+    read_at: Unix | None
+
+
+class DifferenceOut(Struct, frozen=True):
+    """One member that differs between the primary and one view."""
+
+    member: str
+    view: str
+    what: str
+    primary: str
+    secondary: str
+
+
+class RingDetailOut(Struct, frozen=True):
+    """One key with its members, the views of it and the differences found."""
+
+    summary: RingOut
+    members: tuple[MemberOut, ...]
+    views: tuple[ViewOut, ...]
+    differences: tuple[DifferenceOut, ...]
+
+
+class StrangerOut(Struct, frozen=True):
+    """A member that belongs to nobody known."""
+
+    name: str
+    address: str
+    seen_by: Named
+    where: str
+
+
+class GossipOut(Struct, frozen=True):
+    """The gossip as a whole; `clusters` as lists of target names."""
+
+    clusters: tuple[Named, ...]
+    strangers: tuple[StrangerOut, ...]
+    ring_strangers: tuple[StrangerOut, ...]
+    absent: Named
+    unknown_keys: Named
+    labels: dict[str, Named]
+    unverified: Named
+    unread: Named
+
+
+class CheckOut(Struct, frozen=True):
+    """One check of a step: what it asks, what it found, what to do."""
+
+    id: str
+    sentence: str
+    verdict: Verdict
+    evidence: str
+    culprits: Named
+    remedy: str
+    doc: str
+    holds_since: Unix | None
+
+
+class StepOut(Struct, frozen=True):
+    """One step's gate. `answer` is unknown as well where the last cycle is too old to judge by."""
+
+    step: str
+    answer: GateAnswer
+    place: str
+    headline: str
+    soak_seconds: float
+    soaked_seconds: float
+    open_since: Unix | None
+    checks: tuple[CheckOut, ...]
+
+
+class EventOut(Struct, frozen=True):
+    """Something that changed, oldest first."""
+
+    at: Unix
+    kind: str
+    text: str
+    subject: str
