@@ -1,0 +1,189 @@
+"""Real clusters, replayed: what /metrics and the gate say of each phase and fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from exporter.facts import Verdict
+from tests.conftest import Replay
+from tests.recorded import Seen, look
+
+Start = Callable[..., Replay]
+KEYS = ("collectors/compactor", "collectors/ring", "collectors/store-gateway", "ha-tracker/", "rulers/ring")
+
+PHASES = [
+    ("cortex/0-consul-only", "external", True, {"external"}),
+    ("cortex/1-multi-mirror-off", "multi", True, {"multi"}),
+    ("cortex/1b-rolling-out-multi", "external", False, {"external", "mirroring"}),
+    ("cortex/2b-mirroring", "multi", False, {"multi", "mirroring"}),
+    ("cortex/2c-mirroring-all-rings", "mirroring", True, {"mirroring"}),
+    ("cortex/3a-switching-primary", "mirroring", False, {"mirroring", "switched"}),
+    ("cortex/5-memberlist-only", "memberlist", True, {"memberlist"}),
+    ("cortex/f3-foreign-label", "mirroring", True, {"mirroring"}),
+    ("loki/1-multi-mirror-off", "multi", True, {"multi"}),
+    ("loki/2-mirroring", "mirroring", True, {"mirroring"}),
+]
+
+
+@pytest.mark.parametrize(("recording", "phase", "uniform", "present"), PHASES, ids=[row[0] for row in PHASES])
+def test_every_client_is_counted_in_its_phase(
+    replay: Start, recording: str, phase: str, uniform: bool, present: set[str]
+) -> None:
+    seen = look(replay(recording))
+    assert [name for name, value in seen.values("phase", "phase").items() if value] == [phase]
+    assert seen.value("phase_uniform") == float(uniform)
+    counted = {where for where in seen.values("phase", "phase") if _clients_in(seen, where)}
+    assert counted == present
+    assert set(seen.values("target_up", "target").values()) == {1.0}
+
+
+def _clients_in(seen: Seen, phase: str) -> float:
+    return sum(seen.values("kv_clients", "kv_name", phase=phase).values())
+
+
+def test_every_recorded_page_is_read_or_absent(replay: Start) -> None:
+    seen = look(replay("cortex/2c-mirroring-all-rings"))
+    assert set(seen.values("page_up", "target", "page").values()) == {1.0}
+    assert len({pair.split()[0] for pair in seen.values("page_up", "target", "page")}) == 3
+
+
+def test_bare_multikv_metrics_of_loki_are_found_beside_its_own(replay: Start) -> None:
+    seen = look(replay("loki/2-mirroring"))
+    names = {pair.split()[1] for pair in seen.values("mirror_enabled", "target", "kv_name")}
+    assert {"distributor-lifecycler", "ingester-lifecycler", "compactor"} <= names
+
+
+def test_a_killed_process_is_unhealthy_in_each_ring_and_down(replay: Start) -> None:
+    seen = look(replay("cortex/f1b-killed-90s"))
+    assert sorted(seen.values("target_up", "target").values()) == [0.0, 1.0, 1.0]
+    unhealthy = seen.values("ring_members", "key", state="unhealthy")
+    assert {key: unhealthy[key] for key in KEYS if key != "ha-tracker/"} == dict.fromkeys(
+        (key for key in KEYS if key != "ha-tracker/"), 1.0
+    )
+    assert not seen.values("target_phase", "target").keys() - {
+        t.name for t in seen.snapshot.targets if t.up
+    }, "a process that does not answer keeps no series but target_up"
+
+
+def test_a_process_killed_half_a_minute_ago_is_not_yet_unhealthy(replay: Start) -> None:
+    seen = look(replay("cortex/f1a-killed-30s"))
+    assert set(seen.values("ring_members", "key", "member_zone", "group", state="unhealthy").values()) == {
+        0.0
+    }
+
+
+MISSING = [
+    (
+        "cortex/2b-mirroring",
+        {"collectors/compactor", "collectors/store-gateway", "rulers/ring", "ha-tracker/"},
+    ),
+    ("cortex/2c-mirroring-all-rings", set()),
+    ("cortex/f3-foreign-label", {"ha-tracker/"}),
+]
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "pages"])
+@pytest.mark.parametrize(("recording", "missing"), MISSING, ids=[row[0] for row in MISSING])
+def test_keys_missing_in_the_secondary_are_named(
+    replay: Start, recording: str, missing: set[str], store: bool
+) -> None:
+    found = look(replay(recording), store=store).values("secondary_key_missing", "key")
+    assert found == {key: float(key in missing) for key in KEYS}
+
+
+LAGS = [
+    ("cortex/2b-mirroring", {"collectors/ring": 5.0}),
+    ("cortex/2c-mirroring-all-rings", dict.fromkeys(KEYS, 0.0)),
+    ("cortex/f3-foreign-label", {"collectors/store-gateway": 15.0}),
+    ("loki/2-mirroring", {"collectors/ring": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("recording", "lags"), LAGS, ids=[row[0] for row in LAGS])
+def test_lag_is_that_of_the_member_furthest_behind(
+    replay: Start, recording: str, lags: dict[str, float]
+) -> None:
+    found = look(replay(recording)).values("secondary_lag_seconds", "key")
+    assert {key: found[key] for key in lags} == lags
+
+
+def test_a_converged_copy_shows_no_difference_and_one_view(replay: Start) -> None:
+    seen = look(replay("cortex/2c-mirroring-all-rings"))
+    for metric in ("missing_members", "extra_members"):
+        assert set(seen.values(f"secondary_{metric}", "key").values()) == {0.0}
+    assert set(seen.values("secondary_mismatched_members", "key", "field").values()) == {0.0}
+    assert set(seen.values("ring_views", "key", "view").values()) == {1.0}
+    assert set(seen.values("ring_token_conflicts", "key").values()) == {0.0}
+
+
+def test_a_primary_switched_on_one_process_is_never_called_equal(replay: Start) -> None:
+    seen = look(replay("cortex/3a-switching-primary"))
+    assert seen.value("ring_views", key="collectors/ring", view="ring") == 2
+    assert seen.value("ring_views", key="collectors/ring", view="gossip") == 2
+    assert seen.value("secondary_missing_members", key="collectors/ring") == 1
+    assert seen.value("gossip_clusters") == 2
+    assert not [step.name for step in seen.snapshot.steps if step.open]
+    assert seen.snapshot.fleet.warnings[0].startswith("Primaries are mixed")
+    assert seen.snapshot.fleet.warnings[1].startswith("Gossip is split into 2 clusters")
+
+
+def test_keys_of_loki_are_on_both_sides(replay: Start) -> None:
+    seen = look(replay("loki/2-mirroring"))
+    assert seen.value("store_keys", store="etcd") == 4
+    assert seen.values("secondary_key_missing", "ring") == dict.fromkeys(
+        ("compactor", "distributor", "ingester", "scheduler"), 0.0
+    )
+
+
+def test_a_foreign_label_splits_the_gossip_without_strangers(replay: Start) -> None:
+    seen = look(replay("cortex/f3-foreign-label"))
+    assert seen.value("gossip_clusters") == 2
+    assert seen.value("gossip_unknown_members") == 0
+    assert seen.value("gossip_absent_members") == 1
+    assert seen.values("gossip_label_targets", "label") == {"": 2.0, "other": 1.0}
+
+
+GATES = [
+    ("cortex/2b-mirroring", "switch-primary", False),
+    ("cortex/2c-mirroring-all-rings", "switch-primary", True),
+    ("cortex/f3-foreign-label", "switch-primary", False),
+    ("cortex/f1b-killed-90s", "switch-primary", False),
+    ("loki/1-multi-mirror-off", "enable-mirroring", True),
+    ("loki/2-mirroring", "switch-primary", True),
+]
+
+
+@pytest.mark.parametrize(("recording", "step", "is_open"), GATES, ids=[f"{r[0]} {r[1]}" for r in GATES])
+def test_the_gate_is_open_only_where_it_is_safe(
+    replay: Start, recording: str, step: str, is_open: bool
+) -> None:
+    seen = look(replay(recording))
+    assert seen.step(step).open is is_open
+    assert seen.value("gate_open", step=step) == float(is_open)
+
+
+def test_a_partial_mirror_names_its_clients_and_keys(replay: Start) -> None:
+    seen = look(replay("cortex/2b-mirroring"))
+    clients = " ".join(seen.check("switch-primary", "clients-mirroring").culprits)
+    for name in ("compactor-lifecycler", "distributor-hatracker", "ruler", "store-gateway"):
+        assert f"{name} on 3 of 3 processes" in clients
+    keys = " ".join(seen.check("switch-primary", "keys-copied").culprits)
+    for key in ("collectors/compactor", "collectors/store-gateway", "ha-tracker/", "rulers/ring"):
+        assert key in keys
+    assert (
+        "distributor-hatracker on 3 of 3 processes still has mirroring off." in seen.snapshot.fleet.warnings
+    )
+
+
+def test_a_store_that_does_not_answer_is_not_an_empty_store(
+    replay: Start, free_port: Callable[[], int]
+) -> None:
+    started = replay("cortex/2c-mirroring-all-rings")
+    url = f"http://127.0.0.1:{free_port()}"
+    seen = look(started, store=False, stores={"consul": {"url": url}})
+    assert seen.value("store_up", store="consul") == 0
+    assert not seen.values("store_keys", "store")
+    assert seen.check("decommission-store", "store-read").verdict is Verdict.UNKNOWN
+    assert set(seen.values("secondary_key_missing", "key").values()) == {0.0}
