@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
@@ -32,6 +33,8 @@ LIST_LIMIT = 30.0  # seconds for one page of the list
 WATCH_FOR = 240  # seconds, then the API ends the watch and we ask for a new one
 SILENCE = 300.0  # seconds without a byte, bookmarks included, after which a watch counts as dead
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+# What the library lets through when a kubeconfig has another shape than it thinks.
+_BROKEN = (OSError, yaml.YAMLError, TypeError, AttributeError, LookupError, ValueError, AssertionError)
 
 
 class ExpiredError(KVMigrationError):
@@ -135,9 +138,9 @@ class KubernetesSource:
                 persist_config=False,
             )
             return config.namespace or _namespace_of(loaders, config) or "default"
-        except loaders.ConfigException as error:
+        except (loaders.ConfigException, *_BROKEN) as error:
             where = "the pod's service account" if config.kubeconfig is None else "the kubeconfig"
-            raise FetchError(Reason.DENIED, f"{where} cannot be used: {_first_line(error)}") from None
+            raise FetchError(Reason.DENIED, f"{where} cannot be used: {_words(error)}") from None
 
     async def _list(self, api: Any, namespace: str) -> str:
         """All pods, page by page; then they are what is known. Returns where the watch begins."""
@@ -252,5 +255,10 @@ def _namespace_of(loaders: Any, config: Kubernetes) -> str:
     return str((chosen.get("context") or {}).get("namespace") or "")
 
 
-def _first_line(error: Exception) -> str:
+def _words(error: Exception) -> str:
+    """The library's own words; of other errors only the kind, as their texts quote the file."""
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    if isinstance(error, _BROKEN):
+        return f"not a kubeconfig ({type(error).__name__})"
     return str(error).partition("\n")[0][:160]
