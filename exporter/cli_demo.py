@@ -138,14 +138,15 @@ def _signals(end: asyncio.Event, *, own: bool) -> Iterator[None]:
 
 def addresses(demo: Demo) -> str:
     """What to look at and where, for people."""
-    cluster = demo.cluster
-    lines = [f"A {demo.settings.product} cluster of {len(demo.urls)} processes, phase {cluster.phase.label}."]
+    cluster, product = demo.cluster, demo.settings.product
+    count, store = len(demo.urls), demo.settings.store
+    lines = [f"A simulated {product} cluster of {count} processes, phase {cluster.phase.label}."]
     shown = list(zip(cluster.processes, demo.urls, demo.log_paths, strict=True))[:_SHOWN]
     lines += [f"  {_plain(process.name):<32} {url}  log {path}" for process, url, path in shown]
-    if len(demo.urls) > _SHOWN:
-        lines.append(f"  and {len(demo.urls) - _SHOWN} more, see the control address")
+    if count > _SHOWN:
+        lines.append(f"  and {count - _SHOWN} more, see the control address")
     lines += [
-        f"  {demo.settings.store:<32} {demo.store_url}",
+        f"  {store:<32} {demo.store_url}",
         f"  {'control':<32} {demo.control_url}/state",
         f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
         f"  phases: curl -X POST {demo.control_url}/phase/NAME",

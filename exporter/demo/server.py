@@ -52,6 +52,7 @@ class Demo:
     def __init__(self, settings: DemoSettings | None = None) -> None:
         self.settings = settings or DemoSettings()
         self._own_logs = self.settings.log_dir is None
+        self._log_dir: Path | None = None
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
@@ -62,7 +63,7 @@ class Demo:
             await self.sync()
             await self._control_door.open()
         except BaseException:
-            await asyncio.gather(*(door.release() for door in doors))
+            await self._give_back(doors)
             raise
         if not self.settings.manual:
             self._task = asyncio.create_task(self._run())
@@ -75,9 +76,12 @@ class Demo:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await asyncio.gather(*(door.release() for door in self._doors))
-        if self._own_logs:
-            shutil.rmtree(self._log_dir, ignore_errors=True)
+        await self._give_back(self._doors)
+
+    async def _give_back(self, doors: list[Door]) -> None:
+        await asyncio.gather(*(door.release() for door in doors))
+        if self._own_logs and self._log_dir is not None:
+            await asyncio.to_thread(shutil.rmtree, self._log_dir, ignore_errors=True)
 
     def _build(self, doors: list[Door]) -> None:
         settings = self.settings
@@ -96,9 +100,10 @@ class Demo:
         self._site = Site(self.cluster)
         self._store = StorePages(self.cluster)
         self._control = Control(self)
-        self._log_dir = settings.log_dir or Path(tempfile.mkdtemp(prefix="kvmigration-demo-"))
-        self._log_dir.mkdir(parents=True, exist_ok=True)
-        self._logs = LogFiles(self.cluster, self._log_dir)
+        directory = settings.log_dir or Path(tempfile.mkdtemp(prefix="kvmigration-demo-"))
+        self._log_dir = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._logs = LogFiles(self.cluster, directory)
 
     def _port(self, offset: int) -> int:
         return self.settings.base_port + offset if self.settings.base_port else 0

@@ -11,6 +11,8 @@ from exporter.model import Phase
 
 PRODUCTS = ("mimir", "cortex", "loki")
 EPOCH = 1_795_225_000.0  # the clock a cluster starts at when nobody gives it one
+MOST_WITH_BASE_PORT = 900
+HIGHEST_BASE_PORT = 63_000
 
 FAULTS: Mapping[str, str] = MappingProxyType(
     {
@@ -65,6 +67,12 @@ class DemoSettings:
             raise ValueError(f"product: {self.product!r} is none of {', '.join(PRODUCTS)}")
         if self.size < 1 or self.tokens < 1:
             raise ValueError("size and tokens must be at least 1")
+        if self.base_port and (
+            self.size > MOST_WITH_BASE_PORT or not 1 <= self.base_port <= HIGHEST_BASE_PORT
+        ):
+            raise ValueError(
+                f"base-port: needs 1 to {HIGHEST_BASE_PORT}, and a size of at most {MOST_WITH_BASE_PORT}"
+            )
         if self.phase_duration <= 0 or self.speed <= 0:
             raise ValueError("phase-duration and speed must be above 0")
         if self.start_phase is Phase.UNKNOWN:
