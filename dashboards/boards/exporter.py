@@ -40,7 +40,7 @@ def _tiles(house: House) -> Band:
             "Seconds since the last cycle ended, of the oldest exporter chosen. Everything on every board is "
             "as old.",
             [Ask(f"time() - min({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})")],
-            Look("s", f.above(limits.STALE_AGE), [f.absent("exporter down")], decimals=0),
+            Look("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
             [house.runbook("KVMigrationExporterStale")],
         ),
         Show(
@@ -53,7 +53,7 @@ def _tiles(house: House) -> Band:
             "Exporters",
             "How many exporters answer Prometheus.",
             [Ask(f"count({q.own(c.BUILD_INFO)})")],
-            Look(steps=f.steps((1, f.GOOD)), mappings=[f.absent("none")]),
+            Look(steps=f.steps((1, f.GOOD)), mappings=[f.absent()]),
             [house.runbook("KVMigrationExporterDown")],
         ),
         Show(
@@ -146,7 +146,7 @@ def _pages(house: House) -> Band:
         "Pages that fail now",
         "Pages of the chosen components that could not be read or understood in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}, "none"),
+        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
              [f.coloured("state")]),
     )  # fmt: skip
     columns = Columns({"target": "process", "page": "page", "Value": "state"}, "process")

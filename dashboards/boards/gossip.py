@@ -44,28 +44,28 @@ def _tiles(house: House) -> Band:
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is right.",
             [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent("no gossip")]),
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
             [house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
             "Strangers",
             "Gossip members that are no target and match no expected_members.",
             [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationGossipUnknownMembers")],
         ),
         Show(
             "Absent processes",
             "Processes with memberlist that no other process sees.",
             [Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationGossipAbsentMembers")],
         ),
         Show(
             "Strangers' keys",
             "Keys in the gossip that the detected product does not use: another system gossips with us.",
             [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationGossipUnknownKeys")],
         ),
         Show(
@@ -88,7 +88,7 @@ def _tiles(house: House) -> Band:
             "Processes whose logs show rejected packets or streams now. No metric of the components counts "
             "these.",
             [Ask(q.how_many(f"{rejecting(q)} > bool 0"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no logs read")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationForeignLabelRejected")],
         ),
         Show(
@@ -96,7 +96,7 @@ def _tiles(house: House) -> Band:
             "Members that refuse a ping with their own label, or accept one without or with a foreign label.",
             [Ask(q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, OWN)} == bool 0") + " + ("
                  + q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, NOT_OWN)} == bool 1") + " or vector(0))")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="probe off")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationForeignLabelAccepted")],
         ),
     )  # fmt: skip

@@ -52,13 +52,13 @@ def _tiles(house: House) -> Band:
             "Entries",
             "HA-tracker entries, one for each user and cluster, in the primary.",
             [Ask(f"sum({q.once(c.HA_TRACKER_ENTRIES)})")],
-            Look(mappings=[f.absent("no HA tracker")]),
+            Look(mappings=[f.absent()]),
         ),
         Show(
             "Entries missing",
             "Entries that only the primary has, once anything mirrors.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
         Show(
@@ -66,21 +66,21 @@ def _tiles(house: House) -> Band:
             "Entries whose elected replica differs between primary and secondary: the switch would fail "
             "over there.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no mirroring")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationHATrackerElectionsDiffer")],
         ),
         Show(
             "Lag of the entries",
             "Greatest difference of the received time between primary and secondary.",
             [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})")],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent("no secondary")]),
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Elections per minute",
             "Elected replica changes over all processes. Compare with the rate before the migration.",
             [Ask(elections)],
-            Look(unit="opm", mappings=[f.absent("not counted")], decimals=1),
+            Look(unit="opm", mappings=[f.absent()], decimals=1),
             [house.runbook("KVMigrationHATrackerFlapping")],
         ),
     )

@@ -101,7 +101,6 @@ def _tiles(house: House) -> Band:
     q = house.queries
     rings = house.to_board(frame.RINGS, "Ring consistency")
     gossip = house.to_board(frame.GOSSIP, "Gossip and labels")
-    copied = "no mirroring"
     missing = q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))
     lost = (c.SECONDARY_MISSING_MEMBERS, c.RING_SHRUNK_MEMBERS)
     lost_members = " + ".join(f"(sum({q.while_mirroring(q.once(m))}) or vector(0))" for m in lost)
@@ -112,7 +111,7 @@ def _tiles(house: House) -> Band:
             "Greatest lag of any key's secondary. Orange from gate.max_lag, red from the heartbeat timeout, "
             "where every member would look dead at the switch.",
             [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS)})")],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent("no secondary")]),
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
@@ -120,7 +119,7 @@ def _tiles(house: House) -> Band:
             "Keys of the primary that a view of the secondary lacks, once anything mirrors. There is no "
             "backfill: a key comes when somebody writes it.",
             [Ask(f"sum({missing})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing=copied)),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
         Show(
@@ -142,7 +141,7 @@ def _tiles(house: House) -> Band:
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is right, 2 is a split brain.",
             [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent("no gossip")]),
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
             [gossip, house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
@@ -150,7 +149,7 @@ def _tiles(house: House) -> Band:
             "Gossip members that are no target of ours, and keys that this product does not use: another "
             "system is in our gossip.",
             [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)}) + sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found(nothing="no gossip")),
+            Look(steps=f.above(1), mappings=f.nothing_found()),
             [gossip, house.runbook("KVMigrationGossipUnknownMembers")],
         ),
         Show(
@@ -164,7 +163,7 @@ def _tiles(house: House) -> Band:
             "External store",
             "Whether the external store could be read. Grey where none is configured.",
             [Ask(f"min({q.of(c.STORE_UP)})")],
-            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down", "not configured")),
+            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down")),
             [house.runbook("KVMigrationStoreUnreachable")],
         ),
     )
@@ -193,7 +192,7 @@ def _progress(house: House) -> Band:
         "Every fault behind the first tile, and how many of it. Without a fresh picture of the exporter "
         "the list is empty or old: the first tile is grey then.",
         [Ask(what_is_wrong(q))],
-        Look(steps=f.above(1), mappings=[f.absent("no fresh data")], overrides=[f.coloured("how many")]),
+        Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )
     verdicts = Columns({"check": "check", "Value": "verdict", "step": "step"}, "verdict")
     faults = Columns({"problem": "fault", "Value": "how many"}, "how many", descending=True)
@@ -269,14 +268,14 @@ def _store(house: House) -> Band:
         "How long ago a key of the external store was last seen to change. After the last step it must grow "
         "without end; the line is the soak time.",
         [Ask(f"time() - max by (store) ({q.of(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)})", "{{store}}")],
-        Look("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent("not configured")]),
+        Look("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent()]),
         [house.runbook("KVMigrationStoreStillWritten")],
     )
     keys = Show(
         "Keys in the store",
         "Keys of the external store below the configured prefixes.",
         [Ask(f"max by (store) ({q.of(c.STORE_KEYS)})", "{{store}}")],
-        Look(mappings=[f.absent("not configured")]),
+        Look(mappings=[f.absent()]),
     )
     requests = Show(
         "Requests of KV clients by store",
@@ -301,7 +300,7 @@ def _gates(house: House) -> Band:
         "Active alerts",
         "Alerts of the migration that fire now. Empty also where the rules are not loaded.",
         [Ask(f"max by (alertname, severity) ({frame.firing(house)})")],
-        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}, "none"), [f.coloured("state")]),
+        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}), [f.coloured("state")]),
     )
     columns = Columns({"severity": "severity", "alertname": "alert", "Value": "state"}, "severity")
     return band(9, (house.timeline(gates), 12), (house.table(alerts, columns), 12))

@@ -52,12 +52,12 @@ def _tiles(house: House) -> Band:
         (Show(
             "Members of read-write mode",
             "Active members of the new group, over the chosen rings.",
-            [Ask(f"sum({_active(house, NEW)})")],
+            [Ask(f"sum({_active(house, NEW)}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
         ), 5),
         (Show(
             "Members of microservices",
             "Members of the old group in any state, over the chosen rings.",
-            [Ask(f"sum({q.once(c.RING_MEMBERS, OLD)})")],
+            [Ask(f"sum({q.once(c.RING_MEMBERS, OLD)}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
         ), 5),
         (Show(
             "Rings without the new group",
@@ -89,6 +89,7 @@ def _tiles(house: House) -> Band:
 
 def _rings(house: House) -> Band:
     q = house.queries
+    every = f"0 * sum by (ring) ({q.once(c.RING_MEMBERS)})"
     table = Show(
         "Active members of each ring by group",
         "Before the old group is retired, every ring needs members of both; at the end, none of the old.",
@@ -98,7 +99,7 @@ def _rings(house: House) -> Band:
             Ask(f'sum by (ring) ({q.once(c.RING_MEMBERS, OLD, NOT_ACTIVE)})'),
             Ask(f'sum by (ring) ({q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE)})'),
         ],
-        Look("short", f.plain(), [f.absent("none")], [
+        Look("short", f.plain(), [f.absent()], [
             f.coloured("microservices"), f.coloured("read-write"),
         ]),
     )  # fmt: skip

@@ -107,11 +107,13 @@ def _now(progress: float) -> str:
     return exposition(time.time(), progress, fault=True)
 
 
-@contextmanager
-def _scraping(where: Path, replicas: int) -> Iterator[Running]:
+@pytest.fixture(scope="session")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Prometheus that scrapes the synthetic exposition, mirroring and with faults, as two replicas."""
+    where = tmp_path_factory.mktemp("scraped")
     with ExitStack() as stack:
-        text = partial(_now, 0.45)
-        hosts = ", ".join(f'"127.0.0.1:{stack.enter_context(exposing(text))}"' for _ in range(replicas))
+        ports = [stack.enter_context(exposing(partial(_now, 0.45))) for _ in range(2)]
+        hosts = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
         config = f"""
 global: {{scrape_interval: 1s}}
 scrape_configs:
@@ -120,23 +122,10 @@ scrape_configs:
 """
         api = stack.enter_context(prometheus_over(where, config))
         start = time.time()
-        enough = f"count(count_over_time(kvmigration_build_info[1m]) > 6) == {replicas}"
-        wait_for(lambda: _answers(api, enough), "scraped")
+        wait_for(
+            lambda: _answers(api, "count(count_over_time(kvmigration_build_info[1m]) > 2) == 2"), "scraped"
+        )
         yield Running(api, start, time.time())
-
-
-@pytest.fixture(scope="session")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Prometheus that scrapes the synthetic exposition, in phase mirroring, with faults, each second."""
-    with _scraping(tmp_path_factory.mktemp("scraped"), 1) as running:
-        yield running
-
-
-@pytest.fixture
-def replicas(tmp_path: Path) -> Iterator[Running]:
-    """The same exposition scraped as two instances."""
-    with _scraping(tmp_path, 2) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
