@@ -131,16 +131,19 @@ class Queries:
     def culprits(self, expr: str, *labels: str, value: str = "", quoted: bool = False) -> str:
         """Template: up to ten of what `expr` gives, by name; `expr` comes from a `pinned` builder.
 
-        `value` is a template pipeline for the number behind each name: `humanizeDuration`.
+        `value` is a template pipeline for the number behind each name: `humanizeDuration`; then the
+        ten are those with the greatest numbers.
         `quoted` is for names that strangers choose.
         """
-        query = f"topk({CULPRITS}, {' '.join(expr.split())})"
+        text = " ".join(expr.split())
+        query = f"topk({CULPRITS}, {text})" if value else text
         arguments = "".join(f" $labels.{label}" for label in self.fleet)
         shown = '{{ $s.Labels.%s | printf "%%q" }}' if quoted else "{{ $s.Labels.%s }}"
         names = " ".join(shown % label for label in labels)
         behind = " ({{ $s.Value | " + value + " }})" if value else ""
         return (
             "{{ range $i, $s := printf `" + query + "`" + arguments + " | query"
-            f' | sortByLabel "{labels[0]}" }}}}'
-            "{{ if $i }}, {{ end }}" + names + behind + "{{ end }}"
+            f' | sortByLabel "{labels[0]}" }}}}{{{{ if lt $i {CULPRITS} }}}}'
+            "{{ if $i }}, {{ end }}" + names + behind + "{{ else if eq $i " + str(CULPRITS) + " }} and more"
+            "{{ end }}{{ else }}none{{ end }}"
         )

@@ -1,0 +1,176 @@
+"""The exporter itself."""
+
+from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
+
+DOWN, STALE, RELOAD, DROPPED = (
+    "KVMigrationExporterDown",
+    "KVMigrationExporterStale",
+    "KVMigrationExporterReloadFailed",
+    "KVMigrationExporterSeriesDropped",
+)
+BUILD = 'build_info{version="1.0.0"}'
+ALL = (
+    "up", "build_", "snapshot_", "config_", "series_", "discovered_", "target_", "page_", "client_", "mirror_",
+    "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
+)  # fmt: skip
+GONE = (
+    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind, not "
+    "silent."
+)
+HOUR = 3600
+
+
+def build(instance: str, values: str) -> dict[str, str]:
+    return {f'build_info{{version="1.0.0",instance="{instance}"}}': values}
+
+
+CASES = (
+    Case(
+        DOWN,
+        FIRES,
+        "the only exporter dies",
+        {BUILD: "1x9 stale"},
+        without=ALL,
+        at=20,
+        severity="critical",
+        says=GONE,
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "the rules are loaded and no exporter was ever there",
+        {},
+        without=ALL,
+        at=10,
+        severity="critical",
+        labels={},
+        fleet="the fleet",
+        says=GONE,
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "more than a day later it is still said",
+        {BUILD: "1x2 stale"},
+        without=ALL,
+        at=40,
+        held=True,
+        step=HOUR,
+        severity="critical",
+        labels={},
+        fleet="the fleet",
+        says=GONE,
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "one fleet of two has lost its exporter",
+        {BUILD: "1x9 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"},
+        without=ALL,
+        at=20,
+        severity="critical",
+        says=GONE,
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "one of three shards cannot be scraped",
+        build("exporter-1:9895", "1x9 stale") | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
+        at=20,
+        says="1 exporter instance(s) of <fleet> cannot be scraped while others can: exporter-1:9895. A shard's "
+        "processes are not watched meanwhile.",
+    ),
+    Case(
+        DOWN,
+        THRESHOLD,
+        "back one step before its time",
+        {BUILD: "1x9 stale _x8 1x100", "up": "1x9 0x9 1x100"},
+    ),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "an update: restarts and a new version",
+        {BUILD: "1x9 stale", 'build_info{version="1.1.0"}': "_x13 1x100"},
+    ),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "a pod is replaced: the old address is gone from discovery",
+        build("10.0.0.7:9895", "1x9 stale") | {'up{instance="10.0.0.7:9895"}': "1x9 stale"},
+    ),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "somebody else's target of the same job is down",
+        {'up{instance="node-exporter:9100"}': "0x200"},
+    ),
+    Case(DOWN, LOOKALIKE, "another job is down", {'up{job="consul"}': "0x200"}),
+    Case(
+        STALE,
+        FIRES,
+        "the cycle hangs",
+        {"snapshot_timestamp_seconds": "0+60x9 540x100"},
+        at=18,
+        severity="critical",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-0:9895 (9m 0s). All other KVMigration "
+        "alerts judge old values.",
+    ),
+    Case(
+        STALE,
+        FIRES,
+        "one shard hangs, the others go on",
+        {'snapshot_timestamp_seconds{instance="exporter-2:9895"}': "0+60x9 540x100"},
+        at=18,
+        severity="critical",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-2:9895 (9m 0s). All other KVMigration "
+        "alerts judge old values.",
+    ),
+    Case(STALE, THRESHOLD, "always exactly three minutes old", {"snapshot_timestamp_seconds": "-180+60x200"}),
+    Case(
+        STALE, LOOKALIKE, "a start: no cycle has ended yet", {"snapshot_timestamp_seconds": "_x9 600+60x100"}
+    ),
+    Case(
+        STALE,
+        LOOKALIKE,
+        "one slow cycle of five minutes",
+        {"snapshot_timestamp_seconds": "0+60x5 300x4 600+60x100"},
+    ),
+    Case(
+        STALE, LOOKALIKE, "Prometheus's clock is a minute ahead", {"snapshot_timestamp_seconds": "-60+60x200"}
+    ),
+    Case(
+        RELOAD,
+        FIRES,
+        "a typo in the new configuration",
+        {"config_last_reload_successful": "1x9 0x100"},
+        at=15,
+        says="1 exporter instance(s) of <fleet> run on their old configuration, the new one is wrong: exporter-0:9895.",
+    ),
+    Case(
+        RELOAD, THRESHOLD, "mended one step before its time", {"config_last_reload_successful": "0x4 1x100"}
+    ),
+    Case(
+        RELOAD,
+        LOOKALIKE,
+        "the exporter restarts on a good one",
+        {"config_last_reload_successful": "1x9 0x3 stale 1x100"},
+    ),
+    Case(RELOAD, LOOKALIKE, "the metric is missing", {}, without=("config_last",)),
+    Case(
+        DROPPED,
+        FIRES,
+        "more series than allowed",
+        {"series_dropped": "0x9 1200x100"},
+        at=20,
+        says="The exporter of <fleet> leaves out 1200 series because of scale.max_series. What they would show is not "
+        "judged.",
+    ),
+    Case(DROPPED, THRESHOLD, "within the limit one step before its time", {"series_dropped": "5x9 0x100"}),
+    Case(
+        DROPPED,
+        LOOKALIKE,
+        "a rollout doubles the processes for nine minutes",
+        {"series_dropped": "0x9 900x8 0x100"},
+    ),
+    Case(DROPPED, LOOKALIKE, "a scale-down", {"series_dropped": "0x100"}),
+)

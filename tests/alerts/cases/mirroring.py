@@ -1,0 +1,159 @@
+"""Mirror writes: on everywhere, arriving, going on."""
+
+from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
+from tests.alerts.fleet import phases
+
+PARTIAL, ERRORS, STOPPED = (
+    "KVMigrationMirroringPartial",
+    "KVMigrationMirrorWriteErrors",
+    "KVMigrationMirrorWritesStopped",
+)
+
+
+def compactor(target: int) -> str:
+    return (
+        f'client_phase{{target="ingester-{target}",kv_name="compactor-lifecycler",key="collectors/compactor",'
+        'writes="true"}'
+    )
+
+
+def ring(target: int) -> str:
+    return f'client_phase{{target="ingester-{target}",kv_name="ingester-lifecycler",key="collectors/ring",writes="true"}}'
+
+
+def tracker(target: int) -> str:
+    return f'client_phase{{target="ingester-{target}",kv_name="distributor-hatracker",key="ha-tracker/",writes="true"}}'
+
+
+def writes(target: int, client: str = "ingester-lifecycler") -> str:
+    return f'mirror_writes_total{{target="ingester-{target}",kv_name="{client}"}}'
+
+
+def errors(target: int, client: str = "ingester-lifecycler") -> str:
+    return f'mirror_write_errors_total{{target="ingester-{target}",kv_name="{client}"}}'
+
+
+CASES = (
+    Case(
+        PARTIAL,
+        FIRES,
+        "the runtime switch reached the ingester's clients only, as in recording 2b",
+        {compactor(0): "1x120", compactor(1): "1x120", compactor(2): "1x120"},
+        at=15,
+        says="3 writing KV client(s) of <fleet> do not mirror while others do, and none has changed its phase "
+        "lately: ingester-0 compactor-lifecycler, ingester-1 compactor-lifecycler, ingester-2 "
+        "compactor-lifecycler. The rings they write will be missing after the switch.",
+    ),
+    Case(
+        PARTIAL,
+        FIRES,
+        "one process of a ring is still on the old store alone",
+        {ring(1): "0x120"},
+        at=15,
+        says="1 writing KV client(s) of <fleet> do not mirror while others do, and none has changed its phase "
+        "lately: ingester-1 ingester-lifecycler. The rings they write will be missing after the switch.",
+    ),
+    Case(
+        PARTIAL,
+        THRESHOLD,
+        "resolved one step before its time",
+        {compactor(0): "1x14 2x100", compactor(1): "1x14 2x100"},
+    ),
+    Case(
+        PARTIAL,
+        LOOKALIKE,
+        "a rolling restart switches mirroring on, one process every ten minutes",
+        {ring(0): "1x9 2x110", ring(1): "1x19 2x100", ring(2): "1x29 2x90"},
+    ),
+    Case(
+        PARTIAL,
+        LOOKALIKE,
+        "the HA tracker stays on the old store and is migrated later",
+        {tracker(0): "0x120", tracker(1): "0x120", tracker(2): "0x120"},
+        until=110,
+    ),
+    Case(
+        PARTIAL,
+        LOOKALIKE,
+        "a reader shows multi with mirroring off",
+        {
+            'client_phase{target="ingester-0",kv_name="ingester-ring",key="collectors/ring",writes="false"}': "1x120"
+        },
+    ),
+    Case(
+        PARTIAL,
+        LOOKALIKE,
+        "a process is still switching when it is scaled down",
+        {compactor(2): "1x13 stale", ring(2): "2x13 stale"},
+    ),
+    Case(
+        ERRORS,
+        FIRES,
+        "every other mirror write of one client fails",
+        {errors(1): "0x9 0+10x110"},
+        at=22,
+        says="Up to 40% of the mirror writes of a KV client of <fleet> fail (above a ratio of 0.05 that is not "
+        "benign): ingester-1 ingester-lifecycler (40%).",
+    ),
+    Case(ERRORS, THRESHOLD, "exactly one write in twenty fails", {errors(1): "0+1x120"}),
+    Case(
+        ERRORS,
+        LOOKALIKE,
+        "a burst of benign 'no change detected' just after a start",
+        {writes(1): "0+9x2 20+20x100", errors(1): "0+1x2 2x110"},
+    ),
+    Case(
+        ERRORS,
+        LOOKALIKE,
+        "mirroring is off again and the counters stand still",
+        {errors(1): "500x120"},
+        phase=1,
+    ),
+    Case(
+        ERRORS,
+        LOOKALIKE,
+        "the process restarts and its counters begin anew",
+        {writes(1): "0+20x20 0+20x90", errors(1): "9x20 0x90"},
+    ),
+    Case(
+        STOPPED,
+        FIRES,
+        "one client goes silent",
+        {writes(2): "0+20x10 200x100"},
+        at=30,
+        says="1 KV client(s) of <fleet> have mirroring on and write no more: ingester-2 ingester-lifecycler. What "
+        "they write ages in the secondary.",
+    ),
+    Case(
+        STOPPED, THRESHOLD, "silent until one step before its time", {writes(2): "0+20x10 200x18 220+20x90"}
+    ),
+    Case(
+        STOPPED,
+        LOOKALIKE,
+        "one write in ten minutes is not silence",
+        {writes(2): "10x8 11x9 12x9 13x9 14x9 15x90"},
+    ),
+    Case(STOPPED, LOOKALIKE, "a reader that never writes", {writes(2, "ingester-ring"): "0x120"}),
+    Case(
+        STOPPED,
+        LOOKALIKE,
+        "the HA tracker of quiet clusters and a partition ring",
+        {
+            writes(0, "distributor-hatracker"): "7x120",
+            writes(1, "distributor-hatracker"): "7x120",
+            writes(0, "ingester-partitions"): "3x120",
+        },
+    ),
+    Case(
+        STOPPED,
+        LOOKALIKE,
+        "the process is scaled down and takes its series with it",
+        {writes(2): "0+20x10 stale"},
+    ),
+    Case(
+        STOPPED,
+        LOOKALIKE,
+        "mirroring has just been switched on",
+        phases("1x19 2x60") | {writes(0): "40x20 60+20x50"},
+    ),
+)

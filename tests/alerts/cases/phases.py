@@ -1,0 +1,196 @@
+"""Where the clients are, whether they agree, and whether they go on."""
+
+from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
+from tests.alerts.cases.mirroring import compactor, ring, tracker
+from tests.alerts.fleet import phases
+
+MIXED, STALLED, LINGERING, UNKNOWN = (
+    "KVMigrationPrimariesMixed",
+    "KVMigrationPhaseStalled",
+    "KVMigrationPhaseLingering",
+    "KVMigrationPhaseUnknown",
+)
+HOUR, STEPS = 3600, 60
+
+
+def reader(target: int) -> str:
+    return f'client_phase{{target="ingester-{target}",kv_name="ingester-ring",key="collectors/ring",writes="false"}}'
+
+
+CASES = (
+    Case(
+        MIXED,
+        FIRES,
+        "one process has memberlist as primary, the others the old store",
+        {ring(0): "2x9 3x100"},
+        at=15,
+        severity="critical",
+        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old store by others: "
+        "collectors/ring. Whole values are written back and forth; a process with a small view can overwrite the "
+        "ring. Move all clients to one side now.",
+    ),
+    Case(
+        MIXED,
+        FIRES,
+        "a reader was not switched: it looks up the old ring",
+        phases("2x9 3x100") | {reader(2): "2x120"},
+        at=15,
+        severity="critical",
+        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old store by others: "
+        "collectors/ring. Whole values are written back and forth; a process with a small view can overwrite the "
+        "ring. Move all clients to one side now.",
+    ),
+    Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3x4 2x100"}),
+    Case(
+        MIXED,
+        LOOKALIKE,
+        "the runtime switch reaches one process a minute before the others",
+        phases("2x10 3x100") | {ring(0): "2x9 3x100"},
+    ),
+    Case(
+        MIXED,
+        LOOKALIKE,
+        "the HA tracker is on memberlist for long, the rings still on the old store",
+        {tracker(0): "5x120", tracker(1): "5x120", tracker(2): "5x120"},
+        phase=1,
+    ),
+    Case(
+        MIXED,
+        LOOKALIKE,
+        "clients without multi beside clients with it, all with memberlist first",
+        {ring(0): "4x9 5x100"},
+        phase=4,
+    ),
+    Case(
+        MIXED,
+        LOOKALIKE,
+        "a process that has just come shows no phase yet",
+        {ring(0): "3x5 -1x100"},
+        phase=3,
+        also=(UNKNOWN,),
+    ),
+    Case(
+        STALLED,
+        FIRES,
+        "multi was rolled out to two processes of three, as in recording 1b",
+        {ring(2): "0x9 0x100", ring(0): "0x9 1x100", ring(1): "0x9 1x100"},
+        phase=0,
+        at=85,
+        until=100,
+        says="Writing KV clients of <fleet> are 1 phase(s) apart and none has changed lately. Clients by phase "
+        "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): 0 (10), 1 (2).",
+    ),
+    Case(
+        STALLED,
+        FIRES,
+        "one ring was forgotten on the old store, the rest has arrived",
+        {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"},
+        phase=5,
+        at=60,
+        says="Writing KV clients of <fleet> are 5 phase(s) apart and none has changed lately. Clients by phase "
+        "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): 0 (3), 5 (9).",
+    ),
+    Case(
+        STALLED,
+        THRESHOLD,
+        "they agree again one step before its time",
+        {ring(2): "0x59 1x60"},
+        phase=1,
+        until=110,
+    ),
+    Case(
+        STALLED,
+        LOOKALIKE,
+        "a rolling restart of hours, one process every ten minutes",
+        {
+            ring(0): "0x9 1x110",
+            ring(1): "0x19 1x100",
+            ring(2): "0x29 1x90",
+            compactor(0): "0x39 1x80",
+            compactor(1): "0x49 1x70",
+            compactor(2): "0x59 1x60",
+        },
+        phase=1,
+        until=110,
+    ),
+    Case(
+        STALLED,
+        LOOKALIKE,
+        "the HA tracker waits for its own migration",
+        {tracker(0): "0x120", tracker(1): "0x120", tracker(2): "0x120"},
+        phase=5,
+        until=110,
+    ),
+    Case(STALLED, LOOKALIKE, "a reader lags behind the writers", {reader(0): "0x120"}, phase=1, until=110),
+    Case(
+        LINGERING,
+        FIRES,
+        "a week in mirroring",
+        {},
+        at=168,
+        until=170,
+        step=HOUR,
+        severity="info",
+        says="<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or longer. Go on, or "
+        "go back.",
+    ),
+    Case(
+        LINGERING,
+        THRESHOLD,
+        "done an hour before the week is over",
+        phases("2x167 5x100"),
+        without=("store_last",),
+        step=HOUR,
+        until=200,
+    ),
+    Case(LINGERING, LOOKALIKE, "never begun", {}, phase=0, step=HOUR, until=120),
+    Case(LINGERING, LOOKALIKE, "done long since", {}, phase=5, step=HOUR, until=120),
+    Case(
+        LINGERING,
+        LOOKALIKE,
+        "only the HA tracker waits",
+        {tracker(0): "1x200", tracker(1): "1x200", tracker(2): "1x200"},
+        phase=5,
+        step=HOUR,
+        until=120,
+        also=(STALLED,),
+    ),
+    Case(
+        UNKNOWN,
+        FIRES,
+        "one client of a process shows no phase",
+        {ring(1): "2x9 -1x100"},
+        at=40,
+        says="Processes of <fleet> answer, but not which phase their KV clients are in (1 concerned). Clients that "
+        "show no phase: ingester-1 ingester-lifecycler. Alerts that depend on the phase are blind meanwhile.",
+    ),
+    Case(
+        UNKNOWN,
+        FIRES,
+        "nobody's metrics can be read: no phase at all",
+        {},
+        without=("client_phase", "mirror_"),
+        at=15,
+        says="Processes of <fleet> answer, but not which phase their KV clients are in (3 concerned). Clients that "
+        "show no phase: none. Alerts that depend on the phase are blind meanwhile.",
+    ),
+    Case(UNKNOWN, THRESHOLD, "unknown for one step less than its time", {ring(1): "2x9 -1x29 2x100"}),
+    Case(
+        UNKNOWN,
+        LOOKALIKE,
+        "a rolling restart: each process is unknown for five minutes",
+        {ring(0): "2x4 -1x4 2x100", ring(1): "2x9 -1x4 2x100", ring(2): "2x14 -1x4 2x100"},
+    ),
+    Case(
+        UNKNOWN,
+        LOOKALIKE,
+        "new processes come one after the other, each unknown at first",
+        {ring(3): "_x4 -1x9 2x100", ring(4): "_x14 -1x9 2x100", ring(5): "_x24 -1x9 2x100"},
+    ),
+    Case(
+        UNKNOWN,
+        LOOKALIKE,
+        "a process without KV clients",
+        {'target_up{target="query-frontend-0",component="query-frontend"}': "1x120"},
+    ),
+)

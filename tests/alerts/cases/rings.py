@@ -1,0 +1,248 @@
+"""Rings as the primary has them."""
+
+from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
+from tests.alerts.fleet import COMPACTOR, PARTITIONS, RING
+
+SHRUNK, UNHEALTHY, QUORUM, GHOSTS, TOKENS, TOKENLESS, RETURNED, CORRUPTED = (
+    "KVMigrationRingShrunk",
+    "KVMigrationRingMembersUnhealthy",
+    "KVMigrationRingQuorumLost",
+    "KVMigrationRingGhostMembers",
+    "KVMigrationRingTokenConflicts",
+    "KVMigrationRingMembersWithoutTokens",
+    "KVMigrationRingMembersReturned",
+    "KVMigrationPartitionsCorrupted",
+)
+
+
+def ring(metric: str, values: str, key: str = RING) -> dict[str, str]:
+    return {f"ring_{metric}{{{key}}}": values}
+
+
+def state(name: str, values: str, key: str = RING, zone: str = "a") -> dict[str, str]:
+    return {f'ring_members{{{key},state="{name}",member_zone="{zone}",group="microservices"}}': values}
+
+
+CASES = (
+    Case(
+        SHRUNK,
+        FIRES,
+        "a smaller view overwrote the store: three members became one, as in recording 3a",
+        ring("shrunk_members", "0x9 2x100"),
+        at=11,
+        severity="critical",
+        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring (2). Somebody with "
+        "a smaller view may have overwritten the store.",
+    ),
+    Case(
+        SHRUNK,
+        FIRES,
+        "the page stays for a quarter of an hour after the members are back",
+        ring("shrunk_members", "0x9 2x4 0x100"),
+        at=29,
+        held=True,
+        gone=30,
+        severity="critical",
+        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring (2). Somebody with "
+        "a smaller view may have overwritten the store.",
+    ),
+    Case(
+        SHRUNK,
+        THRESHOLD,
+        "one cycle only: a page read in the middle of a write",
+        ring("shrunk_members", "0x9 2 0x100"),
+    ),
+    Case(
+        SHRUNK,
+        LOOKALIKE,
+        "an ordinary scale-down, one member at a time",
+        state("active", "6x9 5x9 4x9 3x9 2x100"),
+    ),
+    Case(
+        SHRUNK,
+        LOOKALIKE,
+        "the exporter starts and has no ring to compare with",
+        ring("shrunk_members", "_x9 0x100"),
+    ),
+    Case(SHRUNK, LOOKALIKE, "the ring's page is gone", {}, without=("ring_",)),
+    Case(
+        UNHEALTHY,
+        FIRES,
+        "a process was killed and its members stay",
+        state("unhealthy", "0x9 1x100") | state("unhealthy", "0x9 1x100", COMPACTOR),
+        at=20,
+        says="Up to 1 member(s) of a ring of <fleet> are unhealthy: collectors/compactor (1), collectors/ring (1).",
+    ),
+    Case(
+        UNHEALTHY,
+        FIRES,
+        "a zone is gone: members of two zones are added up",
+        state("unhealthy", "0x9 2x100") | state("unhealthy", "0x9 1x100", zone="b"),
+        at=20,
+        says="Up to 3 member(s) of a ring of <fleet> are unhealthy: collectors/ring (3).",
+    ),
+    Case(
+        UNHEALTHY,
+        FIRES,
+        "two replicas of the exporter see it: counted once",
+        {
+            f'ring_members{{{RING},state="unhealthy",member_zone="a",group="microservices",instance="{instance}"}}': "0x9 1x100"
+            for instance in ("exporter-0:9895", "exporter-1:9895")
+        },
+        at=20,
+        says="Up to 1 member(s) of a ring of <fleet> are unhealthy: collectors/ring (1).",
+    ),
+    Case(UNHEALTHY, THRESHOLD, "back one step before its time", state("unhealthy", "1x9 0x100")),
+    Case(
+        UNHEALTHY,
+        LOOKALIKE,
+        "a rolling restart: one after the other is unhealthy for two minutes",
+        state("unhealthy", "0x2 1x1 0x2 1x1 0x2 1x1 0x100"),
+    ),
+    Case(
+        UNHEALTHY, LOOKALIKE, "members leave in order", state("leaving", "1x100") | state("active", "2x100")
+    ),
+    Case(
+        UNHEALTHY,
+        LOOKALIKE,
+        "the exporter restarts and sees the member once more",
+        state("unhealthy", "0x4 1x5 stale _x5 1x1 0x90"),
+    ),
+    Case(
+        QUORUM,
+        FIRES,
+        "two of three are unhealthy",
+        ring("quorum_margin", "1x9 -1x100"),
+        at=12,
+        severity="critical",
+        says="1 ring(s) of <fleet> have lost their quorum: collectors/ring (-1) (healthy members or zones short of "
+        "it).",
+    ),
+    Case(QUORUM, THRESHOLD, "margin 0: the next loss would do it", ring("quorum_margin", "0x200")),
+    Case(
+        QUORUM,
+        LOOKALIKE,
+        "a rolling restart takes the margin to 0 and back",
+        ring("quorum_margin", "1x3 0x3 1x3 0x3 1x100"),
+    ),
+    Case(
+        QUORUM,
+        LOOKALIKE,
+        "one cycle below 0 when two restarts overlap",
+        ring("quorum_margin", "1x9 -1 0x3 1x100"),
+    ),
+    Case(QUORUM, LOOKALIKE, "a ring without replication has no margin", {}, without=("ring_quorum_margin",)),
+    Case(
+        GHOSTS,
+        FIRES,
+        "two members of another cluster are in the ring",
+        ring("ghost_members", "0x9 2x100"),
+        at=40,
+        until=60,
+        says="Up to 2 member(s) of a ring of <fleet> belong to no process that answers and to no gossip member: "
+        "collectors/ring (2). They are left over, or belong to another cluster.",
+    ),
+    Case(GHOSTS, THRESHOLD, "gone one step before its time", ring("ghost_members", "2x29 0x100"), until=50),
+    Case(
+        GHOSTS,
+        LOOKALIKE,
+        "a rollout: discovery is behind the ring for ten minutes at a time",
+        ring("ghost_members", "0x4 1x9 0x4 2x9 0x100"),
+        until=50,
+    ),
+    Case(GHOSTS, LOOKALIKE, "it cannot be told: no series", {}, without=("ring_ghost",), until=50),
+    Case(
+        GHOSTS,
+        LOOKALIKE,
+        "an ordinary scale-down is forgotten by auto-forget",
+        ring("ghost_members", "0x4 1x10 0x100"),
+        until=50,
+    ),
+    Case(
+        TOKENS,
+        FIRES,
+        "two members came with the same tokens",
+        ring("token_conflicts", "0x9 128x100"),
+        at=25,
+        says="Up to 128 token(s) of a ring of <fleet> are claimed by more than one member: collectors/ring (128). "
+        "Processes may disagree about the owner.",
+    ),
+    Case(TOKENS, THRESHOLD, "resolved one step before its time", ring("token_conflicts", "128x14 0x100")),
+    Case(
+        TOKENS,
+        LOOKALIKE,
+        "a member hands its tokens over when it leaves",
+        ring("token_conflicts", "0x9 512x2 0x100"),
+    ),
+    Case(TOKENS, LOOKALIKE, "a ring without tokens read: no series", {}, without=("ring_token",)),
+    Case(
+        TOKENLESS,
+        FIRES,
+        "an active ingester owns nothing",
+        ring("members_without_tokens", "0x9 1x100"),
+        at=25,
+        says="Up to 1 active member(s) of a ring of <fleet> have no tokens and own nothing: collectors/ring (1).",
+    ),
+    Case(
+        TOKENLESS,
+        THRESHOLD,
+        "tokens come one step before its time",
+        ring("members_without_tokens", "1x14 0x100"),
+    ),
+    Case(
+        TOKENLESS,
+        LOOKALIKE,
+        "new members observe the ring before they claim tokens",
+        ring("members_without_tokens", "0x4 3x2 0x100"),
+    ),
+    Case(TOKENLESS, LOOKALIKE, "members join", state("joining", "2x100")),
+    Case(
+        RETURNED,
+        FIRES,
+        "a partitioned pod brings an old state along",
+        ring("members_returned_total", "0x9 1x100"),
+        at=10,
+        severity="info",
+        says="Members that had gone came back with an old heartbeat in 1 ring(s) of <fleet>: collectors/ring. A "
+        "process brought an old state along.",
+    ),
+    Case(
+        RETURNED,
+        THRESHOLD,
+        "it happened, and the hour that shows it is over",
+        ring("members_returned_total", "1x100"),
+    ),
+    Case(
+        RETURNED,
+        LOOKALIKE,
+        "the exporter restarts and counts anew",
+        ring("members_returned_total", "4x9 0x100"),
+    ),
+    Case(RETURNED, LOOKALIKE, "a member restarts in the ordinary way", state("active", "3x9 2x2 3x100")),
+    Case(
+        CORRUPTED,
+        FIRES,
+        "a partition is marked as corrupted",
+        ring("corrupted_partitions", "0x9 1x100", PARTITIONS),
+        at=20,
+        says="1 partition(s) of <fleet> are marked as corrupted: collectors/ingester-partitions (1).",
+    ),
+    Case(
+        CORRUPTED,
+        THRESHOLD,
+        "right again one step before its time",
+        ring("corrupted_partitions", "1x9 0x100", PARTITIONS),
+    ),
+    Case(
+        CORRUPTED,
+        LOOKALIKE,
+        "inactive partitions after a scale-down",
+        {f'ring_partitions{{{PARTITIONS},state="inactive"}}': "3x100"},
+    ),
+    Case(
+        CORRUPTED,
+        LOOKALIKE,
+        "one page read amid a change",
+        ring("corrupted_partitions", "0x9 2 0x100", PARTITIONS),
+    ),
+)

@@ -1,0 +1,139 @@
+"""Processes and their pages."""
+
+from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
+
+DOWN, PAGES, SKEW, NOBODY = (
+    "KVMigrationTargetsDown",
+    "KVMigrationPagesFailing",
+    "KVMigrationClockSkew",
+    "KVMigrationNoTargets",
+)
+
+
+def up(target: int, values: str) -> dict[str, str]:
+    return {f'target_up{{target="ingester-{target}",component="ingester"}}': values}
+
+
+def page(target: int, values: str, name: str = "/ingester/ring") -> dict[str, str]:
+    return {f'page_up{{target="ingester-{target}",page="{name}"}}': values}
+
+
+def skew(target: int, values: str) -> dict[str, str]:
+    return {f'target_clock_skew_seconds{{target="ingester-{target}"}}': values}
+
+
+CASES = (
+    Case(
+        DOWN,
+        FIRES,
+        "two processes stop answering",
+        up(1, "1x9 0x100") | up(2, "1x9 0x100"),
+        at=26,
+        says="2 process(es) of <fleet> have answered nothing for 15m: ingester-1, ingester-2. What they know is not "
+        "judged meanwhile.",
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "thirty shards' processes: ten are named, all are counted",
+        {
+            f'target_up{{target="querier-{n:02}",component="querier",instance="exporter-{n % 3}:9895"}}': "1x9 0x100"
+            for n in range(30)
+        },
+        at=26,
+        says="30 process(es) of <fleet> have answered nothing for 15m: querier-00, querier-01, querier-02, querier-03, "
+        "querier-04, querier-05, querier-06, querier-07, querier-08, querier-09 and more. What they know is not judged "
+        "meanwhile.",
+    ),
+    Case(DOWN, THRESHOLD, "back within its time", up(1, "1x9 0x15 1x100")),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "a rolling restart: always one is down, none for long",
+        up(0, "0x9 1x100") | up(1, "1x9 0x9 1x100") | up(2, "1x19 0x9 1x100"),
+    ),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "new processes that have never answered come and are judged later",
+        {f'target_up{{target="querier-{n}",component="querier"}}': f"_x{n * 10} 0x9 1x100" for n in range(3)},
+    ),
+    Case(DOWN, LOOKALIKE, "a scale-down: down for a while, then gone", up(2, "1x9 0x5 stale")),
+    Case(
+        DOWN,
+        LOOKALIKE,
+        "one of two replicas of the exporter cannot reach it",
+        up(2, "0x200")
+        | {'target_up{target="ingester-2",component="ingester",instance="exporter-1:9895"}': "1x200"},
+    ),
+    Case(DOWN, LOOKALIKE, "the exporter restarts", up(1, "1x9 0x5 stale _x5 1x100")),
+    Case(
+        PAGES,
+        FIRES,
+        "one page is refused",
+        page(1, "1x9 0x200"),
+        at=41,
+        says="1 page(s) of <fleet> have failed for 30m: ingester-1 /ingester/ring. Gate checks that need them stay "
+        "closed.",
+    ),
+    Case(PAGES, THRESHOLD, "read again within its time", page(1, "1x9 0x30 1x100"), until=60),
+    Case(
+        PAGES,
+        LOOKALIKE,
+        "the whole process is down: another alert",
+        page(1, "0x200") | up(1, "0x200"),
+        until=60,
+        also=(DOWN,),
+    ),
+    Case(
+        PAGES,
+        LOOKALIKE,
+        "a page that fails every other cycle",
+        page(1, "1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1x100"),
+        until=60,
+    ),
+    Case(
+        PAGES,
+        LOOKALIKE,
+        "the module is switched off: an absent page has no series",
+        page(1, "1x9 stale"),
+        until=60,
+    ),
+    Case(
+        SKEW,
+        FIRES,
+        "a clock is a minute slow",
+        skew(2, "0x9 -61x100"),
+        at=25,
+        severity="info",
+        says="Clocks of processes of <fleet> differ from the exporter's by up to 1m 1s: ingester-2 (1m 1s). Heartbeats "
+        "are compared across clocks.",
+    ),
+    Case(SKEW, THRESHOLD, "exactly ten seconds", skew(2, "10x100")),
+    Case(SKEW, LOOKALIKE, "time synchronisation steps in after a start", skew(2, "300x9 0x100")),
+    Case(SKEW, LOOKALIKE, "the time is not said", {}, without=("target_clock",)),
+    Case(
+        NOBODY,
+        FIRES,
+        "discovery finds nobody any more",
+        {'discovered_targets{source="static"}': "3x9 0x100"},
+        at=20,
+        says="Discovery of <fleet> finds no process at all. Nothing is watched: that no other alert fires means "
+        "nothing.",
+    ),
+    Case(
+        NOBODY,
+        THRESHOLD,
+        "found again one step before its time",
+        {'discovered_targets{source="static"}': "0x9 3x100"},
+    ),
+    Case(
+        NOBODY,
+        LOOKALIKE,
+        "one of two kinds of discovery finds nobody",
+        {'discovered_targets{source="dns"}': "0x200"},
+    ),
+    Case(
+        NOBODY, LOOKALIKE, "a scale-down to one process", {'discovered_targets{source="static"}': "3x9 1x100"}
+    ),
+)

@@ -1,0 +1,93 @@
+"""Runs cases through the real `promtool test rules`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alerts.pack import ALERTS, NAMES
+from tests.alerts.case import Case
+from tests.alerts.fleet import changed, full, healthy
+
+RUNBOOKS = "https://kvmigration.example/runbooks"
+DASHBOARDS = "https://grafana.example/d/kvmigration"
+SUMMARY = {(alert.name, str(alert.severity)): alert.summary for alert in ALERTS}
+Document = dict[str, Any]
+Check = dict[str, Any]
+BOARD = {alert.name: alert.board for alert in ALERTS}
+
+
+def run(rules: Path, document: Document, where: Path) -> subprocess.CompletedProcess[str]:
+    """Run one promtool document against a rule file."""
+    path = where / "tests.yml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(rules)], **document}, width=10_000))
+    return subprocess.run(
+        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+def alone(rules: Path, alert: str, where: Path) -> Path:
+    """A rule file with this alert only: its own silence needs no other rule, and takes a fortieth."""
+    groups = yaml.safe_load(rules.read_text())["groups"]
+    kept = [rule for group in groups for rule in group["rules"] if rule["alert"] == alert]
+    path = where / f"{alert}.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "alone", "rules": kept}]}, width=10_000))
+    return path
+
+
+def document(cases: Iterable[Case], every: int, checks: Callable[[Case], list[Check]]) -> Document:
+    """One promtool document: a test for each case, rules evaluated every so many seconds."""
+    return {"evaluation_interval": f"{every}s", "tests": [_test(case, checks(case)) for case in cases]}
+
+
+def _test(case: Case, checks: list[Check]) -> Document:
+    series = changed(healthy(case.phase, case.step), case.changes, case.without)
+    return {
+        "interval": f"{case.step}s",
+        "input_series": [{"series": full(short), "values": values} for short, values in series.items()],
+        "alert_rule_test": checks,
+    }
+
+
+def silent(case: Case) -> list[Check]:
+    """The alert is silent at every step."""
+    return [_at(case, step, case.alert, []) for step in range(case.until + 1)]
+
+
+def speaks(case: Case) -> list[Check]:
+    """It fires at its step and not before, with exactly these words, and nothing else fires."""
+    before = [] if case.held or not case.at else [case.at - 1]
+    after = [case.gone] if case.gone else []
+    own = [_at(case, step, case.alert, []) for step in before + after]
+    return [*own, _at(case, case.at, case.alert, [_expected(case)]), *_others(case, [case.at])]
+
+
+def nobody_else(case: Case) -> list[Check]:
+    """No other alert fires either."""
+    return _others(case, range(0, case.until + 1, 5))
+
+
+def _others(case: Case, steps: Iterable[int]) -> list[Check]:
+    quiet = [name for name in NAMES if name != case.alert and name not in case.also]
+    return [_at(case, step, name, []) for step in steps for name in quiet]
+
+
+def _at(case: Case, step: int, alert: str, expected: list[Document]) -> Check:
+    return {"eval_time": f"{step * case.step}s", "alertname": alert, "exp_alerts": expected}
+
+
+def _expected(case: Case) -> Document:
+    summary = SUMMARY[case.alert, case.severity]
+    return {
+        "exp_labels": {"severity": case.severity, **case.labels},
+        "exp_annotations": {
+            "summary": f"{summary} ({case.fleet})",
+            "description": case.says.replace("<fleet>", case.fleet),
+            "runbook_url": f"{RUNBOOKS}/{case.alert}.md",
+            "dashboard_url": f"{DASHBOARDS}-{BOARD[case.alert]}",
+        },
+    }

@@ -1,0 +1,101 @@
+"""Every alert: fires after its time, and is silent when all is well, at the limit, and in its look-alikes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alerts.pack import NAMES
+from exporter.expose import catalogue
+from tests.alerts import cases, promtool
+from tests.alerts.case import Case, Kind
+from tests.alerts.fleet import healthy, identity, phases
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "alerts" / "built" / "kvmigration-alerts.yaml"
+CASES: tuple[Case, ...] = tuple(
+    case
+    for module in sorted(found.name for found in pkgutil.iter_modules(cases.__path__))
+    for case in importlib.import_module(f"tests.alerts.cases.{module}").CASES
+)
+
+
+def verdict(
+    rules: Path, cases: list[Case], checks: Callable[[Case], list[promtool.Check]], where: Path
+) -> str:
+    """Give "" where all is as the cases say, else the names of those that are not, and why."""
+    said = ""
+    for step in sorted({case.step for case in cases}):
+        of_step = [case for case in cases if case.step == step]
+        every = step * 5 if checks is promtool.nobody_else else step
+        result = promtool.run(rules, promtool.document(of_step, every, checks), where)
+        if result.returncode and len(of_step) > 1:
+            said += "".join(verdict(rules, [case], checks, where) for case in of_step)
+        elif result.returncode:
+            said += f"\n{of_step[0].kind}: {of_step[0].name}\n{result.stdout}{result.stderr}"
+    return said
+
+
+def of(alert: str, *kinds: Kind) -> list[Case]:
+    """The cases of one alert."""
+    return [case for case in CASES if case.alert == alert and case.kind in kinds]
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_alert_fires_after_its_time_with_exact_words_and_alone(alert: str, tmp_path: Path) -> None:
+    assert not verdict(RULES, of(alert, Kind.FIRES), promtool.speaks, tmp_path)
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_alert_is_silent_at_its_limit_and_in_its_lookalikes(alert: str, tmp_path: Path) -> None:
+    quiet = of(alert, Kind.THRESHOLD, Kind.LOOKALIKE)
+    assert not verdict(promtool.alone(RULES, alert, tmp_path), quiet, promtool.silent, tmp_path)
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_what_is_no_case_of_one_alert_is_no_case_of_another(alert: str, tmp_path: Path) -> None:
+    quiet = of(alert, Kind.THRESHOLD, Kind.LOOKALIKE)
+    assert not verdict(RULES, quiet, promtool.nobody_else, tmp_path)
+
+
+@pytest.mark.parametrize("phase", range(6))
+def test_healthy_fleet_is_silent_in_every_phase(phase: int, tmp_path: Path) -> None:
+    cases = [Case(name, Kind.LOOKALIKE, "healthy", {}, phase=phase, until=110) for name in NAMES[:1]]
+    assert not verdict(RULES, cases, promtool.silent, tmp_path)
+    assert not verdict(RULES, cases, promtool.nobody_else, tmp_path)
+
+
+def test_healthy_migration_from_the_first_step_to_the_last_is_silent(tmp_path: Path) -> None:
+    """Each step is applied by the runtime configuration; the store is written until mirroring ends."""
+    written = {'store_last_write_timestamp_seconds{store="consul"}': "0+60x79 4740x200"}
+    walk = phases("0x9 1x19 2x29 3x19 4x9 5x100") | written
+    case = Case(NAMES[0], Kind.LOOKALIKE, "migration", walk, phase=0, until=150)
+    assert not verdict(RULES, [case], promtool.silent, tmp_path)
+    assert not verdict(RULES, [case], promtool.nobody_else, tmp_path)
+
+
+def test_healthy_fleet_shows_every_metric_that_an_alert_looks_at() -> None:
+    """Else silence would prove nothing."""
+    shown = {"kvmigration_" + identity(short)[0] for short in healthy()} | {"up"}
+    wanted = set(re.findall(r"kvmigration_\w+|\bup\b", RULES.read_text())) - {"kvmigration_up"}
+    assert {name for name in wanted if name in catalogue.by_name} <= shown
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_alert_has_cases_of_every_kind(alert: str) -> None:
+    kinds = {case.kind for case in CASES if case.alert == alert}
+    assert kinds == set(Kind)
+
+
+def test_more_cases_expect_silence_than_a_page() -> None:
+    silent = [case for case in CASES if not case.says]
+    assert len(silent) > len(CASES) - len(silent) > 0
+
+
+def test_every_case_is_of_an_alert_that_exists() -> None:
+    assert {case.alert for case in CASES} <= set(NAMES)
