@@ -41,7 +41,7 @@ def check_install(wheel: Path, area: Path) -> None:
     run(sys.executable, "-m", "venv", venv)
     python = venv / "bin" / "python"
     run(python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel)
-    site = sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)})
+    site = sysconfig.get_path("purelib", "venv", vars={"base": str(venv), "platbase": str(venv)})
     packages = sysconfig.get_path("purelib")
     # only the packages' directory, not its own path files: those would lead back to the work tree
     (Path(site) / "locked.pth").write_text(f"{packages}\n")

@@ -66,7 +66,7 @@ def make(venv: Path) -> None:
 
 
 def put_project_on_path(venv: Path) -> None:
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)}))
+    site = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(venv), "platbase": str(venv)}))
     (site / "kvmigration.pth").write_text(f"{ROOT}\n")
     script = venv / "bin" / "kvmigration"
     script.write_text(SCRIPT.format(python=venv / "bin" / "python"))
