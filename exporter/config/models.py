@@ -272,14 +272,14 @@ class Config(Settings):
         yield (), self.http_client
         for index, entry in enumerate(self.targets):
             if entry.http_client is not None:
-                yield ("targets", index), entry.http_client.over(self.http_client)
-        for kind in ("consul", "etcd"):
-            store = getattr(self.stores, kind)
+                yield ("targets", index), entry.http_client
+        for kind, store in (("consul", self.stores.consul), ("etcd", self.stores.etcd)):
             if store is not None:
                 yield ("stores", kind), store.http_client
 
     def http_settings(self) -> dict[str, HttpClient]:
-        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own.
+        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own;
+        `stores.consul`, `stores.etcd` and `rejections[1].loki` for what is no target.
 
         As in Prometheus, a timeout that nobody set is never longer than `interval`.
         """
@@ -288,6 +288,12 @@ class Config(Settings):
             for index, entry in enumerate(self.targets)
             if entry.http_client is not None
         }
+        for kind, store in (("consul", self.stores.consul), ("etcd", self.stores.etcd)):
+            if store is not None:
+                clients[f"stores.{kind}"] = store.http_client
+        for index, rejection in enumerate(self.rejections):
+            if rejection.loki is not None:
+                clients[f"rejections[{index}].loki"] = rejection.loki.http_client
         return {
             name: client.model_copy(update={"timeout": min(client.timeout, self.interval)})
             for name, client in clients.items()

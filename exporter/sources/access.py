@@ -85,14 +85,24 @@ class Access:
         self._clock = clock
         self._clients = {key: ClientAccess(client, clock) for key, client in settings.items()}
 
-    def replace(self, settings: Mapping[str, HttpClient]) -> None:
-        """Take another configuration; what is equal in both keeps its tokens and TLS contexts."""
-        kept = self._clients
-        self._clients = {
-            key: kept[key] if self._settings.get(key) == client else ClientAccess(client, self._clock)
+    def replaced(self, settings: Mapping[str, HttpClient]) -> Access:
+        """The access of another configuration; what is equal in both shares tokens and TLS contexts.
+
+        This one stays as it is, so that requests under way never get another entry's credentials.
+        """
+        other = Access({}, self._clock)
+        other._settings = dict(settings)
+        equal = {key for key, client in settings.items() if self._settings.get(key) == client}
+        other._clients = {
+            key: self._clients[key] if key in equal else ClientAccess(client, self._clock)
             for key, client in settings.items()
         }
-        self._settings = dict(settings)
+        return other
+
+    def replace(self, settings: Mapping[str, HttpClient]) -> None:
+        """Take another configuration in place."""
+        other = self.replaced(settings)
+        self._settings, self._clients = other._settings, other._clients
 
     async def refresh(self) -> None:
         """Fetch the tokens that run out, all at once. Call it before each cycle; it never raises."""
@@ -100,10 +110,14 @@ class Access:
 
     def for_target(self, target: Target) -> TargetAccess:
         """The hook of `FetchSettings`. A target of a configuration that is gone is not asked."""
-        client = self._clients.get(target.http)
+        return self.to(target.http, target.url)
+
+    def to(self, key: str, url: str) -> TargetAccess:
+        """How a URL is reached with the settings of this key: `stores.consul` for that store."""
+        client = self._clients.get(key)
         if client is None:
             raise FetchError(Reason.DENIED, "its HTTP settings are gone since the reload")
-        return client.to(target.url)
+        return client.to(url)
 
 
 def _basic(given: BasicAuth, clock: Callable[[], float]) -> Authentication:

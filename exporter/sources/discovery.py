@@ -114,6 +114,19 @@ class _Slot:
             await self.look()
 
 
+@dataclass(slots=True)
+class Replacement:
+    """A configuration that was looked at; `left` is what is to be closed."""
+
+    config: Config
+    slots: list[_Slot]
+    left: list[_Slot]
+
+    async def close(self) -> None:
+        """End what is needed no more: the old sources after `commit`, the new ones without it."""
+        await asyncio.gather(*(slot.stop() for slot in self.left))
+
+
 class Discovery:
     """All sources. `targets` costs nothing while nothing changes."""
 
@@ -148,24 +161,46 @@ class Discovery:
         await asyncio.gather(*(slot.stop() for slot in self._slots), self._addresses.stop())
 
     async def replace(self, config: Config) -> None:
-        """Take another configuration. Sources that are in both go on with what they know; the new
-        ones look once before anything changes. Nothing changes if this is cancelled half-way.
+        """Take another configuration. Nothing changes if this is cancelled half-way."""
+        replacement = await self.prepare(config)
+        self.commit(replacement)
+        await replacement.close()
+
+    async def prepare(self, config: Config) -> Replacement:
+        """Look at the sources that are new in another configuration, without changing anything yet.
+
+        For a reload that changes several things at one instant: `commit` the result, then `close` it;
+        or only `close` it to let the old configuration stand.
         """
         left = list(zip(self._config.targets, self._slots, strict=True))
         slots: list[_Slot] = []
+        new: list[_Slot] = []
         for index, entry in enumerate(config.targets):
             kept = next((pair for pair in left if _same(pair[0], entry)), None)
             if kept is not None:
                 left.remove(kept)
-            slots.append(kept[1] if kept else self._slot(entry, index))
-        await _look([slot for slot in slots if slot.ok is None])
-        await self._addresses.learn(_hosts(slots))
-        self._config, self._slots = config, slots
-        for index, (slot, entry) in enumerate(zip(slots, config.targets, strict=True)):
+                slots.append(kept[1])
+            else:
+                new.append(self._slot(entry, index))
+                slots.append(new[-1])
+        replacement = Replacement(config, slots, new)
+        try:
+            await _look(new)
+            await self._addresses.learn(_hosts(slots))
+        except BaseException:  # cancelled: what was opened for nothing is closed
+            await replacement.close()
+            raise
+        return replacement
+
+    def commit(self, replacement: Replacement) -> None:
+        """Let the prepared configuration stand from now on. Sources in both go on with what they know."""
+        kept = set(replacement.slots)
+        replacement.left = [slot for slot in self._slots if slot not in kept]
+        self._config, self._slots = replacement.config, replacement.slots
+        for index, (slot, entry) in enumerate(zip(self._slots, self._config.targets, strict=True)):
             slot.label = _label(entry, index)
             if self._started:
                 slot.start()
-        await asyncio.gather(*(slot.stop() for _, slot in left))
 
     def gossip_seen(self, addresses: Iterable[str]) -> None:
         """Tell the gossip sources which members the last cycle's lists had."""
@@ -212,11 +247,14 @@ async def _look(slots: list[_Slot]) -> None:
     if not slots:
         return
     looks = {asyncio.create_task(slot.look()): slot for slot in slots}
-    _, hanging = await asyncio.wait(looks, timeout=FIRST_LOOK)
-    for look in hanging:
-        look.cancel()
-        looks[look].late()
-    await asyncio.gather(*hanging, return_exceptions=True)
+    try:
+        _, hanging = await asyncio.wait(looks, timeout=FIRST_LOOK)
+        for look in hanging:
+            looks[look].late()
+    finally:
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
 
 def _hosts(slots: list[_Slot]) -> frozenset[str]:

@@ -60,8 +60,10 @@ class KubernetesSource:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="kubernetes watch")
         listed = asyncio.create_task(self._listed.wait())
-        await asyncio.wait({listed, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        listed.cancel()
+        try:
+            await asyncio.wait({listed, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listed.cancel()
         if self._task.done():
             self._task.result()  # a bug ended the watch: let it be seen; the next look starts anew
         if self._trouble:

@@ -126,11 +126,28 @@ async def test_an_entry_with_its_own_settings_gets_its_own() -> None:
 async def test_after_a_reload_the_old_settings_are_gone_and_equal_ones_stay() -> None:
     common, own = _client(authorization={"credentials": "common"}), _client(timeout="1s")
     access = Access({"": common, "targets[1]": own})
-    before = access._clients[""]
-    access.replace({"": _client(authorization={"credentials": "common"})})
-    assert access._clients[""] is before
+    new = access.replaced({"": _client(authorization={"credentials": "common"})})
+    assert new._clients[""] is access._clients[""]
     async with serving(_Echo()) as url:
+        assert (await _get(access, url, "targets[1]")).outcome is Outcome.OK
+        assert (await _get(new, url, "targets[1]")).reason is Reason.DENIED
+        access.replace({"": common})
         assert (await _get(access, url, "targets[1]")).reason is Reason.DENIED
+
+
+@pytest.mark.asyncio
+async def test_a_request_under_way_at_a_reload_keeps_the_credentials_of_its_own_entry() -> None:
+    echo = _Echo()
+    old = Access({"targets[0]": _client(authorization={"credentials": "first"})})
+    old.replaced({"targets[0]": _client(authorization={"credentials": "second"})})
+    async with serving(echo) as url:
+        await _get(old, url, "targets[0]")
+    assert echo.headers[0]["Authorization"] == "Bearer first"
+
+
+def test_stores_have_their_settings_by_name() -> None:
+    access = Access({"stores.consul": _client(headers={"X-Scope-OrgID": "7"})})
+    assert access.to("stores.consul", "http://consul:8500").headers == {"X-Scope-OrgID": "7"}
 
 
 @pytest.mark.asyncio

@@ -213,6 +213,39 @@ async def test_a_reload_with_a_source_that_fails_goes_on_without_it() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_prepared_reload_changes_nothing_until_it_is_committed() -> None:
+    discovery = Discovery(_config('static: {urls: ["http://a:1"]}', "gossip: {port: 1}"))
+    await discovery.refresh()
+    new = _config("gossip: {port: 1}", 'static: {urls: ["http://b:1"]}')
+    await (await discovery.prepare(new)).close()
+    assert _names(discovery) == ["a:1"]
+    replacement = await discovery.prepare(new)
+    assert _names(discovery) == ["a:1"]
+    discovery.commit(replacement)
+    assert _names(discovery) == ["b:1"]
+    await replacement.close()
+
+
+@pytest.mark.asyncio
+async def test_a_reload_that_is_cancelled_changes_nothing_and_leaves_nothing_running() -> None:
+    async def handle(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with serving(handle) as url:
+        discovery = Discovery(_config('static: {urls: ["http://a:1"]}'))
+        await discovery.refresh()
+        before = asyncio.all_tasks()
+        reload = asyncio.create_task(discovery.replace(_config(f'http: {{url: "{url}"}}')))
+        await asyncio.sleep(0.05)
+        reload.cancel()
+        await asyncio.gather(reload, return_exceptions=True)
+        assert _names(discovery) == ["a:1"]
+        assert {task for task in asyncio.all_tasks() - before if "discovery" in str(task)} == set()
+        await discovery.stop()
+
+
+@pytest.mark.asyncio
 async def test_nothing_is_left_running_after_stop(tmp_path: Path) -> None:
     before = asyncio.all_tasks()
     discovery = Discovery(
