@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,7 +25,7 @@ BOARD = {alert.name: alert.board for alert in ALERTS}
 def run(rules: Path, document: Document, where: Path) -> subprocess.CompletedProcess[str]:
     """Run one promtool document against a rule file."""
     path = where / "tests.yml"
-    path.write_text(yaml.safe_dump({"rule_files": [str(rules)], **document}, width=10_000))
+    path.write_text(json.dumps({"rule_files": [str(rules)], **document}))  # JSON is YAML, and quick to write
     return subprocess.run(
         ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=240
     )
@@ -32,10 +33,10 @@ def run(rules: Path, document: Document, where: Path) -> subprocess.CompletedPro
 
 def alone(rules: Path, alert: str, where: Path) -> Path:
     """A rule file with this alert only: its own silence needs no other rule, and takes a fortieth."""
-    groups = yaml.safe_load(rules.read_text())["groups"]
+    groups = yaml.load(rules.read_text(), Loader=yaml.CSafeLoader)["groups"]
     kept = [rule for group in groups for rule in group["rules"] if rule["alert"] == alert]
     path = where / f"{alert}.yaml"
-    path.write_text(yaml.safe_dump({"groups": [{"name": "alone", "rules": kept}]}, width=10_000))
+    path.write_text(json.dumps({"groups": [{"name": "alone", "rules": kept}]}))
     return path
 
 

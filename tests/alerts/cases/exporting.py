@@ -10,12 +10,12 @@ DOWN, STALE, RELOAD, DROPPED = (
 )
 BUILD = 'build_info{version="1.0.0"}'
 ALL = (
-    "up", "build_", "snapshot_", "config_", "series_", "discovered_", "target_", "page_", "client_", "mirror_",
-    "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
+    "up", "build_", "snapshot_", "config_", "series_", "discovered_", "target_", "page_", "client_",
+    "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
 )  # fmt: skip
 GONE = (
-    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind, not "
-    "silent."
+    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind, "
+    "not silent."
 )
 HOUR = 3600
 
@@ -77,8 +77,8 @@ CASES = (
         "one of three shards cannot be scraped",
         build("exporter-1:9895", "1x9 stale") | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
         at=20,
-        says="1 exporter instance(s) of <fleet> cannot be scraped while others can: exporter-1:9895. A shard's "
-        "processes are not watched meanwhile.",
+        says="1 exporter instance(s) of <fleet> cannot be scraped while others can: "
+        "exporter-1:9895. A shard's processes are not watched meanwhile.",
     ),
     Case(
         DOWN,
@@ -112,8 +112,8 @@ CASES = (
         {"snapshot_timestamp_seconds": "0+60x9 540x100"},
         at=18,
         severity="critical",
-        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-0:9895 (9m 0s). All other KVMigration "
-        "alerts judge old values.",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-0:9895 (9m 0s). All"
+        " other KVMigration alerts judge old values.",
     ),
     Case(
         STALE,
@@ -122,8 +122,8 @@ CASES = (
         {'snapshot_timestamp_seconds{instance="exporter-2:9895"}': "0+60x9 540x100"},
         at=18,
         severity="critical",
-        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-2:9895 (9m 0s). All other KVMigration "
-        "alerts judge old values.",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-2:9895 (9m 0s). All"
+        " other KVMigration alerts judge old values.",
     ),
     Case(STALE, THRESHOLD, "always exactly three minutes old", {"snapshot_timestamp_seconds": "-180+60x200"}),
     Case(
@@ -144,7 +144,8 @@ CASES = (
         "a typo in the new configuration",
         {"config_last_reload_successful": "1x9 0x100"},
         at=15,
-        says="1 exporter instance(s) of <fleet> run on their old configuration, the new one is wrong: exporter-0:9895.",
+        says="1 exporter instance(s) of <fleet> run on their old configuration, the new one is "
+        "wrong: exporter-0:9895.",
     ),
     Case(
         RELOAD, THRESHOLD, "mended one step before its time", {"config_last_reload_successful": "0x4 1x100"}
@@ -162,8 +163,8 @@ CASES = (
         "more series than allowed",
         {"series_dropped": "0x9 1200x100"},
         at=20,
-        says="The exporter of <fleet> leaves out 1200 series because of scale.max_series. What they would show is not "
-        "judged.",
+        says="The exporter of <fleet> leaves out 1200 series because of scale.max_series. What "
+        "they would show is not judged.",
     ),
     Case(DROPPED, THRESHOLD, "within the limit one step before its time", {"series_dropped": "5x9 0x100"}),
     Case(

@@ -30,8 +30,8 @@ SPLIT_SAYS = (
     "ingester-0 (3), ingester-1 (2), ingester-2 (1)."
 )
 STRANGE_SAYS = (
-    "4 gossip member(s) of <fleet> are no target and match no gossip.expected_members. The exporter lists them "
-    "under /api/v1/gossip. Another cluster may have joined."
+    "4 gossip member(s) of <fleet> are no target and match no gossip.expected_members. The exporter lists "
+    "them under /api/v1/gossip. Another cluster may have joined."
 )
 APART = {"gossip_clusters": "1x9 2x100"} | sees(1, "3x9 2x100") | sees(2, "3x9 1x100")
 
@@ -135,8 +135,8 @@ CASES = (
         {"gossip_absent_members": "0x9 1x100"},
         phase=5,
         at=25,
-        says="1 process(es) of <fleet> have memberlist and are in no other's member list. The exporter lists them under "
-        "/api/v1/gossip.",
+        says="1 process(es) of <fleet> have memberlist and are in no other's member list. The "
+        "exporter lists them under /api/v1/gossip.",
     ),
     Case(ABSENT, THRESHOLD, "seen one step before its time", {"gossip_absent_members": "1x14 0x100"}),
     Case(ABSENT, LOOKALIKE, "a slow start", {"gossip_absent_members": "0x9 1x10 0x100"}),
@@ -148,8 +148,8 @@ CASES = (
         hears(2, "4x9 60+60x100"),
         phase=5,
         at=21,
-        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (12m 0s). They serve an old "
-        "ring, without an error in their logs.",
+        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (12m "
+        "0s). They serve an old ring, without an error in their logs.",
     ),
     Case(ISOLATED, THRESHOLD, "exactly the heartbeat timeout", hears(2, "60x200"), phase=5),
     Case(
@@ -180,8 +180,8 @@ CASES = (
         {"gossip_unknown_keys": "0x9 2x100"},
         phase=5,
         at=20,
-        says="2 key(s) in the gossip of <fleet> are none that the detected product uses. Another cluster has been, or "
-        "is, connected.",
+        says="2 key(s) in the gossip of <fleet> are none that the detected product uses. Another "
+        "cluster has been, or is, connected.",
     ),
     Case(KEYS, THRESHOLD, "gone one step before its time", {"gossip_unknown_keys": "2x9 0x100"}, phase=5),
     Case(
@@ -205,7 +205,8 @@ CASES = (
         score(1, "0x9 5x100"),
         phase=5,
         at=25,
-        says="1 process(es) of <fleet> have a bad gossip health score (0 is good, 8 the worst): ingester-1 (5).",
+        says="1 process(es) of <fleet> have a bad gossip health score (0 is good, 8 the worst): "
+        "ingester-1 (5).",
     ),
     Case(ILL, THRESHOLD, "a score of exactly 2", score(1, "2x200"), phase=5),
     Case(

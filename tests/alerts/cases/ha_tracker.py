@@ -20,8 +20,9 @@ CASES = (
         "another replica is elected in the secondary",
         {REPLICA: "0x9 3x100"},
         at=15,
-        says="For 3 HA cluster(s) of <fleet> the secondary names another elected replica than the primary. After the "
-        "switch samples of the wrong replica would be taken until the next election.",
+        says="For 3 HA cluster(s) of <fleet> the secondary names another elected replica than the "
+        "primary. After the switch samples of the wrong replica would be taken until the next"
+        " election.",
     ),
     Case(
         DIFFER,
@@ -31,8 +32,9 @@ CASES = (
         phase=5,
         at=15,
         also=("KVMigrationPhaseStalled",),
-        says="For 1 HA cluster(s) of <fleet> the secondary names another elected replica than the primary. After the "
-        "switch samples of the wrong replica would be taken until the next election.",
+        says="For 1 HA cluster(s) of <fleet> the secondary names another elected replica than the "
+        "primary. After the switch samples of the wrong replica would be taken until the next"
+        " election.",
     ),
     Case(DIFFER, THRESHOLD, "equal again one step before its time", {REPLICA: "3x4 0x100"}),
     Case(
@@ -50,8 +52,9 @@ CASES = (
         elections("4x9 4+6x100"),
         phase=3,
         at=34,
-        says="The HA tracker of <fleet> changed elected replicas 60 times in 10m, as counted by ingester-0 (60), "
-        "ingester-1 (60), ingester-2 (60). Each change is a gap and duplicates.",
+        says="The HA tracker of <fleet> changed elected replicas 60 times in 10m, as counted by "
+        "ingester-0 (60), ingester-1 (60), ingester-2 (60). Each change is a gap and "
+        "duplicates.",
     ),
     Case(
         FLAPPING, THRESHOLD, "exactly one change for two pairs in ten minutes", elections("4+2x200"), phase=5

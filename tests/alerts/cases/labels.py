@@ -64,8 +64,8 @@ CASES = (
         "a member that verifies lets a stranger in",
         probe("foreign", "0x9 1x100"),
         at=15,
-        says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 foreign. A stranger "
-        "could join.",
+        says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 "
+        "foreign. A stranger could join.",
     ),
     Case(
         ACCEPTED,
@@ -74,8 +74,8 @@ CASES = (
         probe("no", "0x9 1x100"),
         without=("gossip_label_verified",),
         at=15,
-        says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 no. A stranger could "
-        "join.",
+        says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 no."
+        " A stranger could join.",
     ),
     Case(ACCEPTED, THRESHOLD, "refused one step before its time", probe("foreign", "1x4 0x100")),
     Case(
@@ -97,8 +97,8 @@ CASES = (
         "a member has another label than it should",
         probe("own", "1x9 0x100", 2),
         at=20,
-        says="1 member(s) of <fleet> refuse a ping with the label that they should have: ingester-2. The others cannot "
-        "reach them.",
+        says="1 member(s) of <fleet> refuse a ping with the label that they should have: "
+        "ingester-2. The others cannot reach them.",
     ),
     Case(REFUSED, THRESHOLD, "accepted one step before its time", probe("own", "0x9 1x100")),
     Case(
@@ -134,8 +134,8 @@ CASES = (
         at=24,
         step=HOUR,
         severity="info",
-        says="3 process(es) of <fleet> have not verified gossip labels for a day: ingester-0, ingester-1, ingester-2. "
-        "Nothing keeps another cluster out.",
+        says="3 process(es) of <fleet> have not verified gossip labels for a day: ingester-0, "
+        "ingester-1, ingester-2. Nothing keeps another cluster out.",
     ),
     Case(
         OFF, THRESHOLD, "on again an hour before the day is over", verified("0x23 1x100", 0, 1, 2), step=HOUR

@@ -10,19 +10,24 @@ PARTIAL, ERRORS, STOPPED = (
 )
 
 
+def client(target: int, name: str, key: str, writes: str = "true") -> str:
+    return f'client_phase{{target="ingester-{target}",kv_name="{name}",key="{key}",writes="{writes}"}}'
+
+
 def compactor(target: int) -> str:
-    return (
-        f'client_phase{{target="ingester-{target}",kv_name="compactor-lifecycler",key="collectors/compactor",'
-        'writes="true"}'
-    )
+    return client(target, "compactor-lifecycler", "collectors/compactor")
 
 
 def ring(target: int) -> str:
-    return f'client_phase{{target="ingester-{target}",kv_name="ingester-lifecycler",key="collectors/ring",writes="true"}}'
+    return client(target, "ingester-lifecycler", "collectors/ring")
 
 
 def tracker(target: int) -> str:
-    return f'client_phase{{target="ingester-{target}",kv_name="distributor-hatracker",key="ha-tracker/",writes="true"}}'
+    return client(target, "distributor-hatracker", "ha-tracker/")
+
+
+def reader(target: int) -> str:
+    return client(target, "ingester-ring", "collectors/ring", "false")
 
 
 def writes(target: int, client: str = "ingester-lifecycler") -> str:
@@ -40,9 +45,10 @@ CASES = (
         "the runtime switch reached the ingester's clients only, as in recording 2b",
         {compactor(0): "1x120", compactor(1): "1x120", compactor(2): "1x120"},
         at=15,
-        says="3 writing KV client(s) of <fleet> do not mirror while others do, and none has changed its phase "
-        "lately: ingester-0 compactor-lifecycler, ingester-1 compactor-lifecycler, ingester-2 "
-        "compactor-lifecycler. The rings they write will be missing after the switch.",
+        says="3 writing KV client(s) of <fleet> do not mirror while others do, and none has "
+        "changed its phase lately: ingester-0 compactor-lifecycler, ingester-1 compactor-"
+        "lifecycler, ingester-2 compactor-lifecycler. The rings they write will be missing "
+        "after the switch.",
     ),
     Case(
         PARTIAL,
@@ -50,8 +56,9 @@ CASES = (
         "one process of a ring is still on the old store alone",
         {ring(1): "0x120"},
         at=15,
-        says="1 writing KV client(s) of <fleet> do not mirror while others do, and none has changed its phase "
-        "lately: ingester-1 ingester-lifecycler. The rings they write will be missing after the switch.",
+        says="1 writing KV client(s) of <fleet> do not mirror while others do, and none has "
+        "changed its phase lately: ingester-1 ingester-lifecycler. The rings they write will "
+        "be missing after the switch.",
     ),
     Case(
         PARTIAL,
@@ -76,9 +83,7 @@ CASES = (
         PARTIAL,
         LOOKALIKE,
         "a reader shows multi with mirroring off",
-        {
-            'client_phase{target="ingester-0",kv_name="ingester-ring",key="collectors/ring",writes="false"}': "1x120"
-        },
+        {reader(0): "1x120"},
     ),
     Case(
         PARTIAL,
@@ -92,8 +97,8 @@ CASES = (
         "every other mirror write of one client fails",
         {errors(1): "0x9 0+10x110"},
         at=22,
-        says="Up to 40% of the mirror writes of a KV client of <fleet> fail (above a ratio of 0.05 that is not "
-        "benign): ingester-1 ingester-lifecycler (40%).",
+        says="Up to 40% of the mirror writes of a KV client of <fleet> fail (above a ratio of 0.05"
+        " that is not benign): ingester-1 ingester-lifecycler (40%).",
     ),
     Case(ERRORS, THRESHOLD, "exactly one write in twenty fails", {errors(1): "0+1x120"}),
     Case(
@@ -121,8 +126,8 @@ CASES = (
         "one client goes silent",
         {writes(2): "0+20x10 200x100"},
         at=30,
-        says="1 KV client(s) of <fleet> have mirroring on and write no more: ingester-2 ingester-lifecycler. What "
-        "they write ages in the secondary.",
+        says="1 KV client(s) of <fleet> have mirroring on and write no more: ingester-2 ingester-"
+        "lifecycler. What they write ages in the secondary.",
     ),
     Case(
         STOPPED, THRESHOLD, "silent until one step before its time", {writes(2): "0+20x10 200x18 220+20x90"}

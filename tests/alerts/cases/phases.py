@@ -1,7 +1,7 @@
 """Where the clients are, whether they agree, and whether they go on."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
-from tests.alerts.cases.mirroring import compactor, ring, tracker
+from tests.alerts.cases.mirroring import compactor, reader, ring, tracker
 from tests.alerts.fleet import phases
 
 MIXED, STALLED, LINGERING, UNKNOWN = (
@@ -13,10 +13,6 @@ MIXED, STALLED, LINGERING, UNKNOWN = (
 HOUR, STEPS = 3600, 60
 
 
-def reader(target: int) -> str:
-    return f'client_phase{{target="ingester-{target}",kv_name="ingester-ring",key="collectors/ring",writes="false"}}'
-
-
 CASES = (
     Case(
         MIXED,
@@ -25,9 +21,9 @@ CASES = (
         {ring(0): "2x9 3x100"},
         at=15,
         severity="critical",
-        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old store by others: "
-        "collectors/ring. Whole values are written back and forth; a process with a small view can overwrite the "
-        "ring. Move all clients to one side now.",
+        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
+        "store by others: collectors/ring. Whole values are written back and forth; a process"
+        " with a small view can overwrite the ring. Move all clients to one side now.",
     ),
     Case(
         MIXED,
@@ -36,9 +32,9 @@ CASES = (
         phases("2x9 3x100") | {reader(2): "2x120"},
         at=15,
         severity="critical",
-        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old store by others: "
-        "collectors/ring. Whole values are written back and forth; a process with a small view can overwrite the "
-        "ring. Move all clients to one side now.",
+        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
+        "store by others: collectors/ring. Whole values are written back and forth; a process"
+        " with a small view can overwrite the ring. Move all clients to one side now.",
     ),
     Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3x4 2x100"}),
     Case(
@@ -77,8 +73,9 @@ CASES = (
         phase=0,
         at=85,
         until=100,
-        says="Writing KV clients of <fleet> are 1 phase(s) apart and none has changed lately. Clients by phase "
-        "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): 0 (10), 1 (2).",
+        says="Writing KV clients of <fleet> are 1 phase(s) apart and none has changed lately. "
+        "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 "
+        "memberlist): 0 (10), 1 (2).",
     ),
     Case(
         STALLED,
@@ -87,8 +84,9 @@ CASES = (
         {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"},
         phase=5,
         at=60,
-        says="Writing KV clients of <fleet> are 5 phase(s) apart and none has changed lately. Clients by phase "
-        "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): 0 (3), 5 (9).",
+        says="Writing KV clients of <fleet> are 5 phase(s) apart and none has changed lately. "
+        "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 "
+        "memberlist): 0 (3), 5 (9).",
     ),
     Case(
         STALLED,
@@ -131,8 +129,8 @@ CASES = (
         until=170,
         step=HOUR,
         severity="info",
-        says="<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or longer. Go on, or "
-        "go back.",
+        says="<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or "
+        "longer. Go on, or go back.",
     ),
     Case(
         LINGERING,
@@ -161,8 +159,9 @@ CASES = (
         "one client of a process shows no phase",
         {ring(1): "2x9 -1x100"},
         at=40,
-        says="Processes of <fleet> answer, but not which phase their KV clients are in (1 concerned). Clients that "
-        "show no phase: ingester-1 ingester-lifecycler. Alerts that depend on the phase are blind meanwhile.",
+        says="Processes of <fleet> answer, but not which phase their KV clients are in (1 "
+        "concerned). Clients that show no phase: ingester-1 ingester-lifecycler. Alerts that "
+        "depend on the phase are blind meanwhile.",
     ),
     Case(
         UNKNOWN,
@@ -171,8 +170,9 @@ CASES = (
         {},
         without=("client_phase", "mirror_"),
         at=15,
-        says="Processes of <fleet> answer, but not which phase their KV clients are in (3 concerned). Clients that "
-        "show no phase: none. Alerts that depend on the phase are blind meanwhile.",
+        says="Processes of <fleet> answer, but not which phase their KV clients are in (3 "
+        "concerned). Clients that show no phase: none. Alerts that depend on the phase are "
+        "blind meanwhile.",
     ),
     Case(UNKNOWN, THRESHOLD, "unknown for one step less than its time", {ring(1): "2x9 -1x29 2x100"}),
     Case(

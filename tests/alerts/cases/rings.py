@@ -15,6 +15,9 @@ SHRUNK, UNHEALTHY, QUORUM, GHOSTS, TOKENS, TOKENLESS, RETURNED, CORRUPTED = (
 )
 
 
+UNHEALTHY_RING = f'ring_members{{{RING},state="unhealthy",member_zone="a",group="microservices"}}'
+
+
 def ring(metric: str, values: str, key: str = RING) -> dict[str, str]:
     return {f"ring_{metric}{{{key}}}": values}
 
@@ -31,8 +34,8 @@ CASES = (
         ring("shrunk_members", "0x9 2x100"),
         at=11,
         severity="critical",
-        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring (2). Somebody with "
-        "a smaller view may have overwritten the store.",
+        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring "
+        "(2). Somebody with a smaller view may have overwritten the store.",
     ),
     Case(
         SHRUNK,
@@ -43,8 +46,8 @@ CASES = (
         held=True,
         gone=30,
         severity="critical",
-        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring (2). Somebody with "
-        "a smaller view may have overwritten the store.",
+        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring "
+        "(2). Somebody with a smaller view may have overwritten the store.",
     ),
     Case(
         SHRUNK,
@@ -71,7 +74,8 @@ CASES = (
         "a process was killed and its members stay",
         state("unhealthy", "0x9 1x100") | state("unhealthy", "0x9 1x100", COMPACTOR),
         at=20,
-        says="Up to 1 member(s) of a ring of <fleet> are unhealthy: collectors/compactor (1), collectors/ring (1).",
+        says="Up to 1 member(s) of a ring of <fleet> are unhealthy: collectors/compactor (1), "
+        "collectors/ring (1).",
     ),
     Case(
         UNHEALTHY,
@@ -86,7 +90,7 @@ CASES = (
         FIRES,
         "two replicas of the exporter see it: counted once",
         {
-            f'ring_members{{{RING},state="unhealthy",member_zone="a",group="microservices",instance="{instance}"}}': "0x9 1x100"
+            f'{UNHEALTHY_RING[:-1]},instance="{instance}"}}': "0x9 1x100"
             for instance in ("exporter-0:9895", "exporter-1:9895")
         },
         at=20,
@@ -115,8 +119,8 @@ CASES = (
         ring("quorum_margin", "1x9 -1x100"),
         at=12,
         severity="critical",
-        says="1 ring(s) of <fleet> have lost their quorum: collectors/ring (-1) (healthy members or zones short of "
-        "it).",
+        says="1 ring(s) of <fleet> have lost their quorum: collectors/ring (-1) (healthy members "
+        "or zones short of it).",
     ),
     Case(QUORUM, THRESHOLD, "margin 0: the next loss would do it", ring("quorum_margin", "0x200")),
     Case(
@@ -139,8 +143,9 @@ CASES = (
         ring("ghost_members", "0x9 2x100"),
         at=40,
         until=60,
-        says="Up to 2 member(s) of a ring of <fleet> belong to no process that answers and to no gossip member: "
-        "collectors/ring (2). They are left over, or belong to another cluster.",
+        says="Up to 2 member(s) of a ring of <fleet> belong to no process that answers and to no "
+        "gossip member: collectors/ring (2). They are left over, or belong to another "
+        "cluster.",
     ),
     Case(GHOSTS, THRESHOLD, "gone one step before its time", ring("ghost_members", "2x29 0x100"), until=50),
     Case(
@@ -164,8 +169,8 @@ CASES = (
         "two members came with the same tokens",
         ring("token_conflicts", "0x9 128x100"),
         at=25,
-        says="Up to 128 token(s) of a ring of <fleet> are claimed by more than one member: collectors/ring (128). "
-        "Processes may disagree about the owner.",
+        says="Up to 128 token(s) of a ring of <fleet> are claimed by more than one member: "
+        "collectors/ring (128). Processes may disagree about the owner.",
     ),
     Case(TOKENS, THRESHOLD, "resolved one step before its time", ring("token_conflicts", "128x14 0x100")),
     Case(
@@ -181,7 +186,8 @@ CASES = (
         "an active ingester owns nothing",
         ring("members_without_tokens", "0x9 1x100"),
         at=25,
-        says="Up to 1 active member(s) of a ring of <fleet> have no tokens and own nothing: collectors/ring (1).",
+        says="Up to 1 active member(s) of a ring of <fleet> have no tokens and own nothing: "
+        "collectors/ring (1).",
     ),
     Case(
         TOKENLESS,
@@ -203,8 +209,8 @@ CASES = (
         ring("members_returned_total", "0x9 1x100"),
         at=10,
         severity="info",
-        says="Members that had gone came back with an old heartbeat in 1 ring(s) of <fleet>: collectors/ring. A "
-        "process brought an old state along.",
+        says="Members that had gone came back with an old heartbeat in 1 ring(s) of <fleet>: "
+        "collectors/ring. A process brought an old state along.",
     ),
     Case(
         RETURNED,

@@ -43,8 +43,8 @@ CASES = (
         "nobody can tell who writes the key, and the fleet mirrors",
         {f"secondary_key_missing{{{NEW_KEY}}}": "1x200"},
         at=10,
-        says="1 mirrored key(s) of <fleet> are not in every view of the secondary: collectors/metrics-generator. "
-        "Switching now would lose them.",
+        says="1 mirrored key(s) of <fleet> are not in every view of the secondary: "
+        "collectors/metrics-generator. Switching now would lose them.",
     ),
     Case(
         KEY,
@@ -55,8 +55,8 @@ CASES = (
             for shard in range(4)
         },
         at=10,
-        says="1 mirrored key(s) of <fleet> are not in every view of the secondary: collectors/compactor. Switching "
-        "now would lose them.",
+        says="1 mirrored key(s) of <fleet> are not in every view of the secondary: "
+        "collectors/compactor. Switching now would lose them.",
     ),
     Case(
         KEY,
@@ -159,8 +159,8 @@ CASES = (
         "two rings lag",
         lag(RING, "5x9 45x100") | lag(COMPACTOR, "5x9 31x100"),
         at=15,
-        says="The secondary of <fleet> is up to 45s behind (limit 30s): collectors/compactor (31s), collectors/ring "
-        "(45s).",
+        says="The secondary of <fleet> is up to 45s behind (limit 30s): collectors/compactor "
+        "(31s), collectors/ring (45s).",
     ),
     Case(HIGH, THRESHOLD, "exactly 30 s", lag(RING, "30x200")),
     Case(HIGH, LOOKALIKE, "a burst of four minutes", lag(RING, "5x9 55x3 5x100")),
@@ -188,8 +188,8 @@ CASES = (
         at=15,
         severity="critical",
         also=(HIGH,),
-        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s): collectors/ring (10m 0s). Do "
-        "not switch: its members would all look dead.",
+        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s): "
+        "collectors/ring (10m 0s). Do not switch: its members would all look dead.",
     ),
     Case(CRITICAL, THRESHOLD, "exactly the heartbeat timeout", lag(RING, "60x200"), also=(HIGH,)),
     Case(CRITICAL, LOOKALIKE, "a gossip burst of four minutes", lag(RING, "5x9 600x3 5x100")),

@@ -23,8 +23,8 @@ CASES = (
         up("1x9 0x100"),
         at=15,
         severity="critical",
-        says="The exporter cannot read consul, and KV clients of <fleet> still have an external store as their "
-        "primary.",
+        says="The exporter cannot read consul, and KV clients of <fleet> still have an external "
+        "store as their primary.",
     ),
     Case(
         UNREACHABLE,
@@ -33,8 +33,8 @@ CASES = (
         up("1x9 0x100"),
         phase=3,
         at=15,
-        says="The exporter cannot read consul, and KV clients of <fleet> still have an external store as their "
-        "secondary.",
+        says="The exporter cannot read consul, and KV clients of <fleet> still have an external "
+        "store as their secondary.",
     ),
     Case(
         UNREACHABLE,
@@ -45,8 +45,8 @@ CASES = (
         at=15,
         severity="critical",
         also=("KVMigrationPhaseStalled",),
-        says="The exporter cannot read consul, and KV clients of <fleet> still have an external store as their "
-        "primary.",
+        says="The exporter cannot read consul, and KV clients of <fleet> still have an external "
+        "store as their primary.",
     ),
     Case(UNREACHABLE, THRESHOLD, "back one step before its time", up("0x4 1x100")),
     Case(
@@ -72,8 +72,8 @@ CASES = (
         last_write("0+60x200"),
         phase=5,
         at=15,
-        says="Every known KV client of <fleet> has left the external store, yet it is written to: consul (last write "
-        "0s ago). Do not take it away before you know who it is.",
+        says="Every known KV client of <fleet> has left the external store, yet it is written to: "
+        "consul (last write 0s ago). Do not take it away before you know who it is.",
     ),
     Case(
         WRITTEN,

@@ -29,21 +29,21 @@ CASES = (
         "two processes stop answering",
         up(1, "1x9 0x100") | up(2, "1x9 0x100"),
         at=26,
-        says="2 process(es) of <fleet> have answered nothing for 15m: ingester-1, ingester-2. What they know is not "
-        "judged meanwhile.",
+        says="2 process(es) of <fleet> have answered nothing for 15m: ingester-1, ingester-2. What"
+        " they know is not judged meanwhile.",
     ),
     Case(
         DOWN,
         FIRES,
         "thirty shards' processes: ten are named, all are counted",
         {
-            f'target_up{{target="querier-{n:02}",component="querier",instance="exporter-{n % 3}:9895"}}': "1x9 0x100"
+            f'target_up{{target="querier-{n:02}",instance="exporter-{n % 3}:9895"}}': "1x9 0x100"
             for n in range(30)
         },
         at=26,
-        says="30 process(es) of <fleet> have answered nothing for 15m: querier-00, querier-01, querier-02, querier-03, "
-        "querier-04, querier-05, querier-06, querier-07, querier-08, querier-09 and more. What they know is not judged "
-        "meanwhile.",
+        says="30 process(es) of <fleet> have answered nothing for 15m: querier-00, querier-01, "
+        "querier-02, querier-03, querier-04, querier-05, querier-06, querier-07, querier-08, "
+        "querier-09 and more. What they know is not judged meanwhile.",
     ),
     Case(DOWN, THRESHOLD, "back within its time", up(1, "1x9 0x15 1x100")),
     Case(
@@ -73,8 +73,8 @@ CASES = (
         "one page is refused",
         page(1, "1x9 0x200"),
         at=41,
-        says="1 page(s) of <fleet> have failed for 30m: ingester-1 /ingester/ring. Gate checks that need them stay "
-        "closed.",
+        says="1 page(s) of <fleet> have failed for 30m: ingester-1 /ingester/ring. Gate checks "
+        "that need them stay closed.",
     ),
     Case(PAGES, THRESHOLD, "read again within its time", page(1, "1x9 0x30 1x100"), until=60),
     Case(
@@ -106,8 +106,8 @@ CASES = (
         skew(2, "0x9 -61x100"),
         at=25,
         severity="info",
-        says="Clocks of processes of <fleet> differ from the exporter's by up to 1m 1s: ingester-2 (1m 1s). Heartbeats "
-        "are compared across clocks.",
+        says="Clocks of processes of <fleet> differ from the exporter's by up to 1m 1s: ingester-2"
+        " (1m 1s). Heartbeats are compared across clocks.",
     ),
     Case(SKEW, THRESHOLD, "exactly ten seconds", skew(2, "10x100")),
     Case(SKEW, LOOKALIKE, "time synchronisation steps in after a start", skew(2, "300x9 0x100")),
@@ -118,8 +118,8 @@ CASES = (
         "discovery finds nobody any more",
         {'discovered_targets{source="static"}': "3x9 0x100"},
         at=20,
-        says="Discovery of <fleet> finds no process at all. Nothing is watched: that no other alert fires means "
-        "nothing.",
+        says="Discovery of <fleet> finds no process at all. Nothing is watched: that no other "
+        "alert fires means nothing.",
     ),
     Case(
         NOBODY,

@@ -26,8 +26,8 @@ CASES = (
         views("ring", "1x9 2x100") | lacking(2, "0x9 1x100"),
         at=25,
         phase=5,
-        says="1 ring(s) of <fleet> look different from process to process: collectors/ring ring (2 views). Views "
-        "that lack members: ingester-2 collectors/ring.",
+        says="1 ring(s) of <fleet> look different from process to process: collectors/ring ring (2"
+        " views). Views that lack members: ingester-2 collectors/ring.",
     ),
     Case(
         DIVERGED,
@@ -35,8 +35,8 @@ CASES = (
         "gossip copies differ once they are mirrored to",
         views("gossip", "1x9 3x100", COMPACTOR),
         at=25,
-        says="1 ring(s) of <fleet> look different from process to process: collectors/compactor gossip (3 views). "
-        "Views that lack members: none.",
+        says="1 ring(s) of <fleet> look different from process to process: collectors/compactor "
+        "gossip (3 views). Views that lack members: none.",
     ),
     Case(DIVERGED, THRESHOLD, "agreed one step before its time", views("ring", "2x14 1x100")),
     Case(
@@ -53,8 +53,8 @@ CASES = (
         "one process's watch has died",
         behind("ring", 1, "0+60x220"),
         at=12,
-        says="Views of <fleet> are up to 12m 0s behind the freshest: ingester-1 ring (12m 0s). Such a process takes "
-        "healthy members for dead.",
+        says="Views of <fleet> are up to 12m 0s behind the freshest: ingester-1 ring (12m 0s). "
+        "Such a process takes healthy members for dead.",
     ),
     Case(
         STALE,
@@ -65,8 +65,8 @@ CASES = (
         | behind("ring", 0, "70x200"),
         at=10,
         phase=5,
-        says="Views of <fleet> are up to 1m 40s behind the freshest: ingester-0 gossip (1m 40s), ingester-0 ring "
-        "(1m 10s). Such a process takes healthy members for dead.",
+        says="Views of <fleet> are up to 1m 40s behind the freshest: ingester-0 gossip (1m 40s), "
+        "ingester-0 ring (1m 10s). Such a process takes healthy members for dead.",
     ),
     Case(STALE, THRESHOLD, "exactly one heartbeat timeout", behind("ring", 1, "60x200")),
     Case(STALE, LOOKALIKE, "a busy start: nine minutes", behind("ring", 1, "500x8 0x100")),
