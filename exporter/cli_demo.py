@@ -160,7 +160,7 @@ def _plain(name: str) -> str:
 
 
 async def _until(end: asyncio.Event, demo: Demo) -> None:
-    before = demo.cluster.phase
+    before = demo.settings.start_phase
     while not end.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), _LOOK)

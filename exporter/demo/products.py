@@ -238,6 +238,7 @@ _MIMIR_MORE = (
     ("store-gateway", "zone-b"),
     ("store-gateway", "zone-c"),
 )
+_LONGEST = 500
 _HOSTILE = (
     '<script>alert("{n}")</script>',
     "quote\"s 'and' \\back\\slash {n}",
@@ -258,7 +259,7 @@ def processes_of(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
 
 
 def _hostile(number: int, spec: ProcessSpec) -> ProcessSpec:
-    name = _HOSTILE[number % len(_HOSTILE)].format(n=spec.name)
+    name = _HOSTILE[number % len(_HOSTILE)].format(n=spec.name)[:_LONGEST]
     zone = f'<i>{spec.zone or "zone"}</i>\n"{number % 3}"'
     return ProcessSpec(name, spec.role, zone)
 
