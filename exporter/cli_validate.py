@@ -7,16 +7,23 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from exporter.cli_estimate import count_targets, report
 from exporter.config import Config, load, schema
 from exporter.errors import ConfigError
 
 
 def validate(
-    path: Path | None, *, as_schema: bool = False, out: TextIO | None = None, err: TextIO | None = None
+    path: Path | None,
+    *,
+    as_schema: bool = False,
+    with_estimate: bool = False,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
 ) -> int:
     """Print `FILE: ok` and return 0, or every problem on stderr and return 1.
 
-    With `as_schema` the JSON schema of the file is printed instead, and no file is read.
+    With `as_schema` the JSON schema of the file is printed instead, and no file is read. With
+    `with_estimate` the sources of targets are asked, and the number of series is estimated.
     """
     out, err = out or sys.stdout, err or sys.stderr
     if as_schema:
@@ -33,6 +40,8 @@ def validate(
     for file in missing_files(config):
         err.write(f"{path}: warning: {file} cannot be read here\n")
     out.write(f"{path}: ok\n")
+    if with_estimate:
+        out.write(report(config, count_targets(config)) + "\n")
     return 0
 
 

@@ -2,9 +2,13 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
+from exporter.cli_estimate import estimate, report, series_of
 from exporter.cli_validate import validate
+from exporter.config import load, load_text
+from exporter.expose import catalogue
 
 HERE = Path(__file__).parent
 
@@ -39,3 +43,35 @@ def test_the_schema_is_printed_without_a_file() -> None:
 
 def test_no_file_is_a_problem() -> None:
     assert _run(None)[0] == 1
+
+
+def test_an_estimate_looks_for_the_targets_and_counts_their_series() -> None:
+    out = io.StringIO()
+    path = HERE / "good" / "minimal.yml"
+    assert validate(path, with_estimate=True, out=out, err=io.StringIO()) == 0
+    lines = out.getvalue().splitlines()
+    assert lines[0] == f"{path}: ok"
+    assert re.fullmatch(r"about \d+ series at most; scale.max_series is 50000", lines[1])
+    assert "  T = 1 targets" in lines
+
+
+def test_an_estimate_grows_with_the_targets_and_shrinks_with_the_shards() -> None:
+    config = load(HERE / "good" / "minimal.yml")
+    few, many = estimate(config, 10).series, estimate(config, 1000).series
+    assert few < many < 100 * few
+    sharded = load_text(config.shown().replace("shards: 1", "shards: 4"))
+    assert estimate(sharded, 1000).series < many / 3
+
+
+def test_more_than_max_series_is_said() -> None:
+    config = load(HERE / "good" / "minimal.yml")
+    assert "raise it" not in report(config, 1)
+    assert "raise it" in report(config, 10_000)
+
+
+def test_every_formula_of_the_catalogue_is_understood() -> None:
+    letters = dict.fromkeys(catalogue.ESTIMATE_LETTERS, 2)
+    for metric in catalogue.by_name.values():
+        words = set(metric.estimate.split()) - {"×", "about"}
+        assert all(word in letters or word.isdigit() for word in words)
+        assert series_of(metric.estimate, letters) >= 1

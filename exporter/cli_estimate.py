@@ -1,0 +1,94 @@
+"""How many series a configuration will give, before it gives them: `kvmigration validate --estimate`.
+
+An upper estimate from what the catalogue says of each metric, for the targets that discovery finds
+at this moment and for a process with as many KV clients and rings as its product can have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.config import Config
+from exporter.expose import catalogue
+from exporter.model import Product
+from exporter.rings import pages_of
+from exporter.sources.discovery import Discovery
+
+KV_CLIENTS = 8  # of one process that runs every component
+ZONES = 3
+LABELS = 3  # different gossip labels seen at one time
+OTHER_PAGES = 5  # beside the ring pages: metrics, memberlist, config, build information, HA tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`series` at most, of which `largest` are the metrics with the most."""
+
+    letters: Mapping[str, int]
+    series: int
+    largest: tuple[tuple[str, int], ...]
+
+
+def estimate(config: Config, targets: int) -> Estimate:
+    """The series of one exporter that watches this many targets, its shard's share of them."""
+    letters = _letters(config, math.ceil(targets / config.scale.shards))
+    counts = {metric.name: series_of(metric.estimate, letters) for metric in catalogue.by_name.values()}
+    largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
+    return Estimate(letters, sum(counts.values()), tuple(largest))
+
+
+def series_of(formula: str, letters: Mapping[str, int]) -> int:
+    """`K × 2 × T` with the letters put in; words such as `about` say nothing."""
+    words = [word for word in formula.split() if word in letters or word.isdigit()]
+    return math.prod(letters[word] if word in letters else int(word) for word in words)
+
+
+def report(config: Config, targets: int) -> str:
+    """The estimate as the operator reads it."""
+    found = estimate(config, targets)
+    lines = [f"about {found.series} series at most; scale.max_series is {config.scale.max_series}"]
+    lines += [
+        f"  {letter} = {number} {catalogue.ESTIMATE_LETTERS[letter]}"
+        for letter, number in found.letters.items()
+    ]
+    lines += [f"  {name}: {number}" for name, number in found.largest]
+    if found.series > config.scale.max_series:
+        lines.append("  more than scale.max_series: raise it, or share the targets with scale.shards")
+    return "\n".join(lines)
+
+
+def count_targets(config: Config) -> int:
+    """Look once at every source, as `serve` does when it starts."""
+
+    async def look() -> int:
+        discovery = Discovery(config)
+        try:
+            await discovery.refresh()
+            return len(discovery.targets())
+        finally:
+            await discovery.stop()
+
+    return asyncio.run(look())
+
+
+def _letters(config: Config, targets: int) -> dict[str, int]:
+    product = Product.UNKNOWN if config.product == "auto" else Product(config.product)
+    one_product = [product] if product is not Product.UNKNOWN else [*Product][:-1]
+    pages = max(len({page.path for page in pages_of(each)}) for each in one_product)
+    keys = max(len({page.key for page in pages_of(each)}) for each in one_product)
+    if config.rings != "auto":
+        pages = keys = len(config.rings)
+    return {
+        "T": targets,
+        "C": KV_CLIENTS,
+        "K": keys + 1,
+        "P": pages + OTHER_PAGES,
+        "Z": ZONES,
+        "G": max(2, len(config.groups)),
+        "S": sum(store is not None for store in (config.stores.consul, config.stores.etcd)),
+        "D": len({entry.kind for entry in config.targets}),
+        "L": LABELS,
+    }
