@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import signal
 import sys
 import urllib.error
@@ -85,9 +86,17 @@ def add_web(parser: argparse.ArgumentParser) -> None:
 def serve_command(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; with `--once` run one cycle."""
     config = load(args.config_file)
+    _raise_file_limit()
     if args.once:
         return asyncio.run(_once(config))
     return asyncio.run(Service(args, config).run())
+
+
+def _raise_file_limit() -> None:
+    """Every process keeps a few connections open: take all the descriptors we are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _once(config: Config) -> int:

@@ -79,6 +79,7 @@ class Poller:
     number: int = 0
     failures: int = 0
     _memories: dict[str, Memory] = field(default_factory=dict)
+    _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
 
     async def run(self) -> None:
@@ -96,8 +97,17 @@ class Poller:
     def _jitter(self, share: float = 0.2) -> float:
         return 1 + share * (2 * self._random.random() - 1)
 
+    async def between_cycles(self) -> None:
+        """Wait until no cycle is under way."""
+        async with self._cycling:
+            return
+
     async def cycle(self) -> Snapshot:
         """Run one cycle and publish its snapshot."""
+        async with self._cycling:
+            return await self._cycle()
+
+    async def _cycle(self) -> Snapshot:
         started = self.now()
         deadline = asyncio.get_running_loop().time() + max(MIN_DEADLINE, self.plan.interval * DEADLINE_SHARE)
         plan = self.plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -73,12 +73,14 @@ class Watch:
         self.access = Access(config.http_settings())
         self.seeds = Seeds()
         self._stack = AsyncExitStack()
+        self._store_access: tuple[ClientAccess, ...] = ()
         self.fetcher = self._new_fetcher(config)
         self.discovery = Discovery(config)
         self.poller = Poller(self._plan(config))
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.fetcher)
+        await self.fetcher.__aenter__()
+        self._stack.push_async_callback(self._close_fetcher)
         await self.discovery.refresh()
         await self.discovery.start()
         self._stack.push_async_callback(self.discovery.stop)
@@ -89,6 +91,9 @@ class Watch:
     ) -> None:
         await self._stack.aclose()
 
+    async def _close_fetcher(self) -> None:
+        await self.fetcher.__aexit__(None, None, None)
+
     def _new_fetcher(self, config: Config) -> Fetcher:
         common = config.http_settings()[""]
         return Fetcher(
@@ -97,6 +102,7 @@ class Watch:
                 max_response_bytes=common.max_response_bytes,
                 max_concurrency=common.max_concurrency,
                 follow_redirects=common.follow_redirects,
+                ring_pages=frozenset(page.path for page in pages_of(config) or ()),
                 for_target=self.access.for_target,
             )
         )
@@ -127,6 +133,7 @@ class Watch:
         if config.stores.consul is not None:
             consul = config.stores.consul
             access = ClientAccess(consul.http_client)
+            self._store_access += (access,)
             settings = ConsulSettings(
                 url=consul.url,
                 prefixes=consul.prefixes,
@@ -138,6 +145,7 @@ class Watch:
         if config.stores.etcd is not None:
             etcd = config.stores.etcd
             other = ClientAccess(etcd.http_client)
+            self._store_access += (other,)
             wanted = EtcdSettings(
                 urls=etcd.urls,
                 prefixes=etcd.prefixes,
@@ -148,7 +156,7 @@ class Watch:
             yield lambda deadline: read_etcd(self.fetcher, wanted, deadline)
 
     async def _before_cycle(self) -> None:
-        await self.access.refresh()
+        await asyncio.gather(self.access.refresh(), *(access.refresh() for access in self._store_access))
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         members = [m for t in snapshot.targets if t.gossip is not None for m in t.gossip.members]
@@ -159,10 +167,12 @@ class Watch:
         self.access.replace(config.http_settings())
         fetcher = self._new_fetcher(config)
         fetcher.counts = self.fetcher.counts
-        await self._stack.enter_async_context(fetcher)
+        await fetcher.__aenter__()
         await self.discovery.replace(config)
-        self.config, self.fetcher = config, fetcher
+        old, self.config, self.fetcher, self._store_access = self.fetcher, config, fetcher, ()
         self.poller.plan = self._plan(config)
+        await self.poller.between_cycles()
+        await old.__aexit__(None, None, None)
 
 
 def target_rows(watch: Watch) -> list[dict[str, Any]]:

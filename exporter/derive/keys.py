@@ -206,7 +206,8 @@ def _sides(
     pages = judge_views("ring", (v for v in read.pages if v.value is not None or not v.known), timeout, {})
     copies = judge_views("gossip", read.copies, timeout, against)
     differing = _distinct(pages + copies)
-    copies = tuple(read.kept.get(v.target, v) if not v.known else v for v in copies)
+    waiting = {v.target for v in read.copies if not v.asked}
+    copies = tuple(read.kept.get(v.target, v) if v.target in waiting else v for v in copies)
     secondary = _secondary(read, content, other, Moment(primary.clock, period), copies)
     return pages + copies, differing, secondary
 

@@ -55,11 +55,13 @@ def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
 
 
 def answers(seen: Observation) -> bool:
-    """Tell whether any page of the process was had in this cycle (an absent page is an answer too)."""
-    outcomes = {seen.metrics.outcome, seen.config.outcome, seen.gossip.page.outcome}
+    """Tell whether any page of the process was had in this cycle. Absent pages alone prove nothing:
+    a proxy answers 404 for a process that is gone.
+    """
+    outcomes = {seen.metrics.outcome, seen.gossip.page.outcome}
     outcomes |= {page.outcome for page in seen.rings.values()}
     outcomes |= {page.outcome for page in seen.partitions.values()}
-    return bool(outcomes - {Outcome.FAILED})
+    return Outcome.OK in outcomes
 
 
 def _identity(seen: Observation) -> Identity:

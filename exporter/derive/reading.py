@@ -182,6 +182,7 @@ def _copy(key: str, seen: Observation, target: TargetFacts) -> View:
         target.name,
         stored,
         known=not silent or (key == HA_KEY and bool(read)),
+        asked=not listed or bool(asked),
         young=target.young,
         clock=page.value.now or page.clock,
         read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),

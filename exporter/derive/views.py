@@ -29,6 +29,7 @@ class View:
     clock: float | None = None
     read_at: float | None = None
     content: Content | None = None  # what counts of `value`, computed once
+    asked: bool = True  # False: it was not this process's turn, so an older reading may stand in
     unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
 
 

@@ -1,0 +1,235 @@
+"""A small cluster as it would be read, for tests of the judgement: three processes, two rings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from exporter.derive.history import History
+from exporter.derive.reading import Cycle
+from exporter.derive.rules import Rules
+from exporter.derive.snapshot import conclude
+from exporter.facts import KeyFacts, Snapshot, Step
+from exporter.model import (
+    GossipKey,
+    GossipMember,
+    GossipView,
+    KVClient,
+    Member,
+    MemberlistPage,
+    Observation,
+    Outcome,
+    Page,
+    ProcessConfig,
+    ProcessMetrics,
+    Product,
+    Reason,
+    Ring,
+    RingConfig,
+    State,
+    StoreContent,
+    Target,
+    Tokens,
+    Value,
+)
+
+NOW = 1_800_000_000.0
+INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
+PAGES = {INGESTER: "/ingester/ring", COMPACTOR: "/compactor/ring"}
+LOST: dict[str, Any] = {"outcome": Outcome.FAILED, "reason": Reason.TIMEOUT}
+
+
+def tokens(*values: int) -> Tokens:
+    """A token set with its digest and its packed list."""
+    packed = b"".join(value.to_bytes(4, "little") for value in sorted(values))
+    return Tokens(len(values), packed[:8] or b"-", packed)
+
+
+def member(name: str, heartbeat: float = NOW, state: State = State.ACTIVE, **more: Any) -> Member:
+    """A member whose address and tokens follow from its name."""
+    number = int(name.rsplit("-", 1)[1])
+    told: dict[str, Any] = {"address": f"10.0.0.{number}:9095", "tokens": tokens(number, number + 100)}
+    return Member(id=name, state=state, heartbeat=heartbeat, registered=NOW - 3600, **(told | more))
+
+
+def ring(members: Iterable[Member], now: float = NOW) -> Ring:
+    """A ring of these members."""
+    return Ring({m.id: m for m in members}, now)
+
+
+def client(name: str, **more: Any) -> KVClient:
+    """A mirroring client with consul as primary."""
+    told: dict[str, Any] = {
+        "primary": "consul",
+        "stores": ("consul", "memberlist"),
+        "mirror": True,
+        "mirror_writes": 100.0,
+        "mirror_errors": 0.0,
+        "requests": {("consul", "CAS"): 100.0, ("multi", "CAS"): 100.0, ("memberlist", "CAS"): 100.0},
+    }
+    return KVClient(name=name, **(told | more))
+
+
+CLIENTS = ("ingester-lifecycler", "compactor-lifecycler")
+
+
+@dataclass
+class Process:
+    """One process; every field may be changed before `read`."""
+
+    number: int
+    clients: tuple[KVClient, ...] = tuple(client(name) for name in CLIENTS)
+    pages: dict[str, Ring | None] = field(default_factory=dict)
+    copies: dict[str, Value | None] = field(default_factory=dict)
+    sees: tuple[int, ...] = (1, 2, 3)
+    strangers: tuple[GossipMember, ...] = ()
+    memberlist: bool = True
+    up: bool = True
+    lost: frozenset[str] = frozenset()  # "metrics", "gossip", "config", a page's path, a key
+    started: float = NOW - 3600
+    label: str = "lab"
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """`p-1`, …"""
+        return f"p-{self.number}"
+
+    def read(self, now: float) -> Observation:
+        """What a cycle would have read of it."""
+        return Observation(
+            target=Target(f"10.0.0.{self.number}:80", f"http://10.0.0.{self.number}:80"),
+            metrics=self._metrics(now),
+            gossip=GossipView(self._memberlist(now), dict(self._values(now))),
+            config=self._config(now),
+            rings={PAGES[key]: self._page(PAGES[key], value, now) for key, value in self.pages.items()},
+        )
+
+    def _is_lost(self, what: str) -> bool:
+        return not self.up or what in self.lost
+
+    def _page(self, name: str, value: Any, now: float) -> Page[Any]:
+        if self._is_lost(name):
+            return Page(name, asked_at=now, **LOST)
+        outcome = Outcome.ABSENT if value is None else Outcome.OK
+        return Page(name, outcome, value, asked_at=now, clock=now)
+
+    def _metrics(self, now: float) -> Page[ProcessMetrics]:
+        told = ProcessMetrics(
+            product=Product.CORTEX,
+            version="1.21.0",
+            clients={c.name: c for c in self.clients},
+            start_time=self.started,
+            health_score=0.0,
+        )
+        return replace(
+            self._page("/metrics", None if self._is_lost("metrics") else told, now), **self._fate("metrics")
+        )
+
+    def _fate(self, what: str) -> dict[str, Any]:
+        return dict(LOST) if self._is_lost(what) else {}
+
+    def _memberlist(self, now: float) -> Page[MemberlistPage]:
+        members = tuple(GossipMember(f"p-{n}-0000000{n}", f"10.0.0.{n}", 7946) for n in self.sees)
+        keys = {key: GossipKey(key, "ringDesc") for key, value in self.copies.items() if value is not None}
+        told = MemberlistPage(members + self.strangers, keys, now) if self.memberlist else None
+        page = self._page("/memberlist", told, now)
+        return replace(page, value=None, **LOST) if self._is_lost("gossip") else page
+
+    def _values(self, now: float) -> Iterable[tuple[str, Page[Value]]]:
+        for key, value in self.copies.items():
+            if value is not None and not self._is_lost("gossip"):
+                yield (
+                    key,
+                    self._page("/memberlist?downloadKey", value, now)
+                    if key not in self.lost
+                    else Page("/memberlist?downloadKey", asked_at=now, **LOST),
+                )
+
+    def _config(self, now: float) -> Page[ProcessConfig]:
+        told: dict[str, Any] = {
+            "target": "all",
+            "label": self.label,
+            "label_verification_disabled": False,
+            "node_name": self.name,
+            "instance_id": self.name,
+            "bind_port": 7946,
+            "grpc_port": 9095,
+            "join_members": ("gossip-ring:7946",),
+            "rejoin_interval": 60.0,
+            "rings": {key: RingConfig("multi", "", 60.0, 15.0, 3, zone_awareness=False) for key in PAGES},
+        }
+        page = self._page("/config", ProcessConfig(**(told | dict(self.config))), now)
+        return replace(page, value=None, **LOST) if self._is_lost("config") else page
+
+
+@dataclass
+class Fleet:
+    """Three processes that have converged, and their store. Change them, then `look`."""
+
+    rules: Rules = field(default_factory=lambda: Rules(soak=0.0, store_configured=True))
+    now: float = NOW
+    history: History = field(default_factory=History)
+    number: int = 0
+    processes: list[Process] = field(default_factory=lambda: [Process(n) for n in (1, 2, 3)])
+    store: dict[str, Value] = field(default_factory=dict)
+    store_outcome: Outcome = Outcome.OK
+    modified: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.beat()
+
+    def beat(self) -> None:
+        """Everybody has a fresh heartbeat, in the store, on the pages and in the gossip."""
+        for key in PAGES:
+            value = ring((member(p.name, self.now) for p in self.processes), self.now)
+            self.store[key] = value
+            self.modified[key] = self.modified.get(key, 0) + 1
+            for process in self.processes:
+                process.pages[key] = value
+                process.copies[key] = value
+
+    def look(self, seconds: float = 15.0, *, beat: bool = False) -> Snapshot:
+        """Let time pass and run one cycle."""
+        self.now += seconds
+        if beat:
+            self.beat()
+        self.number += 1
+        cycle = Cycle(
+            at=self.now,
+            started=self.now - 0.5,
+            number=self.number,
+            observed=tuple(process.read(self.now - 0.2) for process in self.processes),
+            stores=(self._store(),) if self.rules.store_configured else (),
+            resolved={"gossip-ring:7946": ""},
+        )
+        snapshot, self.history = conclude(cycle, self.history, self.rules)
+        return snapshot
+
+    def _store(self) -> StoreContent:
+        if self.store_outcome is not Outcome.OK:
+            return StoreContent("consul", self.store_outcome, Reason.REFUSED, asked_at=self.now)
+        return StoreContent(
+            "consul",
+            Outcome.OK,
+            values=dict(self.store),
+            modified=dict(self.modified),
+            asked_at=self.now - 0.4,
+            clock=self.now - 0.4,
+        )
+
+
+def key_of(snapshot: Snapshot, key: str) -> KeyFacts:
+    """One key's facts."""
+    return next(facts for facts in snapshot.keys if facts.key == key)
+
+
+def step_of(snapshot: Snapshot, name: str) -> Step:
+    """One step of the gate."""
+    return next(step for step in snapshot.steps if step.name == name)
+
+
+def verdicts(snapshot: Snapshot, step: str) -> dict[str, str]:
+    """Verdicts of a step's checks that do not hold."""
+    return {c.id: c.verdict.value for c in step_of(snapshot, step).checks if c.verdict.value != "holds"}
