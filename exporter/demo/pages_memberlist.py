@@ -46,12 +46,14 @@ def with_id(cluster: Cluster) -> bool:
 
 
 def _rows(cluster: Cluster, view: View) -> list[KeyRow]:
+    """The keys; their sizes only where the product shows them."""
+    sized = cluster.settings.product != "cortex"
     return [
         KeyRow(
             key,
             "replicaDesc" if isinstance(value, Replica) else "ringDesc",
             view.versions.get(key, 0),
-            len(encode_value(value, with_id(cluster))),
+            len(encode_value(value, with_id(cluster))) if sized else 0,
         )
         for key, value in sorted(view.values.items())
     ]

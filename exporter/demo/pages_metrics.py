@@ -9,14 +9,14 @@ from exporter.demo import go, tracker
 from exporter.demo.cluster import Cluster
 from exporter.demo.gossip import View
 from exporter.demo.page import Reply
-from exporter.demo.pages_memberlist import health, with_id
+from exporter.demo.pages_memberlist import health
 from exporter.demo.pages_ring import is_unhealthy
 from exporter.demo.pages_status import GO_VERSION, REVISION, VERSIONS
 from exporter.demo.process import Client, Process
 from exporter.demo.values import LEFT, STATE_NAMES, Replica, Ring
-from exporter.demo.wire import encode_value
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+MESSAGE_BYTES = 1500  # a broadcast of one member with its tokens
 BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
@@ -242,14 +242,13 @@ def _gossip(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
 
 
 def _gossip_values(cluster: Cluster, process: Process, view: View) -> dict[str, float]:
-    size = sum(len(encode_value(value, with_id(cluster))) for value in view.values.values())
     return {
         "cas_attempt_total": view.attempts,
         "cas_failure_total": view.failures,
         "cas_success_total": view.attempts - view.failures,
         "cluster_members_count": len(cluster.gossip.peers(process.name, cluster.now)),
         "cluster_node_health_score": health(cluster, process),
-        "received_broadcasts_bytes_total": view.received * max(1, size // 4),
+        "received_broadcasts_bytes_total": view.received * MESSAGE_BYTES,
         "received_broadcasts_total": view.received,
     }
 

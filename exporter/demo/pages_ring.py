@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -56,7 +57,7 @@ class RingPages:
     def _json(self, process: Process, ring: Ring, cortex: bool) -> Reply:
         now = self._cluster.clock(process)
         shard = _cortex_shard if cortex else _dskit_shard
-        shards = ",".join(shard(ring[name], now) for name in sorted(ring))
+        shards = ",".join(_kept(ring[name], now, shard) for name in sorted(ring))
         body = '{"shards":' + (f"[{shards}]" if ring else "null") + f',"now":"{go.rfc3339(now)}"'
         if cortex:
             body += f',"storageLastUpdated":"{go.rfc3339(now - 0.0001)}"'
@@ -111,29 +112,46 @@ def _state(member: Instance, now: float, cortex: bool) -> str:
     return STATE_NAMES[member.state]
 
 
+def _kept(member: Instance, now: float, shard: Callable[[Instance, float], str]) -> str:
+    """A member's JSON, made once while it is healthy and once after."""
+    form = f"{shard.__name__} {is_unhealthy(member, now)}"
+    known = member.forms.get(form)
+    if not isinstance(known, str):
+        known = member.forms[form] = shard(member, now)
+    return known
+
+
 def _cortex_shard(member: Instance, now: float) -> str:
-    fields = {
-        "id": member.id,
-        "state": _state(member, now, cortex=True),
-        "address": member.addr,
-        "timestamp": go.go_time(member.timestamp),
-        "registered_timestamp": go.go_time(member.registered),
-        "zone": member.zone,
-    }
-    return go.compact(fields)[:-1] + f',"tokens":{member.tokens.json}}}'
+    return _shard(
+        member,
+        {
+            "id": member.id,
+            "state": _state(member, now, cortex=True),
+            "address": member.addr,
+            "timestamp": go.go_time(member.timestamp),
+            "registered_timestamp": go.go_time(member.registered),
+            "zone": member.zone,
+        },
+    )
 
 
 def _dskit_shard(member: Instance, now: float) -> str:
-    fields = {
-        "id": member.id,
-        "state": _state(member, now, cortex=False),
-        "address": member.addr,
-        "timestamp": go.rfc3339(member.timestamp),
-        "registered_timestamp": go.rfc3339(member.registered),
-        "read_only": False,
-        "read_only_updated_timestamp": go.rfc3339(0),
-        "zone": member.zone,
-    }
+    return _shard(
+        member,
+        {
+            "id": member.id,
+            "state": _state(member, now, cortex=False),
+            "address": member.addr,
+            "timestamp": go.rfc3339(member.timestamp),
+            "registered_timestamp": go.rfc3339(member.registered),
+            "read_only": False,
+            "read_only_updated_timestamp": go.rfc3339(0),
+            "zone": member.zone,
+        },
+    )
+
+
+def _shard(member: Instance, fields: dict[str, object]) -> str:
     return go.compact(fields)[:-1] + f',"tokens":{member.tokens.json}}}'
 
 

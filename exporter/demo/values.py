@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 ACTIVE, LEAVING, PENDING, JOINING, LEFT = range(5)
 STATE_NAMES = ("ACTIVE", "LEAVING", "PENDING", "JOINING", "LEFT", "READONLY")
@@ -44,7 +44,10 @@ NO_TOKENS = Tokens(())
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One member of a ring; times are whole unix seconds of its own clock."""
+    """One member of a ring; times are whole unix seconds of its own clock.
+
+    `forms` keeps what pages and stores made of it: the same member is in many copies of a ring.
+    """
 
     id: str
     addr: str
@@ -53,6 +56,7 @@ class Instance:
     state: int = ACTIVE
     zone: str = ""
     tokens: Tokens = NO_TOKENS
+    forms: dict[str, bytes | str] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

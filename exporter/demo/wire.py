@@ -55,9 +55,17 @@ def encode_instance(member: Instance, with_id: bool) -> bytes:
 
 def encode_ring(ring: Ring, with_id: bool) -> bytes:
     """`Desc`: field 1 is a map from id to `InstanceDesc`."""
-    return b"".join(
-        _bytes(1, _text(1, name) + _bytes(2, encode_instance(ring[name], with_id))) for name in sorted(ring)
-    )
+    return b"".join(_entry(ring[name], with_id) for name in sorted(ring))
+
+
+def _entry(member: Instance, with_id: bool) -> bytes:
+    """One entry of the map, made once for each member and form."""
+    form = "entry with id" if with_id else "entry"
+    known = member.forms.get(form)
+    if not isinstance(known, bytes):
+        known = _bytes(1, _text(1, member.id) + _bytes(2, encode_instance(member, with_id)))
+        member.forms[form] = known
+    return known
 
 
 def encode_replica(entry: Replica) -> bytes:
