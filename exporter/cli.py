@@ -21,7 +21,12 @@ def _add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
-    parser.set_defaults(run=lambda args: cli_validate.validate(args.file, as_schema=args.schema))
+    parser.add_argument("--estimate", action="store_true", help="say how many series there will be at most")
+    parser.set_defaults(run=_validate)
+
+
+def _validate(args: argparse.Namespace) -> int:
+    return cli_validate.validate(args.file, as_schema=args.schema, with_estimate=args.estimate)
 
 
 COMMANDS = (
@@ -50,7 +55,11 @@ def parser() -> argparse.ArgumentParser:
         "--log.level", dest="log_level", default="info", choices=logs.LEVELS, help="default: info"
     )
     common.add_argument(
-        "--log.format", dest="log_format", default="logfmt", choices=("logfmt", "json"), help="default: logfmt"
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=("logfmt", "json"),
+        help="default: logfmt",
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in COMMANDS:

@@ -67,6 +67,7 @@ def setup(level: str = "info", format: Format = "logfmt", stream: TextIO | None 
     logging.raiseExceptions = False  # a closed stderr must not stop the exporter
     logging.captureWarnings(capture=True)
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # a line per request is too much
 
 
 class Logfmt(logging.Formatter):

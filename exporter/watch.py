@@ -17,7 +17,7 @@ from exporter.facts import Snapshot
 from exporter.model import Product, Target
 from exporter.poll import Plan, Poller, StoreReader
 from exporter.rings import RING_PAGES, RingPage, ring_of
-from exporter.sources.access import Access, ClientAccess
+from exporter.sources.access import Access
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.discovery import Discovery
 from exporter.sources.etcd import EtcdSettings, read_etcd
@@ -73,8 +73,7 @@ class Watch:
         self.access = Access(config.http_settings())
         self.seeds = Seeds()
         self._stack = AsyncExitStack()
-        self._store_access: tuple[ClientAccess, ...] = ()
-        self.fetcher = self._new_fetcher(config)
+        self.fetcher = new_fetcher(config, self.access)
         self.discovery = Discovery(config)
         self.poller = Poller(self._plan(config))
 
@@ -94,19 +93,6 @@ class Watch:
     async def _close_fetcher(self) -> None:
         await self.fetcher.__aexit__(None, None, None)
 
-    def _new_fetcher(self, config: Config) -> Fetcher:
-        common = config.http_settings()[""]
-        return Fetcher(
-            FetchSettings(
-                timeout=common.timeout,
-                max_response_bytes=common.max_response_bytes,
-                max_concurrency=common.max_concurrency,
-                follow_redirects=common.follow_redirects,
-                ring_pages=frozenset(page.path for page in pages_of(config) or ()),
-                for_target=self.access.for_target,
-            )
-        )
-
     def _plan(self, config: Config) -> Plan:
         views = config.scale.views_per_cycle
         return Plan(
@@ -117,11 +103,11 @@ class Watch:
             timeout=config.http_client.timeout,
             product=Product.UNKNOWN if config.product == "auto" else Product(config.product),
             pages=pages_of(config),
-            stores=tuple(self._stores(config)),
+            stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
             look_up=self.seeds.look_up,
-            before_cycle=self._before_cycle,
+            before_cycle=self.access.refresh,
             after_cycle=self._after_cycle,
         )
 
@@ -129,50 +115,64 @@ class Watch:
         """Processes to visit, as discovery knows them now."""
         return self.discovery.targets()
 
-    def _stores(self, config: Config) -> Iterable[StoreReader]:
+    def _stores(self, config: Config, fetcher: Fetcher, access: Access) -> Iterable[StoreReader]:
         if config.stores.consul is not None:
             consul = config.stores.consul
-            access = ClientAccess(consul.http_client)
-            self._store_access += (access,)
             settings = ConsulSettings(
                 url=consul.url,
                 prefixes=consul.prefixes,
                 token_file=Path(consul.token_file) if consul.token_file else None,
                 datacenter=consul.datacenter,
-                access=lambda target: access.to(target.url),
+                access=lambda target: access.to("stores.consul", target.url),
             )
-            yield lambda deadline: read_consul(self.fetcher, settings, deadline)
+            yield lambda deadline: read_consul(fetcher, settings, deadline)
         if config.stores.etcd is not None:
             etcd = config.stores.etcd
-            other = ClientAccess(etcd.http_client)
-            self._store_access += (other,)
             wanted = EtcdSettings(
                 urls=etcd.urls,
                 prefixes=etcd.prefixes,
                 username=etcd.username,
                 password_file=Path(etcd.password_file) if etcd.password_file else None,
-                access=lambda target: other.to(target.url),
+                access=lambda target: access.to("stores.etcd", target.url),
             )
-            yield lambda deadline: read_etcd(self.fetcher, wanted, deadline)
-
-    async def _before_cycle(self) -> None:
-        await asyncio.gather(self.access.refresh(), *(access.refresh() for access in self._store_access))
+            yield lambda deadline: read_etcd(fetcher, wanted, deadline)
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         members = [m for t in snapshot.targets if t.gossip is not None for m in t.gossip.members]
         self.discovery.gossip_seen({member.address for member in members})
 
     async def replace(self, config: Config) -> None:
-        """Take another configuration. What is known of the processes and the past is kept."""
-        self.access.replace(config.http_settings())
-        fetcher = self._new_fetcher(config)
+        """Take another configuration, whole. What is known of the processes and the past is kept.
+
+        New sources are asked before anything changes; then everything changes between two steps of
+        the loop, so that no request ever carries the credentials of another configuration.
+        """
+        prepared = await self.discovery.prepare(config)
+        access = self.access.replaced(config.http_settings())
+        fetcher = await new_fetcher(config, access).__aenter__()
         fetcher.counts = self.fetcher.counts
-        await fetcher.__aenter__()
-        await self.discovery.replace(config)
-        old, self.config, self.fetcher, self._store_access = self.fetcher, config, fetcher, ()
+        old = self.fetcher
+        self.discovery.commit(prepared)
+        self.config, self.access, self.fetcher = config, access, fetcher
         self.poller.plan = self._plan(config)
+        await prepared.close()
         await self.poller.between_cycles()
         await old.__aexit__(None, None, None)
+
+
+def new_fetcher(config: Config, access: Access) -> Fetcher:
+    """Make the fetcher that a configuration asks for; its session is not open yet."""
+    common = config.http_settings()[""]
+    return Fetcher(
+        FetchSettings(
+            timeout=common.timeout,
+            max_response_bytes=common.max_response_bytes,
+            max_concurrency=common.max_concurrency,
+            follow_redirects=common.follow_redirects,
+            ring_pages=frozenset(page.path for page in pages_of(config) or ()),
+            for_target=access.for_target,
+        )
+    )
 
 
 def target_rows(watch: Watch) -> list[dict[str, Any]]:
