@@ -1,0 +1,139 @@
+"""One runbook for each alert, and nothing in it that does not exist: commands, flags, paths, metrics."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import promql_parser
+import pytest
+
+from alerts.pack import ALERTS, NAMES
+from alerts.recording import RECORDS
+from exporter import cli
+from exporter.expose import catalogue, openapi
+
+RUNBOOKS = Path(__file__).parents[2] / "alerts" / "runbooks"
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Rollback"]
+COMPONENTS = {
+    "memberlist_client_messages_to_broadcast_dropped_total",
+    "memberlist_client_received_broadcasts_invalid_total",
+    "memberlist_tcp_transport_packets_sent_errors_total",
+    "memberlist_tcp_transport_unknown_connections_total",
+    "kv_request_duration_seconds_count",
+}
+"""Metrics of the components themselves, behind any prefix or none; seen in the recordings."""
+SERVER = "http://127.0.0.1:9895"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def text_of(name: str) -> str:
+    return (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return [body for kind, body in BLOCK.findall(text_of(name)) if kind == language]
+
+
+def test_every_alert_has_its_runbook_and_no_runbook_is_without_an_alert() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == set(NAMES)
+    assert len(NAMES) >= 26
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runbook_says_what_it_must(name: str) -> None:
+    text = text_of(name)
+    assert re.findall(r"^# (\w+)$", text, re.MULTILINE) == [name]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    for severity in {str(alert.severity) for alert in ALERTS if alert.name == name}:
+        assert severity in text.split("## Meaning", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_of_a_runbook_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", text_of(name)):
+        assert (RUNBOOKS / target).is_file(), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_of_a_runbook_exist(name: str) -> None:
+    lines = [line for block in blocks(name, "sh") for line in block.splitlines()]
+    assert lines
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] in {"kvmigration", "curl"}, line
+        if words[0] == "kvmigration":
+            accept(words[1:])
+        else:
+            assert words[1] == "-s" and reachable(words[2]), line
+
+
+def accept(words: list[str]) -> None:
+    """The real parser takes it, and a step that is named is one."""
+    said: argparse.Namespace = cli.parser().parse_args(words)
+    if words[0] == "check":
+        assert said.step in {"preflight", *STEPS}, words
+
+
+STEPS = (
+    "enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi", "decommission-store", "set-label",
+    "enforce-label", "retire-microservices", "finish-read-write",
+)  # fmt: skip
+
+
+def reachable(url: str) -> bool:
+    """The path is one that the exporter serves."""
+    path = url.removeprefix(SERVER)
+    patterns = [re.sub(r"\{\w+\}", "[a-z/-]+", known) for known in openapi.document("1")["paths"]]
+    return path in {"/-/ready", "/-/healthy", "/metrics"} or any(
+        re.fullmatch(pattern, path) for pattern in patterns
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_queries_of_a_runbook_can_be_asked(name: str) -> None:
+    queries = blocks(name, "promql")
+    assert queries or name == "KVMigrationExporterReloadFailed"
+    for query in queries:
+        named = list(metrics(promql_parser.parse(query)))
+        assert named, query
+        for metric in named:
+            assert known(metric), f"{metric} in {query}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_metrics_in_the_words_of_a_runbook_exist(name: str) -> None:
+    records = {record.name for record in RECORDS}
+    for word in re.findall(r"[\w:]*kvmigration_\w+(?::\w+)?", text_of(name)):
+        assert word in catalogue.by_name or word in records or word == "kvmigration_", word
+
+
+def known(metric: str) -> bool:
+    return (
+        metric in catalogue.by_name
+        or metric in {record.name for record in RECORDS}
+        or metric in {f"(.+_)?{name}" for name in COMPONENTS}
+        or metric in {"up", "kvmigration_.+"}
+    )
+
+
+def metrics(node: promql_parser.Expr) -> Iterator[str]:
+    """Names of all metrics in an expression; patterns as they are written."""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield node.name or next(
+            matcher.value for matcher in node.matchers.matchers if matcher.name == "__name__"
+        )
+    for child in children(node):
+        yield from metrics(child)
+
+
+def children(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
+    """What stands directly inside an expression."""
+    for place in ("lhs", "rhs", "expr", "param", "vector_selector"):
+        child = getattr(node, place, None)
+        if child is not None:
+            yield child
+    yield from getattr(node, "args", None) or []
