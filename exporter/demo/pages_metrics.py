@@ -20,6 +20,10 @@ MESSAGE_BYTES = 1500  # a broadcast of one member with its tokens
 BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
+_BUILD_HELP = (
+    "A metric with a constant '1' value labeled by version, revision, branch, goversion from which "
+    "{} was built, and the goos and goarch for the build."
+)
 _MULTI_HELP = {
     "mirror_enabled": ("gauge", "Is mirroring to secondary store enabled"),
     "mirror_write_errors_total": ("counter", "Number of failures to mirror-write to secondary store"),
@@ -88,11 +92,9 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
         "tags": "netgo,slicelabels",
         "version": VERSIONS[product],
     }
-    about = (
-        "A metric with a constant '1' value labeled by version, revision, branch, goversion from which "
-        f"{_name(cluster)} was built, and the goos and goarch for the build."
-    )
-    yield _family(f"{_name(cluster)}_build_info", "gauge", about, [(labels, 1)])
+    # Mimir has Cortex's family beside its own.
+    for name in sorted({product, _name(cluster)}):
+        yield _family(f"{name}_build_info", "gauge", _BUILD_HELP.format(name), [(labels, 1)])
     yield _family("go_info", "gauge", "Information about the Go environment.", [({"version": GO_VERSION}, 1)])
     started = round(process.started + process.skew, 2)
     about = "Start time of the process since unix epoch in seconds."

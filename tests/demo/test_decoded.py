@@ -183,6 +183,7 @@ def test_metrics_decode_to_the_models_clients_and_start(product: str) -> None:
     cluster = held(product)
     for process in cluster.processes:
         decoded = decode_metrics(get(cluster, process, "/metrics").body)
+        assert decoded.product == Product(product)
         assert set(decoded.clients) == set(process.clients)
         assert decoded.start_time == pytest.approx(process.started, abs=0.01)
         assert (decoded.health_score, decoded.gossip_members) == (0, 6)
