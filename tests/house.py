@@ -46,7 +46,7 @@ NOQA = re.compile(r"#\s*noqa\b(?::\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+
 IGNORED_TYPE = re.compile(r"#\s*type:\s*ignore(?:\[(?P<codes>[a-z-]+(?:,\s*[a-z-]+)*)\])?(?P<reason>.*)")
 TEXT = {"", ".py", ".md", ".toml", ".lock", ".yml", ".yaml", ".json", ".txt", ".sh", ".html", ".js", ".css"}
 SKIPPED = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
-SKIPPED |= {"dist", "node_modules"}
+SKIPPED |= {"dist", "node_modules", ".schemathesis"}
 # the import's name where it is not the distribution's
 DISTRIBUTIONS = {"yaml": "pyyaml", "google": "protobuf", "dns": "dnspython", "pydantic_core": "pydantic"}
 
