@@ -60,7 +60,7 @@ def parse_duration(value: str, place: str) -> float:
     """Seconds of `1m30s`, `500ms`, `-2s`, `1d`; a bare `0` is Go's too."""
     rest = value.strip()
     sign = -1.0 if rest[:1] == "-" else 1.0
-    rest = rest.lstrip("+-")
+    rest = rest[1:] if rest[:1] in {"-", "+"} else rest
     if rest == "0":
         return 0.0
     total = 0.0
