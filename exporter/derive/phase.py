@@ -114,15 +114,22 @@ def _window(
     return (*past[-1:], here) if now - past[-1][0] >= WINDOW else past
 
 
-def mirrored(client: ClientFacts) -> tuple[float, float, float]:
-    """Give writes to the primary, mirror writes and mirror errors in the window; since the process
-    started where the window has seen no write.
-    """
-    totals = (client.written or 0.0, client.mirror_writes or 0.0, client.mirror_errors or 0.0)
-    if not client.window or client.window[0][1] == totals[0]:
-        return totals
-    first = client.window[0]
-    return totals[0] - first[1], totals[1] - first[2], totals[2] - first[3]
+def watched(client: ClientFacts) -> tuple[float, float, float]:
+    """Give writes to the primary, mirror writes and mirror errors in the window that we watched."""
+    if not client.window:
+        return 0.0, 0.0, 0.0
+    first, totals = client.window[0][1:], _totals(client)
+    return totals[0] - first[0], totals[1] - first[1], totals[2] - first[2]
+
+
+def mirrored(client: ClientFacts) -> tuple[float, float]:
+    """Give mirror writes and errors in the window; since the process started where it saw no write."""
+    _, writes_, errors = watched(client)
+    return (writes_, errors) if writes_ else _totals(client)[1:]
+
+
+def _totals(client: ClientFacts) -> tuple[float, float, float]:
+    return client.written or 0.0, client.mirror_writes or 0.0, client.mirror_errors or 0.0
 
 
 def _written(client: KVClient) -> float:

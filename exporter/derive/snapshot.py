@@ -98,7 +98,7 @@ def _judge_keys(
         gossip=_gossipers(cycle),
         rules=rules,
         now=cycle.at,
-        answering=frozenset(known),
+        answering=frozenset(t.name for t in targets if t.up and not t.young),
     )
     before: dict[str, tuple[ViewFacts, ...]] = {}
     if past.snapshot is not None:

@@ -105,7 +105,6 @@ CLOSING: list[tuple[str, Break, str, str]] = [
     ),
     ("a view lags", _stale, "lag", "fails"),
     ("mirror writes fail", _clients(mirror_errors=20.0), "mirror-errors", "fails"),
-    ("writes are not mirrored", _clients(mirror_writes=0.0), "mirror-writes", "fails"),
     ("tokens are claimed twice", _conflict, "no-token-conflicts", "fails"),
     ("a member is unhealthy", _unhealthy, "members-healthy", "fails"),
     ("somebody strange is in the gossip", _stranger, "gossip-no-strangers", "fails"),
@@ -318,3 +317,24 @@ def test_mixed_primaries_are_the_first_line_of_every_closed_step() -> None:
     seen = fleet.look()
     assert seen.fleet.headline.startswith("Primaries are mixed: memberlist on 10.0.0.1:80")
     assert all(step.headline == seen.fleet.headline for step in seen.steps if not step.open)
+
+
+def test_writes_that_are_not_mirrored_close_the_gate() -> None:
+    fleet = Fleet()
+    fleet.look()
+    requests = {("consul", "CAS"): 103.0}
+    fleet.processes[1].clients = tuple(client(name, requests=requests) for name in CLIENTS)
+    found = verdicts(fleet.look(), "switch-primary")
+    assert found == {"mirror-writes": "fails"}
+
+
+def test_a_tracker_that_finds_nothing_to_change_has_nothing_to_mirror() -> None:
+    fleet = Fleet()
+    fleet.processes[1].clients += (client("distributor-hatracker"),)
+    fleet.look()
+    requests = {("consul", "CAS"): 112.0}
+    fleet.processes[1].clients = (
+        *fleet.processes[1].clients[:2],
+        client("distributor-hatracker", requests=requests),
+    )
+    assert "mirror-writes" not in verdicts(fleet.look(), "switch-primary")
