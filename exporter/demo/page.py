@@ -27,7 +27,7 @@ def _environment() -> jinja2.Environment:
     # The pages escape as Go does, by the filters; hostile names are meant to arrive escaped that way.
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 - the filters escape, as Go does
     )
     found.filters["go"] = go.escape
     found.filters["query"] = go.in_query
