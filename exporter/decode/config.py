@@ -116,7 +116,8 @@ def _each_ring(page: Block, loki: bool) -> Iterator[tuple[str, RingConfig]]:
         kvstore = block.at("kvstore")
         if kvstore:
             prefix = _text(kvstore.at("prefix")) if kvstore.at("prefix") else section.prefix
-            yield prefix + _name(page, section, loki), _ring(block, kvstore, prefix)
+            name = _name(page, section, loki)
+            yield prefix + name, _ring(block, kvstore, prefix, section.prefix + name)
 
 
 def _name(page: Block, section: _Section, loki: bool) -> str:
@@ -126,10 +127,11 @@ def _name(page: Block, section: _Section, loki: bool) -> str:
     return chosen or section.name
 
 
-def _ring(block: Block, kvstore: Block, prefix: str) -> RingConfig:
+def _ring(block: Block, kvstore: Block, prefix: str, default_key: str) -> RingConfig:
     """A lifecycler's period stands beside its `ring` block, every other one inside it."""
     return RingConfig(
         store=_text(kvstore.at("store")),
+        default_key=default_key,
         prefix=prefix,
         heartbeat_timeout=_seconds(block.at("heartbeat_timeout")),
         heartbeat_period=_seconds(block.at("heartbeat_period") or block.beside("heartbeat_period")),

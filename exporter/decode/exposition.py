@@ -67,7 +67,7 @@ def _sample(body: bytes, start: int, end: int, seen: int) -> Sample:
     found = _SAMPLE.fullmatch(line)
     if not found or not _NUMBER.fullmatch(found[3]):
         raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
-    return Sample(found[1].decode("ascii"), _labels(found[2] or b"", line), float(found[3]))
+    return Sample(found[1].decode("ascii"), _labels((found[2] or b"").strip(), line), float(found[3]))
 
 
 def _labels(inner: bytes, line: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ import yaml
 from exporter.errors import DecodeError
 
 MAX_PAGE = 8 * 1024 * 1024
-MAX_CUT = 2 * 1024 * 1024  # bytes of the blocks that are parsed; a whole page of Loki has 0.11 MB
+MAX_CUT = 512 * 1024  # bytes of the blocks that are parsed; a whole page of Loki has 0.11 MB
 MAX_FLOW = 2_000  # brackets; Go prints them for empty lists and maps only
 
 _TOP_KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_]{0,63}):(?=[ \t\r\n]|$)", re.MULTILINE)
@@ -106,4 +106,4 @@ def _check(cut: bytes) -> None:
 
 
 def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in {"", "~", "null"}
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in {"", "~", "null"}
