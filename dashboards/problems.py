@@ -45,6 +45,9 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "phase not known": f"count({q.clients()} == {Phase.UNKNOWN.value})",
         "no process found": f"sum({last} > bool 0 unless on {q.by()} {up})",
         "external store not readable": q.how_many(f"{store} == bool 0"),
+        "clocks that are off": q.how_many(
+            f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
+        ),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
     }
 
@@ -62,8 +65,9 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
             f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"
         ),
         "keys whose secondary lags": q.how_many(
-            f"{q.once(c.SECONDARY_LAG_SECONDS)} > bool {limits.MAX_LAG:g}"
+            f"{q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
         ),
+        "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
         "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
         "mirrored keys that nobody compared": f"count({mirrored} unless on {q.by('key')} {missing})",
     }
@@ -72,6 +76,11 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
 def _behind(q: Queries) -> str:
     not_mirroring = f"({q.clients()} >= 0) < bool {Phase.MIRRORING.value}"
     return f"sum by {q.by()} ({not_mirroring})"
+
+
+def _failing(q: Queries) -> str:
+    """Share of the mirror writes that fail, of each client that writes."""
+    return f"{q.rate(c.MIRROR_WRITE_ERRORS_TOTAL)} / ({q.rate(c.MIRROR_WRITES_TOTAL)} > 0)"
 
 
 def _mixed(q: Queries) -> str:
@@ -113,6 +122,7 @@ def _of_gossip(q: Queries) -> dict[str, str]:
             f"{q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS)} > bool {limits.ISOLATED_AGE:g}"
         ),
         "gossip labels too many": f"sum({labels} - 1)",
+        "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),
         "processes that accept a foreign label": q.how_many(f"{q.once(probe, NOT_OWN)} == bool 1"),
         "processes that reject packets": q.how_many(f"{rejecting(q)} > bool 0"),

@@ -82,13 +82,15 @@ class Queries:
         return f"max by {self.by('target', 'kv_name')} ({self.of(c.CLIENT_PHASE, WRITING)})"
 
     def while_mirroring(self, expression: str) -> str:
-        """Only where some KV client already mirrors: before that, an empty secondary is as it should be.
+        """Only where some KV client mirrors now: before that an empty secondary, and after it an old one,
+        is as it should be.
 
-        Asked of the furthest client and not of the key's own: a key that the switch did not reach
-        is exactly what must not be left out.
+        Asked of every client and not of the key's own: a key that the switch did not reach is exactly
+        what must not be left out.
         """
-        furthest = f"max by {self.by()} ({self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)})"
-        return f"(({expression}) and on {self.by()} ({furthest} >= {Phase.MIRRORING.value}))"
+        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
+        mirroring = f"{clients} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value}"
+        return f"(({expression}) and on {self.by()} ({mirroring}))"
 
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""

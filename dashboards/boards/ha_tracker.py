@@ -56,7 +56,7 @@ def _tiles(house: House) -> Band:
         ),
         Show(
             "Entries missing",
-            "Entries that only the primary has, once anything mirrors.",
+            "Entries that only the primary has, while anything mirrors.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
@@ -71,8 +71,8 @@ def _tiles(house: House) -> Band:
         ),
         Show(
             "Lag of the entries",
-            "Greatest difference of the received time between primary and secondary.",
-            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})")],
+            "Greatest difference of the received time between primary and secondary, while anything mirrors.",
+            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS, HA))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
@@ -130,10 +130,11 @@ def _elections(house: House) -> Band:
     )
     theirs = Show(
         "Elections of each HA cluster",
-        "The components' own count per user and cluster, the 20 busiest, per minute.",
-        [Ask(f'topk(20, sum by (user, cluster) '
+        "The components' own count per user and HA cluster, the 20 busiest, per minute. Prometheus renames "
+        "the HA tracker's label cluster to exported_cluster where it adds one of its own.",
+        [Ask(f'topk(20, sum by (user, exported_cluster) '
              f'(rate({q.component("ha_tracker_elected_replica_changes_total")}{RATE}))) * 60',
-             "{{user}} {{cluster}}")],
+             "{{user}} {{exported_cluster}}")],
         Look("opm"),
     )  # fmt: skip
     spread = q.component("ha_tracker_elected_replica_change_propagation_time_seconds_bucket")

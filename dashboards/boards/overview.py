@@ -108,15 +108,15 @@ def _tiles(house: House) -> Band:
     shows = (
         Show(
             "Worst lag",
-            "Greatest lag of any key's secondary. Orange from gate.max_lag, red from the heartbeat timeout, "
-            "where every member would look dead at the switch.",
-            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS)})")],
+            "Greatest lag of any key's secondary while anything mirrors. Orange from gate.max_lag, red from "
+            "the heartbeat timeout, where every member would look dead at the switch.",
+            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Keys missing",
-            "Keys of the primary that a view of the secondary lacks, once anything mirrors. There is no "
+            "Keys of the primary that a view of the secondary lacks, while anything mirrors. There is no "
             "backfill: a key comes when somebody writes it.",
             [Ask(f"sum({missing})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
@@ -207,7 +207,7 @@ def _clients(house: House) -> Band:
     by_phase = Show(
         "KV clients by phase",
         "How many writing KV clients are in each phase. Two colours for long: a step that did not reach all.",
-        [Ask(f"count({clients} == {phase.value})", phase.label) for phase in Phase],
+        [Ask(q.how_many(f"{clients} == bool {phase.value}"), phase.label) for phase in Phase],
         Look(overrides=[f.shade(phase.label, f.PHASE_COLOURS[phase]) for phase in Phase]),
     )
     by_client = Show(

@@ -94,10 +94,13 @@ def _rings(house: House) -> Band:
         "Active members of each ring by group",
         "Before the old group is retired, every ring needs members of both; at the end, none of the old.",
         [
-            Ask(f"sum by (ring) ({_active(house, OLD)})"),
-            Ask(f"sum by (ring) ({_active(house, NEW)})"),
-            Ask(f'sum by (ring) ({q.once(c.RING_MEMBERS, OLD, NOT_ACTIVE)})'),
-            Ask(f'sum by (ring) ({q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE)})'),
+            Ask(f"sum by (ring) ({chosen}) or {every}")
+            for chosen in (
+                _active(house, OLD),
+                _active(house, NEW),
+                q.once(c.RING_MEMBERS, OLD, NOT_ACTIVE),
+                q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE),
+            )
         ],
         Look("short", f.plain(), [f.absent()], [
             f.coloured("microservices"), f.coloured("read-write"),

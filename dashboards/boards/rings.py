@@ -61,28 +61,28 @@ def _tiles(house: House) -> Band:
         ),
         Show(
             "Greatest lag",
-            "Greatest lag of the chosen keys' secondary.",
-            [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS)})")],
+            "Greatest lag of the chosen keys' secondary, while anything mirrors.",
+            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Missing keys",
-            "Keys that a view of the secondary lacks, once anything mirrors.",
+            "Keys that a view of the secondary lacks, while anything mirrors.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
         Show(
             "Missing members",
-            "Members that only the primary has, once anything mirrors.",
+            "Members that only the primary has, while anything mirrors.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
         Show(
             "Members that differ",
-            "Members whose state, tokens, address, zone or replica differ, once anything mirrors.",
+            "Members whose state, tokens, address, zone or replica differ, while anything mirrors.",
             [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryMismatch")],
@@ -112,11 +112,11 @@ def _keys(house: House) -> Band:
         Ask(f"sum {by} ({q.once(c.RING_MEMBERS)})"),
         Ask(f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})"),
         Ask(f"min {by} ({q.of(c.RING_QUORUM_MARGIN)})"),
-        Ask(f"max {by} ({q.of(c.SECONDARY_KEY_MISSING)})"),
-        Ask(f"max {by} ({q.of(c.SECONDARY_LAG_SECONDS)})"),
-        Ask(f"max {by} ({q.of(c.SECONDARY_MISSING_MEMBERS)})"),
-        Ask(f"max {by} ({q.of(c.SECONDARY_EXTRA_MEMBERS)})"),
-        Ask(f"sum {by} ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})"),
+        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"),
+        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})"),
+        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"),
+        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_EXTRA_MEMBERS))})"),
+        Ask(f"sum {by} ({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"),
         Ask(f"max {by} ({q.of(c.RING_VIEWS)})"),
         Ask(f"max {by} ({q.of(c.RING_TOKEN_CONFLICTS)})"),
     ]
@@ -139,8 +139,8 @@ def _keys(house: House) -> Band:
     ]
     show = Show(
         "Keys at a glance",
-        "One line for each key: its phase, its members in the primary, and how its secondary compares. Grey "
-        "is not known. Extra members are no fault: deletes are never mirrored.",
+        "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "
+        "secondary compares. Grey is not known. Extra members are no fault: deletes are never mirrored.",
         asks,
         Look("short", f.plain(), [f.absent("?")], overrides),
     )

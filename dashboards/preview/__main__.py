@@ -8,12 +8,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from exporter.demo import PRODUCTS
 from exporter.errors import KVMigrationError
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dashboards.preview", description=__doc__)
-    parser.add_argument("--prometheus", required=True, metavar="URL")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--prometheus", metavar="URL")
+    source.add_argument(
+        "--demo",
+        choices=PRODUCTS,
+        metavar="PRODUCT",
+        help="every board over a migration of the demo; needs prometheus",
+    )
     parser.add_argument("--board", default="all", help="kvmigration-overview, overview, … or all")
     parser.add_argument("--out", required=True, type=Path, help="a PNG file, or a directory with --board all")
     parser.add_argument("--range", default="1h", dest="span", help="how far back: 30m, 1h, 2d")
@@ -27,11 +35,20 @@ def run(argv: Sequence[str]) -> int:
     """Draw; the exit status."""
     arguments = _arguments(argv)
     try:
-        _draw(arguments)
+        if arguments.demo:
+            _draw_demo(arguments.demo, arguments.out)
+        else:
+            _draw(arguments)
     except KVMigrationError as error:
         print(error, file=sys.stderr)  # noqa: T201 (a command's own output)
         return 2
     return 0
+
+
+def _draw_demo(product: str, out: Path) -> None:
+    from dashboards.preview.gallery import gallery  # noqa: PLC0415 (needs grafanalib and matplotlib)
+
+    gallery(product, out)
 
 
 def _draw(arguments: argparse.Namespace) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import shutil
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from dashboards.preview.server import backfilled, running
 from dashboards.preview.source import Prometheus, QueryError
+from dashboards.preview.walk import Walk, script, walked
+from exporter.demo import FAULTS
 from tests.dashboards.synthetic import exposition, line, samples
 
 LABELS = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration", "instance": "exporter:9895"}
@@ -31,13 +33,6 @@ class Running:
     end: float
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port
-
-
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     tick = threading.Event()
     deadline = time.monotonic() + seconds
@@ -49,25 +44,12 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 
 @contextmanager
-def prometheus_over(where: Path, config: str) -> Iterator[Prometheus]:
-    """A Prometheus with its own storage and a free port, ended with the block."""
-    binary = shutil.which("prometheus")
-    if binary is None:
+def prometheus_over(where: Path, config: str = "global: {}\n") -> Iterator[Prometheus]:
+    """A Prometheus of the test's own; skips where it is not installed."""
+    if shutil.which("prometheus") is None or shutil.which("promtool") is None:
         pytest.skip("no prometheus; the test run installs Debian's")
-    (where / "prometheus.yml").write_text(config)
-    port = free_port()
-    command = [
-        binary, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/data",
-        "--storage.tsdb.retention.time=30d", f"--web.listen-address=127.0.0.1:{port}",
-    ]  # fmt: skip
-    with (where / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        api = Prometheus(f"http://127.0.0.1:{port}")
-        try:
-            wait_for(lambda: _answers(api, "vector(1)"), f"Prometheus answers; see {where}/log")
-            yield api
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running(where, config) as api:
+        yield api
 
 
 def _answers(api: Prometheus, query: str) -> bool:
@@ -138,13 +120,21 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     for at in range(start, end - 600, 15):
         for name, labels, value in samples(at, (at - start) / 3600, fault=at > end - 1200):
             families.setdefault(name, []).append(line((name, {**LABELS, **labels}, value), at))
-    text = "".join(f"# TYPE {name} unknown\n" + "\n".join(lines) + "\n" for name, lines in families.items())
-    (where / "history.om").write_text(f"{text}# EOF\n")
-    if shutil.which("promtool") is None:
-        pytest.skip("no promtool; the test run installs Debian's")
-    subprocess.run(
-        ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{where}/history.om", f"{where}/data",
-         "--max-block-duration=24h"], check=True, capture_output=True,
-    )  # fmt: skip
-    with prometheus_over(where, "global: {}\n") as api:
+    backfilled(families, where)
+    with prometheus_over(where) as api:
         yield Running(api, start, end)
+
+
+PLAYED = tuple(name for name in FAULTS if name != "pages-hang")  # each of its cycles takes real seconds
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Walk]]:
+    """The demo's whole migration with its faults, as the exporter exposed it, in a real Prometheus."""
+    where = tmp_path_factory.mktemp("walk")
+    made = asyncio.run(walked(script(PLAYED, cycles=16, on=4, between=5), where))
+    with ExitStack() as stack:
+        if shutil.which("promtool"):
+            backfilled(made.lines, where)
+        api = stack.enter_context(prometheus_over(where))
+        yield Running(api, made.stretches[0].start, made.stretches[-1].end), made

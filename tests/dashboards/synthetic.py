@@ -163,7 +163,7 @@ def _components(count: float) -> Iterator[Sample]:
     tracker = "cortex_ha_tracker_elected_replica_change"
     for le in ("0.5", "1", "+Inf"):
         yield f"{tracker}_propagation_time_seconds_bucket", {"le": le}, count
-    yield f"{tracker}s_total", {"user": "a", "cluster": "b"}, count / 30
+    yield f"{tracker}s_total", {"user": "a", "exported_cluster": "b"}, count / 30
     for pod in ("mimir-write-0", "distributor-abc"):
         for route in ("/distributor.Distributor/Push", "prometheus_api_v1_query"):
             yield "cortex_request_duration_seconds_count", {"pod": pod, "route": route}, count

@@ -15,7 +15,7 @@ from tests.dashboards.every import Query, nodes, queries, selectors
 
 EVERY = queries()
 PLACE = {"cluster", "namespace", "job", "instance", "pod"}
-THEIR_LABELS = {"alertname", "alertstate", "severity", "route", "user", "le", "__name__"}
+THEIR_LABELS = {"alertname", "alertstate", "severity", "route", "user", "exported_cluster", "le", "__name__"}
 MADE = {"problem"}
 UNSHOWN = {
     "kvmigration_kv_clients": "kvmigration_client_phase says the same per process",

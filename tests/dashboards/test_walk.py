@@ -1,0 +1,138 @@
+"""The boards over a whole migration of the demo with its faults, watched by the exporter.
+
+The walk runs in the demo's own time, so a test waits for no clock: what the exporter exposes in each cycle
+is put into a real Prometheus with the demo's time.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dashboards.frame import OVERVIEW
+from dashboards.preview.source import Window, filled, values_of
+from dashboards.preview.walk import INTERVAL, Stretch, Walk
+from exporter.model import Phase
+from tests.dashboards.conftest import PLAYED, Running
+from tests.dashboards.every import Query, queries
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+EVERY = queries()
+MAY_BE_EMPTY = {
+    "annotation Alerts": "no rules are loaded",
+    "Active alerts": "no rules are loaded",
+    "Rejections by foreign label": "needs a log reader at work",
+    "Rejections by process": "needs a log reader at work",
+    "Rejecting now": "needs a log reader at work",
+    "Label probes": "the probe is off by default",
+    "Probes with a wrong answer": "the probe is off by default",
+    "Partitions by state": "Cortex has no partition rings",
+    "Corrupted partitions": "Cortex has no partition rings",
+    "Queries by group": "the demo has no query frontend",
+    "Write requests by group": "the demo serves no writes",
+    "Read requests by group": "the demo serves no queries",
+    "How long an election takes to arrive": "the demo has no such histogram",
+    "Messages waiting to be broadcast": "the demo has no such queue",
+    "Compare-and-swap failures": "the demo has no such counter",
+    "Transport errors": "the demo has no such counter",
+}
+SHOWS = {
+    "partial-mirroring": {"KV clients that do not mirror beside some that do"},
+    "crash": {"processes down"},
+    "foreign-label": {"gossip labels too many"},
+    "conjoined": {"strangers in the gossip"},
+    "token-conflict": {"token conflicts"},
+    "store-down": {"external store not readable"},
+    "clobber": {"members lost at once", "KV clients with different primaries"},
+    "pages-rubbish": {"processes down"},
+    "clock-skew": {"clocks that are off"},
+    "mirror-errors": {"KV clients whose mirror writes fail"},
+}
+LATER = {
+    "lag": "keys whose secondary lags",  # 60 s late: below gate.max_lag in the first two cycles
+    "split": "gossip clusters too many",  # gossip gives a member up after half a minute
+    "foreign-label": "gossip clusters too many",
+}
+UNSEEN = {"verification-off": "the exporter reads /config rarely"}
+
+
+def _now(title: str, on: Running, at: float) -> dict[str, float]:
+    (query,) = [one for one in EVERY if one.board["uid"] == OVERVIEW and one.panel["title"] == title]
+    found = on.prometheus.instant(filled(query.expr, values_of(query.board, {}), "60s"), at + 0.5)
+    return {one.labels.get("problem", ""): one.points[0][1] for one in found}
+
+
+def _plain(walk: Walk, phase: Phase) -> Stretch:
+    return next(stretch for stretch in walk.stretches if stretch.leg.phase is phase and not stretch.leg.fault)
+
+
+def _ever(query: Query, on: Running) -> int:
+    """In how many steps of the walk a query had an answer; an instant query is asked as a range."""
+    window = Window(on.start, on.end)
+    text = filled(query.expr, values_of(query.board, {}), window.rate_interval)
+    return sum(len(one.points) for one in on.prometheus.over(text, window))
+
+
+def test_every_query_runs_and_every_panel_has_data_in_some_phase(walk: tuple[Running, Walk]) -> None:
+    on, _ = walk
+    with_data = {query.panel["title"] for query in EVERY if _ever(query, on)}
+    assert {query.panel["title"] for query in EVERY} - with_data <= set(MAY_BE_EMPTY)
+
+
+def test_how_long_each_query_takes_as_its_panel_asks_it(walk: tuple[Running, Walk]) -> None:
+    """Told, not judged: a busy machine is no fault of a query."""
+    on, _ = walk
+    window = Window(on.start, on.end)
+    slow = {}
+    for query in EVERY:
+        text = filled(query.expr, values_of(query.board, {}), window.rate_interval)
+        before = time.perf_counter()
+        if query.instant:
+            on.prometheus.instant(text, on.end)
+        else:
+            on.prometheus.over(text, window)
+        if (spent := time.perf_counter() - before) > 0.1:
+            slow[query.place] = f"{1000 * spent:.0f} ms"
+    print(f"{len(EVERY)} queries over {on.end - on.start:.0f} s; over 100 ms: {slow or 'none'}")
+
+
+@pytest.mark.parametrize("phase", [Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING])
+def test_a_migration_that_goes_well_shows_no_problem(walk: tuple[Running, Walk], phase: Phase) -> None:
+    on, made = walk
+    at = _plain(made, phase).end
+    assert list(_now("Faults found now", on, at)) == ["none, and the picture is fresh"]
+    assert list(_now("Problems found", on, at).values()) == [0]
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.UNKNOWN])
+def test_the_phase_is_told_as_the_demo_walks(walk: tuple[Running, Walk], phase: Phase) -> None:
+    on, made = walk
+    assert list(_now("Phase", on, _plain(made, phase).end).values()) == [phase.value]
+
+
+@pytest.mark.parametrize("fault", SHOWS)
+def test_a_fault_shows_on_the_first_screen_within_two_cycles(walk: tuple[Running, Walk], fault: str) -> None:
+    on, made = walk
+    stretch = next(stretch for stretch in made.stretches if stretch.leg.fault == fault)
+    at = stretch.start + 2 * INTERVAL
+    assert SHOWS[fault] & set(_now("Faults found now", on, at))
+    assert _now("Problems found", on, at)[""] >= 1
+
+
+@pytest.mark.parametrize("fault", LATER)
+def test_a_fault_that_takes_time_shows_within_four_cycles(walk: tuple[Running, Walk], fault: str) -> None:
+    on, made = walk
+    stretch = next(stretch for stretch in made.stretches if stretch.leg.fault == fault)
+    assert LATER[fault] in _now("Faults found now", on, stretch.end)
+
+
+def test_a_late_copy_shows_its_lag_at_once(walk: tuple[Running, Walk]) -> None:
+    on, made = walk
+    stretch = next(stretch for stretch in made.stretches if stretch.leg.fault == "lag")
+    assert _now("Worst lag", on, stretch.start + 2 * INTERVAL)[""] >= INTERVAL
+
+
+def test_every_fault_of_the_demo_is_expected_somewhere_here() -> None:
+    assert {*SHOWS, *LATER, *UNSEEN} == set(PLAYED)
