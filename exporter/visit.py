@@ -40,7 +40,7 @@ from exporter.model import (
     TrackerPage,
     Value,
 )
-from exporter.rings import HA_KEY, RingPage, known_keys, pages_of
+from exporter.rings import RingPage, ha_entry, known_keys, pages_of
 from exporter.sources.http import Fetcher
 
 T = TypeVar("T")
@@ -210,10 +210,9 @@ class Visit:
         rings = [
             key
             for key in living
-            if not key.startswith(HA_KEY)
-            and ("ring" in listed[key].codec.lower() or key.rsplit("/", 1)[-1] in tails)
+            if not ha_entry(key) and ("ring" in listed[key].codec.lower() or key.rsplit("/", 1)[-1] in tails)
         ]
-        elected = sorted(key for key in living if key.startswith(HA_KEY))
+        elected = sorted(key for key in living if ha_entry(key))
         start = self.memory.ha_cursor % len(elected) if len(elected) > MAX_HA_VALUES else 0
         self.memory.ha_cursor = start + MAX_HA_VALUES
         return rings + (elected[start:] + elected[:start])[:MAX_HA_VALUES]

@@ -19,7 +19,7 @@ from exporter.model import (
     Ring,
     Value,
 )
-from exporter.rings import HA_KEY, OTHER_KEYS, known_keys
+from exporter.rings import OTHER_KEYS, ha_entry, known_keys
 
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 
@@ -186,4 +186,4 @@ def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[st
         return ()
     tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)} | set(OTHER_KEYS)
     keys = {key for gossip in gossips for key in gossip.keys}
-    return tuple(sorted(key for key in keys if HA_KEY not in key and key.rsplit("/", 1)[-1] not in tails))
+    return tuple(sorted(key for key in keys if not ha_entry(key) and key.rsplit("/", 1)[-1] not in tails))

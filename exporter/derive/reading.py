@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.derive.keys import KeyInput, Stored
+from exporter.derive.targets import stored_key
 from exporter.derive.views import View, view
 from exporter.facts import ProbeResult, Rejection, TargetFacts, ViewFacts
 from exporter.model import (
@@ -14,13 +15,12 @@ from exporter.model import (
     Outcome,
     Page,
     PartitionRing,
-    Product,
     Replica,
     Ring,
     StoreContent,
     TrackerPage,
 )
-from exporter.rings import HA_KEY, canonical, pages_of
+from exporter.rings import HA_KEY, canonical, ha_entry, pages_of
 
 MAX_KEYS = 500
 
@@ -62,7 +62,7 @@ Seen = tuple[Observation, TargetFacts]
 def _keys(up: Iterable[Seen], store: StoreContent | None) -> set[str]:
     found: set[str] = set()
     for seen, target in up:
-        found |= {key for _, key, page in _ring_pages(seen, target.product) if page.value is not None}
+        found |= {key for _, key, page in _ring_pages(seen, target) if page.value is not None}
         found |= {client.key for client in target.clients if client.key}
         found |= {canonical(key) for key in seen.gossip.values}
         if seen.tracker is not None and seen.tracker.value and seen.tracker.value.entries:
@@ -73,13 +73,16 @@ def _keys(up: Iterable[Seen], store: StoreContent | None) -> set[str]:
 
 
 def _ring_pages(
-    seen: Observation, product: Product
+    seen: Observation, target: TargetFacts
 ) -> Iterable[tuple[str, str, Page[Ring] | Page[PartitionRing]]]:
-    """Give (path, key, page) of each ring page that was asked for, the first path of a key first."""
-    for known in pages_of(product):
+    """Give (path, key, page) of each ring page that was asked for, the first path of a key first.
+
+    The key is the one in the store: with the process's own prefix.
+    """
+    for known in pages_of(target.product):
         page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
         if page is not None:
-            yield known.path, known.key, page
+            yield known.path, stored_key(known.key, target.config), page
 
 
 def _read_key(
@@ -115,15 +118,15 @@ def _stored(key: str, store: StoreContent) -> Stored | None:
 def _entries(values: Mapping[str, object]) -> dict[str, Replica]:
     """Give HA-tracker entries by `user/cluster`, deleted ones left out."""
     return {
-        key[len(HA_KEY) :]: value
+        entry: value
         for key, value in values.items()
-        if key.startswith(HA_KEY) and isinstance(value, Replica) and not value.deleted_at
+        if (entry := ha_entry(key)) and isinstance(value, Replica) and not value.deleted_at
     }
 
 
 def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
     for seen, target in up:
-        asked = [page for _, k, page in _ring_pages(seen, target.product) if k == key]
+        asked = [page for _, k, page in _ring_pages(seen, target) if k == key]
         found = next((page for page in asked if page.value is not None), None) or next(
             (page for page in asked if page.outcome is Outcome.FAILED), None
         )
@@ -186,7 +189,7 @@ def _copy(key: str, seen: Observation, target: TargetFacts) -> View:
         young=target.young,
         clock=page.value.now or page.clock,
         read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
-        unread=frozenset(name[len(HA_KEY) :] for name in silent),
+        unread=frozenset(ha_entry(name) for name in silent),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import phase
@@ -11,7 +12,18 @@ from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import ClientFacts, PageFacts, TargetFacts
-from exporter.model import Observation, Outcome, Page, Phase, ProcessMetrics, Product, Ring, Value
+from exporter.model import (
+    Observation,
+    Outcome,
+    Page,
+    Phase,
+    ProcessConfig,
+    ProcessMetrics,
+    Product,
+    Ring,
+    Value,
+)
+from exporter.rings import HA_KEY
 
 TRAFFIC = "traffic"
 
@@ -79,7 +91,15 @@ def _clients(seen: Observation, product: Product, before: TargetFacts | None) ->
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
     times = phase.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
-    return phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+    judged = phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+    return tuple(replace(client, key=stored_key(client.key, seen.config.value)) for client in judged)
+
+
+def stored_key(key: str, config: ProcessConfig | None) -> str:
+    """Give the key as it stands in the stores: the prefix of each ring can be configured."""
+    if config is None or not key or key == HA_KEY:
+        return key
+    return next((actual for actual, told in config.rings.items() if told.default_key == key), key)
 
 
 def _since(before: TargetFacts | None, now: float) -> float | None:
