@@ -51,7 +51,7 @@ GROUP = Group(
             _flapping,
             "HA-tracker elections do not hold",
             (
-                "The HA tracker of <fleet> changed elected replicas {{ printf `%.0f` $value }} times "
+                'The HA tracker of <fleet> changed elected replicas {{ $value | printf "%.0f" }} times '
                 "in <FLAP_WINDOW>, as counted by <names>. Each change is a gap and duplicates."
             ),
             "Elected replicas change far more often than restarts explain.",

@@ -58,7 +58,7 @@ GROUP = Group(
             lambda q: f"sum {q.by()} (\n{rejections(q)}\n)",
             "Somebody with another gossip label keeps calling",
             (
-                "Members of <fleet> rejected about {{ printf `%.0f` $value }} packets or streams for "
+                'Members of <fleet> rejected about {{ $value | printf "%.0f" }} packets or streams for '
                 "their label in <REJECTED_WINDOW>, by label: <names>. They were kept out; find out "
                 "who they are."
             ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import promql_parser
@@ -14,7 +13,9 @@ import pytest
 from alerts.pack import ALERTS, NAMES
 from alerts.recording import RECORDS
 from exporter import cli
+from exporter.derive import gate
 from exporter.expose import catalogue, openapi
+from tests.alerts import promql
 
 RUNBOOKS = Path(__file__).parents[2] / "alerts" / "runbooks"
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Rollback"]
@@ -75,13 +76,7 @@ def accept(words: list[str]) -> None:
     """The real parser takes it, and a step that is named is one."""
     said: argparse.Namespace = cli.parser().parse_args(words)
     if words[0] == "check":
-        assert said.step in {"preflight", *STEPS}, words
-
-
-STEPS = (
-    "enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi", "decommission-store", "set-label",
-    "enforce-label", "retire-microservices", "finish-read-write",
-)  # fmt: skip
+        assert said.step in {rule.name for rule in gate.STEPS}, words
 
 
 def reachable(url: str) -> bool:
@@ -98,7 +93,7 @@ def test_queries_of_a_runbook_can_be_asked(name: str) -> None:
     queries = blocks(name, "promql")
     assert queries or name == "KVMigrationExporterReloadFailed"
     for query in queries:
-        named = list(metrics(promql_parser.parse(query)))
+        named = [promql.metric(found) for found in promql.selectors(promql_parser.parse(query))]
         assert named, query
         for metric in named:
             assert known(metric), f"{metric} in {query}"
@@ -118,22 +113,3 @@ def known(metric: str) -> bool:
         or metric in {f"(.+_)?{name}" for name in COMPONENTS}
         or metric in {"up", "kvmigration_.+"}
     )
-
-
-def metrics(node: promql_parser.Expr) -> Iterator[str]:
-    """Names of all metrics in an expression; patterns as they are written."""
-    if isinstance(node, promql_parser.VectorSelector):
-        yield node.name or next(
-            matcher.value for matcher in node.matchers.matchers if matcher.name == "__name__"
-        )
-    for child in children(node):
-        yield from metrics(child)
-
-
-def children(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
-    """What stands directly inside an expression."""
-    for place in ("lhs", "rhs", "expr", "param", "vector_selector"):
-        child = getattr(node, place, None)
-        if child is not None:
-            yield child
-    yield from getattr(node, "args", None) or []

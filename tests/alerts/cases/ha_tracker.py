@@ -31,7 +31,6 @@ CASES = (
         {REPLICA: "0x9 1x100"} | {tracker(target): "2x200" for target in range(3)},
         phase=5,
         at=15,
-        also=("KVMigrationPhaseStalled",),
         says="For 1 HA cluster(s) of <fleet> the secondary names another elected replica than the "
         "primary. After the switch samples of the wrong replica would be taken until the next"
         " election.",

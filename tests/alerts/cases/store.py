@@ -44,7 +44,6 @@ CASES = (
         phase=5,
         at=15,
         severity="critical",
-        also=("KVMigrationPhaseStalled",),
         says="The exporter cannot read consul, and KV clients of <fleet> still have an external "
         "store as their primary.",
     ),

@@ -1,0 +1,79 @@
+"""Looks into PromQL: which series an expression reads, and which labels its result still has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import promql_parser as p
+
+from exporter.expose import catalogue
+
+SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
+"""What Prometheus adds to every series of the exporter."""
+SET_OPERATORS = {"and", "unless"}
+KEEPS = {"topk", "bottomk"}
+
+
+def children(node: p.Expr) -> Iterator[p.Expr]:
+    """What stands directly inside an expression."""
+    for place in ("lhs", "rhs", "expr", "param", "vector_selector"):
+        child = getattr(node, place, None)
+        if child is not None:
+            yield child
+    yield from getattr(node, "args", None) or []
+
+
+def walk(node: p.Expr) -> Iterator[p.Expr]:
+    """The expression and all in it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def selectors(node: p.Expr) -> list[p.VectorSelector]:
+    """Every selector of series in an expression."""
+    return [found for found in walk(node) if isinstance(found, p.VectorSelector)]
+
+
+def metric(selector: p.VectorSelector) -> str:
+    """The metric's name, or the pattern that its name is selected by."""
+    return selector.name or next(m.value for m in selector.matchers.matchers if m.name == "__name__")
+
+
+def labels_of(name: str) -> frozenset[str]:
+    """The labels of a metric as they arrive in Prometheus."""
+    own = catalogue.by_name[name].labels if name in catalogue.by_name else ()
+    return SCRAPED | set(own)
+
+
+def surviving(node: p.Expr) -> frozenset[str]:
+    """Labels that the result may have. Empty for a number."""
+    if isinstance(node, p.VectorSelector):
+        return labels_of(metric(node))
+    if isinstance(node, p.AggregateExpr):
+        return _aggregated(node)
+    if isinstance(node, p.BinaryExpr):
+        return _combined(node)
+    if isinstance(node, p.Call) and str(node.func.name) in {"absent", "time"}:
+        return frozenset()
+    return frozenset().union(*(surviving(child) for child in children(node)))
+
+
+def _aggregated(node: p.AggregateExpr) -> frozenset[str]:
+    if str(node.op) in KEEPS:
+        return surviving(node.expr)
+    assert node.modifier.type == p.AggModifierType.By, "by names what is left, without does not"
+    kept = frozenset(node.modifier.labels) & surviving(node.expr)
+    return kept | {node.param.val} if str(node.op) == "count_values" else kept
+
+
+def _combined(node: p.BinaryExpr) -> frozenset[str]:
+    left, right = surviving(node.lhs), surviving(node.rhs)
+    if str(node.op) in SET_OPERATORS:
+        return left
+    if str(node.op) == "or":
+        return left | right
+    if not left or not right:
+        return left or right
+    matching = node.modifier.matching if node.modifier else None
+    return frozenset(matching.labels) if matching else left & right
