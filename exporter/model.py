@@ -305,12 +305,12 @@ class RingConfig:
     """One ring's settings from /config; `None` where it does not say."""
 
     store: str = ""  # consul, etcd, multi, memberlist, inmemory
-    default_key: str = ""  # the key it would have with the default prefix
     prefix: str = ""
     heartbeat_timeout: float | None = None  # seconds
     heartbeat_period: float | None = None
     replication_factor: int | None = None
     zone_awareness: bool | None = None
+    default_key: str = ""  # the key it would have with the default prefix
 
 
 @dataclass(frozen=True, slots=True)

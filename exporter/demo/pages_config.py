@@ -124,8 +124,11 @@ def _lifecycler(cluster: Cluster, process: Process) -> Block:
 def memberlist(cluster: Cluster, process: Process) -> Block:
     """The memberlist block; it is there whether or not the process uses it."""
     loki = cluster.settings.product == "loki"
-    seed = f"{cluster.settings.host}:{cluster.processes[0].at.gossip}"
-    joins: YamlValue = seed if loki else [seed]
+    # Two seeds: with one, the seed itself would name nobody but itself.
+    seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in cluster.processes[:2]]
+    joins: YamlValue = next(iter(seeds if process is not cluster.processes[0] else seeds[::-1]))
+    if not loki:
+        joins = list[YamlValue](seeds)
     block: Block = {
         "node_name": process.name,
         "randomize_node_name": True,

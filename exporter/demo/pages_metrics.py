@@ -11,7 +11,7 @@ from exporter.demo.gossip import View
 from exporter.demo.page import Reply
 from exporter.demo.pages_memberlist import health
 from exporter.demo.pages_ring import is_unhealthy
-from exporter.demo.pages_status import GO_VERSION, REVISION, VERSIONS
+from exporter.demo.pages_status import GO_VERSION, REVISION, version
 from exporter.demo.process import Client, Process
 from exporter.demo.values import LEFT, STATE_NAMES, Replica, Ring
 
@@ -90,7 +90,7 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
         "goversion": GO_VERSION,
         "revision": REVISION[product],
         "tags": "netgo,slicelabels",
-        "version": VERSIONS[product],
+        "version": version(cluster),
     }
     # Mimir has Cortex's family beside its own.
     for name in sorted({product, _name(cluster)}):

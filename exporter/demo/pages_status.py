@@ -11,7 +11,7 @@ from exporter.demo.process import MODES, Process
 from exporter.demo.walk import reaches, wanted
 
 STARTING_TIME = 10.0
-VERSIONS = {"mimir": "2.17.1", "cortex": "", "loki": ""}
+VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
 REVISION = {
     "mimir": "3e2a1cbf7",
     "cortex": "a8c6358a13073af1dfa81394420273e5fe9ce88c",
@@ -117,6 +117,11 @@ def _starting(cluster: Cluster, process: Process) -> bool:
     return process.incarnation > 1 and cluster.now - process.started < STARTING_TIME
 
 
+def version(cluster: Cluster) -> str:
+    """The version the cluster shows of itself."""
+    return VERSIONS[cluster.settings.product] if cluster.settings.released else ""
+
+
 def ready(cluster: Cluster, process: Process) -> Reply:
     """200 `ready`, or 503 while modules start."""
     if _starting(cluster, process):
@@ -130,12 +135,12 @@ def build(cluster: Cluster, path: str) -> Reply:
     """Build information: Loki's own page, Mimir's Prometheus one; Cortex has none."""
     product = cluster.settings.product
     if product == "loki" and path == "/loki/api/v1/status/buildinfo":
-        page = {"version": VERSIONS["loki"], "revision": "", "branch": "", "buildUser": "", "buildDate": ""}
+        page = {"version": version(cluster), "revision": "", "branch": "", "buildUser": "", "buildDate": ""}
         return json_reply(go.compact(page | {"goVersion": GO_VERSION}) + "\n")
     if product == "mimir":
         data = {
             "application": "Grafana Mimir",
-            "version": VERSIONS["mimir"],
+            "version": version(cluster),
             "revision": REVISION["mimir"],
             "branch": "HEAD",
             "goVersion": GO_VERSION,

@@ -60,6 +60,7 @@ class DemoSettings:
     faults: tuple[str, ...] = ()
     hostile: bool = False
     start_time: float | None = None
+    released: bool = True  # False: a build without a version, as from a working copy
     log_dir: Path | None = None
 
     def __post_init__(self) -> None:

@@ -78,7 +78,7 @@ _CLIENT_SERIES = re.compile(
 
 def cluster_like(product: str) -> Cluster:
     """The demo in the state of the recording: three processes, mirroring, converged."""
-    return held(product, size=3)
+    return held(product, size=3, released=False)
 
 
 def steady(text: str) -> str:
