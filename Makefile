@@ -74,7 +74,8 @@ check-wheel: venv
 
 # the wheel first, so that the run ends with pytest's own summary
 check-tests: setup check-wheel
-	KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup $(ARGS)
+	KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
+	  --hypothesis-profile=ci $(ARGS)
 
 .PHONY: generate
 generate: venv ## write the committed files that are generated: rules, boards, docs
