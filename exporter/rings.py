@@ -78,6 +78,10 @@ RING_PAGES = _pages(
     ("/partition/ring", "collectors/livestore-partitions", "livestore-partitions", _in(T)),
 )
 
+# Rings written by quorum. The others that have a replication factor (store-gateway, ruler,
+# alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
+QUORUM_RINGS = frozenset({"ingester"})
+
 # Keys that live in a gossip or a store beside the rings and are nobody's ring.
 OTHER_KEYS = ("usage-stats", "usagestats_token", "collectors/usagestats_token")
 

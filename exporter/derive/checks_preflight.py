@@ -9,6 +9,7 @@ from exporter.derive.match import host_of, port_of
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, StoreFacts, TargetFacts
 from exporter.model import Outcome, Product
+from exporter.rings import QUORUM_RINGS
 
 DOC = "docs/ring.md"
 VERSION = Question(
@@ -55,7 +56,7 @@ GHOSTS = Question(
 )
 QUORUM = Question(
     "quorum-margin",
-    "Every replicated ring can lose one more member.",
+    "Every ring that is written by quorum can lose one more member.",
     "Bring the unhealthy members back before anything is restarted.",
     f"{DOC}#quorum",
 )
@@ -197,11 +198,13 @@ def no_ghosts(seen: Evidence) -> Check:
 
 
 def quorum_margin(seen: Evidence) -> Check:
-    """Hold a margin of 1 wherever values are replicated; with a replication factor of 1 there is none
-    to hold, but nobody may be ill.
+    """Hold a margin of 1 in the rings that are written by quorum; with a replication factor of 1 there
+    is none to hold, but nobody may be ill.
     """
     wrong, unknown = [], []
     for key in seen.keys:
+        if key.ring not in QUORUM_RINGS:
+            continue
         factor = _factor(seen, key.key)
         if factor is None:
             continue

@@ -120,11 +120,14 @@ def without_tokens(members: Iterable[MemberFacts]) -> tuple[str, ...]:
     return tuple(m.id for m in members if m.state is State.ACTIVE and not m.tokens)
 
 
-def quorum_margin(members: Iterable[MemberFacts], config: RingConfig | None) -> int | None:
+def quorum_margin(
+    members: Iterable[MemberFacts], config: RingConfig | None, *, by_quorum: bool = True
+) -> int | None:
     """How many healthy members (zones, where zone-aware) may be lost before some write fails.
 
-    dskit's default replication strategy needs RF/2+1 of a token's RF owners. The ill ones may all
-    own the same token, so that is what is counted. `None` where /config names no replication factor.
+    dskit's default replication strategy needs RF/2+1 of a token's RF owners; rings that are not
+    written `by_quorum` need one. The ill ones may all own the same token, so that is what is counted.
+    `None` where /config names no replication factor.
     """
     if config is None or not config.replication_factor:
         return None
@@ -132,7 +135,8 @@ def quorum_margin(members: Iterable[MemberFacts], config: RingConfig | None) -> 
     ill = {m.zone if config.zone_awareness else m.id for m in counted if m.state is not State.ACTIVE}
     places = {m.zone if config.zone_awareness else m.id for m in counted}
     factor = config.replication_factor
-    return min(len(places), factor) - len(ill) - (factor // 2 + 1)
+    needed = factor // 2 + 1 if by_quorum else 1
+    return min(len(places), factor) - len(ill) - needed
 
 
 def merge_configs(configs: Iterable[RingConfig]) -> RingConfig | None:

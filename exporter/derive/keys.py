@@ -16,7 +16,7 @@ from exporter.derive.tokens import count_conflicts
 from exporter.derive.views import View, distinct, judge_views
 from exporter.facts import ClientFacts, Comparison, KeyFacts, MemberFacts, SecondaryFacts, ViewFacts
 from exporter.model import Member, PartitionRing, Replica, Ring, RingConfig, State, Value
-from exporter.rings import HA_KEY, ring_of
+from exporter.rings import HA_KEY, QUORUM_RINGS, ring_of
 
 Stored = Value | Mapping[str, Replica]
 
@@ -145,7 +145,9 @@ def _with_health(
         token_conflicts=_conflicts(value, read),
         without_tokens=health.without_tokens(facts.members),
         ghosts=health.ghosts(facts.members),
-        quorum_margin=health.quorum_margin(facts.members, config) if facts.members else None,
+        quorum_margin=health.quorum_margin(facts.members, config, by_quorum=facts.ring in QUORUM_RINGS)
+        if facts.members
+        else None,
     )
 
 
