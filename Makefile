@@ -9,6 +9,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# the order of the checks is meant: set up first, pytest's summary last
+.NOTPARALLEL:
 
 # any python3 that is new enough; the venv is made from it
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
