@@ -46,6 +46,14 @@ async def _no_more(_: Snapshot) -> None:
     return None
 
 
+async def _none_rejected(_: float) -> tuple[Rejection, ...]:
+    return ()
+
+
+async def _nobody_asked(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
+    return ()
+
+
 @dataclass(slots=True)
 class Plan:
     """What a poller is told from outside; replaced as a whole at a reload."""
@@ -60,8 +68,8 @@ class Plan:
     stores: tuple[StoreReader, ...] = ()
     views_per_cycle: int | None = None
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
-    rejections: Callable[[], tuple[Rejection, ...]] = lambda: ()
-    probes: Callable[[], tuple[ProbeResult, ...]] = lambda: ()
+    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = _none_rejected
+    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
     look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
@@ -113,7 +121,8 @@ class Poller:
         plan = self.plan
         await plan.before_cycle()
         visits = self._visits(deadline)
-        read = await self._read(plan, visits, deadline)
+        read, rejections = await asyncio.gather(self._read(plan, visits, deadline), plan.rejections(deadline))
+        probes = await plan.probes(read.observed, deadline)
         self.number += 1
         cycle = Cycle(
             at=self.now(),
@@ -125,8 +134,8 @@ class Poller:
             sweep_seconds=read.turn.sweep_seconds,
             discovered=MappingProxyType(dict(plan.discovered())),
             fetches=MappingProxyType(dict(plan.fetcher.counts)),
-            rejections=plan.rejections(),
-            probes=plan.probes(),
+            rejections=rejections,
+            probes=probes,
             resolved=await plan.look_up(_seeds(read.observed)),
         )
         snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)

@@ -16,6 +16,9 @@ from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
 from exporter.model import Product, Target
 from exporter.poll import Plan, Poller, StoreReader
+from exporter.probing import Probing
+from exporter.rejection_sources import sources_of
+from exporter.rejections import Rejections
 from exporter.rings import RING_PAGES, RingPage, ring_of
 from exporter.sources.access import Access
 from exporter.sources.consul import ConsulSettings, read_consul
@@ -75,6 +78,8 @@ class Watch:
         self._stack = AsyncExitStack()
         self.fetcher = new_fetcher(config, self.access)
         self.discovery = Discovery(config)
+        self.probing = Probing(config.gossip)
+        self.rejections = Rejections()
         self.poller = Poller(self._plan(config))
 
     async def __aenter__(self) -> Self:
@@ -83,6 +88,7 @@ class Watch:
         await self.discovery.refresh()
         await self.discovery.start()
         self._stack.push_async_callback(self.discovery.stop)
+        self._stack.push_async_callback(self.rejections.close)
         return self
 
     async def __aexit__(
@@ -95,6 +101,7 @@ class Watch:
 
     def _plan(self, config: Config) -> Plan:
         views = config.scale.views_per_cycle
+        self.rejections.use(sources_of(config, self.fetcher, self.access), self.probing.ours)
         return Plan(
             targets=self.targets,
             fetcher=self.fetcher,
@@ -106,6 +113,8 @@ class Watch:
             stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
+            rejections=self.rejections.look,
+            probes=self.probing.probe,
             look_up=self.seeds.look_up,
             before_cycle=self.access.refresh,
             after_cycle=self._after_cycle,
@@ -154,6 +163,7 @@ class Watch:
         old = self.fetcher
         self.discovery.commit(prepared)
         self.config, self.access, self.fetcher = config, access, fetcher
+        self.probing = self.probing.replaced(config.gossip)
         self.poller.plan = self._plan(config)
         await prepared.close()
         await self.poller.between_cycles()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from exporter.config.http_client import HttpClient
+from exporter.config.http_client import HttpClient, TlsConfig
 from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
@@ -123,6 +123,10 @@ class Probe(Settings):
         description="The foreign label; left out, one that nobody has.",
         examples=["kvmigration-probe"],
     )
+    tls_config: TlsConfig = Field(
+        default=TlsConfig(),
+        description="TLS towards gossip ports, where a process has memberlist.tls_enabled.",
+    )
 
 
 class Gossip(Settings):
@@ -145,7 +149,8 @@ class LogFiles(Settings):
     )
     state_file: FileName | None = Field(
         default=None,
-        description="Where to remember how far was read; left out, a restart begins at the end.",
+        description="Where to remember how far was read, and what was counted; left out, a restart counts "
+        "again what stands in the files.",
         examples=["/var/lib/kvmigration/logs.json"],
     )
 

@@ -10,7 +10,9 @@ from exporter.demo.process import Process
 from exporter.demo.wire import PING, ack, read_label
 
 STREAM_TIMEOUT = 2.0
+_STREAM, _PACKET = 2, 1  # dskit's transport: what the first byte of a connection says will follow
 _SEQUENCE = b"\xa5SeqNo"
+_PING_LENGTH = 14  # 00, {SeqNo: 1, Node: ""}
 _MOST = 4096
 
 
@@ -33,21 +35,26 @@ class GossipPort:
     def answer(self, message: bytes, source: str) -> bytes:
         """The bytes sent back; a refused label leaves one log line and nothing else."""
         process = self._process
-        found = read_label(message)
-        if found is None:
+        if message and message[0] not in (_STREAM, _PACKET):
+            return self._unknown(source)
+        found = read_label(message[1:])
+        if found is None or message[0] == _PACKET:
             return b""
         label, body = found
         if process.verified and label != process.label:
             faults.reject(self._cluster, process, label, source)
             return b""
         if not body or body[0] != PING or _SEQUENCE not in body:
-            process.unknown_connections += 1
-            self._cluster.log(process, "warn", f"unknown message type, from={source}")
-            return b""
+            return self._unknown(source)
         at = body.index(_SEQUENCE) + len(_SEQUENCE)
         sequence = body[at] if at < len(body) else 0
         # Compression is on by default, so the usual answer begins with 09; half of them stay plain.
         return ack(sequence, compressed=process.number % 2 == 0)
+
+    def _unknown(self, source: str) -> bytes:
+        self._process.unknown_connections += 1
+        self._cluster.log(self._process, "warn", f"unknown message type, from={source}")
+        return b""
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
@@ -66,5 +73,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 
 def _complete(message: bytes) -> bool:
-    found = read_label(message)
-    return found is not None and len(found[1]) >= 1 and (found[1][0] != PING or len(found[1]) >= 9)
+    if message and message[0] != _STREAM:
+        return True
+    found = read_label(message[1:])
+    return found is not None and len(found[1]) >= 1 and (found[1][0] != PING or len(found[1]) >= _PING_LENGTH)

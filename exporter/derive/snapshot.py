@@ -13,6 +13,7 @@ from exporter.derive.events import events
 from exporter.derive.fleet import headline, judge_fleet
 from exporter.derive.history import History, RingHistory
 from exporter.derive.keys import World, judge_key
+from exporter.derive.labels import attributed
 from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
 from exporter.derive.membership import judge_gossip
 from exporter.derive.reading import Cycle, read_keys
@@ -44,7 +45,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         keys=keys,
         gossip=gossip,
         stores=stores,
-        rejections=cycle.rejections,
+        rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
         fetches=cycle.fetches,

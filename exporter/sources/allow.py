@@ -30,6 +30,10 @@ BUILD_PAGES = (
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
     ("/memberlist", "/metrics", "/config", "/services", "/distributor/ha_tracker", *BUILD_PAGES)
 )
+LOKI_QUERY = "/loki/api/v1/query_range"
+_LOG_QUERY = re.compile(
+    r"query=(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2}){1,16384}&start=\d{1,20}&end=\d{1,20}&limit=\d{1,5}&direction=forward"
+)
 CONSUL_LEADER = "/v1/status/leader"
 ETCD_CALLS = frozenset(("/v3/kv/range", "/v3/auth/authenticate"))
 
@@ -58,6 +62,12 @@ def is_store_call_allowed(method: str, path_and_query: str) -> bool:
         return False
     parts = unquote_to_bytes(path_and_query.partition("?")[0]).split(b"/")
     return b"." not in parts and b".." not in parts and _is_plain(path_and_query)
+
+
+def is_log_call_allowed(method: str, path_and_query: str) -> bool:
+    """Whether this call reads log lines: Loki's query over a range, and nothing else of it."""
+    path, _, query = path_and_query.partition("?")
+    return method == "GET" and path == LOKI_QUERY and _LOG_QUERY.fullmatch(query) is not None
 
 
 def is_ring_page(path: str) -> bool:

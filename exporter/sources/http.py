@@ -159,6 +159,12 @@ class Fetcher:
             return self._counted("other", self._refused("this call is not one that reads a store"))
         return self._counted(page, await self._run(call, deadline))
 
+    async def log_call(self, call: Call, *, deadline: float | None = None) -> Answer:
+        """One question to Loki's query API, for the reader of rejections."""
+        if not allow.is_log_call_allowed(call.method, call.path):
+            return self._counted("other", self._refused("this call is not one that reads logs"))
+        return self._counted(call.page, await self._run(call, deadline))
+
     def _counted(self, page: str, answer: Answer) -> Answer:
         self.counts[page, answer.outcome.value] += 1
         return answer

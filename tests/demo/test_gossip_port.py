@@ -12,12 +12,14 @@ from exporter.demo.gossip_port import GossipPort
 from exporter.demo.wire import ack, lzw, read_label
 from exporter.model import Phase
 
-PING = b"\x00\x82\xa5SeqNo\x01\xa4Node\xa0"
+STREAM = b"\x02"
+BARE = b"\x00\x82\xa5SeqNo\x01\xa4Node\xa0"
+PING = STREAM + BARE
 ACK = b"\x02\x82\xa5SeqNo\x01\xa7Payload\xc0"
 
 
 def labelled(label: str) -> bytes:
-    return b"\xf4" + bytes([len(label)]) + label.encode() + PING
+    return STREAM + b"\xf4" + bytes([len(label)]) + label.encode() + BARE
 
 
 def unlzw(data: bytes) -> bytes:
@@ -137,5 +139,17 @@ def test_what_is_no_ping_is_counted_as_an_unknown_connection() -> None:
     process = cluster.processes[0]
     port = GossipPort(cluster, process)
     label = cluster.settings.gossip_label
-    assert port.answer(b"\xf4" + bytes([len(label)]) + label.encode() + b"GET / HTTP/1.1", "1.2.3.4:5") == b""
+    header = b"\xf4" + bytes([len(label)]) + label.encode()
+    assert port.answer(STREAM + header + b"GET / HTTP/1.1", "1.2.3.4:5") == b""
     assert process.unknown_connections == 1
+
+
+def test_what_begins_like_no_stream_is_unknown_too_as_when_somebody_scrapes_the_port() -> None:
+    cluster = Cluster(DemoSettings(size=1, start_phase=Phase.MULTI))
+    process = cluster.processes[0]
+    port = GossipPort(cluster, process)
+    assert port.answer(b"GET / HTTP/1.1\r\n\r\n", "1.2.3.4:5") == b""
+    assert port.answer(BARE, "1.2.3.4:5") == b""
+    assert process.unknown_connections == 2
+    assert port.answer(b"\x01\x04abcd", "1.2.3.4:5") == b""
+    assert process.unknown_connections == 2

@@ -1,0 +1,62 @@
+"""The `rejections` of a configuration as sources at work."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from exporter.config import Config
+from exporter.config.models import LogFiles as FilesEntry
+from exporter.config.models import Loki as LokiEntry
+from exporter.rejections import WORD, LogSource, Make
+from exporter.sources.access import Access
+from exporter.sources.http import Fetcher
+from exporter.sources.logs import LogFiles
+from exporter.sources.logs_source import FileSource
+from exporter.sources.loki import LokiSettings, LokiSource
+
+log = logging.getLogger("kvmigration.rejections")
+Counts = Counter[tuple[str, str]]
+
+
+def sources_of(config: Config, fetcher: Fetcher, access: Access) -> list[tuple[object, Make]]:
+    """What `Rejections.use` takes: each entry, and how its source is made or goes on."""
+    return list(_sources(config, fetcher, access))
+
+
+def _sources(config: Config, fetcher: Fetcher, access: Access) -> Iterator[tuple[object, Make]]:
+    state_files: set[str] = set()
+    for number, entry in enumerate(config.rejections):
+        if entry.file is not None:
+            state = entry.file.state_file or ""
+            if state and state in state_files:
+                log.warning("state file %s is another entry's: give each its own", state)
+                state = ""
+            state_files.add(state)
+            yield (entry, state), partial(_files, entry.file, state, fetcher.counts)
+        if entry.loki is not None:
+            settings = _loki_settings(entry.loki, f"rejections[{number}].loki", access)
+            yield (entry, number), partial(_loki, fetcher, settings)
+
+
+def _files(entry: FilesEntry, state: str, counts: Counts, old: LogSource | None) -> LogSource:
+    if old is not None:
+        return old
+
+    def count(page: str, outcome: str) -> None:
+        counts[page, outcome] += 1
+
+    return FileSource(LogFiles(entry.paths, WORD, Path(state) if state else None), count)
+
+
+def _loki_settings(entry: LokiEntry, key: str, access: Access) -> LokiSettings:
+    return LokiSettings(entry.url, entry.query, lambda target: access.to(key, target.url), entry.tenant)
+
+
+def _loki(fetcher: Fetcher, settings: LokiSettings, old: LogSource | None) -> LogSource:
+    if isinstance(old, LokiSource):
+        return old.renewed(fetcher, settings)
+    return LokiSource(fetcher, settings)
