@@ -48,7 +48,13 @@ TEXT = {"", ".py", ".md", ".toml", ".lock", ".yml", ".yaml", ".json", ".txt", ".
 SKIPPED = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 SKIPPED |= {"dist", "node_modules", ".schemathesis"}
 # the import's name where it is not the distribution's
-DISTRIBUTIONS = {"yaml": "pyyaml", "google": "protobuf", "dns": "dnspython", "pydantic_core": "pydantic"}
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "google": "protobuf",
+    "dns": "dnspython",
+    "pydantic_core": "pydantic",
+    "PIL": "pillow",
+}
 
 
 def files(root: Path) -> Iterator[Path]:
