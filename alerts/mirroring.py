@@ -40,11 +40,14 @@ def _partial(q: Queries) -> str:
 
 
 def failing(q: Queries) -> str:
-    """Clients whose mirror writes fail, as a ratio above the limit."""
+    """Clients whose mirror writes fail: a ratio above the limit, and more than a few of them."""
     span = q.span(t.ERROR_WINDOW)
-    errors = f"max {q.by(*CLIENT)} (rate({q.series(c.MIRROR_WRITE_ERRORS_TOTAL)}[{span}]))"
-    writes = f"max {q.by(*CLIENT)} (rate({q.series(c.MIRROR_WRITES_TOTAL)}[{span}]))"
-    return f"{errors}\n/ {writes}\n> {number(t.ERROR_RATIO)}"
+    errors, writes = (
+        f"max {q.by(*CLIENT)} (increase({q.series(metric)}[{span}]))"
+        for metric in (c.MIRROR_WRITE_ERRORS_TOTAL, c.MIRROR_WRITES_TOTAL)
+    )
+    many = f"and {q.on(*CLIENT)} ({errors} > {number(t.ERRORS_LEAST)})"
+    return f"{errors}\n/ {writes}\n> {number(t.ERROR_RATIO)}\n{many}"
 
 
 def _mirrors(q: Queries, matchers: str) -> str:

@@ -41,6 +41,7 @@ KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and s
 PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
 QUIET = Wait(15 * MINUTE, "while a client still changes its phase the rollout is in progress, not stuck")
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
+ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twenty")
 ERROR_WINDOW = Wait(
     15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
 )

@@ -110,6 +110,12 @@ CASES = (
     Case(
         ERRORS,
         LOOKALIKE,
+        "a client that writes once a minute has a benign error now and then",
+        {writes(1): "0+1x200", errors(1): "0x9 1x19 2x19 3x100"},
+    ),
+    Case(
+        ERRORS,
+        LOOKALIKE,
         "mirroring is off again and the counters stand still",
         {errors(1): "500x120"},
         phase=1,

@@ -1,0 +1,243 @@
+"""Simulated clusters, exporters, a real Prometheus and a real Alertmanager, and whoever it notifies."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerts import __main__ as command
+from tests import real_servers
+from tests.alerts.test_generation import ROOT, load
+
+SCALE = 0.01
+"""Waits and windows of the rules, against those in production: ten minutes are six seconds."""
+SPEED = 10
+"""Seconds of a simulated cluster in a real one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One alert in one notification."""
+
+    at: float
+    job: str
+    alert: str
+    severity: str
+    status: str
+    description: str
+
+
+@dataclass(slots=True)
+class Inbox:
+    """A webhook's receiver: everything that Alertmanager has sent, in order."""
+
+    url: str
+    sent: list[Sent] = field(default_factory=list)
+
+    def take(self, body: dict[str, Any]) -> None:
+        for alert in body["alerts"]:
+            labels = alert["labels"]
+            self.sent.append(
+                Sent(
+                    time.monotonic(), labels.get("job", ""), labels["alertname"], labels["severity"],
+                    alert["status"], alert["annotations"]["description"],
+                )
+            )  # fmt: skip
+
+    def names(self, job: str, since: float = 0.0, status: str = "firing") -> set[str]:
+        """Alerts that were sent for this fleet since then."""
+        return {one.alert for one in self.sent if (one.job, one.status) == (job, status) and one.at >= since}
+
+
+@contextlib.contextmanager
+def inbox() -> Iterator[Inbox]:
+    """Listen on loopback until the end."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # the name is http.server's
+            received.take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    received = Inbox(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield received
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One simulated cluster and its exporter; the job's name is the fleet's."""
+
+    job: str
+    control: str
+    exporter: str
+
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(real_servers.call("GET", f"{self.control}/state"))
+        return state
+
+    def fault(self, name: str, *, on: bool) -> None:
+        real_servers.call("POST", f"{self.control}/fault/{name}", b"on" if on else b"off")
+
+    def phase(self, name: str) -> None:
+        real_servers.call("POST", f"{self.control}/phase/{name}", b"")
+
+
+@contextlib.contextmanager
+def fleet(folder: Path, job: str, phase: str, *, size: int = 3) -> Iterator[Fleet]:
+    """A cluster that stays in its phase, watched."""
+    folder.mkdir(parents=True)
+    words = [
+        "--no-exporter",
+        "--hold",
+        "--start-phase",
+        phase,
+        "--speed",
+        SPEED,
+        "--size",
+        size,
+        "--tokens",
+        32,
+    ]
+    with process(folder / "demo.log", "demo", *map(str, words), "--log-dir", str(folder)) as demo:
+        control = _said(demo, folder / "demo.log", "control").removesuffix("/state")
+        state = json.loads(real_servers.call("GET", f"{control}/state"))
+        config = folder / "kvmigration.yaml"
+        config.write_text(json.dumps(_configuration(state)))
+        (port,) = real_servers.free_ports(1)
+        listen = ["--config.file", str(config), "--web.listen-address", f"127.0.0.1:{port}"]
+        with process(folder / "exporter.log", "serve", *listen):
+            wait(lambda: _ready(f"http://127.0.0.1:{port}"), f"exporter of {job}")
+            yield Fleet(job, control, f"127.0.0.1:{port}")
+
+
+def _configuration(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "interval": "1s",
+        "http_client": {"timeout": "1s"},
+        "targets": [{"static": {"urls": [one["url"] for one in state["processes"]]}}],
+        "stores": {"consul": {"url": state["store"]["url"]}},
+        "gossip": {"label": state["label"]},
+        "rejections": [{"file": {"paths": [one["log"] for one in state["processes"]]}}],
+    }
+
+
+def _ready(url: str) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(real_servers.call("GET", f"{url}/-/ready"))
+    return False
+
+
+@contextlib.contextmanager
+def process(log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One command of the program, ended with SIGTERM."""
+    with log.open("wb") as output:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "exporter", *words], cwd=ROOT, stdout=output, stderr=output,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait(20)
+
+
+def _said(demo: subprocess.Popen[bytes], log: Path, word: str) -> str:
+    """What stands behind a word in the program's output."""
+    found: list[str] = []
+
+    def said() -> bool:
+        assert demo.poll() is None, log.read_text()
+        found[:] = [
+            line.split()[-1] for line in log.read_text().splitlines() if line.strip().startswith(word)
+        ]
+        return bool(found)
+
+    wait(said, f"{word} of the demo")
+    return found[0]
+
+
+def wait(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+    """Look until it holds."""
+    tick = threading.Event()
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds:.0f} s: {what}")
+        tick.wait(0.2)
+
+
+@contextlib.contextmanager
+def watched(folder: Path, fleets: list[Fleet]) -> Iterator[tuple[Inbox, str]]:
+    """Prometheus with the rules and Alertmanager with the example; the inbox, and Prometheus's URL."""
+    command.run(["--scale-durations", str(SCALE), "--output", str(folder / "rules")])
+    with inbox() as received:
+        notify = folder / "alertmanager.yaml"
+        notify.write_text(json.dumps(_notifying(received.url)))
+        with real_servers.alertmanager(folder, notify) as manager:
+            scrape = folder / "prometheus.yaml"
+            scrape.write_text(json.dumps(_scraping(fleets, manager.url, folder / "rules")))
+            with real_servers.prometheus(folder, scrape) as prometheus:
+                yield received, prometheus.url
+
+
+def _notifying(url: str) -> dict[str, Any]:
+    """The example as it is committed, quick, and with one receiver's address."""
+    config: dict[str, Any] = load(ROOT / "alerts" / "built" / "alertmanager.yaml")
+    config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+    for receiver in config["receivers"]:
+        receiver["webhook_configs"][0]["url"] = f"{url}/{receiver['name']}"
+    return config
+
+
+def _scraping(fleets: list[Fleet], manager: str, rules: Path) -> dict[str, Any]:
+    names = ("kvmigration-alerts.yaml", "kvmigration-recording.yaml")
+    places = {"cluster": "demo", "namespace": "mimir"}
+    return {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(_hurried(rules / name)) for name in names],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager.removeprefix("http://")]}]}]},
+        "scrape_configs": [
+            {"job_name": one.job, "static_configs": [{"targets": [one.exporter], "labels": places}]}
+            for one in fleets
+        ],
+    }
+
+
+def _hurried(path: Path) -> Path:
+    """The one alert that waits for a day waits for seconds here."""
+    document = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+    for group in document["groups"]:
+        for rule in group["rules"]:
+            if rule.get("alert") == "KVMigrationLabelVerificationOff":
+                rule["for"] = "5s"
+    path.write_text(json.dumps(document))
+    return path
