@@ -142,15 +142,16 @@ def _rejections(house: House) -> Band:
     by_label = Show(
         "Rejections by foreign label",
         "Packets and streams per second that processes rejected for this label, from their logs.",
-        [Ask(f"sum by (label) ({q.of_component(q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL))})",
+        [Ask(f"sum by (label) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})",
              'label "{{label}}"')],
         Look("cps", f.above(1)),
         [house.runbook("KVMigrationForeignLabelRejected")],
     )  # fmt: skip
     by_process = Show(
         "Rejections by process",
-        "Packets and streams per second that each process rejected.",
-        [Ask(f"sum by (target) ({q.of_component(q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL))})", "{{target}}")],
+        "Packets and streams per second that each process rejected, by the name its log goes by; a log is of "
+        "every component.",
+        [Ask(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})", "{{target}}")],
         Look("cps", f.above(1)),
     )
     return band(8, (house.series(by_label), 12), (house.series(by_process), 12))

@@ -116,7 +116,7 @@ def _progress(house: House) -> Band:
     )
 
 
-CHECKS = 'check=~".*(ha|election).*"'
+CHECKS = 'check=~"(.*-)?(ha|elections?)(-.*)?"'
 
 
 def _elections(house: House) -> Band:

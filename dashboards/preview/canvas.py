@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ try:
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyBboxPatch, Rectangle
+    from PIL import Image
 except ImportError as error:
     raise UsageError("pictures need matplotlib: pip install 'kvmigration-exporter[preview]'") from error
 
@@ -84,5 +86,9 @@ class Canvas:
         return made
 
     def save(self, out: Path) -> None:
-        """Write the PNG; nothing in it tells when or where it was made."""
-        self.figure.savefig(out, dpi=DPI, facecolor=BACK, metadata={"Software": None})
+        """Write the PNG, small: flat colours need no more than a palette."""
+        made = io.BytesIO()
+        self.figure.savefig(made, dpi=DPI, facecolor=BACK, format="png")
+        with Image.open(made) as image:
+            flat = image.convert("RGB").quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        flat.save(out, format="PNG", optimize=True)

@@ -26,6 +26,8 @@ from exporter.watch import Watch
 INTERVAL = 15.0
 OURS = {"cluster": "demo", "namespace": "demo", "job": "kvmigration", "instance": "kvmigration:9895"}
 _THEIRS = re.compile(rf"(?:\w+_)?(?:{'|'.join(ANY_PREFIX)})|{'|'.join(EXACT)}")
+_RESTARTED = (Phase.MULTI, Phase.MEMBERLIST)  # the others are reached by runtime configuration
+_BORN = re.compile(r"^process_start_time_seconds .*$", re.MULTILINE)  # the one value by the wall's clock
 _CLASH = re.compile(r"\b(cluster|namespace|job|instance|pod)=")  # what a scrape does to a label it adds
 _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
@@ -52,6 +54,7 @@ class Stretch:
 class Walk:
     """What came of it: samples with times by metric name, and the legs as they were walked."""
 
+    began: float = 0.0
     lines: dict[str, list[str]] = field(default_factory=dict)
     stretches: list[Stretch] = field(default_factory=list)
 
@@ -68,13 +71,12 @@ class Walk:
 
 
 def script(faults: Sequence[str], cycles: int, on: int, between: int) -> list[Leg]:
-    """The whole way, so many cycles in each phase; the faults one after another while it mirrors, with
-    time to recover in between.
+    """The whole way, so many cycles in each phase, twice as many where every process restarts for it; the
+    faults one after another while it mirrors, with time to recover in between.
     """
     played = [(Leg(Phase.MIRRORING, on, name), Leg(Phase.MIRRORING, between)) for name in faults]
-    before = [Leg(phase, cycles) for phase in (Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING)]
-    after = [Leg(phase, cycles) for phase in (Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST)]
-    return [*before, *(leg for pair in played for leg in pair), *after]
+    way = [Leg(phase, 2 * cycles if phase in _RESTARTED else cycles) for phase in list(Phase)[1:]]
+    return [*way[:3], *(leg for pair in played for leg in pair), *way[3:]]
 
 
 async def walked(legs: Sequence[Leg], folder: Path, product: str = "cortex") -> Walk:
@@ -82,7 +84,7 @@ async def walked(legs: Sequence[Leg], folder: Path, product: str = "cortex") -> 
     cycles = sum(leg.cycles for leg in legs)
     start = time.time() // 60 * 60 - (cycles + 2) * INTERVAL
     settings = DemoSettings(product=product, manual=True, hold=True, start_time=start)
-    made = Walk()
+    made = Walk(start)
     async with Demo(settings) as demo, aiohttp.ClientSession() as session:
         file = folder / "kvmigration.yml"
         file.write_text(yaml.safe_dump(_config(demo)), encoding="utf-8")
@@ -119,6 +121,7 @@ async def _scrape(demo: Demo, watch: Watch, session: aiohttp.ClientSession, made
     at = demo.cluster.now
     renderer = Renderer(lambda: snapshot, lambda: SelfFacts(__version__, config_loaded_at=at))
     body = (await renderer.render()).body.decode()
+    body = _BORN.sub(f"process_start_time_seconds {made.began}", body)
     made.add(f"{body}\nscrape_samples_scraped {body.count(chr(10))}\nscrape_duration_seconds 0.01", at, OURS)
     for process, url in zip(demo.cluster.processes, demo.urls, strict=True):
         try:

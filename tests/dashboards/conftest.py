@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.server
 import shutil
 import threading
@@ -17,8 +16,6 @@ import pytest
 
 from dashboards.preview.server import backfilled, running
 from dashboards.preview.source import Prometheus, QueryError
-from dashboards.preview.walk import Walk, script, walked
-from exporter.demo import FAULTS
 from tests.dashboards.synthetic import exposition, line, samples
 
 LABELS = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration", "instance": "exporter:9895"}
@@ -123,18 +120,3 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     backfilled(families, where)
     with prometheus_over(where) as api:
         yield Running(api, start, end)
-
-
-PLAYED = tuple(name for name in FAULTS if name != "pages-hang")  # each of its cycles takes real seconds
-
-
-@pytest.fixture(scope="session")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Walk]]:
-    """The demo's whole migration with its faults, as the exporter exposed it, in a real Prometheus."""
-    where = tmp_path_factory.mktemp("walk")
-    made = asyncio.run(walked(script(PLAYED, cycles=16, on=4, between=5), where))
-    with ExitStack() as stack:
-        if shutil.which("promtool"):
-            backfilled(made.lines, where)
-        api = stack.enter_context(prometheus_over(where))
-        yield Running(api, made.stretches[0].start, made.stretches[-1].end), made

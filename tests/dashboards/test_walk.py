@@ -6,15 +6,20 @@ is put into a real Prometheus with the demo's time.
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from dashboards.frame import OVERVIEW
+from dashboards.preview.server import backfilled
 from dashboards.preview.source import Window, filled, values_of
-from dashboards.preview.walk import INTERVAL, Stretch, Walk
+from dashboards.preview.walk import INTERVAL, Stretch, Walk, script, walked
+from exporter.demo import FAULTS
 from exporter.model import Phase
-from tests.dashboards.conftest import PLAYED, Running
+from tests.dashboards.conftest import Running, prometheus_over
 from tests.dashboards.every import Query, queries
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -56,6 +61,21 @@ LATER = {
     "foreign-label": "gossip clusters too many",
 }
 UNSEEN = {"verification-off": "the exporter reads /config rarely"}
+
+
+PLAYED = tuple(name for name in FAULTS if name != "pages-hang")  # each of its cycles takes real seconds
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Walk]]:
+    """The demo's whole migration with its faults, as the exporter exposed it, in a real Prometheus."""
+    if shutil.which("promtool") is None:
+        pytest.skip("no promtool; the test run installs Debian's")
+    where = tmp_path_factory.mktemp("walk")
+    made = asyncio.run(walked(script(PLAYED, cycles=12, on=4, between=5), where))
+    backfilled(made.lines, where)
+    with prometheus_over(where) as api:
+        yield Running(api, made.stretches[0].start, made.stretches[-1].end), made
 
 
 def _now(title: str, on: Running, at: float) -> dict[str, float]:
