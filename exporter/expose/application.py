@@ -8,12 +8,14 @@ from exporter.expose.access import WebConfigFile
 from exporter.expose.api import add_api
 from exporter.expose.server import build_app
 from exporter.expose.state import ServerState
+from exporter.expose.web import add_page
 
 
 def build(
     state: ServerState, *, telemetry_path: str = "/metrics", web_config: WebConfigFile | None = None
 ) -> web.Application:
     """Build the application with everything it serves."""
-    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
+    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config, landing=False)
     add_api(app)
+    add_page(app)
     return app

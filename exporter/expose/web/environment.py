@@ -1,0 +1,45 @@
+"""Jinja2, set up so that a template cannot forget to escape or to clean what it shows."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from exporter.expose.web import answer, words
+
+HERE: Final = Path(__file__).parent
+
+
+def _final(value: object) -> object:
+    """Every value that is put out: cleaned and bounded, unless it is markup of ours."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return words.shown(value)
+
+
+@functools.cache
+def environment() -> Environment:
+    """The one environment, with the filters that templates use."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(
+        name=words.name, span=words.span, clock=words.clock, number=words.number, path=words.path
+    )
+    made.globals.update(count=words.count, task=answer.task)
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """A template's text; what cannot be encoded never gets here."""
+    return environment().get_template(template).render(**values)

@@ -1,0 +1,172 @@
+"""One key: its members side by side, the primary against each view, what differs marked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.expose.web.key_rows import KeyRow
+from exporter.expose.web.words import first, page_of
+from exporter.facts import Comparison, Difference, KeyFacts, MemberFacts, SecondaryFacts, ViewFacts
+from exporter.model import State
+
+COLUMNS: Final = 6
+ROWS: Final = 100
+VIEWS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one view says of one member; `tone` is same, late, differs, missing or unread."""
+
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """One member. `member` is `None` where the primary has not got it, or has no such list of members."""
+
+    id: str
+    member: MemberFacts | None
+    cells: tuple[Cell, ...]
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One view of the secondary. `wrong` has what differs by member; `None` where it was not read."""
+
+    name: str
+    target: str
+    present: bool
+    wrong: Mapping[str, str] | None
+    told: Mapping[str, tuple[Difference, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """One key's page."""
+
+    row: KeyRow
+    columns: tuple[Column, ...]
+    more_columns: int
+    members: tuple[MemberRow, ...]
+    total: int
+    page: int
+    pages: int
+    views: tuple[ViewFacts, ...]
+    view_page: int
+    view_pages: int
+
+
+def key_page(row: KeyRow, page: int, view_page: int) -> KeyPage:
+    """Put one key's page together: members and views that differ come first."""
+    key = row.key
+    columns, more = first(_columns(key), COLUMNS)
+    rows = _ordered(key, columns)
+    listed, page, pages = page_of(rows, page, ROWS)
+    views, view_page, view_pages = page_of(sorted(key.views, key=_troubled), view_page, VIEWS)
+    return KeyPage(
+        row=row,
+        columns=columns,
+        more_columns=more,
+        members=tuple(_row(name, member, columns) for name, member in listed),
+        total=len(rows),
+        page=page,
+        pages=pages,
+        views=tuple(views),
+        view_page=view_page,
+        view_pages=view_pages,
+    )
+
+
+def _columns(key: KeyFacts) -> Iterable[Column]:
+    """Views of the secondary: those that differ first, those not read next."""
+    found = key.secondary
+    if found is None:
+        return []
+    if found.side != "memberlist":
+        return [Column(f"store {found.side}", "", not found.missing_key, _wrong(found), _told(found))]
+    views = (view for view in key.views if view.kind == "gossip")
+    return sorted((_gossip_column(view) for view in views), key=_interest)
+
+
+def _gossip_column(view: ViewFacts) -> Column:
+    name = f"gossip of {view.target}"
+    if not view.known or view.against is None:
+        return Column(name, view.target, True, None, {})
+    return Column(name, view.target, view.present, _wrong(view.against), _told(view.against))
+
+
+def _interest(column: Column) -> tuple[int, str]:
+    if column.wrong is None:
+        return 1, column.target
+    return 0 if column.wrong or not column.present else 2, column.target
+
+
+def _wrong(found: Comparison | SecondaryFacts) -> Mapping[str, str]:
+    """Every member that differs, and how. The list of differences is cut short; these are not."""
+    if isinstance(found, SecondaryFacts):
+        missing, extra = found.missing_members, found.extra_members
+    else:
+        missing, extra = found.missing, found.extra
+    wrong: dict[str, str] = {}
+    for what, ids in found.mismatched.items():
+        for member in ids:
+            wrong[member] = f"{wrong[member]}, {what}" if member in wrong else what
+    return wrong | dict.fromkeys(extra, "extra") | dict.fromkeys(missing, "missing")
+
+
+def _told(found: Comparison | SecondaryFacts) -> Mapping[str, tuple[Difference, ...]]:
+    told: dict[str, tuple[Difference, ...]] = defaultdict(tuple)
+    for difference in found.differences:
+        told[difference.member] += (difference,)
+    return dict(told)
+
+
+def _ordered(key: KeyFacts, columns: tuple[Column, ...]) -> list[tuple[str, MemberFacts | None]]:
+    differing = {member for column in columns for member in column.wrong or ()}
+    ids = {member.id for member in key.members}
+    known: list[tuple[str, MemberFacts | None]] = [(member.id, member) for member in key.members]
+    known += [(name, None) for name in sorted(differing - ids)]
+    return sorted(known, key=lambda pair: (pair[0] not in differing, _is_healthy(pair[1]), pair[0]))
+
+
+def _is_healthy(member: MemberFacts | None) -> bool:
+    return member is None or member.state is not State.UNHEALTHY
+
+
+def _row(name: str, member: MemberFacts | None, columns: tuple[Column, ...]) -> MemberRow:
+    cells = tuple(_cell(name, member, column) for column in columns)
+    return MemberRow(name, member, cells, any(cell.tone in ("differs", "missing") for cell in cells))
+
+
+def _cell(name: str, member: MemberFacts | None, column: Column) -> Cell:
+    if column.wrong is None:
+        return Cell("unread", "not read")
+    if not column.present:
+        return Cell("missing", "has not got the key")
+    told = column.told.get(name, ())
+    how = column.wrong.get(name)
+    if how is not None:
+        said = [_said(d) for d in told if d.what != "lag"]
+        return Cell("missing" if how == "missing" else "differs", "; ".join(said) or f"{how} differs")
+    late = next((d.secondary for d in told if d.what == "lag"), "")
+    if late:
+        return Cell("late", f"same, {late}")
+    return Cell("same", "same" if member is not None else "not there either")
+
+
+def _said(difference: Difference) -> str:
+    if difference.what in ("missing", "extra"):
+        return difference.what
+    here, there = difference.primary or "none", difference.secondary or "none"
+    return f"{difference.what}: {here} in the primary, {there} here"
+
+
+def _troubled(view: ViewFacts) -> tuple[bool, bool, str, str]:
+    fine = view.known and view.present and not view.missing
+    return fine, view.known, view.kind, view.target

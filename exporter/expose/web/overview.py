@@ -1,0 +1,167 @@
+"""Everything the first page shows, made of a snapshot; nothing is concluded here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.expose.history import LagHistory
+from exporter.expose.web.answer import Answer, CheckRow, answer_of, check_rows, word_of
+from exporter.expose.web.key_rows import SHOWN as KEYS
+from exporter.expose.web.key_rows import Judged, KeyRow, copy, key_rows, views
+from exporter.expose.web.phases import Station, stations
+from exporter.expose.web.words import first
+from exporter.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
+from exporter.model import Outcome
+from exporter.rings import HA_KEY
+
+CHIPS: Final = 12
+CLUSTERS: Final = 4
+STRANGERS: Final = 5
+SILENT: Final = 8
+EVENTS: Final = 10
+WARNINGS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StepLink:
+    """One gate in the list of all gates."""
+
+    name: str
+    place: str
+    tone: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One gossip cluster, some of its processes by name."""
+
+    names: tuple[str, ...]
+    more: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gossip:
+    """The gossip at a glance."""
+
+    facts: GossipFacts
+    clusters: tuple[Cluster, ...]
+    more_clusters: int
+    strangers: tuple[Stranger, ...]
+    more_strangers: int
+    labels: tuple[tuple[str, int], ...]
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """The HA tracker at a glance. `elections` are counted since the processes started."""
+
+    key: KeyFacts
+    copy: Judged
+    views: Judged
+    elections: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A process that does not answer, or one of whose pages failed."""
+
+    target: TargetFacts
+    failed: PageFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first page."""
+
+    snapshot: Snapshot
+    answer: Answer
+    warnings: tuple[str, ...]
+    more_warnings: int
+    open_checks: tuple[CheckRow, ...]
+    held_checks: tuple[CheckRow, ...]
+    stations: tuple[Station, ...]
+    steps: tuple[StepLink, ...]
+    keys: tuple[KeyRow, ...]
+    more_keys: int
+    gossip: Gossip | None
+    tracker: Tracker | None
+    silent: tuple[Silent, ...]
+    more_silent: int
+    partial: tuple[Silent, ...]
+    more_partial: int
+    up: int
+    events: tuple[Event, ...]
+
+
+def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale: bool) -> Overview:
+    """Put the first page together."""
+    answer = answer_of(snapshot, stale=stale)
+    following = next((step for step in snapshot.steps if step.name == snapshot.fleet.next_step), None)
+    bad, held = check_rows(following) if following else ((), ())
+    keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
+    warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
+    silent, more_silent = first((_silent(t) for t in snapshot.targets if not t.up), SILENT)
+    partial, more_partial = first((_silent(t) for t in snapshot.targets if t.up and _failed(t)), SILENT)
+    return Overview(
+        snapshot=snapshot,
+        answer=answer,
+        warnings=warnings,
+        more_warnings=more_warnings,
+        open_checks=bad,
+        held_checks=held,
+        stations=stations(snapshot),
+        steps=step_links(snapshot, stale=stale),
+        keys=keys,
+        more_keys=more_keys,
+        gossip=_gossip(snapshot),
+        tracker=_tracker(snapshot),
+        silent=silent,
+        more_silent=more_silent,
+        partial=partial,
+        more_partial=more_partial,
+        up=sum(1 for target in snapshot.targets if target.up),
+        events=tuple(reversed(snapshot.events[-EVENTS:])),
+    )
+
+
+def step_links(snapshot: Snapshot, *, stale: bool) -> tuple[StepLink, ...]:
+    """Every gate with its word."""
+    return tuple(StepLink(s.name, s.place, *word_of(s, stale=stale)) for s in snapshot.steps)
+
+
+def _failed(target: TargetFacts) -> PageFacts | None:
+    return next((page for page in target.pages if page.outcome is Outcome.FAILED), None)
+
+
+def _silent(target: TargetFacts) -> Silent:
+    return Silent(target, _failed(target))
+
+
+def _gossip(snapshot: Snapshot) -> Gossip | None:
+    facts = snapshot.gossip
+    if facts is None:
+        return None
+    clusters, more_clusters = first(facts.clusters, CLUSTERS)
+    strangers, more_strangers = first(facts.strangers, STRANGERS)
+    counted = ((label, len(names)) for label, names in facts.labels.items())
+    return Gossip(
+        facts=facts,
+        clusters=tuple(Cluster(*first(names, CHIPS), len(names)) for names in clusters),
+        more_clusters=more_clusters,
+        strangers=strangers,
+        more_strangers=more_strangers,
+        labels=tuple(sorted(counted, key=lambda pair: -pair[1])),
+        rejected=sum(rejection.count for rejection in snapshot.rejections),
+    )
+
+
+def _tracker(snapshot: Snapshot) -> Tracker | None:
+    key = next((key for key in snapshot.keys if key.key == HA_KEY), None)
+    if key is None:
+        return None
+    told = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
+    return Tracker(key, copy(key), views(key), sum(told) if told else None)

@@ -1,0 +1,233 @@
+"""The page's paths and files. Every page is rendered from the newest snapshot and kept until the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from markupsafe import Markup
+
+from exporter.expose.api import STALE_INTERVALS
+from exporter.expose.history import LagHistory
+from exporter.expose.state import STATE, TELEMETRY_PATH, ServerState
+from exporter.expose.web import contents
+from exporter.expose.web.contents import Content, NotThere, View
+from exporter.expose.web.environment import HERE, render
+from exporter.facts import Snapshot
+
+KEPT: Final = 32  # rendered pages of one snapshot
+LOOK: Final = 1.0  # seconds between looks for a new snapshot
+_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def _files() -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes() for path in sorted((HERE / "static").iterdir()) if path.suffix in _TYPES
+    }
+
+
+@dataclass
+class Pages:
+    """What the page keeps: the curves' points, its files, and what it rendered of one snapshot."""
+
+    history: LagHistory = field(default_factory=LagHistory)
+    files: dict[str, bytes] = field(default_factory=_files)
+    of: Snapshot | None = None
+    rendered: OrderedDict[tuple[str, bool], Rendered] = field(default_factory=OrderedDict)
+
+    @property
+    def version(self) -> str:
+        """Changes with any of the files."""
+        return hashlib.sha256(b"\0".join(self.files.values())).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One page's inner part."""
+
+    title: str
+    announcement: str
+    body: Markup
+
+
+PAGES: Final = web.AppKey("pages", Pages)
+
+
+def add_page(app: web.Application) -> None:
+    """Add the page, its sub-pages and files, and a page for what is not there, to an application that
+    has a `STATE` and nothing at `/`.
+    """
+    app[PAGES] = Pages()
+    app.cleanup_ctx.append(_remember)
+    app.middlewares.append(_not_found)
+    for path, make in contents.PATHS.items():
+        app.router.add_get(path, _handler(make))
+    app.router.add_get("/static/{file}", _static)
+
+
+async def _remember(app: web.Application) -> AsyncIterator[None]:
+    """Note every snapshot for the curves, whoever looks at the page or does not."""
+
+    async def look() -> None:
+        while True:
+            app[PAGES].history.take(app[STATE].snapshot())
+            await asyncio.sleep(LOOK)
+
+    task = asyncio.create_task(look())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _handler(make: Callable[[View], Content]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _respond(request, make)
+
+    return handle
+
+
+async def _respond(request: web.Request, make: Callable[[View], Content], status: int = 200) -> web.Response:
+    state, pages = request.app[STATE], request.app[PAGES]
+    snapshot = state.snapshot()
+    pages.history.take(snapshot)
+    age = _Age.of(state, snapshot)
+    tag = f'"{snapshot.at if snapshot else 0}-{age.stale:d}-{pages.version}"'
+    if status == 200 and request.headers.get("If-None-Match") == tag:
+        return web.Response(status=304, headers={"ETag": tag, **age.headers})
+    try:
+        inner = await _inner(request, make, snapshot, stale=age.stale)
+    except NotThere as missing:
+        return await _respond(request, missing.page, 404)
+    text = _whole(request, inner, age)
+    status = 503 if snapshot is None and status == 200 else status
+    response = web.Response(
+        body=text.encode("utf-8", "replace"), status=status, content_type="text/html", charset="utf-8"
+    )
+    response.headers.update({"ETag": tag, "Vary": "Accept-Encoding", **age.headers})
+    response.enable_compression()
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Age:
+    """How old the snapshot is, seconds, and when it is too old to judge by."""
+
+    seconds: float | None
+    limit: float
+
+    @classmethod
+    def of(cls, state: ServerState, snapshot: Snapshot | None) -> _Age:
+        seconds = max(0.0, state.clock() - snapshot.at) if snapshot else None
+        return cls(seconds, STALE_INTERVALS * state.interval())
+
+    @property
+    def stale(self) -> bool:
+        return self.seconds is not None and self.seconds > self.limit
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.seconds is None else {"Snapshot-Age": f"{self.seconds:.1f}"}
+
+
+async def _inner(
+    request: web.Request, make: Callable[[View], Content], snapshot: Snapshot | None, *, stale: bool
+) -> Rendered:
+    """A page's inner part, rendered in a thread once per snapshot. Pages that are not there are not kept."""
+    pages, state = request.app[PAGES], request.app[STATE]
+    view = View(
+        snapshot,
+        pages.history,
+        state.interval(),
+        stale,
+        dict(request.match_info),
+        _query(request),
+        _root(request),
+    )
+    if pages.of is not snapshot:
+        pages.of, pages.rendered = snapshot, OrderedDict()
+    kept, key = pages.rendered, (request.raw_path, stale)
+    if key in kept and make in contents.PATHS.values():
+        kept.move_to_end(key)
+        return kept[key]
+    made = await asyncio.to_thread(_rendered, make, view)
+    if make in contents.PATHS.values():
+        kept[key] = made
+        if len(kept) > KEPT:
+            kept.popitem(last=False)
+    return made
+
+
+def _rendered(make: Callable[[View], Content], view: View) -> Rendered:
+    content = make(view) if view.snapshot is not None else contents.nothing_yet(view)
+    body = render(
+        content.template, root=view.root, stale=view.stale, snapshot=view.snapshot, **content.values
+    )
+    return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    return {
+        name: request.query[name][:200]
+        for name in ("page", "views", "component", "kind")
+        if name in request.query
+    }
+
+
+def _root(request: web.Request) -> str:
+    """The way back to `/`, relative, so that a proxy may put a prefix before everything."""
+    return "../" * (request.raw_path.partition("?")[0].count("/") - 1) or "./"
+
+
+def _whole(request: web.Request, inner: Rendered, age: _Age) -> str:
+    state, pages = request.app[STATE], request.app[PAGES]
+    return render(
+        "layout.html",
+        inner=inner,
+        root=_root(request),
+        age=age.seconds,
+        limit=age.limit,
+        stale=age.stale,
+        poll=min(5.0, max(1.0, state.interval() / 3)),
+        refresh=max(5, round(state.interval())),
+        files=pages.version,
+        version=state.version,
+        telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
+        snapshot=state.snapshot(),
+    )
+
+
+async def _static(request: web.Request) -> web.Response:
+    pages, wanted = request.app[PAGES], request.match_info["file"]
+    if wanted not in pages.files:
+        raise web.HTTPNotFound(text=f"there is no file {json.dumps(wanted[:100])}\n")
+    kind = _TYPES[f".{wanted.rpartition('.')[2]}"]
+    response = web.Response(body=pages.files[wanted], content_type=kind, charset="utf-8")
+    if request.query.get("v") == pages.version:
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    response.enable_compression()
+    return response
+
+
+@web.middleware
+async def _not_found(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A browser that asks for what nobody serves is told what there is; programs keep their plain text."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        asked = request.headers.get("Accept", "")
+        if (
+            request.method != "GET"
+            or "text/html" not in asked
+            or request.path.startswith(("/api/", "/-/", "/static/"))
+        ):
+            raise
+        return await _respond(request, contents.nowhere, 404)

@@ -1,0 +1,84 @@
+"""One process: its pages, its clients, its members; and the list of all processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.expose.web.words import first, page_of
+from exporter.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
+from exporter.model import GossipMember, GossipState, Outcome
+
+SEEN: Final = 60
+MEMBERS: Final = 60
+ROWS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPage:
+    """One process's page."""
+
+    target: TargetFacts
+    members: tuple[tuple[KeyFacts, MemberFacts], ...]
+    more_members: int
+    seen: tuple[GossipMember, ...]
+    more_seen: int
+    cluster: int | None  # which gossip cluster, from 1
+    clusters: int
+
+
+def target_page(snapshot: Snapshot, target: TargetFacts) -> TargetPage:
+    """Put one process's page together."""
+    mine = ((key, member) for key in snapshot.keys for member in key.members if member.target == target.name)
+    members, more_members = first(mine, MEMBERS)
+    listed = target.gossip.members if target.gossip else ()
+    seen, more_seen = first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), SEEN)
+    return TargetPage(
+        target=target,
+        members=members,
+        more_members=more_members,
+        seen=seen,
+        more_seen=more_seen,
+        cluster=_cluster(snapshot.gossip, target.name),
+        clusters=len(snapshot.gossip.clusters) if snapshot.gossip else 0,
+    )
+
+
+def _cluster(gossip: GossipFacts | None, name: str) -> int | None:
+    clusters = gossip.clusters if gossip else ()
+    return next((number for number, names in enumerate(clusters, 1) if name in names), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """One process in the list."""
+
+    target: TargetFacts
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetList:
+    """One page of the list of processes."""
+
+    rows: tuple[TargetRow, ...]
+    component: str
+    total: int
+    page: int
+    pages: int
+
+
+def target_list(snapshot: Snapshot, component: str, page: int) -> TargetList:
+    """All processes, or those of one component; those in trouble first."""
+    wanted = [t for t in snapshot.targets if not component or (t.component or "?") == component]
+    rows = sorted((_row(target) for target in wanted), key=_troubled)
+    listed, page, pages = page_of(rows, page, ROWS)
+    return TargetList(tuple(listed), component, len(rows), page, pages)
+
+
+def _row(target: TargetFacts) -> TargetRow:
+    return TargetRow(target, tuple(p.name for p in target.pages if p.outcome is Outcome.FAILED))
+
+
+def _troubled(row: TargetRow) -> tuple[bool, bool, int, str]:
+    return row.target.up, not row.failed, row.target.phase, row.target.name

@@ -1,0 +1,82 @@
+"""Numbers, ages and names as people read them. All that comes from a cluster passes `shown`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from exporter.expose.labels import clean
+
+T = TypeVar("T")
+LONGEST: Final = 1200  # characters of one text; names are cut shorter
+LONGEST_NAME: Final = 96
+_BAD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def shown(text: str) -> str:
+    """A text without what cannot be encoded, moves the reading direction or never ends."""
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1] + "…"
+    return _BAD.sub("\ufffd", text)
+
+
+def name(text: str) -> str:
+    """A name of bounded length, "(empty)" where there is none; different ones stay different."""
+    safe = clean(text)
+    return f"{safe[: LONGEST_NAME - 10]}…{safe[-9:]}" if len(safe) > LONGEST_NAME else safe or "(empty)"
+
+
+def span(seconds: float | None) -> str:
+    """A duration: `4 s`, `12 min`, `3 h`, `2 d`; "not known" where nobody knows."""
+    if seconds is None:
+        return "not known"
+    for size, unit in _UNITS:
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+
+
+def clock(at: float | None) -> str:
+    """A time of day in UTC with its date: `21 Nov 03:46:55`."""
+    if at is None:
+        return "not known"
+    try:
+        return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%d %b %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "not a time"
+
+
+def number(value: float | None) -> str:
+    """A number without needless digits; "not known" where nobody knows."""
+    return "not known" if value is None else f"{value:,.10g}" if value == int(value) else f"{value:,.3g}"
+
+
+def count(amount: int, one: str, many: str = "") -> str:
+    """`1 member`, `3 members`."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def first(things: Iterable[T], limit: int) -> tuple[tuple[T, ...], int]:
+    """The first few, and how many more there are."""
+    listed = tuple(things)
+    return listed[:limit], max(0, len(listed) - limit)
+
+
+def path(text: str) -> str:
+    """A name as the end of a URL's path; "" where a browser would not leave it as it is."""
+    if not text or {".", ".."} & set(text.split("/")):
+        return ""
+    return quote(text, safe="/:@", errors="replace")
+
+
+def page_of(things: Sequence[T], number: int, size: int) -> tuple[Sequence[T], int, int]:
+    """One page of a list: what is on it, its number (from 1) and how many there are."""
+    pages = max(1, -(-len(things) // size))
+    number = min(max(1, number), pages)
+    return things[(number - 1) * size : number * size], number, pages
