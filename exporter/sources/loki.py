@@ -69,7 +69,7 @@ class LokiSource:
         self, fetcher: Fetcher, settings: LokiSettings, clock: Callable[[], float] = time.time
     ) -> None:
         self._fetcher = fetcher
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._next = int((clock() - LOOK_BACK) * NANO)  # the first time stamp not yet seen whole
         self._given: set[bytes] = set()  # lines already given of that time stamp
@@ -108,7 +108,7 @@ class LokiSource:
             self._give(lines, end, take)
 
     async def _ask(self, start: int, end: int, deadline: float) -> Answer:
-        settings = self._settings
+        settings = self.settings
         query = {
             "query": settings.query + FILTER,
             "start": str(start),
@@ -148,7 +148,7 @@ class LokiSource:
 
     def _failed(self, words: str) -> None:
         if words != self._failing:
-            log.warning("Loki at %s cannot be asked: %s", self._settings.url, words)
+            log.warning("Loki at %s cannot be asked: %s", self.settings.url, words)
         self._failing = words
 
 
