@@ -147,6 +147,7 @@ class Comparison:
     mismatched: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     settled: frozenset[str] = frozenset()
     differences: tuple[Difference, ...] = ()
+    doubtful: tuple[Difference, ...] = ()  # what one heartbeat may explain; settles where it stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -393,6 +393,7 @@ class StoreRead(Generic[T]):
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     asked_at: float = 0.0
     clock: float | None = None
+    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is not known to be missing
 
 
 RawStore = StoreRead[bytes]

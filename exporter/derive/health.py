@@ -13,8 +13,7 @@ from exporter.model import Member, Ring, RingConfig, State
 
 Number = TypeVar("Number", int, float)
 
-# dskit counts these as part of a replica set but writes past them to the next member.
-_PASSED_OVER = frozenset({State.JOINING, State.LEAVING, State.PENDING, State.READ_ONLY})
+_IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 
 
 def live(ring: Ring) -> dict[str, Member]:
@@ -56,6 +55,7 @@ class Surroundings:
     clock: float | None
     timeout: float
     since: Mapping[tuple[str, State], float]
+    now: float | None = None  # our clock, for a state that is seen for the first time
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
@@ -84,7 +84,7 @@ def _judge(member: Member, around: Surroundings, *, inherited: bool) -> MemberFa
         ghost=_is_ghost(member, owner, around, inherited=inherited),
         target=owner,
         registered=member.registered,
-        since=around.since.get((member.id, state)),
+        since=around.since.get((member.id, state), around.now),
     )
 
 
@@ -112,10 +112,10 @@ def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
     return tuple(member.id for member in members if member.ghost)
 
 
-def without_tokens(members: Iterable[MemberFacts]) -> tuple[str, ...]:
-    """Ids of active members without a token, in a ring where others have some."""
+def without_tokens(members: Iterable[MemberFacts], *, always: bool = False) -> tuple[str, ...]:
+    """Ids of active members without a token, in a ring where others have some or all `always` have."""
     members = tuple(members)
-    if not any(member.tokens for member in members):
+    if not always and not any(member.tokens for member in members):
         return ()
     return tuple(m.id for m in members if m.state is State.ACTIVE and not m.tokens)
 
@@ -127,16 +127,25 @@ def quorum_margin(
 
     dskit's default replication strategy needs RF/2+1 of a token's RF owners; rings that are not
     written `by_quorum` need one. The ill ones may all own the same token, so that is what is counted.
-    `None` where /config names no replication factor.
+    Only an active owner takes writes: one that leaves or joins and has tokens stands in their way, or
+    makes the set of owners one larger, which forgives one less. `None` where /config names no
+    replication factor.
     """
     if config is None or not config.replication_factor:
         return None
-    counted = [member for member in members if member.state not in _PASSED_OVER]
+    counted = [member for member in members if _takes_part(member, by_quorum=by_quorum)]
     ill = {m.zone if config.zone_awareness else m.id for m in counted if m.state is not State.ACTIVE}
     places = {m.zone if config.zone_awareness else m.id for m in counted}
     factor = config.replication_factor
     needed = factor // 2 + 1 if by_quorum else 1
     return min(len(places), factor) - len(ill) - needed
+
+
+def _takes_part(member: MemberFacts, *, by_quorum: bool) -> bool:
+    """Tell whether a member can be among the owners of a token that is written."""
+    if member.state in _IN_TRANSIT:
+        return by_quorum and member.tokens > 0
+    return member.state is not State.READ_ONLY  # taken out of the ring before its owners are looked up
 
 
 def merge_configs(configs: Iterable[RingConfig]) -> RingConfig | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.derive.match import Identity
+from exporter.derive.settling import Standing
 from exporter.facts import MemberFacts, Snapshot
 from exporter.model import State
 
@@ -17,9 +18,9 @@ MAX_GONE = 5000
 
 @dataclass(frozen=True, slots=True)
 class RingHistory:
-    """One ring's past. `gone` is when a vanished member was last seen, by the ring's clock; `lost`
-    is when a healthy member vanished though its process still answers, by ours; `since` when a
-    member was first seen in a state, by ours.
+    """One ring's past. `gone` is when a vanished member went, by its own clock; `lost` is when a
+    healthy member vanished though its process still answers, by ours; `since` when a member was first
+    seen in a state, by ours; `at` is our clock at the cycle that saw `members`.
     """
 
     gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -27,6 +28,8 @@ class RingHistory:
     since: Mapping[tuple[str, State], float] = field(default_factory=lambda: MappingProxyType({}))
     members: tuple[MemberFacts, ...] = ()
     returned: int = 0
+    at: float | None = None
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,22 @@ class History:
 
 
 def advance(
-    past: RingHistory,
-    members: tuple[MemberFacts, ...],
-    clock: float | None,
-    now: float,
-    answering: frozenset[str],
+    past: RingHistory, members: tuple[MemberFacts, ...], now: float, answering: frozenset[str]
 ) -> RingHistory:
-    """Carry one ring's past over one cycle. `answering` are the processes that answered in it."""
+    """Carry one ring's past over one cycle. `answering` are the processes that answered in it and
+    have not just started.
+    """
     here = {member.id: member for member in members}
     vanished = [member for member in past.members if member.id not in here]
     back = [name for name in past.gone if name in here and _is_old(here[name], past.gone[name])]
     return RingHistory(
-        gone=_gone(past.gone, vanished, here, clock or now),
-        lost=_lost(past.lost, vanished, here, now, answering),
+        gone=_gone(past, vanished, here, now),
+        lost=_lost(past, vanished, here, now, answering),
         since={(m.id, m.state): past.since.get((m.id, m.state), now) for m in members},
         members=members,
         returned=past.returned + len(back),
+        at=now,
+        standing=past.standing,
     )
 
 
@@ -65,22 +68,34 @@ def _is_old(member: MemberFacts, gone_at: float) -> bool:
 
 
 def _gone(
-    past: Mapping[str, float], vanished: Iterable[MemberFacts], here: Mapping[str, object], clock: float
+    past: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
 ) -> Mapping[str, float]:
-    kept = {n: at for n, at in past.items() if n not in here and clock - at < FORGET_GONE}
-    kept |= {member.id: clock for member in vanished}
+    """When members went, each by its own clock, which may be minutes away from everybody else's: its
+    last heartbeat and the time since we saw that.
+    """
+    kept = {n: at for n, at in past.gone.items() if n not in here and now - at < FORGET_GONE}
+    passed = now - (now if past.at is None else past.at)
+    kept |= {m.id: now if m.heartbeat is None else m.heartbeat + passed for m in vanished}
     newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:MAX_GONE]
     return MappingProxyType(dict(newest))
 
 
 def _lost(
-    past: Mapping[str, float],
+    past: RingHistory,
     vanished: Iterable[MemberFacts],
     here: Mapping[str, object],
     now: float,
     answering: frozenset[str],
 ) -> Mapping[str, float]:
-    """A healthy member that vanishes without leaving, while its process answers, was overwritten."""
-    kept = {n: at for n, at in past.items() if n not in here and now - at < FORGET_LOST}
-    kept |= {m.id: now for m in vanished if m.state is State.ACTIVE and m.target in answering and m.target}
-    return MappingProxyType(kept)
+    """A healthy member that vanishes without leaving, while its process answers, was overwritten. One
+    among many is a process on its way out; half of a ring at once is not.
+    """
+    kept = {n: at for n, at in past.lost.items() if n not in here and now - at < FORGET_LOST}
+    fresh = [
+        m.id
+        for m in vanished
+        if m.state is State.ACTIVE and (m.target in answering or (not m.target and not here))
+    ]
+    if not kept and 2 * len(fresh) < len(past.members):
+        return MappingProxyType({})
+    return MappingProxyType(kept | dict.fromkeys(fresh, now))

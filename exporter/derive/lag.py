@@ -33,6 +33,7 @@ FIELDS = {
     "ha": ("replica",),
 }
 MAX_DIFFERENCES = 200
+MAX_DOUBTFUL = 200
 NOTHING: Content = MappingProxyType({})
 
 
@@ -101,7 +102,7 @@ def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Co
         if other is not None:
             walk.pair(item, thing, other)
     walk.gone(missing, primary)
-    walk.differences += [Difference(item, name, "extra") for item in extra]
+    odd = [Difference(item, name, "extra") for item in extra[:MAX_DIFFERENCES]]
     return Comparison(
         missing_key=missing_key,
         lag=walk.lag,
@@ -109,12 +110,13 @@ def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Co
         extra=extra,
         mismatched=MappingProxyType({what: tuple(ids) for what, ids in walk.mismatched.items()}),
         settled=frozenset(walk.settled),
-        differences=tuple(walk.differences[:MAX_DIFFERENCES]),
+        differences=tuple((*walk.lost, *walk.fields, *odd, *walk.late)[:MAX_DIFFERENCES]),
+        doubtful=tuple(walk.doubtful[:MAX_DOUBTFUL]),
     )
 
 
 class _Walk:
-    """What one comparison gathers on its way over the members."""
+    """What one comparison gathers on its way over the members, the worst apart from the merely late."""
 
     def __init__(self, name: str, at: Moment) -> None:
         self.name = name
@@ -122,37 +124,71 @@ class _Walk:
         self.lag: float | None = None
         self.mismatched: dict[str, list[str]] = {}
         self.settled: set[str] = set()
-        self.differences: list[Difference] = []
+        self.lost: list[Difference] = []
+        self.fields: list[Difference] = []
+        self.late: list[Difference] = []
+        self.doubtful: list[Difference] = []
 
     def pair(self, item: str, mine: Thing, theirs: Thing) -> None:
         ahead = _ahead(self.at.time_of(item, mine), _time(theirs))
-        if ahead is not None:
-            self.lag = max(self.lag or 0.0, ahead)
-        if mine == theirs:
+        if ahead is not None and (self.lag is None or ahead > self.lag):
+            self.lag = ahead
+        if ahead and len(self.late) < MAX_DIFFERENCES:
+            self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
+        if _same(mine, theirs):
             return
-        if ahead:
-            self.differences.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
-        for what, left, right in _fields(mine, theirs):
-            self.mismatched.setdefault(what, []).append(item)
-            self.differences.append(Difference(item, self.name, what, left, right))
-            if not self._one_heartbeat(mine, theirs):
-                self.settled.add(item)
-
-    def _one_heartbeat(self, mine: Thing, theirs: Thing) -> bool:
-        """Tell whether the two are neighbours in time: the same member one heartbeat later."""
-        left, right = _time(mine), _time(theirs)
-        return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
+        found = [Difference(item, self.name, *each) for each in _fields(mine, theirs)]
+        for difference in found:
+            self.mismatched.setdefault(difference.what, []).append(item)
+        self._judge(item, found, settled=not self._one_heartbeat(mine, theirs))
+        self.fields += found
 
     def gone(self, missing: Iterable[str], primary: Content) -> None:
         for item in missing:
-            thing = primary[item]
-            self.differences.append(Difference(item, self.name, "missing", _text(thing)))
-            if not self._just_came(thing):
-                self.settled.add(item)
+            found = Difference(item, self.name, "missing", _text(primary[item]))
+            self._judge(item, [found], settled=not self._is_recent(_born(primary[item])))
+            self.lost.append(found)
 
-    def _just_came(self, thing: Thing) -> bool:
-        born = thing.registered if isinstance(thing, Member) else None
-        return born is not None and self.at.clock is not None and self.at.clock - born <= self.at.period
+    def _judge(self, item: str, found: list[Difference], *, settled: bool) -> None:
+        if found and settled:
+            self.settled.add(item)
+        else:
+            self.doubtful += found
+
+    def _one_heartbeat(self, mine: Thing, theirs: Thing) -> bool:
+        """Tell whether the two are neighbours in time: the same member one heartbeat later."""
+        if isinstance(mine, Partition) and isinstance(theirs, Partition):
+            return self._is_recent(max(mine.changed or 0.0, theirs.changed or 0.0))
+        left, right = _time(mine), _time(theirs)
+        return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
+
+    def _is_recent(self, when: float | None) -> bool:
+        """Tell whether something is less than a period old by the primary's clock, or about to be."""
+        if when is None or self.at.clock is None:
+            return False
+        return abs(self.at.clock - when) <= self.at.period
+
+
+def _same(mine: Thing, theirs: Thing) -> bool:
+    """Tell cheaply that nothing but the heartbeat can differ: nearly all pairs are like that."""
+    if mine is theirs:
+        return True
+    return (
+        isinstance(mine, Member)
+        and isinstance(theirs, Member)
+        and mine.tokens.digest == theirs.tokens.digest
+        and mine.tokens.count == theirs.tokens.count
+        and mine.state is theirs.state
+        and mine.read_only == theirs.read_only
+        and mine.address == theirs.address
+        and mine.zone == theirs.zone
+    )
+
+
+def _born(thing: Thing) -> float | None:
+    if isinstance(thing, Member):
+        return thing.registered
+    return thing.changed if isinstance(thing, Partition) else None
 
 
 def _time(thing: Thing) -> float | None:

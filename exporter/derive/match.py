@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from exporter.model import GossipMember, Member, Observation, Outcome, ProcessConfig
+from exporter.model import GossipMember, GossipState, Member, Observation, Outcome, ProcessConfig
 
+ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 _SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 
 
@@ -90,7 +91,9 @@ def own_member(
     members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
 ) -> GossipMember | None:
     """Find the member of a list that is the process itself."""
-    members = tuple(members)
+    everybody = tuple(members)
+    # A restart in place leaves its former self in the list, with the same address and nearly the name.
+    members = tuple(m for m in everybody if m.state in ALIVE) or everybody
     for ports in _ports(config):
         found = [m for m in members if m.port in ports and _same_host(m.address, host, config)]
         if len(found) == 1:
@@ -168,10 +171,12 @@ class Gossipers:
 
 
 def gossipers(members: Iterable[GossipMember]) -> Gossipers:
-    """Index the gossip members of all processes."""
+    """Index the gossip members of all processes. The dead and the gone prove nobody's life."""
     places: dict[str, set[int]] = {}
     names: set[str] = set()
     for member in members:
+        if member.state not in ALIVE:
+            continue
         names |= {member.name, bare(member.name)}
         places.setdefault(member.address, set()).add(member.port)
     return Gossipers(frozenset(names), frozenset(h for h, ports in places.items() if len(ports) == 1))

@@ -171,8 +171,13 @@ def uniform(clients: Iterable[ClientFacts]) -> bool | None:
 
 
 def primary_of(clients: Iterable[ClientFacts]) -> str:
-    """Name the primary store of a key from its writing clients: external until all have left it."""
+    """Name the primary store of a key from its writing clients: external until all have left it.
+
+    Where no writer says, its readers do: targets may be queriers alone.
+    """
+    clients = tuple(clients)
     found = [_primary(client) for client in writing(clients)]
+    found = found if any(found) else [_primary(client) for client in clients]
     external = sorted({name for name in found if name and name != "memberlist"})
     if external:
         return external[0]

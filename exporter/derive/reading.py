@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import median_high
 from types import MappingProxyType
 
-from exporter.derive.keys import KeyInput, Stored
-from exporter.derive.targets import stored_key
+from exporter.derive import targets
+from exporter.derive.phase import EXTERNAL_STORES, primary_of
+from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.views import View, view
-from exporter.facts import ProbeResult, Rejection, TargetFacts, ViewFacts
+from exporter.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
 from exporter.model import (
     Observation,
     Outcome,
@@ -44,22 +46,45 @@ class Cycle:
 
 
 def read_keys(
-    cycle: Cycle, targets: tuple[TargetFacts, ...], before: Mapping[str, tuple[ViewFacts, ...]]
+    cycle: Cycle, judged: tuple[TargetFacts, ...], before: Mapping[str, tuple[ViewFacts, ...]]
 ) -> tuple[KeyInput, ...]:
     """Sort a cycle by key. `before` has the views of each key as they were judged last."""
-    facts = {target.name: target for target in targets}
+    facts = {target.name: target for target in judged}
     up = tuple((seen, facts[seen.target.name]) for seen in cycle.observed if facts[seen.target.name].up)
-    store = next((s for s in cycle.stores if s.outcome is Outcome.OK), None)
+    stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
+    clients = [client for _, target in up for client in target.clients]
+    ours = {client.key for client in clients}
+    found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
+    fleet = _Fleet(up, stores, primary_of(clients), skew_of(cycle.observed))
     return tuple(
-        _read_key(key, up, store, _kept(before.get(key, ()), cycle.keep_views_since))
-        for key in sorted(_keys(up, store))[:MAX_KEYS]
+        _read_key(key, fleet, _kept(before.get(key, ()), cycle.keep_views_since)) for key in sorted(found)
     )
 
 
 Seen = tuple[Observation, TargetFacts]
 
 
-def _keys(up: Iterable[Seen], store: StoreContent | None) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """What is the same for every key: who answered, the stores that were read, the common primary, and
+    how far the processes' clocks are ahead of ours.
+    """
+
+    up: tuple[Seen, ...]
+    stores: tuple[StoreContent, ...]
+    primary: str
+    skew: float | None
+
+
+def skew_of(observed: Iterable[Observation]) -> float | None:
+    """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
+    counts: with it a heartbeat can look too old, but never too young.
+    """
+    known = [skew for seen in observed if (skew := targets.skew_of(seen)) is not None]
+    return median_high(known) if known else None
+
+
+def _keys(up: Iterable[Seen], stores: Iterable[StoreContent]) -> set[str]:
     found: set[str] = set()
     for seen, target in up:
         found |= {key for _, key, page in _ring_pages(seen, target) if page.value is not None}
@@ -67,7 +92,7 @@ def _keys(up: Iterable[Seen], store: StoreContent | None) -> set[str]:
         found |= {canonical(key) for key in seen.gossip.values}
         if seen.tracker is not None and seen.tracker.value and seen.tracker.value.entries:
             found.add(HA_KEY)
-    if store is not None:
+    for store in stores:
         found |= {canonical(key) for key in store.values} | {canonical(key) for key in store.broken}
     return found
 
@@ -82,30 +107,58 @@ def _ring_pages(
     for known in pages_of(target.product):
         page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
         if page is not None:
-            yield known.path, stored_key(known.key, target.config), page
+            yield known.path, targets.stored_key(known.key, target.config), page
 
 
-def _read_key(
-    key: str, up: tuple[Seen, ...], store: StoreContent | None, kept: Mapping[str, ViewFacts]
-) -> KeyInput:
+def _read_key(key: str, fleet: _Fleet, kept: Mapping[str, ViewFacts]) -> KeyInput:
+    up = fleet.up
+    clients = tuple(client for _, target in up for client in target.clients if client.key == key)
+    store = _store_of(clients, fleet.stores)
     stored = _stored(key, store) if store is not None else None
-    broken = store is not None and any(canonical(name) == key for name in store.broken)
     return KeyInput(
         key=key,
-        clients=tuple(client for _, target in up for client in target.clients if client.key == key),
+        clients=clients,
         pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
         copies=tuple(_copy(key, seen, target) for seen, target in up if _has_gossip(seen)),
         store=stored,
-        store_known=store is not None and not broken,
+        store_known=store is not None and _was_read(key, store),
         store_kind=store.kind if store is not None else "",
-        store_clock=(store.clock or store.asked_at) if store is not None else None,
+        store_clock=_clock_of(store, fleet.skew) if store is not None else None,
         configs=tuple(
             seen.config.value.rings[key]
             for seen, _ in up
             if seen.config.value is not None and key in seen.config.value.rings
         ),
         kept=kept,
+        fleet=fleet.primary,
+        skew=fleet.skew,
     )
+
+
+def _store_of(clients: Iterable[ClientFacts], stores: tuple[StoreContent, ...]) -> StoreContent | None:
+    """The store that a key's clients use; where they name none, the first that was read."""
+    kinds = {kind for client in clients for kind in (client.primary, *client.stores, *client.store_requests)}
+    named = kinds & EXTERNAL_STORES
+    return next((store for store in stores if not named or store.kind in named), None)
+
+
+def _was_read(key: str, store: StoreContent) -> bool:
+    """Tell whether a key's absence in what was read means that the store has not got it."""
+    if key == HA_KEY:
+        looked = any(map(ha_entry, store.values)) or any(ha_entry(f"{p}/x") for p in store.prefixes)
+    else:
+        looked = any(key.startswith(prefix) for prefix in store.prefixes)
+    looked = looked or not store.prefixes
+    return looked and not any(canonical(name) == key for name in store.broken)
+
+
+def _clock_of(store: StoreContent, skew: float | None) -> float:
+    """The members' time when the store was read: heartbeats are theirs, and a store server's clock may
+    be minutes away from them. The store's own where no process tells.
+    """
+    if skew is not None and store.asked_at:
+        return store.asked_at + skew
+    return store.clock or store.asked_at
 
 
 def _stored(key: str, store: StoreContent) -> Stored | None:

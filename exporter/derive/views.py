@@ -2,18 +2,30 @@
 
 A ring page is what the primary's watch delivered to a process, a gossip copy what gossip brought it.
 Contents are members, states and tokens: heartbeats differ all the time and are no difference.
+Partitions with their owners and the HA tracker's entries are held against one another in the same way.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.derive.health import age_of, own_state
-from exporter.derive.lag import Content, content_of
+from exporter.derive.health import own_state
+from exporter.derive.lag import Content, Thing, content_of
+from exporter.derive.rules import DEFAULT_TIMEOUT
 from exporter.facts import Comparison, ViewFacts
-from exporter.model import Member, Partition, Replica, Ring, State, Tokens, Value
+from exporter.model import (
+    Member,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Replica,
+    Ring,
+    State,
+    Tokens,
+    Value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,16 @@ def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: objec
 def judge_views(
     kind: str, views: Iterable[View], timeout: float, against: Mapping[str, Comparison]
 ) -> tuple[ViewFacts, ...]:
-    """Judge all views of one kind; `against` is each view's comparison with the primary, if any."""
+    """Judge all views of one kind; `against` is each view's comparison with the primary, if any.
+
+    A young process is not judged, unless all are young: then nobody else could tell.
+    """
     views = tuple(views)
-    freshest = _freshest(views)
-    wanted = frozenset(name for name, seen in freshest.items() if _is_live(seen, timeout))
-    peers = _Peers(freshest, wanted, _hidden(views))
-    return tuple(_judge(kind, v, peers, against.get(v.target)) for v in views)
+    peers = _peers(views, timeout)
+    somebody = any(v.known and not v.young for v in views)
+    return tuple(
+        _judge(kind, v, peers, against.get(v.target), judged=not (v.young and somebody)) for v in views
+    )
 
 
 def distinct(judged: Iterable[ViewFacts]) -> int:
@@ -56,20 +72,35 @@ def distinct(judged: Iterable[ViewFacts]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """The freshest record of one member over all views of a kind."""
-
-    member: Member
-    age: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Peers:
     """What all the views of a kind say together."""
 
-    freshest: Mapping[str, _Seen]
-    wanted: frozenset[str]  # live members, which every view should have
+    newest: Mapping[str, float]  # the time of each entry's freshest record
+    wanted: frozenset[str]  # what lives, and every view should have
+    dead: frozenset[str]  # whose freshest record is a tombstone
     hidden: frozenset[str]
+    unread: frozenset[str]  # HA entries that somebody's copy was not asked for
+
+
+def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
+    """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
+    does when the members merge their values.
+    """
+    newest: dict[str, float] = {}
+    dead: set[str] = set()
+    wanted: set[str] = set()
+    for v in (v for v in views if v.known):
+        clock = _clock(v)
+        for name, thing, gone in _records(v):
+            when = _time(thing)
+            best = newest.get(name)
+            if best is not None and (when, gone) <= (best, name in dead):
+                continue
+            newest[name] = when
+            (dead.add if gone else dead.discard)(name)
+            (wanted.add if not gone and _is_live(thing, clock, timeout) else wanted.discard)(name)
+    unread = frozenset[str]().union(*(v.unread for v in views if v.known))
+    return _Peers(newest, frozenset(wanted), frozenset(dead), _hidden(views), unread)
 
 
 def _hidden(views: Iterable[View]) -> frozenset[str]:
@@ -84,30 +115,44 @@ def _hidden(views: Iterable[View]) -> frozenset[str]:
     )
 
 
-def _freshest(views: Iterable[View]) -> dict[str, _Seen]:
-    found: dict[str, _Seen] = {}
-    for v in views:
-        if not v.known or not isinstance(v.value, Ring):
-            continue
+def _clock(v: View) -> float | None:
+    return (v.value.now if isinstance(v.value, Ring | PartitionRing) else None) or v.clock
+
+
+def _records(v: View) -> Iterator[tuple[str, Thing, bool]]:
+    """Give (name, record, whether it is a tombstone) of everything in a view."""
+    for name, thing in (v.content or {}).items():
+        yield name, thing, False
+    if isinstance(v.value, Ring):
         for name, member in v.value.members.items():
-            best = found.get(name)
-            if best is None or _order(member) > _order(best.member):
-                found[name] = _Seen(member, age_of(member, v.value.now or v.clock))
-    return found
+            if member.state is State.LEFT:
+                yield name, member, True
+    elif isinstance(v.value, PartitionRing):
+        for number, partition in v.value.partitions.items():
+            if partition.state is PartitionState.DELETED:
+                yield f"partition {number}", partition, True
 
 
-def _order(member: Member) -> tuple[float, bool]:
-    """At the same heartbeat a tombstone wins, as it does when the members merge their values."""
-    return member.heartbeat or 0.0, member.state is State.LEFT
+def _time(thing: Thing) -> float:
+    if isinstance(thing, Member):
+        return thing.heartbeat or 0.0
+    if isinstance(thing, Replica):
+        return thing.received_at or 0.0
+    return (thing.changed or 0.0) if isinstance(thing, Partition) else 0.0
 
 
-def _is_live(seen: _Seen, timeout: float) -> bool:
-    if seen.member.state is State.LEFT:
-        return False
-    return seen.age is not None and (timeout <= 0 or seen.age <= timeout)
+def _is_live(thing: Thing, clock: float | None, timeout: float) -> bool:
+    """Tell whether every view should have it. Without a clock nothing can be told to be old."""
+    if isinstance(thing, Member):
+        limit, when = timeout, thing.heartbeat or 0.0
+    elif isinstance(thing, Replica):
+        limit, when = DEFAULT_TIMEOUT, thing.received_at or clock or 0.0
+    else:
+        return True
+    return clock is None or limit <= 0 or clock - when <= limit
 
 
-def _judge(kind: str, v: View, peers: _Peers, against: Comparison | None) -> ViewFacts:
+def _judge(kind: str, v: View, peers: _Peers, against: Comparison | None, *, judged: bool) -> ViewFacts:
     if not v.known:
         return ViewFacts(kind, v.target, known=False, judged=False)
     content = v.content or {}
@@ -116,38 +161,43 @@ def _judge(kind: str, v: View, peers: _Peers, against: Comparison | None) -> Vie
         target=v.target,
         known=True,
         present=v.content is not None,
-        fingerprint=fingerprint(content, peers.hidden),
-        staleness=_staleness(content, peers.freshest),
-        missing=tuple(sorted(peers.wanted - content.keys())),
-        extra=tuple(sorted(name for name in content.keys() - peers.wanted if name in peers.freshest)),
-        judged=not v.young,
+        fingerprint=fingerprint(content, peers.hidden, peers.unread),
+        staleness=_staleness(content, peers.newest),
+        missing=tuple(sorted(peers.wanted - content.keys() - v.unread)),
+        extra=tuple(sorted(peers.dead & content.keys())),
+        judged=judged,
         against=against,
         read_at=v.read_at,
     )
 
 
-def _staleness(content: Content, freshest: Mapping[str, _Seen]) -> float | None:
+def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
     """Seconds behind the freshest view, over the members both have; `None` without heartbeats."""
     behind = [
-        (freshest[name].member.heartbeat or 0.0) - thing.heartbeat
+        newest[name] - thing.heartbeat
         for name, thing in content.items()
-        if isinstance(thing, Member) and thing.heartbeat is not None and name in freshest
+        if isinstance(thing, Member) and thing.heartbeat is not None
     ]
     return max(behind, default=None)
 
 
-def fingerprint(content: Content, hidden: frozenset[str] = frozenset()) -> str:
-    """Hash what counts of a content: members, states and tokens (replicas, for the HA tracker)."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name in sorted(content):
-        digest.update(repr((name, _essence(content[name], name in hidden))).encode())
-    return digest.hexdigest()
+def fingerprint(
+    content: Content, hidden: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset()
+) -> str:
+    """Hash what counts of a content: members, states and tokens (replicas, for the HA tracker).
+
+    `hidden` have no state that is known everywhere, `unread` are left out: not everybody was asked.
+    """
+    essence = [
+        (name, _essence(thing, name in hidden)) for name, thing in content.items() if name not in unread
+    ]
+    essence.sort(key=lambda pair: pair[0])
+    return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _essence(thing: object, state_hidden: bool) -> tuple[object, ...]:
+def _essence(thing: Thing, state_hidden: bool) -> tuple[object, ...]:
     if isinstance(thing, Member):
-        state = "" if state_hidden else own_state(thing).value
-        return state, _tokens(thing.tokens)
+        return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens)
     if isinstance(thing, Partition):
         return thing.state.value, _tokens(thing.tokens)
     return (thing.replica,) if isinstance(thing, Replica) else (thing,)

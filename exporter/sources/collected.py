@@ -39,8 +39,8 @@ class Collected:
         if len(self._values) > MAX_KEYS or self._total > MAX_TOTAL:
             raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store holds")
 
-    def ok(self, kind: str) -> RawStore:
-        """All of it, as read."""
+    def ok(self, kind: str, prefixes: tuple[str, ...] = ()) -> RawStore:
+        """All of it, as read below these prefixes."""
         asked_at, clock = self._times()
         return StoreRead(
             kind,
@@ -49,6 +49,7 @@ class Collected:
             modified=self._modified,
             asked_at=asked_at,
             clock=clock,
+            prefixes=prefixes,
         )
 
     def failed(self, kind: str, error: FetchError) -> RawStore:

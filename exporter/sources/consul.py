@@ -69,7 +69,7 @@ class _Reader:
         empty = [await self._read_prefix(prefix) for prefix in self._store.prefixes]
         if all(empty):
             await self._confirm_consul()
-        return self.found.ok(KIND)
+        return self.found.ok(KIND, self._store.prefixes)
 
     async def _read_prefix(self, prefix: str) -> bool:
         """Add what is below the prefix; true where there is nothing."""

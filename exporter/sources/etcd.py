@@ -115,7 +115,7 @@ class _Reader:
         revision = 0
         for prefix in self._store.prefixes:
             revision = await self._read_prefix(prefix.encode(), revision)
-        return self.found.ok(KIND)
+        return self.found.ok(KIND, self._store.prefixes)
 
     async def _read_prefix(self, prefix: bytes, revision: int) -> int:
         if not prefix:

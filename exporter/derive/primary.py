@@ -1,0 +1,126 @@
+"""Where one key's primary is read, and by whose clock its members are old or young."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.derive import phase
+from exporter.derive.lag import Content, Thing
+from exporter.derive.rules import DEFAULT_PERIOD
+from exporter.derive.views import View
+from exporter.facts import ClientFacts, ViewFacts
+from exporter.model import Member, PartitionRing, Replica, Ring, RingConfig, Value
+from exporter.rings import HA_KEY
+
+Stored = Value | Mapping[str, Replica]
+SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can be off by one
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInput:
+    """All that was read about one key in one cycle. `store` is its content in the external store,
+    `None` where the store has not got it; `store_known` says whether the store was read at all.
+    """
+
+    key: str
+    clients: tuple[ClientFacts, ...] = ()
+    pages: tuple[View, ...] = ()  # ring pages (tracker pages, for the HA tracker)
+    copies: tuple[View, ...] = ()  # gossip
+    store: Stored | None = None
+    store_known: bool = False
+    store_kind: str = ""
+    store_clock: float | None = None
+    configs: tuple[RingConfig, ...] = ()
+    kept: Mapping[str, ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """Gossip views read in an earlier cycle of the same sweep, by target."""
+    fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
+    skew: float | None = None  # the processes' clocks less ours, as most of them have it
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The primary's content, and who said so. `clock` is the answering side's time."""
+
+    value: Stored | None
+    source: str
+    clock: float | None
+    store: str
+
+
+def find_primary(read: KeyInput) -> Primary:
+    """Choose where the primary is read: the store itself where it was read, else the freshest page."""
+    store = phase.primary_of(read.clients)
+    page = _freshest(read.pages, read.skew)
+    if _speaks(read, store):
+        if read.store is not None:
+            return Primary(read.store, "store", read.store_clock, store or read.store_kind)
+        if store and page is not None:  # what processes remember is not what the store has
+            return Primary(_emptied(page.value), "store", read.store_clock, store)
+    if page is not None:
+        what = "tracker page" if read.key == HA_KEY else "ring page"
+        return Primary(page.value, f"{what} of {page.target}", _clock(page, read.skew), store)
+    copy = _freshest(read.copies, read.skew) if store == "memberlist" else None
+    if copy is not None:
+        return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store)
+    return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
+
+
+def _speaks(read: KeyInput, store: str) -> bool:
+    """Tell whether the store that was read is the primary. Of a key whose clients are not known it is,
+    unless the fleet has left it.
+    """
+    if not read.store_known:
+        return False
+    return store == read.store_kind or (not store and read.fleet != "memberlist")
+
+
+def _emptied(value: Stored | None) -> Stored:
+    if isinstance(value, Ring):
+        return Ring(MappingProxyType({}))
+    return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
+
+
+def _clock(view: View, skew: float | None) -> float | None:
+    """Give the time of the answering process, or that of the others where its clock is wrong."""
+    if _is_skewed(view, skew):
+        return (view.read_at or 0.0) + (skew or 0.0)
+    return _own_clock(view)
+
+
+def _own_clock(view: View) -> float | None:
+    return (view.value.now if isinstance(view.value, Ring | PartitionRing) else None) or view.clock
+
+
+def _is_skewed(view: View, skew: float | None) -> bool:
+    clock = _own_clock(view)
+    if skew is None or clock is None or not view.read_at:
+        return False
+    return abs(clock - view.read_at - skew) > SKEWED
+
+
+def _freshest(views: Iterable[View], skew: float | None) -> View | None:
+    """Pick the view to believe: of an old process with a right clock, then the one with the most fresh
+    members (who is isolated has a fresh heartbeat of its own and nobody else's), then the newest.
+    """
+    having = [(v, _times(v.content or {})) for v in views if v.known and v.content is not None]
+    limit = max((max(times, default=0.0) for _, times in having), default=0.0) - 2 * DEFAULT_PERIOD
+
+    def rank(pair: tuple[View, list[float]]) -> tuple[bool, bool, int, float, int, str]:
+        v, times = pair
+        fresh = sum(time >= limit for time in times)
+        size = len(v.content or ())
+        return not v.young, not _is_skewed(v, skew), fresh, max(times, default=0.0), size, v.target
+
+    return max(having, key=rank)[0] if having else None
+
+
+def _times(content: Content) -> list[float]:
+    return [time for thing in content.values() if (time := _time(thing)) is not None]
+
+
+def _time(thing: Thing) -> float | None:
+    if isinstance(thing, Member):
+        return thing.heartbeat
+    return thing.received_at if isinstance(thing, Replica) else None

@@ -1,0 +1,125 @@
+"""One key's secondary against its primary: every view of it compared, and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from types import MappingProxyType
+
+from exporter.derive import phase
+from exporter.derive.lag import FIELDS, Content, Moment, compare, content_of, delivered
+from exporter.derive.primary import KeyInput, Primary
+from exporter.derive.settling import Standing, carry, settle, view_name
+from exporter.derive.views import distinct, judge_views
+from exporter.facts import Comparison, Difference, SecondaryFacts, ViewFacts
+from exporter.rings import HA_KEY
+
+MAX_SHOWN = 1000  # differences of all views together, the worst of each view first
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What `judge_sides` found, and what it needs to know the next time."""
+
+    views: tuple[ViewFacts, ...]
+    distinct: Mapping[str, int]
+    secondary: SecondaryFacts | None
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The ring's heartbeat timeout and period in seconds, and our clock."""
+
+    timeout: float
+    period: float
+    now: float
+
+
+def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) -> Sides:
+    """Judge all views and, where there is a secondary, what it lacks. Only views read in one and the
+    same cycle are held against each other; what a kept one lacked counts until it is read again.
+    """
+    other = phase.secondary_of(read.clients, primary.store)
+    content = content_of(primary.value) if primary.value is not None else None
+    found = {} if content is None else _compared(read, content, other, Moment(primary.clock, times.period))
+    found, doubts = settle(found, past, times.now, times.period)
+    found, then = carry(read.key, read.copies if other == "memberlist" else (), found, past)
+    then = replace(then, doubts=doubts)
+    pages = judge_views(
+        "ring", (v for v in read.pages if v.value is not None or not v.known), times.timeout, {}
+    )
+    copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
+    differing = _distinct(pages + copies)
+    waiting = {v.target for v in read.copies if not v.asked}
+    copies = tuple(read.kept.get(v.target, v) if v.target in waiting else v for v in copies)
+    if content is None or not other:
+        secondary = None
+    elif other == "memberlist":
+        unsure = {name for name, entries in then.uncovered.items() if entries}
+        secondary = _union(other, read.key, [(v.target, v.against, v.judged) for v in copies], unsure)
+    else:
+        secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
+    return Sides(pages + copies, differing, secondary, then)
+
+
+def _distinct(views: tuple[ViewFacts, ...]) -> Mapping[str, int]:
+    kinds = sorted({view.kind for view in views if view.known})
+    return MappingProxyType({kind: distinct(v for v in views if v.kind == kind) for kind in kinds})
+
+
+def _compared(read: KeyInput, primary: Content, other: str, at: Moment) -> dict[str, Comparison]:
+    """Compare every view of the secondary that was read: gossip copies by process, or the store."""
+    if other == "memberlist":
+        at = replace(at, delivered=delivered(v.content for v in read.pages if v.content))
+        return {
+            v.target: compare(_less(primary, v.unread), v.content, view_name(v.target), at)
+            for v in read.copies
+            if v.known
+        }
+    if not other or other != read.store_kind or not read.store_known:
+        return {}
+    stored = content_of(read.store) if read.store is not None else None
+    return {f"store {other}": compare(primary, stored, f"store {other}", at)}
+
+
+def _less(content: Content, unread: frozenset[str]) -> Content:
+    return {name: thing for name, thing in content.items() if name not in unread} if unread else content
+
+
+def _union(
+    side: str, key: str, views: list[tuple[str, Comparison | None, bool]], unsure: set[str]
+) -> SecondaryFacts | None:
+    """Put the views' comparisons together: what any of them lacks, the secondary lacks."""
+    read = [(name, found, judged) for name, found, judged in views if found is not None]
+    if not read:
+        return None
+    found = [comparison for _, comparison, _ in read]
+    # Each HA entry is a key of its own in the store: one that is not copied is a key missing.
+    gaps = {name for name, c, _ in read if c.missing_key or (key == HA_KEY and c.missing)}
+    old = {name for name, _, judged in read if judged}
+    fields = FIELDS["ha" if key == HA_KEY else "ring"]
+    return SecondaryFacts(
+        side=side,
+        missing_key=bool(gaps),
+        missing_in=tuple(sorted(gaps)),
+        lag=max((c.lag for c in found if c.lag is not None), default=None),
+        missing_members=_all(c.missing for c in found),
+        extra_members=_all(c.extra for c in found),
+        mismatched=MappingProxyType({f: _all(c.mismatched.get(f, ()) for c in found) for f in fields}),
+        settled=_all(c.settled for _, c, judged in read if judged),
+        settled_missing_in=tuple(sorted(gaps & old)),
+        unread=tuple(sorted({name for name, c, _ in views if c is None} | (unsure & old))),
+        differences=_in_turns(c.differences for c in found),
+    )
+
+
+def _in_turns(lists: Iterable[tuple[Difference, ...]]) -> tuple[Difference, ...]:
+    """Take from each view in turn, so that no view's differences crowd out another's."""
+    ranked = sorted(chain.from_iterable(map(enumerate, lists)), key=lambda pair: pair[0])
+    return tuple(difference for _, difference in ranked[:MAX_SHOWN])
+
+
+def _all(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({name for group in groups for name in group}))
