@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from exporter.decode.memo import Memo
 from exporter.decode.value import decode_value
 from exporter.derive.history import History
 from exporter.derive.phase import phase_of, primary_of
@@ -86,6 +87,7 @@ class Poller:
     history: History = field(default_factory=History)
     number: int = 0
     failures: int = 0
+    _memo: Memo = field(default_factory=Memo)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
@@ -146,6 +148,7 @@ class Poller:
 
     def _visits(self, deadline: float) -> tuple[Visit, ...]:
         targets, tokens = self.plan.targets(), TokenShare()
+        self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         return tuple(
             Visit(
@@ -156,6 +159,7 @@ class Poller:
                 now=self.now,
                 jitter=self._jitter,
                 tokens=tokens,
+                memo=self._memo,
                 product=self.plan.product,
             )
             for target in targets

@@ -16,6 +16,7 @@ from typing import TypeVar
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
 from exporter.decode.memberlist import decode_memberlist
+from exporter.decode.memo import Memo
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
@@ -96,6 +97,7 @@ class Visit:
     now: Callable[[], float]
     jitter: Callable[[], float]  # 0.8 to 1.2
     tokens: TokenShare
+    memo: Memo
     product: Product = Product.UNKNOWN  # as configured
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
@@ -174,7 +176,7 @@ class Visit:
                 self.partitions[page.path] = read
                 outcome = read.outcome
             else:
-                decode = partial(_ring, packed=self.tokens.wanted(page.path))
+                decode = partial(_ring, packed=self.tokens.wanted(page.path), memo=self.memo)
                 ring = await self._page(page.path, decode, accept=JSON)
                 self.rings[page.path] = ring
                 outcome = ring.outcome
@@ -223,7 +225,9 @@ class Visit:
         )
         packed = self.tokens.wanted(key)
         self.values[key] = await _decoded(
-            "/memberlist?downloadKey", answer, lambda body, _: decode_value(key, body, packed=packed)
+            "/memberlist?downloadKey",
+            answer,
+            lambda body, _: decode_value(key, body, packed=packed, memo=self.memo),
         )
         return len(answer.body)
 
@@ -237,8 +241,8 @@ class Visit:
         return page
 
 
-def _ring(body: bytes, clock: float | None, *, packed: bool) -> Ring | None:
-    return decode_ring(body, clock=clock, packed=packed)
+def _ring(body: bytes, clock: float | None, *, packed: bool, memo: Memo) -> Ring | None:
+    return decode_ring(body, clock=clock, packed=packed, memo=memo)
 
 
 def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:

@@ -6,13 +6,15 @@ Sources: dskit `ring/ring_http.go` and `ring_status.gohtml`, Cortex `pkg/ring/ht
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import MappingProxyType
 
 import msgspec
 
 from exporter.decode import packed, times
 from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.memo import Memo
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import Member, Ring, State, Tokens
@@ -46,21 +48,32 @@ class _Shard(msgspec.Struct):
 
 
 class _RingPage(msgspec.Struct):
-    shards: list[_Shard] | None
+    shards: list[msgspec.Raw] | None
     now: str | None = None
 
 
+_SHARD = msgspec.json.Decoder(_Shard)
+
+
 def decode_ring(
-    body: bytes, *, clock: float | None = None, tokens: bool = True, packed: bool = False
+    body: bytes,
+    *,
+    clock: float | None = None,
+    tokens: bool = True,
+    packed: bool = False,
+    memo: Memo | None = None,
 ) -> Ring | None:
     """A ring page's members and clock; `None` where the page says that there is no ring here.
 
     `clock` (unix seconds) stands in where the page has no time of its own. `tokens` asks for digests
     where the page has tokens (JSON), `packed` for the sorted tokens too; without, they are counted.
-    A heartbeat is `None` where it was never set. Raises `DecodeError`.
+    A heartbeat is `None` where it was never set. `memo` spares members that were decoded before; it
+    has members with digests and without `packed`. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        return _from_json(body, clock, tokens=tokens or packed, keep=packed)
+        if memo is not None and tokens and not packed:
+            return _from_json(body, clock, partial(_remembered, memo))
+        return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
     if is_notice(body):
         return None
     return _from_html(body, clock)
@@ -81,18 +94,41 @@ def state_of(name: str) -> State:
     return STATES.get(name.upper(), State.UNKNOWN)
 
 
-def _from_json(body: bytes, clock: float | None, *, tokens: bool, keep: bool) -> Ring:
+def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]], list[Member]]) -> Ring:
     page = from_json(body, _RingPage, "ring page", 2 * MAX_MEMBERS)
-    shards = page.shards or []
+    shards = [bytes(shard) for shard in page.shards or []]
     at_most(len(shards), MAX_MEMBERS, "ring page: shards")
     now = times.parse_time(page.now, "ring page: now") or clock
+    return ring_of_members(members(shards), now, "ring page: shards")
+
+
+def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
+    shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
     if tokens:
         found = packed.tokens_of_json(lists, keep=keep, place="ring page: tokens")
     else:
         found = [packed.count_json(raw) for raw in lists]
-    members = (_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True))
-    return ring_of_members(members, now, "ring page: shards")
+    return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
+
+
+def _remembered(memo: Memo, raws: list[bytes]) -> list[Member]:
+    """Decode what is new, all at once; the order of a ring's members means nothing."""
+    known = {raw: memo.get(raw) for raw in raws}
+    new = [raw for raw, member in known.items() if member is None]
+    for raw, fresh in zip(new, _members(new, tokens=True, keep=False), strict=True):
+        memo.put(raw, fresh)
+        known[raw] = fresh
+    return [member for raw in raws if (member := known[raw]) is not None]
+
+
+def _shard(raw: bytes) -> _Shard:
+    try:
+        return _SHARD.decode(raw)
+    except RecursionError:
+        raise DecodeError("ring page: shard: nested too deeply") from None
+    except ValueError as err:
+        raise DecodeError(f"ring page: shard: {str(err)[:200]}") from None
 
 
 def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:

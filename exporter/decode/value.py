@@ -16,6 +16,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from exporter.decode import packed as token_lists
 from exporter.decode import ring_pb2, times
 from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, text
+from exporter.decode.memo import Memo
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.decode.ring import ring_of_members, state_of
 from exporter.errors import DecodeError
@@ -82,17 +83,23 @@ def kind_of(key: str) -> str:
     return "partition" if "partition" in key.rsplit("/", 1)[-1] else "ring"
 
 
-def decode_value(key: str, body: bytes, *, tokens: bool = True, packed: bool = False) -> Value:
+def decode_value(
+    key: str, body: bytes, *, tokens: bool = True, packed: bool = False, memo: Memo | None = None
+) -> Value:
     """A stored value: `Ring` or `PartitionRing` (without a clock) or `Replica`, as the key says.
 
-    `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted.
+    `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted. `memo`
+    spares members that were decoded before; it has members with digests and without `packed`.
     Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
     kind = kind_of(key)
     if kind == "ha":
         return _stored_replica(key, plain)
-    at_most(_fields(key, plain), MAX_MEMBERS, f"{key}: entries")
+    entries = _entries(key, plain)
+    at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
+    if kind == "ring" and memo is not None and tokens and not packed:
+        return _remembered_ring(key, entries, memo)
     read = _stored_partitions if kind == "partition" else _stored_ring
     return read(key, plain, tokens or packed, packed)
 
@@ -133,17 +140,43 @@ def _varint(key: str, data: bytes, at: int) -> tuple[int, int]:
     raise DecodeError(f"{key}: ends within a number")
 
 
-def _fields(key: str, data: bytes) -> int:
-    """How many entries the message has, before objects are made for them."""
-    at = count = 0
-    while at < len(data) and count <= MAX_MEMBERS:
+def _entries(key: str, data: bytes) -> list[bytes]:
+    """The entries of the message with their tags, before objects are made of them; one more than are
+    allowed at most.
+    """
+    at, found = 0, list[bytes]()
+    while at < len(data) and len(found) <= MAX_MEMBERS:
+        start = at
         tag, at = _varint(key, data, at)
         if tag & 7 != 2:
             raise DecodeError(f"{key}: field {tag >> 3} has wire type {tag & 7}, expected entries of a map")
         length, at = _varint(key, data, at)
         at += length
-        count += 1
-    return count
+        found.append(data[start:at])
+    return found
+
+
+def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
+    """Decode what is new, all at once, and find each entry's member by the name in it."""
+    known = {raw: memo.get(raw) for raw in entries}
+    new = {_name_in(raw): raw for raw, member in known.items() if member is None}
+    if new:
+        if b"" in new or len(new) < sum(1 for member in known.values() if member is None):
+            return _stored_ring(key, b"".join(entries), read=True, keep=False)
+        fresh = _stored_ring(key, b"".join(new.values()), read=True, keep=False)
+        for name, member in fresh.members.items():
+            raw = new[name.encode()]
+            memo.put(raw, member)
+            known[raw] = member
+    return ring_of_members((member for member in known.values() if member is not None), None, key)
+
+
+def _name_in(entry: bytes) -> bytes:
+    """A map entry's key, where it stands first as every encoder writes it and is short; else nothing."""
+    body = entry[2:] if entry[1] < 0x80 else entry[3:] if entry[2] < 0x80 else entry[4:]
+    if len(body) < 2 or body[0] != 0x0A or body[1] > 0x7F:
+        return b""
+    return body[2 : 2 + body[1]]
 
 
 def _parsed(key: str, message: Message, data: bytes) -> None:

@@ -146,8 +146,12 @@ def test_mimir() -> None:
         "rulers/ring",
         "collectors/usage-tracker-instances",
     }
-    assert found.rings["eu/collectors/ring"] == RingConfig("multi", "eu/collectors/", 600.0, 120.0, 3, True)
-    assert found.rings["collectors/distributor"] == RingConfig("multi", "collectors/", 60.0, 15.0)
+    assert found.rings["eu/collectors/ring"] == RingConfig(
+        "multi", "eu/collectors/", 600.0, 120.0, 3, True, "collectors/ring"
+    )
+    assert found.rings["collectors/distributor"] == RingConfig(
+        "multi", "collectors/", 60.0, 15.0, default_key="collectors/distributor"
+    )
 
 
 def test_loki() -> None:
@@ -162,7 +166,9 @@ def test_loki() -> None:
         "collectors/scheduler",
         "rulers/rulers",
     }
-    assert found.rings["collectors/ring"] == RingConfig("etcd", "collectors/", 30.0, 5.0, 1)
+    assert found.rings["collectors/ring"] == RingConfig(
+        "etcd", "collectors/", 30.0, 5.0, 1, default_key="collectors/ring"
+    )
 
 
 def test_tempo_chooses_the_names_of_its_keys() -> None:
