@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -26,7 +27,7 @@ from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.model import Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.rings import RingPage
 from exporter.sources.http import Fetcher
-from exporter.sweep import Last, Turn, suspects, whose_turn
+from exporter.sweep import Entries, Last, Turn, suspects, whose_turn
 from exporter.visit import Memory, TokenShare, Visit
 
 log = logging.getLogger("kvmigration.poll")
@@ -91,6 +92,7 @@ class Poller:
     _memories: dict[str, Memory] = field(default_factory=dict)
     _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
+    _entries: Entries = field(default_factory=Entries)
 
     async def run(self) -> None:
         """Run cycles for ever, at the interval with a little jitter; a failed cycle is logged, not fatal."""
@@ -192,7 +194,7 @@ class Poller:
         """A slow process's other pages: its metrics may hang while the rest answers."""
         await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
         if not visit.memory.silent:
-            await visit.read_values()
+            await visit.read_values(self._entries.chosen)
 
     async def _both_sides(
         self, plan: Plan, visits: list[Visit], deadline: float
@@ -211,7 +213,9 @@ class Poller:
         having = {v.target.name: v for v in visits if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
-        await asyncio.gather(*(having[name].read_values() for name in turn.targets))
+        listed = frozenset[str]().union(*(visit.elected() for visit in having.values()))
+        elected = self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval))
+        await asyncio.gather(*(having[name].read_values(elected) for name in turn.targets))
         return turn
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
@@ -270,4 +274,5 @@ def _decode_store(raw: RawStore) -> StoreContent:
         broken=MappingProxyType(broken),
         asked_at=raw.asked_at,
         clock=raw.clock,
+        prefixes=raw.prefixes,
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.facts import Snapshot
 
 BUDGET = 64 * 1024 * 1024  # bytes of gossip values a cycle may read, where the number is `auto`
 AT_LEAST = 4
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
+HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,30 @@ def _affordable(sizes: Iterable[int]) -> int:
     if not known:
         return FIRST_TIME
     return max(AT_LEAST, int(BUDGET / (sum(known) / len(known))))
+
+
+@dataclass(slots=True)
+class Entries:
+    """Which HA-tracker keys are read: the same of every process, so that views can be held against each
+    other, and until every process had its turn; then the next ones in the order of their names.
+    """
+
+    after: str = ""
+    last: str = ""
+    left: int = 0
+    chosen: frozenset[str] = field(default_factory=frozenset)
+
+    def take(self, names: Iterable[str], cycles: int, limit: int = HA_ENTRIES) -> frozenset[str]:
+        """Choose at most `limit` of the names; `cycles` is how many it takes until everybody was asked."""
+        listed = sorted(names)
+        if self.left <= 0:
+            self.after, self.left = self.last, max(1, cycles)
+        self.left -= 1
+        start = bisect_right(listed, self.after) if len(listed) > limit else 0
+        turn = (listed[start:] + listed[:start])[:limit]
+        self.last = turn[-1] if turn else ""
+        self.chosen = frozenset(turn)
+        return self.chosen
 
 
 def suspects(snapshot: Snapshot | None) -> frozenset[str]:

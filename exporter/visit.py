@@ -48,7 +48,6 @@ T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
 READ_CONFIG_AGAIN = 600.0
-MAX_HA_VALUES = 100  # HA entries read per process and cycle; the list of keys is always whole
 BIG = 200_000  # bytes; decoding more than this leaves the loop
 SILENT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.REFUSED, Reason.DNS, Reason.TLS})
 BUILD_PATHS = {
@@ -68,7 +67,6 @@ class Memory:
     started: float | None = None
     product: Product = Product.UNKNOWN
     silent: bool = False  # did not answer last time: nobody waits for it
-    ha_cursor: int = 0
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
 
@@ -197,27 +195,31 @@ class Visit:
         """Third round: whom it sees, and which keys it holds."""
         self.gossip = await self._page("/memberlist", lambda body, _: decode_memberlist(body), accept=JSON)
 
-    async def read_values(self) -> None:
-        """Third round, for the processes whose turn it is: its copy of each key."""
+    def elected(self) -> frozenset[str]:
+        """The living HA-tracker keys that it lists."""
+        listed = self.gossip.value.keys if self.gossip.value else {}
+        return frozenset(key for key, what in listed.items() if ha_entry(key) and not what.deleted)
+
+    async def read_values(self, elected: frozenset[str]) -> None:
+        """Third round, for the processes whose turn it is: its copy of each ring, and of those HA-tracker
+        keys whose turn it is.
+        """
         if self.gossip.value is None:
             return
-        sizes = await asyncio.gather(*(self._read_value(key) for key in self._wanted()))
+        wanted = [*self._rings(), *sorted(elected & self.elected())]
+        sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
         self.memory.value_bytes = sum(sizes)
         self.memory.values_read_at = self.now()
 
-    def _wanted(self) -> list[str]:
+    def _rings(self) -> list[str]:
         listed = self.gossip.value.keys if self.gossip.value else {}
         tails = {key.rsplit("/", 1)[-1] for key in known_keys(self.kind)}
-        living = [key for key, what in listed.items() if not what.deleted]
-        rings = [
+        return [
             key
-            for key in living
-            if not ha_entry(key) and ("ring" in listed[key].codec.lower() or key.rsplit("/", 1)[-1] in tails)
+            for key, what in listed.items()
+            if not (what.deleted or ha_entry(key))
+            and ("ring" in what.codec.lower() or key.rsplit("/", 1)[-1] in tails)
         ]
-        elected = sorted(key for key in living if ha_entry(key))
-        start = self.memory.ha_cursor % len(elected) if len(elected) > MAX_HA_VALUES else 0
-        self.memory.ha_cursor = start + MAX_HA_VALUES
-        return rings + (elected[start:] + elected[:start])[:MAX_HA_VALUES]
 
     async def _read_value(self, key: str) -> int:
         answer = await self.fetcher.get(

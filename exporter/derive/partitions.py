@@ -17,10 +17,3 @@ def by_state(ring: PartitionRing) -> Mapping[str, int]:
 def corrupted(ring: PartitionRing) -> tuple[int, ...]:
     """Numbers of the partitions that the page marks as corrupted."""
     return tuple(sorted(number for number, p in ring.partitions.items() if p.corrupted))
-
-
-def ownerless(ring: PartitionRing) -> tuple[int, ...]:
-    """Active partitions nobody owns: nothing consumes them."""
-    return tuple(
-        sorted(n for n, p in ring.partitions.items() if p.state is PartitionState.ACTIVE and not p.owners)
-    )
