@@ -24,6 +24,7 @@ from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.state import ServerState
 from exporter.facts import Snapshot
 from exporter.narrate import Narrator
+from exporter.probe_once import add_probe_flags, prober_of
 from exporter.watch import Watch, cancelled, target_rows
 
 log = logs.get("kvmigration")
@@ -81,6 +82,7 @@ def add_web(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
+    add_probe_flags(parser)
 
 
 def serve_command(args: argparse.Namespace) -> int:
@@ -128,7 +130,12 @@ class Service:
         async with Watch(self.config) as watch:
             self.config_loaded_at = watch.poller.now()
             watch.poller.on_snapshot = self._narrator.tell
-            app = build(self._state(watch), telemetry_path=self._telemetry_path(), web_config=web_config)
+            app = build(
+                self._state(watch),
+                telemetry_path=self._telemetry_path(),
+                web_config=web_config,
+                prober=prober_of(self.args, watch),
+            )
             self._signals(watch)
             async with listening(app, self.args.listen or [DEFAULT_ADDRESS], web_config) as addresses:
                 log.info("started", version=__version__, targets=len(watch.targets()))

@@ -75,6 +75,11 @@ class Plan:
     look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
+    min_deadline: float = MIN_DEADLINE
+
+    def deadline(self) -> float:
+        """Seconds that a cycle may read."""
+        return max(self.min_deadline, self.interval * DEADLINE_SHARE)
 
 
 @dataclass(slots=True)
@@ -121,7 +126,7 @@ class Poller:
 
     async def _cycle(self) -> Snapshot:
         started = self.now()
-        deadline = asyncio.get_running_loop().time() + max(MIN_DEADLINE, self.plan.interval * DEADLINE_SHARE)
+        deadline = asyncio.get_running_loop().time() + self.plan.deadline()
         plan = self.plan
         await plan.before_cycle()
         visits = self._visits(deadline)

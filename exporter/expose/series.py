@@ -41,8 +41,7 @@ _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 def rows_of(snapshot: Snapshot) -> Rows:
     """Every series of one snapshot."""
     yield from _fleet(snapshot)
-    for target in snapshot.targets:
-        yield from _target(target)
+    yield from target_rows(snapshot)
     yield from _kv_clients(snapshot)
     for key in snapshot.keys:
         yield from _key(key)
@@ -52,6 +51,12 @@ def rows_of(snapshot: Snapshot) -> Rows:
     yield from _gossip(snapshot)
     yield from _gate(snapshot)
     yield from _exporter(snapshot)
+
+
+def target_rows(snapshot: Snapshot) -> Rows:
+    """The series of the processes themselves, without those of the fleet."""
+    for target in snapshot.targets:
+        yield from _target(target)
 
 
 def _fleet(snapshot: Snapshot) -> Rows:

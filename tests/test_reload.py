@@ -1,0 +1,202 @@
+"""A reload takes a configuration whole or not at all, and loses nothing: shown on the program itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.demo import Demo, DemoSettings
+from exporter.model import Phase
+from tests.running import Exporter, exporter, written
+from tests.sources import wire
+
+BAD = sorted((Path(__file__).parent / "config" / "bad").glob("*.yml"))
+OK = "config_last_reload_successful"
+CYCLE = 0.5
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[tuple[Exporter, Demo, Path]]:
+    """A demo that stands still, and an exporter that watches it."""
+    told = {"size": 3, "tokens": 8, "hold": True, "start_phase": Phase.MIRRORING} | settings
+    async with Demo(DemoSettings(**told)) as demo:
+        path = written(tmp_path / "kvmigration.yml", quick(demo))
+        async with exporter(path) as server:
+            await server.cycles()
+            yield server, demo, path
+
+
+def quick(demo: Demo, **more: Any) -> dict[str, Any]:
+    """The demo's configuration with short cycles."""
+    return {**demo.config(), "interval": f"{int(CYCLE * 1000)}ms", "gate": {"soak": "1h"}, **more}
+
+
+async def refused_more(server: Exporter, than: int) -> bool:
+    return server.refusals() > than
+
+
+@pytest.mark.asyncio
+@pytest.mark.slow
+async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_signal(tmp_path: Path) -> None:
+    assert len(BAD) > 20
+    async with running(tmp_path) as (server, _, path):
+        good, before = path.read_bytes(), await server.get("/config")
+        targets = len((await server.samples())["target_up"])
+        for bad in BAD:
+            path.write_bytes(bad.read_bytes())
+            status, told = await server.reload()
+            assert (bad.stem, status) == (bad.stem, 500)
+            assert "failed to reload config" in told
+            assert "hunter2" not in told
+            assert (bad.stem, await server.value(OK)) == (bad.stem, 0)
+            refused = server.refusals()
+            server.hang_up()
+            await server.until(partial(refused_more, server, refused), f"{bad.stem} by SIGHUP")
+            assert (bad.stem, await server.get("/config")) == (bad.stem, before)
+            path.write_bytes(good)
+            assert (await server.reload())[0] == 200
+            assert (bad.stem, await server.value(OK)) == (bad.stem, 1)
+        await server.cycles()
+        up = (await server.samples())["target_up"]
+        assert (len(up), set(up.values())) == (targets, {1.0})
+        assert "hunter2" not in "".join(server.said)
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_is_gone_keeps_the_running_configuration(tmp_path: Path) -> None:
+    async with running(tmp_path) as (server, _, path):
+        before = await server.get("/config")
+        path.unlink()
+        status, told = await server.reload()
+        assert status == 500
+        assert "no such file or directory" in told
+        assert await server.get("/config") == before
+        await server.cycles()
+
+
+@pytest.mark.asyncio
+async def test_a_good_reload_keeps_the_past(tmp_path: Path) -> None:
+    """When the phase began, since when checks hold, and every counter."""
+    async with running(tmp_path) as (server, demo, path):
+        await server.cycles(2)
+        _, before = await server.get("/api/v1/status")
+        counted = await server.samples()
+        written(path, quick(demo, product="cortex"))
+        assert (await server.reload())[0] == 200
+        await server.cycles(2)
+        _, after = await server.get("/api/v1/status")
+        now = await server.samples()
+        assert phase_since(after) == phase_since(before)
+        for name in ("fetches_total", "mirror_writes_total", "ring_members_returned_total"):
+            for labels, value in counted[name].items():
+                assert now[name].get(labels, -1) >= value, (name, labels)
+        passing = {check for check, value in counted["gate_check"].items() if value == 1}
+        assert passing
+        assert passing <= {check for check, value in now["gate_check"].items() if value == 1}
+        assert (
+            now["config_last_reload_success_timestamp_seconds"]
+            != (counted["config_last_reload_success_timestamp_seconds"])
+        )
+
+
+def phase_since(status: str) -> object:
+    told = json.loads(status)["data"]
+    return told["phase"], told.get("phase_since", told.get("since"))
+
+
+@pytest.mark.asyncio
+async def test_targets_stores_and_interval_change(tmp_path: Path) -> None:
+    async with running(tmp_path) as (server, demo, path):
+        all_urls, first = demo.urls, demo.urls[0].removeprefix("http://")
+        assert await server.value("store_up", store="consul") == 1
+        config = quick(demo, targets=[{"static": {"urls": [all_urls[0]]}}])
+        del config["stores"]
+        written(path, config)
+        assert (await server.reload())[0] == 200
+        await server.until(partial(seen_alone, server, first), "one target alone")
+        assert "store_up" not in await server.samples()
+        written(path, quick(demo, interval="700ms"))
+        assert (await server.reload())[0] == 200
+        await server.until(partial(server.value, "store_up", store="consul"), "the store is back")
+        assert len((await server.samples())["target_up"]) == len(all_urls)
+        assert (
+            "interval: 700ms" in (await server.get("/config"))[1]
+            or "interval: 0.7" in ((await server.get("/config"))[1])
+        )
+
+
+async def seen_alone(server: Exporter, name: str) -> bool:
+    up = (await server.samples())["target_up"]
+    return len(up) == 1 and any(name in dict(labels)["target"] for labels in up)
+
+
+@pytest.mark.asyncio
+async def test_many_reloads_at_once_end_with_the_newest_file(tmp_path: Path) -> None:
+    async with running(tmp_path) as (server, demo, path):
+        asked = []
+        for number in range(1, 9):
+            written(path, quick(demo, gate={"soak": f"{number}m"}))
+            server.hang_up()
+            asked.append(asyncio.create_task(server.reload()))
+            await asyncio.sleep(0)
+        assert {status for status, _ in await asyncio.gather(*asked)} == {200}
+        assert "8m" in (await server.get("/config"))[1]
+        await server.cycles()
+        assert await server.value(OK) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_reload_while_a_cycle_hangs_is_taken_and_the_cycle_ends(tmp_path: Path) -> None:
+    async with Demo(DemoSettings(size=3, tokens=8, hold=True)) as demo, wire.serve(wire.hang) as hanging:
+        config = quick(demo)
+        config["targets"].append({"static": {"urls": [hanging.url]}})
+        path = written(tmp_path / "kvmigration.yml", config)
+        async with exporter(path) as server:
+            await server.until(partial(has_series, server, "target_up"), "a cycle")
+            written(path, quick(demo))
+            assert (await server.reload())[0] == 200
+            await server.until(partial(is_gone, server, hanging.name), "the hanging target is gone")
+
+
+async def has_series(server: Exporter, name: str) -> bool:
+    return name in await server.samples()
+
+
+async def is_gone(server: Exporter, name: str) -> bool:
+    up = (await server.samples()).get("target_up", {})
+    return bool(up) and not any(dict(labels)["target"] == name for labels in up)
+
+
+@pytest.mark.asyncio
+@pytest.mark.slow
+async def test_fifty_reloads_leave_no_connection_task_or_file_behind(tmp_path: Path) -> None:
+    async with running(tmp_path) as (server, demo, path):
+        for number in range(5):  # whatever is opened once and kept, is
+            await changed(server, demo, path, number)
+        await server.cycles(2)
+        before = server.descriptors()
+        for number in range(50):
+            await changed(server, demo, path, number)
+        await server.cycles(2)
+        await server.until(partial(no_more_than, server, before + 5), f"about {before} descriptors again")
+        assert await server.value(OK) == 1
+        assert await server.stop() == 0
+        assert not any("never" in line or "Unclosed" in line for line in server.said), server.said
+
+
+async def changed(server: Exporter, demo: Demo, path: Path, number: int) -> None:
+    """Reload something that makes new sessions and new sources."""
+    headers = {"X-Scope-OrgID": f"tenant-{number}"}
+    written(path, quick(demo, http_client={"headers": headers, "timeout": "400ms"}))
+    assert (await server.reload())[0] == 200
+
+
+async def no_more_than(server: Exporter, count: int) -> bool:
+    return server.descriptors() <= count
