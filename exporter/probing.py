@@ -153,12 +153,12 @@ class Probing:
 def _place(seen: Observation, identity: Identity | None) -> tuple[str, int] | None:
     """Where a process's gossip port is: as its own member list has it, else as it is configured."""
     page = seen.gossip.page.value
-    if identity is None or page is None:
-        return None
+    if identity is None or page is None or identity.config is None:
+        return None  # without /config nobody knows whether its gossip is encrypted
     own = next((member for member in page.members if member.name == identity.member), None)
     if own is not None and 0 < own.port <= MAX_PORT and own.address:
         return own.address, own.port
     config = identity.config
-    port = (config.advertise_port if config.advertise_address else config.bind_port) if config else None
-    host = (config.advertise_address if config else "") or identity.host
+    port = config.advertise_port if config.advertise_address else config.bind_port
+    host = config.advertise_address or identity.host
     return (host, port) if host and port and 0 < port <= MAX_PORT else None

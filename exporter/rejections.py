@@ -198,7 +198,7 @@ class Rejections:
         if label is None:
             return
         what = (process, label)
-        found[what if what in found or len(found) < MAX_COUNTS else (process, OTHER)] += 1
+        found[what if what in found or len(found) < MAX_COUNTS else (OTHER, OTHER)] += 1
 
     async def close(self) -> None:
         """Stop reading and let go of everything."""
