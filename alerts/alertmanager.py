@@ -16,7 +16,12 @@ BLIND = 'alertname=~"KVMigrationExporterDown|KVMigrationExporterStale"'
 # Source alerts, alerts that follow from them.
 FOLLOWS: tuple[tuple[str, str], ...] = (
     ("KVMigrationNoTargets", "KVMigrationPhaseUnknown"),
-    ("KVMigrationPrimariesMixed", "KVMigrationPhaseStalled|KVMigrationRingViewsDiverged"),
+    (
+        "KVMigrationPrimariesMixed",
+        "KVMigrationPhaseStalled|KVMigrationRingViewsDiverged|KVMigrationRingViewStale"
+        "|KVMigrationMirror.+|KVMigrationSecondary.+",
+    ),
+    ("KVMigrationStoreUnreachable", "KVMigrationMirrorWrite.+|KVMigrationRingMembersUnhealthy"),
     ("KVMigrationMirroringPartial", "KVMigrationPhaseStalled|KVMigrationSecondary.+"),
     ("KVMigrationMirrorWritesStopped|KVMigrationMirrorWriteErrors", "KVMigrationSecondary.+"),
     ("KVMigrationSecondaryLagCritical", "KVMigrationSecondaryLagHigh"),

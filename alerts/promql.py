@@ -69,6 +69,10 @@ class Queries:
         """Give a wait as a PromQL duration, scaled."""
         return duration(wait.seconds * self.scale)
 
+    def seconds(self, wait: Wait) -> str:
+        """Give a wait as a number of seconds, scaled."""
+        return f"{wait.seconds * self.scale:g}"
+
     def most(self, metric: Metric, *labels: str, matchers: str = "") -> str:
         """Give the greatest value by fleet and labels: replicas of the exporter count once."""
         return f"max {self.by(*labels)} ({self.series(metric, matchers)})"

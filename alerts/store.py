@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.promql import Queries, number
+from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
@@ -15,7 +15,8 @@ def down(q: Queries) -> str:
 
 def written(q: Queries) -> str:
     """Stores that were written a moment ago."""
-    return f"time() - {q.most(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, 'store')} < {number(t.STORE_WRITTEN)}"
+    age = f"time() - {q.most(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, 'store')}"
+    return f"{age} < {q.seconds(t.STORE_WRITTEN)}"
 
 
 def _unreachable(q: Queries, needed: str) -> str:

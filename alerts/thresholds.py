@@ -121,7 +121,7 @@ FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapp
 
 # The external store
 STORE_UNREACHABLE = Wait(5 * MINUTE, "a leader election of Consul or etcd takes seconds")
-STORE_WRITTEN = Limit(300, "gate.soak: a write younger than this, all the time, is somebody at work")
+STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: a write younger than this, all the time, is somebody at work")
 STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until it is gone")
 
 # Targets

@@ -107,22 +107,14 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(folder: Path, job: str, phase: str, *, size: int = 3) -> Iterator[Fleet]:
-    """A cluster that stays in its phase, watched."""
+def fleet(
+    folder: Path, job: str, phase: str, *flags: str, size: int = 3, speed: int = SPEED
+) -> Iterator[Fleet]:
+    """A cluster that stays in its phase, watched; `flags` are further ones of the demo."""
     folder.mkdir(parents=True)
-    words = [
-        "--no-exporter",
-        "--hold",
-        "--start-phase",
-        phase,
-        "--speed",
-        SPEED,
-        "--size",
-        size,
-        "--tokens",
-        32,
-    ]
-    with process(folder / "demo.log", "demo", *map(str, words), "--log-dir", str(folder)) as demo:
+    words = ["--no-exporter", "--hold", "--start-phase", phase, "--tokens", "32", "--log-dir", str(folder)]
+    words += ["--speed", str(speed), "--size", str(size), *flags]
+    with process(folder / "demo.log", "demo", *words) as demo:
         control = _said(demo, folder / "demo.log", "control").removesuffix("/state")
         state = json.loads(real_servers.call("GET", f"{control}/state"))
         config = folder / "kvmigration.yaml"
@@ -135,11 +127,12 @@ def fleet(folder: Path, job: str, phase: str, *, size: int = 3) -> Iterator[Flee
 
 
 def _configuration(state: dict[str, Any]) -> dict[str, Any]:
+    store = state["store"]["url"]
     return {
         "interval": "1s",
         "http_client": {"timeout": "1s"},
         "targets": [{"static": {"urls": [one["url"] for one in state["processes"]]}}],
-        "stores": {"consul": {"url": state["store"]["url"]}},
+        "stores": {"etcd": {"urls": [store]}} if state["product"] == "loki" else {"consul": {"url": store}},
         "gossip": {"label": state["label"]},
         "rejections": [{"file": {"paths": [one["log"] for one in state["processes"]]}}],
     }

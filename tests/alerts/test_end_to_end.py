@@ -1,0 +1,174 @@
+"""From a simulated cluster to the notification: each fault sends its own alert, a healthy migration none.
+
+The exporter, Prometheus and Alertmanager are the real ones. Waits of the rules are a hundredth, the
+clusters run ten times as fast; nothing is judged by how long it takes here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from exporter.demo import FAULTS
+from tests import real_servers
+from tests.alerts.live import SCALE, Fleet, Inbox, fleet, wait, watched
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A fault in a phase: the alerts that are its own, and those that may follow from it."""
+
+    fault: str
+    phase: str
+    own: set[str]
+    follows: set[str] = field(default_factory=set)
+    size: int = 3
+    speed: int = 10
+    flags: tuple[str, ...] = ()
+
+
+DEAD = {"KVMigrationRingMembersUnhealthy", "KVMigrationRingQuorumLost", "KVMigrationRingGhostMembers"}
+APART = {
+    "KVMigrationGossipSplit", "KVMigrationGossipAbsentMembers", "KVMigrationGossipProcessIsolated",
+    "KVMigrationRingShrunk", "KVMigrationRingViewsDiverged", "KVMigrationRingViewStale", *DEAD,
+}  # fmt: skip
+SECONDARY = {
+    f"KVMigrationSecondary{what}"
+    for what in ("KeyMissing", "MembersMissing", "Mismatch", "LagHigh", "LagCritical")
+}
+MIRRORING = {"KVMigrationMirrorWriteErrors", "KVMigrationMirrorWritesStopped", *SECONDARY}
+
+SHIFTS: dict[str, tuple[Played, ...]] = {
+    "mirroring": (
+        Played("partial-mirroring", "mirroring", {"KVMigrationMirroringPartial"}),
+        Played("lag", "mirroring", {"KVMigrationSecondaryLagHigh"}, SECONDARY),
+        Played("mirror-errors", "mirroring", {"KVMigrationMirrorWriteErrors"}, MIRRORING),
+        Played(
+            "crash", "mirroring", {"KVMigrationRingMembersUnhealthy"},
+            {"KVMigrationTargetsDown", *DEAD, *MIRRORING},
+        ),
+    ),
+    "gossip": (
+        Played(
+            "conjoined", "memberlist", {"KVMigrationGossipUnknownMembers"},
+            {"KVMigrationGossipUnknownKeys", *DEAD},
+        ),
+        Played("split", "memberlist", {"KVMigrationGossipSplit"}, APART, size=4),
+        Played("token-conflict", "memberlist", {"KVMigrationRingTokenConflicts"}),
+        Played("pages-rubbish", "memberlist", {"KVMigrationTargetsDown"}),
+    ),
+    "danger": (
+        Played(
+            "foreign-label", "memberlist", {"KVMigrationLabelsDisagree"},
+            {"KVMigrationForeignLabelRejected", *APART}, size=4,
+        ),
+        Played("store-down", "mirroring", {"KVMigrationStoreUnreachable"}, DEAD | MIRRORING),
+        Played(
+            "clobber", "mirroring", {"KVMigrationPrimariesMixed", "KVMigrationRingShrunk"},
+            {"KVMigrationMirroringPartial", *APART, *MIRRORING},
+        ),
+        Played("pages-hang", "memberlist", {"KVMigrationTargetsDown"}),
+    ),
+    "settings": (
+        Played("clock-skew", "memberlist", {"KVMigrationClockSkew"}, speed=1),
+        Played(
+            "verification-off", "memberlist", {"KVMigrationLabelVerificationOff"},
+            flags=("--fault", "verification-off"),
+        ),
+    ),
+}  # fmt: skip
+
+
+def test_every_fault_of_the_demo_is_played() -> None:
+    assert sorted(one.fault for shift in SHIFTS.values() for one in shift) == sorted(FAULTS)
+
+
+@contextlib.contextmanager
+def on_shift(folder: Path, shift: tuple[Played, ...]) -> Iterator[tuple[dict[str, Fleet], Inbox]]:
+    with contextlib.ExitStack() as stack:
+        fleets = {
+            one.fault: stack.enter_context(
+                fleet(folder / one.fault, one.fault, one.phase, *one.flags, size=one.size, speed=one.speed)
+            )
+            for one in shift
+        }
+        received, _ = stack.enter_context(watched(folder, list(fleets.values())))
+        yield fleets, received
+
+
+@pytest.mark.parametrize("name", SHIFTS)
+def test_each_fault_sends_its_own_alert_and_resolves(name: str, tmp_path: Path) -> None:
+    shift = SHIFTS[name]
+    with on_shift(tmp_path, shift) as (fleets, received):
+        for one in shift:
+            fleets[one.fault].fault(one.fault, on=True)
+        for one in shift:
+            wait_for(received, one, "firing", 0.0)
+        end = time.monotonic()
+        for one in shift:
+            heal(fleets[one.fault], one)
+        for one in shift:
+            wait_for(received, one, "resolved", end)
+        for one in shift:
+            others = loud(received, one.fault) - one.own - one.follows
+            assert not others, [sent for sent in received.sent if sent.alert in others]
+
+
+def wait_for(received: Inbox, one: Played, status: str, since: float) -> None:
+    """Wait until the fault's own alerts were sent."""
+    wait(lambda: one.own <= received.names(one.fault, since, status), f"{one.own} {status}, {one.fault}", 150)
+
+
+def heal(watched_fleet: Fleet, one: Played) -> None:
+    """End the fault. The exporter reads a process's configuration again when it has been restarted."""
+    watched_fleet.fault(one.fault, on=False)
+    if one.fault == "verification-off":
+        watched_fleet.phase("detached")
+
+
+def loud(received: Inbox, job: str) -> set[str]:
+    """Critical and warning alerts that were sent for a fleet."""
+    return {one.alert for one in received.sent if one.job == job and one.severity != "info"}
+
+
+PHASES = ("multi", "mirroring", "switched", "detached", "memberlist")
+
+
+def in_phase(prometheus: str, job: str, phase: str) -> bool:
+    """Prometheus has seen all writing clients of the fleet in this phase."""
+    query = (
+        f'kvmigration_phase{{job="{job}",phase="{phase}"}} == 1 and on (job) kvmigration_phase_uniform == 1'
+    )
+    answer = real_servers.call("GET", f"{prometheus}/api/v1/query?query={urllib.parse.quote(query)}")
+    return bool(json.loads(answer)["data"]["result"])
+
+
+@pytest.mark.parametrize("product", ["cortex", "mimir", "loki"])
+def test_healthy_migration_sends_no_page_and_no_ticket(product: str, tmp_path: Path) -> None:
+    """Each phase lasts longer than every wait but those of an hour and more. That a note about the
+    cluster's fast clock arrives shows that an alert would have.
+    """
+    tick = threading.Event()
+    with (
+        fleet(tmp_path / product, product, "external", "--product", product) as watched_fleet,
+        watched(tmp_path, [watched_fleet]) as (received, prometheus),
+    ):
+        wait(lambda: in_phase(prometheus, product, "external"), "the first phase")
+        for phase in PHASES:
+            tick.wait(1800 * SCALE)
+            watched_fleet.phase(phase)
+            wait(partial(in_phase, prometheus, product, phase), phase)
+        tick.wait(1800 * SCALE)
+        assert not loud(received, product), received.sent
+        assert received.names(product) == {"KVMigrationClockSkew"}
