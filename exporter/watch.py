@@ -47,6 +47,7 @@ def rules_of(config: Config) -> Rules:
         groups=groups,
         default_groups=() if groups else MIMIR_GROUPS,
         heartbeat_timeouts={spec.key: spec.heartbeat_timeout for spec in specs if spec.heartbeat_timeout},
+        pages=pages_of(config),
         store_configured=bool(config.stores.consul or config.stores.etcd),
     )
 

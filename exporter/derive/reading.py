@@ -22,7 +22,7 @@ from exporter.model import (
     StoreContent,
     TrackerPage,
 )
-from exporter.rings import HA_KEY, canonical, ha_entry, pages_of
+from exporter.rings import HA_KEY, RingPage, canonical, ha_entry, pages_of
 
 MAX_KEYS = 500
 
@@ -46,13 +46,20 @@ class Cycle:
 
 
 def read_keys(
-    cycle: Cycle, judged: tuple[TargetFacts, ...], before: Mapping[str, tuple[ViewFacts, ...]]
+    cycle: Cycle,
+    judged: tuple[TargetFacts, ...],
+    before: Mapping[str, tuple[ViewFacts, ...]],
+    pages: tuple[RingPage, ...] | None = None,
 ) -> tuple[KeyInput, ...]:
-    """Sort a cycle by key. `before` has the views of each key as they were judged last."""
+    """Sort a cycle by key. `before` has the views of each key as they were judged last, `pages` the ring
+    pages that are configured.
+    """
     facts = {target.name: target for target in judged}
-    up = tuple((seen, facts[seen.target.name]) for seen in cycle.observed if facts[seen.target.name].up)
+    up = tuple(
+        _seen(read, facts[read.target.name], pages) for read in cycle.observed if facts[read.target.name].up
+    )
     stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
-    clients = [client for _, target in up for client in target.clients]
+    clients = [client for seen in up for client in seen.target.clients]
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     fleet = _Fleet(up, stores, primary_of(clients), skew_of(cycle.observed))
@@ -61,7 +68,31 @@ def read_keys(
     )
 
 
-Seen = tuple[Observation, TargetFacts]
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One process that answered: its ring pages by key, the keys in its gossip by the key they count
+    under.
+    """
+
+    read: Observation
+    target: TargetFacts
+    pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
+    listed: Mapping[str, tuple[str, ...]]
+
+
+def _seen(read: Observation, target: TargetFacts, pages: tuple[RingPage, ...] | None) -> Seen:
+    """Sort one process's pages. The key of a page is the one in the store: with the process's prefix."""
+    found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
+    for known in pages_of(target.product) if pages is None else pages:
+        page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
+        if page is not None:
+            key = targets.stored_key(known.key, target.config)
+            found[key] = (*found.get(key, ()), page)
+    listed: dict[str, list[str]] = {}
+    for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
+        if not what.deleted:
+            listed.setdefault(canonical(name), []).append(name)
+    return Seen(read, target, found, {key: tuple(names) for key, names in listed.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,48 +117,36 @@ def skew_of(observed: Iterable[Observation]) -> float | None:
 
 def _keys(up: Iterable[Seen], stores: Iterable[StoreContent]) -> set[str]:
     found: set[str] = set()
-    for seen, target in up:
-        found |= {key for _, key, page in _ring_pages(seen, target) if page.value is not None}
-        found |= {client.key for client in target.clients if client.key}
-        found |= {canonical(key) for key in seen.gossip.values}
-        if seen.tracker is not None and seen.tracker.value and seen.tracker.value.entries:
+    for seen in up:
+        found |= {key for key, pages in seen.pages.items() if any(p.value is not None for p in pages)}
+        found |= {client.key for client in seen.target.clients if client.key}
+        found |= {canonical(key) for key in seen.read.gossip.values}
+        tracker = seen.read.tracker
+        if tracker is not None and tracker.value and tracker.value.entries:
             found.add(HA_KEY)
     for store in stores:
         found |= {canonical(key) for key in store.values} | {canonical(key) for key in store.broken}
     return found
 
 
-def _ring_pages(
-    seen: Observation, target: TargetFacts
-) -> Iterable[tuple[str, str, Page[Ring] | Page[PartitionRing]]]:
-    """Give (path, key, page) of each ring page that was asked for, the first path of a key first.
-
-    The key is the one in the store: with the process's own prefix.
-    """
-    for known in pages_of(target.product):
-        page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
-        if page is not None:
-            yield known.path, targets.stored_key(known.key, target.config), page
-
-
 def _read_key(key: str, fleet: _Fleet, kept: Mapping[str, ViewFacts]) -> KeyInput:
     up = fleet.up
-    clients = tuple(client for _, target in up for client in target.clients if client.key == key)
+    clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
     store = _store_of(clients, fleet.stores)
     stored = _stored(key, store) if store is not None else None
     return KeyInput(
         key=key,
         clients=clients,
         pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
-        copies=tuple(_copy(key, seen, target) for seen, target in up if _has_gossip(seen)),
+        copies=tuple(_copy(key, seen) for seen in up if _has_gossip(seen.read)),
         store=stored,
         store_known=store is not None and _was_read(key, store),
         store_kind=store.kind if store is not None else "",
         store_clock=_clock_of(store, fleet.skew) if store is not None else None,
         configs=tuple(
-            seen.config.value.rings[key]
-            for seen, _ in up
-            if seen.config.value is not None and key in seen.config.value.rings
+            seen.read.config.value.rings[key]
+            for seen in up
+            if seen.read.config.value is not None and key in seen.read.config.value.rings
         ),
         kept=kept,
         fleet=fleet.primary,
@@ -178,13 +197,13 @@ def _entries(values: Mapping[str, object]) -> dict[str, Replica]:
 
 
 def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
-    for seen, target in up:
-        asked = [page for _, k, page in _ring_pages(seen, target) if k == key]
+    for seen in up:
+        asked = seen.pages.get(key, ())
         found = next((page for page in asked if page.value is not None), None) or next(
             (page for page in asked if page.outcome is Outcome.FAILED), None
         )
         if found is not None:
-            yield _view(target, found)
+            yield _view(seen.target, found)
 
 
 def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
@@ -199,8 +218,8 @@ def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
 
 
 def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
-    for seen, target in up:
-        page = seen.tracker
+    for seen in up:
+        page, target = seen.read.tracker, seen.target
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
@@ -222,13 +241,13 @@ def _has_gossip(seen: Observation) -> bool:
     return seen.gossip.page.outcome is not Outcome.ABSENT
 
 
-def _copy(key: str, seen: Observation, target: TargetFacts) -> View:
+def _copy(key: str, seen: Seen) -> View:
     """Give one process's gossip copy: read, absent for certain, or not known."""
-    page = seen.gossip.page
+    page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
     if page.value is None:
         return View(target.name, None, known=False, young=target.young)
-    listed = [name for name, what in page.value.keys.items() if canonical(name) == key and not what.deleted]
-    asked = {name: seen.gossip.values[name] for name in listed if name in seen.gossip.values}
+    listed = seen.listed.get(key, ())
+    asked = {name: values[name] for name in listed if name in values}
     read = {name: v.value for name, v in asked.items() if v.value is not None}
     silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
     stored: Stored | None = next(iter(read.values()), None)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from exporter.rings import RingPage
+
 DEFAULT_TIMEOUT = 60.0  # dskit's and Cortex's ring heartbeat_timeout
 DEFAULT_PERIOD = 15.0  # the longest default heartbeat period of a ring
 
@@ -25,9 +27,12 @@ class Rules:
     default_groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
     """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     store_configured: bool = False
     max_events: int = 500
 
-    def group_of(self, name: str) -> str:
-        """The deployment mode a member or process belongs to, "" where no pattern matches."""
-        return next((group for group, pattern in self.groups if pattern.search(name)), "")
+    def group_of(self, *names: str) -> str:
+        """The deployment mode a member or process belongs to, "" where no pattern matches any of its
+        names. Patterns are tried in order, each on every name: the last one often matches everything.
+        """
+        return next((group for group, pattern in self.groups if any(map(pattern.search, names))), "")
