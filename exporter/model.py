@@ -1,8 +1,7 @@
 """What was read: the vocabulary every room shares. Frozen, and standard library only.
 
-All times are unix seconds as float; `None` means the page does not say. Observations here live for
-one cycle; what was concluded from them is in `exporter.facts`.
-"""
+All times are unix seconds as float; `None` means the page does not say. What was concluded from
+these observations is in `exporter.facts`."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ class Reason(enum.StrEnum):
 
     TIMEOUT = "timeout"
     DEADLINE = "deadline"  # the cycle ended first
-    REFUSED = "refused"  # nobody listens, or the connection could not be made
+    REFUSED = "refused"  # nobody listens, or no connection could be made
     DNS = "dns"
     TLS = "tls"
     CLOSED = "closed"  # reset, or shorter than announced

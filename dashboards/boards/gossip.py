@@ -36,10 +36,9 @@ def build(house: House) -> f.Json:
     )
 
 
-def _tiles(house: House) -> Band:
+def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
-    labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
-    shows = (
+    return (
         Show(
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is right.",
@@ -61,6 +60,13 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationGossipAbsentMembers")],
         ),
+    )  # fmt: skip
+
+
+def _second_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
+    return (
         Show(
             "Strangers' keys",
             "Keys in the gossip that the detected product does not use: another system gossips with us.",
@@ -83,6 +89,12 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
             [house.runbook("KVMigrationLabelVerificationOff")],
         ),
+    )  # fmt: skip
+
+
+def _third_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    return (
         Show(
             "Rejecting now",
             "Processes whose logs show rejected packets or streams now. No metric of the components counts "
@@ -100,6 +112,10 @@ def _tiles(house: House) -> Band:
             [house.runbook("KVMigrationForeignLabelAccepted")],
         ),
     )  # fmt: skip
+
+
+def _tiles(house: House) -> Band:
+    shows = (*_first_tiles(house), *_second_tiles(house), *_third_tiles(house))
     return band(4, *((house.stat(show), 3) for show in shows))
 
 

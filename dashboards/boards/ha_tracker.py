@@ -37,10 +37,9 @@ def build(house: House) -> f.Json:
     )
 
 
-def _tiles(house: House) -> Band:
+def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
-    elections = f"sum({q.rate(c.HA_TRACKER_ELECTIONS_TOTAL)}) * 60"
-    shows = (
+    return (
         Show(
             "Phase of the HA tracker",
             "The earliest phase of its writing KV clients. The runtime switch does not reach them in every "
@@ -61,6 +60,13 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
+    )
+
+
+def _second_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    elections = f"sum({q.rate(c.HA_TRACKER_ELECTIONS_TOTAL)}) * 60"
+    return (
         Show(
             "Elections that differ",
             "Entries whose elected replica differs between primary and secondary: the switch would fail "
@@ -84,6 +90,10 @@ def _tiles(house: House) -> Band:
             [house.runbook("KVMigrationHATrackerFlapping")],
         ),
     )
+
+
+def _tiles(house: House) -> Band:
+    shows = (*_first_tiles(house), *_second_tiles(house))
     return band(4, *((house.stat(show), 4) for show in shows))
 
 

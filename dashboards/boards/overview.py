@@ -39,16 +39,9 @@ def build(house: House) -> f.Json:
     )
 
 
-def _verdict(house: House) -> Band:
+def _where(house: House) -> tuple[Show, Show]:
+    """Phase and next step."""
     q = house.queries
-    found = Show(
-        "Problems found",
-        "How many of the faults in the list below are there now. Green only while the exporter's picture is "
-        "fresh; without one this says so and is grey.",
-        [Ask(problems(q))],
-        Look(steps=f.above(1), mappings=f.nothing_found("none", "no fresh data")),
-        [house.runbook("KVMigrationExporterStale")],
-    )
     phase = Show(
         "Phase",
         "The fleet's phase: the earliest of its writing KV clients; over several installations the earliest "
@@ -67,6 +60,20 @@ def _verdict(house: House) -> Band:
             steps=f.steps((0, f.WARN), (1, f.GOOD)),
             mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "no next step known"),
         ),
+    )
+    return phase, step
+
+
+def _verdict(house: House) -> Band:
+    q = house.queries
+    phase, step = _where(house)
+    found = Show(
+        "Problems found",
+        "How many of the faults in the list below are there now. Green only while the exporter's picture is "
+        "fresh; without one this says so and is grey.",
+        [Ask(problems(q))],
+        Look(steps=f.above(1), mappings=f.nothing_found("none", "no fresh data")),
+        [house.runbook("KVMigrationExporterStale")],
     )
     apart = Show(
         "Clients behind",
@@ -97,15 +104,14 @@ def _behind(q: Queries) -> str:
     return q.how_many(f"{q.clients()} < bool on {q.by()} group_left () {furthest}")
 
 
-def _tiles(house: House) -> Band:
+def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
     rings = house.to_board(frame.RINGS, "Ring consistency")
-    gossip = house.to_board(frame.GOSSIP, "Gossip and labels")
     missing = q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))
     lost = (c.SECONDARY_MISSING_MEMBERS, c.RING_SHRUNK_MEMBERS)
     lost_members = " + ".join(f"(sum({q.while_mirroring(q.once(m))}) or vector(0))" for m in lost)
     known = f"max({q.of(c.RING_SHRUNK_MEMBERS)}) >= 0"
-    shows = (
+    return (
         Show(
             "Worst lag",
             "Greatest lag of any key's secondary while anything mirrors. Orange from gate.max_lag, red from "
@@ -130,6 +136,13 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationRingShrunk")],
         ),
+    )
+
+
+def _second_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    gossip = house.to_board(frame.GOSSIP, "Gossip and labels")
+    return (
         Show(
             "Processes down",
             "Targets of which no page could be read in the last cycle.",
@@ -152,6 +165,13 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [gossip, house.runbook("KVMigrationGossipUnknownMembers")],
         ),
+    )
+
+
+def _third_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    rings = house.to_board(frame.RINGS, "Ring consistency")
+    return (
         Show(
             "Token conflicts",
             "Tokens claimed by more than one member, over all rings: processes compute different owners.",
@@ -167,6 +187,10 @@ def _tiles(house: House) -> Band:
             [house.runbook("KVMigrationStoreUnreachable")],
         ),
     )
+
+
+def _tiles(house: House) -> Band:
+    shows = (*_first_tiles(house), *_second_tiles(house), *_third_tiles(house))
     return band(3, *((house.stat(show), 3) for show in shows))
 
 

@@ -43,6 +43,20 @@ def _active(house: House, *matchers: str) -> str:
     return house.queries.once(c.RING_MEMBERS, *matchers, 'state="active"')
 
 
+def _gate(house: House) -> Show:
+    q = house.queries
+    return Show(
+        "Gates of this migration",
+        "Whether the step's gate is open.",
+        [Ask(f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})", "{{step}}")],
+        Look(
+            "none",
+            f.steps((0, f.WARN), (1, f.GOOD)),
+            f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)}, "unknown"),
+        ),
+    )
+
+
 def _tiles(house: House) -> Band:
     q = house.queries
     every = f"count by {q.by('key')} ({_active(house)} > 0)"
@@ -73,18 +87,8 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         ), 5),
     )  # fmt: skip
-    gate = Show(
-        "Gates of this migration",
-        "Whether the step's gate is open.",
-        [Ask(f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})", "{{step}}")],
-        Look(
-            "none",
-            f.steps((0, f.WARN), (1, f.GOOD)),
-            f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)}, "unknown"),
-        ),
-    )
     tiles = [(house.stat(show), width) for show, width in shows]
-    return band(4, *tiles, (house.stat(gate, mode="value_and_name"), 4))
+    return band(4, *tiles, (house.stat(_gate(house), mode="value_and_name"), 4))
 
 
 def _rings(house: House) -> Band:

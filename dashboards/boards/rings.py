@@ -40,10 +40,10 @@ def build(house: House) -> f.Json:
     )
 
 
-def _tiles(house: House) -> Band:
+def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
     unhealthy = q.once(c.RING_MEMBERS, 'state="unhealthy"')
-    shows = (
+    return (
         Show(
             "Unhealthy members",
             "Members whose heartbeat is older than the timeout, over the chosen keys.",
@@ -73,6 +73,12 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
+    )
+
+
+def _second_tiles(house: House) -> tuple[Show, ...]:
+    q = house.queries
+    return (
         Show(
             "Missing members",
             "Members that only the primary has, while anything mirrors.",
@@ -101,7 +107,27 @@ def _tiles(house: House) -> Band:
             Look(steps=f.above(1), mappings=f.nothing_found()),
         ),
     )
+
+
+def _tiles(house: House) -> Band:
+    shows = (*_first_tiles(house), *_second_tiles(house))
     return band(4, *((house.stat(show), 3) for show in shows))
+
+
+def _key_columns() -> list[f.Json]:
+    counts = [
+        f.coloured(name, thresholds=f.absolute(f.above(1))) for name in ("missing", "differ", "conflicts")
+    ]
+    lag = f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)
+    return [
+        f.coloured("phase", mappings=f.phases()),
+        f.override("oldest heartbeat", unit="s"),
+        f.coloured("quorum margin", thresholds=f.absolute(f.below(0, 1))),
+        f.coloured("key missing", mappings=f.yes_no(0, "missing", "present")),
+        f.coloured("lag", unit="s", thresholds=f.absolute(lag)),
+        f.coloured("views", thresholds=f.absolute(f.steps((1, f.GOOD), (2, f.BAD)))),
+        *counts,
+    ]
 
 
 def _keys(house: House) -> Band:
@@ -124,19 +150,7 @@ def _keys(house: House) -> Band:
              "extra", "differ", "views", "conflicts")  # fmt: skip
     headings = {"ring": "ring", "key": "key"}
     headings |= {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(named)}
-    counts = [
-        f.coloured(name, thresholds=f.absolute(f.above(1))) for name in ("missing", "differ", "conflicts")
-    ]
-    lag = f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)
-    overrides = [
-        f.coloured("phase", mappings=f.phases()),
-        f.override("oldest heartbeat", unit="s"),
-        f.coloured("quorum margin", thresholds=f.absolute(f.below(0, 1))),
-        f.coloured("key missing", mappings=f.yes_no(0, "missing", "present")),
-        f.coloured("lag", unit="s", thresholds=f.absolute(lag)),
-        f.coloured("views", thresholds=f.absolute(f.steps((1, f.GOOD), (2, f.BAD)))),
-        *counts,
-    ]
+    overrides = _key_columns()
     show = Show(
         "Keys at a glance",
         "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "

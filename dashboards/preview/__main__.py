@@ -55,7 +55,13 @@ def _draw(arguments: argparse.Namespace) -> None:
     from dashboards.build import boards  # noqa: PLC0415 (needs grafanalib)
     from dashboards.options import Options  # noqa: PLC0415 (as above)
     from dashboards.preview.draw import picture  # noqa: PLC0415 (needs matplotlib)
-    from dashboards.preview.source import Prometheus, QueryError, Window, seconds, values_of  # noqa: PLC0415
+    from dashboards.preview.source import (  # noqa: PLC0415 (as above)
+        Prometheus,
+        QueryError,
+        Window,
+        seconds,
+        values_of,
+    )
 
     end = time.time() if arguments.at is None else arguments.at
     window = Window(end - seconds(arguments.span), end, seconds(arguments.scrape_interval))

@@ -99,6 +99,7 @@ def _labels(labels: object, number: int) -> dict[str, str]:
     if not isinstance(labels, Mapping):
         raise DecodeError(f"the labels of group {number} must be a mapping")
     texts = {str(name): getattr(value, "text", value) for name, value in labels.items()}
-    if not all(isinstance(value, str) for value in texts.values()):
+    found = {name: value for name, value in texts.items() if isinstance(value, str)}
+    if len(found) < len(texts):
         raise DecodeError(f"the labels of group {number} must have text as values")
-    return texts
+    return found

@@ -172,12 +172,11 @@ def _may_join(process: _Process | None, claim: Claim, key: object) -> bool:
 
 def _unique(targets: list[Target], processes: list[_Process]) -> tuple[Target, ...]:
     """A name that several have is nobody's: they get their addresses, or whole URLs, instead."""
-    for spelled in (lambda target, address: address, lambda target, _: target.url):
+    addresses = [process.claims[0].found.address for process in processes]
+    for names in (addresses, [target.url for target in targets]):
         count = Counter(target.name for target in targets)
         targets = [
-            target
-            if count[target.name] == 1
-            else replace(target, name=spelled(target, process.claims[0].found.address))
-            for target, process in zip(targets, processes, strict=True)
+            target if count[target.name] == 1 else replace(target, name=name)
+            for target, name in zip(targets, names, strict=True)
         ]
     return tuple(sorted(targets, key=lambda target: target.name))
