@@ -1,7 +1,7 @@
 """What was read: the vocabulary every room shares. Frozen, and standard library only.
 
-All times are unix seconds as float; `None` means the page does not say. What was concluded from
-these observations is in `exporter.facts`."""
+Times are unix seconds as float; `None` means the page does not say. Conclusions: `exporter.facts`.
+"""
 
 from __future__ import annotations
 
