@@ -51,7 +51,9 @@ class Served:
     `now` is its clock (unix seconds); both may be changed at will.
     """
 
-    def __init__(self, snapshot: Snapshot | None = None, now: float = 0.0, interval: float = INTERVAL) -> None:
+    def __init__(
+        self, snapshot: Snapshot | None = None, now: float = 0.0, interval: float = INTERVAL
+    ) -> None:
         self.snapshot = snapshot
         self.now = now or (snapshot.at if snapshot else 0.0)
         self.interval = interval
@@ -76,11 +78,19 @@ class Served:
         self._stop()
 
     def _stop(self) -> None:
-        self.run(self._stack.aclose())
-        self.run(self._loop.shutdown_default_executor())
+        self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _close(self) -> None:
+        """Close everything, then whatever hangs on: the demo can be told never to answer."""
+        await self._stack.aclose()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the server's thread and wait for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.expose.web.words import count, span
@@ -83,7 +83,10 @@ def answer_of(snapshot: Snapshot, *, stale: bool) -> Answer:
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
-    return judged(step, bool(snapshot.fleet.warnings))
+    found = judged(step, bool(snapshot.fleet.warnings))
+    if snapshot.fleet.uniform is False and found.tone == "closed":
+        return replace(found, sentence="Do not go on: the clients are in different phases.")
+    return found
 
 
 def judged(step: Step, warned: bool = False) -> Answer:

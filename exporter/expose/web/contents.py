@@ -86,7 +86,7 @@ def key(view: View) -> Content:
     facts = found.get(wanted) or found.get(f"{wanted}/")
     if facts is None:
         raise NotThere(_missing("key", view.match["key"], [key.key for key in view.known.keys]))
-    row = key_row(facts, view.history, view.known.at, view.interval)
+    row = key_row(facts, view.known, view.history, view.interval)
     seen = key_page(row, view.page(), view.page("views"))
     return Content("key.html", f"Key {facts.key}", {"seen": seen, "key": facts})
 

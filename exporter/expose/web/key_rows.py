@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,12 +10,17 @@ from markupsafe import Markup
 
 from exporter.expose.history import LagHistory
 from exporter.expose.web import sparkline
-from exporter.expose.web.words import count
+from exporter.expose.web.words import count, span
 from exporter.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model import Phase, State
 
 SHOWN: Final = 40
-_ALONE: Final = (Phase.EXTERNAL, Phase.DETACHED, Phase.MEMBERLIST)
+_NOT_COPIED: Final = {
+    Phase.EXTERNAL: "none in this phase",
+    Phase.MULTI: "not copied yet",
+    Phase.DETACHED: "no longer copied",
+    Phase.MEMBERLIST: "none in this phase",
+}
 _RANK: Final = {"bad": 0, "unknown": 1, "warn": 2, "good": 3, "none": 3}
 
 
@@ -31,46 +37,83 @@ class KeyRow:
     """One line of the table."""
 
     key: KeyFacts
-    members: str
+    members: Judged
     unhealthy: Judged
     missing: Judged
     views: Judged
     copy: Judged
+    lag: Judged
+    notes: tuple[str, ...]
     curve: Markup
 
     @property
     def tone(self) -> str:
         """The worst tone in the line."""
-        cells = (self.unhealthy, self.missing, self.views, self.copy)
+        if self.notes:
+            return "bad"
+        cells = (self.members, self.unhealthy, self.missing, self.lag, self.views, self.copy)
         return min((cell.tone for cell in cells), key=lambda tone: _RANK[tone])
 
 
 def key_rows(snapshot: Snapshot, history: LagHistory, interval: float) -> tuple[KeyRow, ...]:
     """Every key, troubled ones first."""
-    rows = [key_row(key, history, snapshot.at, interval) for key in snapshot.keys]
+    rows = [key_row(key, snapshot, history, interval) for key in snapshot.keys]
     return tuple(sorted(rows, key=lambda row: (_RANK[row.tone], row.key.key)))
 
 
-def key_row(key: KeyFacts, history: LagHistory, now: float, interval: float) -> KeyRow:
+def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: float) -> KeyRow:
     """One key's line."""
+    late, now = is_late(key, snapshot), snapshot.at
     return KeyRow(
         key=key,
         members=members(key),
         unhealthy=unhealthy(key),
         missing=missing(key),
         views=views(key),
-        copy=copy(key),
+        copy=copy(key, late=late),
+        lag=lag(key, late=late),
+        notes=tuple(notes(key)),
         curve=sparkline.draw(history.of(key.key, now), now, interval),
     )
 
 
-def members(key: KeyFacts) -> str:
+def members(key: KeyFacts) -> Judged:
     """How many members, partitions or HA entries; "not read" is not 0."""
     if not key.source:
-        return "not read"
+        return Judged("unknown", "not read")
+    if key.shrunk_from:
+        return Judged("bad", f"{len(key.members):,}, were {key.shrunk_from:,}")
     if key.kind == "ha":
-        return f"{key.entries:,} elected"
-    return f"{key.partitions:,} part." if key.kind == "partition" else f"{len(key.members):,}"
+        return Judged("none", f"{key.entries:,} elected")
+    amount = f"{key.partitions:,} partitions" if key.kind == "partition" else f"{len(key.members):,}"
+    return Judged("none", amount)
+
+
+def is_late(key: KeyFacts, snapshot: Snapshot) -> bool:
+    """Whether the gate finds the lag of this key beyond the limit: the page knows no limit of its own."""
+    asked = (check for step in snapshot.steps for check in step.checks if check.id == "lag")
+    found = next(asked, None)
+    return found is not None and any(culprit.startswith(f"{key.key} ") for culprit in found.culprits)
+
+
+def lag(key: KeyFacts, *, late: bool) -> Judged:
+    """How far the secondary is behind; a dash where nobody copies."""
+    told = key.secondary.lag if key.secondary else None
+    if told is None:
+        return Judged("none", "–") if not_copied(key) else Judged("unknown", "not known")
+    return Judged("bad" if late and not not_copied(key) else "good", span(told))
+
+
+def notes(key: KeyFacts) -> Iterable[str]:
+    """What is wrong with the ring itself, whatever its copy is worth."""
+    if key.token_conflicts:
+        yield count(key.token_conflicts, "token conflict")
+    if key.ghosts:
+        yield count(len(key.ghosts), "ghost")
+    if key.without_tokens:
+        yield f"{len(key.without_tokens):,} without tokens"
+    if key.quorum_margin is not None and key.quorum_margin < 1:
+        yield f"quorum margin {key.quorum_margin}"
 
 
 def unhealthy(key: KeyFacts) -> Judged:
@@ -87,10 +130,10 @@ def unhealthy(key: KeyFacts) -> Judged:
 def missing(key: KeyFacts) -> Judged:
     """Members of the primary that some view of the secondary lacks."""
     found = key.secondary
-    if found is None:
+    if found is None or not_copied(key):
         return Judged("none", "–")
     if found.missing_key:
-        return Judged("bad", "the key")
+        return Judged("bad", "key")
     amount = len(found.missing_members)
     tone = "good" if not amount else "bad" if set(found.missing_members) & set(found.settled) else "warn"
     return Judged("unknown" if not amount and found.unread else tone, str(amount))
@@ -107,13 +150,18 @@ def views(key: KeyFacts) -> Judged:
     return Judged("unknown", f"agree, {unread} not read") if unread else Judged("good", "agree")
 
 
-def copy(key: KeyFacts) -> Judged:
+def not_copied(key: KeyFacts) -> str:
+    """Why nobody copies this key, where all agree on a phase without mirroring; else ""."""
+    return _NOT_COPIED.get(key.phase, "") if key.phase_uniform else ""
+
+
+def copy(key: KeyFacts, *, late: bool = False) -> Judged:
     """Whether the secondary is a true copy, in words. What was not read proves nothing."""
-    found = key.secondary
+    found, idle = key.secondary, not_copied(key)
+    if idle:
+        return Judged("none", idle)
     if found is None:
-        if key.phase in _ALONE and key.phase_uniform:
-            return Judged("none", "no secondary in this phase")
-        return Judged("unknown", "secondary not known")
+        return Judged("unknown", "not known")
     if found.missing_key:
         where = count(len(found.missing_in), "view")
         return Judged("bad", f"key missing in {where} of {found.side}")
@@ -122,7 +170,7 @@ def copy(key: KeyFacts) -> Judged:
         if found.settled:
             return Judged("bad", f"{', '.join(wrong)} in {found.side}")
         return Judged("warn", f"{', '.join(wrong)}, for less than one heartbeat")
-    return _equal(found)
+    return Judged("bad", "equal, but late") if late else _equal(found)
 
 
 def _wrong(found: SecondaryFacts) -> list[str]:
@@ -135,4 +183,4 @@ def _equal(found: SecondaryFacts) -> Judged:
     if found.unread:
         return Judged("unknown", f"equal where read; {count(len(found.unread), 'view')} not read")
     more = f", {len(found.extra_members)} extra" if found.extra_members else ""
-    return Judged("good", f"equal in {found.side}{more}")
+    return Judged("good", f"equal{more}")

@@ -8,7 +8,7 @@ from typing import Final
 from exporter.expose.history import LagHistory
 from exporter.expose.web.answer import Answer, CheckRow, answer_of, check_rows, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
-from exporter.expose.web.key_rows import Judged, KeyRow, copy, key_rows, views
+from exporter.expose.web.key_rows import Judged, KeyRow, copy, is_late, key_rows, views
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
 from exporter.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
@@ -19,7 +19,7 @@ CHIPS: Final = 12
 CLUSTERS: Final = 4
 STRANGERS: Final = 5
 SILENT: Final = 8
-EVENTS: Final = 10
+EVENTS: Final = 8
 WARNINGS: Final = 4
 
 
@@ -164,4 +164,4 @@ def _tracker(snapshot: Snapshot) -> Tracker | None:
     if key is None:
         return None
     told = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
-    return Tracker(key, copy(key), views(key), sum(told) if told else None)
+    return Tracker(key, copy(key, late=is_late(key, snapshot)), views(key), sum(told) if told else None)

@@ -20,7 +20,7 @@ def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
     """The lag over the last hour. Where it was not known, or nobody looked, the line has a gap."""
     known = [lag for _, lag in points if lag is not None]
     if not known:
-        return Markup('<span class="none">no curve yet</span>')
+        return Markup("")
     top = max(_FLOOR, *known)
     lines = [[_place(at, lag, now, top) for at, lag in run] for run in _runs(points, 3 * max(interval, STEP))]
     drawn = "".join(_line(line) for line in lines)
