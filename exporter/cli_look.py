@@ -115,7 +115,7 @@ class _Local:
             answers.status_out(seen, __version__),
             answers.targets_out(seen),
             answers.rings_out(seen),
-            answers.gossip_out(seen.gossip),
+            answers.gossip_out(seen.gossip, seen.rejections, seen.probes),
             tuple(answers.step_out(step) for step in seen.steps),
         )
 

@@ -72,6 +72,7 @@ class TargetFacts:
     source: str = "static"
     group: str = ""
     phase: Phase = Phase.UNKNOWN
+    phase_since: float | None = None  # our clock, as in `KeyFacts`
     skew: float | None = None  # its clock less ours, seconds
     started: float | None = None  # by its own clock
     young: bool = False  # younger than two heartbeat periods: not judged
@@ -210,6 +211,7 @@ class KeyFacts:
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
     partitions: int = 0
+    phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Partitions by state; empty where the key is no partition ring or was not read."""
 
@@ -225,6 +227,20 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelRollout:
+    """How far a gossip label has been rolled out. `stages` are the names of processes by stage, every
+    stage present: `unlabelled` (no label, verified), `open` (no label, not verified), `labelled` (a label,
+    not verified), `enforced` (a label, verified), `unknown`. `stage` is the earliest of all.
+    """
+
+    stages: Mapping[str, tuple[str, ...]]
+    stage: str
+    next: str = ""  # what to do next, one sentence
+    conflicts: tuple[str, ...] = ()  # who drops whose packets
+    unexpected: tuple[str, ...] = ()  # processes whose label is not that of our configuration
+
+
+@dataclass(frozen=True, slots=True)
 class GossipFacts:
     """The gossip as a whole. `clusters` are the connected components of who sees whom, as target names."""
 
@@ -237,6 +253,7 @@ class GossipFacts:
     unverified: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # targets whose member list could not be read
     unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
+    rollout: LabelRollout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +339,14 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollback:
+    """The way back from where we are: what it needs, and whether it is safe now; `None`: not known."""
+
+    text: str
+    safe: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """The whole: the first thing to say."""
 
@@ -334,6 +359,7 @@ class Fleet:
     warnings: tuple[str, ...] = ()  # mixed primaries, splits: in order of danger
     phase_since: float | None = None
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
+    rollback: Rollback = Rollback("not known.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,11 @@ class Rejections:
         label = self._reader.label_of(line)
         if label is None:
             return
-        what = (process, label)
-        found[what if what in found or len(found) < MAX_COUNTS else (OTHER, OTHER)] += 1
+        for what, room in (((process, label), MAX_COUNTS), ((process, OTHER), 2 * MAX_COUNTS)):
+            if what in found or len(found) < room:
+                found[what] += 1
+                return
+        found[OTHER, OTHER] += 1
 
     async def close(self) -> None:
         """Stop reading and let go of everything."""

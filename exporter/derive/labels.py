@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from exporter.derive.match import Identity
-from exporter.facts import Rejection
+from exporter.facts import LabelRollout, Rejection, TargetFacts
+from exporter.model import ProcessConfig
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
+UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
+STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
+STILL_OFF = "verification still off"
 _SHORTEST = 3  # a name shorter than this is found in too many others
 
 
@@ -45,3 +51,83 @@ def _within(log: str, names: Mapping[str, str]) -> str:
         if found:
             return found.pop() if len(found) == 1 else ""
     return ""
+
+
+def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
+    """How far a label has been rolled out: the three steps of the published guide, process by process.
+
+    `wanted` is the label of our own configuration, "" for none. Processes that do not answer are left out.
+    """
+    up = [target for target in targets if target.up]
+    by_stage: dict[str, list[str]] = {stage: [] for stage in STAGES}
+    for target in up:
+        by_stage[stage_of(target.config)].append(target.name)
+    labels = {target.name: target.config.label for target in up if target.config and target.config.label}
+    conflicts = _conflicts(up)
+    unexpected = tuple(sorted(n for n, label in labels.items() if wanted and label != wanted))
+    found = LabelRollout(
+        stages=MappingProxyType({stage: tuple(sorted(names)) for stage, names in by_stage.items()}),
+        stage=_stage(by_stage),
+        conflicts=conflicts,
+        unexpected=unexpected,
+    )
+    return replace(found, next=_next(found, set(labels.values()), wanted))
+
+
+def stage_of(config: ProcessConfig | None) -> str:
+    """In which stage one process is, by its configuration."""
+    if config is None or config.label is None or config.label_verification_disabled is None:
+        return NOT_KNOWN
+    if config.label_verification_disabled:
+        return LABELLED if config.label else OPEN
+    return ENFORCED if config.label else UNLABELLED
+
+
+def _stage(by_stage: Mapping[str, list[str]]) -> str:
+    """The earliest stage of any process; not known if one's is not."""
+    if by_stage[NOT_KNOWN]:
+        return NOT_KNOWN
+    return next((stage for stage in STAGES if by_stage[stage]), NOT_KNOWN)
+
+
+def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
+    """Who drops whose packets: a process that verifies drops every label but its own."""
+    told = [(t.name, t.config.label, t.config.label_verification_disabled) for t in up if t.config]
+    carriers: dict[str, list[str]] = {}
+    for name, label, _ in told:
+        if label is not None:
+            carriers.setdefault(label, []).append(name)
+    found = []
+    for name, label, disabled in told:
+        others = [other for other in sorted(carriers) if other != label]
+        if label is not None and disabled is False and others:
+            named = ", ".join(f'"{other}" ({_few(sorted(carriers[other]), 3)})' for other in others)
+            found.append(f'{name} verifies "{label}" and drops {named}')
+    return tuple(sorted(found))
+
+
+def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
+    """What to do next, one sentence: that of the first row that holds."""
+    names = found.stages
+    label = f' "{wanted}"' if wanted else ""
+    verifying = (*names[UNLABELLED], *names[ENFORCED])
+    differ = len(labels) > 1 or found.unexpected
+    rows = (
+        (found.conflicts, f"Switch verification off on {_few(verifying)}: they drop packets of the others."),
+        (names[NOT_KNOWN], f"Not known: the label settings of {_few(names[NOT_KNOWN])} were not read."),
+        (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),
+        (names[OPEN], f"Step 2 of 3: set the cluster label{label} on {_few(names[OPEN])}, {STILL_OFF}."),
+        (
+            differ and names[ENFORCED],
+            f"Step 1 of 3: the label is not{label}; switch verification off before changing it.",
+        ),
+        (differ, f"Step 2 of 3: give every process the same label{label}, {STILL_OFF}."),
+        (names[LABELLED], f"Step 3 of 3: switch label verification on again on {_few(names[LABELLED])}."),
+        (names[ENFORCED], "Done: every process carries the same label and verifies it."),
+    )
+    return next((sentence for holds, sentence in rows if holds), "")
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from exporter.derive.labels import rollout
 from exporter.derive.match import Identity, bare
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
@@ -103,6 +104,7 @@ def judge_gossip(
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
         unverified=tuple(sorted(n for n, gossip in having.items() if gossip.verified is False)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
+        rollout=rollout(everybody, rules.label),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from exporter.expose.shapes import (
@@ -13,11 +14,15 @@ from exporter.expose.shapes import (
     GateAnswer,
     GossipOut,
     GossipTargetOut,
+    LabelRolloutOut,
     MemberOut,
     PageOut,
     PhaseName,
+    ProbeOut,
+    RejectionOut,
     RingDetailOut,
     RingOut,
+    RollbackOut,
     SecondaryOut,
     StatusOut,
     StepOut,
@@ -31,8 +36,11 @@ from exporter.facts import (
     GossipFacts,
     GossipTarget,
     KeyFacts,
+    LabelRollout,
     MemberFacts,
     PageFacts,
+    ProbeResult,
+    Rejection,
     SecondaryFacts,
     Snapshot,
     Step,
@@ -51,10 +59,14 @@ __all__ = [
     "EventOut",
     "GossipOut",
     "GossipTargetOut",
+    "LabelRolloutOut",
     "MemberOut",
     "PageOut",
+    "ProbeOut",
+    "RejectionOut",
     "RingDetailOut",
     "RingOut",
+    "RollbackOut",
     "SecondaryOut",
     "StatusOut",
     "StepOut",
@@ -94,6 +106,7 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         next_step=fleet.next_step,
         warnings=fleet.warnings,
         risks=fleet.risks,
+        rollback=RollbackOut(fleet.rollback.text, fleet.rollback.safe),
         product=fleet.product.value,
         versions=fleet.versions,
         targets_up=len(up),
@@ -127,7 +140,9 @@ def ring_out(key: KeyFacts) -> RingDetailOut:
     )
 
 
-def gossip_out(facts: GossipFacts | None) -> GossipOut | None:
+def gossip_out(
+    facts: GossipFacts | None, rejections: Iterable[Rejection] = (), probes: Iterable[ProbeResult] = ()
+) -> GossipOut | None:
     """`/api/v1/gossip`; `None` where nobody has memberlist."""
     if facts is None:
         return None
@@ -140,6 +155,10 @@ def gossip_out(facts: GossipFacts | None) -> GossipOut | None:
         labels=dict(facts.labels),
         unverified=facts.unverified,
         unread=facts.unread,
+        unidentified=facts.unidentified,
+        label_rollout=_label_rollout(facts.rollout) if facts.rollout else None,
+        rejections=tuple(RejectionOut(r.target, r.label, r.source, r.count) for r in rejections),
+        probes=tuple(ProbeOut(p.target, p.kind, p.accepted, p.at) for p in probes),
     )
 
 
@@ -190,6 +209,7 @@ def _target(facts: TargetFacts) -> TargetOut:
         source=facts.source,
         group=facts.group,
         phase=_PHASES[facts.phase],
+        phase_since=facts.phase_since,
         clock_skew_seconds=facts.skew,
         started_at=facts.started,
         young=facts.young,
@@ -221,6 +241,16 @@ def _client(facts: ClientFacts) -> ClientOut:
     )
 
 
+def _label_rollout(facts: LabelRollout) -> LabelRolloutOut:
+    return LabelRolloutOut(
+        stage=facts.stage,
+        stages=dict(facts.stages),
+        next=facts.next,
+        conflicts=facts.conflicts,
+        unexpected=facts.unexpected,
+    )
+
+
 def _gossip_target(facts: GossipTarget) -> GossipTargetOut:
     return GossipTargetOut(
         members_by_state=dict(facts.states),
@@ -239,6 +269,7 @@ def _ring(facts: KeyFacts) -> RingOut:
         ring=facts.ring,
         kind=facts.kind,
         phase=_PHASES[facts.phase],
+        phase_since=facts.phase_since,
         phase_uniform=facts.phase_uniform,
         primary=facts.primary,
         source=facts.source,

@@ -187,7 +187,7 @@ async def _ring(request: web.Request) -> web.Response:
 
 
 async def _gossip(request: web.Request) -> web.Response:
-    return await _shown(request, lambda snapshot: answers.gossip_out(snapshot.gossip))
+    return await _shown(request, lambda s: answers.gossip_out(s.gossip, s.rejections, s.probes))
 
 
 async def _events(request: web.Request) -> web.Response:

@@ -29,6 +29,13 @@ class StoreOut(Struct, frozen=True):
     last_write_at: Unix | None
 
 
+class RollbackOut(Struct, frozen=True):
+    """The way back: what it needs, and whether it is safe now."""
+
+    text: str
+    safe: bool | None
+
+
 class StatusOut(Struct, frozen=True):
     """Where the migration stands."""
 
@@ -39,6 +46,7 @@ class StatusOut(Struct, frozen=True):
     next_step: str
     warnings: Named
     risks: Named
+    rollback: RollbackOut
     product: str
     versions: Named
     targets_up: int
@@ -97,6 +105,7 @@ class TargetOut(Struct, frozen=True):
     source: str
     group: str
     phase: PhaseName
+    phase_since: Unix | None
     clock_skew_seconds: float | None
     started_at: Unix | None
     young: bool
@@ -128,6 +137,7 @@ class RingOut(Struct, frozen=True):
     ring: str
     kind: str
     phase: PhaseName
+    phase_since: Unix | None
     phase_uniform: bool
     primary: str
     source: str
@@ -202,6 +212,34 @@ class StrangerOut(Struct, frozen=True):
     where: str
 
 
+class LabelRolloutOut(Struct, frozen=True):
+    """How far a label has been rolled out: names of processes by stage, and what to do next."""
+
+    stage: str
+    stages: dict[str, Named]
+    next: str
+    conflicts: Named
+    unexpected: Named
+
+
+class RejectionOut(Struct, frozen=True):
+    """Packets and streams that a process rejected for their label, found in its log."""
+
+    target: str
+    label: str
+    source: str
+    count: int
+
+
+class ProbeOut(Struct, frozen=True):
+    """The answer to a label ping: `own`, `no` or `foreign`; null where none could be had."""
+
+    target: str
+    kind: str
+    accepted: bool | None
+    at: Unix
+
+
 class GossipOut(Struct, frozen=True):
     """The gossip as a whole; `clusters` as lists of target names."""
 
@@ -213,6 +251,10 @@ class GossipOut(Struct, frozen=True):
     labels: dict[str, Named]
     unverified: Named
     unread: Named
+    unidentified: Named = ()
+    label_rollout: LabelRolloutOut | None = None
+    rejections: tuple[RejectionOut, ...] = ()
+    probes: tuple[ProbeOut, ...] = ()
 
 
 class CheckOut(Struct, frozen=True):
