@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.derive.fleet import few
+from exporter.derive.membership import ALIVE
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check
 
@@ -43,6 +44,13 @@ UNVERIFIED = Question(
     "Label verification is switched off on every process.",
     "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
     "the cluster while it is rolled out.",
+    f"{DOC}#rolling-out",
+)
+MEMBERS = Question(
+    "members-labelled",
+    "The label of every gossip member is known.",
+    "Add the processes behind these members to the targets: one that does not carry the label is cut off "
+    "when the others begin to verify it.",
     f"{DOC}#rolling-out",
 )
 # Names that charts and examples set for everybody: two installations with it are one gossip cluster.
@@ -124,3 +132,16 @@ def verification_off(seen: Evidence) -> Check:
         elif not disabled:
             on.append(f"{target.name} verifies")
     return UNVERIFIED.answer(on, "Off everywhere.", unknown or ([] if seen.up else ["no process answers"]))
+
+
+def members_labelled(seen: Evidence) -> Check:
+    """Hold that every member in the gossip is a process whose label was read; an expected member that is
+    no target may carry none.
+    """
+    if seen.gossip is None:
+        return MEMBERS.answer([], "", [NOBODY])
+    having = [target for target in seen.up if target.gossip is not None]
+    read = {t.gossip.own_member for t in having if t.gossip and t.gossip.label is not None}
+    members = {m.name for t in having if t.gossip for m in t.gossip.members if m.state in ALIVE}
+    unknown = [f"label of {name}" for name in sorted(members - read)]
+    return MEMBERS.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

@@ -105,7 +105,11 @@ STEPS = (
         ),
     ),
     Rule("set-label", None, (clients.targets_answer, gossip.verification_off, gossip.one_cluster)),
-    Rule("enforce-label", None, (clients.targets_answer, gossip.label_set, *GOSSIP)),
+    Rule(
+        "enforce-label",
+        None,
+        (clients.targets_answer, gossip.label_set, gossip.labels_agree, gossip.members_labelled, *GOSSIP),
+    ),
     Rule(
         "retire-microservices",
         None,
