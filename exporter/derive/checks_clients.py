@@ -6,9 +6,9 @@ from collections import Counter
 
 from exporter.derive import phase
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
-from exporter.facts import Check, ClientFacts
+from exporter.facts import Check, ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase
-from exporter.rings import HA_KEY
+from exporter.rings import HA_KEY, RING_PAGES
 
 ANSWER = Question(
     "targets-answer",
@@ -71,13 +71,26 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
 
     def check(seen: Evidence) -> Check:
         clients = seen.clients if readers else phase.writing(seen.clients)
+        clients = clients if wanted is Phase.MEMBERLIST else phase.moving(clients)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         unknown = [f"{c.name} on {c.target}" for c in clients if c.phase is Phase.UNKNOWN]
+        unknown += [f"{t.name} shows no KV client" for t in seen.up if _is_mute(t)]
         if not phase.writing(clients):
             unknown.append("no writing client was seen")
         return question.answer(_named(wrong, clients), f"{len(clients)} of {len(clients)} clients.", unknown)
 
     return check
+
+
+def _is_mute(target: TargetFacts) -> bool:
+    """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
+    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
+    told = target.config.rings.values() if target.config else ()
+    in_memory = bool(told) and all(ring.store == "inmemory" for ring in told)
+    return shows and not target.clients and not target.young and not in_memory
+
+
+_RING_PATHS = frozenset(page.path for page in RING_PAGES)
 
 
 def _named(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> list[str]:

@@ -1,18 +1,35 @@
-"""Checks for moving from microservices to read-write mode: both groups in, then the old one out."""
+"""Checks for moving from microservices to read-write mode, in the order of Mimir's guide.
+
+The guide moves the read path and the backend first and the write path last, so a ring that the old
+group has left whole is done, whatever the other rings are at.
+"""
 
 from __future__ import annotations
 
 from exporter.derive.fleet import few
-from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check
+from exporter.derive.verdicts import CheckFunction, Evidence, Question
+from exporter.facts import Check, KeyFacts
 from exporter.model import State
 
 OLD, NEW = "microservices", "read-write"
+WRITE_RINGS = frozenset({"ingester", "distributor"})
 DOC = "docs/read-write.md"
-BOTH = Question(
-    "rings-have-both-groups",
-    "Every ring has active members of both groups.",
-    "Wait until the new group's members are active in every ring; see kvmigration status.",
+BACKEND_BOTH = Question(
+    "backend-rings-have-both-groups",
+    "Every ring of the read path and the backend has active members of both groups.",
+    "Scale up mimir-read and mimir-backend and wait until their members are active in every ring.",
+    f"{DOC}#both-groups-in-every-ring",
+)
+WRITE_BOTH = Question(
+    "write-rings-have-both-groups",
+    "The ingester and distributor rings have active members of both groups.",
+    "Scale up mimir-write and wait until its members are active in both rings.",
+    f"{DOC}#both-groups-in-every-ring",
+)
+SOME_OLD = Question(
+    "old-group-present",
+    "There is an old group to retire.",
+    "Nothing is left to retire: ask the gate of finish-read-write.",
     f"{DOC}#both-groups-in-every-ring",
 )
 NONE_LEFT = Question(
@@ -29,54 +46,77 @@ NEW_HEALTHY = Question(
 )
 TRAFFIC = Question(
     "old-group-idle",
-    "The old group gets no requests any more.",
+    "Nobody sends pushes or queries to the old group any more.",
     "Point the ingress at the new group, and wait until the old one's request rate is 0.",
     f"{DOC}#traffic",
 )
 
 
-def rings_have_both(seen: Evidence) -> Check:
-    """Hold that each ring's active members are of both groups."""
-    wrong = []
-    for key in seen.keys:
-        if key.kind != "ring" or not key.members:
-            continue
-        groups = {member.group for member in key.members if member.state is State.ACTIVE}
-        wrong += [f"{key.key} has no active {group} member" for group in (NEW, OLD) if group not in groups]
-    return BOTH.answer(wrong, "Both are in every ring.", _unread(seen))
+def _rings(seen: Evidence) -> list[KeyFacts]:
+    return [key for key in seen.keys if key.kind == "ring"]
+
+
+def _active(key: KeyFacts, group: str) -> bool:
+    return any(member.group == group and member.state is State.ACTIVE for member in key.members)
+
+
+def _old_members(key: KeyFacts) -> list[str]:
+    return [member.id for member in key.members if member.group == OLD]
+
+
+def _have_both(question: Question, *, write: bool) -> CheckFunction:
+    def check(seen: Evidence) -> Check:
+        rings = [key for key in _rings(seen) if (key.ring in WRITE_RINGS) == write]
+        wrong = []
+        for key in rings:
+            if not _active(key, NEW):
+                wrong.append(f"{key.key} has no active {NEW} member")
+            if _old_members(key) and not _active(key, OLD):
+                wrong.append(f"{key.key} has no active {OLD} member")
+        return question.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings))
+
+    return check
+
+
+backend_rings_have_both = _have_both(BACKEND_BOTH, write=False)
+write_rings_have_both = _have_both(WRITE_BOTH, write=True)
+
+
+def old_group_present(seen: Evidence) -> Check:
+    """Hold that some ring still has an old member: else this step is behind."""
+    rings = _rings(seen)
+    having = [key.ring for key in rings if _old_members(key)]
+    wrong = [] if having or not rings else [f"no ring has a {OLD} member"]
+    return SOME_OLD.answer(wrong, f"It is in {', '.join(few(having, 8))}.", _unread(seen, rings))
 
 
 def new_group_active(seen: Evidence) -> Check:
-    """Hold that no ring depends on the old group."""
-    wrong = [
-        key.key
-        for key in seen.keys
-        if key.kind == "ring"
-        and key.members
-        and not any(m.group == NEW and m.state is State.ACTIVE for m in key.members)
-    ]
-    return NEW_HEALTHY.answer(wrong, "Every ring.", _unread(seen))
+    """Hold that no ring depends on the old group. A ring that somebody reads and nobody is in is one
+    that was lost on the way.
+    """
+    rings = _rings(seen)
+    wrong = [f"{key.key} has no active {NEW} member" for key in rings if not _active(key, NEW)]
+    return NEW_HEALTHY.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings))
 
 
 def old_group_left(seen: Evidence) -> Check:
     """Hold that the old group has left all rings, unhealthy remains included."""
-    wrong = [
-        f"{key.key}: {', '.join(few(names, 4))}"
-        for key in seen.keys
-        if (names := [member.id for member in key.members if member.group == OLD])
-    ]
-    return NONE_LEFT.answer(wrong, "None.", _unread(seen))
+    wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key in _rings(seen) if (names := _old_members(key))]
+    return NONE_LEFT.answer(wrong, "None.", _unread(seen, _rings(seen)))
 
 
 def old_group_idle(seen: Evidence) -> Check:
-    """Hold that processes of the old group, as long as they run, get no requests."""
+    """Hold that processes of the old group, as long as they run, get no pushes and no queries."""
     old = [target for target in seen.up if target.group == OLD]
     wrong = [f"{t.name}: {t.traffic_rate:.2g} requests a second" for t in old if t.traffic_rate]
-    unknown = [t.name for t in old if t.traffic_rate is None]
-    return TRAFFIC.answer(wrong, "None.", unknown)
+    unknown = [f"{t.name} (looked once)" for t in old if t.traffic_rate is None]
+    return TRAFFIC.answer(wrong, f"{len(old)} processes of the old group run, none is asked.", unknown)
 
 
-def _unread(seen: Evidence) -> list[str]:
+def _unread(seen: Evidence, rings: list[KeyFacts]) -> list[str]:
+    if not rings:
+        return ["no ring was read"]
+    ungrouped = [f"{m.id} in {key.key} is of no group" for key in rings for m in key.members if not m.group]
+    unread = [f"{key.key}: not read" for key in rings if not key.source]
     grouped = any(member.group for key in seen.keys for member in key.members)
-    unread = [key.key for key in seen.keys if key.kind == "ring" and not key.source]
-    return unread if grouped else ["no group is configured that matches a member", *unread]
+    return [*ungrouped, *unread] if grouped else ["no group is configured that matches a member", *unread]

@@ -76,13 +76,13 @@ def _why(key: KeyFacts) -> str:
 
 
 def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
-    return [(key, key.secondary) for key in seen.keys if key.secondary is not None]
+    return [(key, key.secondary) for key in seen.copied if key.secondary is not None]
 
 
 def _unknown(seen: Evidence) -> list[str]:
     partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
     nothing = [] if _compared(seen) else ["nothing was compared"]
-    return _unread(seen.keys) + partial + nothing
+    return _unread(seen.copied) + partial + nothing
 
 
 def keys_copied(seen: Evidence) -> Check:

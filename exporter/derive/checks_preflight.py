@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from exporter.derive.fleet import few
-from exporter.derive.match import host_of, port_of
+from exporter.derive.phase import EXTERNAL_STORES
+from exporter.derive.risks import joins_only_itself
+from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, StoreFacts, TargetFacts
 from exporter.model import Outcome, Product
@@ -74,7 +76,7 @@ STORE_READ = Question(
 )
 STORE_IDLE = Question(
     "store-idle",
-    "Nobody has written the store's keys for the soak time.",
+    "Nobody writes the store's keys.",
     "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
     f"{DOC}#after-the-last-step",
 )
@@ -90,6 +92,7 @@ CLIENTS_LEFT = Question(
     "Roll the process to store: memberlist.",
     f"{DOC}#after-the-last-step",
 )
+QUIET = 2 * DEFAULT_PERIOD
 MIMIR_HA = (2, 17)
 CORTEX_HA = (1, 21)
 UNKNOWN_CONNECTIONS = "unknown_connections_total"
@@ -140,16 +143,6 @@ def join_members(seen: Evidence) -> Check:
     )
 
 
-def joins_only_itself(target: TargetFacts) -> bool:
-    """Tell whether a process's every seed is its own address: after a restart it would be alone."""
-    config = target.config
-    if config is None or not config.join_members:
-        return False
-    ports = {config.bind_port, config.advertise_port if config.advertise_address else None} - {None}
-    hosts = {*config.bind_addresses, config.advertise_address} - {"", "0.0.0.0", "::"}
-    return all(host_of(seed) in hosts and port_of(seed) in ports for seed in config.join_members)
-
-
 def join_members_resolve(seen: Evidence) -> Check:
     """Hold that every seed has an address, as far as this exporter can look names up."""
     seeds = {seed for target in seen.up if target.config for seed in target.config.join_members or ()}
@@ -170,13 +163,13 @@ def rejoin_interval(seen: Evidence) -> Check:
 
 def gossip_port_quiet(seen: Evidence) -> Check:
     """Hold that the count of connections that were no gossip stands still."""
-    wrong, unknown = [], []
+    wrong, unknown = [], _silent_about_gossip(seen)
     for target in seen.up:
         if target.gossip is None:
-            continue  # nothing listens there yet
+            continue  # nothing listens there yet, or it is among the unknown
         rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
         if not rates:
-            unknown.append(target.name)
+            unknown.append(f"{target.name} (looked once, or it has no such counter)")
         wrong += [f"{target.name}: {rate * 60:.1f} a minute" for rate in rates.values() if rate > 0]
     return SCRAPED.answer(wrong, "None since the last cycle.", unknown)
 
@@ -186,8 +179,19 @@ def gossip_port_reachable(seen: Evidence) -> Check:
     runs nothing listens; the same is asked again at the next step.
     """
     if seen.gossip is None:
-        return REACHED.answer([], "No process runs memberlist yet.")
-    return REACHED.answer(seen.gossip.absent, "Others see every process.", seen.gossip.unread)
+        return REACHED.answer([], "No process runs memberlist yet.", _silent_about_gossip(seen))
+    unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
+    return REACHED.answer(seen.gossip.absent, "Others see every process.", unknown)
+
+
+def _silent_about_gossip(seen: Evidence) -> list[str]:
+    """Name the processes whose member list could not be read: it may run or not."""
+    return [
+        f"member list of {target.name}"
+        for target in seen.up
+        if target.gossip is None
+        and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
+    ]
 
 
 def no_ghosts(seen: Evidence) -> Check:
@@ -207,11 +211,12 @@ def quorum_margin(seen: Evidence) -> Check:
             continue
         factor = _factor(seen, key.key)
         if factor is None:
-            continue
-        if key.quorum_margin is None:
-            unknown.append(key.key)
+            unknown.append(f"{key.key}: no /config tells its replication factor")
+        elif key.quorum_margin is None:
+            unknown.append(f"{key.key}: not read")
         elif key.quorum_margin < (1 if factor > 1 else 0):
             wrong.append(f"{key.key}: margin {key.quorum_margin}")
+    unknown += [] if seen.keys else ["no ring was read"]
     return QUORUM.answer(wrong, "Every ring has one to spare.", unknown)
 
 
@@ -244,21 +249,25 @@ def store_read(seen: Evidence) -> Check:
 
 
 def store_idle(seen: Evidence) -> Check:
-    """Hold that every key's index has stood still for the soak time, and that we watched it that long."""
+    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
+    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's.
+    """
     read, unknown = _stores(seen)
-    soak, now = seen.rules.soak, seen.now.at
+    now = seen.now.at
+    since = {store.kind: now - (store.since or now) for store in read}
     wrong = [
         f"{key} was written {now - at:.0f} s ago"
         for store in read
         for key, at in sorted(store.moved_at.items())
-        if now - at < soak and at > (store.since or now)
+        if now - at < QUIET and at > (store.since or now)
     ]
     unknown += [
-        f"{store.kind} has been watched for {now - (store.since or now):.0f} s of {soak:.0f} s"
-        for store in read
-        if now - (store.since or now) < soak
+        f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"
+        for kind, seconds in since.items()
+        if seconds < QUIET
     ]
-    return STORE_IDLE.answer(wrong, "No index moved.", unknown)
+    moved = [now - at for store in read for at in store.moved_at.values()]
+    return STORE_IDLE.answer(wrong, f"No index has moved for {min(moved, default=0.0):.0f} s.", unknown)
 
 
 def store_has_nothing_of_its_own(seen: Evidence) -> Check:
@@ -276,6 +285,13 @@ def store_has_no_clients(seen: Evidence) -> Check:
         f"{client.name} on {client.target}: {kind} {rate:.2g} requests a second"
         for client in seen.clients
         for kind, rate in client.store_rates.items()
-        if kind in {"consul", "etcd", "dynamodb"} and rate > 0
+        if kind in EXTERNAL_STORES and rate > 0
     ]
-    return CLIENTS_LEFT.answer(wrong, "None.", [] if seen.clients else ["no KV client was seen"])
+    unknown = [
+        f"{client.name} on {client.target} has asked {kind} before (looked once)"
+        for client in seen.clients
+        for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
+        if kind not in client.store_rates
+    ]
+    unknown += [] if seen.clients else ["no KV client was seen"]
+    return CLIENTS_LEFT.answer(wrong, "None.", unknown)

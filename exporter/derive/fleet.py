@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from exporter.derive import phase
+from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, Step, TargetFacts
 from exporter.model import Phase, Product
@@ -32,6 +33,7 @@ def judge_fleet(
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
         next_step="",
         warnings=tuple(_warnings(targets, keys, gossip)),
+        risks=risks(targets, keys, where),
         phase_since=before.fleet.phase_since if kept and before else now,
     )
 
@@ -56,7 +58,7 @@ def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
 def _warnings(
     targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
 ) -> Iterable[str]:
-    clients = [client for target in targets for client in phase.writing(target.clients)]
+    clients = phase.moving(client for target in targets for client in phase.writing(target.clients))
     yield from _mixed(clients)
     if gossip is not None and len(gossip.clusters) > 1:
         parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
@@ -74,21 +76,43 @@ def _warnings(
         yield f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
 
 
-def _mixed(clients: list[ClientFacts]) -> Iterable[str]:
-    """The dangerous middle: whole values are written back and forth between two stores."""
-    gossip = sorted({c.target for c in clients if c.primary == "memberlist" or c.phase is Phase.MEMBERLIST})
-    external = sorted({c.target for c in clients if c.phase in _EXTERNAL_PRIMARY})
-    if gossip and external:
+def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
+    """The dangerous middle: whole values of one key are written back and forth between two stores.
+    Keys that differ as a whole are less dangerous, and a switch that did not reach everybody.
+    """
+    keys: dict[str, list[ClientFacts]] = {}
+    for client in clients:
+        keys.setdefault(client.key or client.name, []).append(client)
+    both = [found for found in keys.values() if _on_gossip(found) and _on_store(found)]
+    if both:
+        gossip = sorted({target for found in both for target in _on_gossip(found)})
+        external = sorted({target for found in both for target in _on_store(found)})
         yield (
             f"Primaries are mixed: memberlist on {', '.join(few(gossip, 5))}; the external store on "
             f"{', '.join(few(external, 5))}. A process with a small gossip view overwrites the store with it."
         )
+        return
+    moved = sorted(key for key, found in keys.items() if _on_gossip(found))
+    left = sorted(key for key, found in keys.items() if _on_store(found))
+    if moved and left:
+        yield (
+            f"Primaries are mixed by key: memberlist for {', '.join(few(moved, 5))}; still the external "
+            f"store for {', '.join(few(left, 5))}. The switch did not reach their clients."
+        )
+
+
+def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:
+    return {c.target for c in clients if c.primary == "memberlist" or c.phase is Phase.MEMBERLIST}
+
+
+def _on_store(clients: Iterable[ClientFacts]) -> set[str]:
+    return {c.target for c in clients if c.phase in _EXTERNAL_PRIMARY}
 
 
 _EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 
 
-def _unreached(clients: list[ClientFacts]) -> Iterable[str]:
+def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
     """Name the clients that the runtime switch did not reach, while others mirror."""
     mirrored = [client for client in clients if client.mirror]
     for name in sorted({c.name for c in clients if c.mirror is False and mirrored}):

@@ -12,7 +12,7 @@ from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence
-from exporter.facts import Check, Snapshot, Step, Verdict
+from exporter.facts import Check, Fleet, Snapshot, Step, Verdict
 from exporter.model import Phase
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
@@ -90,7 +90,8 @@ STEPS = (
     Rule(
         "remove-multi",
         Phase.DETACHED,
-        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True)),
+        # A rolling restart on memberlist alone: who joins again must find everybody.
+        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True), *GOSSIP),
     ),
     Rule(
         "decommission-store",
@@ -113,7 +114,13 @@ STEPS = (
     Rule(
         "retire-microservices",
         None,
-        (clients.targets_answer, groups.rings_have_both, keys.members_healthy),
+        (
+            clients.targets_answer,
+            groups.old_group_present,
+            groups.backend_rings_have_both,
+            groups.write_rings_have_both,
+            keys.members_healthy,
+        ),
     ),
     Rule(
         "finish-read-write",
@@ -122,6 +129,10 @@ STEPS = (
     ),
 )
 NAMES = tuple(rule.name for rule in STEPS)
+# After these, or in the restarts they need, a small view would be written over a store.
+RISKY = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
+# Checks that compare two looks: unknown at the first one, which says nothing yet.
+NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
 def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[tuple[Step, ...], str]:
@@ -159,7 +170,7 @@ def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
         open_since=since,
         soaked_for=soaked,
     )
-    return replace(step, headline=_headline(step, seen.now.fleet.warnings))
+    return replace(step, headline=_headline(step, seen.now.fleet))
 
 
 def _without_witness(check: Check, seen: Evidence) -> Check:
@@ -194,9 +205,17 @@ def _place(rule: Rule, where: Phase) -> str:
     return "behind" if rule.phase < where else "ahead"
 
 
-def _headline(step: Step, warnings: tuple[str, ...]) -> str:
-    if warnings and not step.open:
-        return warnings[0]
+def _headline(step: Step, fleet: Fleet) -> str:
+    """Say it in one line. Danger comes before everything, and a risk is told before the step is taken."""
+    if fleet.warnings and not step.open:
+        return fleet.warnings[0]
+    text = _said(step)
+    if fleet.risks and step.name in RISKY and step.place == "next":
+        return f"{text} Risk: {fleet.risks[0]}"
+    return text
+
+
+def _said(step: Step) -> str:
     placed = {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}.get(step.place)
     if placed and not step.open:
         return placed

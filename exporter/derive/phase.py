@@ -162,6 +162,28 @@ def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     return tuple(client for client in clients if client.writes)
 
 
+def finished(clients: Iterable[ClientFacts]) -> frozenset[str]:
+    """Name the keys all of whose clients are on memberlist alone, while others are still on their way:
+    the rings of a Mimir whose HA tracker moves long after them. They have nothing left to do.
+    """
+    phases: dict[str, set[Phase]] = {}
+    for client in clients:
+        phases.setdefault(_part(client), set()).add(client.phase)
+    done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
+    return frozenset() if len(done) == len(phases) else done
+
+
+def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients whose key is not finished; all of them where every key is."""
+    known = tuple(clients)
+    done = finished(known)
+    return tuple(client for client in known if _part(client) not in done)
+
+
+def _part(client: ClientFacts) -> str:
+    return client.key or client.name
+
+
 def uniform(clients: Iterable[ClientFacts]) -> bool | None:
     """Tell whether all writing clients agree; `None` where there is none or one is unknown."""
     phases = {client.phase for client in writing(clients)}

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from exporter.facts import KeyFacts, Snapshot
+from exporter.derive import phase
+from exporter.facts import KeyFacts, Rollback, TargetFacts
 from exporter.model import Phase
 
 _WAYS = {
-    Phase.EXTERNAL: "nothing to go back from.",
+    Phase.EXTERNAL: "there is nothing to go back from; the external store is the primary.",
     Phase.MULTI: "roll the processes to the external store alone; nothing reads memberlist yet.",
-    Phase.MIRRORING: "switch mirroring off, or leave it; the external store is the primary all the while.",
+    Phase.MIRRORING: "switch mirroring off, or leave it on; the external store is the primary all the while.",
     Phase.SWITCHED: "make the external store the primary again by runtime configuration, for all clients at "
-    "once; it is mirrored to, so it is as fresh as its lag says.",
+    "once; it is mirrored to, so it is as good as its last comparison.",
     Phase.DETACHED: "switch mirroring on again first and wait until the store has every key and "
     "member; until then the store is stale and must not be made the primary.",
     Phase.MEMBERLIST: "roll the processes to multi with memberlist as primary and mirroring on, wait "
     "until the store has every key and member, then switch. The store's present content is stale.",
 }
+_MIXED = (
+    "some clients have memberlist as their primary and some the external store. Bring all to one of the two "
+    "at once, by runtime configuration; look at the size of every ring before and after."
+)
 UNKNOWN = "not known, because the phase is not known."
+_STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
+_STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
 
-def way_back(phase: str) -> str:
-    """Say what going back from a phase needs."""
-    return next((text for known, text in _WAYS.items() if known.label == phase), UNKNOWN)
+def judge_rollback(
+    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, max_lag: float
+) -> Rollback:
+    """Say what going back needs; `safe` is `None` where a process or the store's freshness is not known."""
+    everybody = [client for target in targets for client in phase.writing(target.clients)]
+    clients = phase.moving(everybody)
+    phases = {client.phase for client in clients}
+    text = _WAYS.get(where, UNKNOWN)
+    if phases & _STORE_LEADS and phases - _STORE_LEADS - {Phase.UNKNOWN}:
+        return Rollback(_MIXED, safe=False)
+    if phases & _STORE_STALE:
+        return Rollback(text, safe=False)
+    if not phases or Phase.UNKNOWN in phases or not all(target.up for target in targets):
+        return Rollback(text, safe=None)
+    if phases <= _STORE_LEADS:
+        return Rollback(text, safe=True)
+    served = {client.key for client in clients}
+    return Rollback(text, safe=_all_fresh([key for key in keys if key.key in served], max_lag))
 
 
-def is_safe(now: Snapshot, max_lag: float) -> bool | None:
-    """Tell whether going back is safe at this moment; `None` where the store's freshness is not known."""
-    where = now.fleet.phase
-    if where in (Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING):
-        return True if now.fleet.uniform else None
-    if where is not Phase.SWITCHED:
-        return False if where is not Phase.UNKNOWN else None
-    fresh = [_is_fresh(key, max_lag) for key in now.keys if key.members or key.entries]
-    if None in fresh or not fresh:
-        return None
-    return all(fresh)
+def _all_fresh(keys: list[KeyFacts], max_lag: float) -> bool | None:
+    fresh = [_is_fresh(key, max_lag) for key in keys]
+    if False in fresh:
+        return False
+    return True if fresh and None not in fresh else None
 
 
 def _is_fresh(key: KeyFacts, max_lag: float) -> bool | None:
     found = key.secondary
-    if found is None or found.unread:
+    if found is None:
         return None
-    behind = found.lag is not None and found.lag > max_lag
-    return not (found.missing_key or found.missing_members or behind)
+    lost = set(found.missing_members) & set(found.settled)
+    if found.settled_missing_in or lost or (found.lag is not None and found.lag > max_lag):
+        return False
+    return None if found.unread or key.shrunk_from else True

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from exporter.derive import gate
+from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import headline, judge_fleet
 from exporter.derive.history import History, RingHistory
@@ -17,6 +18,7 @@ from exporter.derive.labels import attributed
 from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
 from exporter.derive.membership import judge_gossip
 from exporter.derive.reading import Cycle, read_keys
+from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules
 from exporter.derive.stores import judge_store
 from exporter.derive.targets import judge_target
@@ -30,6 +32,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
+    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
     fleet = judge_fleet(targets, keys, None, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), fleet.product, rules)
     gossip = _excuse(gossip, targets, past.identities)
@@ -67,7 +70,8 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     steps, following = gate.judge_steps(snapshot, before, rules)
-    fleet = replace(snapshot.fleet, next_step=following)
+    back = judge_rollback(snapshot.targets, snapshot.keys, snapshot.fleet.phase, rules.max_lag)
+    fleet = replace(snapshot.fleet, next_step=following, rollback=back)
     return replace(snapshot, steps=steps, fleet=replace(fleet, headline=headline(fleet, steps)))
 
 

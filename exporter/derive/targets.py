@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -40,7 +41,7 @@ def judge_target(seen: Observation, known: Identity | None, past: History, rules
             component=component,
             up=False,
             source=seen.target.source,
-            group=rules.group_of(seen.target.name),
+            group=before.group if before else rules.group_of(seen.target.name),
             product=before.product if before else Product.UNKNOWN,
             version=before.version if before else "",
             pages=pages,
@@ -66,7 +67,7 @@ def _answering(
         product=product,
         version=version_of(seen, before),
         source=seen.target.source,
-        group=rules.group_of(seen.target.name) or rules.group_of(min(known.names, default="")),
+        group=rules.group_of(seen.target.name, *sorted(known.names)),
         phase=phase.earliest(client.phase for client in phase.writing(clients)),
         skew=skew_of(seen),
         started=started,
@@ -75,7 +76,7 @@ def _answering(
         clients=clients,
         gossip=gossip_of(seen, known, values, clock),
         config=seen.config.value,
-        **_counted(metrics, before, seen.metrics.asked_at),  # type: ignore[arg-type] # the fields' names
+        **_counted(metrics, before, seen, component_of(seen, before)),  # type: ignore[arg-type] # the fields' names
         seen_at=seen.metrics.asked_at,
     )
 
@@ -106,13 +107,14 @@ def _since(before: TargetFacts | None, now: float) -> float | None:
     return now - before.seen_at if before and before.up and before.seen_at else None
 
 
-def _counted(metrics: ProcessMetrics | None, before: TargetFacts | None, now: float) -> dict[str, object]:
+def _counted(
+    metrics: ProcessMetrics | None, before: TargetFacts | None, seen: Observation, component: str
+) -> dict[str, object]:
     """Carry the few other counters, with their rates since the cycle before."""
     if metrics is None:
         return {}
-    traffic = sum(metrics.traffic.values())
-    counters = {**metrics.counters, TRAFFIC: traffic} if metrics.traffic else dict(metrics.counters)
-    seconds, old = _since(before, now), before.counters if before else {}
+    counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, component)}
+    seconds, old = _since(before, seen.metrics.asked_at), before.counters if before else {}
     rates = {name: phase.rate(old.get(name), value, seconds) for name, value in counters.items()}
     return {
         "counters": MappingProxyType(counters),
@@ -120,6 +122,23 @@ def _counted(metrics: ProcessMetrics | None, before: TargetFacts | None, now: fl
         "traffic_rate": rates.get(TRAFFIC),
         "ha_elections": sum(metrics.ha_elections.values()) if metrics.ha_elections else None,
     }
+
+
+def from_outside(traffic: Mapping[str, float], component: str) -> float:
+    """Count the requests that an ingress sends: pushes and queries, as the read-write guide counts them.
+    Scrapes, health checks and what the components ask of each other go on to the end.
+    """
+    proxied = "/httpgrpc" if "distributor" in component else None
+    return sum(
+        count
+        for route, count in traffic.items()
+        if _FROM_OUTSIDE.search(route) or (proxied and route.startswith(proxied))
+    )
+
+
+_FROM_OUTSIDE = re.compile(
+    r"^query_frontend_queries$|^/distributor\.Distributor/Push$|^api_(v1|prom)_push|^otlp_v1_metrics$"
+)
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
@@ -190,9 +209,12 @@ def rings_owned(value: Value | None, names: frozenset[str]) -> bool:
 
 
 def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
-    """Give the fleet's phase and whether all agree; `None` where somebody's clients are not known."""
+    """Give the fleet's phase and whether all agree; `None` where somebody's clients are not known.
+
+    A key that is on memberlist alone, whole, has no say while others are on their way.
+    """
     targets = tuple(targets)
-    clients = [client for target in targets for client in phase.writing(target.clients)]
+    clients = phase.moving(client for target in targets for client in phase.writing(target.clients))
     agreed = phase.uniform(clients)
     unread = any(not target.up or _metrics_failed(target) for target in targets)
     if agreed and unread:

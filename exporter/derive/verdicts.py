@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from exporter.derive import phase
 from exporter.derive.rules import Rules
 from exporter.facts import Check, ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts, Verdict
 
@@ -36,6 +37,12 @@ class Evidence:
     def keys(self) -> tuple[KeyFacts, ...]:
         """Keys that some process of ours uses; others in a shared store are not ours to judge."""
         return tuple(key for key in self.now.keys if self.uses(key))
+
+    @property
+    def copied(self) -> tuple[KeyFacts, ...]:
+        """Keys that must have a secondary: those that are not on memberlist alone already."""
+        done = phase.finished(self.clients)
+        return tuple(key for key in self.keys if key.key not in done)
 
     def uses(self, key: KeyFacts) -> bool:
         """Tell whether any client serves the key or any process shows a page of it."""

@@ -228,12 +228,15 @@ def test_every_step_of_the_design_is_there_once() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_the_store_is_not_called_idle_before_it_was_watched_for_the_soak_time() -> None:
+def test_the_store_is_not_called_idle_before_it_was_watched_for_two_periods() -> None:
     fleet = _at_the_end(Rules(soak=60.0, store_configured=True))
-    looks = [verdicts(fleet.look(20.0), "decommission-store") for _ in range(4)]
-    assert [look.get("store-idle") for look in looks] == ["unknown", "unknown", "unknown", None]
+    looks = [fleet.look(20.0) for _ in range(6)]
+    found = [verdicts(look, "decommission-store").get("store-idle") for look in looks]
+    assert found == ["unknown", "unknown", None, None, None, None]
+    opened = [step_of(look, "decommission-store").open for look in looks]
+    assert opened == [False, False, False, False, False, True], "the soak comes on top"
     fleet.modified[INGESTER] += 1
-    assert verdicts(fleet.look(20.0), "decommission-store")["store-idle"] == "fails"
+    assert verdicts(fleet.look(20.0), "decommission-store") == {"store-idle": "fails"}
 
 
 def _at_the_end(rules: Rules) -> Fleet:
@@ -254,10 +257,11 @@ def _at_the_end(rules: Rules) -> Fleet:
 
 def test_a_key_that_only_the_store_has_keeps_it() -> None:
     fleet = _at_the_end(Rules(soak=0.0, store_configured=True))
-    assert step_of(fleet.look(), "decommission-store").open
+    assert [step_of(fleet.look(), "decommission-store").open for _ in range(3)] == [False, False, True]
     fleet.store["ha-tracker/user/cluster"] = Replica("a", NOW)
     fleet.modified["ha-tracker/user/cluster"] = 1
-    found = next(c for c in step_of(fleet.look(), "decommission-store").checks if c.verdict is Verdict.FAILS)
+    checks = step_of(fleet.look(), "decommission-store").checks
+    found = next(c for c in checks if c.id == "store-has-nothing-of-its-own")
     assert found.culprits == ("ha-tracker/user/cluster",)
 
 

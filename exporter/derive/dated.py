@@ -1,0 +1,27 @@
+"""When each process and each key entered the phase it is in, by our clock; kept over a reload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.facts import KeyFacts, Snapshot, TargetFacts
+from exporter.model import Phase
+
+
+def dated(
+    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], before: Snapshot | None, now: float
+) -> tuple[tuple[TargetFacts, ...], tuple[KeyFacts, ...]]:
+    """Date the phases: since the cycle that first saw them, without a break."""
+    processes = {t.name: (t.phase, t.phase_since) for t in before.targets} if before else {}
+    rings = {k.key: (k.phase, k.phase_since) for k in before.keys} if before else {}
+    return (
+        tuple(replace(t, phase_since=_since(t.phase, processes.get(t.name), now)) for t in targets),
+        tuple(replace(k, phase_since=_since(k.phase, rings.get(k.key), now)) for k in keys),
+    )
+
+
+def _since(phase: Phase, before: tuple[Phase, float | None] | None, now: float) -> float:
+    """A phase that was in force the cycle before keeps its beginning."""
+    if before is None or before[0] is not phase or before[1] is None:
+        return now
+    return before[1]

@@ -1,0 +1,84 @@
+"""What would turn the next step into an accident, said before it: small views that would be written.
+
+A KV client writes whole values. A process that has memberlist as its primary and knows few members
+writes its small ring over the store's: seen live, a ring of three shrank to one and two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from exporter.derive.match import host_of, port_of
+from exporter.facts import KeyFacts, TargetFacts
+from exporter.model import GossipState, Outcome, Phase
+
+SMALL = 0.5  # a view of half the members or fewer
+_NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
+
+
+def risks(targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase) -> tuple[str, ...]:
+    """Name the processes that would write a small view; none once no external store is left."""
+    if where in _NO_STORE_LEFT:
+        return ()
+    having = [target for target in targets if target.gossip is not None and not target.young]
+    return (*_few_seen(having), *_small_copies(keys), *_unread(targets), *_lonely_joins(targets))
+
+
+def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
+    seen = {target.name: _alive(target) for target in having}
+    everybody = max(len(having), max(seen.values(), default=0))
+    for name, count in seen.items():
+        if everybody > 1 and count <= SMALL * everybody:
+            yield (
+                f"{name} sees {count} of {everybody} gossip members: with memberlist as its primary it "
+                "would overwrite the store with that small view."
+            )
+
+
+def _alive(target: TargetFacts) -> int:
+    members = target.gossip.members if target.gossip else ()
+    return sum(1 for member in members if member.state in {GossipState.ALIVE, GossipState.SUSPECT})
+
+
+def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+    """Copies of a mirrored ring that lack half of it; before mirroring every copy is empty."""
+    for key in keys:
+        for view in key.views if key.phase is Phase.MIRRORING and len(key.members) > 1 else ():
+            lost = len(view.against.missing) if view.against is not None else 0
+            if view.kind == "gossip" and view.judged and lost >= SMALL * len(key.members):
+                yield (
+                    f"The copy of {key.key} on {view.target} has {len(key.members) - lost} of "
+                    f"{len(key.members)} members: as primary it would be the ring."
+                )
+
+
+def _unread(targets: Iterable[TargetFacts]) -> Iterable[str]:
+    for target in targets:
+        if any(page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages):
+            yield f"The member list of {target.name} was not read: nobody knows what it would write."
+
+
+def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
+    for target in targets:
+        if joins_only_itself(target):
+            yield (
+                f"{target.name} names only itself in join_members: after a restart it is alone until "
+                "somebody joins it, and would overwrite the store with its small view."
+            )
+
+
+def joins_only_itself(target: TargetFacts) -> bool:
+    """Tell whether a process's every seed is its own address: after a restart it would be alone."""
+    config = target.config
+    if config is None or not config.join_members:
+        return False
+    advertised = config.advertise_port if config.advertise_address else None
+    ports = {config.bind_port, advertised} - {None}
+    hosts = {*config.bind_addresses, config.advertise_address, config.node_name, config.instance_id}
+    hosts |= {urlsplit(target.url).hostname or "", *_LOOPBACK}
+    own = {(host, port) for host in hosts - {"", "0.0.0.0", "::"} for port in ports}
+    return all((host_of(seed), port_of(seed)) in own for seed in config.join_members)
+
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # of its own machine, with its own port: itself
