@@ -1,0 +1,99 @@
+"""What one cycle leaves to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.derive.history import FORGET_GONE, FORGET_LOST, MAX_GONE, RingHistory, advance
+from exporter.facts import MemberFacts
+from exporter.model import State
+from tests.derive.build import NOW
+
+ALL = frozenset(f"p-{n}" for n in range(20))
+
+
+def facts(number: int, heartbeat: float | None = NOW, **more: Any) -> MemberFacts:
+    told: dict[str, Any] = {"state": State.ACTIVE, "target": f"p-{number}"} | more
+    return MemberFacts(f"m-{number}", "", "", heartbeat=heartbeat, age=0.0, tokens=1, **told)
+
+
+def after(*cycles: tuple[float, list[MemberFacts]], answering: frozenset[str] = ALL) -> RingHistory:
+    past = RingHistory()
+    for at, members in cycles:
+        past = advance(past, tuple(members), at, answering)
+    return past
+
+
+def ring(*numbers: int, at: float = NOW) -> list[MemberFacts]:
+    return [facts(n, at) for n in numbers]
+
+
+def test_a_member_that_restarts_has_not_come_back_from_the_dead() -> None:
+    past = after((NOW, ring(1, 2)), (NOW + 15, ring(1, at=NOW + 15)), (NOW + 30, ring(1, 2, at=NOW + 29)))
+    assert past.returned == 0
+
+
+def test_a_member_that_is_back_with_its_old_heartbeat_is_counted_once() -> None:
+    old = facts(2, NOW - 120)
+    cycles = [(NOW, [facts(1), old]), (NOW + 15, ring(1)), (NOW + 3600, [facts(1), old])]
+    assert after(*cycles).returned == 1
+    assert after(*cycles, (NOW + 3615, [facts(1), old])).returned == 1
+
+
+@pytest.mark.parametrize("skew", [-600.0, 600.0])
+def test_a_member_is_held_to_its_own_clock(skew: float) -> None:
+    cycles = [(NOW, [facts(1), facts(2, NOW + skew)]), (NOW + 15, ring(1))]
+    alive = (NOW + 30, [facts(1), facts(2, NOW + skew + 29)])
+    assert after(*cycles, alive).returned == 0
+    assert after(*cycles, (NOW + 30, [facts(1), facts(2, NOW + skew)])).returned == 1
+
+
+def test_who_went_a_day_ago_is_forgotten_and_memory_is_bounded() -> None:
+    late = NOW + FORGET_GONE + 60
+    past = after((NOW, ring(1, 2)), (NOW + 15, ring(1)), (late, ring(1)))
+    assert not past.gone
+    many = after((NOW, ring(*range(MAX_GONE + 50))), (NOW + 15, []))
+    assert len(many.gone) == MAX_GONE
+
+
+def test_half_a_ring_gone_at_once_while_its_processes_answer_is_a_loss() -> None:
+    past = after((NOW, ring(1, 2, 3, 4)), (NOW + 15, ring(1, 2)))
+    assert past.lost.keys() == {"m-3", "m-4"}
+    back = advance(past, tuple(ring(1, 2, 3)), NOW + 30, ALL)
+    assert back.lost.keys() == {"m-4"}
+    assert not advance(back, tuple(ring(1, 2, 3)), NOW + 16 + FORGET_LOST, ALL).lost
+
+
+NO_LOSS = [
+    ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), ALL),
+    ("scaled down", ring(1, 2, 3, 4), ring(1, 2), frozenset({"p-1", "p-2"})),
+    ("rolled: the restarted are young", ring(1, 2), ring(1), frozenset({"p-1"})),
+    ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), ALL),
+    ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), ALL),
+    ("of nobody we know", [facts(1), facts(2, target="")], ring(1), ALL),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "answering"), [c[1:] for c in NO_LOSS], ids=[c[0] for c in NO_LOSS]
+)
+def test_what_is_ordinary_is_no_loss(
+    before: list[MemberFacts], then: list[MemberFacts], answering: frozenset[str]
+) -> None:
+    assert not after((NOW, before), (NOW + 15, then), answering=answering).lost
+
+
+def test_a_ring_that_is_empty_all_at_once_is_a_loss_whosever_the_members_were() -> None:
+    unknown = [replace(m, target="") for m in ring(1, 2)]
+    assert after((NOW, unknown), (NOW + 15, [])).lost.keys() == {"m-1", "m-2"}
+
+
+def test_a_state_is_as_old_as_its_first_sight_and_begins_anew_after_another() -> None:
+    leaving = [facts(1, state=State.LEAVING)]
+    past = after((NOW, ring(1)), (NOW + 15, leaving), (NOW + 30, leaving))
+    assert past.since == {("m-1", State.LEAVING): NOW + 15}
+    again = advance(past, tuple(ring(1)), NOW + 45, ALL)
+    assert again.since == {("m-1", State.ACTIVE): NOW + 45}

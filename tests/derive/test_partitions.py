@@ -1,0 +1,84 @@
+"""Partition rings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.derive.history import RingHistory
+from exporter.derive.keys import World, judge_key
+from exporter.derive.match import Owners
+from exporter.derive.partitions import by_state, corrupted
+from exporter.derive.primary import KeyInput
+from exporter.derive.rules import Rules
+from exporter.derive.views import view
+from exporter.facts import ClientFacts, KeyFacts
+from exporter.model import Partition, PartitionRing, PartitionState, Phase
+from tests.derive.build import NOW, tokens
+
+KEY = "collectors/ingester-partitions"
+RING = PartitionRing(
+    {
+        n: Partition(n, PartitionState.ACTIVE, NOW - 900, owners=(f"ingester-{n}",), tokens=tokens(n))
+        for n in (1, 2, 3)
+    },
+    NOW,
+)
+CLIENT = ClientFacts(
+    "p-1",
+    "ingester-partition-ring",
+    KEY,
+    Phase.MIRRORING,
+    writes=True,
+    primary="consul",
+    stores=("consul", "memberlist"),
+)
+
+
+def judge(page: PartitionRing | None, copy: PartitionRing | None) -> KeyFacts:
+    read = KeyInput(
+        KEY,
+        (CLIENT,),
+        pages=(view("p-1", page, clock=NOW, read_at=NOW),),
+        copies=(view("p-1", copy, clock=NOW, read_at=NOW),),
+    )
+    world = World(Owners({}, {}, sure=True), None, Rules(), NOW)
+    return judge_key(read, RingHistory(), world)[0]
+
+
+def test_every_state_of_a_living_partition_is_counted() -> None:
+    assert by_state(RING) == {"unknown": 0, "pending": 0, "active": 3, "inactive": 0}
+    deleted = PartitionRing({1: Partition(1, PartitionState.DELETED)})
+    assert sum(by_state(deleted).values()) == 0
+
+
+def test_the_corrupted_are_named_in_order() -> None:
+    bad = PartitionRing({n: replace(RING.partitions[n], corrupted=n > 1) for n in (3, 2, 1)})
+    assert corrupted(bad) == (2, 3)
+    assert judge(bad, None).corrupted == (2, 3)
+
+
+def test_partitions_that_hardly_ever_write_are_missing_in_the_secondary() -> None:
+    found = judge(RING, None)
+    assert (found.kind, found.partitions) == ("partition", 3)
+    assert found.secondary is not None
+    assert found.secondary.missing_key
+    assert found.secondary.missing_members[:2] == ("owner ingester-1", "owner ingester-2")
+    assert len(found.secondary.missing_members) == 6
+    assert found.secondary.lag is None
+
+
+def test_an_equal_copy_shows_nothing() -> None:
+    found = judge(RING, RING).secondary
+    assert found is not None
+    assert not (found.missing_key or found.missing_members or found.extra_members or found.settled)
+
+
+def test_a_partition_ring_has_no_ring_members_and_no_heartbeats() -> None:
+    found = judge(RING, RING)
+    assert found.members == ()
+    assert found.oldest_age is None
+    assert found.quorum_margin is None
+
+
+def test_the_kind_is_known_by_the_key_where_nothing_was_read() -> None:
+    assert judge(None, None).kind == "partition"
