@@ -47,7 +47,7 @@ from exporter.sources.http import Fetcher
 T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
-READ_CONFIG_AGAIN = 600.0
+READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
 BIG = 200_000  # bytes; decoding more than this leaves the loop
 SILENT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.REFUSED, Reason.DNS, Reason.TLS})
 BUILD_PATHS = {
@@ -63,6 +63,7 @@ class Memory:
     absent_until: dict[str, float] = field(default_factory=dict)
     config: Page[ProcessConfig] | None = None
     config_due: float = 0.0
+    config_hash: int = 0
     build: Page[BuildInfo] | None = None
     started: float | None = None
     product: Product = Product.UNKNOWN
@@ -145,12 +146,19 @@ class Visit:
     async def _read_config(self) -> None:
         if self.now() < self.memory.config_due:
             return
-        page = await self._page("/config", lambda body, _: decode_config(body))
+        page = await self._page("/config", self._decode_config)
         if page.outcome is Outcome.FAILED and self.memory.config and self.memory.config.value:
             return  # what it said before still holds: it changes only by a restart
         self.memory.config = replace(page, clock=None)
         if page.outcome is not Outcome.FAILED:
             self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
+
+    def _decode_config(self, body: bytes, _: float | None) -> ProcessConfig:
+        known = self.memory.config.value if self.memory.config else None
+        if known is None or hash(body) != self.memory.config_hash:
+            known = decode_config(body)
+            self.memory.config_hash = hash(body)
+        return known
 
     async def _read_build(self) -> None:
         path = BUILD_PATHS.get(self.kind, "/api/v1/status/buildinfo")
