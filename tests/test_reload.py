@@ -49,7 +49,7 @@ async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_sign
     async with running(tmp_path) as (server, _, path):
         good, before = path.read_bytes(), await server.get("/config")
         targets = len((await server.samples())["target_up"])
-        for bad in BAD:
+        for number, bad in enumerate(BAD):
             path.write_bytes(bad.read_bytes())
             status, told = await server.reload()
             assert (bad.stem, status) == (bad.stem, 500)
@@ -60,9 +60,13 @@ async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_sign
             server.hang_up()
             await server.until(partial(refused_more, server, refused), f"{bad.stem} by SIGHUP")
             assert (bad.stem, await server.get("/config")) == (bad.stem, before)
-            path.write_bytes(good)
-            assert (await server.reload())[0] == 200
-            assert (bad.stem, await server.value(OK)) == (bad.stem, 1)
+            if number % 8 == 0:
+                path.write_bytes(good)
+                assert (await server.reload())[0] == 200
+                assert (bad.stem, await server.value(OK)) == (bad.stem, 1)
+        path.write_bytes(good)
+        assert (await server.reload())[0] == 200
+        assert await server.value(OK) == 1
         await server.cycles()
         up = (await server.samples())["target_up"]
         assert (len(up), set(up.values())) == (targets, {1.0})
@@ -83,32 +87,30 @@ async def test_a_file_that_is_gone_keeps_the_running_configuration(tmp_path: Pat
 
 @pytest.mark.asyncio
 async def test_a_good_reload_keeps_the_past(tmp_path: Path) -> None:
-    """When the phase began, since when checks hold, and every counter."""
+    """When the phase began, since when checks hold (the soak), and every counter."""
     async with running(tmp_path) as (server, demo, path):
         await server.cycles(2)
-        _, before = await server.get("/api/v1/status")
-        counted = await server.samples()
+        before, counted = await remembered(server), await server.samples()
         written(path, quick(demo, product="cortex"))
         assert (await server.reload())[0] == 200
         await server.cycles(2)
-        _, after = await server.get("/api/v1/status")
         now = await server.samples()
-        assert phase_since(after) == phase_since(before)
+        assert await remembered(server) == before
         for name in ("fetches_total", "mirror_writes_total", "ring_members_returned_total"):
             for labels, value in counted[name].items():
                 assert now[name].get(labels, -1) >= value, (name, labels)
-        passing = {check for check, value in counted["gate_check"].items() if value == 1}
-        assert passing
-        assert passing <= {check for check, value in now["gate_check"].items() if value == 1}
-        assert (
-            now["config_last_reload_success_timestamp_seconds"]
-            != (counted["config_last_reload_success_timestamp_seconds"])
-        )
+        loaded = "config_last_reload_success_timestamp_seconds"
+        assert now[loaded] != counted[loaded]
 
 
-def phase_since(status: str) -> object:
-    told = json.loads(status)["data"]
-    return told["phase"], told.get("phase_since", told.get("since"))
+async def remembered(server: Exporter) -> tuple[object, ...]:
+    """Since when the phase is what it is, and since when a steady check holds."""
+    status = json.loads((await server.get("/api/v1/status"))[1])["data"]
+    step = json.loads((await server.get("/api/v1/gate/switch-primary"))[1])["data"]
+    (since,) = (check["holds_since"] for check in step["checks"] if check["id"] == "targets-answer")
+    assert status["phase_since"]
+    assert since
+    return status["phase"], status["phase_since"], since
 
 
 @pytest.mark.asyncio
@@ -126,10 +128,7 @@ async def test_targets_stores_and_interval_change(tmp_path: Path) -> None:
         assert (await server.reload())[0] == 200
         await server.until(partial(server.value, "store_up", store="consul"), "the store is back")
         assert len((await server.samples())["target_up"]) == len(all_urls)
-        assert (
-            "interval: 700ms" in (await server.get("/config"))[1]
-            or "interval: 0.7" in ((await server.get("/config"))[1])
-        )
+        assert "interval: 700ms" in (await server.get("/config"))[1]
 
 
 async def seen_alone(server: Exporter, name: str) -> bool:
