@@ -16,6 +16,7 @@ _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
 STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
 STILL_OFF = "verification still off"
+_MOST_PARTS = 40
 _SHORTEST = 3  # a name shorter than this is found in too many others
 
 
@@ -45,6 +46,8 @@ def _unique_names(known: Iterable[Identity]) -> Mapping[str, str]:
 def _within(log: str, names: Mapping[str, str]) -> str:
     """The process whose name stands in a log's name, from one sign that is no letter or digit to another."""
     parts = _PARTS.findall(log)
+    if len(parts) > _MOST_PARTS:
+        return ""
     for length in range(len(parts), 0, -1):
         here = {"".join(parts[at : at + length]) for at in range(len(parts) - length + 1)}
         found = {names[name] for name in here if len(name) >= _SHORTEST and name in names}

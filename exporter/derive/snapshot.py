@@ -125,8 +125,8 @@ def _excuse(
     gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
 ) -> GossipFacts | None:
     """Take members out of the strangers that belong to a process of ours which does not answer, or
-    whose own member cannot be told: one known from before by its name, else as many at an address as
-    there are such processes.
+    whose own member cannot be told: one known from before by its name alone, since its address may be
+    somebody else's by now, else as many at an address as there are such processes.
     """
     if gossip is None or not gossip.strangers:
         return gossip
@@ -134,7 +134,8 @@ def _excuse(
     names = {target.name for target in silent}
     names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
     names |= {identities[t.name].member for t in silent if t.name in identities}
-    places = Counter(urlsplit(target.url).hostname or "" for target in silent)
+    nameless = [t for t in silent if t.name not in identities or not identities[t.name].member]
+    places = Counter(urlsplit(target.url).hostname or "" for target in nameless)
     left: list[Stranger] = []
     for stranger in gossip.strangers:
         host = stranger.address.rpartition(":")[0]
