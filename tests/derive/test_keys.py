@@ -1,0 +1,223 @@
+"""One key: where its primary is read, and what follows from an odd one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.derive.history import RingHistory
+from exporter.derive.keys import World, judge_key
+from exporter.derive.match import Owners
+from exporter.derive.primary import KeyInput, find_primary
+from exporter.derive.rules import Rules
+from exporter.derive.views import View, view
+from exporter.facts import ClientFacts, KeyFacts
+from exporter.model import Member, Phase, Replica, Ring, RingConfig, State
+from exporter.rings import HA_KEY
+from tests.derive.build import INGESTER, NOW, member, ring, tokens
+
+BOTH = ("consul", "memberlist")
+
+
+def client(primary: str = "consul", *, writes: bool = True, **more: Any) -> ClientFacts:
+    where = Phase.SWITCHED if primary == "memberlist" else Phase.MIRRORING
+    return ClientFacts("p-1", "c", INGESTER, where, writes=writes, primary=primary, stores=BOTH, **more)
+
+
+def page(target: str, *members: Member, skew: float = 0.0, **more: Any) -> View:
+    return view(target, ring(members, NOW + skew), clock=NOW + skew, read_at=NOW, **more)
+
+
+def three(heartbeat: float = NOW) -> list[Member]:
+    return [member(f"m-{n}", heartbeat) for n in (1, 2, 3)]
+
+
+def read(*pages: View, primary: str = "consul", **more: Any) -> KeyInput:
+    return KeyInput(INGESTER, (client(primary),), pages=pages, store_kind="consul", **more)
+
+
+def stored(*members: Member) -> dict[str, Any]:
+    return {"store": Ring({m.id: m for m in members}), "store_known": True, "store_clock": NOW}
+
+
+SOURCES = [
+    ("the store speaks for itself", read(page("a", *three()), **stored(*three())), "store", "consul"),
+    ("the store was not read", read(page("a", *three())), "ring page of a", "consul"),
+    (
+        "memberlist is the primary",
+        read(page("a", *three()), primary="memberlist", **stored()),
+        "ring page of a",
+        "memberlist",
+    ),
+    (
+        "another store was read",
+        replace(read(page("a", *three()), **stored(*three())), store_kind="etcd"),
+        "ring page of a",
+        "consul",
+    ),
+    ("nobody's key, in the store alone", replace(read(**stored(*three())), clients=()), "store", "consul"),
+    (
+        "nobody's key, after the fleet has left the store",
+        replace(read(page("a", *three()), **stored(*three())), clients=(), fleet="memberlist"),
+        "ring page of a",
+        "",
+    ),
+    ("nothing was read", read(), "", "consul"),
+    ("gossip alone", read(primary="memberlist", copies=(page("b", *three()),)), "gossip of b", "memberlist"),
+    ("gossip is not the store", read(copies=(page("b", *three()),)), "", "consul"),
+    (
+        "readers alone tell",
+        replace(read(page("a", *three()), **stored()), clients=(client("memberlist", writes=False),)),
+        "ring page of a",
+        "memberlist",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "source", "store"), [c[1:] for c in SOURCES], ids=[c[0] for c in SOURCES])
+def test_where_the_primary_is_read(given: KeyInput, source: str, store: str) -> None:
+    found = find_primary(given)
+    assert (found.source, found.store) == (source, store)
+
+
+def test_a_key_that_the_store_lost_is_empty_whatever_processes_remember() -> None:
+    found = find_primary(read(page("a", *three()), store=None, store_known=True, store_clock=NOW))
+    assert found.source == "store"
+    assert found.value == Ring({})
+
+
+BELIEVED = [
+    ("the fresher", page("a", *three(NOW - 40)), page("b", *three(NOW - 5)), "b"),
+    (
+        "not the isolated, however fresh its own heartbeat",
+        page("a", *three(NOW - 3)),
+        page("b", member("m-1", NOW)),
+        "a",
+    ),
+    ("not the young", page("a", *three(NOW - 20)), page("b", *three(), young=True), "a"),
+    ("the young where nobody is older", page("a", young=True), page("b", *three(), young=True), "b"),
+    ("not the failed", page("a", *three(NOW - 20)), replace(page("b", *three()), known=False), "a"),
+    ("not the one with the wrong clock", page("a", *three(NOW - 9)), page("b", *three(), skew=-300.0), "a"),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "target"), [c[1:] for c in BELIEVED], ids=[c[0] for c in BELIEVED])
+def test_which_page_is_believed(a: View, b: View, target: str) -> None:
+    for pages in ((a, b), (b, a)):
+        assert find_primary(read(*pages, skew=0.0)).source == f"ring page of {target}"
+
+
+@pytest.mark.parametrize("skew", [-300.0, 300.0])
+def test_ages_are_right_although_the_only_page_has_a_wrong_clock(skew: float) -> None:
+    found = find_primary(read(page("a", *three(), skew=skew), skew=0.0))
+    assert found.clock == NOW
+
+
+def judge(given: KeyInput, past: RingHistory | None = None, **world: Any) -> tuple[KeyFacts, RingHistory]:
+    told: dict[str, Any] = {"owners": Owners({}, {}, sure=True), "gossip": None, "rules": Rules(), "now": NOW}
+    return judge_key(given, past or RingHistory(), World(**(told | world)))
+
+
+def test_an_empty_ring_that_processes_read_has_lost_its_quorum() -> None:
+    config = (RingConfig(replication_factor=3),)
+    shown, _ = judge(read(page("a"), configs=config))
+    assert (shown.quorum_margin, shown.members) == (-2, ())
+    leftover, _ = judge(replace(read(configs=config, **stored()), clients=()))
+    assert leftover.quorum_margin is None, "nobody reads it: it is a leftover of the store"
+
+
+def test_a_ring_that_could_not_be_read_keeps_its_past() -> None:
+    _, past = judge(read(page("a", *three())))
+    facts, then = judge(read(), past)
+    assert (facts.source, facts.members, facts.quorum_margin, facts.token_conflicts) == ("", (), None, None)
+    assert then.members == past.members
+
+
+def test_the_store_failing_between_two_cycles_changes_who_speaks_and_nothing_else() -> None:
+    first, past = judge(read(page("a", *three()), **stored(*three())))
+    second, _ = judge(read(page("a", *three())), past)
+    assert (first.source, second.source) == ("store", "ring page of a")
+    assert [m.id for m in first.members] == [m.id for m in second.members]
+    assert second.shrunk_from is None
+    assert second.returned_total == 0
+
+
+def test_the_timeout_is_the_configured_one_then_the_processes_own_then_the_default() -> None:
+    configs = (RingConfig(heartbeat_timeout=600.0),)
+    assert judge(read(page("a"), configs=configs))[0].heartbeat_timeout == 600.0
+    assert judge(read(page("a")))[0].heartbeat_timeout == 60.0
+    rules = Rules(heartbeat_timeouts={INGESTER: 30.0})
+    assert judge(read(page("a"), configs=configs), rules=rules)[0].heartbeat_timeout == 30.0
+
+
+CONFLICTS = [
+    ("none", [member("m-1"), member("m-2")], 0),
+    ("two claim one", [member("m-1", tokens=tokens(5, 6)), member("m-2", tokens=tokens(6, 7))], 1),
+    (
+        "a tombstone claims nothing",
+        [member("m-1"), member("m-2", state=State.LEFT, tokens=member("m-1").tokens)],
+        0,
+    ),
+    (
+        "a read-only member claims nothing",
+        [member("m-1"), member("m-2", read_only=True, tokens=member("m-1").tokens)],
+        0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("members", "count"), [c[1:] for c in CONFLICTS], ids=[c[0] for c in CONFLICTS])
+def test_token_conflicts_of_a_ring(members: list[Member], count: int) -> None:
+    assert judge(read(page("a", *members)))[0].token_conflicts == count
+
+
+def test_conflicts_are_counted_in_another_view_where_the_primary_kept_no_lists() -> None:
+    twice = [member("m-1", tokens=tokens(5)), member("m-2", tokens=tokens(5))]
+    bare = [replace(m, tokens=replace(m.tokens, packed=None)) for m in twice]
+    assert judge(read(page("a", *bare)))[0].token_conflicts is None
+    assert judge(read(page("a", *bare), copies=(page("b", *twice),)))[0].token_conflicts == 1
+
+
+def test_elections_are_counted_together() -> None:
+    entries = {"u/a": Replica("r", NOW), "u/b": Replica("r", NOW)}
+    given = KeyInput(
+        HA_KEY,
+        (replace(client(), key=HA_KEY),),
+        pages=(view("p-1", entries, clock=NOW, read_at=NOW),),
+        copies=(view("p-1", {"u/a": Replica("x", NOW - 60)}, clock=NOW, read_at=NOW),),
+    )
+    facts, _ = judge(given)
+    assert (facts.kind, facts.entries, facts.source) == ("ha", 2, "tracker page of p-1")
+    assert facts.secondary is not None
+    assert facts.secondary.missing_key, "each entry is a key of its own in the store"
+    assert facts.secondary.mismatched == {"replica": ("u/a",)}
+    assert facts.secondary.lag == 60.0
+
+
+def test_entries_never_read_leave_a_view_unread() -> None:
+    entries = {"u/a": Replica("r", NOW), "u/b": Replica("r", NOW)}
+    half = view("p-1", {"u/a": Replica("r", NOW)}, clock=NOW, read_at=NOW, unread=frozenset({"u/b"}))
+    given = KeyInput(
+        HA_KEY, (replace(client(), key=HA_KEY),), pages=(view("p-1", entries, clock=NOW),), copies=(half,)
+    )
+    facts, past = judge(given)
+    assert facts.secondary is not None
+    assert facts.secondary.unread == ("p-1",)
+    assert not facts.secondary.missing_members
+    other = view("p-1", {"u/b": Replica("r", NOW)}, clock=NOW, read_at=NOW, unread=frozenset({"u/a"}))
+    again, _ = judge(replace(given, copies=(other,)), past)
+    assert again.secondary is not None
+    assert again.secondary.unread == ()
+
+
+def test_every_view_that_differs_is_shown_beside_many_that_are_late() -> None:
+    late = [member(f"m-{n}", NOW - 5) for n in range(900)]
+    copies = tuple(page(f"p-{n}", *late) for n in range(30))
+    lacking = page("p-30", *late[1:])
+    fresh = [member(f"m-{n}", NOW) for n in range(900)]
+    facts, _ = judge(read(**stored(*fresh), copies=(*copies, lacking)))
+    assert facts.secondary is not None
+    assert any(d.what == "missing" and d.view == "gossip of p-30" for d in facts.secondary.differences)
+    assert {d.view for d in facts.secondary.differences} == {f"gossip of p-{n}" for n in range(31)}

@@ -1,0 +1,76 @@
+"""The external store as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from exporter.derive.stores import judge_store
+from exporter.facts import StoreFacts
+from exporter.model import Outcome, PartitionRing, Reason, Replica, Ring, State, StoreContent, Value
+from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, member, ring
+
+OLD, FULL = NOW - 60, ring([member("m-1")])
+
+
+def store(values: Mapping[str, Value], index: int = 1, **more: Any) -> StoreContent:
+    return StoreContent(
+        "consul", Outcome.OK, values=values, modified=dict.fromkeys(values, index), asked_at=NOW, **more
+    )
+
+
+def before(**moved: float) -> StoreFacts:
+    return StoreFacts("consul", Outcome.OK, moved_at={"a": OLD, **moved}, since=OLD)
+
+
+def judge(read: StoreContent, *copies: dict[str, Value | None], **more: Any) -> StoreFacts:
+    observed = tuple(Process(n + 1, copies=dict(copy)).read(NOW) for n, copy in enumerate(copies))
+    told: dict[str, Any] = {"indexes": {}, "before": None} | more
+    return judge_store(read, told["indexes"], told["before"], observed, NOW)
+
+
+def test_the_first_look_counts_as_a_write() -> None:
+    found = judge(store({"a": FULL}))
+    assert (found.moved_at, found.since, found.keys) == ({"a": NOW}, NOW, 1)
+
+
+@pytest.mark.parametrize(("index", "moved"), [(1, OLD), (2, NOW)], ids=["stood still", "moved"])
+def test_a_key_was_written_when_its_index_moved(index: int, moved: float) -> None:
+    found = judge(store({"a": FULL}, index), indexes={"a": 1}, before=before())
+    assert found.moved_at == {"a": moved}
+
+
+def test_a_failure_keeps_what_was_known_and_counts_no_keys() -> None:
+    failed = StoreContent("consul", Outcome.FAILED, Reason.DENIED, "403", asked_at=NOW)
+    found = judge(failed, indexes={"a": 1}, before=before())
+    assert (found.keys, found.only_here) == (None, None)
+    assert (found.moved_at, found.since) == ({"a": OLD}, OLD)
+    assert judge(store({"a": FULL}), indexes={"a": 1}, before=found).moved_at == {"a": OLD}
+
+
+ALONE = [
+    ("nobody gossips", {INGESTER: FULL}, [], None),
+    ("one process has it", {INGESTER: FULL}, [{INGESTER: FULL}, {}], ()),
+    ("nobody has it", {INGESTER: FULL, COMPACTOR: FULL}, [{INGESTER: FULL}, {}], (COMPACTOR,)),
+    ("only tombstones", {COMPACTOR: ring([member("m-1", state=State.LEFT)])}, [{INGESTER: FULL}], ()),
+    ("a deleted election", {"ha-tracker/u/c": Replica("a", OLD, deleted_at=OLD)}, [{}], ()),
+    ("an election", {"ha-tracker/u/c": Replica("a", OLD)}, [{}], ("ha-tracker/u/c",)),
+    ("an empty ring", {INGESTER: Ring({})}, [{}], ()),
+    ("a partition ring", {"collectors/p": PartitionRing({})}, [{}], ("collectors/p",)),
+]
+
+
+@pytest.mark.parametrize(("values", "copies", "only"), [c[1:] for c in ALONE], ids=[c[0] for c in ALONE])
+def test_living_keys_that_no_gossip_has(
+    values: dict[str, Value], copies: list[dict[str, Value | None]], only: tuple[str, ...] | None
+) -> None:
+    assert judge(store(values), *copies).only_here == only
+
+
+def test_broken_values_are_counted_as_keys_and_named() -> None:
+    found = judge(
+        StoreContent("consul", Outcome.OK, values={"a": FULL}, broken={"b": "no ring"}, asked_at=NOW)
+    )
+    assert (found.keys, found.broken) == (2, {"b": "no ring"})
