@@ -1,0 +1,164 @@
+"""One process judged from its own pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.derive import targets
+from exporter.derive.history import History
+from exporter.derive.match import identities
+from exporter.derive.rules import Rules
+from exporter.facts import Fleet as FleetFacts
+from exporter.facts import Snapshot, TargetFacts
+from exporter.model import (
+    BuildInfo,
+    GossipView,
+    Observation,
+    Outcome,
+    Page,
+    Phase,
+    ProcessConfig,
+    Product,
+    RingConfig,
+)
+from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, client, member, ring
+
+
+def judge(seen: Observation, before: TargetFacts | None = None) -> TargetFacts:
+    known = {i.target: i for i in identities([seen])}
+    fleet = FleetFacts(
+        Phase.UNKNOWN, uniform=None, headline="", product=Product.UNKNOWN, versions=(), next_step=""
+    )
+    snapshot = Snapshot(NOW, NOW, 1, fleet, targets=(before,)) if before else None
+    return targets.judge_target(seen, known.get(seen.target.name), History(snapshot), Rules())
+
+
+def test_a_process_that_answers() -> None:
+    found = judge(Process(1).read(NOW))
+    assert (found.up, found.phase, found.product, found.version) == (
+        True,
+        Phase.MIRRORING,
+        Product.CORTEX,
+        "1.21.0",
+    )
+    assert (found.skew, found.young, found.component) == (0.0, False, "all")
+
+
+def test_a_process_that_stopped_answering_keeps_its_name_and_nothing_of_its_state() -> None:
+    before = judge(Process(1).read(NOW))
+    found = judge(Process(1, up=False).read(NOW + 15), before)
+    assert (found.up, found.clients, found.phase, found.skew) == (False, (), Phase.UNKNOWN, None)
+    assert (found.product, found.component, found.seen_at) == (Product.CORTEX, "all", NOW)
+
+
+def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
+    seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
+    found = judge(seen, judge(Process(1).read(NOW - 15)))
+    assert (found.up, found.phase, found.clients) == (True, Phase.UNKNOWN, ())
+    assert targets.fleet_phase([found]) == (Phase.UNKNOWN, None)
+
+
+AGES = [(29.0, True), (30.0, False), (3600.0, False)]
+
+
+@pytest.mark.parametrize(("age", "young"), AGES)
+def test_who_is_younger_than_two_heartbeats_is_young(age: float, young: bool) -> None:
+    assert judge(Process(1, started=NOW - age).read(NOW)).young is young
+
+
+def test_the_period_is_the_longest_configured_one() -> None:
+    rings = {INGESTER: RingConfig(heartbeat_period=15.0), COMPACTOR: RingConfig(heartbeat_period=60.0)}
+    process = Process(1, started=NOW - 100, config={"rings": rings})
+    assert judge(process.read(NOW)).young
+
+
+def test_who_does_not_say_when_it_started_is_judged() -> None:
+    seen = Process(1).read(NOW)
+    assert seen.metrics.value is not None
+    silent = replace(seen, metrics=replace(seen.metrics, value=replace(seen.metrics.value, start_time=None)))
+    assert not judge(silent).young
+
+
+@pytest.mark.parametrize("ahead", [-300.0, 0.0, 300.0])
+def test_skew_is_its_clock_less_ours(ahead: float) -> None:
+    seen = Process(1, memberlist=False).read(NOW)
+    seen = replace(
+        seen,
+        metrics=replace(seen.metrics, clock=NOW + ahead),
+        gossip=GossipView(Page("/memberlist", Outcome.ABSENT)),
+    )
+    assert judge(seen).skew == ahead
+
+
+def test_a_page_that_tells_the_time_is_believed_before_a_date_header() -> None:
+    seen = Process(1, pages={INGESTER: ring([member("m-1")], NOW + 7)}).read(NOW)
+    page = replace(seen.rings["/ingester/ring"], clock=NOW + 7)
+    seen = replace(
+        seen, rings={"/ingester/ring": page}, gossip=GossipView(Page("/memberlist", Outcome.ABSENT))
+    )
+    assert targets.clock_of(seen) == NOW + 7
+
+
+def test_rates_need_two_looks_and_survive_a_restart() -> None:
+    def seen(writes: float, at: float) -> Observation:
+        one = client("c", mirror_writes=writes, requests={("consul", "CAS"): writes})
+        return Process(1, clients=(one,)).read(at)
+
+    first = judge(seen(100, NOW))
+    assert first.clients[0].mirror_rate is None
+    assert judge(seen(130, NOW + 15), first).clients[0].mirror_rate == 2.0
+    assert judge(seen(30, NOW + 15), first).clients[0].mirror_rate == 2.0
+
+
+def test_no_rate_is_made_up_after_a_process_was_silent() -> None:
+    first = judge(Process(1).read(NOW))
+    silent = judge(Process(1, up=False).read(NOW + 15), first)
+    assert judge(Process(1).read(NOW + 30), silent).clients[0].mirror_rate is None
+
+
+PRODUCTS: list[tuple[str, dict[str, Any], Product]] = [
+    ("metrics", {}, Product.CORTEX),
+    ("the build page", {"build": BuildInfo(Product.MIMIR, "2.17")}, Product.MIMIR),
+]
+
+
+@pytest.mark.parametrize(("told", "product"), [c[1:] for c in PRODUCTS], ids=[c[0] for c in PRODUCTS])
+def test_the_product_is_told_by_metrics_then_by_the_build(told: dict[str, Any], product: Product) -> None:
+    seen = Process(1).read(NOW)
+    if told:
+        assert seen.metrics.value is not None
+        silent = replace(seen.metrics.value, product=Product.UNKNOWN, version="")
+        seen = replace(
+            seen,
+            metrics=replace(seen.metrics, value=silent),
+            build=Page("/build", Outcome.OK, told["build"]),
+        )
+    assert targets.product_of(seen, None) is product
+
+
+def test_keys_stand_under_the_prefix_of_the_process() -> None:
+    rings = {"prod/ring": RingConfig("multi", default_key=INGESTER, prefix="prod/")}
+    found = judge(Process(1, config={"rings": rings}).read(NOW))
+    assert {c.key for c in found.clients} == {"prod/ring", COMPACTOR}
+    assert targets.stored_key("", ProcessConfig(rings=rings)) == ""
+
+
+FLEETS = [
+    ("all agree", (Phase.MIRRORING,) * 3, True, (Phase.MIRRORING, True)),
+    ("one is behind", (Phase.MIRRORING, Phase.MULTI), True, (Phase.MULTI, False)),
+    ("one is silent", (Phase.MIRRORING,), False, (Phase.MIRRORING, None)),
+    ("nobody", (), True, (Phase.UNKNOWN, None)),
+]
+KINDS = {Phase.MIRRORING: client("c"), Phase.MULTI: client("c", mirror=False)}
+
+
+@pytest.mark.parametrize(("phases", "whole", "expected"), [c[1:] for c in FLEETS], ids=[c[0] for c in FLEETS])
+def test_the_fleet_is_as_far_as_its_last_client(
+    phases: tuple[Phase, ...], whole: bool, expected: Any
+) -> None:
+    found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
+    found += [] if whole else [judge(Process(9, up=False).read(NOW))]
+    assert targets.fleet_phase(found) == expected
