@@ -13,8 +13,7 @@ import msgspec
 
 from exporter.cli_check import wrapped
 from exporter.cli_look import Overview, add_source, look_from
-from exporter.derive.rollback import way_back
-from exporter.expose.shapes import ClientOut, RingOut, StepOut, TargetOut
+from exporter.expose.shapes import ClientOut, GossipOut, RingOut, StepOut, TargetOut
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 SHOWN = 12
@@ -126,7 +125,23 @@ def _gossip(seen: Overview) -> list[str]:
         f"Gossip: {len(found.clusters)} cluster{'s' if len(found.clusters) != 1 else ''}, "
         f"{len(found.strangers)} unknown members, {len(found.absent)} absent; labels: {labels}."
     )
-    return wrapped(text)
+    return wrapped(text) + _labels(found)
+
+
+def _labels(found: GossipOut) -> list[str]:
+    """Say how far the label is rolled out, and who was kept out lately; nothing where all is done."""
+    rollout = found.label_rollout
+    lines = []
+    if rollout is not None and rollout.stage != "enforced":
+        lines += wrapped(f"Label rollout: {rollout.stage}. {rollout.next}")
+    elif rollout is not None and (rollout.conflicts or rollout.unexpected):
+        lines += wrapped(f"Label rollout: {rollout.next}")
+    if found.rejections:
+        count = sum(rejection.count for rejection in found.rejections)
+        labels = sorted({f'"{_cut(rejection.label, 40)}"' for rejection in found.rejections})
+        named = ", ".join(labels[:5]) + (" and others" if len(labels) > 5 else "")
+        lines += wrapped(f"Rejected for their label, by the logs: {count} (label {named}).")
+    return lines
 
 
 def _next(seen: Overview) -> list[str]:
@@ -147,7 +162,7 @@ def _closing(step: StepOut) -> list[str]:
 
 
 def _back(seen: Overview) -> list[str]:
-    return wrapped(f"Going back: {way_back(seen.status.phase)}")
+    return wrapped(f"Going back: {seen.status.rollback.text}")
 
 
 def _cut(text: str, width: int) -> str:
