@@ -115,7 +115,9 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
     label = f' "{wanted}"' if wanted else ""
     verifying = (*names[UNLABELLED], *names[ENFORCED])
     differ = len(labels) > 1 or found.unexpected
+    correct = f"Correct the label of {_few(found.unexpected)}: it is not{label}, and packets are dropped."
     rows = (
+        (found.conflicts and set(found.unexpected) & set(names[ENFORCED]), correct),
         (found.conflicts, f"Switch verification off on {_few(verifying)}: they drop packets of the others."),
         (names[NOT_KNOWN], f"Not known: the label settings of {_few(names[NOT_KNOWN])} were not read."),
         (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),

@@ -139,6 +139,13 @@ def test_a_label_that_is_not_ours_is_not_done(disabled: bool, sentence: str) -> 
     assert found.next == sentence
 
 
+def test_one_process_with_a_wrong_label_is_to_be_corrected() -> None:
+    fleet = settings(("lab", False), ("lab", False), ("other", False))
+    fleet.rules = Rules(soak=0.0, store_configured=True, label="lab")
+    found = rollout_of(fleet.look())
+    assert found.next == 'Correct the label of 10.0.0.3:80: it is not "lab", and packets are dropped.'
+
+
 def test_a_process_whose_configuration_was_not_read_leaves_it_open() -> None:
     fleet = settings(("lab", False), ("lab", False))
     fleet.processes[1].lost = frozenset({"config"})
