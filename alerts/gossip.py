@@ -21,10 +21,20 @@ def strangers(q: Queries) -> str:
 
 
 def isolated(q: Queries) -> str:
-    """Processes that hear from nobody while others do; where nobody hears, mirroring has stopped."""
+    """Processes that hear from nobody while others do; where nobody hears, mirroring has stopped.
+
+    A process whose own clock is ahead of the others' takes every heartbeat for old: that much is
+    taken off its age. Its clock is held against the fleet's median, not against the exporter's.
+    """
+    limit = number(t.ISOLATED_AGE)
     age = q.most(c.GOSSIP_HEARTBEAT_AGE_SECONDS, "target")
-    least = f"min {q.by()} ({q.series(c.GOSSIP_HEARTBEAT_AGE_SECONDS)}) <= {number(t.ISOLATED_AGE)}"
-    return f"{age} > {number(t.ISOLATED_AGE)}\nand {q.on()} ({least})\n{q.any_from(t.MIRRORING)}"
+    least = f"min {q.by()} ({q.series(c.GOSSIP_HEARTBEAT_AGE_SECONDS)}) <= {limit}"
+    skew = q.most(c.TARGET_CLOCK_SKEW_SECONDS, "target")
+    ahead = f"({skew} - {q.on()} group_left () quantile {q.by()} (0.5, {skew}))"
+    return (
+        f"{age} > {limit}\nunless {q.on('target')} ({age} - {q.on('target')} {ahead} <= {limit})\n"
+        f"and {q.on()} ({least})\n{q.any_from(t.MIRRORING)}"
+    )
 
 
 def ill(q: Queries) -> str:

@@ -75,5 +75,7 @@ def _combined(node: p.BinaryExpr) -> frozenset[str]:
         return left | right
     if not left or not right:
         return left or right
+    if node.modifier and node.modifier.card == p.VectorMatchCardinality.ManyToOne:
+        return left
     matching = node.modifier.matching if node.modifier else None
     return frozenset(matching.labels) if matching else left & right

@@ -151,6 +151,24 @@ CASES = (
         says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (12m "
         "0s). They serve an old ring, without an error in their logs.",
     ),
+    Case(
+        ISOLATED,
+        FIRES,
+        "its clock is ahead and it is cut off all the same",
+        hears(2, "4x9 200x100") | {'target_clock_skew_seconds{target="ingester-2"}': "10x200"},
+        phase=5,
+        at=20,
+        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (3m 20s). They serve an "
+        "old ring, without an error in their logs.",
+    ),
+    Case(
+        ISOLATED,
+        LOOKALIKE,
+        "its clock is 90 s ahead: every heartbeat looks old to it",
+        hears(2, "94x200") | {'target_clock_skew_seconds{target="ingester-2"}': "90x200"},
+        phase=5,
+        also=("KVMigrationClockSkew",),
+    ),
     Case(ISOLATED, THRESHOLD, "exactly the heartbeat timeout", hears(2, "60x200"), phase=5),
     Case(
         ISOLATED,
