@@ -82,8 +82,9 @@ RING_PAGES = _pages(
 # alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
 QUORUM_RINGS = frozenset({"ingester"})
 
-# Keys that live in a gossip or a store beside the rings and are nobody's ring.
-OTHER_KEYS = ("usage-stats", "usagestats_token", "collectors/usagestats_token")
+# Keys beside the rings. Mimir keeps its usage statistics' seed in the bucket and Cortex has none, so that
+# there this key is the trace of another product: grafana/mimir#5981.
+OTHER_KEYS = dict.fromkeys((L, T, P), frozenset({"usagestats_token", "collectors/usagestats_token"}))
 
 # First match names the key: (part of a client's name, key). Longest and most special first.
 _CLIENT_KEYS = (
@@ -161,4 +162,4 @@ def ring_of(key: str) -> str:
 
 def known_keys(product: Product) -> frozenset[str]:
     """Keys that this product uses; anything else in its gossip came from a stranger."""
-    return frozenset(page.key for page in pages_of(product)) | frozenset(OTHER_KEYS)
+    return frozenset(page.key for page in pages_of(product)) | OTHER_KEYS.get(product, frozenset())

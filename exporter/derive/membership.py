@@ -20,7 +20,7 @@ from exporter.model import (
     Ring,
     Value,
 )
-from exporter.rings import OTHER_KEYS, ha_entry, known_keys
+from exporter.rings import ha_entry, known_keys
 
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 
@@ -186,6 +186,6 @@ def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[st
     """
     if product is Product.UNKNOWN:
         return ()
-    tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)} | set(OTHER_KEYS)
+    tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)}
     keys = {key for gossip in gossips for key in gossip.keys}
     return tuple(sorted(key for key in keys if not ha_entry(key) and key.rsplit("/", 1)[-1] not in tails))

@@ -9,7 +9,8 @@ import pytest
 from exporter.derive.match import bare, gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, Snapshot
-from exporter.model import GossipKey, GossipMember, GossipState, Member, ProcessConfig
+from exporter.model import GossipMember, GossipState, Member, ProcessConfig, Product
+from exporter.rings import known_keys
 from tests.derive.build import NOW, Fleet, Process, member, ring
 
 STRANGER = GossipMember("loki-ingester-0-99aa88bb", "10.0.9.9", 7946)
@@ -212,10 +213,16 @@ def test_ring_members_of_nobody_are_reported_beside_the_strangers() -> None:
 
 def test_a_key_of_another_product_is_unknown_and_our_own_are_not() -> None:
     fleet = fleet_of(3)
-    fleet.processes[0].copies["collectors/usagestats_token2"] = fleet.processes[0].copies["collectors/ring"]
+    fleet.processes[0].copies["collectors/usagestats_token"] = fleet.processes[0].copies["collectors/ring"]
     fleet.processes[0].copies["ha-tracker/user/cluster"] = fleet.processes[0].copies["collectors/ring"]
-    assert gossip_of(fleet.look()).unknown_keys == ("collectors/usagestats_token2",)
-    assert GossipKey("collectors/ring").deleted is False
+    assert gossip_of(fleet.look()).unknown_keys == ("collectors/usagestats_token",)
+
+
+@pytest.mark.parametrize(
+    ("product", "known"), [("mimir", False), ("cortex", False), ("loki", True), ("tempo", True)]
+)
+def test_the_seed_of_usage_statistics_is_at_home_in_some_products(product: str, known: bool) -> None:
+    assert ("collectors/usagestats_token" in known_keys(Product(product))) is known
 
 
 def test_an_unread_list_is_named_and_its_process_is_in_nobodys_cluster() -> None:
