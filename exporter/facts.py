@@ -104,6 +104,7 @@ class GossipTarget:
     own_member: str = ""  # its own name in the gossip, "" where it could not be told
     keys: tuple[str, ...] = ()
     alone: bool = False  # sees nobody but itself
+    quiet_keys: tuple[str, ...] = ()  # of `keys`, those read of which nobody alive is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class ViewFacts:
     judged: bool = True  # False for a process too young to be judged
     against: Comparison | None = None  # against the primary, where this view is of the secondary
     read_at: float | None = None
+    odd: bool = False  # it differed from most views that were read together with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,7 @@ class GossipFacts:
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()  # of `unknown_keys`, those that nobody writes any more: gossip keeps them
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unverified: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # targets whose member list could not be read

@@ -8,11 +8,12 @@ Partitions with their owners and the HA tracker's entries are held against one a
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.derive.health import own_state
-from exporter.derive.lag import Content, Thing, content_of
+from exporter.derive.lag import Content, Thing, content_of, same
 from exporter.derive.rules import DEFAULT_TIMEOUT
 from exporter.facts import Comparison, ViewFacts
 from exporter.model import (
@@ -26,6 +27,8 @@ from exporter.model import (
     Tokens,
     Value,
 )
+
+MAX_KNOWN = 8  # contents that others are held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,22 @@ def judge_views(
     A young process is not judged, unless all are young: then nobody else could tell.
     """
     views = tuple(views)
-    peers = _peers(views, timeout)
+    prints = _Fingerprints(_peers(views, timeout))
     somebody = any(v.known and not v.young for v in views)
-    return tuple(
-        _judge(kind, v, peers, against.get(v.target), judged=not (v.young and somebody)) for v in views
+    return _with_odd(
+        tuple(
+            _judge(kind, v, prints, against.get(v.target), judged=not (v.young and somebody)) for v in views
+        )
     )
+
+
+def _with_odd(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
+    """Mark the views that differ from most of those read together with them; all, where none are most."""
+    counts = Counter(v.fingerprint for v in views if v.known and v.judged).most_common(2)
+    if len(counts) < 2:
+        return views
+    usual = counts[0][0] if counts[0][1] > counts[1][1] else None
+    return tuple(replace(v, odd=v.known and v.judged and v.fingerprint != usual) for v in views)
 
 
 def distinct(judged: Iterable[ViewFacts]) -> int:
@@ -82,55 +96,55 @@ class _Peers:
     unread: frozenset[str]  # HA entries that somebody's copy was not asked for
 
 
+Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it says, by whose clock
+
+
 def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
     """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
     does when the members merge their values.
-    """
-    newest: dict[str, float] = {}
-    dead: set[str] = set()
-    wanted: set[str] = set()
-    for v in (v for v in views if v.known):
-        clock = _clock(v)
-        for name, thing, gone in _records(v):
-            when = _time(thing)
-            best = newest.get(name)
-            if best is not None and (when, gone) <= (best, name in dead):
-                continue
-            newest[name] = when
-            (dead.add if gone else dead.discard)(name)
-            (wanted.add if not gone and _is_live(thing, clock, timeout) else wanted.discard)(name)
-    unread = frozenset[str]().union(*(v.unread for v in views if v.known))
-    return _Peers(newest, frozenset(wanted), frozenset(dead), _hidden(views), unread)
 
-
-def _hidden(views: Iterable[View]) -> frozenset[str]:
-    """Ids that some page calls unhealthy: there the member's own state is not known, so their state
-    cannot make two views different. One page may cross the timeout a second before another.
+    `hidden` are ids that some page calls unhealthy: there the member's own state is not known, so their
+    state cannot make two views different. One page may cross the timeout a second before another.
     """
-    return frozenset(
-        name
-        for v in views
-        for name, thing in (v.content or {}).items()
-        if isinstance(thing, Member) and thing.state is State.UNHEALTHY
+    best: dict[str, Record] = {}
+    hidden: set[str] = set()
+    for v in views:
+        if v.known:
+            hidden.update(_freshen(best, v))
+    return _Peers(
+        newest={name: record[0] for name, record in best.items()},
+        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)),
+        dead=frozenset(name for name, record in best.items() if record[1]),
+        hidden=frozenset(hidden),
+        unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
     )
+
+
+def _freshen(best: dict[str, Record], v: View) -> Iterator[str]:
+    """Put what is fresher in a view into `best`; give the ids that it calls unhealthy."""
+    clock, known = _clock(v), best.get
+    for name, thing, gone in _records(v):
+        when = _time(thing)
+        record = known(name)
+        if record is None or when > record[0] or (gone and when == record[0]):
+            best[name] = (when, gone, thing, clock)
+        if type(thing) is Member and thing.state is State.UNHEALTHY:
+            yield name
 
 
 def _clock(v: View) -> float | None:
     return (v.value.now if isinstance(v.value, Ring | PartitionRing) else None) or v.clock
 
 
-def _records(v: View) -> Iterator[tuple[str, Thing, bool]]:
+def _records(v: View) -> Iterable[tuple[str, Thing, bool]]:
     """Give (name, record, whether it is a tombstone) of everything in a view."""
-    for name, thing in (v.content or {}).items():
-        yield name, thing, False
     if isinstance(v.value, Ring):
-        for name, member in v.value.members.items():
-            if member.state is State.LEFT:
-                yield name, member, True
-    elif isinstance(v.value, PartitionRing):
-        for number, partition in v.value.partitions.items():
-            if partition.state is PartitionState.DELETED:
-                yield f"partition {number}", partition, True
+        return ((name, member, member.state is State.LEFT) for name, member in v.value.members.items())
+    found = [(name, thing, False) for name, thing in (v.content or {}).items()]
+    if isinstance(v.value, PartitionRing):
+        dead = [p for p in v.value.partitions.values() if p.state is PartitionState.DELETED]
+        found += [(f"partition {p.id}", p, True) for p in dead]
+    return found
 
 
 def _time(thing: Thing) -> float:
@@ -141,27 +155,32 @@ def _time(thing: Thing) -> float:
     return (thing.changed or 0.0) if isinstance(thing, Partition) else 0.0
 
 
-def _is_live(thing: Thing, clock: float | None, timeout: float) -> bool:
+def _is_live(record: Record, timeout: float) -> bool:
     """Tell whether every view should have it. Without a clock nothing can be told to be old."""
+    when, gone, thing, clock = record
+    if gone:
+        return False
     if isinstance(thing, Member):
-        limit, when = timeout, thing.heartbeat or 0.0
-    elif isinstance(thing, Replica):
-        limit, when = DEFAULT_TIMEOUT, thing.received_at or clock or 0.0
+        limit = timeout
+    elif isinstance(thing, Replica) and thing.received_at is not None:
+        limit = DEFAULT_TIMEOUT
     else:
         return True
     return clock is None or limit <= 0 or clock - when <= limit
 
 
-def _judge(kind: str, v: View, peers: _Peers, against: Comparison | None, *, judged: bool) -> ViewFacts:
+def _judge(
+    kind: str, v: View, prints: _Fingerprints, against: Comparison | None, *, judged: bool
+) -> ViewFacts:
     if not v.known:
-        return ViewFacts(kind, v.target, known=False, judged=False)
-    content = v.content or {}
+        return ViewFacts(kind, v.target, known=False, judged=judged)
+    content, peers = v.content or {}, prints.peers
     return ViewFacts(
         kind=kind,
         target=v.target,
         known=True,
         present=v.content is not None,
-        fingerprint=fingerprint(content, peers.hidden, peers.unread),
+        fingerprint=prints.of(content),
         staleness=_staleness(content, peers.newest),
         missing=tuple(sorted(peers.wanted - content.keys() - v.unread)),
         extra=tuple(sorted(peers.dead & content.keys())),
@@ -179,6 +198,37 @@ def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
         if isinstance(thing, Member) and thing.heartbeat is not None
     ]
     return max(behind, default=None)
+
+
+class _Fingerprints:
+    """Fingerprints of one kind's views. Nearly all are alike, so each content is held against those that
+    were hashed before it is hashed itself.
+    """
+
+    def __init__(self, peers: _Peers) -> None:
+        self.peers = peers
+        self._seen: list[tuple[Content, str]] = []
+
+    def of(self, content: Content) -> str:
+        for known, hashed in self._seen:
+            if _alike(content, known):
+                return hashed
+        hashed = fingerprint(content, self.peers.hidden, self.peers.unread)
+        if len(self._seen) < MAX_KNOWN:
+            self._seen.append((content, hashed))
+        return hashed
+
+
+def _alike(content: Content, known: Content) -> bool:
+    """Tell cheaply that two contents differ in heartbeats at most. `False` is no proof that they differ."""
+    if len(content) != len(known):
+        return False
+    find = known.get
+    for name, thing in content.items():
+        other = find(name)
+        if other is None or not same(thing, other):
+            return False
+    return True
 
 
 def fingerprint(
