@@ -7,11 +7,10 @@ A visit has three rounds, because the primary must be read before the secondary:
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
@@ -41,7 +40,7 @@ from exporter.model import (
     TrackerPage,
     Value,
 )
-from exporter.rings import RingPage, ha_entry, known_keys, pages_of
+from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, ha_entry, key_of_client, known_keys, pages_of
 from exporter.sources.http import Fetcher
 
 T = TypeVar("T")
@@ -70,19 +69,16 @@ class Memory:
     silent: bool = False  # did not answer last time: nobody waits for it
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
+    ring_bytes: int = 0  # of all ring pages, last time they were read
+    rings_read_at: float = 0.0
+    ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
 
-
-@dataclass(slots=True)
-class TokenShare:
-    """Whose token lists are kept for a cycle: a few views of each key are enough to find conflicts."""
-
-    views: int = 3
-    asked: Counter[str] = field(default_factory=Counter)
-
-    def wanted(self, name: str) -> bool:
-        """Tell whether this view's token lists are kept; each call counts as one view."""
-        self.asked[name] += 1
-        return self.asked[name] <= self.views
+    def restarted(self, at: float | None) -> None:
+        """Forget what a new start makes void: its pages, and when its views were read."""
+        self.started, self.config_due, self.build = at, 0.0, None
+        self.absent_until.clear()
+        self.values_read_at = self.rings_read_at = 0.0
+        self.ring_paths = None
 
 
 @dataclass(slots=True)
@@ -95,7 +91,6 @@ class Visit:
     deadline: float
     now: Callable[[], float]
     jitter: Callable[[], float]  # 0.8 to 1.2
-    tokens: TokenShare
     memo: Memo
     product: Product = Product.UNKNOWN  # as configured
     metrics: Page[ProcessMetrics] = field(init=False)
@@ -104,6 +99,8 @@ class Visit:
     tracker: Page[TrackerPage] | None = None
     gossip: Page[MemberlistPage] = field(init=False)
     values: dict[str, Page[Value]] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    _size: int = 0
 
     def __post_init__(self) -> None:
         self.metrics = _not_asked("/metrics")
@@ -120,6 +117,7 @@ class Visit:
             partitions=dict(self.partitions),
             tracker=self.tracker,
             build=self.memory.build,
+            waiting=self.waiting,
         )
 
     async def read_metrics(self) -> None:
@@ -128,9 +126,7 @@ class Visit:
         told = self.metrics.value
         if told is not None:
             if told.start_time != self.memory.started:
-                self.memory.started, self.memory.config_due = told.start_time, 0.0
-                self.memory.absent_until.clear()
-                self.memory.build = None
+                self.memory.restarted(told.start_time)
             if told.product is not Product.UNKNOWN:
                 self.memory.product = told.product
         self.memory.silent = self.metrics.reason in SILENT
@@ -171,7 +167,30 @@ class Visit:
         by_key: dict[str, list[RingPage]] = {}
         for page in pages if pages is not None else pages_of(self.kind):
             by_key.setdefault(f"{page.kind} {page.key}", []).append(page)
+        self.waiting, self._size = frozenset(), 0
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
+        read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
+        read += [self.tracker] if self.tracker else []
+        self.memory.ring_paths = frozenset(page.name for page in read if page.outcome is not Outcome.ABSENT)
+        self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
+
+    def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+        """Instead of the second round, where it is not this process's turn: say which pages it has. Of one
+        that was never read these are the pages of the rings that its KV clients use.
+        """
+        if self.memory.ring_paths is not None:
+            self.waiting = self.memory.ring_paths
+            return
+        used = {key_of_client(name, self.kind) for name in self.clients}
+        known = pages if pages is not None else pages_of(self.kind)
+        self.waiting = frozenset(page.path for page in known if page.key in used)
+        if HA_KEY in used:
+            self.waiting |= {TRACKER_PAGE}
+
+    @property
+    def clients(self) -> frozenset[str]:
+        """The names of its KV clients: processes with the same ones have the same pages."""
+        return frozenset(self.metrics.value.clients) if self.metrics.value else frozenset()
 
     async def _read_ring(self, same: list[RingPage]) -> None:
         for page in same:
@@ -182,7 +201,7 @@ class Visit:
                 self.partitions[page.path] = read
                 outcome = read.outcome
             else:
-                decode = partial(_ring, packed=self.tokens.wanted(page.path), memo=self.memo)
+                decode = partial(_ring, memo=self.memo)
                 ring = await self._page(page.path, decode, accept=JSON)
                 self.rings[page.path] = ring
                 outcome = ring.outcome
@@ -190,7 +209,7 @@ class Visit:
                 return
 
     async def _read_tracker(self) -> None:
-        path = "/distributor/ha_tracker"
+        path = TRACKER_PAGE
         if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path):
             self.tracker = await self._page(
                 path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
@@ -226,18 +245,17 @@ class Visit:
             key
             for key, what in listed.items()
             if not (what.deleted or ha_entry(key))
-            and ("ring" in what.codec.lower() or key.rsplit("/", 1)[-1] in tails)
+            and ("ring" in what.codec.lower() or not what.codec or key.rsplit("/", 1)[-1] in tails)
         ]
 
     async def _read_value(self, key: str) -> int:
         answer = await self.fetcher.get(
             self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
         )
-        packed = self.tokens.wanted(key)
         self.values[key] = await _decoded(
             "/memberlist?downloadKey",
             answer,
-            lambda body, _: decode_value(key, body, packed=packed, memo=self.memo),
+            lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
         )
         return len(answer.body)
 
@@ -245,14 +263,15 @@ class Visit:
         self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*"
     ) -> Page[T]:
         answer = await self.fetcher.get(self.target, path, accept=accept, deadline=self.deadline)
+        self._size += len(answer.body)
         page = await _decoded(path, answer, decode)
         if page.outcome is Outcome.ABSENT:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
 
 
-def _ring(body: bytes, clock: float | None, *, packed: bool, memo: Memo) -> Ring | None:
-    return decode_ring(body, clock=clock, packed=packed, memo=memo)
+def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
+    return decode_ring(body, clock=clock, packed=True, memo=memo)
 
 
 def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:

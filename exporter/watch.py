@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -72,16 +72,17 @@ class Watch:
     `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
         self.config = config
+        self._clock = clock
         self.access = Access(config.http_settings())
         self.seeds = Seeds()
         self._stack = AsyncExitStack()
-        self.fetcher = new_fetcher(config, self.access)
+        self.fetcher = new_fetcher(config, self.access, clock)
         self.discovery = Discovery(config)
         self.probing = Probing(config.gossip)
         self.rejections = Rejections()
-        self.poller = Poller(self._plan(config))
+        self.poller = Poller(self._plan(config), now=clock)
 
     async def __aenter__(self) -> Self:
         await self.fetcher.__aenter__()
@@ -159,7 +160,7 @@ class Watch:
         """
         prepared = await self.discovery.prepare(config)
         access = self.access.replaced(config.http_settings())
-        fetcher = await new_fetcher(config, access).__aenter__()
+        fetcher = await new_fetcher(config, access, self._clock).__aenter__()
         fetcher.counts = self.fetcher.counts
         old = self.fetcher
         self.discovery.commit(prepared)
@@ -171,7 +172,7 @@ class Watch:
         await old.__aexit__(None, None, None)
 
 
-def new_fetcher(config: Config, access: Access) -> Fetcher:
+def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = time.time) -> Fetcher:
     """Make the fetcher that a configuration asks for; its session is not open yet."""
     common = config.http_settings()[""]
     return Fetcher(
@@ -182,7 +183,8 @@ def new_fetcher(config: Config, access: Access) -> Fetcher:
             follow_redirects=common.follow_redirects,
             ring_pages=frozenset(page.path for page in pages_of(config) or ()),
             for_target=access.for_target,
-        )
+        ),
+        clock,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from exporter.derive import phase
+from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import Check, ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase
@@ -15,6 +16,18 @@ ANSWER = Question(
     "Every configured process answers.",
     "Find out why it does not answer, or take it out of the targets if it is gone for good.",
     "docs/ring.md#processes-that-do-not-answer",
+)
+SETTLED = Question(
+    "processes-settled",
+    "No process has just started.",
+    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
+    "docs/ring.md#processes-that-have-just-started",
+)
+CLOCKS = Question(
+    "clocks-agree",
+    "The processes' clocks agree to within a heartbeat period.",
+    "Set the clock (NTP): memberlist believes the newest time stamp, so a clock that is ahead wins.",
+    "docs/ring.md#clocks",
 )
 MIRROR_ERRORS = Question(
     "mirror-errors",
@@ -57,6 +70,25 @@ def targets_answer(seen: Evidence) -> Check:
     ]
     unknown = [] if seen.targets else ["no process is known"]
     return ANSWER.answer([*down, *blind], f"{len(seen.targets)} of {len(seen.targets)} answer.", unknown)
+
+
+def settled(seen: Evidence) -> Check:
+    """Hold that every process is old enough to be judged: the other checks pass over those who are not."""
+    unknown = [f"{target.name} has just started" for target in seen.up if target.young]
+    return SETTLED.answer([], f"{len(seen.up)} processes.", unknown)
+
+
+def clocks_agree(seen: Evidence) -> Check:
+    """Hold that no clock is further from the middle one than a heartbeat period."""
+    told = {t.name: t.skew for t in seen.up if t.skew is not None}
+    middle = sorted(told.values())[len(told) // 2] if told else 0.0
+    off = {name: skew - middle for name, skew in told.items() if abs(skew - middle) > DEFAULT_PERIOD}
+    wrong = [
+        f"{name} is {abs(by):.0f} s {'ahead' if by > 0 else 'behind'}" for name, by in sorted(off.items())
+    ]
+    unknown = [f"clock of {target.name}" for target in seen.up if target.skew is None]
+    widest = max((abs(skew - middle) for skew in told.values()), default=0.0)
+    return CLOCKS.answer(wrong, f"At most {widest:.0f} s apart from the middle one.", unknown)
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:

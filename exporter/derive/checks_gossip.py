@@ -73,8 +73,9 @@ def no_strangers(seen: Evidence) -> Check:
     if seen.gossip is None:
         return STRANGERS.answer([], "", [NOBODY])
     wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
-    wrong += [f"key {key}" for key in seen.gossip.unknown_keys]
-    return STRANGERS.answer(wrong, "None.", seen.gossip.unread)
+    wrong += [f"key {key}" for key in seen.gossip.unknown_keys if key not in seen.gossip.remains]
+    left = f" Nobody writes {', '.join(few(seen.gossip.remains, 5))} any more." if seen.gossip.remains else ""
+    return STRANGERS.answer(wrong, f"None.{left}", seen.gossip.unread)
 
 
 def complete(seen: Evidence) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, KeyFacts, SecondaryFacts
+from exporter.facts import Check, KeyFacts, SecondaryFacts, ViewFacts
 from exporter.model import Outcome, State
 from exporter.rings import HA_KEY
 
@@ -82,7 +82,12 @@ def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
 def _unknown(seen: Evidence) -> list[str]:
     partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
     nothing = [] if _compared(seen) else ["nothing was compared"]
-    return _unread(seen.copied) + partial + nothing
+    return _unread(seen.copied) + partial + nothing + _stores_unread(seen)
+
+
+def _stores_unread(seen: Evidence) -> list[str]:
+    """A store that is configured and does not answer may hold more than the ring pages show."""
+    return [f"{s.kind} was not read" for s in seen.now.stores if s.outcome is not Outcome.OK]
 
 
 def keys_copied(seen: Evidence) -> Check:
@@ -147,21 +152,31 @@ def views_agree(seen: Evidence) -> Check:
     wrong, unknown = [], []
     for key in seen.keys:
         for kind in ("ring", "gossip"):
-            views = [view for view in key.views if view.kind == kind and view.judged]
-            fresh = [v for v in views if v.known and (v.read_at or 0.0) >= seen.now.started]
-            different = len({view.fingerprint for view in fresh})
+            views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
+            read = [view for view in views if view.known]
+            different = len({view.fingerprint for view in read if _is_fresh(view, seen)})
             if different > 1:
                 wrong.append(f"{key.key}: {different} different {kind} views")
-            wrong += [f"{key.key}: {v.target} lacks {', '.join(v.missing[:3])}" for v in fresh if v.missing]
+            wrong += [f"{key.key}: {v.target} lacks {', '.join(v.missing[:3])}" for v in read if v.missing]
+            wrong += [
+                f"{key.key}: {kind} view of {v.target} differed when it was read last"
+                for v in read
+                if v.odd and not _is_fresh(v, seen)
+            ]
             wrong += [
                 f"{key.key}: {kind} view of {v.target} is {v.staleness:g} s behind"
-                for v in fresh
+                for v in read
                 if v.staleness is not None and v.staleness > seen.rules.max_lag
             ]
             unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
     if not any(view.known for key in seen.keys for view in key.views):
         unknown.append("no view was read")
     return VIEWS.answer(wrong, f"{len(seen.keys)} rings, one view each.", unknown)
+
+
+def _is_fresh(view: ViewFacts, seen: Evidence) -> bool:
+    """Tell whether a view was read in this very cycle: only then can it be held against others."""
+    return (view.read_at or 0.0) >= seen.now.started
 
 
 def members_healthy(seen: Evidence) -> Check:
@@ -193,10 +208,14 @@ def ha_elections_equal(seen: Evidence) -> Check:
         return ELECTIONS.answer([], "No HA cluster is tracked.", failed)
     differ = list(found.secondary.mismatched.get("replica", ())) if found.secondary else []
     settled = [name for name in differ if found.secondary and name in found.secondary.settled]
-    pages = {v.fingerprint for v in found.views if v.kind == "ring" and v.known and v.judged}
+    judged = [v for v in found.views if v.kind == "ring" and v.known and v.judged]
+    pages = {v.fingerprint for v in judged if _is_fresh(v, seen)}
     wrong = [f"{name} differs in the secondary" for name in settled]
     if len(pages) > 1:
         wrong.append(f"{len(pages)} different tracker pages")
+    wrong += [
+        f"{v.target} differed when it was read last" for v in judged if v.odd and not _is_fresh(v, seen)
+    ]
     unread = [v.target for v in found.views if v.kind == "ring" and not v.known]
     return ELECTIONS.answer(wrong, f"{found.entries} HA clusters.", unread)
 

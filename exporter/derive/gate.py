@@ -43,6 +43,7 @@ STEPS = (
             preflight.no_ghosts,
             preflight.quorum_margin,
             preflight.ha_baseline,
+            clients.clocks_agree,
         ),
     ),
     Rule(
@@ -53,6 +54,7 @@ STEPS = (
             clients.in_phase(Phase.MULTI, readers=False),
             *GOSSIP,
             gossip.labels_agree,
+            clients.settled,
         ),
     ),
     Rule(
@@ -73,6 +75,9 @@ STEPS = (
             keys.members_healthy,
             keys.ha_elections_equal,
             *GOSSIP,
+            gossip.labels_agree,
+            clients.settled,
+            clients.clocks_agree,
         ),
     ),
     Rule(
@@ -85,13 +90,14 @@ STEPS = (
             *GOSSIP,
             gossip.labels_agree,
             keys.members_healthy,
+            clients.settled,
         ),
     ),
     Rule(
         "remove-multi",
         Phase.DETACHED,
         # A rolling restart on memberlist alone: who joins again must find everybody.
-        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True), *GOSSIP),
+        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True), *GOSSIP, clients.settled),
     ),
     Rule(
         "decommission-store",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from exporter.derive.labels import rollout
 from exporter.derive.match import Identity, bare
-from exporter.derive.rules import Rules
+from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
 from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
 from exporter.model import (
     GossipMember,
@@ -18,10 +18,12 @@ from exporter.model import (
     ProcessConfig,
     Product,
     Ring,
+    State,
     Value,
 )
 from exporter.rings import ha_entry, known_keys
 
+DEAD = 2 * DEFAULT_TIMEOUT
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 
 
@@ -48,6 +50,7 @@ def gossip_of(
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         alone=not others,
+        quiet_keys=tuple(sorted(k for k, v in values.items() if _is_quiet(v, page.now or clock))),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'
     )
 
@@ -79,6 +82,14 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
     return max(0.0, clock - max(times)) if times else None
 
 
+def _is_quiet(value: Value, clock: float | None) -> bool:
+    """Tell whether a ring has no member left with a heartbeat: what a stranger who went leaves behind."""
+    if not isinstance(value, Ring) or clock is None:
+        return False
+    living = [m for m in value.members.values() if m.state is not State.LEFT]
+    return all(m.heartbeat is not None and clock - m.heartbeat > DEAD for m in living)
+
+
 def judge_gossip(
     targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
 ) -> GossipFacts | None:
@@ -95,12 +106,14 @@ def judge_gossip(
     for name, gossip in having.items():
         if gossip.label is not None:
             labels.setdefault(gossip.label, []).append(name)
+    foreign = _unknown_keys(having.values(), product)
     return GossipFacts(
         clusters=_components(having, members, judged),
         strangers=_strangers(having, ids.values(), rules),
         absent=_absent(sees, judged & {name for name, own in members.items() if own}),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
-        unknown_keys=_unknown_keys(having.values(), product),
+        unknown_keys=foreign,
+        remains=_remains(foreign, having.values()),
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
         unverified=tuple(sorted(n for n, gossip in having.items() if gossip.verified is False)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
@@ -189,3 +202,9 @@ def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[st
     tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)}
     keys = {key for gossip in gossips for key in gossip.keys}
     return tuple(sorted(key for key in keys if not ha_entry(key) and key.rsplit("/", 1)[-1] not in tails))
+
+
+def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:
+    """Of the unknown keys, those in which nobody is alive: some copy was read, and no other disagrees."""
+    quiet = {key for gossip in gossips for key in gossip.quiet_keys}
+    return tuple(key for key in keys if key in quiet)
