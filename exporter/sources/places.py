@@ -1,8 +1,8 @@
 """Who may ask now: a common limit, a limit per target, and less for a target that does not answer.
 
 A place is for work: sending, and reading a body. A call that only waits for a silent server gives
-its common place back after a while, so that a whole zone of hanging processes cannot keep the
-healthy ones from being asked.
+its common place back after a while, and one to a server that was silent before never takes a common
+place, so that a whole zone of hanging processes cannot keep the healthy ones from being asked.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Places:
     def __init__(self, common: int, per_target: int) -> None:
         self._asking = asyncio.Semaphore(common)
         self._late = asyncio.Semaphore(common)
+        self._doubtful = asyncio.Semaphore(common)
         self._per_target = per_target
         self._lanes: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
         self._suspects: set[str] = set()
@@ -70,9 +71,9 @@ class Places:
     @asynccontextmanager
     async def place(self, url: str) -> AsyncIterator[Place]:
         """Wait for the target's lane and then for a common place. A suspect is asked one page at a time."""
-        lane = self._lane(url, 1 if url in self._suspects else self._per_target)
-        async with lane:
-            place = Place(self._asking, self._late)
+        suspect = url in self._suspects
+        async with self._lane(url, 1 if suspect else self._per_target):
+            place = Place(self._doubtful if suspect else self._asking, self._late)
             try:
                 await place.take()
                 yield place
