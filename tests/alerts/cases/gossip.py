@@ -158,8 +158,8 @@ CASES = (
         hears(2, "4x9 200x100") | {'target_clock_skew_seconds{target="ingester-2"}': "10x200"},
         phase=5,
         at=20,
-        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (3m 20s). They serve "
-        "an old ring, without an error in their logs.",
+        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (3m 20s). They "
+        "serve an old ring, without an error in their logs.",
     ),
     Case(
         ISOLATED,
