@@ -373,6 +373,7 @@ class Observation:
     partitions: Mapping[str, Page[PartitionRing]] = field(default_factory=lambda: MappingProxyType({}))
     tracker: Page[TrackerPage] | None = None
     build: Page[BuildInfo] | None = None
+    waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
     others: tuple[Page[object], ...] = ()
 
 

@@ -27,13 +27,15 @@ from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.model import Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.rings import RingPage
 from exporter.sources.http import Fetcher
-from exporter.sweep import Entries, Last, Turn, suspects, whose_turn
-from exporter.visit import Memory, TokenShare, Visit
+from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
+from exporter.visit import Memory, Visit
 
 log = logging.getLogger("kvmigration.poll")
 StoreReader = Callable[[float], Awaitable[RawStore]]
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
+IN_FLIGHT = 16 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
+MANY = 64
 
 
 async def _nothing() -> None:
@@ -139,8 +141,8 @@ class Poller:
             number=self.number,
             observed=read.observed,
             stores=read.stores,
-            keep_views_since=started - 2 * read.turn.sweep_seconds,
-            sweep_seconds=read.turn.sweep_seconds,
+            keep_views_since=started - 2 * read.sweep_seconds,
+            sweep_seconds=read.sweep_seconds,
             discovered=MappingProxyType(dict(plan.discovered())),
             fetches=MappingProxyType(dict(plan.fetcher.counts)),
             rejections=rejections,
@@ -154,7 +156,7 @@ class Poller:
         return snapshot
 
     def _visits(self, deadline: float) -> tuple[Visit, ...]:
-        targets, tokens = self.plan.targets(), TokenShare()
+        targets = self.plan.targets()
         self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         return tuple(
@@ -165,7 +167,6 @@ class Poller:
                 deadline=deadline,
                 now=self.now,
                 jitter=self._jitter,
-                tokens=tokens,
                 memo=self._memo,
                 product=self.plan.product,
             )
@@ -183,13 +184,13 @@ class Poller:
         for visit in [visit for visit in prompt if visit.memory.silent]:
             stragglers.add(asyncio.create_task(self._rest(visit)))
         prompt = [visit for visit in prompt if not visit.memory.silent]
-        stores, turn = await self._both_sides(plan, prompt, deadline)
+        stores, sweep = await self._both_sides(plan, prompt, deadline)
         if stragglers:
             await asyncio.wait(stragglers, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
         for task in stragglers:
             task.cancel()
         await asyncio.gather(*stragglers, return_exceptions=True)
-        return _Read(tuple(visit.observation() for visit in visits), stores, turn)
+        return _Read(tuple(visit.observation() for visit in visits), stores, sweep)
 
     async def _alone(self, visit: Visit) -> None:
         await visit.read_metrics()
@@ -203,36 +204,76 @@ class Poller:
 
     async def _both_sides(
         self, plan: Plan, visits: list[Visit], deadline: float
-    ) -> tuple[tuple[StoreContent, ...], Turn]:
+    ) -> tuple[tuple[StoreContent, ...], float]:
         external = _external_is_primary(visits)
-        rings = asyncio.gather(*(visit.read_rings(plan.pages) for visit in visits))
         if external:
-            stores, _ = await asyncio.gather(self._read_stores(plan, deadline), rings)
-            return stores, await self._gossip(plan, visits)
-        await rings
-        turn = await self._gossip(plan, visits)
-        return await self._read_stores(plan, deadline), turn
+            stores, rings = await asyncio.gather(self._read_stores(plan, deadline), self._rings(plan, visits))
+            return stores, max(rings, await self._gossip(plan, visits))
+        rings = await self._rings(plan, visits)
+        sweep = max(rings, await self._gossip(plan, visits))
+        return await self._read_stores(plan, deadline), sweep
 
-    async def _gossip(self, plan: Plan, visits: list[Visit]) -> Turn:
+    async def _rings(self, plan: Plan, visits: list[Visit]) -> float:
+        """Read the ring pages of those whose turn it is; gives the seconds until everybody was read."""
+        having = {visit.target.name: visit for visit in visits}
+        kinds = {name: visit.clients for name, visit in having.items()}
+
+        def last() -> dict[str, Last]:
+            return {n: Last(v.memory.rings_read_at, v.memory.ring_bytes) for n, v in having.items()}
+
+        def read(names: Iterable[str]) -> Iterable[Awaitable[None]]:
+            return (having[name].read_rings(plan.pages) for name in names)
+
+        first = frozenset[str]()
+        if not any(known.size for known in last().values()):  # a few tell what a view costs
+            first = with_each_kind(Turn(first, 0.0), last(), kinds).targets
+            await _few_at_once(read(first), 0)
+        known = last()
+        turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"))
+        turn = with_each_kind(turn, known, kinds)
+        for name in having.keys() - turn.targets - first:
+            having[name].put_off_rings(plan.pages)
+        await _few_at_once(read(sorted(turn.targets - first)), _mean(known))
+        return turn.sweep_seconds
+
+    async def _gossip(self, plan: Plan, visits: list[Visit]) -> float:
         await asyncio.gather(*(visit.read_gossip() for visit in visits))
         having = {v.target.name: v for v in visits if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
         listed = frozenset[str]().union(*(visit.elected() for visit in having.values()))
         elected = self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval))
-        await asyncio.gather(*(having[name].read_values(elected) for name in turn.targets))
-        return turn
+        await _few_at_once((having[name].read_values(elected) for name in sorted(turn.targets)), _mean(last))
+        return turn.sweep_seconds
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
         raw = await asyncio.gather(*(read(deadline) for read in plan.stores))
-        return tuple(await asyncio.gather(*(asyncio.to_thread(_decode_store, store) for store in raw)))
+        return tuple(
+            await asyncio.gather(*(asyncio.to_thread(_decode_store, store, self._memo) for store in raw))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     observed: tuple[Observation, ...]
     stores: tuple[StoreContent, ...]
-    turn: Turn
+    sweep_seconds: float
+
+
+async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
+    """Read views of about this many bytes, so many at a time that they fit into memory together."""
+    room = asyncio.Semaphore(max(AT_LEAST, min(MANY, int(IN_FLIGHT / max(size, 1.0)))) if size else AT_LEAST)
+
+    async def one(read: Awaitable[None]) -> None:
+        async with room:
+            await read
+
+    await asyncio.gather(*map(one, reads))
+
+
+def _mean(last: Mapping[str, Last]) -> float:
+    known = [each.size for each in last.values() if each.size]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _seeds(observed: Iterable[Observation]) -> set[str]:
@@ -260,13 +301,13 @@ def _external_is_primary(visits: Iterable[Visit]) -> bool:
     return primary_of(clients) != "memberlist"
 
 
-def _decode_store(raw: RawStore) -> StoreContent:
+def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:
     """Decode each value; one that is no ring is named as broken and costs only itself."""
     values: dict[str, Value] = {}
     broken: dict[str, str] = {}
     for key, body in raw.values.items():
         try:
-            values[key] = decode_value(key, body, packed=True)
+            values[key] = decode_value(key, body, packed=True, memo=memo)
         except DecodeError as error:
             broken[key] = str(error)[:300]
     return StoreContent(

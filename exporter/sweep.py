@@ -1,17 +1,22 @@
-"""Whose gossip copies are read in this cycle: all while the cluster is small, else in turns."""
+"""Whose ring pages and gossip copies are read in a cycle: all while the cluster is small, else in turns."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.facts import Snapshot
+from exporter.facts import Snapshot, ViewFacts
 
-BUDGET = 64 * 1024 * 1024  # bytes of gossip values a cycle may read, where the number is `auto`
+BUDGET = (
+    24 * 1024 * 1024
+)  # bytes of ring pages, and of gossip values, a cycle may read where the number is `auto`
 AT_LEAST = 4
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
+OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
+BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
 HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
 
 
@@ -78,14 +83,29 @@ class Entries:
         return self.chosen
 
 
-def suspects(snapshot: Snapshot | None) -> frozenset[str]:
-    """Processes whose gossip copy lacked something when it was last read."""
+def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
+    """Processes whose views of this kind looked wrong when they were last read."""
     if snapshot is None:
         return frozenset()
     return frozenset(
-        view.target
-        for key in snapshot.keys
-        for view in key.views
-        if view.kind == "gossip"
-        and (view.missing or (view.against and (view.against.missing_key or view.against.settled)))
+        view.target for key in snapshot.keys for view in key.views if view.kind == kind and _is_suspect(view)
     )
+
+
+def _is_suspect(view: ViewFacts) -> bool:
+    found = view.against
+    behind = view.staleness is not None and view.staleness > BEHIND
+    return bool(view.missing or view.odd or behind or (found and (found.missing_key or found.settled)))
+
+
+def with_each_kind(turn: Turn, last: Mapping[str, Last], kinds: Mapping[str, Hashable]) -> Turn:
+    """Add processes until each kind has a few in the turn, those that waited longest: a kind may be the
+    only one that shows some ring.
+    """
+    chosen = set(turn.targets)
+    have = Counter(kinds[name] for name in chosen)
+    for name in sorted(last, key=lambda name: (last[name].read_at, name)):
+        if name not in chosen and have[kinds[name]] < OF_EACH_KIND:
+            chosen.add(name)
+            have[kinds[name]] += 1
+    return Turn(frozenset(chosen), turn.sweep_seconds)

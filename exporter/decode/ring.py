@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.decode import packed, times
 from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
-from exporter.decode.memo import Memo
+from exporter.decode.memo import Memo, remembered
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import Member, Ring, State, Tokens
@@ -31,6 +31,8 @@ STATES = MappingProxyType(
     }
 )
 _NO_TOKENS = msgspec.Raw(b"null")
+_TOKENS = "ring page: tokens"
+_BEFORE, _BETWEEN, _AFTER = b'{"shards":[{"id":', b'},{"id":', b'}],"now":'
 _ID_COLUMNS = ("instance id", "instance", "ingester")
 _AGO = re.compile(r"(-?[0-9.a-zµμ]{1,40}) ago \((\d\d):(\d\d):(\d\d)(\.\d{1,9})?\)", re.ASCII | re.IGNORECASE)
 _QUARTER = 900  # every time zone is a multiple of a quarter of an hour away from every other
@@ -67,12 +69,12 @@ def decode_ring(
 
     `clock` (unix seconds) stands in where the page has no time of its own. `tokens` asks for digests
     where the page has tokens (JSON), `packed` for the sorted tokens too; without, they are counted.
-    A heartbeat is `None` where it was never set. `memo` spares members that were decoded before; it
-    has members with digests and without `packed`. Raises `DecodeError`.
+    A heartbeat is `None` where it was never set. `memo` spares members that were decoded before; its
+    members always have `packed`. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        if memo is not None and tokens and not packed:
-            return _from_json(body, clock, partial(_remembered, memo))
+        if memo is not None and (tokens or packed):
+            return _from_pieces(body, clock, memo) or _from_json(body, clock, partial(_remembered, memo))
         return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
     if is_notice(body):
         return None
@@ -102,11 +104,30 @@ def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]]
     return ring_of_members(members(shards), now, "ring page: shards")
 
 
+def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
+    """The page cut at its members, each of which is a whole object or was one before: so is then the page.
+    `None` where it is not written as Go writes it; that may be right all the same.
+    """
+    end = body.rfind(_AFTER)
+    rest = body[end + 2 :]
+    if not body.startswith(_BEFORE) or end < 0 or b"shards" in rest or b"\\" in rest:
+        return None
+    pieces = body[len(_BEFORE) : end].split(_BETWEEN, MAX_MEMBERS + 1)
+    at_most(len(pieces), MAX_MEMBERS, "ring page: shards")
+    try:
+        page = from_json(b'{"shards":null' + rest, _RingPage, "ring page", 8)
+        members = _remembered(memo, [b'{"id":%b}' % piece for piece in pieces])
+    except DecodeError:
+        return None
+    now = times.parse_time(page.now, "ring page: now") or clock
+    return ring_of_members(members, now, "ring page: shards")
+
+
 def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
     shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
     if tokens:
-        found = packed.tokens_of_json(lists, keep=keep, place="ring page: tokens")
+        found = packed.tokens_of_json(lists, keep=keep, place=_TOKENS)
     else:
         found = [packed.count_json(raw) for raw in lists]
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
@@ -114,12 +135,14 @@ def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
 
 def _remembered(memo: Memo, raws: list[bytes]) -> list[Member]:
     """Decode what is new, all at once; the order of a ring's members means nothing."""
-    known = {raw: memo.get(raw) for raw in raws}
-    new = [raw for raw, member in known.items() if member is None]
-    for raw, fresh in zip(new, _members(new, tokens=True, keep=False), strict=True):
-        memo.put(raw, fresh)
-        known[raw] = fresh
-    return [member for raw in raws if (member := known[raw]) is not None]
+
+    def decode(new: list[bytes]) -> list[Member]:
+        shards = [_shard(raw) for raw in new]
+        lists = [bytes(shard.tokens) for shard in shards]
+        found = remembered(memo.json_tokens, lists, partial(packed.tokens_of_json, keep=True, place=_TOKENS))
+        return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
+
+    return remembered(memo.members, raws, decode)
 
 
 def _shard(raw: bytes) -> _Shard:

@@ -5,6 +5,7 @@ The bytes are a snappy block around protobuf (`ring.proto` here); which message 
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 
 import cramjam
@@ -16,7 +17,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from exporter.decode import packed as token_lists
 from exporter.decode import ring_pb2, times
 from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, text
-from exporter.decode.memo import Memo
+from exporter.decode.memo import Memo, remembered
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.decode.ring import ring_of_members, state_of
 from exporter.errors import DecodeError
@@ -89,7 +90,7 @@ def decode_value(
     """A stored value: `Ring` or `PartitionRing` (without a clock) or `Replica`, as the key says.
 
     `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted. `memo`
-    spares members that were decoded before; it has members with digests and without `packed`.
+    spares members that were decoded before; its members always have `packed`.
     Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
@@ -98,7 +99,7 @@ def decode_value(
         return _stored_replica(key, plain)
     entries = _entries(key, plain)
     at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
-    if kind == "ring" and memo is not None and tokens and not packed:
+    if kind == "ring" and memo is not None and (tokens or packed):
         return _remembered_ring(key, entries, memo)
     read = _stored_partitions if kind == "partition" else _stored_ring
     return read(key, plain, tokens or packed, packed)
@@ -162,8 +163,8 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
     new = {_name_in(raw): raw for raw, member in known.items() if member is None}
     if new:
         if b"" in new or len(new) < sum(1 for member in known.values() if member is None):
-            return _stored_ring(key, b"".join(entries), read=True, keep=False)
-        fresh = _stored_ring(key, b"".join(new.values()), read=True, keep=False)
+            return _stored_ring(key, b"".join(entries), read=True, keep=True)
+        fresh = _stored_ring(key, b"".join(new.values()), read=True, keep=True, memo=memo)
         for name, member in fresh.members.items():
             raw = new[name.encode()]
             memo.put(raw, member)
@@ -212,12 +213,13 @@ def _all_tokens(lists: list[bytes], *, read: bool, keep: bool, place: str) -> li
     return [token_lists.count_packed(part) for part in lists]
 
 
-def _stored_ring(key: str, data: bytes, read: bool, keep: bool) -> Ring:
+def _stored_ring(key: str, data: bytes, read: bool, keep: bool, memo: Memo | None = None) -> Ring:
     desc = ring_pb2.Desc()
     _parsed(key, desc, data)
     items = list(desc.ingesters.items())
     lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
-    tokens = _all_tokens(lists, read=read, keep=keep, place=f"{key}: tokens")
+    decode = partial(_all_tokens, read=read, keep=keep, place=f"{key}: tokens")
+    tokens = remembered(memo.packed_tokens, lists, decode) if memo else decode(lists)
     members = (_member(key, name, each, found) for (name, each), found in zip(items, tokens, strict=True))
     return ring_of_members(members, None, key)
 

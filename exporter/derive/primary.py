@@ -33,8 +33,8 @@ class KeyInput:
     store_kind: str = ""
     store_clock: float | None = None
     configs: tuple[RingConfig, ...] = ()
-    kept: Mapping[str, ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
-    """Gossip views read in an earlier cycle of the same sweep, by target."""
+    kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """Views read in an earlier cycle of the same sweep, by kind and target."""
     fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
 

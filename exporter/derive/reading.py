@@ -22,14 +22,14 @@ from exporter.model import (
     StoreContent,
     TrackerPage,
 )
-from exporter.rings import HA_KEY, RingPage, canonical, ha_entry, pages_of
+from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry, pages_of
 
 MAX_KEYS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """All that one cycle read. `kept` says until when (our clock) an old gossip view still counts."""
+    """All that one cycle read. `keep_views_since` says since when (our clock) an old view still counts."""
 
     at: float
     started: float
@@ -64,7 +64,7 @@ def read_keys(
     found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     fleet = _Fleet(up, stores, primary_of(clients), skew_of(cycle.observed))
     return tuple(
-        _read_key(key, fleet, _kept(before.get(key, ()), cycle.keep_views_since)) for key in sorted(found)
+        _read_key(key, fleet, _kept(before.get(key, ()), cycle.keep_views_since, up)) for key in sorted(found)
     )
 
 
@@ -78,21 +78,26 @@ class Seen:
     target: TargetFacts
     pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
     listed: Mapping[str, tuple[str, ...]]
+    waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
 
 
 def _seen(read: Observation, target: TargetFacts, pages: tuple[RingPage, ...] | None) -> Seen:
     """Sort one process's pages. The key of a page is the one in the store: with the process's prefix."""
     found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
+    waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
     for known in pages_of(target.product) if pages is None else pages:
         page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
         if page is not None:
             key = targets.stored_key(known.key, target.config)
             found[key] = (*found.get(key, ()), page)
+        elif known.path in read.waiting:
+            waiting.add(targets.stored_key(known.key, target.config))
     listed: dict[str, list[str]] = {}
     for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
         if not what.deleted:
             listed.setdefault(canonical(name), []).append(name)
-    return Seen(read, target, found, {key: tuple(names) for key, names in listed.items()})
+    by_key = {key: tuple(names) for key, names in listed.items()}
+    return Seen(read, target, found, by_key, frozenset(waiting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def _keys(up: Iterable[Seen], stores: Iterable[StoreContent]) -> set[str]:
     found: set[str] = set()
     for seen in up:
         found |= {key for key, pages in seen.pages.items() if any(p.value is not None for p in pages)}
-        found |= {client.key for client in seen.target.clients if client.key}
+        found |= {client.key for client in seen.target.clients if client.key} | (seen.waiting - {HA_KEY})
         found |= {canonical(key) for key in seen.read.gossip.values}
         tracker = seen.read.tracker
         if tracker is not None and tracker.value and tracker.value.entries:
@@ -129,7 +134,7 @@ def _keys(up: Iterable[Seen], stores: Iterable[StoreContent]) -> set[str]:
     return found
 
 
-def _read_key(key: str, fleet: _Fleet, kept: Mapping[str, ViewFacts]) -> KeyInput:
+def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]) -> KeyInput:
     up = fleet.up
     clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
     store = _store_of(clients, fleet.stores)
@@ -204,6 +209,12 @@ def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
         )
         if found is not None:
             yield _view(seen.target, found)
+        elif key in seen.waiting:
+            yield _not_asked(seen.target)
+
+
+def _not_asked(target: TargetFacts) -> View:
+    return View(target.name, None, known=False, young=target.young, asked=False)
 
 
 def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
@@ -220,6 +231,8 @@ def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
 def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
     for seen in up:
         page, target = seen.read.tracker, seen.target
+        if page is None and HA_KEY in seen.waiting:
+            yield _not_asked(target)
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
@@ -265,5 +278,15 @@ def _copy(key: str, seen: Seen) -> View:
     )
 
 
-def _kept(views: Iterable[ViewFacts], since: float) -> Mapping[str, ViewFacts]:
-    return {v.target: v for v in views if v.kind == "gossip" and v.known and (v.read_at or 0.0) >= since}
+def _kept(
+    views: Iterable[ViewFacts], since: float, up: Iterable[Seen]
+) -> Mapping[tuple[str, str], ViewFacts]:
+    """Give the views that may stand in for one that was not read this time. What a process showed
+    before its restart does not: it has forgotten it.
+    """
+    born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
+    return {
+        (v.kind, v.target): v
+        for v in views
+        if v.known and (v.read_at or 0.0) >= max(since, born.get(v.target, 0.0))
+    }

@@ -11,7 +11,7 @@ from exporter.derive import phase
 from exporter.derive.lag import FIELDS, Content, Moment, compare, content_of, delivered
 from exporter.derive.primary import KeyInput, Primary
 from exporter.derive.settling import Standing, carry, settle, view_name
-from exporter.derive.views import distinct, judge_views
+from exporter.derive.views import View, distinct, judge_views
 from exporter.facts import Comparison, Difference, SecondaryFacts, ViewFacts
 from exporter.rings import HA_KEY
 
@@ -52,8 +52,7 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     )
     copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
     differing = _distinct(pages + copies)
-    waiting = {v.target for v in read.copies if not v.asked}
-    copies = tuple(read.kept.get(v.target, v) if v.target in waiting else v for v in copies)
+    pages, copies = _with_kept(read.pages, pages, read), _with_kept(read.copies, copies, read)
     if content is None or not other:
         secondary = None
     elif other == "memberlist":
@@ -62,6 +61,12 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     else:
         secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
     return Sides(pages + copies, differing, secondary, then)
+
+
+def _with_kept(views: Iterable[View], judged: tuple[ViewFacts, ...], read: KeyInput) -> tuple[ViewFacts, ...]:
+    """Put an earlier reading in the place of a view whose turn it was not."""
+    waiting = {v.target for v in views if not v.asked}
+    return tuple(read.kept.get((v.kind, v.target), v) if v.target in waiting else v for v in judged)
 
 
 def _distinct(views: tuple[ViewFacts, ...]) -> Mapping[str, int]:

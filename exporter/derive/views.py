@@ -173,7 +173,7 @@ def _judge(
     kind: str, v: View, prints: _Fingerprints, against: Comparison | None, *, judged: bool
 ) -> ViewFacts:
     if not v.known:
-        return ViewFacts(kind, v.target, known=False, judged=judged)
+        return ViewFacts(kind, v.target, known=False, judged=False)
     content, peers = v.content or {}, prints.peers
     return ViewFacts(
         kind=kind,

@@ -234,7 +234,7 @@ def test_a_view_read_long_ago_no_longer_counts() -> None:
     found = read(
         Process(1, copies={INGESTER: RING}), before={INGESTER: tuple(kept)}, keep_views_since=NOW - 50
     )
-    assert list(found[INGESTER].kept) == [f"t-{NOW - 10:g}"]
+    assert list(found[INGESTER].kept) == [("gossip", f"t-{NOW - 10:g}")]
 
 
 def test_a_process_that_does_not_answer_has_no_views() -> None:

@@ -1,0 +1,144 @@
+"""What is measured, each in a process of its own: `python -m bench.child exporter CONFIG` or `floor FILE`.
+
+One line in ("cycle", "scrape", "end"), one line of JSON out, so that the pages can be written anew
+between two cycles without costing the measured process anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import cProfile
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from exporter.config import load
+from exporter.expose.render import Renderer, SelfFacts
+from exporter.model import Target
+from exporter.sources.http import Fetcher, FetchSettings
+from exporter.watch import Watch
+
+TICK = 0.002
+Run = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def peak_mb() -> float:
+    """The most memory this process ever had resident, MB (VmHWM)."""
+    status = Path("/proc/self/status").read_text()
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024, 1)
+
+
+class Ticker:
+    """How long the loop was blocked: wall time, and CPU time of the loop's own thread, between ticks."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    async def run(self) -> None:
+        while True:
+            wall, cpu = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(TICK)
+            self.wall = max(self.wall, time.perf_counter() - wall - TICK)
+            self.cpu = max(self.cpu, time.thread_time() - cpu)
+
+
+async def measured(work: Run) -> dict[str, Any]:
+    """Wall and CPU seconds of one piece of work, and the loop's longest stall meanwhile."""
+    ticker = Ticker()
+    ticking = asyncio.create_task(ticker.run())
+    await asyncio.sleep(2 * TICK)
+    wall, cpu = time.perf_counter(), time.process_time()
+    told = await work()
+    told |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    await asyncio.sleep(2 * TICK)
+    ticking.cancel()
+    return told | {"stall": ticker.wall, "stall_cpu": ticker.cpu, "peak_mb": peak_mb()}
+
+
+class Recorded:
+    """Every request of a cycle, so that the floor can repeat it."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+        self.size = 0
+        self._get = fetcher.get
+        fetcher.get = self.get  # type: ignore[method-assign] # only here, to see what it is asked
+
+    async def get(self, target: Target, path: str, **how: Any) -> Any:
+        answer = await self._get(target, path, **how)
+        kept = {name: value for name, value in how.items() if name != "deadline"}
+        self.calls.append((target.url, path, kept))
+        self.size += len(answer.body)
+        return answer
+
+
+async def exporter(path: Path, profile: Path | None) -> None:
+    config = load(path)
+    async with Watch(config) as watch:
+        recorded = Recorded(watch.fetcher)
+        facts = SelfFacts("bench", max_series=config.scale.max_series)
+        renderer = Renderer(lambda: watch.poller.snapshot, lambda: facts)
+
+        async def cycle() -> dict[str, Any]:
+            recorded.calls, recorded.size = [], 0
+            with cProfile.Profile() if profile else contextlib.nullcontext() as found:
+                snapshot = await watch.poller.cycle()
+            if profile and found:
+                found.dump_stats(profile)
+            up = sum(target.up for target in snapshot.targets)
+            sweep = snapshot.sweep_seconds
+            return {"bytes": recorded.size, "requests": len(recorded.calls), "up": up, "sweep": sweep,
+                    "headline": snapshot.fleet.headline}  # fmt: skip
+
+        async def scrape() -> dict[str, Any]:
+            found = await renderer.render("", "gzip")
+            plain = await renderer.render("", "")
+            lines = plain.body.splitlines()
+            return {"bytes": len(found.body), "series": sum(not line.startswith(b"#") for line in lines)}
+
+        async def again() -> dict[str, Any]:
+            return {"bytes": len((await renderer.render("", "gzip")).body)}
+
+        async def calls() -> dict[str, Any]:
+            return {"calls": recorded.calls}
+
+        await _obey({"cycle": cycle, "scrape": scrape, "again": again, "calls": calls})
+
+
+async def floor(path: Path) -> None:
+    """Fetch what a cycle fetched and throw it away."""
+    calls = json.loads(path.read_text())
+    async with Fetcher(FetchSettings()) as fetcher:
+
+        async def cycle() -> dict[str, Any]:
+            wanted = [(Target(url, url), at, how) for url, at, how in calls]
+            sizes = await asyncio.gather(*(_size(fetcher, *call) for call in wanted))
+            return {"bytes": sum(sizes), "requests": len(sizes)}
+
+        await _obey({"cycle": cycle})
+
+
+async def _size(fetcher: Fetcher, target: Target, path: str, how: dict[str, Any]) -> int:
+    return len((await fetcher.get(target, path, **how)).body)
+
+
+async def _obey(orders: dict[str, Run]) -> None:
+    while True:
+        order = (await asyncio.to_thread(sys.stdin.readline)).strip()
+        if order not in orders:
+            return
+        print(json.dumps(await measured(orders[order])), flush=True)
+
+
+if __name__ == "__main__":
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    kind, file = sys.argv[1], Path(sys.argv[2])
+    profiled = os.environ.get("BENCH_PROFILE")
+    asyncio.run(exporter(file, Path(profiled) if profiled else None) if kind == "exporter" else floor(file))
