@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,9 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
+from exporter.derive import checks_gossip, checks_preflight, gate
+from exporter.derive.verdicts import Question
+from exporter.expose import catalogue
 from exporter.expose.answers import gossip_out
 from exporter.facts import Snapshot
 from exporter.model import Phase
@@ -81,3 +86,29 @@ async def test_a_foreign_label_is_seen_in_the_gossip_the_labels_and_the_logs() -
     assert found.gossip.rollout is not None
     assert len(found.gossip.rollout.conflicts) == 4
     assert len(found.gossip.rollout.unexpected) == 1
+
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "labels.md").read_text(encoding="utf-8")
+
+
+def test_every_anchor_that_a_check_links_to_is_on_the_page() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"(?m)^#+ (.*)$", PAGE)
+    }
+    questions = [value for value in vars(checks_gossip).values() if isinstance(value, Question)]
+    linked = {question.doc.partition("#")[2] for question in questions}
+    linked |= set(re.findall(r"\]\(#([^)]*)\)", PAGE))
+    assert len(questions) > 5
+    assert linked <= headings
+
+
+def test_every_metric_alert_and_check_on_the_page_exists() -> None:
+    assert set(re.findall(r"kvmigration_[a-z_]+", PAGE)) <= set(catalogue.by_name)
+    alerts = (ROOT / "alerts" / "built" / "kvmigration-alerts.yaml").read_text(encoding="utf-8")
+    assert all(f"alert: {name}\n" in alerts for name in re.findall(r"KVMigration[A-Za-z]+", PAGE))
+    asked = {value.id for module in (checks_gossip, checks_preflight) for value in vars(module).values()
+             if isinstance(value, Question)}  # fmt: skip
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(gate.NAMES)
+    assert named <= asked
