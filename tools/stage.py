@@ -28,17 +28,17 @@ from exporter.watch import Watch
 T = TypeVar("T")
 CHROMIUM: Final = Path("/usr/bin/chromium")
 INTERVAL: Final = 15.0
-_FLAGS: Final = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars"
-).split()
+_FLAGS: Final = """
+    --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --hide-scrollbars
+"""
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a screen, in a profile of its own that goes with it."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*_FLAGS])
+        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=_FLAGS.split())
         try:
             yield started
         finally:

@@ -33,9 +33,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(
-        name=words.name, span=words.span, clock=words.clock, number=words.number, path=words.path
-    )
+    for filtered in (words.name, words.span, words.clock, words.number, words.path, words.query):
+        made.filters[filtered.__name__] = filtered
     made.globals.update(count=words.count, task=answer.task)
     return made
 

@@ -152,8 +152,10 @@ def _cell(name: str, member: MemberFacts | None, column: Column) -> Cell:
     told = column.told.get(name, ())
     how = column.wrong.get(name)
     if how is not None:
+        if how in ("missing", "extra"):
+            return Cell("missing" if how == "missing" else "differs", how)
         said = [_said(d) for d in told if d.what != "lag"]
-        return Cell("missing" if how == "missing" else "differs", "; ".join(said) or f"{how} differs")
+        return Cell("differs", "; ".join(said) or f"{how} differs")
     late = next((d.secondary for d in told if d.what == "lag"), "")
     if late:
         return Cell("late", f"same, {late}")
@@ -161,8 +163,6 @@ def _cell(name: str, member: MemberFacts | None, column: Column) -> Cell:
 
 
 def _said(difference: Difference) -> str:
-    if difference.what in ("missing", "extra"):
-        return difference.what
     here, there = difference.primary or "none", difference.secondary or "none"
     return f"{difference.what}: {here} in the primary, {there} here"
 

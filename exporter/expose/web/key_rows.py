@@ -176,7 +176,7 @@ def copy(key: KeyFacts, *, late: bool = False) -> Judged:
 def _wrong(found: SecondaryFacts) -> list[str]:
     differing = {name for names in found.mismatched.values() for name in names}
     words = [f"{len(found.missing_members)} missing"] if found.missing_members else []
-    return words + ([f"{len(differing)} differ"] if differing else [])
+    return words + ([f"{len(differing)} differ{'s' if len(differing) == 1 else ''}"] if differing else [])
 
 
 def _equal(found: SecondaryFacts) -> Judged:

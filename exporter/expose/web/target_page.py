@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.expose.web.words import first, page_of
+from exporter.expose.web.words import first, page_of, query
 from exporter.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model import GossipMember, GossipState, Outcome
 
@@ -70,7 +70,7 @@ class TargetList:
 
 def target_list(snapshot: Snapshot, component: str, page: int) -> TargetList:
     """All processes, or those of one component; those in trouble first."""
-    wanted = [t for t in snapshot.targets if not component or (t.component or "?") == component]
+    wanted = [t for t in snapshot.targets if not component or query(t.component or "?") == query(component)]
     rows = sorted((_row(target) for target in wanted), key=_troubled)
     listed, page, pages = page_of(rows, page, ROWS)
     return TargetList(tuple(listed), component, len(rows), page, pages)

@@ -13,6 +13,7 @@ from exporter.expose.labels import clean
 T = TypeVar("T")
 LONGEST: Final = 1200  # characters of one text; names are cut shorter
 LONGEST_NAME: Final = 96
+LONGEST_PATH: Final = 256
 _BAD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
@@ -69,10 +70,15 @@ def first(things: Iterable[T], limit: int) -> tuple[tuple[T, ...], int]:
 
 
 def path(text: str) -> str:
-    """A name as the end of a URL's path; "" where a browser would not leave it as it is."""
-    if not text or {".", ".."} & set(text.split("/")):
+    """A name as the end of a URL's path; "" where it is too long, or a browser would not leave it so."""
+    if not 0 < len(text) <= LONGEST_PATH or {".", ".."} & set(text.split("/")):
         return ""
     return quote(text, safe="/:@", errors="replace")
+
+
+def query(text: str) -> str:
+    """A name as a value in a URL's query."""
+    return quote(text[:LONGEST_PATH], safe="", errors="replace")
 
 
 def page_of(things: Sequence[T], number: int, size: int) -> tuple[Sequence[T], int, int]:

@@ -75,6 +75,10 @@
     for (const { name, value } of theirs.attributes) {
       if (mine.getAttribute(name) !== value) mine.setAttribute(name, value);
     }
+    const stay = new Set([...theirs.children].map((child) => child.id));
+    for (const child of [...mine.children]) {
+      if (child.id && !stay.has(child.id)) child.remove();
+    }
     let place = mine.firstChild;
     for (const wanted of [...theirs.childNodes]) {
       if (wanted.id && (!place || place.id !== wanted.id)) {
@@ -103,7 +107,9 @@
     const read = new DOMParser().parseFromString(text, "text/html");
     const wanted = read.getElementById("main");
     if (!wanted) throw new Error("no page came");
+    const focused = document.activeElement;
     follow(document.getElementById("main"), wanted);
+    if (focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
     for (const part of ["footer", ".product"]) {
       const mine = document.querySelector(part);
       const theirs = read.querySelector(part);

@@ -1,0 +1,124 @@
+"""The page's paths as a program meets them: statuses, headers, links, what is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from exporter.expose.server import SECURITY_HEADERS
+from tests.expose import snapshots
+from tools.stage import Served
+
+HTML = "text/html,*/*;q=0.8"
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+def get(served: Served, path: str, **headers: str) -> Reply:
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urlopen(Request(served.url + path, headers=told), timeout=10) as answer:
+            return Reply(answer.status, dict(answer.headers), answer.read().decode())
+    except HTTPError as error:
+        with error:
+            return Reply(error.code, dict(error.headers), error.read().decode())
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with Served(snapshots.rich(), now=snapshots.NOW + 4) as started:
+        yield started
+
+
+def test_every_page_carries_the_strict_headers_and_nothing_inline(served: Served) -> None:
+    for path in (
+        "/",
+        "/events",
+        "/processes",
+        "/gate/preflight",
+        "/key/collectors/ring",
+        "/key/nope",
+        "/static/page.js",
+    ):
+        answer = get(served, path)
+        assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)
+        assert not re.search(r"<style|<script>|\son\w+=|\sstyle=", answer.text)
+
+
+def test_a_page_is_not_sent_again_until_there_is_news(served: Served) -> None:
+    first = get(served, "/")
+    tag = first.headers["ETag"]
+    again = get(served, "/", If_None_Match=tag)
+    assert (again.status, again.text, again.headers["Snapshot-Age"]) == (304, "", "4.0")
+    served.now += 100
+    assert get(served, "/", If_None_Match=tag).status == 200
+    assert "too old" in get(served, "/").text
+
+
+def test_files_are_kept_for_ever_under_their_version_only(served: Served) -> None:
+    (css,) = re.findall(r'href="\./(static/page\.css\?v=\w+)"', get(served, "/").text)
+    assert "immutable" in get(served, f"/{css}").headers["Cache-Control"]
+    assert get(served, "/static/page.css").headers["Cache-Control"] == "no-store"
+    assert get(served, "/static/routes.py").status == get(served, "/static/..%2froutes.py").status == 404
+
+
+@pytest.mark.parametrize("path", ["/key/nope", "/target/nope", "/gate/nope"])
+def test_what_is_not_there_is_answered_with_what_is(served: Served, path: str) -> None:
+    answer = get(served, path)
+    kind = path.split("/")[1]
+    known = {"key": "collectors/ring", "target": "mimir-write-0", "gate": "switch-primary"}[kind]
+    assert answer.status == 404
+    assert "nope" in answer.text
+    assert f'href="../{kind}/{known}"' in answer.text
+
+
+def test_any_other_path_gets_a_page_for_people_and_plain_text_for_programs(served: Served) -> None:
+    assert "<main" in get(served, "/nope", Accept=HTML).text
+    assert "<main" not in get(served, "/nope").text
+    assert get(served, "/api/v1/nope", Accept=HTML).headers["Content-Type"].startswith("application/json")
+    assert get(served, "/nope", Accept=HTML).status == get(served, "/nope").status == 404
+
+
+def test_links_are_relative_so_that_a_proxy_may_put_a_prefix_before_them(served: Served) -> None:
+    for path, root in (
+        ("/", "./"),
+        ("/events", "./"),
+        ("/gate/preflight", "../"),
+        ("/key/collectors/ring", "../../"),
+    ):
+        links = re.findall(r'(?:href|src)="([^"?#][^"]*)"', get(served, path).text)
+        assert links
+        assert all(link.startswith(root) for link in links), links
+
+
+def test_the_ha_tracker_is_found_with_and_without_its_slash(served: Served) -> None:
+    assert get(served, "/key/ha-tracker/").status == get(served, "/key/ha-tracker").status == 200
+
+
+def test_before_the_first_cycle_it_is_not_ready(served: Served) -> None:
+    served.snapshot = None
+    answer = get(served, "/")
+    assert answer.status == 503
+    assert "NOTHING KNOWN YET" in answer.text
+
+
+def test_lists_are_cut_into_pages_and_odd_page_numbers_do_no_harm(served: Served) -> None:
+    for odd in ("0", "-1", "99999999999", "x", "%C2%B2", "%00"):
+        assert get(served, f"/processes?page={odd}").status == 200
+        assert get(served, f"/key/collectors/ring?page={odd}&views={odd}").status == 200
+
+
+def test_processes_and_events_can_be_narrowed_down(served: Served) -> None:
+    assert "mimir-write-0" in get(served, "/processes?component=ingester").text
+    assert "0 processes" in get(served, "/processes?component=querier").text
+    assert "stopped answering" not in get(served, "/events?kind=phase").text

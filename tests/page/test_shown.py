@@ -1,0 +1,213 @@
+"""What the page makes of facts: words, rows, curves, the answer. Nothing unknown ever looks good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.expose.history import KEYS, POINTS, LagHistory
+from exporter.expose.web import answer, key_page, key_rows, phases, sparkline, words
+from exporter.facts import Check, KeyFacts, Snapshot, Step, Verdict
+from exporter.model import Phase
+from tests.expose import snapshots
+
+NOW = snapshots.NOW
+
+
+def step(*verdicts: Verdict, **more: object) -> Step:
+    checks = tuple(Check(f"check-{n}", "It is so.", verdict, "seen") for n, verdict in enumerate(verdicts))
+    worst = next((v for v in (Verdict.FAILS, Verdict.UNKNOWN) if v in verdicts), Verdict.HOLDS)
+    return replace(Step("switch-primary", False, worst, checks, "next", 300.0), **more)
+
+
+def of(found: Step, *warnings: str, uniform: bool | None = True) -> Snapshot:
+    rich = snapshots.rich()
+    fleet = replace(rich.fleet, warnings=warnings, uniform=uniform)
+    return replace(rich, steps=(found,), fleet=fleet)
+
+
+HELD = step(Verdict.HOLDS, open=True, soaked_for=400.0)
+SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "stale", "word"),
+    [
+        pytest.param(of(HELD), False, "GO ON", id="open"),
+        pytest.param(of(HELD), True, "CANNOT TELL", id="open, but old"),
+        pytest.param(of(HELD, "Gossip is split."), False, "OPEN, BUT", id="open in spite of a warning"),
+        pytest.param(of(SOAKING), False, "WAIT", id="every check holds, but not for long enough"),
+        pytest.param(of(step(Verdict.HOLDS, Verdict.FAILS)), False, "STOP", id="one fails"),
+        pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILS)), False, "STOP", id="one fails, one unknown"),
+        pytest.param(of(step(Verdict.HOLDS, Verdict.UNKNOWN)), False, "CANNOT TELL", id="one unknown"),
+        pytest.param(of(replace(HELD, name="other")), False, "CANNOT TELL", id="the next step is not there"),
+        pytest.param(snapshots.unknown(), False, "CANNOT TELL", id="nothing is known"),
+    ],
+)  # fmt: skip
+def test_the_answer(snapshot: Snapshot, stale: bool, word: str) -> None:
+    assert answer.answer_of(snapshot, stale=stale).word == word
+
+
+def test_only_an_open_step_of_a_fresh_snapshot_is_called_open() -> None:
+    assert answer.word_of(HELD, stale=False) == ("open", "open")
+    assert answer.word_of(HELD, stale=True) == ("unknown", "cannot tell")
+    assert answer.word_of(SOAKING, stale=False) == ("wait", "waiting")
+
+
+def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
+    bad, held = answer.check_rows(step(Verdict.HOLDS, Verdict.UNKNOWN, Verdict.FAILS))
+    assert [row.tone for row in bad] == ["fails", "unknown"]
+    assert [row.tone for row in held] == ["holds"]
+
+
+def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
+    names = tuple(f"p-{n}" for n in range(41))
+    check = Check("x", "It is so.", Verdict.FAILS, "; ".join(names[:10]) + " and 31 more", names)
+    (row,), _ = answer.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
+    assert (row.culprits, row.more, row.evidence) == (names[:10], 31, "41 found.")
+
+
+RING = snapshots.ring_key()
+
+
+def with_copy(**found: tuple[str, ...]) -> KeyFacts:
+    equal: dict[str, object] = {"missing_members": (), "mismatched": {"state": ()}, "unread": ()}
+    return replace(RING, secondary=replace(snapshots.behind(), **(equal | found)))
+
+
+EQUAL = replace(
+    snapshots.behind(), missing_members=(), mismatched={"state": ()}, unread=(), differences=(), lag=0.0
+)
+MULTI, EXTERNAL, UNKNOWN = Phase.MULTI, Phase.EXTERNAL, Phase.UNKNOWN
+NOWHERE = replace(EQUAL, missing_key=True, missing_in=("a", "b"))
+COPIES = {
+    "equal": (replace(RING, secondary=EQUAL), "good", "equal"),
+    "extra is no harm": (with_copy(extra_members=("a",)), "good", "equal, 1 extra"),
+    "partly read": (with_copy(unread=("a",)), "unknown", "equal where read; 1 view not read"),
+    "not read while mirroring": (replace(RING, secondary=None), "unknown", "not known"),
+    "no phase": (replace(RING, secondary=None, phase=UNKNOWN), "unknown", "not known"),
+    "external": (replace(RING, secondary=None, phase=EXTERNAL), "none", "none in this phase"),
+    "multi": (replace(RING, phase=MULTI), "none", "not copied yet"),
+    "multi, for some": (replace(RING, secondary=EQUAL, phase=MULTI, phase_uniform=False), "good", "equal"),
+    "key missing": (replace(RING, secondary=NOWHERE), "bad", "key missing in 2 views of memberlist"),
+    "missing": (with_copy(missing_members=("a",), settled=("a",)), "bad", "1 missing in memberlist"),
+    "just now": (with_copy(missing_members=("a",)), "warn", "1 missing, for less than one heartbeat"),
+}
+
+
+@pytest.mark.parametrize(("key", "tone", "text"), COPIES.values(), ids=COPIES)
+def test_the_copy_in_words(key: KeyFacts, tone: str, text: str) -> None:
+    assert key_rows.copy(key) == key_rows.Judged(tone, text)
+
+
+def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() -> None:
+    late = Check("lag", "No later than the limit.", Verdict.FAILS, "", ("collectors/ring is 60 s behind",))
+    snapshot = of(replace(step(Verdict.FAILS), checks=(late,)))
+    row = key_rows.key_row(replace(RING, secondary=EQUAL), snapshot, LagHistory(), 15)
+    assert (row.copy, row.lag.tone) == (key_rows.Judged("bad", "equal, but late"), "bad")
+
+
+def test_what_was_not_read_is_not_shown_as_a_number() -> None:
+    compactor, partitions, tracker = snapshots.other_keys()
+    assert key_rows.members(compactor).text == key_rows.unhealthy(compactor).text == "not read"
+    assert key_rows.members(partitions).text == "3 partitions"
+    assert key_rows.unhealthy(partitions) == key_rows.Judged("bad", "1 corrupted")
+    assert key_rows.members(tracker).text == "2 elected"
+    assert key_rows.views(compactor) == key_rows.Judged("unknown", "none read")
+
+
+def test_troubled_keys_come_first() -> None:
+    fine = replace(RING, key="a", secondary=EQUAL, views=RING.views[:1], ghosts=(), quorum_margin=1)
+    fine = replace(fine, shrunk_from=None, members=RING.members[:1])
+    snapshot = replace(snapshots.rich(), keys=(fine, replace(fine, key="b", token_conflicts=2)))
+    rows = key_rows.key_rows(snapshot, LagHistory(), 15)
+    assert [(row.key.key, row.tone) for row in rows] == [("b", "bad"), ("a", "none")]
+
+
+def test_members_are_side_by_side_even_where_the_list_of_differences_was_cut_short() -> None:
+    secondary = replace(snapshots.behind(), differences=())
+    key = replace(RING, secondary=secondary)
+    row = key_rows.key_row(key, snapshots.rich(), LagHistory(), 15)
+    page = key_page.key_page(row, 1, 1)
+    cells = {line.id: [cell.text for cell in line.cells] for line in page.members}
+    assert [column.name for column in page.columns] == ["gossip of mimir-write-0", "gossip of mimir-write-1"]
+    assert cells["mimir-write-2"] == ["missing", "not read"]
+    assert cells["mimir-write-0"] == ["same", "not read"]
+
+
+def test_components_stand_where_their_writing_clients_are() -> None:
+    found = {s.phase: s for s in phases.stations(snapshots.rich())}
+    ingester = {name: [(p.component, p.clients, p.of) for p in s.components] for name, s in found.items()}
+    assert ingester["multi"] == [("ingester", 2, 5)]
+    assert ingester["mirroring"] == [("ingester", 2, 5)]
+    assert ingester["unknown"] == [("ingester", 1, 5)]
+    assert [s.place for s in found.values()] == [
+        "behind",
+        "here",
+        "ahead",
+        "ahead",
+        "ahead",
+        "ahead",
+        "ahead",
+    ]
+
+
+SPANS = {None: "not known", 0.0: "0 s", 4.04: "4.0 s", 59.6: "60 s", 150: "2 min", 7300: "2 h", 1e6: "12 d"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), SPANS.items())
+def test_durations(seconds: float | None, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+def test_names_are_bounded_and_stay_different() -> None:
+    long, other = "x" * 400, "x" * 401
+    assert len(words.name(long)) <= words.LONGEST_NAME
+    assert words.name(long) != words.name(other)
+    assert words.name("") == "(empty)"
+    assert "\u202e" not in words.name("a\u202eb")
+
+
+def test_only_what_a_browser_leaves_alone_becomes_a_path() -> None:
+    assert words.path("collectors/ring") == "collectors/ring"
+    assert words.path("a b?#<") == "a%20b%3F%23%3C"
+    assert [words.path(bad) for bad in ("", "..", "a/../b", "./x", "x" * 300)] == [""] * 5
+
+
+def with_lag(at: float, lag: float | None, keys: int = 1) -> Snapshot:
+    made = tuple(replace(RING, key=f"k-{n}", secondary=replace(EQUAL, lag=lag)) for n in range(keys))
+    return replace(snapshots.rich(), at=at, keys=made)
+
+
+def test_the_history_is_bounded_in_keys_and_points() -> None:
+    history = LagHistory()
+    history.take(with_lag(NOW, 1.0, keys=KEYS + 50))
+    assert len(history) == KEYS
+    for n in range(POINTS + 60):
+        history.take(with_lag(NOW + 15 * n, 1.0))
+    end = NOW + 15 * (POINTS + 59)
+    assert len(history.of("k-0", end)) == POINTS
+    assert len(history) == 1
+
+
+def test_within_a_step_the_greatest_lag_stays_and_unknown_is_no_zero() -> None:
+    history = LagHistory()
+    start = NOW // 15 * 15
+    for n, lag in enumerate((1.0, 9.0, None, 2.0)):
+        history.take(with_lag(start + n, lag))
+    history.take(with_lag(start + 15, None))
+    assert history.of("k-0", start + 20) == ((start + 3, 9.0), (start + 15, None))
+
+
+def test_a_curve_has_a_gap_where_nothing_was_known_and_says_so() -> None:
+    points = [(NOW - 60, 1.0), (NOW - 45, 2.0), (NOW - 30, None), (NOW - 15, 3.0), (NOW, 4.0)]
+    drawn = sparkline.draw(points, NOW, 15)
+    assert drawn.count("<polyline") == 2
+    assert "now 4 s, at most 4 s, at times not known (1 of 5 points)" in drawn
+    assert sparkline.draw([(NOW, None)], NOW, 15) == ""
+
+
+def test_a_time_in_which_nobody_looked_is_a_gap() -> None:
+    drawn = sparkline.draw([(NOW - 900, 1.0), (NOW - 885, 1.0), (NOW - 15, 1.0), (NOW, 1.0)], NOW, 15)
+    assert drawn.count("<polyline") == 2
