@@ -58,9 +58,9 @@ def carry(
     key: str, views: Iterable[View], found: Mapping[str, Comparison], past: Standing
 ) -> tuple[dict[str, Comparison], Standing]:
     """Put what was found in HA entries that were not read this time to what was found now."""
-    if key != HA_KEY:
-        return dict(found), past
     views = tuple(views)
+    if key != HA_KEY or not views:  # no copies: the secondary is the store, whole
+        return dict(found), past
     joined = {
         v.target: _with(found[v.target], v, past.replicas.get(v.target, ()))
         for v in views
