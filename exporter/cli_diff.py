@@ -9,17 +9,16 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from exporter.cli_diff_table import body, safe
 from exporter.cli_look import Look, add_source, look_from
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.errors import UsageError
-from exporter.expose.shapes import DifferenceOut, RingDetailOut
+from exporter.expose.shapes import RingDetailOut
 
 EQUAL, DIFFERENT, UNKNOWN = 0, 1, 2
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
-MAX_ROWS = 500
 
 
 def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -81,10 +80,7 @@ def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     console.print(Text(_title(detail), style="bold"))
-    if detail.summary.secondary is not None:
-        console.print(_table(detail))
-    for line in _notes(detail):
-        console.print(Text(line))
+    console.print(body(detail))
     console.print()
 
 
@@ -93,66 +89,4 @@ def _title(detail: RingDetailOut) -> str:
     side = found.secondary.side if found.secondary else "no secondary was read"
     word = {EQUAL: "equal", DIFFERENT: "DIFFERENT", UNKNOWN: "CANNOT TELL"}[status_of(detail)]
     primary = f"{found.primary or '?'} ({found.source or 'not read'})"
-    return _safe(f"{found.key}: {word}. Primary {primary}, secondary {side}.")
-
-
-def _notes(detail: RingDetailOut) -> list[str]:
-    found = detail.summary.secondary
-    if found is None:
-        return ["Nothing to compare with."]
-    notes = (
-        [f"The key is missing in: {', '.join(map(_safe, found.missing_in))}."] if found.key_missing else []
-    )
-    if found.unread:
-        notes.append(f"Not read: {', '.join(map(_safe, found.unread))}.")
-    if found.lag_seconds is not None:
-        notes.append(f"Lag: {found.lag_seconds:g} s.")
-    return notes
-
-
-def _table(detail: RingDetailOut) -> Table:
-    """One row a member, one column a view; only what differs from the primary is written out."""
-    names = _ids(detail)
-    views = sorted({difference.view for difference in detail.differences} | _view_names(detail))
-    table = Table(show_edge=False, pad_edge=False, expand=False)
-    for title in ("member", "primary", *views):
-        table.add_column(Text(_safe(title)), overflow="fold")
-    found: dict[tuple[str, str], list[DifferenceOut]] = {}
-    for difference in detail.differences:
-        found.setdefault((difference.member, difference.view), []).append(difference)
-    primary = {member.id: f"{member.state} {member.tokens} tokens" for member in detail.members}
-    for name in names[:MAX_ROWS]:
-        cells = [_cell(found.get((name, view), [])) for view in views]
-        table.add_row(Text(_safe(name)), Text(_safe(primary.get(name, "")) or "-"), *cells)
-    return table
-
-
-def _ids(detail: RingDetailOut) -> list[str]:
-    listed = [member.id for member in detail.members]
-    return listed + sorted({d.member for d in detail.differences} - set(listed))
-
-
-def _view_names(detail: RingDetailOut) -> set[str]:
-    found = detail.summary.secondary
-    if found is None or found.side != "memberlist":
-        return {f"store {found.side}"} if found else set()
-    return {f"gossip of {view.target}" for view in detail.views if view.view == "gossip" and view.known}
-
-
-def _cell(differences: list[DifferenceOut]) -> Text:
-    if not differences:
-        return Text("=")
-    words = [_word(difference) for difference in differences]
-    return Text(_safe("; ".join(words)), style="bold red")
-
-
-def _word(difference: DifferenceOut) -> str:
-    if difference.what in {"missing", "extra"}:
-        return f"≠ {difference.what}"
-    if difference.what == "lag":
-        return f"≠ {difference.secondary}"
-    return f"≠ {difference.what}: {difference.secondary} instead of {difference.primary}"
-
-
-def _safe(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]
+    return safe(f"{found.key}: {word}. Primary {primary}, secondary {side}.")
