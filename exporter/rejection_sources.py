@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from exporter.config import Config
+from exporter.config import Config, Kubernetes
 from exporter.config.models import LogFiles as FilesEntry
 from exporter.config.models import Loki as LokiEntry
+from exporter.model import Target
 from exporter.rejections import WORD, LogSource, Make
 from exporter.sources.access import Access
+from exporter.sources.discovery_kubernetes import KubernetesSource
 from exporter.sources.http import Fetcher
 from exporter.sources.logs import LogFiles
+from exporter.sources.logs_pods import Pod, PodLogSource
 from exporter.sources.logs_source import FileSource
 from exporter.sources.loki import LokiSettings, LokiSource
 
 log = logging.getLogger("kvmigration.rejections")
 Counts = Counter[tuple[str, str]]
+Targets = Callable[[], tuple[Target, ...]]
 
 
-def sources_of(config: Config, fetcher: Fetcher, access: Access) -> list[tuple[object, Make]]:
+def sources_of(
+    config: Config, fetcher: Fetcher, access: Access, targets: Targets
+) -> list[tuple[object, Make]]:
     """What `Rejections.use` takes: each entry, and how its source is made or goes on."""
-    return list(_sources(config, fetcher, access))
+    return list(_sources(config, fetcher, access, targets))
 
 
-def _sources(config: Config, fetcher: Fetcher, access: Access) -> Iterator[tuple[object, Make]]:
+def _sources(
+    config: Config, fetcher: Fetcher, access: Access, targets: Targets
+) -> Iterator[tuple[object, Make]]:
     state_files: set[str] = set()
     for number, entry in enumerate(config.rejections):
         if entry.file is not None:
@@ -40,16 +48,35 @@ def _sources(config: Config, fetcher: Fetcher, access: Access) -> Iterator[tuple
         if entry.loki is not None:
             settings = _loki_settings(entry.loki, f"rejections[{number}].loki", access)
             yield (entry, number), partial(_loki, fetcher, settings)
+        if entry.kubernetes is not None:
+            clusters = tuple(found.kubernetes for found in config.targets if found.kubernetes is not None)
+            yield (entry, clusters), partial(_pods, clusters, targets, fetcher.counts)
 
 
 def _files(entry: FilesEntry, state: str, counts: Counts, old: LogSource | None) -> LogSource:
     if old is not None:
         return old
+    return FileSource(LogFiles(entry.paths, WORD, Path(state) if state else None), partial(_count, counts))
 
-    def count(page: str, outcome: str) -> None:
-        counts[page, outcome] += 1
 
-    return FileSource(LogFiles(entry.paths, WORD, Path(state) if state else None), count)
+def _count(counts: Counts, page: str, outcome: str) -> None:
+    counts[page, outcome] += 1
+
+
+def _pods(
+    clusters: tuple[Kubernetes, ...], targets: Targets, counts: Counts, old: LogSource | None
+) -> LogSource:
+    if old is not None:
+        return old
+    connects = tuple(KubernetesSource(cluster).connected for cluster in clusters)
+    return PodLogSource(connects, partial(_pods_among, targets), WORD, partial(_count, counts))
+
+
+def _pods_among(targets: Targets) -> Iterator[Pod]:
+    for target in targets():
+        if target.source == "kubernetes" and {"namespace", "pod"} <= target.labels.keys():
+            labels = target.labels
+            yield Pod(labels["namespace"], labels["pod"], labels.get("container", ""))
 
 
 def _loki_settings(entry: LokiEntry, key: str, access: Access) -> LokiSettings:

@@ -103,7 +103,7 @@ class Watch:
 
     def _plan(self, config: Config) -> Plan:
         views = config.scale.views_per_cycle
-        self.rejections.use(sources_of(config, self.fetcher, self.access), self.probing.ours)
+        self.rejections.use(sources_of(config, self.fetcher, self.access, self.targets), self.probing.ours)
         return Plan(
             targets=self.targets,
             fetcher=self.fetcher,

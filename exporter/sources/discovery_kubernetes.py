@@ -12,7 +12,7 @@ import json
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,10 @@ class KubernetesSource:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    def connected(self) -> AbstractAsyncContextManager[tuple[Any, str]]:
+        """An API client and the namespace, for the reader of pod logs. Raises as `find` does."""
+        return self._client()
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE
