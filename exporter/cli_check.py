@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import signal
 import sys
 import textwrap
 import time
@@ -13,13 +15,14 @@ from typing import Any, TextIO
 import msgspec
 
 from exporter.cli_look import Look, add_source, duration, look_from
-from exporter.derive.gate import NAMES
+from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
 from exporter.errors import UsageError
 from exporter.expose.shapes import CheckOut, StepOut
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
 SHOWN = 10
+PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
 WIDTH = 80
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
@@ -61,44 +64,97 @@ async def _check(args: argparse.Namespace) -> int:
             return await _watch(args, look)
         if args.soak:
             return await _soak(args, look)
-        return _show(await look.step(args.step), args, sys.stdout)
+        return _show(_advised(await _once(args, look), args), args, sys.stdout)
+
+
+async def _once(args: argparse.Namespace, look: Look) -> StepOut:
+    """Look once; and once more where a check that compares two looks is all that is missing."""
+    step = await look.step(args.step)
+    if _waits(step) and not args.server:
+        await asyncio.sleep(look.interval)
+        step = await look.step(args.step)
+    return step
+
+
+def _waits(step: StepOut) -> bool:
+    """Tell whether nothing is wrong but that some checks need another look."""
+    open_ = [check for check in step.checks if check.verdict != "holds"]
+    return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_LOOKS for c in open_)
+
+
+def _holds(step: StepOut) -> bool:
+    return all(check.verdict == "holds" for check in step.checks)
+
+
+def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
+    """Say how to soak where one look found nothing wrong but cannot know for how long."""
+    if step.answer != "closed" or not _holds(step) or args.server:
+        return step
+    text = (
+        f"every check holds, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with --for "
+        f"{spelled(step.soak_seconds)}, or ask a running exporter with --server"
+    )
+    return msgspec.structs.replace(step, headline=text)
 
 
 async def _watch(args: argparse.Namespace, look: Look) -> int:
-    status = STATUS["unknown"]
-    try:
-        while True:
-            step = await look.step(args.step)
-            if not args.json:
-                print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
-            status = _show(step, args, sys.stdout)
-            await asyncio.sleep(look.interval)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return status
+    """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
+    status, stop = STATUS["unknown"], asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    while not stop.is_set():
+        step = await look.step(args.step)
+        if not args.json:
+            print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
+        status = _show(step, args, sys.stdout)
+        sys.stdout.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), look.interval)
+    return status
 
 
 async def _soak(args: argparse.Namespace, look: Look, clock: Callable[[], float] = time.monotonic) -> int:
-    """Look until every check has held without a break for the whole time; the first break ends it."""
-    began = clock()
+    """Look until every check has held without a break for the whole time; the first break ends it.
+    Checks that need two looks may be waited for before the time begins.
+    """
+    first = began = clock()
+    held_once = False
     while True:
         step = await look.step(args.step)
-        held = clock() - began
-        if any(check.verdict != "holds" for check in step.checks) or step.answer == "unknown":
+        held_once = held_once or _holds(step)
+        if _waits(step) and not held_once and began - first <= PATIENCE:
+            began = clock()
+        elif not _holds(step) or step.answer == "unknown":
+            _clear(args)
             return _show(step, args, sys.stdout)
-        if held >= args.soak:
+        held = clock() - began
+        if held >= args.soak and _holds(step):
+            _clear(args)
             text = f"Open: every check has held for {held:.0f} s."
             return _show(msgspec.structs.replace(step, answer="open", headline=text), args, sys.stdout)
         _progress(args, held)
-        await asyncio.sleep(min(look.interval, args.soak - held))
+        await asyncio.sleep(max(0.05, min(look.interval, args.soak - held)))
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:
     if args.json or not sys.stderr.isatty():
         return
     width = 40
-    done = int(width * held / args.soak)
+    done = int(width * min(1.0, held / args.soak))
     sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] held {held:.0f} s of {args.soak:.0f} s ")
     sys.stderr.flush()
+
+
+def _clear(args: argparse.Namespace) -> None:
+    """Take the progress line away."""
+    if not args.json and sys.stderr.isatty():
+        sys.stderr.write("\r" + " " * (WIDTH - 1) + "\r")
+        sys.stderr.flush()
+
+
+def spelled(seconds: float) -> str:
+    """Give a duration as Prometheus writes it: `5m`, `90s`."""
+    whole = round(seconds)
+    return f"{whole // 60}m" if whole >= 60 and whole % 60 == 0 else f"{whole}s"
 
 
 def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
@@ -108,8 +164,9 @@ def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
 
 def text_of(step: StepOut) -> str:
     """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
-    word = {"open": "OPEN", "closed": "CLOSED", "unknown": "CANNOT TELL"}[step.answer]
-    lines = [*wrapped(f"{step.step}: {word}. {step.headline}"), ""]
+    word = {"open": "open", "closed": "closed", "unknown": "cannot tell"}[step.answer]
+    said = step.headline.removeprefix("Open: ").removeprefix("Closed: ")
+    lines = [*wrapped(f"{step.step}: {word}: {said}"), ""]
     order = {"fails": 0, "unknown": 1, "holds": 2}
     for check in sorted(step.checks, key=lambda check: order[check.verdict]):
         lines += _check_lines(check)

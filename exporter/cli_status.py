@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +14,13 @@ import msgspec
 
 from exporter.cli_check import wrapped
 from exporter.cli_look import Overview, add_source, look_from
-from exporter.expose.shapes import ClientOut, GossipOut, RingOut, StepOut, TargetOut
+from exporter.expose.shapes import ClientOut, GossipOut, RingOut, TargetOut
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
-SHOWN = 12
+HEIGHT = 40
+MOST_COMPONENTS = 8
+LEAST_KEYS = 4
+LEAST_FOR_NEXT = 6
 
 
 def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -42,39 +46,66 @@ def status_command(args: argparse.Namespace) -> int:
 async def _status(args: argparse.Namespace) -> int:
     async with look_from(args) as look:
         seen = await look.overview()
-    sys.stdout.write(msgspec.json.encode(seen).decode() + "\n" if args.json else text_of(seen))
+    sys.stdout.write(msgspec.json.encode(seen).decode() + "\n" if args.json else text_of(seen, time.time()))
     if seen.status.phase == "unknown":
         return 2
     return 0 if seen.status.uniform and not seen.status.warnings else 1
 
 
-def text_of(seen: Overview) -> str:
-    """Give the screen: danger first, then phases, keys, gossip and the next step."""
-    lines = [*_top(seen), "", *_components(seen.targets), "", *_keys(seen.rings), "", *_gossip(seen), ""]
-    return "\n".join([*lines, *_next(seen), "", *_back(seen)]) + "\n"
+def text_of(seen: Overview, now: float) -> str:
+    """Give the screen: danger first, then phases, keys, gossip, the way back and the next step."""
+    dated = now if seen.status.cycle > 1 else None  # the first look knows no beginnings
+    top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
+    components = _components(seen.targets, dated)
+    room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
+    lines = [*top, "", *components, "", *_keys(seen.rings, max(room - 3, LEAST_KEYS)), "", *below, ""]
+    return "\n".join([*lines, *_next(seen, HEIGHT - len(lines))]) + "\n"
 
 
-def _top(seen: Overview) -> list[str]:
+def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
     agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
-    lines = [line for text in status.warnings for line in wrapped(text, "!! ", "   ")]
-    lines += [line for text in status.risks for line in wrapped(text, "!  ", "   ")]
+    lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
     versions = ", ".join(status.versions[:3]) or "version not known"
-    lines += wrapped(f"{status.product} {versions}: phase {status.phase} ({agreed})")
+    since = f", for {ago(now, status.phase_since)}" if now is not None else ""
+    lines += wrapped(f"{status.product} {versions}: phase {status.phase} ({agreed}{since})")
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
 
 
-def _components(targets: Iterable[TargetOut]) -> list[str]:
-    """One line a component, with how many of its clients are in which phase; then who disagrees."""
+def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
+    lines = [line for text in texts[:most] for line in wrapped(text, mark, "   ")[:3]]
+    return [*lines, *([f"   and {len(texts) - most} more"] if len(texts) > most else [])]
+
+
+def ago(now: float | None, since: float | None) -> str:
+    """How long, in one unit: `40 s`, `12 min`, `3 h`, `5 d`; "-" where it is not known."""
+    if now is None or since is None:
+        return "-"
+    seconds = max(0.0, now - since)
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:
+    """One line a component: its processes, its phase and since when, and how many clients disagree."""
     found: dict[str, list[TargetOut]] = defaultdict(list)
     for target in targets:
         found[target.component or "?"].append(target)
-    lines = [f"{'COMPONENT':<24} {'PROCESSES':>9}  PHASES OF ITS WRITING CLIENTS"]
-    for component, processes in sorted(found.items())[:SHOWN]:
+    lines = [f"{'COMPONENT':<22} {'PROCESSES':>9} {'FOR':>7}  PHASES OF ITS WRITING CLIENTS"]
+    for component, processes in sorted(found.items())[:MOST_COMPONENTS]:
         clients = [client for process in processes for client in process.clients if client.writes]
         up = sum(1 for process in processes if process.up)
-        lines.append(f"{_cut(component, 24):<24} {f'{up}/{len(processes)}':>9}  {_phases(clients)}")
-    return lines
+        dates = [p.phase_since for p in processes if p.up and p.phase_since is not None]
+        since = ago(now, max(dates, default=None))
+        start = f"{_cut(component, 22):<22} {f'{up}/{len(processes)}':>9} {since:>7}"
+        lines.append(f"{start}  {_cut(_phases(clients), 38)}")
+    return lines + _rest(len(found) - MOST_COMPONENTS)
+
+
+def _rest(count: int) -> list[str]:
+    return [f"and {count} more"] if count > 0 else []
 
 
 def _phases(clients: Iterable[ClientOut]) -> str:
@@ -82,21 +113,22 @@ def _phases(clients: Iterable[ClientOut]) -> str:
     return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none seen"
 
 
-def _keys(rings: tuple[RingOut, ...]) -> list[str]:
-    lines = [f"{'KEY':<32} {'PHASE':<10} {'MEMBERS':>7} {'ILL':>4} {'LAG':>6}  SECONDARY"]
-    for ring in rings[:SHOWN]:
+def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
+    lines = [f"{'KEY':<30} {'PHASE':<10} {'MEMBERS':>7} {'ILL':>4} {'LAG':>6}  SECONDARY"]
+    for ring in rings[:most]:
         members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
         ill = ring.members_by_state.get("unhealthy", 0)
         lag = (
             "-"
             if ring.secondary is None or ring.secondary.lag_seconds is None
-            else f"{ring.secondary.lag_seconds:g} s"
+            else f"{ring.secondary.lag_seconds:.0f} s"
         )
-        start = f"{_cut(ring.key, 32):<32} {ring.phase:<10} {members:>7} {ill:>4} {lag:>6}"
+        where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
+        start = f"{_cut(ring.key, 30):<30} {where:<10} {members:>7} {ill:>4} {lag:>6}"
         lines.append(f"{start}  {_cut(_copy(ring), 16)}")
-    if len(rings) > SHOWN:
-        lines.append(f"and {len(rings) - SHOWN} more")
-    return lines
+    if any(not ring.phase_uniform for ring in rings):
+        lines.append("* the earliest; its clients are not all there, or not known")
+    return lines + _rest(len(rings) - most)
 
 
 def _copy(ring: RingOut) -> str:
@@ -144,25 +176,29 @@ def _labels(found: GossipOut) -> list[str]:
     return lines
 
 
-def _next(seen: Overview) -> list[str]:
+def _next(seen: Overview, room: int) -> list[str]:
+    """The next step and what closes its gate, as far as the screen has room."""
     step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
     if step is None:
         return ["Next step: not known."]
-    lines = wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}")
-    return lines + _closing(step)
-
-
-def _closing(step: StepOut) -> list[str]:
+    lines = wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}")[:4]
     bad = [check for check in step.checks if check.verdict != "holds"]
-    lines: list[str] = []
-    for check in bad[:6]:
+    room = max(room - len(lines) - 1, 4)
+    shown: list[str] = []
+    for count, check in enumerate(bad):
         mark = "NO " if check.verdict == "fails" else "?? "
-        lines += wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5)[:3]
-    return lines
+        told = wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5)[:3]
+        if len(shown) + len(told) > room:
+            shown.append(f"  and {len(bad) - count} more: kvmigration check {step.step}")
+            break
+        shown += told
+    return lines + shown
 
 
 def _back(seen: Overview) -> list[str]:
-    return wrapped(f"Going back: {seen.status.rollback.text}")
+    found = seen.status.rollback
+    safe = {True: "safe now", False: "NOT SAFE now", None: "not known whether it is safe"}[found.safe]
+    return wrapped(f"Going back ({safe}): {found.text}", "", "  ")[:3]
 
 
 def _cut(text: str, width: int) -> str:
