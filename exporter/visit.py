@@ -220,7 +220,9 @@ class Visit:
 
     async def read_gossip(self) -> None:
         """Third round: whom it sees, and which keys it holds."""
-        self.gossip = await self._page("/memberlist", lambda body, _: decode_memberlist(body), accept=JSON)
+        self.gossip = await self._page(
+            "/memberlist", lambda body, _: decode_memberlist(body, self.memo), accept=JSON
+        )
 
     def elected(self) -> frozenset[str]:
         """The living HA-tracker keys that it lists."""

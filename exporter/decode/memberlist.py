@@ -15,6 +15,7 @@ import msgspec
 
 from exporter.decode import times
 from exporter.decode.bounds import MAX_KEYS, MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.memo import Memo
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
@@ -47,28 +48,37 @@ class _Key(msgspec.Struct):
     deleted: bool = msgspec.field(name="Deleted", default=False)
 
 
-def decode_memberlist(body: bytes) -> MemberlistPage | None:
+def decode_memberlist(body: bytes, memo: Memo | None = None) -> MemberlistPage | None:
     """The member list, keys and clock; `None` where the process does not use memberlist.
 
-    Raises `DecodeError`.
+    Whoever sees the same members has the very same tuple of them with a `memo`. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        return _from_json(body)
+        return _from_json(body, memo or Memo())
     if is_notice(body):
         return None
     return _from_html(body)
 
 
-def _from_json(body: bytes) -> MemberlistPage:
+def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
     # A bound on the whole text would judge the messages, which are not read; each part has its own.
     page = from_json(body, _Page, "memberlist", len(body))
-    nodes = _part(page.members, list[_Node], "SortedMembers", MAX_MEMBERS) or []
+    raw = bytes(page.members)
+    members = memo.lists.get(raw)
+    if members is None:
+        members = _members(page.members)
+        memo.lists.put(raw, members)
     store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
-        members=tuple(_member(node.name, node.addr or "", node.port, node.state) for node in nodes),
+        members=members,
         keys=_keys(_key(name, key.codec or "", key.deleted, key.version) for name, key in store.items()),
         now=times.parse_time(page.now, "memberlist: Now"),
     )
+
+
+def _members(raw: msgspec.Raw) -> tuple[GossipMember, ...]:
+    nodes = _part(raw, list[_Node], "SortedMembers", MAX_MEMBERS) or []
+    return tuple(_member(node.name, node.addr or "", node.port, node.state) for node in nodes)
 
 
 def _part(raw: msgspec.Raw, kind: type[P], name: str, objects: int) -> P | None:

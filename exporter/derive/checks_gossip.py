@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from exporter.derive.census import ALIVE
 from exporter.derive.fleet import few
-from exporter.derive.membership import ALIVE
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check
 

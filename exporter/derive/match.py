@@ -8,21 +8,13 @@ several processes share one address, as on a single machine).
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from exporter.model import GossipMember, GossipState, Member, Observation, Outcome, ProcessConfig
-
-ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
-_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
-
-
-def bare(name: str) -> str:
-    """A gossip member's name without the eight hex digits that change at every restart."""
-    return _SUFFIX.sub("", name)
+from exporter.derive.census import ALIVE, bare, census_of
+from exporter.model import GossipMember, Member, Observation, Outcome, ProcessConfig
 
 
 def host_of(address: str) -> str:
@@ -91,17 +83,18 @@ def own_member(
     members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
 ) -> GossipMember | None:
     """Find the member of a list that is the process itself."""
-    everybody = tuple(members)
-    # A restart in place leaves its former self in the list, with the same address and nearly the name.
-    members = tuple(m for m in everybody if m.state in ALIVE) or everybody
+    # A restart in place leaves its former self in the list, with the same address and nearly the name:
+    # the census looks among the living first.
+    census = census_of(tuple(members))
+    here = [m for address in _addresses(host, config) for m in census.by_address.get(address, ())]
     for ports in _ports(config):
-        found = [m for m in members if m.port in ports and _same_host(m.address, host, config)]
+        found = [m for m in here if m.port in ports]
         if len(found) == 1:
             return found[0]
-    found = [m for m in members if bare(m.name) in names or m.name in names]
-    if len(found) == 1:
-        return found[0]
-    found = [m for m in members if m.address == host]
+    named = {m: None for name in names for m in census.by_name.get(name, ())}
+    if len(named) == 1:
+        return next(iter(named))
+    found = list(census.by_address.get(host, ()))
     return found[0] if len(found) == 1 else None
 
 
@@ -114,11 +107,11 @@ def _ports(config: ProcessConfig | None) -> tuple[frozenset[int], ...]:
     return frozenset(advertised), frozenset(bound)
 
 
-def _same_host(address: str, host: str, config: ProcessConfig | None) -> bool:
+def _addresses(host: str, config: ProcessConfig | None) -> set[str]:
     mine = {host}
     if config:
         mine |= {config.advertise_address, *config.bind_addresses}
-    return address in mine - {"", "0.0.0.0", "::"}
+    return mine - {"", "0.0.0.0", "::"}
 
 
 @dataclass(frozen=True, slots=True)

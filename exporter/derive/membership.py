@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from exporter.derive.census import ALIVE, Census, bare, census_of
 from exporter.derive.labels import rollout
-from exporter.derive.match import Identity, bare
+from exporter.derive.match import Identity
 from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
 from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
 from exporter.model import (
@@ -24,7 +24,6 @@ from exporter.model import (
 from exporter.rings import ha_entry, known_keys
 
 DEAD = 2 * DEFAULT_TIMEOUT
-ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 
 
 def gossip_of(
@@ -38,18 +37,17 @@ def gossip_of(
     if page is None:
         return None
     config = seen.config.value
-    counts = Counter(member.state.value for member in page.members)
+    census = census_of(page.members)
     metrics = seen.metrics.value
     score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
-    others = [m for m in page.members if m.name != identity.member and m.state in ALIVE]
     return GossipTarget(
         members=page.members,
-        states=MappingProxyType({state.value: counts[state.value] for state in GossipState}),
+        states=MappingProxyType({state.value: census.states.get(state, 0) for state in GossipState}),
         health_score=None if score is None else float(score),
         heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
-        alone=not others,
+        alone=not census.alive - {identity.member},
         quiet_keys=tuple(sorted(k for k, v in values.items() if _is_quiet(v, page.now or clock))),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'
     )
@@ -101,7 +99,7 @@ def judge_gossip(
     ids = {identity.target: identity for identity in known}
     judged = {t.name for t in everybody if not t.young}
     members = {name: ids[name].member for name in having if name in ids}
-    sees = {name: _seen_by(gossip, members) for name, gossip in having.items()}
+    sees = _seen_by_each(having, members)
     labels: dict[str, list[str]] = {}
     for name, gossip in having.items():
         if gossip.label is not None:
@@ -125,11 +123,20 @@ def _unread(target: TargetFacts) -> bool:
     return any(p.name == "/memberlist" and p.outcome is Outcome.FAILED for p in target.pages)
 
 
-def _seen_by(gossip: GossipTarget, members: Mapping[str, str]) -> frozenset[str]:
-    """Name the processes whose own member this one has in its list, alive or suspect."""
-    alive = {member.name for member in gossip.members if member.state in ALIVE}
-    bare_names = {bare(name) for name in alive}
-    return frozenset(t for t, own in members.items() if own and (own in alive or bare(own) in bare_names))
+def _seen_by_each(
+    having: Mapping[str, GossipTarget], members: Mapping[str, str]
+) -> Mapping[str, frozenset[str]]:
+    """Name the processes whose own member each one has in its list; the same set for the same list."""
+    lists = {id(gossip.members): gossip.members for gossip in having.values()}
+    seen = {at: _seen_in(census_of(listed), members) for at, listed in lists.items()}
+    return {name: seen[id(gossip.members)] for name, gossip in having.items()}
+
+
+def _seen_in(census: Census, members: Mapping[str, str]) -> frozenset[str]:
+    """Name the processes whose own member is in a list, alive or suspect."""
+    return frozenset(
+        t for t, own in members.items() if own and (own in census.alive or bare(own) in census.bare_alive)
+    )
 
 
 def _components(
@@ -140,9 +147,8 @@ def _components(
     there is nobody else.
     """
     groups: list[tuple[set[str], set[str]]] = []
-    for name, gossip in having.items():
-        seen = {member.name for member in gossip.members if member.state in ALIVE} | {members.get(name, "")}
-        mine, names = {name}, seen - {""}
+    for some, listed in _by_list(having, members):
+        mine, names = some, listed
         apart = []
         for others, theirs in groups:
             if names.isdisjoint(theirs):
@@ -153,6 +159,19 @@ def _components(
     counted = [mine for mine, _ in groups if len(mine) > 1 or mine <= judged] or [mine for mine, _ in groups]
     clusters = (tuple(sorted(mine)) for mine in counted)
     return tuple(sorted(clusters, key=lambda cluster: (-len(cluster), cluster)))
+
+
+def _by_list(
+    having: Mapping[str, GossipTarget], members: Mapping[str, str]
+) -> Iterable[tuple[set[str], set[str]]]:
+    """Give the processes with the same list together, and the members that they see or are."""
+    same: dict[int | str, tuple[set[str], set[str]]] = {}
+    for name, gossip in having.items():
+        alive = census_of(gossip.members).alive
+        mine, names = same.setdefault(id(gossip.members) if alive else name, (set(), set(alive)))
+        mine.add(name)
+        names |= {members.get(name, "")} - {""}
+    return same.values()
 
 
 def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, ...]:
@@ -176,10 +195,14 @@ def _strangers(
     own = {identity.member for identity in known if identity.member}
     names = {bare(name) for name in own}.union(*(identity.names for identity in known))
     found: dict[str, tuple[GossipMember, list[str]]] = {}
+    strange: dict[int, list[GossipMember]] = {}
     for who, gossip in having.items():
-        for member in gossip.members:
-            if member.state in ALIVE and not _expected(member, own, names, rules):
-                found.setdefault(member.name, (member, []))[1].append(who)
+        at = id(gossip.members)
+        if at not in strange:
+            alive = (member for member in gossip.members if member.state in ALIVE)
+            strange[at] = [member for member in alive if not _expected(member, own, names, rules)]
+        for member in strange[at]:
+            found.setdefault(member.name, (member, []))[1].append(who)
     return tuple(
         Stranger(name, f"{member.address}:{member.port}", tuple(sorted(who)))
         for name, (member, who) in sorted(found.items())

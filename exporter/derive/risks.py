@@ -37,8 +37,8 @@ def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
 
 
 def _alive(target: TargetFacts) -> int:
-    members = target.gossip.members if target.gossip else ()
-    return sum(1 for member in members if member.state in {GossipState.ALIVE, GossipState.SUSPECT})
+    states = target.gossip.states if target.gossip else {}
+    return states.get(GossipState.ALIVE.value, 0) + states.get(GossipState.SUSPECT.value, 0)
 
 
 def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[str]:

@@ -117,8 +117,9 @@ def _judge_keys(
 
 
 def _gossipers(cycle: Cycle) -> Gossipers | None:
-    lists = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
-    return gossipers(member for page in lists for member in page.members) if lists else None
+    pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
+    lists = {id(page.members): page.members for page in pages}
+    return gossipers(member for members in lists.values() for member in members) if pages else None
 
 
 def _excuse(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from exporter.derive import phase
 from exporter.derive.rules import Rules
 from exporter.facts import Check, ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts, Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: what it knows is computed once for all checks
 class Evidence:
     """What the checks look at."""
 
@@ -21,11 +22,11 @@ class Evidence:
     def targets(self) -> tuple[TargetFacts, ...]:
         return self.now.targets
 
-    @property
+    @cached_property
     def up(self) -> tuple[TargetFacts, ...]:
         return tuple(target for target in self.now.targets if target.up)
 
-    @property
+    @cached_property
     def clients(self) -> tuple[ClientFacts, ...]:
         return tuple(client for target in self.up for client in target.clients)
 
@@ -33,12 +34,12 @@ class Evidence:
     def gossip(self) -> GossipFacts | None:
         return self.now.gossip
 
-    @property
+    @cached_property
     def keys(self) -> tuple[KeyFacts, ...]:
         """Keys that some process of ours uses; others in a shared store are not ours to judge."""
         return tuple(key for key in self.now.keys if self.uses(key))
 
-    @property
+    @cached_property
     def copied(self) -> tuple[KeyFacts, ...]:
         """Keys that must have a secondary: those that are not on memberlist alone already."""
         done = phase.finished(self.clients)

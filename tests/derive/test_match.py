@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.match import bare, gossipers, host_of, identities, own_member, owners, port_of
+from exporter.derive.census import bare
+from exporter.derive.match import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.model import GossipMember, GossipState, ProcessConfig, State
 from tests.derive.build import NOW, Process, member
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from exporter.derive.match import bare, gossipers, host_of, identities, own_member, owners, port_of
+from exporter.derive.census import bare
+from exporter.derive.match import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, Snapshot
 from exporter.model import GossipMember, GossipState, Member, ProcessConfig, Product
