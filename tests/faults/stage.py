@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ def row(what: str, count: str, lost: str = "nothing") -> None:
 async def cluster(**settings: Any) -> AsyncIterator[Demo]:
     """A small demo that stands still in the middle of a migration."""
     told = {"size": 3, "tokens": 8, "hold": True, "start_phase": Phase.MIRRORING} | settings
-    async with Demo(DemoSettings(**told)) as demo:
+    async with Demo(DemoSettings(start_time=time.time() - 20, **told)) as demo:
         await demo.advance(20)  # everybody has written his heartbeat, and the mirror has it
         yield demo
 
