@@ -120,8 +120,9 @@ class _Counted:
         """End a look under way and let go; one that hangs is left to itself."""
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
+                if self.looking is not None:
+                    await asyncio.wait({self.looking})  # it still has its position to write
                 await self.source.close()
-                await asyncio.gather(*([self.looking] if self.looking else ()), return_exceptions=True)
         except TimeoutError:
             log.warning("a log source does not end; it is left to itself")
 
@@ -139,7 +140,7 @@ class Rejections:
         self._reader = Reader()
         self._labels: set[str] = set()
         self._sources: list[_Counted] = []
-        self._past: Counter[tuple[str, str, str]] = Counter()  # of sources that are gone
+        self._past: list[_Counted] = []  # sources that are gone; what they counted still counts
         self._gone: list[_Counted] = []
 
     def use(self, wanted: Sequence[tuple[object, Make]], ours: Ours = nobody) -> None:
@@ -153,13 +154,14 @@ class Rejections:
         for entry, make in wanted:
             old = next((source for source in left if source.entry == entry), None)
             if old is None:
+                # One that comes back counts again what it finds, or goes on from its state.
+                self._past = [past for past in self._past if past.entry != entry]
                 self._sources.append(_Counted(entry, make(None), Tally(self._labels)))
             else:
                 left.remove(old)
                 old.source = make(old.source)
                 self._sources.append(old)
-        for source in left:
-            self._past.update(source.counts())
+        self._past += left
         self._gone += left
 
     async def look(self, deadline: float) -> tuple[Rejection, ...]:
@@ -176,8 +178,8 @@ class Rejections:
 
     def counted(self) -> tuple[Rejection, ...]:
         """The counts as they are now."""
-        total = Counter(self._past)
-        for counted in self._sources:
+        total: Counter[tuple[str, str, str]] = Counter()
+        for counted in (*self._past, *self._sources):
             total.update(counted.counts())
         return tuple(Rejection(*what, count) for what, count in sorted(total.items()))
 

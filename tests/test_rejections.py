@@ -195,6 +195,41 @@ async def test_a_reload_keeps_counts_and_sources_that_stay_and_lets_the_others_g
     assert not staying.closed
 
 
+@pytest.mark.asyncio
+async def test_a_source_that_comes_back_is_not_counted_on_top_of_what_it_was() -> None:
+    rejections = Rejections()
+    rejections.use([("same", partial(given, Scripted([("a", line("x"))])))])
+    assert await looked(rejections) == {("a", "x"): 1}
+    rejections.use([])
+    assert await looked(rejections) == {("a", "x"): 1}
+    rejections.use([("same", partial(given, Scripted([("a", line("x"))] * 2)))])
+    assert await looked(rejections) == {("a", "x"): 2}
+
+
+@pytest.mark.asyncio
+async def test_closing_waits_for_a_look_that_still_has_its_position_to_write() -> None:
+    going_on = asyncio.Event()
+
+    class Slow(Scripted):
+        async def look(self, take: Take, deadline: float) -> None:
+            await going_on.wait()
+            assert not self.closed
+
+        async def remember(self, counts: Counts) -> None:
+            assert not self.closed
+            await super().remember(counts)
+
+    slow = Slow()
+    rejections = using(slow)
+    await looked(rejections, 0.01)
+    closing = asyncio.create_task(rejections.close())
+    await asyncio.sleep(0)
+    going_on.set()
+    await closing
+    assert slow.closed
+    assert slow.remembered == [()]
+
+
 def test_a_million_rejections_cost_a_few_seconds_at_most() -> None:
     reader, one = Reader(), line("other")
     started = time.process_time()

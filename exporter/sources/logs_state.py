@@ -96,7 +96,7 @@ def save(path: Path, state: State) -> None:
         for position in state.positions
     ]
     body = json.dumps({"version": VERSION, "files": files, "counts": state.counts}).encode()
-    beside = path.with_name(f".{path.name}.new")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(body)

@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.errors import DecodeError
@@ -60,6 +60,15 @@ class Line:
         return hashlib.blake2b(stream.encode("utf-8", "replace") + b"\0" + self.text, digest_size=16).digest()
 
 
+@dataclass(slots=True)
+class _Place:
+    """How far was read."""
+
+    next: int  # the first time stamp not yet seen whole, nanoseconds
+    given: set[bytes] = field(default_factory=set)  # lines already given of that time stamp
+    failing: str = ""  # what was said last
+
+
 class LokiSource:
     """Asks once a look, more often while answers are full. `clock` is unix seconds."""
 
@@ -71,14 +80,12 @@ class LokiSource:
         self._fetcher = fetcher
         self.settings = settings
         self._clock = clock
-        self._next = int((clock() - LOOK_BACK) * NANO)  # the first time stamp not yet seen whole
-        self._given: set[bytes] = set()  # lines already given of that time stamp
-        self._failing = ""
+        self._at = _Place(int((clock() - LOOK_BACK) * NANO))
 
     def renewed(self, fetcher: Fetcher, settings: LokiSettings) -> LokiSource:
         """The same question asked through another fetcher and access, going on where this one stands."""
         other = LokiSource(fetcher, settings, self._clock)
-        other._next, other._given, other._failing = self._next, set(self._given), self._failing
+        other._at = self._at  # shared: a look of this one may be under way
         return other
 
     async def recall(self) -> Counts:
@@ -95,16 +102,16 @@ class LokiSource:
         """Give the lines that came since the last look. A failed question is asked again next time."""
         upto = int((self._clock() - DELAY) * NANO)
         for _ in range(PAGES):
-            end = min(upto, self._next + int(MAX_RANGE * NANO))
-            if self._next >= end:
+            end = min(upto, self._at.next + int(MAX_RANGE * NANO))
+            if self._at.next >= end:
                 return
-            answer = await self._ask(self._next, end, deadline)
+            answer = await self._ask(self._at.next, end, deadline)
             try:
                 lines = await asyncio.to_thread(_lines_of, answer)
             except DecodeError as error:
                 self._failed(str(error))
                 return
-            self._failing = ""
+            self._at.failing = ""
             self._give(lines, end, take)
 
     async def _ask(self, start: int, end: int, deadline: float) -> Answer:
@@ -128,28 +135,27 @@ class LokiSource:
         """Give the new ones, then move on: behind the range, or to the last stamp of a full answer."""
         lines.sort(key=lambda entry: entry[0].at)
         full = len(lines) >= LIMIT
-        fresh = [(line, line.digest(stream)) for line, stream in lines if self._next <= line.at < end]
-        fresh = [
-            (line, digest) for line, digest in fresh if line.at > self._next or digest not in self._given
-        ]
+        place = self._at
+        inside = [(line, line.digest(stream)) for line, stream in lines if place.next <= line.at < end]
+        fresh = [(line, sum_) for line, sum_ in inside if line.at > place.next or sum_ not in place.given]
         for line, _ in fresh:
             take(line.process, line.text)
         if not full:
-            self._next, self._given = end, set()
+            self._at.next, self._at.given = end, set()
             return
         last = lines[-1][0].at
-        if last > self._next:
-            self._given = {digest for line, digest in fresh if line.at == last}
-            self._next = last
+        if last > self._at.next:
+            self._at.given = {digest for line, digest in fresh if line.at == last}
+            self._at.next = last
         elif fresh:
-            self._given |= {digest for _, digest in fresh}
+            self._at.given |= {digest for _, digest in fresh}
         else:  # more lines of one time stamp than an answer holds: the rest cannot be asked for
-            self._next, self._given = last + 1, set()
+            self._at.next, self._at.given = last + 1, set()
 
     def _failed(self, words: str) -> None:
-        if words != self._failing:
+        if words != self._at.failing:
             log.warning("Loki at %s cannot be asked: %s", self.settings.url, words)
-        self._failing = words
+        self._at.failing = words
 
 
 def _lines_of(answer: Answer) -> list[tuple[Line, str]]:

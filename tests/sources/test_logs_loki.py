@@ -14,9 +14,10 @@ from aiohttp import web
 
 from exporter.config import load_text
 from exporter.errors import DecodeError
-from exporter.sources import loki
+from exporter.model import Reason, Target
+from exporter.sources import allow, loki
 from exporter.sources.access import Access
-from exporter.sources.http import Fetcher, FetchSettings
+from exporter.sources.http import Call, Fetcher, FetchSettings
 from exporter.sources.loki import LokiSettings, LokiSource, process_of, read_streams
 from tests.sources.serving import Clock, serving
 
@@ -227,6 +228,17 @@ async def test_a_reload_goes_on_where_the_old_source_stood() -> None:
         assert await one.look() == []
 
 
+@pytest.mark.asyncio
+async def test_a_reload_during_a_look_counts_nothing_twice() -> None:
+    stand = Stand([hit(NOW - 100, "once")])
+    async with asking(stand) as one:
+        under_way = asyncio.create_task(one.look(0))
+        await asyncio.sleep(0)
+        one.source = one.source.renewed(one.fetcher, one.source.settings)
+        assert await under_way == [("ingester-0", "once")]
+        assert await one.look() == []
+
+
 @pytest.mark.parametrize(
     ("labels", "process"),
     [
@@ -259,3 +271,31 @@ def test_structured_metadata_behind_a_line_is_no_harm() -> None:
 def test_a_deep_answer_is_refused() -> None:
     with pytest.raises(DecodeError):
         list(read_streams(b"[" * 200_000))
+
+
+GOOD = "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=1&end=2&limit=10&direction=forward"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", GOOD, True),
+        ("POST", GOOD, False),
+        ("GET", GOOD.replace("query_range", "push"), False),
+        ("GET", GOOD.replace("query_range", "delete"), False),
+        ("GET", GOOD.replace("/query_range", "/../../flush"), False),
+        ("GET", GOOD + "&x=1", False),
+        ("GET", GOOD.replace("forward", "backward"), False),
+        ("GET", GOOD.replace("%7B", "{"), False),
+        ("GET", GOOD.replace("%7B", "&limit=9999"), False),
+        ("GET", "/loki/api/v1/query_range", False),
+        ("GET", "/flush", False),
+    ],
+)
+@pytest.mark.asyncio
+async def test_nothing_but_a_query_is_asked_of_loki(method: str, path: str, allowed: bool) -> None:
+    assert allow.is_log_call_allowed(method, path) is allowed
+    if not allowed:
+        async with Fetcher(FetchSettings()) as fetcher:
+            answer = await fetcher.log_call(Call(Target("loki", "http://127.0.0.1:1"), path, method=method))
+        assert answer.reason is Reason.FORBIDDEN
