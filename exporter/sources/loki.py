@@ -134,23 +134,21 @@ class LokiSource:
     def _give(self, lines: list[tuple[Line, str]], end: int, take: Take) -> None:
         """Give the new ones, then move on: behind the range, or to the last stamp of a full answer."""
         lines.sort(key=lambda entry: entry[0].at)
-        full = len(lines) >= LIMIT
         place = self._at
         inside = [(line, line.digest(stream)) for line, stream in lines if place.next <= line.at < end]
         fresh = [(line, sum_) for line, sum_ in inside if line.at > place.next or sum_ not in place.given]
         for line, _ in fresh:
             take(line.process, line.text)
-        if not full:
-            self._at.next, self._at.given = end, set()
+        if len(lines) < LIMIT or not inside:
+            place.next, place.given = end, set()
             return
-        last = lines[-1][0].at
-        if last > self._at.next:
-            self._at.given = {digest for line, digest in fresh if line.at == last}
-            self._at.next = last
+        last = inside[-1][0].at
+        if last > place.next:
+            place.next, place.given = last, {sum_ for line, sum_ in fresh if line.at == last}
         elif fresh:
-            self._at.given |= {digest for _, digest in fresh}
+            place.given |= {sum_ for _, sum_ in fresh}
         else:  # more lines of one time stamp than an answer holds: the rest cannot be asked for
-            self._at.next, self._at.given = last + 1, set()
+            place.next, place.given = last + 1, set()
 
     def _failed(self, words: str) -> None:
         if words != self._at.failing:
