@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from exporter.derive import phase
 from exporter.derive.rules import DEFAULT_PERIOD
@@ -109,9 +110,20 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         unknown += [f"{t.name} shows no KV client" for t in seen.up if _is_mute(t)]
         if not phase.writing(clients):
             unknown.append("no writing client was seen")
-        return question.answer(_named(wrong, clients), f"{len(clients)} of {len(clients)} clients.", unknown)
+        good = f"{len(clients)} of {len(clients)} clients."
+        return _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown)
 
     return check
+
+
+def _ahead(question: Question, wanted: Phase, wrong: list[ClientFacts]) -> Question:
+    """Where clients are in the way because they are further, the remedy is for the others to follow."""
+    if not wrong or any(client.phase < wanted for client in wrong):
+        return question
+    there = min(client.phase for client in wrong)
+    return replace(
+        question, remedy=f"These are further already; the others have to follow. {REMEDIES[there]}"
+    )
 
 
 def _is_mute(target: TargetFacts) -> bool:
