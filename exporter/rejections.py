@@ -23,7 +23,9 @@ WORD = b"with unacceptable label "  # what a line holds that may tell of a rejec
 MAX_LABELS = 20  # different ones; every further one counts as `other`
 MAX_COUNTS = 5000  # (process, label) of one source; what comes on top counts under process `other`
 MAX_MEMO = 1000
+MAX_PIECE = 1000  # bytes
 CLOSING_SECONDS = 5.0
+_DISCARDED = (b"discarding stream ", b"discarding packet ")
 _FROM = re.compile(rb"from=([0-9A-Za-z.:\[\]%_-]{1,80})")
 
 Take = Callable[[str, bytes], None]
@@ -67,13 +69,16 @@ class Reader:
         start = line.rfind(b"from=")
         piece = line[max(0, at - 24) : start] if 0 <= at < start else b""
         label = self._memo.get(piece) if piece else None
-        if label is None:
+        if label is None and piece and len(self._memo) >= MAX_MEMO:
+            # So many different labels that a new one is `other` anyway: not worth the reading.
+            label = OTHER if line[max(0, at - 18) : at] in _DISCARDED else None
+        elif label is None:
             found = decode_line(line)
-            if found is None:
-                return None
-            label = found.label
-            if piece and len(piece) < 1000 and len(self._memo) < MAX_MEMO:
+            label = found.label if found else None
+            if label is not None and piece and len(piece) < MAX_PIECE:
                 self._memo[piece] = label
+        if label is None:
+            return None
         source = _FROM.match(line, start) if start >= 0 else None
         return None if self._ours(label, source[1].decode() if source else "") else label
 
