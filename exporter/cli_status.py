@@ -69,6 +69,8 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     versions = ", ".join(status.versions[:3]) or "version not known"
     since = f", for {ago(now, status.phase_since)}" if now is not None else ""
     lines += wrapped(f"{status.product} {versions}: phase {status.phase} ({agreed}{since})")
+    if status.finished_keys:
+        lines += wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  ")[:2]
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
 
 

@@ -201,6 +201,7 @@ class KeyFacts:
     members: tuple[MemberFacts, ...] = ()
     heartbeat_timeout: float = 60.0
     oldest_age: float | None = None
+    longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
     token_conflicts: int | None = None
     without_tokens: tuple[str, ...] | None = None
     ghosts: tuple[str, ...] | None = None
@@ -363,6 +364,7 @@ class Fleet:
     phase_since: float | None = None
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
     rollback: Rollback = Rollback("not known.")
+    finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def judge_fleet(
         next_step="",
         warnings=tuple(_warnings(targets, keys, gossip)),
         risks=risks(targets, keys, where),
+        finished_keys=tuple(sorted(phase.finished(c for t in targets for c in phase.writing(t.clients)))),
         phase_since=before.fleet.phase_since if kept and before else now,
     )
 
@@ -49,10 +50,12 @@ def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
         return fleet.warnings[0]
     named = {Phase.UNKNOWN: "The phase is not known"}.get(fleet.phase, f"Phase {fleet.phase.label}")
     agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[fleet.uniform]
+    done = f" Beside keys on memberlist already: {', '.join(few(fleet.finished_keys, 4))}."
+    agreed = f"{agreed}.{done if fleet.finished_keys else ''}"
     following = next((step for step in steps if step.name == fleet.next_step), None)
     if following is None:
-        return f"{named}{agreed}."
-    return f"{named}{agreed}. Next step {following.name}: {'open' if following.open else 'closed'}."
+        return f"{named}{agreed}"
+    return f"{named}{agreed} Next step {following.name}: {'open' if following.open else 'closed'}."
 
 
 def _warnings(

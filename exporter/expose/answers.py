@@ -107,6 +107,7 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         warnings=fleet.warnings,
         risks=fleet.risks,
         rollback=RollbackOut(fleet.rollback.text, fleet.rollback.safe),
+        finished_keys=fleet.finished_keys,
         product=fleet.product.value,
         versions=fleet.versions,
         targets_up=len(up),

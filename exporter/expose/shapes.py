@@ -47,6 +47,7 @@ class StatusOut(Struct, frozen=True):
     warnings: Named
     risks: Named
     rollback: RollbackOut
+    finished_keys: Named
     product: str
     versions: Named
     targets_up: int

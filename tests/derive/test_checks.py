@@ -1,0 +1,48 @@
+"""Every check explains itself, and its link leads to a heading that is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
+from exporter.derive.rules import Rules
+from exporter.facts import Check
+from tests.derive.build import Fleet, step_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def checks() -> list[Check]:
+    """All checks of all steps, of a small healthy cluster."""
+    seen = Fleet(rules=Rules(soak=0.0, store_configured=True)).look()
+    return [check for name in NAMES for check in step_of(seen, name).checks]
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a Markdown file's headings, as the usual renderers make them."""
+    heads = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+def test_a_check_has_a_sentence_evidence_a_remedy_and_a_page(check: Check) -> None:
+    assert re.fullmatch(r"[a-z-]+", check.id)
+    assert check.sentence.endswith(".")
+    assert check.evidence
+    assert check.remedy.endswith((".", ";"))
+    file, _, anchor = check.doc.partition("#")
+    assert anchor in anchors(ROOT / file), check.doc
+
+
+def test_an_id_always_means_the_same() -> None:
+    said: dict[str, tuple[str, str, str]] = {}
+    for check in checks():
+        told = (check.sentence, check.remedy, check.doc)
+        assert said.setdefault(check.id, told) == told
+
+
+def test_checks_that_need_two_looks_exist() -> None:
+    assert {check.id for check in checks()} >= NEED_TWO_LOOKS
