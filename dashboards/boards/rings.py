@@ -183,11 +183,19 @@ def _members(house: House) -> Band:
         [Ask(f"max by (ring) ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})", "{{ring}}")],
         Look("s", f.above(limits.HEARTBEAT_TIMEOUT)),
     )
+    transit = Show(
+        "Longest in transition",
+        "How long the member that has been leaving, joining or pending longest has been so. One that stays "
+        "takes no writes and holds its tokens.",
+        [Ask(f"max by (ring) ({q.of(c.RING_LONGEST_TRANSITION_SECONDS)})", "{{ring}}")],
+        Look("s"),
+    )
     return band(
         8,
-        (house.series(by_state, stack=True), 8),
-        (house.series(by_ring), 8),
-        (house.series(age, line=True), 8),
+        (house.series(by_state, stack=True), 6),
+        (house.series(by_ring), 6),
+        (house.series(age, line=True), 6),
+        (house.series(transit), 6),
     )
 
 

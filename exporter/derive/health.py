@@ -104,6 +104,12 @@ def oldest_age(members: Iterable[MemberFacts]) -> float | None:
     return max((m.age for m in members if m.age is not None), default=None)
 
 
+def longest_transition(members: Iterable[MemberFacts], now: float) -> float:
+    """How long the member that has been leaving, joining or pending longest has been so, seconds."""
+    since = (m.since for m in members if m.state in _IN_TRANSIT and m.since is not None)
+    return max((now - at for at in since), default=0.0)
+
+
 def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
     """Ids of the ghosts, `None` where it cannot be told of somebody."""
     members = tuple(members)

@@ -62,6 +62,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         returned_total=then.returned,
         shrunk_from=_shrunk_from(len(members), then),
     )
+    facts = replace(facts, longest_transition=health.longest_transition(members, world.now) if ring else None)
     return _with_health(facts, primary.value, config, read), replace(then, standing=sides.standing)
 
 

@@ -168,6 +168,11 @@ RING_OLDEST_HEARTBEAT_AGE_SECONDS = _gauge(
     "ring_oldest_heartbeat_age_seconds", "key ring",
     "Age of the oldest heartbeat of any member in seconds, by the answering process's clock.", _RING, per="K",
 )  # fmt: skip
+RING_LONGEST_TRANSITION_SECONDS = _gauge(
+    "ring_longest_transition_seconds", "key ring",
+    "How long the member that has been leaving, joining or pending longest has been so, in seconds, since it "
+    "was first seen; 0 if there is none.", _RING, per="K",
+)  # fmt: skip
 RING_TOKEN_CONFLICTS = _gauge(
     "ring_token_conflicts", "key ring", "Tokens claimed by more than one member.", _RING, per="K"
 )

@@ -143,6 +143,7 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
         return
     yield from _members(key)
     yield c.RING_OLDEST_HEARTBEAT_AGE_SECONDS, labels, key.oldest_age
+    yield c.RING_LONGEST_TRANSITION_SECONDS, labels, key.longest_transition
     yield c.RING_TOKEN_CONFLICTS, labels, key.token_conflicts
     yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
     yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)

@@ -162,6 +162,7 @@ def ring_key() -> KeyFacts:
             member("mimir-write-2", State.UNHEALTHY, zone="zone-b"),
         ),
         oldest_age=93.5,
+        longest_transition=125.0,
         token_conflicts=0,
         without_tokens=(),
         ghosts=("mimir-write-2",),
