@@ -10,12 +10,15 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from exporter.decode.bounds import MAX_TEXT
 from exporter.errors import DecodeError
 
 MAX_LINE = 16_384  # bytes of a line that is used
 MAX_SAMPLES = 200_000  # lines that are parsed
+MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
 
 _SAMPLE = re.compile(
     rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?"  # name, labels
@@ -64,10 +67,26 @@ def _sample(body: bytes, start: int, end: int, seen: int) -> Sample:
     if seen > MAX_SAMPLES or end - start > MAX_LINE:
         raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
     line = body[start:end].rstrip(b"\r")
+    head, brace, value = line.rpartition(b"} ")
+    if brace and len(head) <= MAX_KNOWN and _NUMBER.fullmatch(value) and (told := _known_head(head)):
+        return Sample(*told, float(value))
     found = _SAMPLE.fullmatch(line)
     if not found or not _NUMBER.fullmatch(found[3]):
         raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
     return Sample(found[1].decode("ascii"), _labels((found[2] or b"").strip(), line), float(found[3]))
+
+
+@lru_cache(maxsize=4096)
+def _known_head(head: bytes) -> tuple[str, Mapping[str, str]] | None:
+    """Name and labels of a line that ends in `} VALUE`: the same for all processes and in every cycle.
+
+    `None` where the last brace is not the labels' own, as in a line with an exemplar.
+    """
+    found = _SAMPLE.fullmatch(head + b"} 0")
+    if not found or found.start(3) != len(head) + 2:
+        return None
+    labels = _labels((found[2] or b"").strip(), head)
+    return found[1].decode("ascii"), MappingProxyType(labels)
 
 
 def _labels(inner: bytes, line: bytes) -> dict[str, str]:
