@@ -68,7 +68,7 @@ def _have_both(question: Question, *, write: bool) -> CheckFunction:
     def check(seen: Evidence) -> Check:
         rings = [key for key in _rings(seen) if (key.ring in WRITE_RINGS) == write]
         wrong = []
-        for key in rings:
+        for key in rings if _grouped(seen) else ():
             if not _active(key, NEW):
                 wrong.append(f"{key.key} has no active {NEW} member")
             if _old_members(key) and not _active(key, OLD):
@@ -86,7 +86,7 @@ def old_group_present(seen: Evidence) -> Check:
     """Hold that some ring still has an old member: else this step is behind."""
     rings = _rings(seen)
     having = [key.ring for key in rings if _old_members(key)]
-    wrong = [] if having or not rings else [f"no ring has a {OLD} member"]
+    wrong = [] if having or not rings or not _grouped(seen) else [f"no ring has a {OLD} member"]
     return SOME_OLD.answer(wrong, f"It is in {', '.join(few(having, 8))}.", _unread(seen, rings))
 
 
@@ -95,7 +95,8 @@ def new_group_active(seen: Evidence) -> Check:
     that was lost on the way.
     """
     rings = _rings(seen)
-    wrong = [f"{key.key} has no active {NEW} member" for key in rings if not _active(key, NEW)]
+    lacking = [f"{key.key} has no active {NEW} member" for key in rings if not _active(key, NEW)]
+    wrong = lacking if _grouped(seen) else []
     return NEW_HEALTHY.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings))
 
 
@@ -113,10 +114,15 @@ def old_group_idle(seen: Evidence) -> Check:
     return TRAFFIC.answer(wrong, f"{len(old)} processes of the old group run, none is asked.", unknown)
 
 
+def _grouped(seen: Evidence) -> bool:
+    return any(member.group for key in seen.keys for member in key.members)
+
+
 def _unread(seen: Evidence, rings: list[KeyFacts]) -> list[str]:
     if not rings:
         return ["no ring was read"]
     ungrouped = [f"{m.id} in {key.key} is of no group" for key in rings for m in key.members if not m.group]
     unread = [f"{key.key}: not read" for key in rings if not key.source]
-    grouped = any(member.group for key in seen.keys for member in key.members)
-    return [*ungrouped, *unread] if grouped else ["no group is configured that matches a member", *unread]
+    return (
+        [*ungrouped, *unread] if _grouped(seen) else ["no group is configured that matches a member", *unread]
+    )

@@ -90,6 +90,7 @@ class Process:
     started: float = NOW - 3600
     label: str = "lab"
     config: Mapping[str, Any] = field(default_factory=dict)
+    traffic: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -122,6 +123,7 @@ class Process:
             clients={c.name: c for c in self.clients},
             start_time=self.started,
             health_score=0.0,
+            traffic=self.traffic,
         )
         return replace(
             self._page("/metrics", None if self._is_lost("metrics") else told, now), **self._fate("metrics")
