@@ -22,6 +22,7 @@ from exporter.expose.application import build
 from exporter.expose.listen import listening
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.state import ServerState
+from exporter.expose.web.routes import PAGES
 from exporter.facts import Snapshot
 from exporter.watch import Watch
 
@@ -147,6 +148,7 @@ class Stage(Served):
         """Run one cycle and show it."""
         self.snapshot = self.run(self.watch.poller.cycle())
         self.now = self.demo.cluster.now
+        self.app[PAGES].history.take(self.snapshot)
         return self.snapshot
 
     def cycles(self, number: int = 1) -> Snapshot:

@@ -1,4 +1,4 @@
-"""A real Chromium, one for all tests of a run, and pages that take note of everything that goes wrong."""
+"""A real Chromium, one for each module of tests, and pages that take note of everything that goes wrong."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Watched:
 Look = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(program: Callable[[str], str]) -> Iterator[Browser]:
+    """No longer than a module: while it runs, this thread has an event loop, and others' tests cannot."""
     program("chromium")
     with browser() as started:
         yield started

@@ -27,6 +27,10 @@ def of(found: Step, *warnings: str, uniform: bool | None = True) -> Snapshot:
     return replace(rich, steps=(found,), fleet=fleet)
 
 
+def with_risk(snapshot: Snapshot) -> Snapshot:
+    return replace(snapshot, fleet=replace(snapshot.fleet, risks=("p-1 sees 1 of 6.",)))
+
+
 HELD = step(Verdict.HOLDS, open=True, soaked_for=400.0)
 SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
 
@@ -37,6 +41,7 @@ SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
         pytest.param(of(HELD), False, "GO ON", id="open"),
         pytest.param(of(HELD), True, "CANNOT TELL", id="open, but old"),
         pytest.param(of(HELD, "Gossip is split."), False, "OPEN, BUT", id="open in spite of a warning"),
+        pytest.param(with_risk(of(HELD)), False, "OPEN, BUT", id="open in spite of a risk"),
         pytest.param(of(SOAKING), False, "WAIT", id="every check holds, but not for long enough"),
         pytest.param(of(step(Verdict.HOLDS, Verdict.FAILS)), False, "STOP", id="one fails"),
         pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILS)), False, "STOP", id="one fails, one unknown"),
@@ -106,6 +111,14 @@ def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() ->
     snapshot = of(replace(step(Verdict.FAILS), checks=(late,)))
     row = key_rows.key_row(replace(RING, secondary=EQUAL), snapshot, LagHistory(), 15)
     assert (row.copy, row.lag.tone) == (key_rows.Judged("bad", "equal, but late"), "bad")
+
+
+def test_a_quorum_margin_is_a_trouble_only_where_the_gate_finds_it_one() -> None:
+    thin = replace(RING, quorum_margin=0, ghosts=())
+    margin = Check("quorum-margin", "One to spare.", Verdict.FAILS, "", ("collectors/ring: margin 0",))
+    named = of(replace(step(Verdict.FAILS), checks=(margin,)))
+    assert list(key_rows.notes(thin, snapshots.rich())) == []
+    assert list(key_rows.notes(thin, named)) == ["quorum margin 0"]
 
 
 def test_what_was_not_read_is_not_shown_as_a_number() -> None:

@@ -83,10 +83,15 @@ def answer_of(snapshot: Snapshot, *, stale: bool) -> Answer:
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
-    found = judged(step, bool(snapshot.fleet.warnings))
+    found = judged(step, is_warned(snapshot))
     if snapshot.fleet.uniform is False and found.tone == "closed":
         return replace(found, sentence="Do not go on: the clients are in different phases.")
     return found
+
+
+def is_warned(snapshot: Snapshot) -> bool:
+    """Whether anything has to be read before an open step is taken."""
+    return bool(snapshot.fleet.warnings or snapshot.fleet.risks)
 
 
 def judged(step: Step, warned: bool = False) -> Answer:
@@ -98,7 +103,7 @@ def judged(step: Step, warned: bool = False) -> Answer:
     if step.open:
         held = f"Every check holds, and has for {span(step.soaked_for)}."
         if warned:
-            return Answer("wait", "OPEN, BUT", f"read the warnings before you {what}.", held, step)
+            return Answer("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
         return Answer("open", "GO ON", f"You may {what}.", held, step)
     if step.verdict is Verdict.HOLDS:
         share = min(1.0, step.soaked_for / step.soak) if step.soak else None

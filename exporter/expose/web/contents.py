@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exporter.expose.history import LagHistory
-from exporter.expose.web.answer import check_rows, judged, task, too_old
+from exporter.expose.web.answer import check_rows, is_warned, judged, task, too_old
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
@@ -113,7 +113,7 @@ def gate(view: View) -> Content:
     step = next((step for step in view.known.steps if step.name == view.match["step"]), None)
     if step is None:
         raise NotThere(_missing("gate", view.match["step"], [step.name for step in view.known.steps]))
-    answer = too_old() if view.stale else judged(step, bool(view.known.fleet.warnings))
+    answer = too_old() if view.stale else judged(step, is_warned(view.known))
     bad, held = check_rows(step, CULPRITS)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
               "steps": step_links(view.known, stale=view.stale)}  # fmt: skip

@@ -33,7 +33,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for filtered in (words.name, words.span, words.clock, words.number, words.path, words.query):
+    for filtered in (words.name, words.span, words.ago, words.clock, words.number, words.path, words.query):
         made.filters[filtered.__name__] = filtered
     made.globals.update(count=words.count, task=answer.task)
     return made

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from exporter.expose.history import LagHistory
 from exporter.expose.web import sparkline
 from exporter.expose.web.words import count, span
-from exporter.facts import KeyFacts, SecondaryFacts, Snapshot
+from exporter.facts import KeyFacts, SecondaryFacts, Snapshot, Verdict
 from exporter.model import Phase, State
 
 SHOWN: Final = 40
@@ -63,7 +63,7 @@ def key_rows(snapshot: Snapshot, history: LagHistory, interval: float) -> tuple[
 
 def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: float) -> KeyRow:
     """One key's line."""
-    late, now = is_late(key, snapshot), snapshot.at
+    late, now = blamed(key, "lag", snapshot), snapshot.at
     return KeyRow(
         key=key,
         members=members(key),
@@ -72,7 +72,7 @@ def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: fl
         views=views(key),
         copy=copy(key, late=late),
         lag=lag(key, late=late),
-        notes=tuple(notes(key)),
+        notes=tuple(notes(key, snapshot)),
         curve=sparkline.draw(history.of(key.key, now), now, interval),
     )
 
@@ -89,11 +89,13 @@ def members(key: KeyFacts) -> Judged:
     return Judged("none", amount)
 
 
-def is_late(key: KeyFacts, snapshot: Snapshot) -> bool:
-    """Whether the gate finds the lag of this key beyond the limit: the page knows no limit of its own."""
-    asked = (check for step in snapshot.steps for check in step.checks if check.id == "lag")
+def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
+    """Whether a check of the gate names this key: the page knows no limits of its own."""
+    asked = (found for step in snapshot.steps for found in step.checks if found.id == check)
     found = next(asked, None)
-    return found is not None and any(culprit.startswith(f"{key.key} ") for culprit in found.culprits)
+    if found is None or found.verdict is not Verdict.FAILS:
+        return False
+    return any(culprit.startswith((f"{key.key} ", f"{key.key}:")) for culprit in found.culprits)
 
 
 def lag(key: KeyFacts, *, late: bool) -> Judged:
@@ -104,7 +106,7 @@ def lag(key: KeyFacts, *, late: bool) -> Judged:
     return Judged("bad" if late and not not_copied(key) else "good", span(told))
 
 
-def notes(key: KeyFacts) -> Iterable[str]:
+def notes(key: KeyFacts, snapshot: Snapshot) -> Iterable[str]:
     """What is wrong with the ring itself, whatever its copy is worth."""
     if key.token_conflicts:
         yield count(key.token_conflicts, "token conflict")
@@ -112,7 +114,7 @@ def notes(key: KeyFacts) -> Iterable[str]:
         yield count(len(key.ghosts), "ghost")
     if key.without_tokens:
         yield f"{len(key.without_tokens):,} without tokens"
-    if key.quorum_margin is not None and key.quorum_margin < 1:
+    if blamed(key, "quorum-margin", snapshot):
         yield f"quorum margin {key.quorum_margin}"
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from exporter.expose.history import LagHistory
 from exporter.expose.web.answer import Answer, CheckRow, answer_of, check_rows, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
-from exporter.expose.web.key_rows import Judged, KeyRow, copy, is_late, key_rows, views
+from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, views
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
 from exporter.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
@@ -21,6 +21,7 @@ STRANGERS: Final = 5
 SILENT: Final = 8
 EVENTS: Final = 8
 WARNINGS: Final = 4
+RISKS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Overview:
     answer: Answer
     warnings: tuple[str, ...]
     more_warnings: int
+    risks: tuple[str, ...]
+    more_risks: int
     open_checks: tuple[CheckRow, ...]
     held_checks: tuple[CheckRow, ...]
     stations: tuple[Station, ...]
@@ -104,6 +107,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale:
     bad, held = check_rows(following) if following else ((), ())
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
     warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
+    risks, more_risks = first(snapshot.fleet.risks, RISKS)
     silent, more_silent = first((_silent(t) for t in snapshot.targets if not t.up), SILENT)
     partial, more_partial = first((_silent(t) for t in snapshot.targets if t.up and _failed(t)), SILENT)
     return Overview(
@@ -111,6 +115,8 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale:
         answer=answer,
         warnings=warnings,
         more_warnings=more_warnings,
+        risks=risks,
+        more_risks=more_risks,
         open_checks=bad,
         held_checks=held,
         stations=stations(snapshot),
@@ -164,4 +170,4 @@ def _tracker(snapshot: Snapshot) -> Tracker | None:
     if key is None:
         return None
     told = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
-    return Tracker(key, copy(key, late=is_late(key, snapshot)), views(key), sum(told) if told else None)
+    return Tracker(key, copy(key, late=blamed(key, "lag", snapshot)), views(key), sum(told) if told else None)

@@ -43,6 +43,11 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
 
 
+def ago(seconds: float) -> str:
+    """How long ago something was; clocks that differ a little put nothing into the future."""
+    return span(max(0.0, seconds))
+
+
 def clock(at: float | None) -> str:
     """A time of day in UTC with its date: `21 Nov 03:46:55`."""
     if at is None:
