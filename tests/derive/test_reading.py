@@ -49,9 +49,8 @@ def read(
 
 
 def consul(values: dict[str, Value], **more: Any) -> StoreContent:
-    return StoreContent(
-        "consul", **({"outcome": Outcome.OK, "values": values, "asked_at": NOW, "clock": NOW} | more)
-    )
+    told: dict[str, Any] = {"outcome": Outcome.OK, "values": values, "asked_at": NOW, "clock": NOW}
+    return StoreContent("consul", **(told | more))
 
 
 def test_a_page_is_read_failed_or_not_there() -> None:
