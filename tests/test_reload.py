@@ -14,6 +14,7 @@ import pytest
 
 from exporter.demo import Demo, DemoSettings
 from exporter.model import Phase
+from tests.faults.stage import row
 from tests.running import Exporter, exporter, written
 from tests.sources import wire
 
@@ -71,6 +72,7 @@ async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_sign
         up = (await server.samples())["target_up"]
         assert (len(up), set(up.values())) == (targets, {1.0})
         assert "hunter2" not in "".join(server.said)
+    row("A reload with a bad file, by POST and by SIGHUP", f"{len(BAD)} files")
 
 
 @pytest.mark.asyncio
@@ -149,6 +151,7 @@ async def test_many_reloads_at_once_end_with_the_newest_file(tmp_path: Path) -> 
         assert "8m" in (await server.get("/config"))[1]
         await server.cycles()
         assert await server.value(OK) == 1
+    row("Reloads at once, by POST and by SIGHUP", "8 of each")
 
 
 @pytest.mark.asyncio
@@ -188,6 +191,7 @@ async def test_fifty_reloads_leave_no_connection_task_or_file_behind(tmp_path: P
         assert await server.value(OK) == 1
         assert await server.stop() == 0
         assert not any("never" in line or "Unclosed" in line for line in server.said), server.said
+    row("Reloads that make new sessions and sources", "50")
 
 
 async def changed(server: Exporter, demo: Demo, path: Path, number: int) -> None:
