@@ -379,9 +379,8 @@ class Observation:
 
 @dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
 class StoreRead(Generic[T]):
-    """The external store as read. `modified` is the store's own index per key (ModifyIndex,
-    mod_revision): it stands still while nobody writes. `broken` has keys whose value would not
-    decode, with the reason.
+    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):
+    it stands still while nobody writes. `broken` has keys whose value would not decode, with the reason.
     """
 
     kind: str  # consul, etcd

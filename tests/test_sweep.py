@@ -130,7 +130,8 @@ def test_a_hundred_entries_are_all_read_in_every_cycle() -> None:
 @settings(max_examples=50, deadline=None)
 @given(count=st.integers(101, 2000), cycles=st.integers(1, 5))
 def test_entries_beyond_a_hundred_are_read_in_turns(count: int, cycles: int) -> None:
-    entries, seen = Entries(), set()
+    entries = Entries()
+    seen: set[str] = set()
     for _ in range(cycles * -(-count // 100)):
         turn = entries.take(names(count), cycles)
         assert len(turn) == 100

@@ -60,7 +60,7 @@ def carry(
     """Put what was found in HA entries that were not read this time to what was found now."""
     views = tuple(views)
     if key != HA_KEY or not views:  # no copies: the secondary is the store, whole
-        return dict(found), past
+        return dict(found), Standing(past.doubts)
     joined = {
         v.target: _with(found[v.target], v, past.replicas.get(v.target, ()))
         for v in views

@@ -17,7 +17,7 @@ from exporter.model import GossipMember, Member, Partition, PartitionRing, Parti
 from tests.derive.build import INGESTER, Fleet, Process, member, ring, tokens
 from tests.recorded import Seen, seen_in
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "ring-health.md").read_text(encoding="utf-8")
 Wrong = dict[str, float]
 Play = Callable[[], Seen]
