@@ -31,6 +31,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "wrk": "wrk",
     "consul": "consul",
+    "systemd-analyze": "systemd",
 }
 CONSUL_RELEASE = "bullseye"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
