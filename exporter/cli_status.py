@@ -189,12 +189,17 @@ def _next(seen: Overview, room: int) -> list[str]:
     shown: list[str] = []
     for count, check in enumerate(bad):
         mark = "NO " if check.verdict == "fails" else "?? "
-        told = wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5)[:3]
+        told = _shortened(wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3)
         if len(shown) + len(told) > room:
             shown.append(f"  and {len(bad) - count} more: kvmigration check {step.step}")
             break
         shown += told
     return lines + shown
+
+
+def _shortened(lines: list[str], most: int) -> list[str]:
+    """At most so many lines; a cut is shown."""
+    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][:77]} …"]
 
 
 def _back(seen: Overview) -> list[str]:

@@ -127,7 +127,8 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
 def _lonely(targets: Iterable[TargetFacts]) -> Iterable[str]:
     alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
     if alone and len(alone) < sum(1 for t in targets if t.gossip is not None):
-        yield f"{', '.join(few(alone, 5))} see nobody but themselves in the gossip."
+        words = "sees nobody but itself" if len(alone) == 1 else "see nobody but themselves"
+        yield f"{', '.join(few(alone, 5))} {words} in the gossip."
 
 
 def few(names: Iterable[str], limit: int = 10) -> list[str]:

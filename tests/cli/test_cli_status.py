@@ -1,0 +1,52 @@
+"""`kvmigration status`: one screen, danger first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from exporter.cli_status import ago
+from tests.cli.conftest import Recorded, as_reviewed, fits
+
+Start = Callable[..., Recorded]
+SCREENS = [
+    ("cortex/1b-rolling-out-multi", 1),
+    ("cortex/2b-mirroring", 1),
+    ("cortex/2c-mirroring-all-rings", 0),
+    ("cortex/3a-switching-primary", 1),
+]
+
+
+@pytest.mark.parametrize(("recording", "status"), SCREENS, ids=[row[0] for row in SCREENS])
+def test_a_real_cluster_fits_a_screen(recorded: Start, recording: str, status: int) -> None:
+    said = recorded(recording).run("status")
+    assert said.status == status
+    fits(said.out, 40)
+    as_reviewed(f"status-{recording.partition('/')[2]}.txt", said.out)
+
+
+def test_mixed_primaries_and_the_split_are_the_first_lines(recorded: Start) -> None:
+    said = recorded("cortex/3a-switching-primary").run("status")
+    marked = [line for line in said.out.splitlines() if line.startswith("!!")]
+    assert marked[0].startswith(
+        "!! Primaries are mixed: memberlist on 127.0.0.1:P9101; the external store on"
+    )
+    assert marked[1].startswith("!! Gossip is split into 2 clusters")
+
+
+def test_everything_as_json(recorded: Start) -> None:
+    said = recorded("cortex/1b-rolling-out-multi").run("status", "--json")
+    told = json.loads(said.out)
+    assert (told["status"]["phase"], told["status"]["uniform"]) == ("external", False)
+    assert told["status"]["rollback"]["safe"] is True
+
+
+TIMES = [(0.0, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7200.0, "2 h"), (200_000.0, "2 d")]
+
+
+@pytest.mark.parametrize(("seconds", "text"), TIMES)
+def test_how_long_is_said_in_one_unit(seconds: float, text: str) -> None:
+    assert ago(1000.0 + seconds, 1000.0) == text
+    assert ago(None, 1000.0) == ago(1000.0, None) == "-"
