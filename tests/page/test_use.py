@@ -78,7 +78,7 @@ def test_when_the_connection_is_lost_it_says_so_and_nothing_stays_open(look: Loo
     page.clock.run_for(30_000)
     expect(page.locator("#old")).to_be_visible()
     assert word(page) == "CANNOT TELL"
-    assert page.locator("[data-open]").count() == 0
+    assert page.locator("[data-judged]").count() == 0
     assert page.title().startswith("too old")
     page.context.set_offline(False)
     page.clock.run_for(6_000)
@@ -108,13 +108,30 @@ def test_it_rests_while_paused_or_hidden(look: Look, served: Served) -> None:
     assert len(seen.asked) == before
 
 
+@pytest.mark.parametrize("soaked", [100.0, 0.0])
+def test_a_wait_does_not_run_out_while_the_connection_is_lost(
+    look: Look, served: Served, soaked: float
+) -> None:
+    held = opened(snapshots.rich())
+    steps = tuple(replace(step, open=False, soaked_for=soaked) for step in held.steps)
+    served.snapshot = replace(held, steps=steps)
+    seen = look(served.url)
+    seen.page.clock.install()
+    page = seen.open()
+    assert word(page) == "WAIT"
+    page.context.set_offline(True)
+    page.clock.run_for(60_000)
+    assert word(page) == "CANNOT TELL"
+    assert page.locator("progress").count() == 0
+
+
 @pytest.mark.parametrize("path", ["/", "/gate/switch-primary"])
 def test_an_old_snapshot_is_called_old_and_opens_nothing(look: Look, served: Served, path: str) -> None:
     served.snapshot, served.now = opened(snapshots.rich()), snapshots.NOW + 100
     page = look(served.url, java_script_enabled=False).open(path)
     assert word(page) == "CANNOT TELL"
     expect(page.locator("#old")).to_contain_text("100 s")
-    assert page.locator("[data-open]").count() == 0
+    assert page.locator("[data-judged]").count() == 0
     for told in page.locator(".gates li, .verdict, #answer").all_inner_texts():
         assert " open" not in told.lower().replace("do not", "")
 

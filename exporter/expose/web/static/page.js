@@ -42,17 +42,18 @@
     }
   };
 
-  // Nothing that was open stays so once it is too old to judge by.
+  // No judgement stays once it is too old: nothing is open, and nothing will be in a minute.
   const close = () => {
-    for (const part of document.querySelectorAll("main [data-open]")) {
-      part.removeAttribute("data-open");
-      part.classList.remove("open", "wait");
+    for (const part of document.querySelectorAll("main [data-judged]")) {
+      part.removeAttribute("data-judged");
+      part.classList.remove("open", "wait", "closed");
       part.classList.add("unknown");
       const word = part.querySelector(".word");
       if (part.id === "answer") {
         word.textContent = "CANNOT TELL";
         part.querySelector(".sentence").textContent = "What is shown is too old to judge by. Do not go on.";
         part.querySelector(".why").textContent = "";
+        part.querySelector("progress")?.remove();
         document.title = `too old · CANNOT TELL · kvmigration`;
         say("What is shown is too old to judge by. Do not go on.");
       } else {
