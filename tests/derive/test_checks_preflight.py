@@ -1,0 +1,109 @@
+"""Before anything is touched, and after everything is done: nothing holds for want of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exporter.derive.rules import Rules
+from exporter.facts import Check
+from exporter.model import RingConfig
+from tests.derive.build import PAGES, Fleet, client, step_of
+
+Change = Callable[[Fleet], None]
+
+
+def _lost(*what: str) -> Change:
+    def apply(fleet: Fleet) -> None:
+        for process in fleet.processes:
+            process.lost = frozenset(what)
+
+    return apply
+
+
+def _config(**told: Any) -> Change:
+    def apply(fleet: Fleet) -> None:
+        fleet.processes[0].config = told
+
+    return apply
+
+
+def _label(label: str) -> Change:
+    def apply(fleet: Fleet) -> None:
+        for process in fleet.processes:
+            process.label = label
+
+    return apply
+
+
+def _no_factor(fleet: Fleet) -> None:
+    for process in fleet.processes:
+        process.config = {"rings": {key: RingConfig("multi", "", 60.0, 15.0, None) for key in PAGES}}
+
+
+def _no_memberlist(fleet: Fleet) -> None:
+    for process in fleet.processes:
+        process.memberlist = False
+
+
+CASES: list[tuple[str, Change, str, str]] = [
+    ("no member list is read", _lost("gossip"), "gossip-port-reachable", "unknown"),
+    ("no member list is read", _lost("gossip"), "gossip-port-quiet", "unknown"),
+    ("nobody runs memberlist yet", _no_memberlist, "gossip-port-reachable", "holds"),
+    ("nobody runs memberlist yet", _no_memberlist, "gossip-port-quiet", "holds"),
+    ("no configuration is read", _lost("config"), "join-members", "unknown"),
+    ("no configuration is read", _lost("config"), "rejoin-interval", "unknown"),
+    ("no configuration is read", _lost("config"), "label-set", "unknown"),
+    ("no configuration is read", _lost("config"), "quorum-margin", "unknown"),
+    ("no replication factor is told", _no_factor, "quorum-margin", "unknown"),
+    ("no seeds", _config(join_members=()), "join-members", "fails"),
+    ("only itself", _config(join_members=("10.0.0.1:7946",)), "join-members", "fails"),
+    (
+        "a seed that was not looked up",
+        _config(join_members=("other:7946",)),
+        "join-members-resolve",
+        "unknown",
+    ),
+    ("no rejoining", _config(rejoin_interval=0.0), "rejoin-interval", "fails"),
+    ("an empty label", _label(""), "label-set", "fails"),
+    ("a chart's label", _label("mimir"), "label-set", "fails"),
+    ("a label of its own", _label("prod-eu.mimir"), "label-set", "holds"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "verdict"), [r[1:] for r in CASES], ids=[f"{r[0]} {r[2]}" for r in CASES]
+)
+def test_preflight_knows_what_it_says(change: Change, check: str, verdict: str) -> None:
+    fleet = Fleet()
+    change(fleet)
+    assert _check(fleet, "preflight", check).verdict.value == verdict
+
+
+def _check(fleet: Fleet, step: str, check: str) -> Check:
+    return next(c for c in step_of(fleet.look(), step).checks if c.id == check)
+
+
+def test_a_client_that_asked_the_store_is_not_known_after_one_look() -> None:
+    """Its count stands still for good, or will grow in a second: only the next look tells."""
+    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    counted = {("memberlist", "CAS"): 9.0, ("consul", "CAS"): 40.0}
+    last = client("ingester-lifecycler", primary="", stores=(), mirror=None, requests=counted)
+    for process in fleet.processes:
+        process.clients = (last,)
+    assert _check(fleet, "decommission-store", "store-has-no-clients").verdict.value == "unknown"
+    assert _check(fleet, "decommission-store", "store-has-no-clients").verdict.value == "holds"
+    fleet.processes[0].clients = (
+        client(
+            "ingester-lifecycler",
+            primary="",
+            stores=(),
+            mirror=None,
+            requests={**counted, ("consul", "CAS"): 41.0},
+        ),
+    )
+    found = _check(fleet, "decommission-store", "store-has-no-clients")
+    assert found.verdict.value == "fails"
+    assert found.culprits == ("ingester-lifecycler on 10.0.0.1:80: consul 0.067 requests a second",)
