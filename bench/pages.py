@@ -40,7 +40,9 @@ class Size:
     @property
     def name(self) -> str:
         """As the table calls it."""
-        return f"{self.targets} targets, {self.members} members × {self.tokens}, {self.metrics_bytes // 1000} KB"
+        return (
+            f"{self.targets} targets, {self.members} members × {self.tokens}, {self.metrics_bytes // 1000} KB"
+        )
 
 
 def address(number: int) -> str:
@@ -66,7 +68,9 @@ class PageSet:
         """Write everything once."""
         chance = random.Random(1)  # the same set every time
         space = range(1 << 32)
-        self.tokens = [Tokens(tuple(chance.sample(space, self.size.tokens))) for _ in range(self.size.members)]
+        self.tokens = [
+            Tokens(tuple(chance.sample(space, self.size.tokens))) for _ in range(self.size.members)
+        ]
         site, process = _template(now)
         config = site.get(process, "/config", {}, "").body.decode()
         (self.root / "config").mkdir(parents=True, exist_ok=True)
@@ -146,7 +150,20 @@ def _padded(body: bytes, size: int, variant: int) -> bytes:
         head = f"cortex_ingester_bench_{number % 40}_duration_seconds"
         text = f"# HELP {head}_{number} Time spent.\n# TYPE {head}_{number} histogram\n" + "".join(
             f'{head}_{number}_bucket{{method="/cortex.Ingester/Push",status_code="2xx",le="{edge}"}} {number * 7}\n'
-            for edge in ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
+            for edge in (
+                "0.005",
+                "0.01",
+                "0.025",
+                "0.05",
+                "0.1",
+                "0.25",
+                "0.5",
+                "1",
+                "2.5",
+                "5",
+                "10",
+                "+Inf",
+            )
         )
         lines.append(text.encode())
         have += len(text)

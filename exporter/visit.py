@@ -254,7 +254,7 @@ class Visit:
         answer = await self.fetcher.get(
             self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
         )
-        self.values[key] = await _decoded(
+        self.values[key] = await self._decoded(
             "/memberlist?downloadKey",
             answer,
             lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
@@ -266,10 +266,28 @@ class Visit:
     ) -> Page[T]:
         answer = await self.fetcher.get(self.target, path, accept=accept, deadline=self.deadline)
         self._size += len(answer.body)
-        page = await _decoded(path, answer, decode)
+        page = await self._decoded(path, answer, decode)
         if page.outcome is Outcome.ABSENT:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
+
+    async def _decoded(
+        self, path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]
+    ) -> Page[T]:
+        """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
+        page: Page[T] = _page_of(path, answer)
+        if answer.outcome is not Outcome.OK:
+            return page
+        try:
+            if len(answer.body) > BIG:
+                value = await asyncio.to_thread(decode, answer.body, answer.date)
+            else:
+                value = decode(answer.body, answer.date)
+        except DecodeError as error:
+            return replace(page, outcome=Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
+        if value is None:
+            return replace(page, outcome=Outcome.ABSENT)
+        return replace(page, value=value, clock=getattr(value, "now", None) or answer.date)
 
 
 def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
@@ -284,20 +302,5 @@ def _not_asked(path: str) -> Page[T]:
     return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
 
 
-async def _decoded(path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]) -> Page[T]:
-    """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
-    page: Page[T] = Page(
-        path, answer.outcome, None, answer.reason, answer.detail, answer.asked_at, answer.date
-    )
-    if answer.outcome is not Outcome.OK:
-        return page
-    try:
-        if len(answer.body) > BIG:
-            value = await asyncio.to_thread(decode, answer.body, answer.date)
-        else:
-            value = decode(answer.body, answer.date)
-    except DecodeError as error:
-        return replace(page, outcome=Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
-    if value is None:
-        return replace(page, outcome=Outcome.ABSENT)
-    return replace(page, value=value, clock=getattr(value, "now", None) or answer.date)
+def _page_of(path: str, answer: Answer) -> Page[Any]:
+    return Page(path, answer.outcome, None, answer.reason, answer.detail, answer.asked_at, answer.date)

@@ -149,8 +149,9 @@ class Watch:
             yield lambda deadline: read_etcd(fetcher, wanted, deadline)
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
-        members = [m for t in snapshot.targets if t.gossip is not None for m in t.gossip.members]
-        self.discovery.gossip_seen({member.address for member in members})
+        gossips = (target.gossip for target in snapshot.targets if target.gossip is not None)
+        lists = {id(gossip.members): gossip.members for gossip in gossips}  # most have the very same one
+        self.discovery.gossip_seen({member.address for some in lists.values() for member in some})
 
     async def replace(self, config: Config) -> None:
         """Take another configuration, whole. What is known of the processes and the past is kept.

@@ -1,0 +1,124 @@
+"""`make bench`: page sets of several sizes, served by nginx, watched by the exporter, with references."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.nginx import serving
+from bench.pages import LABEL, PageSet, Size
+from bench.references import curl_and_jq, prometheus
+from bench.report import row_of, save, table
+
+SIZES = ("30x30", "300x30", "30x300", "300x300", "1000x1000")
+NOTES = """\
+- A row is one size: processes × members of the ingester ring, 512 tokens each, /metrics of 300 KB (gzip on
+  the wire, as the products send it). Every process has a loopback address of its own; nginx serves the pages,
+  which move on between cycles. Medians over the cycles after the first.
+- *floor*: the same requests by the same client, thrown away; "× floor" is the exporter's CPU over that.
+- *curl+jq ×*: CPU of a script that asks each process for its metrics, its ring and its copy and compares the
+  member names, over the exporter's CPU for a cycle. Measured on 15 processes.
+- *Prometheus ms*: CPU of one scrape of one process by a Prometheus that knows its series, beside the
+  exporter's CPU for all pages of one process.
+- *stall*: the longest time between two turns of a ticker, in CPU time of the loop's own thread; wall time,
+  which other processes on the machine prolong, is in last.json. The floor has one too: it is the client's.
+- *render*: the exposition in two forms (text, gzip), once per cycle in a thread; *answer*: a scrape after that.
+- *sweep*: how long until every process's ring page and gossip copy was read; those not read in a cycle stand
+  as they were read last, and count as unread after two sweeps.
+- The machine is shared: compare the columns of one row, not rows of two runs."""
+
+
+class Child:
+    """A measured process that obeys one order after another."""
+
+    def __init__(self, kind: str, file: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.child", kind, str(file)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def ask(self, order: str) -> dict[str, Any]:
+        """Give an order and wait for what it cost."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("no pipes")
+        self._process.stdin.write(order + "\n")
+        self._process.stdin.flush()
+        told: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return told
+
+    def end(self) -> None:
+        """Let it go."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(30)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="TARGETSxMEMBERS")
+    parser.add_argument("--tokens", type=int, default=512)
+    parser.add_argument("--metrics-bytes", type=int, default=300_000)
+    parser.add_argument("--cycles", type=int, default=5, help="the first is not counted")
+    parser.add_argument("--no-references", action="store_true", help="without curl, jq and Prometheus")
+    parser.add_argument("--no-save", action="store_true", help="leave bench/results alone")
+    args = parser.parse_args()
+    raw = []
+    for size in args.sizes:
+        targets, members = map(int, size.split("x"))
+        raw.append(_measure(Size(targets, members, args.tokens, args.metrics_bytes), args))
+        print(table([row_of(raw[-1])]), flush=True)
+    rows = [row_of(told) for told in raw]
+    print(table(rows))
+    if not args.no_save:
+        print(f"written to {save(rows, raw, NOTES)}")
+    return 0
+
+
+def _measure(size: Size, args: argparse.Namespace) -> dict[str, Any]:
+    root = Path(tempfile.mkdtemp(prefix="kvmigration-bench-"))
+    root.chmod(0o755)  # nginx's workers run as somebody else
+    try:
+        pages = PageSet(size, root)
+        pages.write(time.time())
+        with serving(root, size.targets) as urls:
+            return _served(pages, urls, args)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
+    config = pages.root / "config.yml"
+    static = {"static": {"urls": list(urls)}}
+    config.write_text(yaml.safe_dump({"interval": "15s", "targets": [static], "gossip": {"label": LABEL}}))
+    exporter = Child("exporter", config)
+    told: dict[str, Any] = {"size": {"targets": pages.size.targets, "members": pages.size.members}}
+    told["cycles"] = [_cycle(pages, exporter) for _ in range(args.cycles)]
+    told["scrape"], told["again"] = exporter.ask("scrape"), exporter.ask("again")
+    calls = pages.root / "calls.json"
+    calls.write_text(json.dumps(exporter.ask("calls")["calls"]))
+    exporter.end()
+    floor = Child("floor", calls)
+    told["floor"] = [floor.ask("cycle") for _ in range(args.cycles)]
+    floor.end()
+    skipped = {"missing": "not asked for"}
+    told["curl"] = skipped if args.no_references else curl_and_jq(urls, pages.root)
+    told["prometheus"] = skipped if args.no_references else prometheus(urls, pages.root)
+    return told
+
+
+def _cycle(pages: PageSet, exporter: Child) -> dict[str, Any]:
+    pages.beat(time.time())
+    return exporter.ask("cycle")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The table: JSON for machines, Markdown for readers, and the limits each number is held against."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+COLUMNS = (
+    ("targets", "targets", "d"),
+    ("members", "members", "d"),
+    ("MB fetched", "mb", ".0f"),
+    ("CPU s", "cpu", ".2f"),
+    ("wall s", "wall", ".2f"),
+    ("× floor", "per_floor", ".2f"),
+    ("curl+jq ×", "curl_per_exporter", ".0f"),
+    ("CPU ms per process", "ms_per_process", ".2f"),
+    ("Prometheus ms", "prometheus_ms", ".2f"),
+    ("peak MB", "peak_mb", ".0f"),
+    ("stall ms", "stall_ms", ".0f"),
+    ("floor's stall ms", "floor_stall_ms", ".0f"),
+    ("series", "series", "d"),
+    ("render ms", "render_ms", ".0f"),
+    ("answer ms", "answer_ms", ".1f"),
+    ("sweep s", "sweep", ".0f"),
+)
+
+
+def row_of(told: dict[str, Any]) -> dict[str, Any]:
+    """One size's numbers: medians over the cycles after the first, which is told apart as `first`."""
+    steady, floor = told["cycles"][1:], told["floor"][1:]
+    cpu = statistics.median(c["cpu"] for c in steady)
+    targets = told["size"]["targets"]
+    curl, prom = told["curl"].get("cpu_per_process"), told["prometheus"].get("cpu_per_process")
+    return {
+        "targets": targets,
+        "members": told["size"]["members"],
+        "mb": statistics.median(c["bytes"] for c in steady) / 1e6,
+        "cpu": cpu,
+        "wall": statistics.median(c["wall"] for c in steady),
+        "floor_cpu": statistics.median(c["cpu"] for c in floor),
+        "per_floor": cpu / statistics.median(c["cpu"] for c in floor),
+        "curl_per_exporter": curl * targets / cpu if curl else None,
+        "ms_per_process": cpu / targets * 1000,
+        "prometheus_ms": prom * 1000 if prom else None,
+        "peak_mb": max(c["peak_mb"] for c in steady),
+        "stall_ms": statistics.median(c["stall_cpu"] for c in steady) * 1000,
+        "stall_wall_ms": statistics.median(c["stall"] for c in steady) * 1000,
+        "floor_stall_ms": statistics.median(c["stall_cpu"] for c in floor) * 1000,
+        "series": told["scrape"]["series"],
+        "render_ms": told["scrape"]["cpu"] * 1000,
+        "answer_ms": told["again"]["cpu"] * 1000,
+        "sweep": steady[-1]["sweep"],
+        "first_cpu": told["cycles"][0]["cpu"],
+        "first_wall": told["cycles"][0]["wall"],
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = ["| " + " | ".join(title for title, _, _ in COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
+    for row in rows:
+        cells = ("–" if row[key] is None else format(row[key], form) for _, key, form in COLUMNS)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str) -> Path:
+    """Write `bench/results/last.json` and `last.md`; gives the second."""
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"at": at, "machine": machine, "rows": rows, "raw": raw}
+    (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")
+    where = RESULTS / "last.md"
+    where.write_text(
+        f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}.\n\n{table(rows)}\n\n{notes}\n"
+    )
+    return where
