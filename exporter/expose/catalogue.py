@@ -80,8 +80,9 @@ PHASE = _gauge(
     _METRICS, per="7",
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
-    "phase_uniform", "", "1 if every writing KV client is in the fleet's phase, 0 if not.", _METRICS
-)
+    "phase_uniform", "", "1 if every writing KV client is in the fleet's phase, 0 if not. Keys that are on "
+    "memberlist whole do not count while others move.", _METRICS,
+)  # fmt: skip
 NEXT_STEP = _gauge(
     "next_step", "step", "1 for the migration's next step, 0 for the others; all 0 when done or unknown.",
     per="10",
