@@ -16,7 +16,7 @@ from typing import Any
 
 from exporter import __version__, logs
 from exporter.config import Config, load
-from exporter.errors import ConfigError, UsageError
+from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.access import WebConfigFile
 from exporter.expose.application import build
 from exporter.expose.listen import DEFAULT_ADDRESS, listening
@@ -206,6 +206,8 @@ class Service:
         except ConfigError as error:
             for problem in error.problems:
                 log.warning("reload refused, the old configuration stays", problem=problem)
+        except (KVMigrationError, OSError) as error:
+            log.warning("reload refused, the old configuration stays", problem=str(error))
 
     async def reload(self, watch: Watch) -> None:
         """Take the file as it is now, whole or not at all. Raises `ConfigError`."""
@@ -213,7 +215,7 @@ class Service:
             try:
                 config = await asyncio.to_thread(load, self.args.config_file)
                 await watch.replace(config)
-            except ConfigError:
+            except (KVMigrationError, OSError):
                 self.config_successful = False
                 raise
             self.config_successful, self.config_loaded_at = True, watch.poller.now()

@@ -6,6 +6,7 @@ reach. Layers are made in a chroot, so no container runtime is needed.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -47,8 +48,20 @@ class Built:
 
 
 def buildah(storage: Path, *arguments: str) -> str:
-    where = ["--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
-    return run("buildah", *where, *arguments)
+    where = ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
+    return run("buildah", *where, "--storage-driver", driver(storage), *arguments)
+
+
+@functools.cache
+def driver(storage: Path) -> str:
+    """Layers that share what they have in common, where this machine can; else a copy each."""
+    parts = [storage / name for name in ("lower", "upper", "work", "merged")]
+    for part in parts:
+        part.mkdir()
+    options = "lowerdir={},upperdir={},workdir={}".format(*parts)
+    command = ["unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o", options, str(parts[-1])]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=START_SECONDS)
+    return "vfs" if done.returncode else "overlay"
 
 
 def run(*command: str) -> str:

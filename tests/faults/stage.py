@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,25 @@ def row(what: str, count: str, lost: str = "nothing") -> None:
     if path := os.environ.get(TABLE):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps([what, count, lost]) + "\n")
+
+
+async def patiently(play: Callable[[int], Awaitable[None]]) -> None:
+    """Play with times made for a quiet machine, and, where something was lost, with longer ones.
+
+    What a busy machine loses comes back with more time; what a mistake of ours loses does not.
+    """
+    for factor in (1, 5):
+        with suppress(AssertionError, TimeoutError):
+            return await play(factor)
+    return await play(15)
+
+
+def times(factor: int, interval: float = 2.0, timeout: float = 0.4) -> dict[str, Any]:
+    """Interval and timeout, so many times as long."""
+    return {
+        "interval": f"{int(1000 * interval * factor)}ms",
+        "http_client": {"timeout": f"{int(1000 * timeout * factor)}ms"},
+    }
 
 
 @asynccontextmanager

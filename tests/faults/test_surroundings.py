@@ -13,7 +13,17 @@ import pytest
 
 from exporter.model import Outcome, Reason, Target
 from exporter.sources.http import Fetcher
-from tests.faults.stage import cluster, config_of, failed_pages, is_whole, names, row, watching
+from tests.faults.stage import (
+    cluster,
+    config_of,
+    failed_pages,
+    is_whole,
+    names,
+    patiently,
+    row,
+    times,
+    watching,
+)
 from tests.recorded import Seen, seen_in
 from tests.sources import wire
 
@@ -27,7 +37,7 @@ def unhealthy(seen: Seen) -> set[float]:
 
 @pytest.mark.asyncio
 async def test_a_process_with_a_wrong_clock_is_told_and_makes_nobody_late() -> None:
-    async with cluster(faults=("clock-skew",)) as demo, watching(config_of(demo)) as watch:
+    async with cluster(faults=("clock-skew",)) as demo, watching(config_of(demo, **times(5))) as watch:
         for _ in range(3):
             snapshot = await watch.poller.cycle()
         seen = seen_in(snapshot)
@@ -44,7 +54,7 @@ async def test_a_process_with_a_wrong_clock_is_told_and_makes_nobody_late() -> N
 @pytest.mark.asyncio
 async def test_our_own_clock_may_jump() -> None:
     """Backwards and forwards, as after a suspend or a bad time server."""
-    async with cluster() as demo, watching(config_of(demo)) as watch:
+    async with cluster() as demo, watching(config_of(demo, **times(5))) as watch:
         true = watch.poller.now
         for jump in (0.0, -HOUR, HOUR, -24 * HOUR, 0.0):
             watch.poller.now = partial(shifted, true, jump)
@@ -59,21 +69,28 @@ async def test_our_own_clock_may_jump() -> None:
 @pytest.mark.asyncio
 async def test_names_that_do_not_resolve_cost_only_themselves() -> None:
     wrong = [f"http://mimir-{number}.nowhere.invalid:8080" for number in range(40)]
-    async with cluster() as demo, watching(config_of(demo, more=wrong, interval="4s")) as watch:
-        for _ in range(2):
-            snapshot = await watch.poller.cycle()
-            assert is_whole(snapshot, names(demo.urls)), failed_pages(snapshot, names(demo.urls))
-            lost = [target for target in snapshot.targets if target.name in names(wrong)]
-            assert len(lost) == 40
-            assert not any(target.up for target in lost)
-            reasons = {page.reason for target in lost for page in target.pages if page.name == "/metrics"}
-            assert reasons <= {Reason.DNS, Reason.TIMEOUT, Reason.DEADLINE}
+
+    async def play(factor: int) -> None:
+        async with (
+            cluster() as demo,
+            watching(config_of(demo, more=wrong, **times(factor, interval=4.0))) as watch,
+        ):
+            for _ in range(2):
+                snapshot = await watch.poller.cycle()
+                assert is_whole(snapshot, names(demo.urls)), failed_pages(snapshot, names(demo.urls))
+                lost = [target for target in snapshot.targets if target.name in names(wrong)]
+                assert len(lost) == 40
+                assert not any(target.up for target in lost)
+                reasons = {page.reason for one in lost for page in one.pages if page.name == "/metrics"}
+                assert reasons <= {Reason.DNS, Reason.TIMEOUT, Reason.DEADLINE}
+
+    await patiently(play)
     row("Targets whose names do not resolve", "40, 2 cycles")
 
 
 @pytest.mark.asyncio
 async def test_a_store_that_is_down_is_unknown_and_never_empty() -> None:
-    async with cluster() as demo, watching(config_of(demo)) as watch:
+    async with cluster() as demo, watching(config_of(demo, **times(5))) as watch:
         before = seen_in(await watch.poller.cycle())
         assert before.value("store_up", store="consul") == 1, before.snapshot.stores
         demo.cluster.set_fault("store-down", on=True)
@@ -102,7 +119,7 @@ async def test_half_a_store_is_no_store(half: str) -> None:
         "rubbish": wire.always(wire.response(body[:-2])),
     }
     async with cluster() as demo, wire.serve(handlers[half]) as store:
-        config = config_of(demo, stores={"consul": {"url": store.url}})
+        config = config_of(demo, stores={"consul": {"url": store.url}}, **times(5))
         async with watching(config) as watch:
             for _ in range(2):
                 snapshot = await watch.poller.cycle()
