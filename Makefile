@@ -103,6 +103,11 @@ lock: ## write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for 
 	$(LOCK) $(LOCK_ARGS) --only-build-deps --build-deps-for wheel -c requirements-dev.lock \
 	  -o requirements-build.lock pyproject.toml
 
+.PHONY: bench
+bench: setup ## the benchmark beside its references; BENCH_ARGS="--sizes 300x300" for one size
+	@command -v jq >/dev/null || apt-get -q install -y jq
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
 .PHONY: clean
 clean: ## remove what was built, the venv too
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

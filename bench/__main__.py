@@ -31,7 +31,7 @@ NOTES = """\
   exporter's CPU for all pages of one process.
 - *stall*: the longest time between two turns of a ticker, in CPU time of the loop's own thread; wall time,
   which other processes on the machine prolong, is in last.json. The floor has one too: it is the client's.
-- *render*: the exposition in two forms (text, gzip), once per cycle in a thread; *answer*: a scrape after that.
+- *render*: the exposition as text and gzip, once per cycle in a thread; *answer*: a scrape after that.
 - *sweep*: how long until every process's ring page and gossip copy was read; those not read in a cycle stand
   as they were read last, and count as unread after two sweeps.
 - The machine is shared: compare the columns of one row, not rows of two runs."""

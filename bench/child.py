@@ -111,9 +111,8 @@ async def exporter(path: Path, profile: Path | None) -> None:
         await _obey({"cycle": cycle, "scrape": scrape, "again": again, "calls": calls})
 
 
-async def floor(path: Path) -> None:
+async def floor(calls: list[tuple[str, str, dict[str, Any]]]) -> None:
     """Fetch what a cycle fetched and throw it away."""
-    calls = json.loads(path.read_text())
     async with Fetcher(FetchSettings()) as fetcher:
 
         async def cycle() -> dict[str, Any]:
@@ -141,4 +140,7 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kind, file = sys.argv[1], Path(sys.argv[2])
     profiled = os.environ.get("BENCH_PROFILE")
-    asyncio.run(exporter(file, Path(profiled) if profiled else None) if kind == "exporter" else floor(file))
+    if kind == "exporter":
+        asyncio.run(exporter(file, Path(profiled) if profiled else None))
+    else:
+        asyncio.run(floor(json.loads(file.read_text())))

@@ -29,7 +29,9 @@ http {{
   server {{
     {listens}
     root {root}; default_type application/json;
-    location = /metrics {{ gzip_static on; default_type "text/plain; version=0.0.4"; try_files /metrics.$variant =404; }}
+    location = /metrics {{
+      gzip_static on; default_type "text/plain; version=0.0.4"; try_files /metrics.$variant =404;
+    }}
     location = /config {{ default_type "text/plain; charset=utf-8"; try_files /config/$server_addr =404; }}
     location = /ingester/ring {{ try_files /ring.$variant =404; }}
     location = /distributor/ring {{ try_files /distributor.$variant =404; }}

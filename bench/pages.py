@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.demo.cluster import Cluster
+from exporter.demo.process import Process
 from exporter.demo.settings import DemoSettings
 from exporter.demo.site import Site
 from exporter.demo.values import Instance, Tokens
@@ -24,6 +25,7 @@ VARIANTS = 3
 PERIOD = 5.0  # seconds between a member's heartbeats
 GRPC_PORT, GOSSIP_PORT = 9095, 7946
 RING, SMALL = "collectors/ring", "collectors/distributor"
+EDGES = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 TEMPLATE = "mimir-ingester-zone-a-0"
 LABEL = "bench.mimir"
 
@@ -36,13 +38,6 @@ class Size:
     members: int
     tokens: int = 512
     metrics_bytes: int = 300_000
-
-    @property
-    def name(self) -> str:
-        """As the table calls it."""
-        return (
-            f"{self.targets} targets, {self.members} members × {self.tokens}, {self.metrics_bytes // 1000} KB"
-        )
 
 
 def address(number: int) -> str:
@@ -131,7 +126,7 @@ class PageSet:
         return json.dumps(page, separators=(",", ":")).encode()
 
 
-def _template(now: float):  # type: ignore[no-untyped-def] # the demo's own pair
+def _template(now: float) -> tuple[Site, Process]:
     settings = DemoSettings(
         product="mimir", size=2, tokens=4, label=LABEL, start_phase=Phase.MIRRORING, hold=True,
         start_time=now - 600,
@@ -149,21 +144,9 @@ def _padded(body: bytes, size: int, variant: int) -> bytes:
     while have < size:
         head = f"cortex_ingester_bench_{number % 40}_duration_seconds"
         text = f"# HELP {head}_{number} Time spent.\n# TYPE {head}_{number} histogram\n" + "".join(
-            f'{head}_{number}_bucket{{method="/cortex.Ingester/Push",status_code="2xx",le="{edge}"}} {number * 7}\n'
-            for edge in (
-                "0.005",
-                "0.01",
-                "0.025",
-                "0.05",
-                "0.1",
-                "0.25",
-                "0.5",
-                "1",
-                "2.5",
-                "5",
-                "10",
-                "+Inf",
-            )
+            f'{head}_{number}_bucket{{method="/cortex.Ingester/Push",status_code="2xx",le="{edge}"}} '
+            f"{number * 7}\n"
+            for edge in EDGES
         )
         lines.append(text.encode())
         have += len(text)

@@ -78,7 +78,6 @@ def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str) -> P
     document = {"at": at, "machine": machine, "rows": rows, "raw": raw}
     (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")
     where = RESULTS / "last.md"
-    where.write_text(
-        f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}.\n\n{table(rows)}\n\n{notes}\n"
-    )
+    head = f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}."
+    where.write_text(f"{head}\n\n{table(rows)}\n\n{notes}\n")
     return where

@@ -33,8 +33,8 @@ class Estimate:
 
 
 def estimate(config: Config, targets: int) -> Estimate:
-    """The series of one exporter that watches this many targets, its shard's share of them."""
-    letters = _letters(config, math.ceil(targets / config.scale.shards))
+    """The series of one exporter that watches this many targets."""
+    letters = _letters(config, targets)
     counts = {metric.name: series_of(metric.estimate, letters) for metric in catalogue.by_name.values()}
     largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
     return Estimate(letters, sum(counts.values()), tuple(largest))
@@ -56,7 +56,7 @@ def report(config: Config, targets: int) -> str:
     ]
     lines += [f"  {name}: {number}" for name, number in found.largest]
     if found.series > config.scale.max_series:
-        lines.append("  more than scale.max_series: raise it, or share the targets with scale.shards")
+        lines.append("  more than scale.max_series: raise it, or some series are left out")
     return "\n".join(lines)
 
 

@@ -217,12 +217,22 @@ class Scale(Settings):
     """Sharing the work, and bounds on it."""
 
     shard: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Which shard this is, from 0.", examples=[1]
+        default=0, description="Which shard this is, from 0.", examples=[0]
     )
-    shards: Annotated[int, Field(ge=1)] = Field(default=1, description="How many there are.", examples=[4])
+    shards: Annotated[int, Field(ge=1)] = Field(
+        default=1,
+        description="How many exporters share the targets. More than one is not supported yet and is "
+        "refused: what one of them saw would not be the whole.",
+        examples=[1],
+    )
     views_per_cycle: Annotated[
         Annotated[Auto, Tag("auto")] | Annotated[int, Field(ge=1), Tag("number")], _auto_or("number")
-    ] = Field(default="auto", description="How many gossip copies are read in one cycle.", examples=[20])
+    ] = Field(
+        default="auto",
+        description="Of how many processes the ring pages, and the gossip copies, are read in one cycle; the "
+        "others have their turn in the next ones. `auto` reads some megabytes of each.",
+        examples=[20],
+    )
     max_series: Annotated[int, Field(ge=1)] = Field(
         default=50_000, description="Series exposed at most.", examples=[100_000]
     )
@@ -231,6 +241,10 @@ class Scale(Settings):
     def _in_range(self) -> Self:
         if self.shard >= self.shards:
             raise refuse(f"{self.shard} is not below shards ({self.shards}); shards count from 0", "shard")
+        if self.shards > 1:
+            raise refuse(
+                "more than one shard is not supported yet; one exporter watches all targets", "shards"
+            )
         return self
 
 

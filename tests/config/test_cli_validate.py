@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exporter.cli_estimate import estimate, report, series_of
 from exporter.cli_validate import validate
-from exporter.config import load, load_text
+from exporter.config import load
 from exporter.expose import catalogue
 
 HERE = Path(__file__).parent
@@ -55,12 +55,10 @@ def test_an_estimate_looks_for_the_targets_and_counts_their_series() -> None:
     assert "  T = 1 targets" in lines
 
 
-def test_an_estimate_grows_with_the_targets_and_shrinks_with_the_shards() -> None:
+def test_an_estimate_grows_with_the_targets() -> None:
     config = load(HERE / "good" / "minimal.yml")
     few, many = estimate(config, 10).series, estimate(config, 1000).series
     assert few < many < 100 * few
-    sharded = load_text(config.shown().replace("shards: 1", "shards: 4"))
-    assert estimate(sharded, 1000).series < many / 3
 
 
 def test_more_than_max_series_is_said() -> None:
