@@ -1,183 +1,133 @@
-"""Whose views are read in a cycle, and which HA entries."""
+"""Whose pages are read in a cycle, and what stands in for those that were not."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from exporter.facts import Comparison, ViewFacts
-from exporter.sweep import (
-    AT_LEAST,
-    BUDGET,
-    FIRST_TIME,
-    OF_EACH_KIND,
-    Entries,
-    Last,
-    Turn,
-    suspects,
-    whose_turn,
-    with_each_kind,
-)
-from tests.derive.build import INGESTER, Fleet, member, ring
+from exporter.derive.reading import Cycle
+from exporter.derive.snapshot import conclude
+from exporter.facts import Snapshot, ViewFacts
+from exporter.model import Observation, State
+from exporter.sweep import BUDGET, OF_EACH_KIND, Last, Turn, suspects, whose_turn, with_each_kind
+from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, Process, key_of, member, ring, verdicts
 
-INTERVAL = 15.0
+MB = 1024 * 1024
 
 
-def processes(count: int, size: int = 1000) -> dict[str, Last]:
-    return {f"p-{n:04}": Last(0.0, size) for n in range(count)}
+def fleet_of(count: int, size: int = MB) -> dict[str, Last]:
+    return {f"p-{n:03}": Last(float(n), size) for n in range(count)}
 
 
-def test_everybody_is_read_while_the_cluster_is_small() -> None:
-    last = processes(50)
-    turn = whose_turn(last, None, INTERVAL, frozenset())
-    assert turn == Turn(frozenset(last), INTERVAL)
-    assert whose_turn({}, None, INTERVAL, frozenset()) == Turn(frozenset(), 0.0)
+def test_everybody_is_read_while_it_is_cheap() -> None:
+    turn = whose_turn(fleet_of(10), None, 15.0, frozenset())
+    assert len(turn.targets) == 10
+    assert turn.sweep_seconds == 15.0
 
 
-SIZES = [
-    ("nobody was read yet", 0, FIRST_TIME),
-    ("small views", 1000, 500),
-    ("a quarter of a megabyte each", BUDGET // 96, 96),
-    ("one is the whole budget", BUDGET, AT_LEAST),
-    ("one is more than the budget", 10 * BUDGET, AT_LEAST),
-]
-
-
-@pytest.mark.parametrize(("size", "views"), [c[1:] for c in SIZES], ids=[c[0] for c in SIZES])
-def test_a_cycle_reads_what_fits_into_its_budget(size: int, views: int) -> None:
-    assert len(whose_turn(processes(500, size), None, INTERVAL, frozenset()).targets) == views
-
-
-def test_a_configured_number_counts_instead_of_the_budget() -> None:
-    assert len(whose_turn(processes(500, BUDGET), 20, INTERVAL, frozenset()).targets) == 20
-    assert len(whose_turn(processes(5), 20, INTERVAL, frozenset()).targets) == 5
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    count=st.integers(1, 120),
-    views=st.integers(1, 40),
-    bad=st.floats(0, 1),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_every_view_is_read_within_the_known_time_whoever_looks_bad(
-    count: int, views: int, bad: float, seed: int
-) -> None:
-    chance = random.Random(seed)
-    last, now = processes(count), 1000.0
-    read_at = dict.fromkeys(last, now)
-    for _ in range(4 * count // views + 8):
-        now += INTERVAL
-        wrong = frozenset(name for name in last if chance.random() < bad)
-        turn = whose_turn(last, views, INTERVAL, wrong)
-        assert len(turn.targets) == min(count, views)
-        for name in turn.targets:
-            last[name] = Last(now, 1000)
-            read_at[name] = now
-        # A sweep with as many suspects as can be is the longest one there can be.
-        longest = whose_turn(last, views, INTERVAL, frozenset(last)).sweep_seconds
-        assert turn.sweep_seconds <= longest
-        assert now - min(read_at.values()) <= longest
-
-
-def test_who_looked_bad_is_read_first_but_takes_no_more_than_half() -> None:
-    last = {f"p-{n}": Last(float(n + 1), 1000) for n in range(100)}
-    one = whose_turn(last, 10, INTERVAL, frozenset({"p-99"}))
-    assert "p-99" in one.targets
-    all_bad = frozenset(f"p-{n}" for n in range(50, 100))
-    turn = whose_turn(last, 10, INTERVAL, all_bad)
-    assert len(turn.targets & all_bad) == 5
-    assert turn.targets - all_bad == {f"p-{n}" for n in range(5)}
-
-
-def test_with_one_place_the_suspects_do_not_starve_the_others() -> None:
-    last = processes(3)
-    seen = set()
-    for now in range(1, 4):
-        (name,) = whose_turn(last, 1, INTERVAL, frozenset({"p-0000"})).targets
-        last[name] = Last(float(now), 1)
-        seen.add(name)
-    assert seen == set(last)
-
-
-def test_a_process_that_was_never_read_comes_next() -> None:
-    last = {f"p-{n}": Last(100.0 + n, 1000) for n in range(50)} | {"new": Last()}
-    assert "new" in whose_turn(last, 4, INTERVAL, frozenset()).targets
+def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_sweep() -> None:
+    last, read, at = fleet_of(300), set[str](), 1000.0
+    turn = whose_turn(last, None, 15.0, frozenset())
+    assert len(turn.targets) == BUDGET // MB
+    for _ in range(int(turn.sweep_seconds / 15.0)):
+        turn = whose_turn(last, None, 15.0, frozenset())
+        read |= turn.targets
+        at += 15.0
+        last |= {name: Last(at, MB) for name in turn.targets}
+    assert read == set(last)
 
 
 def test_every_kind_of_process_has_a_few_in_every_turn() -> None:
-    last = {f"p-{n}": Last(float(n), 1000) for n in range(30)}
-    kinds = {name: "compactor" if name in {"p-28", "p-29"} else "ingester" for name in last}
-    turn = with_each_kind(whose_turn(last, 4, INTERVAL, frozenset()), last, kinds)
-    assert {"p-28", "p-29"} <= turn.targets
-    assert len(turn.targets) <= 4 + OF_EACH_KIND
+    last = fleet_of(50)
+    kinds = {name: "alone" if name == "p-049" else "usual" for name in last}
+    turn = with_each_kind(Turn(frozenset(), 0.0), last, kinds)
+    assert turn.targets == {"p-049", *(f"p-{n:03}" for n in range(OF_EACH_KIND))}
 
 
-def names(count: int) -> list[str]:
-    return [f"ha-tracker/u/{n:05}" for n in range(count)]
-
-
-def test_a_hundred_entries_are_all_read_in_every_cycle() -> None:
-    entries = Entries()
-    for _ in range(3):
-        assert entries.take(names(100), 1) == set(names(100))
-
-
-@settings(max_examples=50, deadline=None)
-@given(count=st.integers(101, 2000), cycles=st.integers(1, 5))
-def test_entries_beyond_a_hundred_are_read_in_turns(count: int, cycles: int) -> None:
-    entries = Entries()
-    seen: set[str] = set()
-    for _ in range(cycles * -(-count // 100)):
-        turn = entries.take(names(count), cycles)
-        assert len(turn) == 100
-        seen |= turn
-    assert seen == set(names(count))
-
-
-def test_a_turn_lasts_until_every_process_was_asked() -> None:
-    entries = Entries()
-    turns = [entries.take(names(300), 3) for _ in range(6)]
-    assert turns[0] == turns[1] == turns[2] != turns[3] == turns[4]
-
-
-def test_entries_that_come_and_go_change_no_turn_that_is_under_way() -> None:
-    entries = Entries()
-    first = entries.take(names(300), 2)
-    assert entries.take([*names(300)[50:], "ha-tracker/z/1"], 2) >= first - set(names(50))
-    assert entries.take([], 1) == frozenset()
-    assert len(entries.take(names(300), 1)) == 100
-
-
-def test_whose_view_looked_wrong_is_suspected() -> None:
+@pytest.mark.parametrize(
+    "view",
+    [
+        ViewFacts("ring", "p-1", known=True, missing=("m",)),
+        ViewFacts("ring", "p-1", known=True, odd=True),
+        ViewFacts("ring", "p-1", known=True, staleness=60.0),
+    ],
+)
+def test_who_looked_wrong_is_read_again_soon(view: ViewFacts) -> None:
     fleet = Fleet()
-    assert suspects(fleet.look()) == frozenset()
-    fleet.processes[1].copies[INGESTER] = ring([member("p-1")], fleet.now)
-    assert suspects(fleet.look(1.0)) == {"10.0.0.2:80"}
-    assert suspects(None) == frozenset()
+    snapshot = fleet.look()
+    key = replace(key_of(snapshot, INGESTER), views=(view,))
+    assert suspects(replace(snapshot, keys=(key,)), "ring") == {"p-1"}
+    assert suspects(replace(snapshot, keys=(key,)), "gossip") == frozenset()
 
 
-SUSPECT = [
-    ("equal", ViewFacts("gossip", "p", known=True), False),
-    ("lacks a member", ViewFacts("gossip", "p", known=True, missing=("m",)), True),
-    ("lacks the key", ViewFacts("gossip", "p", known=True, against=Comparison(missing_key=True)), True),
-    ("late by a heartbeat", ViewFacts("gossip", "p", known=True, staleness=15.0), False),
-    ("late by more", ViewFacts("gossip", "p", known=True, staleness=45.0), True),
-    ("doubtful", ViewFacts("gossip", "p", known=True, against=Comparison(missing_key=False)), False),
-    (
-        "settled",
-        ViewFacts("gossip", "p", known=True, against=Comparison(missing_key=False, settled=frozenset("m"))),
-        True,
-    ),
-]
+def look(fleet: Fleet, asked: set[int], keep: float = 300.0) -> Snapshot:
+    """A cycle in which it is only these processes' turn to show their ring pages."""
+    fleet.now += 15
+    fleet.beat()
+    fleet.number += 1
+    observed = tuple(_read(process, fleet.now - 0.2, process.number in asked) for process in fleet.processes)
+    cycle = Cycle(fleet.now, fleet.now - 0.5, fleet.number, observed, keep_views_since=fleet.now - keep)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    return snapshot
 
 
-@pytest.mark.parametrize(("view", "suspect"), [c[1:] for c in SUSPECT], ids=[c[0] for c in SUSPECT])
-def test_what_makes_a_suspect(view: ViewFacts, suspect: bool) -> None:
-    seen = Fleet().look()
-    key = replace(seen.keys[0], views=(view,))
-    assert suspects(replace(seen, keys=(key,))) == (frozenset({"p"}) if suspect else frozenset())
+def _read(process: Process, at: float, asked: bool) -> Observation:
+    seen = process.read(at)
+    return seen if asked else replace(seen, rings={}, waiting=frozenset(PAGES.values()))
+
+
+def views(snapshot: Snapshot) -> dict[str, ViewFacts]:
+    return {v.target: v for v in key_of(snapshot, INGESTER).views if v.kind == "ring"}
+
+
+def test_an_earlier_reading_stands_in_for_a_page_whose_turn_it_is_not() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    seen = views(look(fleet, {1}))
+    assert [view.known for view in seen.values()] == [True] * 3
+    assert seen["10.0.0.2:80"].read_at == fleet.now - 15 - 0.2
+
+
+def test_a_page_that_was_never_read_is_not_known_and_nothing_is_called_equal() -> None:
+    snapshot = look(Fleet(), {1})
+    assert not views(snapshot)["10.0.0.2:80"].known
+    assert verdicts(snapshot, "switch-primary")["views-agree"] == "unknown"
+
+
+def test_an_earlier_reading_counts_for_two_sweeps_and_no_longer() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3}, keep=20.0)
+    assert views(look(fleet, {1}, keep=20.0))["10.0.0.2:80"].known
+    assert not views(look(fleet, {1}, keep=20.0))["10.0.0.2:80"].known
+
+
+def test_what_a_process_showed_before_its_restart_does_not_stand_in() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.processes[1].started = fleet.now + 5
+    assert not views(look(fleet, {1}))["10.0.0.2:80"].known
+
+
+def test_a_view_that_differed_counts_until_it_is_read_again() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.now += 15
+    fleet.beat()
+    wrong = [
+        member(p.name, fleet.now, State.LEAVING if p.number == 3 else State.ACTIVE) for p in fleet.processes
+    ]
+    fleet.processes[1].pages[INGESTER] = ring(wrong, fleet.now)
+    fleet.number += 1
+    observed = tuple(process.read(fleet.now - 0.2) for process in fleet.processes)
+    cycle = Cycle(fleet.now, fleet.now - 0.5, fleet.number, observed, keep_views_since=fleet.now - 300)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    assert views(snapshot)["10.0.0.2:80"].odd
+    later = look(fleet, {1})
+    assert verdicts(later, "switch-primary")["views-agree"] == "fails"
+    assert suspects(later, "ring") == {"10.0.0.2:80"}
+    assert verdicts(look(fleet, {1, 2, 3}), "switch-primary").get("views-agree") != "fails"
+
+
+def test_a_ring_is_there_although_its_only_page_waits() -> None:
+    assert COMPACTOR in {key.key for key in look(Fleet(), set()).keys}
