@@ -1,0 +1,54 @@
+"""The guides name only commands, steps, checks, metrics and headings that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import parser
+from exporter.derive.gate import NAMES
+from exporter.expose import catalogue
+from tests.derive.test_checks import anchors, checks
+
+DOCS = Path(__file__).parents[1] / "docs"
+GUIDES = ("ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md")
+FIRST_CELL = re.compile(r"^`([a-z-]+)`(?:, `([a-z-]+)`)*\. ", re.MULTILINE)
+
+
+@pytest.fixture(params=GUIDES)
+def guide(request: pytest.FixtureRequest) -> str:
+    """One guide's text."""
+    return (DOCS / str(request.param)).read_text()
+
+
+def test_commands_and_steps_exist(guide: str) -> None:
+    usage = parser().format_help()
+    for command, word in re.findall(r"kvmigration ([a-z]+)(?: ([a-z-]+))?", guide):
+        assert re.search(rf"^    {command} ", usage, re.MULTILINE), command
+        assert command != "check" or word in NAMES, word
+
+
+def test_metrics_exist(guide: str) -> None:
+    known = {made.name for made in vars(catalogue).values() if isinstance(made, catalogue.Metric)}
+    named = set(re.findall(r"kvmigration_[a-z_]+", guide))
+    assert named <= known
+
+
+def test_checks_that_open_a_paragraph_exist(guide: str) -> None:
+    known = {check.id for check in checks()}
+    opening = [word for line in FIRST_CELL.finditer(guide) for word in re.findall(r"`([a-z-]+)`", line[0])]
+    assert set(opening) <= known
+
+
+def test_links_to_headings_lead_there(guide: str) -> None:
+    for file, anchor in re.findall(r"\]\(([a-z-]+\.md)?#([a-z0-9-]+)\)", guide):
+        heads = anchors(DOCS / file) if file else anchors_of(guide)
+        assert anchor in heads, (file, anchor)
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors of a text's own headings."""
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
