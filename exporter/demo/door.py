@@ -12,6 +12,7 @@ from aiohttp.web_protocol import RequestHandler
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _STOP_TIME = 0.01
+_ACCEPTING = 4  # turns of the loop until a connection taken a moment ago has its handler, and can be ended
 _BACKLOG = 512
 
 
@@ -54,6 +55,8 @@ class Door:
         if self._server is not None:
             self._server.close()
             self._server = None
+            for _ in range(_ACCEPTING):
+                await asyncio.sleep(0)
             await self._end()
             self._socket = take(self.host, self.port)
 
