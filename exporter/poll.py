@@ -11,7 +11,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -36,6 +36,7 @@ DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
 IN_FLIGHT = 8 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
+STARTED = 16  # processes asked in one round of the loop
 
 
 async def _nothing() -> None:
@@ -180,7 +181,7 @@ class Poller:
         for visit in visits:
             if visit.memory.silent:
                 stragglers.add(asyncio.create_task(self._alone(visit)))
-        await asyncio.gather(*(visit.read_metrics() for visit in prompt))
+        await _by_and_by(visit.read_metrics() for visit in prompt)
         for visit in [visit for visit in prompt if visit.memory.silent]:
             stragglers.add(asyncio.create_task(self._rest(visit)))
         prompt = [visit for visit in prompt if not visit.memory.silent]
@@ -237,7 +238,7 @@ class Poller:
         return turn.sweep_seconds
 
     async def _gossip(self, plan: Plan, visits: list[Visit]) -> float:
-        await asyncio.gather(*(visit.read_gossip() for visit in visits))
+        await _by_and_by(visit.read_gossip() for visit in visits)
         having = {v.target.name: v for v in visits if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
@@ -258,6 +259,15 @@ class _Read:
     observed: tuple[Observation, ...]
     stores: tuple[StoreContent, ...]
     sweep_seconds: float
+
+
+async def _by_and_by(reads: Iterable[Coroutine[None, None, None]]) -> None:
+    """Start a few in each round of the loop, so that starting a thousand does not block it."""
+    async with asyncio.TaskGroup() as group:
+        for number, read in enumerate(reads, start=1):
+            group.create_task(read)
+            if number % STARTED == 0:
+                await asyncio.sleep(0)
 
 
 async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
