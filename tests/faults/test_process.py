@@ -143,7 +143,7 @@ async def all_up(server: Exporter, wanted: set[str]) -> bool:
 async def test_an_hour_of_churn_grows_nothing(tmp_path: Path) -> None:
     """An hour's cycles at high speed: processes come, go, hang, talk rubbish and change; reloads between.
 
-    Measured after a twelfth of them, as after five minutes, and at the end.
+    Measured after a quarter of them, when everything has happened once, and at the end.
     """
     faults = ("pages-hang", "crash", "pages-rubbish", "split", "store-down", "foreign-label")
     async with cluster(hold=False, phase_duration=20.0) as demo:
