@@ -119,6 +119,7 @@ class MemberFacts:
     age: float | None  # seconds, by the answering process's clock
     tokens: int
     group: str = ""
+    ownership: float | None = None  # its part of the ring, 0 to 1; None without token lists
     ghost: bool | None = None  # belongs to no answering target and to no gossip member
     target: str = ""  # the process it belongs to, where known
     registered: float | None = None

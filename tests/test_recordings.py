@@ -187,3 +187,11 @@ def test_a_store_that_does_not_answer_is_not_an_empty_store(
     assert not seen.values("store_keys", "store")
     assert seen.check("decommission-store", "store-read").verdict is Verdict.UNKNOWN
     assert set(seen.values("secondary_key_missing", "key").values()) == {0.0}
+
+
+def test_ownership_is_what_the_ring_page_of_the_recording_says(replay: Start) -> None:
+    seen = look(replay("cortex/2c-mirroring-all-rings"))
+    owned = {
+        member.id: round((member.ownership or 0) * 100, 4) for member in seen.key("collectors/ring").members
+    }
+    assert owned == {"cortex-1": 32.4065, "cortex-2": 38.8557, "cortex-3": 28.7379}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive import health, phase
@@ -12,8 +13,8 @@ from exporter.derive.partitions import by_state, corrupted
 from exporter.derive.primary import KeyInput, Stored, find_primary
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
-from exporter.derive.tokens import count_conflicts
-from exporter.facts import KeyFacts
+from exporter.derive.tokens import count_conflicts, shares
+from exporter.facts import KeyFacts, MemberFacts
 from exporter.model import PartitionRing, Ring, RingConfig, State
 from exporter.rings import HA_KEY, QUORUM_RINGS, ring_of
 
@@ -83,10 +84,12 @@ def _with_health(
         )
     if not isinstance(value, Ring):
         return facts
+    lists = _token_lists(value, read)
     return replace(
         facts,
         oldest_age=health.oldest_age(facts.members),
-        token_conflicts=_conflicts(value, read),
+        members=_owning(facts.members, lists),
+        token_conflicts=None if lists is None else count_conflicts(lists.values()),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         ghosts=health.ghosts(facts.members),
         quorum_margin=health.quorum_margin(facts.members, config, by_quorum=facts.ring in QUORUM_RINGS)
@@ -107,22 +110,24 @@ def _timeout(key: str, config: RingConfig | None, rules: Rules) -> float:
     return DEFAULT_TIMEOUT if told is None else told
 
 
-def _conflicts(primary: Ring, read: KeyInput) -> int | None:
-    """Tokens claimed twice, read-only members and tombstones aside; `None` without token lists.
-
-    Counted in the primary view, else in the first view whose token lists were kept.
+def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:
+    """Give the token lists of the members that own any, read-only ones and tombstones aside, from the
+    primary view, else from the first view whose lists were kept; `None` without such a view.
     """
     rings = [primary, *(v.value for v in (*read.pages, *read.copies) if isinstance(v.value, Ring))]
-    lists = (_token_lists(ring) for ring in rings)
-    found = next((tokens for tokens in lists if tokens is not None), None)
-    return None if found is None else count_conflicts(found)
+    return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
 
 
-def _token_lists(ring: Ring) -> list[bytes] | None:
+def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
     owning = [m for m in health.live(ring).values() if health.own_state(m) is not State.READ_ONLY]
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
-    return [m.tokens.packed for m in owning if m.tokens.packed is not None]
+    return {m.id: m.tokens.packed for m in owning if m.tokens.packed is not None}
+
+
+def _owning(members: tuple[MemberFacts, ...], lists: Mapping[str, bytes] | None) -> tuple[MemberFacts, ...]:
+    owned = shares(lists) if lists is not None else {}
+    return tuple(replace(member, ownership=owned.get(member.id)) for member in members) if owned else members
 
 
 def _kind(read: KeyInput, value: Stored | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+
+RING_SIZE = 2**32
 
 
 def count_conflicts(packed: Iterable[bytes]) -> int:
@@ -20,6 +22,23 @@ def count_conflicts(packed: Iterable[bytes]) -> int:
     again = everything[1:] == everything[:-1]
     # A value claimed by n members shows n - 1 times in a row: it counts where the run begins.
     return int(np.count_nonzero(again[1:] & ~again[:-1])) + int(again[:1].any())
+
+
+def shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
+    """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the one
+    before, around the circle of 2^32. Of a token that several claim, one of them is said to own it.
+    """
+    names = [name for name, part in packed.items() if part]
+    if not names:
+        return {}
+    lists = [np.frombuffer(packed[name], "<u4") for name in names]
+    tokens = np.concatenate(lists).astype(np.int64)
+    owner = np.repeat(np.arange(len(names)), [part.size for part in lists])
+    order = np.argsort(tokens, kind="stable")
+    tokens, owner = tokens[order], owner[order]
+    stretch = np.diff(tokens, prepend=tokens[-1] - RING_SIZE)
+    owned = np.bincount(owner, weights=stretch, minlength=len(names)) / RING_SIZE
+    return dict(zip(names, owned.tolist(), strict=True))
 
 
 def _once(tokens: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:

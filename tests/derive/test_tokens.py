@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.tokens import count_conflicts
+from exporter.derive.tokens import RING_SIZE, count_conflicts, shares
 
 rings = st.lists(st.lists(st.integers(0, 60) | st.integers(0, 2**32 - 1), max_size=12), max_size=8)
 
@@ -39,3 +39,26 @@ def test_three_thousand_members_are_searched_as_a_whole() -> None:
     parts = [row.tobytes() for row in everything]
     assert count_conflicts(parts) == 0
     assert count_conflicts([*parts, packed([0, 512, 3000 * 512 - 1])]) == 3
+
+
+def test_a_token_owns_the_stretch_up_to_it_around_the_circle() -> None:
+    quarter = RING_SIZE // 4
+    owned = shares({"a": packed([0, quarter]), "b": packed([2 * quarter]), "c": b""})
+    assert owned == {"a": 0.75, "b": 0.25}
+
+
+def test_one_token_owns_everything() -> None:
+    assert shares({"a": packed([7])}) == {"a": 1.0}
+    assert shares({}) == {}
+
+
+@given(
+    st.dictionaries(
+        st.text("abc", min_size=1), st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=9), min_size=1
+    )
+)
+def test_what_everybody_owns_together_is_the_ring(members: dict[str, list[int]]) -> None:
+    owned = shares({name: packed(tokens) for name, tokens in members.items()})
+    assert set(owned) == set(members)
+    assert abs(sum(owned.values()) - 1) < 1e-9
+    assert all(0 <= part <= 1 for part in owned.values())
