@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.derive.census import ALIVE
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check
+from exporter.facts import Check, TargetFacts
 
 DOC = "docs/labels.md"
 ONE = Question(
@@ -84,7 +84,13 @@ def complete(seen: Evidence) -> Check:
         return COMPLETE.answer([], "", [NOBODY])
     having = sum(1 for target in seen.up if target.gossip is not None)
     unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
+    unknown += [f"{t.name} uses memberlist and shows no member list" for t in seen.up if _hides(t)]
     return COMPLETE.answer(seen.gossip.absent, f"{having} processes.", unknown)
+
+
+def _hides(target: TargetFacts) -> bool:
+    """Tell whether a process has memberlist, by its clients, and its page is absent (a proxy's 404)."""
+    return target.gossip is None and any("memberlist" in client.stores for client in target.clients)
 
 
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:

@@ -187,6 +187,9 @@ def members_healthy(seen: Evidence) -> Check:
         for member in key.members
         if member.state is State.UNHEALTHY
     ]
+    wrong += [
+        f"{k.key} lost {k.shrunk_from - len(k.members)} members at once" for k in seen.keys if k.shrunk_from
+    ]
     unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
     unknown += [
         f"{key.key}: {member.id} has no heartbeat"
