@@ -85,7 +85,17 @@ def complete(seen: Evidence) -> Check:
     having = sum(1 for target in seen.up if target.gossip is not None)
     unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
     unknown += [f"{t.name} uses memberlist and shows no member list" for t in seen.up if _hides(t)]
-    return COMPLETE.answer(seen.gossip.absent, f"{having} processes.", unknown)
+    alone = [f"{t.name} sees nobody but itself" for t in seen.up if having > 1 and _is_alone(t)]
+    wrong = [
+        *(name for name in seen.gossip.absent if not any(a.startswith(f"{name} ") for a in alone)),
+        *alone,
+    ]
+    return COMPLETE.answer(wrong, f"{having} processes.", unknown)
+
+
+def _is_alone(target: TargetFacts) -> bool:
+    """Tell whether a process old enough to be judged sees only itself, though others may see it."""
+    return target.gossip is not None and target.gossip.alone and not target.young
 
 
 def _hides(target: TargetFacts) -> bool:

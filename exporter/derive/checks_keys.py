@@ -197,10 +197,19 @@ def members_healthy(seen: Evidence) -> Check:
         for member in key.members
         if member.heartbeat is None
     ]
+    unknown += [
+        f"{k.key}: its clients write it, and nobody shows a member" for k in seen.keys if _is_void(k, seen)
+    ]
     if not seen.keys:
         unknown.append("no ring was read")
     count = sum(len(key.members) for key in seen.keys)
     return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown)
+
+
+def _is_void(key: KeyFacts, seen: Evidence) -> bool:
+    """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
+    empty = key.kind == "ring" and not key.members
+    return empty and any(client.writes and client.written for client in seen.clients if client.key == key.key)
 
 
 def ha_elections_equal(seen: Evidence) -> Check:

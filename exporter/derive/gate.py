@@ -151,12 +151,12 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
 
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
-    """Give the steps as they were, unless the soak is broken: nobody looked for long, or there is a
-    process now that was not watched before.
+    """Give the steps as they were, unless the soak is broken: nobody looked for long, or the list of
+    processes is another one. One that is gone from the list may still be there.
     """
     if before is None or now.started - before.at > 3 * rules.interval + 1:
         return {}
-    if {target.name for target in now.targets} - {target.name for target in before.targets}:
+    if {target.name for target in now.targets} != {target.name for target in before.targets}:
         return {}
     return {step.name: step for step in before.steps}
 

@@ -84,7 +84,8 @@ async def test_a_source_that_fails_keeps_what_it_had_and_says_so(caplog: pytest.
         assert status.detail == "status: status 503"
         await discovery.refresh()
         assert (discovery.status()[0].ok, _names(discovery)) == (True, ["b:1"])
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    bad = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(bad) == 1, "said once; that it answers again is no warning"
 
 
 @pytest.mark.asyncio
