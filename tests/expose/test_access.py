@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import aiohttp
@@ -87,13 +87,16 @@ async def test_a_certificate_that_comes_after_the_configuration_that_names_it_is
 
 
 async def test_certificate_and_key_may_stand_in_the_configuration(
-    start: Start, authority: Authority, tmp_path: Path
+    start: Start, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cert, key = (path.read_text().replace("\n", "\\n") for path in authority.issue("inline"))
     config = written(tmp_path, f'tls_server_config: {{cert: "{cert}", key: "{key}"}}')
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
     client = await start(web_config=config)
     assert await status(client, ssl=trusting(authority)) == 200
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("kvmigration-*"))
+    assert not list(elsewhere.iterdir()), "the key is not left in a file"
 
 
 async def test_a_client_without_a_certificate_is_turned_away(
