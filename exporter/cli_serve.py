@@ -25,7 +25,7 @@ from exporter.expose.state import ServerState
 from exporter.facts import Snapshot
 from exporter.narrate import Narrator
 from exporter.probe_once import add_probe_flags, prober_of
-from exporter.watch import Watch, cancelled, target_rows
+from exporter.watch import Watch, cancelled, one_cycle, target_rows
 
 log = logs.get("kvmigration")
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -102,10 +102,8 @@ def _raise_file_limit() -> None:
 
 
 async def _once(config: Config) -> int:
-    narrator = Narrator()
-    async with Watch(config) as watch:
-        snapshot = await watch.poller.cycle()
-    narrator.tell(snapshot)
+    snapshot = await one_cycle(config)
+    Narrator().tell(snapshot)
     renderer = Renderer(lambda: snapshot, lambda: SelfFacts(__version__, max_series=config.scale.max_series))
     exposition = await renderer.render()
     sys.stdout.buffer.write(exposition.body)

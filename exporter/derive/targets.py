@@ -21,8 +21,6 @@ from exporter.model import (
     ProcessConfig,
     ProcessMetrics,
     Product,
-    Ring,
-    Value,
 )
 from exporter.rings import HA_KEY
 
@@ -201,11 +199,6 @@ def component_of(seen: Observation, before: TargetFacts | None) -> str:
     if seen.config.value is not None:
         return seen.config.value.target or "all"
     return before.component if before else ""
-
-
-def rings_owned(value: Value | None, names: frozenset[str]) -> bool:
-    """Tell whether a ring has one of these names among its members."""
-    return isinstance(value, Ring) and not names.isdisjoint(value.members)
 
 
 def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
