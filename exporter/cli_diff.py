@@ -62,7 +62,9 @@ async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
 
 
 def status_of(detail: RingDetailOut) -> int:
-    """Give the exit status of one key: no comparison, or a view that was not read, proves nothing."""
+    """Give the exit status of one key: no comparison, a view that was not read or a time stamp from
+    the future proves nothing.
+    """
     found = detail.summary.secondary
     if found is None:
         return UNKNOWN
@@ -71,7 +73,7 @@ def status_of(detail: RingDetailOut) -> int:
     )
     if wrong or (found.lag_seconds or 0) > DEFAULT_PERIOD:
         return DIFFERENT
-    return UNKNOWN if found.unread else EQUAL
+    return UNKNOWN if found.unread or detail.summary.ahead_seconds else EQUAL
 
 
 def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:

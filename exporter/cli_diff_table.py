@@ -42,7 +42,7 @@ def body(detail: RingDetailOut) -> Group:
     groups = [columns] if len(columns) <= BESIDE else [[column] for column in columns]
     rows = MAX_ROWS // min(len(groups), MAX_GROUPS)
     shown = [_table(detail, group, rows) for group in groups[:MAX_GROUPS] if group]
-    notes = [*_notes(detail, found), *_equal(detail, columns)]
+    notes = [*_from_the_future(detail), *_notes(detail, found), *_equal(detail, columns)]
     hidden = len(groups) - MAX_GROUPS
     rest = [Text(f"And {hidden} more groups of views: --json has them all.")] if hidden > 0 else []
     return Group(*(Text(note) for note in notes), *shown, *rest)
@@ -130,6 +130,14 @@ def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
     for field, names in found.mismatched.items():
         if names:
             yield f"{len(names)} differ in {field}: {few(names, MAX_NAMES)}."
+
+
+def _from_the_future(detail: RingDetailOut) -> Iterator[str]:
+    found = sorted(detail.summary.ahead_seconds.items(), key=lambda item: -item[1])
+    for name, by in found[:MAX_NAMES]:
+        yield f"{safe(name)} is {by:.0f} s in the future: its lag is not known."
+    if len(found) > MAX_NAMES:
+        yield f"And {len(found) - MAX_NAMES} more are in the future."
 
 
 def _equal(detail: RingDetailOut, columns: list[Column]) -> Iterator[str]:

@@ -119,7 +119,7 @@ def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
     lines = [f"{'KEY':<30} {'PHASE':<10} {'MEMBERS':>7} {'ILL':>4} {'LAG':>6}  SECONDARY"]
     for ring in rings[:most]:
         members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
-        ill = ring.members_by_state.get("unhealthy", 0)
+        ill = ring.members_by_state.get("unhealthy", 0) + len(ring.ahead_seconds)
         lag = (
             "-"
             if ring.secondary is None or ring.secondary.lag_seconds is None

@@ -116,7 +116,7 @@ class MemberFacts:
     zone: str
     state: State
     heartbeat: float | None
-    age: float | None  # seconds, by the answering process's clock
+    age: float | None  # seconds, by the answering process's clock; below 0: it lies in the future
     tokens: int
     group: str = ""
     ownership: float | None = None  # its part of the ring, 0 to 1; None without token lists
@@ -202,6 +202,8 @@ class KeyFacts:
     members: tuple[MemberFacts, ...] = ()
     heartbeat_timeout: float = 60.0
     oldest_age: float | None = None
+    ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Entries whose time stamp lies in the future in some view of either store: by how many seconds."""
     longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
     token_conflicts: int | None = None
     without_tokens: tuple[str, ...] | None = None

@@ -49,8 +49,9 @@ VIEWS = Question(
 )
 HEALTHY = Question(
     "members-healthy",
-    "No ring has an unhealthy member.",
-    "Bring the member back, or forget it on the ring page if it is gone for good.",
+    "No ring has an unhealthy member or a heartbeat from the future.",
+    "Bring the member back, or forget it on the ring page if it is gone for good. A heartbeat from the "
+    "future: set that clock, then wait until its time has come.",
     f"{DOC}#unhealthy-members",
 )
 ELECTIONS = Question(
@@ -180,7 +181,9 @@ def _is_fresh(view: ViewFacts, seen: Evidence) -> bool:
 
 
 def members_healthy(seen: Evidence) -> Check:
-    """Hold that every member of every ring is healthy, and that every ring was read."""
+    """Hold that every member of every ring is healthy, and that every ring was read. Of one whose time
+    stamp lies in the future nobody can tell.
+    """
     wrong = [
         f"{member.id} in {key.key}"
         for key in seen.keys
@@ -190,12 +193,19 @@ def members_healthy(seen: Evidence) -> Check:
     wrong += [
         f"{k.key} lost {k.shrunk_from - len(k.members)} members at once" for k in seen.keys if k.shrunk_from
     ]
+    wrong += [
+        f"{name} in {key.key} is {by:.0f} s in the future"
+        for key in seen.keys
+        for name, by in key.ahead.items()
+    ]
     unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
     unknown += [
         f"{key.key}: {member.id} has no heartbeat"
+        if member.heartbeat is None
+        else f"{key.key}: nobody knows the age of {member.id}'s heartbeat"
         for key in seen.keys
         for member in key.members
-        if member.heartbeat is None
+        if member.age is None
     ]
     unknown += [
         f"{k.key}: its clients write it, and nobody shows a member" for k in seen.keys if _is_void(k, seen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.rules import Rules
+from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import MemberFacts
 from exporter.model import Member, Ring, RingConfig, State
 
@@ -29,10 +29,13 @@ def own_state(member: Member) -> State:
 
 
 def age_of(member: Member, clock: float | None) -> float | None:
-    """Seconds since the member's heartbeat by the answering clock, `None` where either is unknown."""
+    """Seconds since the member's heartbeat by the answering clock, `None` where either is unknown; below 0
+    where it is further in the future than clocks that differ a little explain.
+    """
     if member.heartbeat is None or clock is None:
         return None
-    return max(0.0, clock - member.heartbeat)
+    age = clock - member.heartbeat
+    return age if age < -DEFAULT_PERIOD else max(0.0, age)
 
 
 def state_of(member: Member, age: float | None, timeout: float) -> State:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive import health, phase
+from exporter.derive.ahead import ahead
 from exporter.derive.history import RingHistory, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
@@ -56,6 +57,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         source=primary.source,
         members=members,
         heartbeat_timeout=timeout,
+        ahead=ahead(read, period),
         views=sides.views,
         distinct=sides.distinct,
         secondary=sides.secondary,

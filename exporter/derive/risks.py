@@ -22,7 +22,8 @@ def risks(targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: P
     if where in _NO_STORE_LEFT:
         return ()
     having = [target for target in targets if target.gossip is not None and not target.young]
-    return (*_few_seen(having), *_small_copies(keys), *_unread(targets), *_lonely_joins(targets))
+    small = (*_few_seen(having), *_small_copies(keys))
+    return (*small, *_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
@@ -51,6 +52,17 @@ def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
                     f"The copy of {key.key} on {view.target} has {len(key.members) - lost} of "
                     f"{len(key.members)} members: as primary it would be the ring."
                 )
+
+
+def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+    for key in keys:
+        if key.ahead:
+            name = max(key.ahead, key=lambda entry: key.ahead[entry])
+            rest = f" and of {len(key.ahead) - 1} more" if len(key.ahead) > 1 else ""
+            yield (
+                f"The time stamp of {name}{rest} in {key.key} is {key.ahead[name]:.0f} s in the future: "
+                "memberlist keeps the newest, so nothing can update it or call it unhealthy until then."
+            )
 
 
 def _unread(targets: Iterable[TargetFacts]) -> Iterable[str]:

@@ -276,6 +276,7 @@ def _ring(facts: KeyFacts) -> RingOut:
         source=facts.source,
         members_by_state=dict(Counter(member.state.value for member in facts.members)),
         oldest_heartbeat_age_seconds=facts.oldest_age,
+        ahead_seconds=dict(facts.ahead),
         token_conflicts=facts.token_conflicts,
         members_without_tokens=facts.without_tokens,
         ghosts=facts.ghosts,

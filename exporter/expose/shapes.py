@@ -144,6 +144,7 @@ class RingOut(Struct, frozen=True):
     source: str
     members_by_state: dict[str, int]
     oldest_heartbeat_age_seconds: float | None
+    ahead_seconds: dict[str, float]
     token_conflicts: int | None
     members_without_tokens: Named | None
     ghosts: Named | None

@@ -121,6 +121,14 @@ def test_a_quorum_margin_is_a_trouble_only_where_the_gate_finds_it_one() -> None
     assert list(key_rows.notes(thin, named)) == ["quorum margin 0"]
 
 
+def test_a_time_stamp_from_the_future_is_a_trouble() -> None:
+    rich = snapshots.rich()
+    late = replace(rich.keys[0], ahead={rich.keys[0].members[0].id: 7200.0})
+    row, fine = (key_rows.key_row(key, rich, LagHistory(), 15.0) for key in (late, rich.keys[0]))
+    assert (row.tone, "1 time stamp in the future" in row.notes) == ("bad", True)
+    assert not any("future" in note for note in fine.notes)
+
+
 def test_what_was_not_read_is_not_shown_as_a_number() -> None:
     compactor, partitions, tracker = snapshots.other_keys()
     assert key_rows.members(compactor).text == key_rows.unhealthy(compactor).text == "not read"

@@ -131,8 +131,9 @@ def _ordered(key: KeyFacts, columns: tuple[Column, ...]) -> list[tuple[str, Memb
     differing = {member for column in columns for member in column.wrong or ()}
     ids = {member.id for member in key.members}
     known: list[tuple[str, MemberFacts | None]] = [(member.id, member) for member in key.members]
-    known += [(name, None) for name in sorted(differing - ids)]
-    return sorted(known, key=lambda pair: (pair[0] not in differing, _is_healthy(pair[1]), pair[0]))
+    known += [(name, None) for name in sorted((differing | key.ahead.keys()) - ids)]
+    fine = {name for name, member in known if _is_healthy(member) and name not in key.ahead}
+    return sorted(known, key=lambda pair: (pair[0] not in differing, pair[0] in fine, pair[0]))
 
 
 def _is_healthy(member: MemberFacts | None) -> bool:

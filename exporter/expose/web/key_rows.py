@@ -112,6 +112,8 @@ def notes(key: KeyFacts, snapshot: Snapshot) -> Iterable[str]:
         yield count(key.token_conflicts, "token conflict")
     if key.ghosts:
         yield count(len(key.ghosts), "ghost")
+    if key.ahead:
+        yield f"{count(len(key.ahead), 'time stamp')} in the future"
     if key.without_tokens:
         yield f"{len(key.without_tokens):,} without tokens"
     if blamed(key, "quorum-margin", snapshot):
