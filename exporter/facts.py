@@ -20,6 +20,7 @@ from exporter.model import (
     Reason,
     State,
 )
+from exporter.part import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +299,7 @@ class Check:
     remedy: str = ""
     doc: str = ""  # "docs/ring.md#switch-primary"
     since: float | None = None  # holds without a break since, our clock
+    vacuous: bool = False  # unknown because there was nothing to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,3 +394,4 @@ class Snapshot:
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""
+    part: Part | None = None  # where this is one shard's part of the whole

@@ -25,7 +25,9 @@ from exporter.derive.snapshot import conclude
 from exporter.errors import DecodeError
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.model import Observation, Product, RawStore, StoreContent, Target, Value
+from exporter.part import Share
 from exporter.rings import RingPage
+from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
 from exporter.visit import Memory, Visit
@@ -51,7 +53,7 @@ async def _no_more(_: Snapshot) -> None:
     return None
 
 
-async def _none_rejected(_: float) -> tuple[Rejection, ...]:
+async def none_rejected(_: float) -> tuple[Rejection, ...]:
     return ()
 
 
@@ -73,12 +75,14 @@ class Plan:
     stores: tuple[StoreReader, ...] = ()
     views_per_cycle: int | None = None
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
-    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = _none_rejected
+    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
     probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
     look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
     min_deadline: float = MIN_DEADLINE
+    shard: int = 0
+    shards: int = 1
 
     def deadline(self) -> float:
         """Seconds that a cycle may read."""
@@ -132,9 +136,10 @@ class Poller:
         deadline = asyncio.get_running_loop().time() + self.plan.deadline()
         plan = self.plan
         await plan.before_cycle()
-        visits = self._visits(deadline)
+        targets, share = self.share()
+        visits = self._visits(targets, deadline)
         read, rejections = await asyncio.gather(self._read(plan, visits, deadline), plan.rejections(deadline))
-        probes = await plan.probes(read.observed, deadline)
+        probes = await plan.probes(_reported(read.observed, share), deadline)
         self.number += 1
         cycle = Cycle(
             at=self.now(),
@@ -149,6 +154,7 @@ class Poller:
             rejections=rejections,
             probes=probes,
             resolved=await plan.look_up(_seeds(read.observed)),
+            share=share,
         )
         snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
         self.snapshot = snapshot
@@ -156,8 +162,12 @@ class Poller:
         await plan.after_cycle(snapshot)
         return snapshot
 
-    def _visits(self, deadline: float) -> tuple[Visit, ...]:
-        targets = self.plan.targets()
+    def share(self) -> tuple[tuple[Target, ...], Share | None]:
+        """Give the processes to visit, as discovery knows them now, and how shards share them."""
+        targets, plan = self.plan.targets(), self.plan
+        return (targets, None) if plan.shards == 1 else share_out(targets, plan.shard, plan.shards)
+
+    def _visits(self, targets: tuple[Target, ...], deadline: float) -> tuple[Visit, ...]:
         self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         return tuple(
@@ -279,6 +289,12 @@ async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
             await read
 
     await asyncio.gather(*map(one, reads))
+
+
+def _reported(observed: tuple[Observation, ...], share: Share | None) -> tuple[Observation, ...]:
+    """Leave out the processes that another shard reports."""
+    borrowed = share.borrowed if share else frozenset()
+    return tuple(seen for seen in observed if seen.target.name not in borrowed)
 
 
 def _mean(last: Mapping[str, Last]) -> float:

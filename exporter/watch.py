@@ -15,7 +15,7 @@ from exporter.config import Config, RingSpec
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
 from exporter.model import Product, Target
-from exporter.poll import Plan, Poller, StoreReader
+from exporter.poll import Plan, Poller, StoreReader, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
 from exporter.rejections import Rejections
@@ -115,16 +115,22 @@ class Watch:
             stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
-            rejections=self.rejections.look,
+            rejections=self.rejections.look if config.scale.shard == 0 else none_rejected,
             probes=self.probing.probe,
             look_up=self.seeds.look_up,
             before_cycle=self.access.refresh,
             after_cycle=self._after_cycle,
+            shard=config.scale.shard,
+            shards=config.scale.shards,
         )
 
     def targets(self) -> tuple[Target, ...]:
         """Processes to visit, as discovery knows them now."""
         return self.discovery.targets()
+
+    def watched(self) -> tuple[Target, ...]:
+        """Those of the processes that are this shard's to visit."""
+        return self.poller.share()[0]
 
     def _stores(self, config: Config, fetcher: Fetcher, access: Access) -> Iterable[StoreReader]:
         if config.stores.consul is not None:
@@ -190,11 +196,13 @@ def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = tim
 
 
 def target_rows(watch: Watch) -> list[dict[str, Any]]:
-    """What `/targets` lists: every discovered process, with what the last cycle found."""
+    """What `/targets` lists: every discovered process, with what the last cycle found. Those that
+    only other shards watch are theirs to list.
+    """
     snapshot = watch.poller.snapshot
     facts = {target.name: target for target in snapshot.targets} if snapshot else {}
     rows = []
-    for target in watch.targets():
+    for target in watch.watched():
         found = facts.get(target.name)
         rows.append(
             {

@@ -17,12 +17,23 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 ROOMS = ("sources", "decode", "derive", "expose", "demo")
-SHARED = {"exporter.model", "exporter.facts", "exporter.errors", "exporter.rings", "exporter.__version__"}
+SHARED = {
+    "exporter.model",
+    "exporter.part",
+    "exporter.facts",
+    "exporter.errors",
+    "exporter.rings",
+    "exporter.__version__",
+}
 EDGES = {"sources", "expose"}  # the rooms with a network: they may read the configuration, and log
 EDGE_SHARED = {"exporter.config", "exporter.logs"}
 PURE = ("decode", "derive")
 IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
-VOCABULARY = {"model": set[str](), "facts": {"exporter.model"}}
+VOCABULARY = {
+    "model": set[str](),
+    "part": {"exporter.model"},
+    "facts": {"exporter.model", "exporter.part"},
+}
 PACKAGES = ("exporter", "dashboards", "alerts")
 CHECKED = (*PACKAGES, "tests", "tools", "bench")
 GENERATED = {"exporter/decode/ring_pb2.py"}

@@ -221,9 +221,9 @@ class Scale(Settings):
     )
     shards: Annotated[int, Field(ge=1)] = Field(
         default=1,
-        description="How many exporters share the targets. More than one is not supported yet and is "
-        "refused: what one of them saw would not be the whole.",
-        examples=[1],
+        description="How many exporters share the targets. What needs all of them is then computed by the "
+        "recording rules of alerts/built/kvmigration-shards.yaml.",
+        examples=[4],
     )
     views_per_cycle: Annotated[
         Annotated[Auto, Tag("auto")] | Annotated[int, Field(ge=1), Tag("number")], _auto_or("number")
@@ -241,10 +241,6 @@ class Scale(Settings):
     def _in_range(self) -> Self:
         if self.shard >= self.shards:
             raise refuse(f"{self.shard} is not below shards ({self.shards}); shards count from 0", "shard")
-        if self.shards > 1:
-            raise refuse(
-                "more than one shard is not supported yet; one exporter watches all targets", "shards"
-            )
         return self
 
 
@@ -286,6 +282,22 @@ class Config(Settings):
                 message = f"must not be longer than interval ({format_duration(self.interval)})"
                 raise refuse(message, *at, "http_client", "timeout")
         return self
+
+    @model_validator(mode="after")
+    def _of_effect(self) -> Self:
+        for at, client in (*self._clients(), *self._other_clients()):
+            wrong = client.unused(processes=at[0] == "targets" and len(at) == 2) if at else None
+            if wrong is not None:
+                raise refuse(wrong[1], *at, "http_client", wrong[0])
+        return self
+
+    def _other_clients(self) -> Iterator[tuple[tuple[str | int, ...], HttpClient]]:
+        for index, entry in enumerate(self.targets):
+            if entry.http is not None:
+                yield ("targets", index, "http"), entry.http.http_client
+        for index, rejection in enumerate(self.rejections):
+            if rejection.loki is not None:
+                yield ("rejections", index, "loki"), rejection.loki.http_client
 
     def _clients(self) -> Iterator[tuple[tuple[str | int, ...], HttpClient]]:
         yield (), self.http_client

@@ -69,8 +69,9 @@ def targets_answer(seen: Evidence) -> Check:
         for p in t.pages
         if p.name == "/metrics" and p.outcome is not Outcome.OK
     ]
-    unknown = [] if seen.targets else ["no process is known"]
-    return ANSWER.answer([*down, *blind], f"{len(seen.targets)} of {len(seen.targets)} answer.", unknown)
+    nothing = "" if seen.targets else "no process is known"
+    good = f"{len(seen.targets)} of {len(seen.targets)} answer."
+    return ANSWER.answer([*down, *blind], good, nothing=nothing)
 
 
 def settled(seen: Evidence) -> Check:
@@ -108,10 +109,12 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         unknown = [f"{c.name} on {c.target}" for c in clients if c.phase is Phase.UNKNOWN]
         unknown += [f"{t.name} shows no KV client" for t in seen.up if _is_mute(t)]
-        if not phase.writing(clients):
-            unknown.append("no writing client was seen")
+        counted = phase.writing(clients)
+        if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
+            wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
+        nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        return _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown)
+        return _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown, nothing=nothing)
 
     return check
 
@@ -161,10 +164,8 @@ def mirror_errors(seen: Evidence) -> Check:
     unread = [
         f"{c.name} on {c.target}" for c in mirroring if c.mirror_errors is None or c.mirror_writes is None
     ]
-    unknown = unread if mirroring else ["no client mirrors"]
-    return MIRROR_ERRORS.answer(
-        wrong, f"{total:g} mirror writes, at most {limit:.0%} of a client's failed.", unknown
-    )
+    good = f"{total:g} mirror writes, at most {limit:.0%} of a client's failed."
+    return MIRROR_ERRORS.answer(wrong, good, unread, nothing="" if mirroring else "no client mirrors")
 
 
 def mirror_writes(seen: Evidence) -> Check:
@@ -179,8 +180,8 @@ def mirror_writes(seen: Evidence) -> Check:
         written, copied, _ = phase.watched(client)
         if written >= SOME_WRITES and not copied and client.key != HA_KEY:
             wrong.append(f"{client.name} on {client.target}: {written:g} writes, none mirrored")
-    unknown = [] if mirroring else ["no client mirrors"]
-    return MIRROR_WRITES.answer(wrong, f"{len(mirroring)} clients mirror what they write.", unknown)
+    good = f"{len(mirroring)} clients mirror what they write."
+    return MIRROR_WRITES.answer(wrong, good, nothing="" if mirroring else "no client mirrors")
 
 
 def client_keys(seen: Evidence) -> Check:

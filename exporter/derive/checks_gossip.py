@@ -62,16 +62,18 @@ def one_cluster(seen: Evidence) -> Check:
     """Hold that who sees whom connects all processes."""
     gossip = seen.gossip
     if gossip is None:
-        return ONE.answer([], "", [NOBODY])
+        return ONE.answer([], "", nothing=NOBODY)
     groups = [", ".join(few(cluster, 5)) for cluster in gossip.clusters]
     unknown = [] if groups else ["no process is old enough to be judged"]
+    if seen.now.part and not seen.now.part.linked:
+        unknown.append("none of the processes that all shards watch is in the gossip")
     return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
 
 
 def no_strangers(seen: Evidence) -> Check:
     """Hold that all members are known and that no other product's key is in the gossip."""
     if seen.gossip is None:
-        return STRANGERS.answer([], "", [NOBODY])
+        return STRANGERS.answer([], "", nothing=NOBODY)
     wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
     wrong += [f"key {key}" for key in seen.gossip.unknown_keys if key not in seen.gossip.remains]
     left = f" Nobody writes {', '.join(few(seen.gossip.remains, 5))} any more." if seen.gossip.remains else ""
@@ -81,7 +83,7 @@ def no_strangers(seen: Evidence) -> Check:
 def complete(seen: Evidence) -> Check:
     """Hold that every process with memberlist is in somebody else's list."""
     if seen.gossip is None:
-        return COMPLETE.answer([], "", [NOBODY])
+        return COMPLETE.answer([], "", nothing=NOBODY)
     having = sum(1 for target in seen.up if target.gossip is not None)
     unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
     unknown += [f"{t.name} uses memberlist and shows no member list" for t in seen.up if _hides(t)]
@@ -123,7 +125,7 @@ def labels_agree(seen: Evidence) -> Check:
     wrong = [f'"{label}" on {", ".join(few(names, 3))}' for label, names in sorted(found.items())]
     expected = f' Our configuration expects "{wanted}".' if wanted else ""
     good = f'All carry "{next(iter(found), "")}".{expected}'
-    return LABELS.answer(wrong if bad else [], good, unknown or ([] if found else ["no label was read"]))
+    return LABELS.answer(wrong if bad else [], good, unknown, nothing="" if found else "no label was read")
 
 
 def label_set(seen: Evidence) -> Check:
@@ -135,7 +137,7 @@ def label_set(seen: Evidence) -> Check:
         if not label or label in DEFAULT_LABELS or len(found) > 1
     ]
     return LABEL_SET.answer(
-        wrong, f'"{next(iter(found), "")}".', unknown or ([] if found else ["no label was read"])
+        wrong, f'"{next(iter(found), "")}".', unknown, nothing="" if found else "no label was read"
     )
 
 
@@ -148,7 +150,7 @@ def verification_off(seen: Evidence) -> Check:
             unknown.append(f"setting of {target.name}")
         elif not disabled:
             on.append(f"{target.name} verifies")
-    return UNVERIFIED.answer(on, "Off everywhere.", unknown or ([] if seen.up else ["no process answers"]))
+    return UNVERIFIED.answer(on, "Off everywhere.", unknown, nothing="" if seen.up else "no process answers")
 
 
 def members_labelled(seen: Evidence) -> Check:
@@ -156,9 +158,10 @@ def members_labelled(seen: Evidence) -> Check:
     no target may carry none.
     """
     if seen.gossip is None:
-        return MEMBERS.answer([], "", [NOBODY])
+        return MEMBERS.answer([], "", nothing=NOBODY)
     having = [target for target in seen.up if target.gossip is not None]
     read = {t.gossip.own_member for t in having if t.gossip and t.gossip.label is not None}
     members = {m.name for t in having if t.gossip for m in t.gossip.members if m.state in ALIVE}
-    unknown = [f"label of {name}" for name in sorted(members - read)]
+    # Whose member it is may be another shard's knowledge: all parts together say whose label is not known.
+    unknown = [] if seen.is_part else [f"label of {name}" for name in sorted(members - read)]
     return MEMBERS.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

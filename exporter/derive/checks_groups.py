@@ -73,7 +73,7 @@ def _have_both(question: Question, *, write: bool) -> CheckFunction:
                 wrong.append(f"{key.key} has no active {NEW} member")
             if _old_members(key) and not _active(key, OLD):
                 wrong.append(f"{key.key} has no active {OLD} member")
-        return question.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings))
+        return question.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
 
     return check
 
@@ -86,8 +86,12 @@ def old_group_present(seen: Evidence) -> Check:
     """Hold that some ring still has an old member: else this step is behind."""
     rings = _rings(seen)
     having = [key.ring for key in rings if _old_members(key)]
-    wrong = [] if having or not rings or not _grouped(seen) else [f"no ring has a {OLD} member"]
-    return SOME_OLD.answer(wrong, f"It is in {', '.join(few(having, 8))}.", _unread(seen, rings))
+    none = bool(rings) and not having and _grouped(seen)
+    wrong = [f"no ring has a {OLD} member"] if none and not seen.is_part else []
+    nothing = _nothing(rings) or ("the old group may be in another shard's rings" if none else "")
+    return SOME_OLD.answer(
+        wrong, f"It is in {', '.join(few(having, 8))}.", _unread(seen, rings), nothing=nothing
+    )
 
 
 def new_group_active(seen: Evidence) -> Check:
@@ -97,13 +101,13 @@ def new_group_active(seen: Evidence) -> Check:
     rings = _rings(seen)
     lacking = [f"{key.key} has no active {NEW} member" for key in rings if not _active(key, NEW)]
     wrong = lacking if _grouped(seen) else []
-    return NEW_HEALTHY.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings))
+    return NEW_HEALTHY.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
 
 
 def old_group_left(seen: Evidence) -> Check:
     """Hold that the old group has left all rings, unhealthy remains included."""
     wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key in _rings(seen) if (names := _old_members(key))]
-    return NONE_LEFT.answer(wrong, "None.", _unread(seen, _rings(seen)))
+    return NONE_LEFT.answer(wrong, "None.", _unread(seen, _rings(seen)), nothing=_nothing(_rings(seen)))
 
 
 def old_group_idle(seen: Evidence) -> Check:
@@ -118,9 +122,13 @@ def _grouped(seen: Evidence) -> bool:
     return any(member.group for key in seen.keys for member in key.members)
 
 
+def _nothing(rings: list[KeyFacts]) -> str:
+    return "" if rings else "no ring was read"
+
+
 def _unread(seen: Evidence, rings: list[KeyFacts]) -> list[str]:
     if not rings:
-        return ["no ring was read"]
+        return []
     ungrouped = [f"{m.id} in {key.key} is of no group" for key in rings for m in key.members if not m.group]
     unread = [f"{key.key}: not read" for key in rings if not key.source]
     return (

@@ -82,8 +82,11 @@ def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
 
 def _unknown(seen: Evidence) -> list[str]:
     partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
-    nothing = [] if _compared(seen) else ["nothing was compared"]
-    return _unread(seen.copied) + partial + nothing + _stores_unread(seen)
+    return _unread(seen.copied) + partial + _stores_unread(seen)
+
+
+def _nothing(seen: Evidence) -> str:
+    return "" if _compared(seen) else "nothing was compared"
 
 
 def _stores_unread(seen: Evidence) -> list[str]:
@@ -98,7 +101,9 @@ def keys_copied(seen: Evidence) -> Check:
         for key, found in _compared(seen)
         if found.settled_missing_in
     ]
-    return COPIED.answer(wrong, f"{len(_compared(seen))} keys compared.", _unknown(seen))
+    return COPIED.answer(
+        wrong, f"{len(_compared(seen))} keys compared.", _unknown(seen), nothing=_nothing(seen)
+    )
 
 
 def _read(key: KeyFacts) -> int:
@@ -115,7 +120,7 @@ def members_copied(seen: Evidence) -> Check:
         for name in found.missing_members
         if name in found.settled
     ]
-    return MEMBERS.answer(wrong, "None is missing.", _unknown(seen))
+    return MEMBERS.answer(wrong, "None is missing.", _unknown(seen), nothing=_nothing(seen))
 
 
 def contents_equal(seen: Evidence) -> Check:
@@ -127,7 +132,7 @@ def contents_equal(seen: Evidence) -> Check:
         for name in names
         if name in found.settled
     ]
-    return CONTENTS.answer(wrong, "Nothing differs.", _unknown(seen))
+    return CONTENTS.answer(wrong, "Nothing differs.", _unknown(seen), nothing=_nothing(seen))
 
 
 def lag(seen: Evidence) -> Check:
@@ -138,7 +143,7 @@ def lag(seen: Evidence) -> Check:
     timed = [key for key, found in _compared(seen) if found.lag is None and (key.members or key.entries)]
     worst = max((behind for _, behind in known), default=0.0)
     unknown = [f"{key.key}: no heartbeat to compare" for key in timed] + _unknown(seen)
-    return LAG.answer(wrong, f"At most {worst:g} s, limit {limit:g} s.", unknown)
+    return LAG.answer(wrong, f"At most {worst:g} s, limit {limit:g} s.", unknown, nothing=_nothing(seen))
 
 
 def no_token_conflicts(seen: Evidence) -> Check:
@@ -170,9 +175,9 @@ def views_agree(seen: Evidence) -> Check:
                 if v.staleness is not None and v.staleness > seen.rules.max_lag
             ]
             unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
-    if not any(view.known for key in seen.keys for view in key.views):
-        unknown.append("no view was read")
-    return VIEWS.answer(wrong, f"{len(seen.keys)} rings, one view each.", unknown)
+    looked = any(view.known for key in seen.keys for view in key.views)
+    good = f"{len(seen.keys)} rings, one view each."
+    return VIEWS.answer(wrong, good, unknown, nothing="" if looked else "no view was read")
 
 
 def _is_fresh(view: ViewFacts, seen: Evidence) -> bool:
@@ -210,10 +215,9 @@ def members_healthy(seen: Evidence) -> Check:
     unknown += [
         f"{k.key}: its clients write it, and nobody shows a member" for k in seen.keys if _is_void(k, seen)
     ]
-    if not seen.keys:
-        unknown.append("no ring was read")
+    nothing = "" if seen.keys else "no ring was read"
     count = sum(len(key.members) for key in seen.keys)
-    return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown)
+    return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing)
 
 
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:

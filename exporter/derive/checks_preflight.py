@@ -114,7 +114,11 @@ def version_supports(seen: Evidence) -> Check:
         elif version < needed:
             wrong.append(f"{target.name} is {target.product.value} {target.version}")
     versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
-    return VERSION.answer(wrong, versions, unknown or ([] if seen.up else ["no process answers"]))
+    return VERSION.answer(wrong, versions, unknown, nothing=_nobody(seen))
+
+
+def _nobody(seen: Evidence) -> str:
+    return "" if seen.up else "no process answers"
 
 
 def _tracks(target: TargetFacts) -> bool:
@@ -138,9 +142,7 @@ def join_members(seen: Evidence) -> Check:
             wrong.append(f"{target.name} has none")
         elif joins_only_itself(target):
             wrong.append(f"{target.name} names only itself")
-    return JOIN.answer(
-        wrong, f"{len(seen.up)} processes.", unknown or ([] if seen.up else ["no process answers"])
-    )
+    return JOIN.answer(wrong, f"{len(seen.up)} processes.", unknown, nothing=_nobody(seen))
 
 
 def join_members_resolve(seen: Evidence) -> Check:
@@ -156,9 +158,7 @@ def rejoin_interval(seen: Evidence) -> Check:
     told = {t.name: t.config.rejoin_interval if t.config else None for t in seen.up}
     wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
     unknown = [name for name, value in told.items() if value is None]
-    return REJOIN.answer(
-        wrong, f"{len(told)} processes.", unknown or ([] if told else ["no process answers"])
-    )
+    return REJOIN.answer(wrong, f"{len(told)} processes.", unknown, nothing=_nobody(seen))
 
 
 def gossip_port_quiet(seen: Evidence) -> Check:
@@ -198,7 +198,7 @@ def no_ghosts(seen: Evidence) -> Check:
     """Hold that every member of every ring belongs to somebody."""
     wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
-    return GHOSTS.answer(wrong, "None.", unknown or ([] if seen.keys else ["no ring was read"]))
+    return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
 
 
 def quorum_margin(seen: Evidence) -> Check:
@@ -216,8 +216,8 @@ def quorum_margin(seen: Evidence) -> Check:
             unknown.append(f"{key.key}: not read")
         elif key.quorum_margin < (1 if factor > 1 else 0):
             wrong.append(f"{key.key}: margin {key.quorum_margin}")
-    unknown += [] if seen.keys else ["no ring was read"]
-    return QUORUM.answer(wrong, "Every ring has one to spare.", unknown)
+    nothing = "" if seen.keys else "no ring was read"
+    return QUORUM.answer(wrong, "Every ring has one to spare.", unknown, nothing=nothing)
 
 
 def _factor(seen: Evidence, key: str) -> int | None:
@@ -293,5 +293,5 @@ def store_has_no_clients(seen: Evidence) -> Check:
         for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
         if kind not in client.store_rates
     ]
-    unknown += [] if seen.clients else ["no KV client was seen"]
-    return CLIENTS_LEFT.answer(wrong, "None.", unknown)
+    nothing = "" if seen.clients else "no KV client was seen"
+    return CLIENTS_LEFT.answer(wrong, "None.", unknown, nothing=nothing)

@@ -12,8 +12,9 @@ from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence
-from exporter.facts import Check, Fleet, Snapshot, Step, Verdict
+from exporter.facts import Check, Snapshot, Step, Verdict
 from exporter.model import Phase
+from exporter.part import Share
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
 
@@ -154,7 +155,7 @@ def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, 
     """Give the steps as they were, unless the soak is broken: nobody looked for long, or the list of
     processes is another one. One that is gone from the list may still be there.
     """
-    if before is None or now.started - before.at > 3 * rules.interval + 1:
+    if before is None or now.started - before.at > rules.longest_gap:
         return {}
     if {target.name for target in now.targets} != {target.name for target in before.targets}:
         return {}
@@ -168,6 +169,8 @@ def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
     verdict = _overall(checks)
     held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
+    if seen.is_part and verdict is Verdict.HOLDS:
+        verdict = Verdict.UNKNOWN  # the other parts may say otherwise
     is_open = verdict is Verdict.HOLDS and soaked >= seen.rules.soak
     since = (past.open_since if past and past.open else seen.now.at) if is_open else None
     step = Step(
@@ -180,7 +183,7 @@ def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
         open_since=since,
         soaked_for=soaked,
     )
-    return replace(step, headline=_headline(step, seen.now.fleet))
+    return replace(step, headline=_headline(step, seen.now))
 
 
 def _without_witness(check: Check, seen: Evidence) -> Check:
@@ -215,14 +218,26 @@ def _place(rule: Rule, where: Phase) -> str:
     return "behind" if rule.phase < where else "ahead"
 
 
-def _headline(step: Step, fleet: Fleet) -> str:
+def _headline(step: Step, now: Snapshot) -> str:
     """Say it in one line. Danger comes before everything, and a risk is told before the step is taken."""
+    fleet = now.fleet
+    if now.part is not None:
+        return _partly(step, now.part.share)
     if fleet.warnings and not step.open:
         return fleet.warnings[0]
     text = _said(step)
     if fleet.risks and step.name in RISKY and step.place == "next":
         return f"{text} Risk: {fleet.risks[0]}"
     return text
+
+
+def _partly(step: Step, share: Share) -> str:
+    bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
+    found = f"{bad} of {len(step.checks)} checks do not hold in it" if bad else "nothing in it speaks against"
+    return (
+        f"Cannot tell: this is shard {share.shard} of {share.shards} (from 0), {found}; "
+        f"ask with kvmigration check {step.name} --prometheus URL."
+    )
 
 
 def _said(step: Step) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from exporter.derive.census import ALIVE, Census, bare, census_of
@@ -191,16 +192,14 @@ def _strangers(
     having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
 ) -> tuple[Stranger, ...]:
     """Members that are no process of ours and that no `expected_members` pattern matches."""
-    known = tuple(known)
-    own = {identity.member for identity in known if identity.member}
-    names = {bare(name) for name in own}.union(*(identity.names for identity in known))
+    ours = Ours.of(known)
     found: dict[str, tuple[GossipMember, list[str]]] = {}
     strange: dict[int, list[GossipMember]] = {}
     for who, gossip in having.items():
         at = id(gossip.members)
         if at not in strange:
             alive = (member for member in gossip.members if member.state in ALIVE)
-            strange[at] = [member for member in alive if not _expected(member, own, names, rules)]
+            strange[at] = [m for m in alive if not (ours.has(m.name) or is_expected(m.name, rules))]
         for member in strange[at]:
             found.setdefault(member.name, (member, []))[1].append(who)
     return tuple(
@@ -209,10 +208,29 @@ def _strangers(
     )
 
 
-def _expected(member: GossipMember, own: set[str], names: set[str], rules: Rules) -> bool:
-    if member.name in own or bare(member.name) in names:
-        return True
-    return any(pattern.search(member.name) for pattern in rules.expected_members)
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The names of the processes that are watched: their own members, and what else they are known by."""
+
+    members: frozenset[str]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, known: Iterable[Identity]) -> Ours:
+        """Take the names out of the processes' identities."""
+        known = tuple(known)
+        members = frozenset(identity.member for identity in known if identity.member)
+        bares = frozenset(bare(name) for name in members)
+        return cls(members, bares.union(*(identity.names for identity in known)))
+
+    def has(self, member: str) -> bool:
+        """Tell whether a gossip member is one of these processes."""
+        return member in self.members or bare(member) in self.names
+
+
+def is_expected(member: str, rules: Rules) -> bool:
+    """Tell whether `expected_members` names a member."""
+    return any(pattern.search(member) for pattern in rules.expected_members)
 
 
 def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[str, ...]:

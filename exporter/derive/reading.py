@@ -22,6 +22,7 @@ from exporter.model import (
     StoreContent,
     TrackerPage,
 )
+from exporter.part import Share
 from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry, pages_of
 
 MAX_KEYS = 500
@@ -43,6 +44,7 @@ class Cycle:
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    share: Share | None = None  # where only a part of the processes is watched here
 
 
 def read_keys(

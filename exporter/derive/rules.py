@@ -31,6 +31,11 @@ class Rules:
     store_configured: bool = False
     max_events: int = 500
 
+    @property
+    def longest_gap(self) -> float:
+        """Seconds between two cycles after which nothing is known to have held in between."""
+        return 3 * self.interval + 1
+
     def group_of(self, *names: str) -> str:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its
         names. Patterns are tried in order, each on every name: the last one often matches everything.

@@ -17,6 +17,7 @@ from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
 from exporter.derive.membership import judge_gossip
+from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules
@@ -37,6 +38,13 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     gossip = judge_gossip(targets, known.values(), fleet.product, rules)
     gossip = _excuse(gossip, targets, past.identities)
     gossip = _with_ring_strangers(gossip, keys)
+    part = None
+    if cycle.share is not None:
+        found = Found(
+            targets, keys, gossip, tuple(known.values()), _gossipers(cycle), cycle.started, cycle.at
+        )
+        part = part_of(cycle.share, found, past.snapshot, rules)
+        keys, gossip = apart(keys, gossip)
     fleet = judge_fleet(targets, keys, gossip, past.snapshot, cycle.at)
     stores = _judge_stores(cycle, past)
     snapshot = Snapshot(
@@ -54,6 +62,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         fetches=cycle.fetches,
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,
+        part=part,
     )
     snapshot = _with_steps(snapshot, past.snapshot, rules)
     snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))
@@ -72,7 +81,11 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Sn
     steps, following = gate.judge_steps(snapshot, before, rules)
     back = judge_rollback(snapshot.targets, snapshot.keys, snapshot.fleet.phase, rules.max_lag)
     fleet = replace(snapshot.fleet, next_step=following, rollback=back)
-    return replace(snapshot, steps=steps, fleet=replace(fleet, headline=headline(fleet, steps)))
+    text = headline(fleet, steps)
+    if snapshot.part is not None:
+        share = snapshot.part.share
+        text = f"Shard {share.shard} of {share.shards} (from 0), its part only. {text}"
+    return replace(snapshot, steps=steps, fleet=replace(fleet, headline=text))
 
 
 def _remember(

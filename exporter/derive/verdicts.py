@@ -31,6 +31,11 @@ class Evidence:
         return tuple(client for target in self.up for client in target.clients)
 
     @property
+    def is_part(self) -> bool:
+        """Whether this is one shard's part: what only all parts together show is not judged here."""
+        return self.now.part is not None
+
+    @property
     def gossip(self) -> GossipFacts | None:
         return self.now.gossip
 
@@ -62,8 +67,12 @@ class Question:
     remedy: str
     doc: str
 
-    def answer(self, wrong: Iterable[str], good: str, unknown: Iterable[str] = (), bad: str = "") -> Check:
-        """Weigh: anything wrong fails, else anything unknown leaves it open, else it holds."""
+    def answer(
+        self, wrong: Iterable[str], good: str, unknown: Iterable[str] = (), bad: str = "", nothing: str = ""
+    ) -> Check:
+        """Weigh: anything wrong fails, else anything unknown leaves it open, else it holds. `nothing`
+        says that there is nothing to look at: unknown for a whole, no obstacle for one shard's part.
+        """
         culprits, missing = tuple(wrong), tuple(unknown)
         if culprits:
             return Check(
@@ -75,9 +84,19 @@ class Question:
                 self.remedy,
                 self.doc,
             )
-        if missing:
-            text = f"Not known: {_counted(missing)}"
-            return Check(self.id, self.sentence, Verdict.UNKNOWN, text, missing, self.remedy, self.doc)
+        if missing or nothing:
+            listed = missing or (nothing,)
+            text = f"Not known: {_counted(listed)}"
+            return Check(
+                self.id,
+                self.sentence,
+                Verdict.UNKNOWN,
+                text,
+                listed,
+                self.remedy,
+                self.doc,
+                vacuous=not missing,
+            )
         return Check(self.id, self.sentence, Verdict.HOLDS, good, (), self.remedy, self.doc)
 
 

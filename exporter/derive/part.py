@@ -1,0 +1,144 @@
+"""One shard's part of the whole: what it takes out of its own judgement, and what it gives instead.
+
+Who is a stranger, a ghost or seen by nobody shows only where all processes are known. So a shard judges
+none of these itself; it names its candidates and those that it vouches for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from exporter.derive.census import census_of
+from exporter.derive.match import Gossipers, Identity
+from exporter.derive.membership import Ours, is_expected
+from exporter.derive.rules import Rules
+from exporter.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model import Phase
+from exporter.part import Part, Share
+from exporter.rings import HA_KEY
+
+MAX_DIGESTS = 10  # of one key's views; more would tell no more than that they differ
+_HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value holds exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the judgement found before anything is taken out of it."""
+
+    targets: tuple[TargetFacts, ...]
+    keys: tuple[KeyFacts, ...]
+    gossip: GossipFacts | None
+    known: tuple[Identity, ...]
+    gossipers: Gossipers | None
+    started: float
+    at: float
+
+
+def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -> Part:
+    """Give a shard's part of the whole."""
+    having = {t.name: t for t in found.targets if t.gossip is not None}
+    used = tuple(key for key in found.keys if _is_used(key, found.targets))
+    strange, own = _members(having.values(), found, rules)
+    return Part(
+        share=share,
+        steady_since=_steady_since(share, before, found, rules),
+        clients=_clients(found.targets, share),
+        strange=strange,
+        own=own,
+        unseen=_unseen(having, found.gossip),
+        ghosts=_by_key((key.key, key.ghosts or ()) for key in used),
+        claims=_by_key((key.key, _claims(key, found.gossipers)) for key in used),
+        views=_views(used, found.started),
+        linked=not having or not share.common.isdisjoint(having),
+    )
+
+
+def apart(
+    keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
+) -> tuple[tuple[KeyFacts, ...], GossipFacts | None]:
+    """Take out of the judgement what a part of the processes cannot tell."""
+    if gossip is not None:
+        gossip = replace(gossip, strangers=(), absent=(), ring_strangers=())
+    return tuple(_without_ghosts(key) for key in keys), gossip
+
+
+def _without_ghosts(key: KeyFacts) -> KeyFacts:
+    if not key.ghosts:
+        return key
+    members = tuple(replace(member, ghost=None) if member.ghost else member for member in key.members)
+    return replace(key, ghosts=(), members=members)
+
+
+def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Rules) -> float:
+    """As with the gate's soak: after a gap, or with other processes discovered, it begins anew."""
+    past = before.part if before else None
+    if before is None or past is None or found.started - before.at > rules.longest_gap:
+        return found.at
+    same = (past.share.digest, past.share.shards) == (share.digest, share.shards)
+    return past.steady_since if same else found.at
+
+
+def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[tuple[str, Phase, bool], int]:
+    own = (t for t in targets if t.up and t.name not in share.borrowed)
+    return MappingProxyType(Counter((c.key or c.name, c.phase, c.writes) for t in own for c in t.clients))
+
+
+def _members(
+    having: Iterable[TargetFacts], found: Found, rules: Rules
+) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
+    """Give the living gossip members that are none of ours, by whether they are expected, and those that
+    are (or are excused by a process of ours that does not answer), by whether their label is known.
+    """
+    gossips = [target.gossip for target in having if target.gossip is not None]
+    lists = {id(gossip.members): gossip.members for gossip in gossips}
+    alive = sorted({name for members in lists.values() for name in census_of(members).alive})
+    labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
+    strangers = {stranger.name for stranger in found.gossip.strangers} if found.gossip else set()
+    ours = Ours.of(found.known)
+    strange: dict[str, bool] = {}
+    own: dict[str, bool] = {}
+    for name in alive:
+        if not ours.has(name) and (name in strangers or is_expected(name, rules)):
+            strange[name] = name not in strangers
+        else:
+            own[name] = name in labelled
+    return MappingProxyType(strange), MappingProxyType(own)
+
+
+def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> Mapping[str, str]:
+    """Name the processes nobody here sees, and those that nobody else is here to see."""
+    names = gossip.absent if gossip else ()
+    if len(having) == 1:
+        names = tuple(name for name, target in having.items() if not target.young)
+    members = {name: target.gossip.own_member for name, target in having.items() if target.gossip}
+    return MappingProxyType({name: members[name] for name in names if members.get(name)})
+
+
+def _is_used(key: KeyFacts, targets: Iterable[TargetFacts]) -> bool:
+    """As in the gate's evidence: others' keys in a shared store or gossip are not ours to judge."""
+    shown = any(view.kind == "ring" for view in key.views)
+    return shown or any(c.key == key.key for t in targets if t.up for c in t.clients)
+
+
+def _claims(key: KeyFacts, gossip: Gossipers | None) -> tuple[str, ...]:
+    known = gossip.names if gossip is not None else frozenset()
+    return tuple(member.id for member in key.members if member.target and member.id not in known)
+
+
+def _by_key(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({key: names for key, names in pairs if names})
+
+
+def _views(keys: Iterable[KeyFacts], started: float) -> Mapping[tuple[str, str], tuple[int, ...]]:
+    """Digest the contents that were read in this cycle. HA-tracker entries are read in turns, other ones
+    by each shard, so their digests say nothing: they are compared with the store alone.
+    """
+    found: dict[tuple[str, str], set[int]] = {}
+    for key in keys:
+        for view in key.views if key.key != HA_KEY else ():
+            if view.known and view.judged and (view.read_at or 0.0) >= started:
+                found.setdefault((key.key, view.kind), set()).add(int(view.fingerprint[:_HEX_DIGITS], 16))
+    return MappingProxyType({what: tuple(sorted(some)[:MAX_DIGESTS]) for what, some in found.items()})

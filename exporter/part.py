@@ -1,0 +1,48 @@
+"""What one shard of several knows: its part of the whole, in a form that all parts can be joined by.
+
+A shard watches its own processes and, with every other shard, the same few *common* ones. Whatever
+holds in each shard's part, with the common processes in all of them, holds in the whole; what cannot
+be told that way is given here as names and digests, and joined by recording rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How the processes of one cycle are shared. `shard` counts from 0."""
+
+    shard: int
+    shards: int
+    digest: int  # of the names of all processes that were discovered, 48 bits
+    common: frozenset[str] = frozenset()  # watched by every shard
+    borrowed: frozenset[str] = frozenset()  # of those, the ones that another shard reports
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One shard's part. Members are named as in the gossip, ring members by their id."""
+
+    share: Share
+    steady_since: float  # since when the same processes are discovered, our clock
+    clients: Mapping[tuple[str, Phase, bool], int] = field(default_factory=lambda: MappingProxyType({}))
+    """KV clients by what they serve (a key, or their own name where it says no key), phase and writing."""
+    strange: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Gossip members that are no process watched here, and whether `expected_members` names them."""
+    own: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Gossip members that are processes watched here, and whether their label was read."""
+    unseen: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes whose own member no other process watched here sees, and that member."""
+    ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By key, the ring members that belong to nobody known here."""
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By key, the ring members that belong to a process watched here, where gossip does not name them."""
+    views: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By key and kind of view, the digests of the contents that were read in this cycle."""
+    linked: bool = True  # a common process is in the gossip: what is one cluster here is one everywhere
