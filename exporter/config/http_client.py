@@ -160,7 +160,9 @@ class HttpClient(Settings):
         examples=["128MiB"],
     )
     max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=64, description="Requests under way at one time, to all processes together.", examples=[32]
+        default=64,
+        description="Requests under way at one time, to all processes together; in the common settings only.",
+        examples=[32],
     )
     basic_auth: BasicAuth | None = Field(default=None, description="A user name and a password.")
     authorization: Authorization | None = Field(
@@ -177,7 +179,9 @@ class HttpClient(Settings):
         examples=["10.0.0.0/8,.svc.cluster.local"],
     )
     follow_redirects: bool = Field(
-        default=True, description="Follow redirects, on the same host only.", examples=[False]
+        default=True,
+        description="Follow redirects of processes, on the same host only. No others are followed.",
+        examples=[False],
     )
 
     @model_validator(mode="after")
@@ -188,6 +192,18 @@ class HttpClient(Settings):
         if self.no_proxy and self.proxy_url is None:
             raise refuse("no_proxy without proxy_url has no effect; set proxy_url or take it out", "no_proxy")
         return self
+
+    def unused(self, *, processes: bool) -> tuple[str, str] | None:
+        """A key that was set where it has no effect, and what to do instead. Only the common settings
+        bound how many requests there are, and only `processes` have a path prefix. What is shown names
+        every key of the others, so there the default counts as not set.
+        """
+        given = self.model_fields_set if processes else self.model_dump(exclude_defaults=True)
+        if "max_concurrency" in given:
+            return "max_concurrency", "it bounds all requests together; set it in the common http_client"
+        if not processes and self.path_prefix:
+            return "path_prefix", "it is for processes; write the path into the URL instead"
+        return None
 
     def over(self, common: HttpClient) -> HttpClient:
         """These settings where they were given, the common ones elsewhere.

@@ -1,4 +1,4 @@
-"""What `http_client` asks for, as the requests need it: headers, TLS context, proxy.
+"""What `http_client` asks for, as the requests need it: headers, TLS context, proxy, limits.
 
 ::
 
@@ -31,6 +31,7 @@ class ClientAccess:
     """One `http_client`. For a store: `Call(…, access=client.to(url))`."""
 
     def __init__(self, client: HttpClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
         self._headers = dict(client.headers)
         self._tls = Tls(client.tls_config, clock)
         proxy = client.proxy_url
@@ -72,6 +73,9 @@ class ClientAccess:
             server_hostname=self._tls.server_name if url.startswith("https:") else None,
             proxy=proxy,
             proxy_headers=proxy_headers,
+            timeout=self._client.timeout,
+            max_response_bytes=self._client.max_response_bytes,
+            follow_redirects=self._client.follow_redirects,
         )
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -35,6 +35,7 @@ from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
 from exporter.sources.places import Place, Places
 from exporter.sources.resolve import Resolver
 
+T = TypeVar("T")
 MAX_PORT = 65_535
 MAX_REDIRECTS = 3
 MAX_ERROR_BODY = 64 * 1024
@@ -51,13 +52,18 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class TargetAccess:
-    """How one target is reached: `ssl` as aiohttp takes it, headers with the credentials in them."""
+    """How one target is reached: `ssl` as aiohttp takes it, headers with the credentials in them. Its
+    limits count instead of the common ones where they are given.
+    """
 
     ssl: ssl.SSLContext | bool = True
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     server_hostname: str | None = None
     proxy: str | None = field(default=None, repr=False)
     proxy_headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    timeout: float | None = None
+    max_response_bytes: int | None = None
+    follow_redirects: bool | None = None
 
 
 Access = Callable[[Target], TargetAccess]
@@ -189,23 +195,25 @@ class Fetcher:
     async def _in_time(self, call: Call, place: Place) -> Answer:
         limit = self._settings.timeout
         try:
+            access = _access(call.access or self._settings.for_target, call.target)
+            limit = _given(access.timeout, limit)
             async with asyncio.timeout(limit):
-                return await self._follow(call, place)
+                return await self._follow(call, access, place)
         except TimeoutError:
             return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
         except (FetchError, *WIRE_ERRORS) as error:
             reason, detail = failure_of(error)
             return Answer(Outcome.FAILED, reason, detail)
 
-    async def _follow(self, call: Call, place: Place) -> Answer:
+    async def _follow(self, call: Call, access: TargetAccess, place: Place) -> Answer:
         base, prefix = _base(call.target)
-        access = _access(call.access or self._settings.for_target, call.target)
+        follow = _given(access.follow_redirects, self._settings.follow_redirects)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._exchange(call, url, access, place)
             if not isinstance(answer, str):
                 return answer
-            if call.method != "GET" or not self._settings.follow_redirects:
+            if call.method != "GET" or not follow:
                 raise FetchError(Reason.REDIRECT, "it answers with a redirect")
             url = self._next_url(url, answer, prefix)
         raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
@@ -250,23 +258,26 @@ class Fetcher:
                     return response.headers.get("Location", "")
                 if call.hiding_header and response.headers.get(call.hiding_header) == "true":
                     raise FetchError(Reason.DENIED, "the token may not see all keys")
-                return await self._answer(response)
+                return await _answer(
+                    response, _given(access.max_response_bytes, self._settings.max_response_bytes)
+                )
             finally:
                 if not response.content.at_eof():
                     response.close()  # never drain what a server goes on sending
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
-        outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
-        read = _read if outcome is Outcome.OK else _read_error
-        return Answer(
-            outcome,
-            reason,
-            "" if reason is None else f"status {response.status}",
-            status=response.status,
-            body=await read(response, self._settings.max_response_bytes),
-            content_type=plain(response.headers.get("Content-Type", "")),
-            date=_date(response.headers.get("Date", "")),
-        )
+
+async def _answer(response: aiohttp.ClientResponse, cap: int) -> Answer:
+    outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
+    read = _read if outcome is Outcome.OK else _read_error
+    return Answer(
+        outcome,
+        reason,
+        "" if reason is None else f"status {response.status}",
+        status=response.status,
+        body=await read(response, cap),
+        content_type=plain(response.headers.get("Content-Type", "")),
+        date=_date(response.headers.get("Date", "")),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
@@ -301,6 +312,10 @@ def _access(hook: Access, target: Target) -> TargetAccess:
         return hook(target)
     except OSError:
         raise FetchError(Reason.DENIED, "its credentials or certificates could not be read") from None
+
+
+def _given(own: T | None, common: T) -> T:
+    return common if own is None else own
 
 
 def _clean(headers: dict[str, str]) -> dict[str, str]:

@@ -40,6 +40,16 @@ def test_an_entry_with_its_own_authentication_gets_no_other() -> None:
     assert settings.basic_auth is None
 
 
+def test_the_limits_of_an_entry_and_of_a_store_are_accepted() -> None:
+    limits = "{timeout: 2s, max_response_bytes: 1MiB, follow_redirects: false}"
+    text = TARGETS.replace("{timeout: 2s}", limits)
+    text += f'stores: {{consul: {{url: "http://c:1/under", http_client: {limits}}}}}\n'
+    settings = load_text(text + "http_client: {max_concurrency: 8}").http_settings()
+    for name in ("targets[1]", "stores.consul"):
+        found = settings[name]
+        assert (found.timeout, found.max_response_bytes, found.follow_redirects) == (2.0, 1024**2, False)
+
+
 def test_a_default_timeout_is_never_longer_than_the_interval() -> None:
     config = load_text("interval: 1s\n" + TARGETS.replace("timeout: 2s", "follow_redirects: false"))
     assert {client.timeout for client in config.http_settings().values()} == {1.0}

@@ -122,6 +122,44 @@ async def test_an_entry_with_its_own_settings_gets_its_own() -> None:
     assert [headers["Authorization"] for headers in echo.headers] == ["Bearer common", "Token own"]
 
 
+async def _slow(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+async def _long(_: web.Request) -> web.Response:
+    return web.Response(body=b"x" * 2000)
+
+
+async def _elsewhere(request: web.Request) -> web.Response:
+    if request.path == "/ring":
+        return web.Response(text="ok")
+    raise web.HTTPFound("/ring")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("handler", "own", "reason"),
+    [
+        (_slow, {"timeout": "50ms"}, Reason.TIMEOUT),
+        (_long, {"max_response_bytes": "1KiB"}, Reason.TOO_LARGE),
+        (_elsewhere, {"follow_redirects": False}, Reason.REDIRECT),
+    ],
+)
+async def test_an_entry_s_limits_are_its_own(handler: Any, own: dict[str, Any], reason: Reason) -> None:
+    access = Access({"": _client(timeout="3s"), "targets[1]": _client(**own)})
+    async with serving(handler) as url:
+        assert (await _get(access, url, "targets[1]")).reason is reason
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("handler", [_long, _elsewhere])
+async def test_an_entry_s_limits_are_nobody_else_s(handler: Any) -> None:
+    access = Access({"": _client(), "targets[1]": _client(max_response_bytes="1KiB", follow_redirects=False)})
+    async with serving(handler) as url:
+        assert (await _get(access, url)).outcome is Outcome.OK
+
+
 @pytest.mark.asyncio
 async def test_after_a_reload_the_old_settings_are_gone_and_equal_ones_stay() -> None:
     common, own = _client(authorization={"credentials": "common"}), _client(timeout="1s")
