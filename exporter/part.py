@@ -31,6 +31,7 @@ class Part:
 
     share: Share
     steady_since: float  # since when the same processes are discovered, our clock
+    interval: float  # of our cycles, seconds
     clients: Mapping[tuple[str, Phase, bool], int] = field(default_factory=lambda: MappingProxyType({}))
     """KV clients by what they serve (a key, or their own name where it says no key), phase and writing."""
     strange: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))

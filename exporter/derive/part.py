@@ -45,6 +45,7 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
     return Part(
         share=share,
         steady_since=_steady_since(share, before, found, rules),
+        interval=rules.interval,
         clients=_clients(found.targets, share),
         strange=strange,
         own=own,

@@ -18,17 +18,20 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as shards
 from exporter.expose.catalogue import Metric
 from exporter.expose.labels import clean
-from exporter.expose.series import Row, rows_of
+from exporter.expose.series import rows_of
+from exporter.expose.shard_series import Row
 from exporter.facts import Snapshot
 
 Series = dict[tuple[str, ...], float]
 
 # Counts of things: where two rows meet in one series the series has both.
-_SUMS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
+_COUNTS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
+_SUMS = _COUNTS | {shards.PART_OF[metric] for metric in _COUNTS if metric in shards.PART_OF}
 # Labels whose values are as many as the cluster, or somebody hostile in it, likes.
-_OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone"})
+_OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone", "member", "serves"})
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class Gathered:
 
 def gather(rows: Iterable[Row], max_series: int) -> Gathered:
     """Clean, unite and cut. A later row that repeats a label set is counted as dropped."""
-    families: dict[Metric, Series] = {metric: {} for metric in c.ALL}
+    families: dict[Metric, Series] = {metric: {} for metric in (*c.ALL, *shards.ALL)}
     repeated = 0
     for metric, raw, value in rows:
         number = _number(metric, value)

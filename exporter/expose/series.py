@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
+from exporter.expose.shard_series import Rows, shard_rows
 from exporter.facts import (
     ClientFacts,
     GossipTarget,
@@ -23,9 +22,6 @@ from exporter.facts import (
     ViewFacts,
 )
 from exporter.model import GossipState, Outcome, PartitionState, Phase, State
-
-Row = tuple[Metric, tuple[str, ...], float | None]
-Rows = Iterator[Row]
 
 MEMBER_STATES = (
     State.ACTIVE,
@@ -39,7 +35,12 @@ _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 
 
 def rows_of(snapshot: Snapshot) -> Rows:
-    """Every series of one snapshot."""
+    """Every series of one snapshot; of a shard's, its part of the whole."""
+    rows = _rows(snapshot)
+    return rows if snapshot.part is None else shard_rows(rows, snapshot, snapshot.part)
+
+
+def _rows(snapshot: Snapshot) -> Rows:
     yield from _fleet(snapshot)
     yield from target_rows(snapshot)
     yield from _kv_clients(snapshot)

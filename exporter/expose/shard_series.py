@@ -1,0 +1,100 @@
+"""One shard's part as rows: its own processes as ever, the whole's families as its part of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.catalogue import Metric
+from exporter.facts import Check, Snapshot, Verdict
+from exporter.model import Phase
+from exporter.part import Part
+from exporter.rings import ring_of
+
+Row = tuple[Metric, tuple[str, ...], float | None]
+Rows = Iterator[Row]
+FAILS, UNKNOWN, NOTHING, HOLDS = 0.0, 1.0, 2.0, 3.0
+_VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: HOLDS}
+_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # told by owned_rows
+
+
+def reported(snapshot: Snapshot, part: Part) -> Snapshot:
+    """The snapshot less the processes that another shard reports."""
+    theirs = part.share.borrowed
+    return replace(snapshot, targets=tuple(t for t in snapshot.targets if t.name not in theirs))
+
+
+def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
+    """Every series of a shard, out of those of a whole with the same snapshot."""
+    for metric, labels, value in rows:
+        if metric in s.WHOLE or metric in _COUNTED or _is_borrowed(metric, labels, part):
+            continue
+        yield s.PART_OF.get(metric, metric), labels, value
+    yield from _owned_rows(snapshot, part)
+    yield from _part_rows(snapshot, part)
+    for step in snapshot.steps:
+        for check in step.checks:
+            yield s.SHARD_CHECK, (step.name, check.id), _verdict(check)
+
+
+def _is_borrowed(metric: Metric, labels: tuple[str, ...], part: Part) -> bool:
+    return "target" in metric.labels and labels[metric.labels.index("target")] in part.share.borrowed
+
+
+def _verdict(check: Check) -> float:
+    return NOTHING if check.vacuous else _VERDICTS[check.verdict]
+
+
+def _owned_rows(snapshot: Snapshot, part: Part) -> Rows:
+    """Counts, of what no other shard counts; a key's phase where a client here writes it."""
+    own = [target for target in reported(snapshot, part).targets if target.up]
+    counts = Counter((client.name, client.phase) for target in own for client in target.clients)
+    for name in {name for name, _ in counts}:
+        for phase in Phase:
+            yield s.PART_OF[c.KV_CLIENTS], (name, phase.label), counts[name, phase]
+    names = {target.name for target in own}
+    for label, targets in snapshot.gossip.labels.items() if snapshot.gossip else ():
+        yield s.PART_OF[c.GOSSIP_LABEL_TARGETS], (label,), len(names.intersection(targets))
+    written = {client.key for target in snapshot.targets for client in target.clients if client.writes}
+    for key in snapshot.keys:
+        if key.key in written:
+            yield s.PART_OF[c.KEY_PHASE], (key.key, key.ring), key.phase
+
+
+def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
+    share = part.share
+    yield s.SHARDS, (str(share.shard),), share.shards
+    yield s.SHARD_TARGETS, (), len(reported(snapshot, part).targets)
+    yield s.SHARD_COMMON_TARGETS, (), len(share.common)
+    yield s.SHARD_DISCOVERY_DIGEST, (), share.digest
+    yield s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS, (), part.steady_since
+    yield s.SHARD_SOAK_SECONDS, (), next((step.soak for step in snapshot.steps), None)
+    yield s.SHARD_INTERVAL_SECONDS, (), part.interval
+    for (serves, phase, writes), count in part.clients.items():
+        yield s.SHARD_CLIENTS, (serves, phase.label, _word(writes)), count
+    yield from _members(part)
+
+
+def _members(part: Part) -> Rows:
+    for member, expected in part.strange.items():
+        yield s.SHARD_GOSSIP_MEMBER, (member, _word(expected)), 1.0
+    for member, labelled in part.own.items():
+        yield s.SHARD_OWN_MEMBER, (member, _word(labelled)), 1.0
+    for member in part.unseen.values():
+        yield s.SHARD_UNSEEN_MEMBER, (member,), 1.0
+    for key, members in part.ghosts.items():
+        for member in members:
+            yield s.SHARD_GHOST_MEMBER, (key, ring_of(key), member), 1.0
+    for key, members in part.claims.items():
+        for member in members:
+            yield s.SHARD_CLAIMED_MEMBER, (key, member), 1.0
+    for (key, view), digests in part.views.items():
+        for rank, digest in enumerate(digests):
+            yield s.SHARD_VIEW_DIGEST, (key, ring_of(key), view, str(rank)), digest
+
+
+def _word(flag: bool) -> str:
+    return "true" if flag else "false"
