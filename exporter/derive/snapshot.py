@@ -9,6 +9,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from exporter.derive import gate
+from exporter.derive.belonging import in_rings
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import headline, judge_fleet
@@ -33,7 +34,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
-    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
+    targets, keys = dated(in_rings(targets, keys), keys, past.snapshot, cycle.at)
     fleet = judge_fleet(targets, keys, None, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), fleet.product, rules)
     gossip = _excuse(gossip, targets, past.identities)

@@ -312,6 +312,7 @@ def _member(facts: MemberFacts) -> MemberOut:
         heartbeat_at=facts.heartbeat,
         age_seconds=facts.age,
         tokens=facts.tokens,
+        ownership=facts.ownership,
         group=facts.group,
         ghost=facts.ghost,
         target=facts.target,

@@ -157,7 +157,7 @@ class RingOut(Struct, frozen=True):
 
 
 class MemberOut(Struct, frozen=True):
-    """One member in the primary view."""
+    """One member in the primary view. `ownership` is its part of the ring, 0 to 1."""
 
     id: str
     address: str
@@ -166,6 +166,7 @@ class MemberOut(Struct, frozen=True):
     heartbeat_at: Unix | None
     age_seconds: float | None
     tokens: int
+    ownership: float | None
     group: str
     ghost: bool | None
     target: str

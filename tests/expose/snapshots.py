@@ -121,6 +121,7 @@ def member(name: str, state: State = State.ACTIVE, *, zone: str = "zone-a") -> M
         heartbeat=NOW - 3,
         age=3.0,
         tokens=512,
+        ownership=0.25,
         group="read-write",
         ghost=False,
         target=name,
