@@ -1,7 +1,8 @@
 """Page sets of a given size, as the processes of a Mimir cluster that is mirroring would show them.
 
 Three variants of every page are made, as of now and one and two seconds ago, so that the processes
-differ as they do in life: a fifth of the heartbeats for each second. `beat` writes all that moves anew.
+differ as they do in life: a fifth of the heartbeats for each second. `beat` writes all that moves anew,
+every counter of /metrics too: a page that stood still would flatter whatever remembers.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ class PageSet:
     root: Path
     tokens: list[Tokens] = field(default_factory=list)
     bytes_of: dict[str, int] = field(default_factory=dict)
+    _started: float = 0.0
+    _cluster: Cluster = field(init=False)
+    _site: tuple[Site, Process] = field(init=False)
 
     def write(self, now: float) -> None:
         """Write everything once."""
@@ -66,24 +70,29 @@ class PageSet:
         self.tokens = [
             Tokens(tuple(chance.sample(space, self.size.tokens))) for _ in range(self.size.members)
         ]
-        site, process = _template(now)
+        self._started = now
+        self._cluster, process = _template(now)
+        self._site = site, _ = Site(self._cluster), process
         config = site.get(process, "/config", {}, "").body.decode()
         (self.root / "config").mkdir(parents=True, exist_ok=True)
         for number in range(self.size.targets):
             text = config.replace(TEMPLATE, name_of(number)).replace("127.0.0.1", address(number))
             (self.root / "config" / address(number)).write_text(text)
-        self._write_metrics(site.get(process, "/metrics", {}, "").body)
         self.beat(now)
 
-    def _write_metrics(self, body: bytes) -> None:
+    def _write_metrics(self, now: float) -> None:
+        site, process = self._site
+        self._cluster.step(max(0.0, now - self._cluster.now))
+        body = site.get(process, "/metrics", {}, "").body
         for variant in range(VARIANTS):
-            page = _padded(body, self.size.metrics_bytes, variant)
+            page = _padded(body, self.size.metrics_bytes, variant, int(now - self._started))
             (self.root / f"metrics.{variant}").write_bytes(page)
             (self.root / f"metrics.{variant}.gz").write_bytes(gzip.compress(page, 5))
             self.bytes_of["/metrics"] = len(page)
 
     def beat(self, now: float) -> None:
-        """Write the pages that have heartbeats in them as of `now` (unix seconds)."""
+        """Write all pages that move as of `now` (unix seconds)."""
+        self._write_metrics(now)
         for variant in range(VARIANTS):
             at = now - variant
             ring = [self._member(number, at) for number in range(self.size.members)]
@@ -126,32 +135,33 @@ class PageSet:
         return json.dumps(page, separators=(",", ":")).encode()
 
 
-def _template(now: float) -> tuple[Site, Process]:
+def _template(now: float) -> tuple[Cluster, Process]:
     settings = DemoSettings(
         product="mimir", size=2, tokens=4, label=LABEL, start_phase=Phase.MIRRORING, hold=True,
         start_time=now - 600,
     )  # fmt: skip
     cluster = Cluster(settings)
     cluster.step(600)
-    process = cluster.process(TEMPLATE)
-    return Site(cluster), process
+    return cluster, cluster.process(TEMPLATE)
 
 
-def _padded(body: bytes, size: int, variant: int) -> bytes:
-    """The page filled up with histograms such as a process of the field has by the hundred."""
-    lines = [body]
+def _padded(body: bytes, size: int, variant: int, seconds: int) -> bytes:
+    """The page filled up with histograms such as a process of the field has by the hundred. Their counts
+    move and are as hard to pack as a real page's: it shrinks to a tenth.
+    """
+    lines: list[bytes] = []
     have, number = len(body), variant * 1000
     while have < size:
         head = f"cortex_ingester_bench_{number % 40}_duration_seconds"
         text = f"# HELP {head}_{number} Time spent.\n# TYPE {head}_{number} histogram\n" + "".join(
             f'{head}_{number}_bucket{{method="/cortex.Ingester/Push",status_code="2xx",le="{edge}"}} '
-            f"{number * 7}\n"
-            for edge in EDGES
+            f"{(number + 1) * (at + 1) * 7919 % 99_991 + seconds * (at + 1)}\n"
+            for at, edge in enumerate(EDGES)
         )
         lines.append(text.encode())
         have += len(text)
         number += 1
-    return b"".join(lines)
+    return b"".join((*lines[::2], body, *lines[1::2]))
 
 
 def _time(at: float) -> str:
