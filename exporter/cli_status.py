@@ -71,6 +71,8 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     lines += wrapped(f"{status.product} {versions}: phase {status.phase} ({agreed}{since})")
     if status.finished_keys:
         lines += wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  ")[:2]
+    if status.left_out_keys:
+        lines += wrapped(f"Left out by configuration: {', '.join(status.left_out_keys)}", "", "  ")[:2]
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
 
 

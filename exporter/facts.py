@@ -45,6 +45,7 @@ class ClientFacts:
     key: str
     phase: Phase
     writes: bool  # whether it is a writing client; unknown names count as writing
+    kept: bool = False  # the configuration wants its key to stay on the store
     primary: str = ""
     stores: tuple[str, ...] = ()
     mirror: bool | None = None
@@ -203,8 +204,7 @@ class KeyFacts:
     members: tuple[MemberFacts, ...] = ()
     heartbeat_timeout: float = 60.0
     oldest_age: float | None = None
-    ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Entries whose time stamp lies in the future in some view of either store: by how many seconds."""
+    ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # s into the future
     longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
     token_conflicts: int | None = None
     without_tokens: tuple[str, ...] | None = None
@@ -370,6 +370,7 @@ class Fleet:
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
     rollback: Rollback = Rollback("not known.")
     finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
+    left_out: tuple[str, ...] = ()  # keys that stay on the store by configuration, and are there
 
 
 @dataclass(frozen=True, slots=True)

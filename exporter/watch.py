@@ -42,6 +42,7 @@ def rules_of(config: Config) -> Rules:
         soak=config.gate.soak,
         max_lag=config.gate.max_lag,
         benign_mirror_error_ratio=config.gate.benign_mirror_error_ratio,
+        keep_on_store=config.gate.keep_on_store,
         label=config.gossip.label or "",
         expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
         groups=groups,

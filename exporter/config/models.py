@@ -208,6 +208,13 @@ class Gate(Settings):
     benign_mirror_error_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.05, description="Errors per mirror write that are no cause for concern.", examples=[0.01]
     )
+    keep_on_store: tuple[Name, ...] = Field(
+        default=(),
+        description="Keys, or prefixes that end in /, that stay on the external store for good. While all "
+        "their clients are there they count for no phase and need no copy; the store is then never free "
+        "to go.",
+        examples=[["ha-tracker/"]],
+    )
     check_interval: PositiveDuration = Field(
         default=15.0, description="Time between two looks of `kvmigration check --wait`.", examples=["5s"]
     )

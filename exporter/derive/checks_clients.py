@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from exporter.derive import phase
+from exporter.derive.fleet import said_left_out
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import Check, ClientFacts, TargetFacts
@@ -47,6 +48,10 @@ CLIENT_KEYS = Question(
     "It is known which key every writing client serves.",
     "Report the client's name to the project; until then compare its ring by hand.",
     "docs/ring.md#clients-with-unknown-keys",
+)
+STAYING = (
+    "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
+    "move after all, take them out of the list."
 )
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
@@ -114,9 +119,20 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        return _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown, nothing=nothing)
+        told = _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown, nothing=nothing)
+        return _with_left_out(told, wanted, seen)
 
     return check
+
+
+def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:
+    """Say whose clients were not asked. The last step asks everybody: who stays keeps the store needed."""
+    said = said_left_out(seen.left_out)
+    if not said:
+        return told
+    if wanted is Phase.MEMBERLIST:
+        return replace(told, remedy=STAYING)
+    return replace(told, evidence=f"{told.evidence}{said}")
 
 
 def _ahead(question: Question, wanted: Phase, wrong: list[ClientFacts]) -> Question:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.derive.fleet import said_left_out
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, KeyFacts, SecondaryFacts, ViewFacts
 from exporter.model import Outcome, State
@@ -101,9 +102,8 @@ def keys_copied(seen: Evidence) -> Check:
         for key, found in _compared(seen)
         if found.settled_missing_in
     ]
-    return COPIED.answer(
-        wrong, f"{len(_compared(seen))} keys compared.", _unknown(seen), nothing=_nothing(seen)
-    )
+    good = f"{len(_compared(seen))} keys compared.{said_left_out(seen.left_out)}"
+    return COPIED.answer(wrong, good, _unknown(seen), nothing=_nothing(seen))
 
 
 def _read(key: KeyFacts) -> int:

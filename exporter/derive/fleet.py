@@ -4,44 +4,62 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from exporter.derive import phase
 from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
-from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, Step, TargetFacts
-from exporter.model import Phase, Product
+from exporter.facts import (
+    ClientFacts,
+    Fleet,
+    GossipFacts,
+    KeyFacts,
+    Snapshot,
+    Step,
+    StoreFacts,
+    TargetFacts,
+)
+from exporter.model import Outcome, Phase, Product
 
 PHASE_NEEDS_SECONDARY = frozenset({Phase.MIRRORING, Phase.SWITCHED})
 
 
-def judge_fleet(
-    targets: tuple[TargetFacts, ...],
-    keys: tuple[KeyFacts, ...],
-    gossip: GossipFacts | None,
-    before: Snapshot | None,
-    now: float,
-) -> Fleet:
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that was judged of the parts."""
+
+    targets: tuple[TargetFacts, ...]
+    keys: tuple[KeyFacts, ...] = ()
+    gossip: GossipFacts | None = None
+    stores: tuple[StoreFacts, ...] = ()
+
+
+def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
     """Judge the fleet; the next step is put in by `with_steps` once the gate has been judged."""
+    targets = whole.targets
     where, uniform = fleet_phase(targets)
-    product = _most(target.product for target in targets if target.product is not Product.UNKNOWN)
     kept = before is not None and before.fleet.phase is where
+    writing = tuple(client for target in targets for client in phase.writing(target.clients))
     return Fleet(
         phase=where,
         uniform=uniform,
         headline="",
-        product=product or Product.UNKNOWN,
+        product=product_of(targets),
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
         next_step="",
-        warnings=tuple(_warnings(targets, keys, gossip)),
-        risks=risks(targets, keys, where),
-        finished_keys=tuple(sorted(phase.finished(c for t in targets for c in phase.writing(t.clients)))),
+        warnings=tuple(_warnings(whole, writing, where)),
+        risks=risks(targets, whole.keys, where),
+        finished_keys=tuple(sorted(phase.finished(writing))),
+        left_out=tuple(sorted(phase.left_out(writing))),
         phase_since=before.fleet.phase_since if kept and before else now,
     )
 
 
-def _most(products: Iterable[Product]) -> Product | None:
-    counted = Counter(products).most_common(1)
-    return counted[0][0] if counted else None
+def product_of(targets: Iterable[TargetFacts]) -> Product:
+    """Name what most processes are."""
+    known = (target.product for target in targets if target.product is not Product.UNKNOWN)
+    counted = Counter(known).most_common(1)
+    return counted[0][0] if counted else Product.UNKNOWN
 
 
 def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
@@ -51,17 +69,22 @@ def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
     named = {Phase.UNKNOWN: "The phase is not known"}.get(fleet.phase, f"Phase {fleet.phase.label}")
     agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[fleet.uniform]
     done = f" Beside keys on memberlist already: {', '.join(few(fleet.finished_keys, 4))}."
-    agreed = f"{agreed}.{done if fleet.finished_keys else ''}"
+    agreed = f"{agreed}.{done if fleet.finished_keys else ''}{said_left_out(fleet.left_out)}"
     following = next((step for step in steps if step.name == fleet.next_step), None)
     if following is None:
         return f"{named}{agreed}"
     return f"{named}{agreed} Next step {following.name}: {'open' if following.open else 'closed'}."
 
 
-def _warnings(
-    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
-) -> Iterable[str]:
-    clients = phase.moving(client for target in targets for client in phase.writing(target.clients))
+def said_left_out(names: Iterable[str]) -> str:
+    """Say which keys do not count, with a space before it; nothing where all do."""
+    listed = few(sorted(names), 4)
+    return f" Left out by configuration: {', '.join(listed)}." if listed else ""
+
+
+def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> Iterable[str]:
+    targets, gossip = whole.targets, whole.gossip
+    clients = phase.moving(writing)
     yield from _mixed(clients)
     if gossip is not None and len(gossip.clusters) > 1:
         parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
@@ -69,9 +92,12 @@ def _warnings(
     if gossip is not None and gossip.strangers:
         names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
         yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
-    for key in keys:
+    for key in whole.keys:
         if key.shrunk_from:
             yield f"Ring {key.ring} lost members at once: {key.shrunk_from} before, {len(key.members)} now."
+    if where is not Phase.MEMBERLIST or phase.left_out(writing):
+        yield from _stores_unread(whole.stores)
+    yield from _not_kept(clients)
     yield from _unreached(clients)
     yield from _lonely(targets)
     down = [target.name for target in targets if not target.up]
@@ -102,6 +128,21 @@ def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
             f"Primaries are mixed by key: memberlist for {', '.join(few(moved, 5))}; still the external "
             f"store for {', '.join(few(left, 5))}. The switch did not reach their clients."
         )
+
+
+def _stores_unread(stores: Iterable[StoreFacts]) -> Iterable[str]:
+    for store in stores:
+        if store.outcome is not Outcome.OK:
+            why = f" ({store.reason.value})" if store.reason else ""
+            yield f"The external store does not answer as it should: {store.kind} was not read{why}."
+
+
+def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[str]:
+    """Name the keys that should stay on the store, where some client has left it or is not known."""
+    names = sorted({c.key or c.name for c in clients if c.kept and c.phase is not Phase.EXTERNAL})
+    if names:
+        listed = ", ".join(few(names, 5))
+        yield f"To stay on the external store by configuration, and not there alone: {listed}."
 
 
 def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:

@@ -166,18 +166,36 @@ def finished(clients: Iterable[ClientFacts]) -> frozenset[str]:
     """Name the keys all of whose clients are on memberlist alone, while others are still on their way:
     the rings of a Mimir whose HA tracker moves long after them. They have nothing left to do.
     """
-    phases: dict[str, set[Phase]] = {}
-    for client in clients:
-        phases.setdefault(_part(client), set()).add(client.phase)
+    known = tuple(clients)
+    staying = left_out(known)
+    phases = {part: found for part, found in _phases(known).items() if part not in staying}
     done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
     return frozenset() if len(done) == len(phases) else done
 
 
-def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
-    """Pick the clients whose key is not finished; all of them where every key is."""
+def left_out(clients: Iterable[ClientFacts]) -> frozenset[str]:
+    """Name the keys that are to stay on the external store by configuration, and all of whose clients
+    are there: one that is further counts like any other. None where nothing else would be left.
+    """
     known = tuple(clients)
-    done = finished(known)
-    return tuple(client for client in known if _part(client) not in done)
+    phases = _phases(known)
+    kept = {_part(client) for client in known if client.kept}
+    staying = frozenset(part for part in kept if phases[part] == {Phase.EXTERNAL})
+    return frozenset() if len(staying) == len(phases) else staying
+
+
+def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients whose key is to move and is not finished; all of them where every key is."""
+    known = tuple(clients)
+    settled = finished(known) | left_out(known)
+    return tuple(client for client in known if _part(client) not in settled)
+
+
+def _phases(clients: Iterable[ClientFacts]) -> dict[str, set[Phase]]:
+    phases: dict[str, set[Phase]] = {}
+    for client in clients:
+        phases.setdefault(_part(client), set()).add(client.phase)
+    return phases
 
 
 def _part(client: ClientFacts) -> str:

@@ -29,12 +29,21 @@ class Rules:
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     store_configured: bool = False
+    keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
 
     @property
     def longest_gap(self) -> float:
         """Seconds between two cycles after which nothing is known to have held in between."""
         return 3 * self.interval + 1
+
+    def keeps(self, key: str) -> bool:
+        """Tell whether a key is to stay on the external store."""
+        bare = key.rstrip("/")
+        return any(
+            bare == kept.rstrip("/") or (kept.endswith("/") and key.startswith(kept))
+            for kept in self.keep_on_store
+        )
 
     def group_of(self, *names: str) -> str:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its

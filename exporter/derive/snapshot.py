@@ -12,7 +12,7 @@ from exporter.derive import gate
 from exporter.derive.belonging import in_rings
 from exporter.derive.dated import dated
 from exporter.derive.events import events
-from exporter.derive.fleet import headline, judge_fleet
+from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
 from exporter.derive.history import History, RingHistory
 from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
@@ -35,8 +35,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(in_rings(targets, keys), keys, past.snapshot, cycle.at)
-    fleet = judge_fleet(targets, keys, None, past.snapshot, cycle.at)
-    gossip = judge_gossip(targets, known.values(), fleet.product, rules)
+    gossip = judge_gossip(targets, known.values(), product_of(targets), rules)
     gossip = _excuse(gossip, targets, past.identities)
     gossip = _with_ring_strangers(gossip, keys)
     part = None
@@ -46,8 +45,8 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         )
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
-    fleet = judge_fleet(targets, keys, gossip, past.snapshot, cycle.at)
     stores = _judge_stores(cycle, past)
+    fleet = judge_fleet(Whole(targets, keys, gossip, stores), past.snapshot, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,

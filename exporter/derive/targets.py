@@ -55,7 +55,7 @@ def _answering(
     product = product_of(seen, before)
     clock = clock_of(seen)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = _clients(seen, product, before)
+    clients = tuple(replace(c, kept=rules.keeps(c.key)) for c in _clients(seen, product, before))
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
     return TargetFacts(
         name=seen.target.name,

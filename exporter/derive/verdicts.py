@@ -46,9 +46,14 @@ class Evidence:
 
     @cached_property
     def copied(self) -> tuple[KeyFacts, ...]:
-        """Keys that must have a secondary: those that are not on memberlist alone already."""
-        done = phase.finished(self.clients)
+        """Keys that must have a secondary: those that are to move, and not on memberlist alone already."""
+        done = phase.finished(self.clients) | self.left_out
         return tuple(key for key in self.keys if key.key not in done)
+
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """Keys that stay on the external store by configuration."""
+        return phase.left_out(self.clients)
 
     def uses(self, key: KeyFacts) -> bool:
         """Tell whether any client serves the key or any process shows a page of it."""

@@ -108,6 +108,7 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         risks=fleet.risks,
         rollback=RollbackOut(fleet.rollback.text, fleet.rollback.safe),
         finished_keys=fleet.finished_keys,
+        left_out_keys=fleet.left_out,
         product=fleet.product.value,
         versions=fleet.versions,
         targets_up=len(up),

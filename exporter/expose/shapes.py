@@ -48,6 +48,7 @@ class StatusOut(Struct, frozen=True):
     risks: Named
     rollback: RollbackOut
     finished_keys: Named
+    left_out_keys: Named
     product: str
     versions: Named
     targets_up: int
