@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from alerts import alertmanager, loki, page
 from alerts.pack import GROUPS
 from alerts.promql import indented
 from alerts.recording import RECORDS
-from alerts.rule import Alert, Options
+from alerts.rule import Alert, Options, Record
+from alerts.shards import INTERVAL, SHARD_RECORDS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 HERE = Path(__file__).parent
@@ -69,14 +71,25 @@ def alert_groups(options: Options) -> dict[str, Any]:
 
 def record_groups(options: Options) -> dict[str, Any]:
     """Give the recording rules as a rule file's document."""
+    return {"groups": [{"name": "kvmigration-recording", "rules": _recorded(RECORDS, options)}]}
+
+
+def shard_groups(options: Options) -> dict[str, Any]:
+    """Give the recording rules that join shards, in one group: each may read those before it."""
+    every = options.queries().span(INTERVAL)
+    rules = _recorded(SHARD_RECORDS, options)
+    return {"groups": [{"name": "kvmigration-shards", "interval": every, "rules": rules}]}
+
+
+def _recorded(records: Iterable[Record], options: Options) -> list[dict[str, Any]]:
     q = options.queries()
     rules = []
-    for record in RECORDS:
+    for record in records:
         rule: dict[str, Any] = {"record": record.name, "expr": indented(record.expr(q))}
         if options.labels:
             rule["labels"] = dict(options.labels)
         rules.append(rule)
-    return {"groups": [{"name": "kvmigration-recording", "rules": rules}]}
+    return rules
 
 
 def _operator(options: Options) -> dict[str, Any]:
@@ -96,6 +109,7 @@ def files(options: Options) -> dict[str, str]:
     return {
         "kvmigration-alerts.yaml": _yaml(alert_groups(options)),
         "kvmigration-recording.yaml": _yaml(record_groups(options)),
+        "kvmigration-shards.yaml": _yaml(shard_groups(options)),
         "prometheusrule.yaml": _yaml(_operator(options)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki.document(options)),

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from exporter import __version__
+from exporter.cli_shard import whole
 from exporter.config import load
 from exporter.errors import UsageError
 from exporter.expose import answers
@@ -86,7 +87,7 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
             yield _Remote(args.server.rstrip("/"), session)
         return
-    config = load(args.config_file)
+    config = whole(load(args.config_file))
     async with Watch(config) as watch:
         if soak is not None:
             plan = watch.poller.plan

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter import __version__, logs
+from exporter.cli_shard import Shard, add_shard, sharded
 from exporter.config import Config, load
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.access import WebConfigFile
@@ -54,6 +55,7 @@ def add_serve(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     add_config(parser)
     add_web(parser)
+    add_shard(parser)
     parser.add_argument(
         "--once", action="store_true", help="run one cycle, print the metrics on standard output and exit"
     )
@@ -87,11 +89,11 @@ def add_web(parser: argparse.ArgumentParser) -> None:
 
 def serve_command(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; with `--once` run one cycle."""
-    config = load(args.config_file)
+    config = sharded(load(args.config_file), args.shard)
     _raise_file_limit()
     if args.once:
         return asyncio.run(_once(config))
-    return asyncio.run(Service(args, config).run())
+    return asyncio.run(Service(args, config, shard=args.shard).run())
 
 
 def _raise_file_limit() -> None:
@@ -118,6 +120,7 @@ class Service:
     config: Config
     config_successful: bool = True
     config_loaded_at: float = 0.0
+    shard: Shard | None = None  # of the command line, for every reload
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _narrator: Narrator = field(default_factory=Narrator)
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -211,7 +214,7 @@ class Service:
         """Take the file as it is now, whole or not at all. Raises `ConfigError`."""
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(load, self.args.config_file)
+                config = sharded(await asyncio.to_thread(load, self.args.config_file), self.shard)
                 await watch.replace(config)
             except (KVMigrationError, OSError):
                 self.config_successful = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.census import census_of
-from exporter.derive.match import Gossipers, Identity
+from exporter.derive.match import Identity
 from exporter.derive.membership import Ours, is_expected
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
@@ -32,7 +32,6 @@ class Found:
     keys: tuple[KeyFacts, ...]
     gossip: GossipFacts | None
     known: tuple[Identity, ...]
-    gossipers: Gossipers | None
     started: float
     at: float
 
@@ -51,7 +50,7 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         own=own,
         unseen=_unseen(having, found.gossip),
         ghosts=_by_key((key.key, key.ghosts or ()) for key in used),
-        claims=_by_key((key.key, _claims(key, found.gossipers)) for key in used),
+        claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in used),
         views=_views(used, found.started),
         linked=not having or not share.common.isdisjoint(having),
     )
@@ -124,8 +123,14 @@ def _is_used(key: KeyFacts, targets: Iterable[TargetFacts]) -> bool:
     return shown or any(c.key == key.key for t in targets if t.up for c in t.clients)
 
 
-def _claims(key: KeyFacts, gossip: Gossipers | None) -> tuple[str, ...]:
-    known = gossip.names if gossip is not None else frozenset()
+def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:
+    """Names that every shard sees in the gossip: those that a common process sees."""
+    gossips = (having[name].gossip for name in share.common & having.keys())
+    lists = (census_of(gossip.members) for gossip in gossips if gossip is not None)
+    return frozenset[str]().union(*(census.alive | census.bare_alive for census in lists))
+
+
+def _claims(key: KeyFacts, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(member.id for member in key.members if member.target and member.id not in known)
 
 

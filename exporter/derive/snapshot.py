@@ -40,9 +40,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     gossip = _with_ring_strangers(gossip, keys)
     part = None
     if cycle.share is not None:
-        found = Found(
-            targets, keys, gossip, tuple(known.values()), _gossipers(cycle), cycle.started, cycle.at
-        )
+        found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
     stores = _judge_stores(cycle, past)

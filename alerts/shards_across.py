@@ -1,0 +1,178 @@
+"""What only all shards' parts together show: PromQL over the names and digests that each part gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alerts.promql import Queries
+from alerts.thresholds import Wait
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.catalogue import Metric
+from exporter.model import Phase
+
+SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
+COMPLETE = "fleet:kvmigration_shards:complete"
+Across = Callable[[Queries], str]
+
+
+def most(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
+    """Give the greatest value of the shards."""
+    return f"max {q.by(*labels)} ({q.series(metric, matchers)})"
+
+
+def least(q: Queries, metric: Metric, *labels: str) -> str:
+    """Give the least value of the shards."""
+    return f"min {q.by(*labels)} ({q.series(metric)})"
+
+
+def complete(q: Queries) -> str:
+    """1 if every shard is there, they agree what there is to watch, and no series is left out."""
+    there = f"count {q.by()} (count {q.by('shard')} ({_fresh(q)}))"
+    agree = [
+        f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
+        for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_SOAK_SECONDS)
+    ]
+    whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
+    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", *agree, whole])
+
+
+def _fresh(q: Queries) -> str:
+    """Shards whose last cycle is no older than three of its intervals."""
+    limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
+    age = f"time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)} <= {q.on('instance')} ({limit})"
+    return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"
+
+
+def together(q: Queries, expr: str) -> str:
+    """Hold only where all shards are there: what a missing one vouches for is nobody's until then."""
+    return f"({expr})\nand {q.on()} {q.series(COMPLETE)} == 1"
+
+
+def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "", ago: str = "") -> str:
+    return f"group {q.by(*labels, 'member')} ({q.series(metric, matchers)}{ago})"
+
+
+def strangers(q: Queries) -> str:
+    """Gossip members that are nobody's process and that nobody expects."""
+    strange = _members(q, s.SHARD_GOSSIP_MEMBER, matchers='expected="false"')
+    return f"{strange}\nunless {_members(q, s.SHARD_OWN_MEMBER)}"
+
+
+def absent(q: Queries) -> str:
+    """Own members that no process of any shard sees, where there is another process to see them."""
+    having = f"count {q.by()} (count {q.by('target')} ({q.series(c.GOSSIP_MEMBERS)})) > 1"
+    seen = _members(q, s.SHARD_GOSSIP_MEMBER)
+    return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {seen}\nand {q.on()} {having}"
+
+
+def ghosts(q: Queries) -> str:
+    """Ring members that belong to no process of any shard and to no gossip member."""
+    claimed = _members(q, s.SHARD_CLAIMED_MEMBER, "key")
+    return f"{_members(q, s.SHARD_GHOST_MEMBER, 'key', 'ring')}\nunless {q.on('key', 'member')} {claimed}"
+
+
+def settled(q: Queries, found: Across) -> str:
+    """Those found that were candidates some cycles ago as well."""
+    metric, labels = _CANDIDATES[found]
+    ago = _members(q, metric, *labels, ago=f" offset {q.span(SETTLED)}")
+    return f"({found(q)})\nand {ago}"
+
+
+_CANDIDATES: dict[Across, tuple[Metric, tuple[str, ...]]] = {
+    strangers: (s.SHARD_GOSSIP_MEMBER, ()),
+    absent: (s.SHARD_UNSEEN_MEMBER, ()),
+    ghosts: (s.SHARD_GHOST_MEMBER, ("key", "ring")),
+}
+
+
+def contents(q: Queries) -> str:
+    """How many different contents the shards' views show, by key and kind of view."""
+    names = ("key", "ring", "view")
+    return (
+        f'count {q.by(*names)} (\ncount_values {q.by(*names)} ("digest", {q.series(s.SHARD_VIEW_DIGEST)})\n)'
+    )
+
+
+def _unlabelled(q: Queries) -> str:
+    """Gossip members whose label no shard has read."""
+    known = f"{_members(q, s.SHARD_GOSSIP_MEMBER)} or {_members(q, s.SHARD_OWN_MEMBER)}"
+    labelled = _members(q, s.SHARD_OWN_MEMBER, matchers='labelled="true"')
+    return f"({known})\nunless {labelled}"
+
+
+def _labels(q: Queries) -> str:
+    """How many different labels the processes are configured with, where there is more than one."""
+    told = q.series(s.PART_OF[c.GOSSIP_LABEL_TARGETS])
+    return f"count {q.by()} (count {q.by('label')} ({told} > 0)) > 1"
+
+
+def _no_old_group(q: Queries) -> str:
+    """No shard's rings have a member of the old group."""
+    told = q.series(s.SHARD_CHECK, 'check="old-group-present"')
+    return f"max {q.by()} ({told}) == 2 == {q.on()} min {q.by()} ({told})"
+
+
+def _clients(q: Queries, *matchers: str) -> str:
+    return f"{q.series(s.SHARD_CLIENTS, ','.join(filter(None, matchers)))} > 0"
+
+
+def moving(q: Queries, who: str, *matchers: str) -> str:
+    """Clients of what is not on memberlist whole; of everything, where all of it is. `who` says which
+    clients count at all, `matchers` which of them are wanted.
+    """
+    others = _clients(q, who, 'phase!="memberlist"')
+    return (
+        f"{_clients(q, who, *matchers)} and {q.on('serves')} ({others})\n"
+        f"or\n{_clients(q, who, *matchers)} unless {q.on()} ({others})"
+    )
+
+
+def elsewhere(phase: Phase, *, readers: bool) -> Across:
+    """Clients that count for a step and are known to be in another phase than it asks for."""
+    who = "" if readers else 'writes="true"'
+    others = f'phase!~"{phase.label}|unknown"'
+
+    def found(q: Queries) -> str:
+        return _clients(q, who, others) if phase is Phase.MEMBERLIST else moving(q, who, others)
+
+    return found
+
+
+def _settled(found: Across) -> Across:
+    return lambda q: together(q, settled(q, found))
+
+
+def _now(found: Across) -> Across:
+    return lambda q: together(q, found(q))
+
+
+def _differing(q: Queries) -> str:
+    return f"{contents(q)} > 1"
+
+
+FAILS: dict[str, Across] = {
+    "gossip-no-strangers": _settled(strangers),
+    "gossip-complete": _settled(absent),
+    "gossip-port-reachable": _settled(absent),
+    "no-ghosts": _settled(ghosts),
+    "labels-agree": _labels,
+    "label-set": _labels,
+    "old-group-present": _no_old_group,
+    "clients-multi": elsewhere(Phase.MULTI, readers=False),
+    "clients-mirroring": elsewhere(Phase.MIRRORING, readers=False),
+    "clients-switched": elsewhere(Phase.SWITCHED, readers=True),
+    "clients-detached": elsewhere(Phase.DETACHED, readers=True),
+    "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
+}
+"""By check, what speaks against it across the parts."""
+
+NOT_KNOWN: dict[str, Across] = {
+    "gossip-no-strangers": _now(strangers),
+    "gossip-complete": _now(absent),
+    "gossip-port-reachable": _now(absent),
+    "no-ghosts": _now(ghosts),
+    "members-labelled": _unlabelled,
+    "views-agree": _differing,
+}
+"""By check, what leaves it open for now."""

@@ -1,0 +1,145 @@
+"""One exporter and several shards beside it, on one demo and one clock; and what Prometheus makes of it.
+
+What the shards expose after each look becomes a series of `promtool test rules`, so that Prometheus's
+own rule engine joins the parts, an evaluation a look.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.config import load_text
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.catalogue import Metric
+from exporter.expose.collector import gather
+from exporter.expose.series import rows_of
+from exporter.facts import Snapshot
+from exporter.watch import Watch
+from tests.migration import INTERVAL, SOAK, Migration, migration
+
+RULES = Path(__file__).parents[1] / "alerts" / "built" / "kvmigration-shards.yaml"
+FLEET = {"cluster": "eu", "namespace": "mimir", "job": "kvm"}
+SHARDS = 4
+_TIMES = {c.SNAPSHOT_TIMESTAMP_SECONDS, s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS}
+Series = dict[str, float]
+
+
+def series_of(snapshot: Snapshot, labels: dict[str, str], began: float) -> Series:
+    """Everything that an exporter exposes, as Prometheus writes it; times count from `began`."""
+    found: Series = {}
+    for metric, series in gather(rows_of(snapshot), 50_000).families.items():
+        for values, number in series.items():
+            text = named(metric, dict(zip(metric.labels, values, strict=True)) | labels)
+            found[text] = number - began if metric in _TIMES else number
+    found[named(c.SERIES_DROPPED, labels)] = 0.0
+    return found
+
+
+def named(metric: Metric | str, labels: dict[str, str]) -> str:
+    """Write a series as PromQL does."""
+    name = metric if isinstance(metric, str) else metric.name
+    return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in sorted(labels.items()))}}}"
+
+
+@dataclass
+class Sharded:
+    """A demo, the one exporter of `run`, and the shards."""
+
+    run: Migration
+    shards: list[Watch]
+    parts: list[list[Snapshot]] = field(default_factory=list)
+    dead: set[int] = field(default_factory=set)
+
+    async def look(self, times: int = 1) -> None:
+        """Let time pass, look with all of them, and note what they said."""
+        for _ in range(times):
+            await self.run.look()
+            living = [watch for number, watch in enumerate(self.shards) if number not in self.dead]
+            self.parts.append([await watch.poller.cycle() for watch in living])
+
+    @property
+    def last(self) -> int:
+        """The number of the last look."""
+        return len(self.parts) - 1
+
+    def whole(self, look: int) -> Snapshot:
+        """What the one exporter said at a look."""
+        return self.run.seen[len(self.run.seen) - len(self.parts) + look]
+
+    def inputs(self) -> list[dict[str, str]]:
+        """The series of all shards, for promtool."""
+        began = self.parts[0][0].at
+        told: dict[str, list[str]] = {}
+        for look, parts in enumerate(self.parts):
+            for part in parts:
+                assert part.part is not None
+                own = FLEET | {"instance": f"kvm-{part.part.share.shard}:9895"}
+                for name, value in series_of(part, own, began).items():
+                    values = told.setdefault(name, ["_"] * len(self.parts))
+                    values[look] = "NaN" if math.isnan(value) else repr(value)
+        return [{"series": name, "values": " ".join(_stale(values))} for name, values in told.items()]
+
+
+def _stale(values: list[str]) -> Iterator[str]:
+    """A series that is gone from a scrape is stale at once, as Prometheus marks it."""
+    for before, value in zip(["_", *values], values, strict=False):
+        yield "stale" if value == "_" and before != "_" else value
+
+
+@asynccontextmanager
+async def sharded(phase: str = "external", **settings: Any) -> AsyncIterator[Sharded]:
+    """Start a demo, one exporter of it all and four shards."""
+    async with migration(phase, **settings) as run, AsyncExitStack() as stack:
+        shards = []
+        for number in range(SHARDS):
+            config = run.demo.config() | {
+                "interval": f"{INTERVAL:.0f}s",
+                "gate": {"soak": f"{SOAK:.0f}s"},
+                "http_client": {"timeout": "400ms"},
+                "scale": {"shard": number, "shards": SHARDS},
+            }
+            watch = Watch(load_text(yaml.safe_dump(config)), clock=lambda: run.demo.cluster.now)
+            shards.append(await stack.enter_async_context(watch))
+        yield Sharded(run, shards)
+
+
+@dataclass
+class Joined:
+    """Questions to the rules about what the shards said; all are asked at once."""
+
+    told: Sharded
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def expect(self, look: int, expr: str, expected: Series) -> None:
+        """Expect these series, by name and labels without the fleet's, at a look."""
+        samples = [{"labels": name, "value": value} for name, value in sorted(expected.items())]
+        self.asked.append({"expr": expr, "eval_time": f"{look * INTERVAL:g}s", "exp_samples": samples})
+
+    def run(self, where: Path) -> str:
+        """Ask promtool; gives what it holds against the answers, "" where all are as expected."""
+        test = {
+            "interval": f"{INTERVAL:g}s",
+            "input_series": self.told.inputs(),
+            "promql_expr_test": self.asked,
+        }
+        document = {
+            "rule_files": [str(RULES)],
+            "evaluation_interval": f"{INTERVAL:g}s",
+            "tests": [test],
+        }
+        path = where / "shards.yml"
+        path.write_text(json.dumps(document))
+        done = subprocess.run(
+            ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=240
+        )
+        return "" if done.returncode == 0 else done.stdout + done.stderr
