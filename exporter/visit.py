@@ -40,6 +40,7 @@ from exporter.model import (
     TrackerPage,
     Value,
 )
+from exporter.pauses import HEAVY, Pauses
 from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, ha_entry, key_of_client, known_keys, pages_of
 from exporter.sources.http import Fetcher
 
@@ -47,7 +48,7 @@ T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
 READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
-BIG = 500_000  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
+BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
 SILENT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.REFUSED, Reason.DNS, Reason.TLS})
 BUILD_PATHS = {
     Product.LOKI: "/loki/api/v1/status/buildinfo",
@@ -72,6 +73,8 @@ class Memory:
     ring_bytes: int = 0  # of all ring pages, last time they were read
     rings_read_at: float = 0.0
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
+    pauses: Pauses = field(default_factory=Pauses)
+    asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
 
     def restarted(self, at: float | None) -> None:
         """Forget what a new start makes void: its pages, and when its views were read."""
@@ -105,6 +108,8 @@ class Visit:
     def __post_init__(self) -> None:
         self.metrics = _not_asked("/metrics")
         self.gossip = _not_asked("/memberlist")
+        if self.memory.asked_by is not self.fetcher:
+            self.memory.asked_by, self.memory.pauses = self.fetcher, Pauses()
 
     def observation(self) -> Observation:
         """What has been read so far; what has not is a failed page, never an absent one."""
@@ -251,22 +256,32 @@ class Visit:
         ]
 
     async def _read_value(self, key: str) -> int:
+        place = f"/memberlist?downloadKey={key}"
+        held = self.memory.pauses.held(place, self.now())
+        if held is not None:
+            self.values[key] = held
+            return 0
         answer = await self.fetcher.get(
             self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
         )
-        self.values[key] = await self._decoded(
+        page = self.values[key] = await self._decoded(
             "/memberlist?downloadKey",
             answer,
             lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
         )
+        self.memory.pauses.learn(place, page, len(answer.body), self.now())
         return len(answer.body)
 
     async def _page(
         self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*"
     ) -> Page[T]:
+        held = self.memory.pauses.held(path, self.now())
+        if held is not None:
+            return held
         answer = await self.fetcher.get(self.target, path, accept=accept, deadline=self.deadline)
         self._size += len(answer.body)
         page = await self._decoded(path, answer, decode)
+        self.memory.pauses.learn(path, page, len(answer.body), self.now())
         if page.outcome is Outcome.ABSENT:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
