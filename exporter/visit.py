@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
+from exporter.decode.layout import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.memo import Memo
 from exporter.decode.metrics import decode_metrics
@@ -67,6 +68,7 @@ class Memory:
     build: Page[BuildInfo] | None = None
     started: float | None = None
     product: Product = Product.UNKNOWN
+    layout: Layout | None = None
     silent: bool = False  # did not answer last time: nobody waits for it
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
@@ -127,7 +129,7 @@ class Visit:
 
     async def read_metrics(self) -> None:
         """First round: who is it, what are its KV clients."""
-        self.metrics = await self._page("/metrics", lambda body, _: decode_metrics(body))
+        self.metrics = await self._page("/metrics", self._decode_metrics)
         told = self.metrics.value
         if told is not None:
             if told.start_time != self.memory.started:
@@ -138,6 +140,11 @@ class Visit:
         await self._read_config()
         if self.memory.build is None and told is not None and not told.version:
             await self._read_build()
+
+    def _decode_metrics(self, body: bytes, _: float | None) -> ProcessMetrics:
+        if self.memory.layout is None:
+            self.memory.layout = Layout(self.target.name)
+        return decode_metrics(body, self.memory.layout, self.now())
 
     @property
     def kind(self) -> Product:

@@ -1,17 +1,19 @@
 """Samples out of a Prometheus text page: only the lines that contain one of a few words.
 
 A process of the field exposes some megabytes; the families used here are a few dozen lines of it.
-The page is searched for words, and only the lines found are parsed, so the rest costs next to nothing.
+The page, or those stretches of it where the lines are known to stand (see `layout`), is searched for
+words, and only the lines found are parsed, so the rest costs next to nothing.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from exporter.decode.bounds import MAX_TEXT
 from exporter.errors import DecodeError
@@ -19,6 +21,9 @@ from exporter.errors import DecodeError
 MAX_LINE = 16_384  # bytes of a line that is used
 MAX_SAMPLES = 200_000  # lines that are parsed
 MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
+
+Stretch = tuple[int, int]
+Head = tuple[str, Mapping[str, str]]
 
 _SAMPLE = re.compile(
     rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?"  # name, labels
@@ -30,13 +35,20 @@ _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?[iI]nf|[n
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One line: the whole name, its labels, its value (NaN and infinities included)."""
 
     name: str
     labels: Mapping[str, str]
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The lines to look for: they contain `word`, and their name matches `names`."""
+
+    word: bytes
+    names: re.Pattern[bytes]
 
 
 def check_exposition(body: bytes) -> None:
@@ -50,40 +62,46 @@ def check_exposition(body: bytes) -> None:
         raise DecodeError("metrics: the last line has no end, expected a whole page")
 
 
-def samples(body: bytes, word: bytes, wanted: re.Pattern[bytes]) -> Iterator[Sample]:
-    """The samples of the lines that contain `word` and whose name is `wanted`, in the page's order."""
-    at = seen = 0
-    while (at := body.find(word, at)) >= 0:
-        start = body.rfind(b"\n", 0, at) + 1
-        end = body.find(b"\n", at)
-        end = len(body) if end < 0 else end
-        if wanted.match(body, start, end):
-            seen += 1
-            yield _sample(body, start, end, seen)
-        at = end
+def samples(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Sample]:
+    """The samples of the lines wanted in these stretches of the page, in its order."""
+    for seen, (start, end) in enumerate(places(body, wanted, stretches), start=1):
+        if seen > MAX_SAMPLES or end - start > MAX_LINE:
+            raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
+        yield _sample(body[start:end])
 
 
-def _sample(body: bytes, start: int, end: int, seen: int) -> Sample:
-    if seen > MAX_SAMPLES or end - start > MAX_LINE:
-        raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
-    line = body[start:end].rstrip(b"\r")
-    head, brace, value = line.rpartition(b"} ")
-    if brace and len(head) <= MAX_KNOWN and _NUMBER.fullmatch(value) and (told := _known_head(head)):
+def places(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Stretch]:
+    """Where the lines wanted begin and end."""
+    word, is_wanted = wanted.word, wanted.names.match
+    for first, last in stretches:
+        at = first
+        while (at := body.find(word, at, last)) >= 0:
+            start = body.rfind(b"\n", first, at) + 1 or first
+            end = body.find(b"\n", at, last)
+            at = last if end < 0 else end
+            if is_wanted(body, start, at):
+                yield start, at
+
+
+def _sample(line: bytes) -> Sample:
+    head, _, value = line.rpartition(b" ")
+    if len(head) <= MAX_KNOWN and _NUMBER.fullmatch(value) and (told := _known_head(head)):
         return Sample(*told, float(value))
+    line = line.rstrip(b"\r")
     found = _SAMPLE.fullmatch(line)
     if not found or not _NUMBER.fullmatch(found[3]):
         raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
     return Sample(found[1].decode("ascii"), _labels((found[2] or b"").strip(), line), float(found[3]))
 
 
-@lru_cache(maxsize=4096)
-def _known_head(head: bytes) -> tuple[str, Mapping[str, str]] | None:
-    """Name and labels of a line that ends in `} VALUE`: the same for all processes and in every cycle.
+@lru_cache(maxsize=16_384)
+def _known_head(head: bytes) -> Head | None:
+    """Name and labels of a line that ends in ` VALUE`: the same for all processes and in every cycle.
 
-    `None` where the last brace is not the labels' own, as in a line with an exemplar.
+    `None` where that is not the sample's own value, as in a line with a time or an exemplar.
     """
-    found = _SAMPLE.fullmatch(head + b"} 0")
-    if not found or found.start(3) != len(head) + 2:
+    found = _SAMPLE.fullmatch(head + b" 0")
+    if not found or found.start(3) != len(head) + 1:
         return None
     labels = _labels((found[2] or b"").strip(), head)
     return found[1].decode("ascii"), MappingProxyType(labels)

@@ -7,11 +7,12 @@ families are known by how they end.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.decode.exposition import Sample, check_exposition, known, samples
+from exporter.decode.exposition import Sample, Stretch, Wanted, check_exposition, known, places, samples
+from exporter.decode.layout import Layout, Stretches
 from exporter.errors import DecodeError
 from exporter.model import KVClient, ProcessMetrics, Product
 
@@ -33,19 +34,28 @@ _HEALTH = "memberlist_client_cluster_node_health_score"
 _MEMBERS = "memberlist_client_cluster_members_count"
 
 _PREFIX = rb"(?:[a-z0-9]+_)*?"
-_MULTIKV = re.compile(
-    _PREFIX + rb"multikv_(?:primary_store|mirror_enabled|mirror_writes_total|mirror_write_errors_total)\{"
+_GAUGES = _PREFIX + (
+    rb"multikv_(?:primary_store|mirror_enabled|mirror_writes_total|mirror_write_errors_total)\{"
 )
-_REQUESTS = re.compile(_PREFIX + rb"kv_request_duration_seconds_count\{")
-_TRAFFIC = re.compile(rb"(?:cortex|mimir|loki|tempo|pyroscope)_request_duration_seconds_count\{")
-_DURATIONS = re.compile(rb"(?:%s|%s)" % (_REQUESTS.pattern, _TRAFFIC.pattern))
-_BUILD = re.compile(rb"(?:mimir|cortex|loki|tempo|pyroscope)_build_info\{")
-_MEMBERLIST = re.compile(
-    _PREFIX + rb"(?:" + b"|".join(name.encode() for name in (*COUNTERS, _HEALTH, _MEMBERS)) + rb")[ {]"
+_REQUESTS = _PREFIX + rb"kv_request_duration_seconds_count\{"
+_TRAFFIC = rb"(?:cortex|mimir|loki|tempo|pyroscope)_request_duration_seconds_count\{"
+_GOSSIP = b"|".join(name.encode() for name in (*COUNTERS, _HEALTH, _MEMBERS))
+
+
+def _wanted(word: bytes, names: bytes) -> Wanted:
+    return Wanted(word, re.compile(names))
+
+
+_MULTIKV = _wanted(b"multikv_", _GAUGES)
+_DURATIONS = _wanted(b"request_duration_seconds_count{", rb"(?:%s|%s)" % (_REQUESTS, _TRAFFIC))
+_BUILD = _wanted(b"_build_info{", rb"(?:mimir|cortex|loki|tempo|pyroscope)_build_info\{")
+_MEMBERLIST = _wanted(b"memberlist_", _PREFIX + rb"(?:%s)[ {]" % _GOSSIP)
+_START = _wanted(b"process_start_time_seconds", rb"process_start_time_seconds[ {]")
+_ELECTIONS = _wanted(
+    b"elected_replica_changes_total{", _PREFIX + rb"ha_tracker_elected_replica_changes_total\{"
 )
-_START = re.compile(rb"process_start_time_seconds[ {]")
-_ELECTIONS = re.compile(_PREFIX + rb"ha_tracker_elected_replica_changes_total\{")
-_QUERIES = re.compile(_PREFIX + rb"query_frontend_queries_total[ {]")
+_QUERIES = _wanted(b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]")
+_ALL = (_MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES)
 
 # Mimir has `cortex_build_info` beside its own.
 _PRODUCTS = (Product.MIMIR, Product.LOKI, Product.TEMPO, Product.PYROSCOPE, Product.CORTEX)
@@ -66,22 +76,45 @@ class _Client:
     requests: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
-def decode_metrics(body: bytes) -> ProcessMetrics:
+def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -> ProcessMetrics:
     """The few families that are used, out of a page of any size. Raises `DecodeError`.
 
     What is not in the page is `None`, "" or empty. A client whose gauges name no primary or several
     has primary "" and a `mirror`: it says that it is a multi client and not where it stands.
+    `layout` is what earlier pages of the same process taught, `at` the time in seconds by any clock.
     """
     check_exposition(body)
+    everywhere = (_whole(body),) * len(_ALL)
+    if layout is None:
+        return _decoded(body, everywhere)
+    known_places = layout.stretches(body, at)
+    if known_places is not None:
+        told = _decoded(body, known_places)
+        if told.start_time == layout.start_time:
+            return told
+    told = _decoded(body, everywhere)
+    lines = [[start for start, _ in places(body, wanted, _whole(body))] for wanted in _ALL]
+    layout.learn(body, lines, told.start_time, at)
+    return told
+
+
+def _whole(body: bytes) -> Sequence[Stretch]:
+    return ((0, len(body)),)
+
+
+def _decoded(body: bytes, where: Stretches) -> ProcessMetrics:
+    multikv, durations, builds, memberlist, starts, elections, queries = (
+        samples(body, wanted, stretches) for wanted, stretches in zip(_ALL, where, strict=True)
+    )
     clients: dict[str, _Client] = {}
-    for sample in samples(body, b"multikv_", _MULTIKV):
+    for sample in multikv:
         _multikv(_client(clients, sample), sample)
     traffic: dict[str, float] = {}
-    for sample in samples(body, b"request_duration_seconds_count{", _DURATIONS):
+    for sample in durations:
         _duration(clients, traffic, sample)
-    _add(traffic, "query_frontend_queries", samples(body, b"query_frontend_queries_total", _QUERIES))
-    gossip = _gossip(samples(body, b"memberlist_", _MEMBERLIST))
-    product, version, revision = _build(samples(body, b"_build_info{", _BUILD))
+    _add(traffic, "query_frontend_queries", queries)
+    gossip = _gossip(memberlist)
+    product, version, revision = _build(builds)
     return ProcessMetrics(
         product=product,
         version=version,
@@ -89,8 +122,8 @@ def decode_metrics(body: bytes) -> ProcessMetrics:
         clients=MappingProxyType({name: _finished(name, client) for name, client in clients.items()}),
         health_score=gossip.pop(_HEALTH, None),
         gossip_members=gossip.pop(_MEMBERS, None),
-        start_time=_only(samples(body, b"process_start_time_seconds", _START)),
-        ha_elections=_elections(samples(body, b"elected_replica_changes_total{", _ELECTIONS)),
+        start_time=_only(starts),
+        ha_elections=_elections(elections),
         counters=MappingProxyType(gossip),
         traffic=MappingProxyType(traffic),
     )
