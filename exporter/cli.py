@@ -5,43 +5,30 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
-from exporter import __version__, cli_check, cli_diff, cli_serve, cli_status, cli_validate, logs
-from exporter.cli_watch_demo import add_demo
+from exporter import __version__, logs
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 
 Command = Callable[[argparse.Namespace], int]
+Add = Callable[[Any, argparse.ArgumentParser], None]
+# A command's modules are imported where it is asked for: `serve` needs no tables and no simulated cluster.
+COMMANDS: dict[str, Callable[[], Add]] = {
+    "serve": lambda: import_module("exporter.cli_serve").add_serve,
+    "check": lambda: import_module("exporter.cli_check").add_check,
+    "status": lambda: import_module("exporter.cli_status").add_status,
+    "diff": lambda: import_module("exporter.cli_diff").add_diff,
+    "demo": lambda: import_module("exporter.cli_watch_demo").add_demo,
+    "validate": lambda: import_module("exporter.cli_validate").add_validate,
+    "healthcheck": lambda: import_module("exporter.cli_serve").add_healthcheck,
+}
 
 
-def _add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "validate", parents=[common], help="check a configuration file", allow_abbrev=False
-    )
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
-    parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
-    parser.add_argument("--estimate", action="store_true", help="say how many series there will be at most")
-    parser.set_defaults(run=_validate)
-
-
-def _validate(args: argparse.Namespace) -> int:
-    return cli_validate.validate(args.file, as_schema=args.schema, with_estimate=args.estimate)
-
-
-COMMANDS = (
-    cli_serve.add_serve,
-    cli_check.add_check,
-    cli_status.add_status,
-    cli_diff.add_diff,
-    add_demo,
-    _add_validate,
-    cli_serve.add_healthcheck,
-)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Make the parser; each command adds itself and sets `run` to its function."""
+def parser(asked: str = "") -> argparse.ArgumentParser:
+    """Make the parser: with the command that is asked for, or with all where it is none of them. Each
+    command adds itself and sets `run` to its function.
+    """
     top = argparse.ArgumentParser(
         prog="kvmigration",
         description="Watch Mimir, Cortex, Loki, Tempo or Pyroscope move from Consul or etcd to memberlist. "
@@ -62,14 +49,14 @@ def parser() -> argparse.ArgumentParser:
         help="default: logfmt",
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in COMMANDS:
-        add(commands, common)
+    for loaded in [COMMANDS[asked]] if asked in COMMANDS else COMMANDS.values():
+        loaded()(commands, common)
     return top
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
-    args = parser().parse_args(argv)
+    args = parser(argv[0] if argv else "").parse_args(argv)
     logs.setup(args.log_level, args.log_format)
     command: Command = args.run
     try:

@@ -5,30 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
-import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exporter import __version__, logs
-from exporter.cli_shard import Shard, add_shard, sharded
+from exporter import __version__
+from exporter.cli_shard import add_shard, sharded
 from exporter.config import Config, load
-from exporter.errors import ConfigError, KVMigrationError, UsageError
-from exporter.expose.access import WebConfigFile
-from exporter.expose.application import build
-from exporter.expose.listen import DEFAULT_ADDRESS, listening
+from exporter.errors import UsageError
+from exporter.expose.listen import DEFAULT_ADDRESS
 from exporter.expose.render import Renderer, SelfFacts
-from exporter.expose.state import ServerState
-from exporter.facts import Snapshot
 from exporter.narrate import Narrator
-from exporter.probe_once import add_probe_flags, prober_of
-from exporter.watch import Watch, cancelled, one_cycle, target_rows
+from exporter.probe_once import add_probe_flags
+from exporter.watch import one_cycle
 
-log = logs.get("kvmigration")
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -93,6 +85,8 @@ def serve_command(args: argparse.Namespace) -> int:
     _raise_file_limit()
     if args.once:
         return asyncio.run(_once(config))
+    from exporter.service import Service  # noqa: PLC0415 - the web server, which one cycle does not need
+
     return asyncio.run(Service(args, config, shard=args.shard).run())
 
 
@@ -110,117 +104,6 @@ async def _once(config: Config) -> int:
     exposition = await renderer.render()
     sys.stdout.buffer.write(exposition.body)
     return 0 if any(target.up for target in snapshot.targets) else 1
-
-
-@dataclass(slots=True)
-class Service:
-    """One running exporter."""
-
-    args: argparse.Namespace
-    config: Config
-    config_successful: bool = True
-    config_loaded_at: float = 0.0
-    shard: Shard | None = None  # of the command line, for every reload
-    _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _narrator: Narrator = field(default_factory=Narrator)
-    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def run(self, ready: Callable[[tuple[str, ...]], Awaitable[None]] | None = None) -> int:
-        """Serve until a signal or `stop()`; `ready` is told the addresses."""
-        web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
-        async with Watch(self.config) as watch:
-            self.config_loaded_at = watch.poller.now()
-            watch.poller.on_snapshot = self._narrator.tell
-            app = build(
-                self._state(watch),
-                telemetry_path=self._telemetry_path(),
-                web_config=web_config,
-                prober=prober_of(self.args, watch),
-            )
-            self._signals(watch)
-            async with listening(app, self.args.listen or [DEFAULT_ADDRESS], web_config) as addresses:
-                log.info("started", version=__version__, targets=len(watch.targets()))
-                if ready is not None:
-                    await ready(addresses)
-                await self._poll_until_stopped(watch)
-        log.info("stopped")
-        return 0
-
-    def stop(self) -> None:
-        """Stop as a SIGTERM does."""
-        self._stop.set()
-
-    async def _poll_until_stopped(self, watch: Watch) -> None:
-        polling = asyncio.create_task(watch.poller.run())
-        try:
-            await self._stop.wait()
-        finally:
-            await cancelled(polling)
-
-    def _telemetry_path(self) -> str:
-        path = str(self.args.telemetry_path)
-        if path == "/" or not path.startswith("/"):
-            raise UsageError(f'--web.telemetry-path "{path}" is not a path such as /metrics')
-        return path
-
-    def _state(self, watch: Watch) -> ServerState:
-        renderer = Renderer(lambda: watch.poller.snapshot, lambda: self._self_facts(watch.config))
-
-        def snapshot() -> Snapshot | None:
-            return watch.poller.snapshot
-
-        def config_text() -> str:
-            return watch.config.shown()
-
-        async def reload() -> None:
-            await self.reload(watch)
-
-        return ServerState(
-            snapshot=snapshot,
-            config_text=config_text,
-            targets=lambda: target_rows(watch),
-            metrics=renderer,
-            version=__version__,
-            reload=reload if self.args.lifecycle else None,
-            interval=lambda: watch.config.interval,
-        )
-
-    def _self_facts(self, config: Config) -> SelfFacts:
-        return SelfFacts(__version__, self.config_successful, self.config_loaded_at, config.scale.max_series)
-
-    def _signals(self, watch: Watch) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        tasks: set[asyncio.Task[None]] = set()
-
-        def hang_up() -> None:
-            task = asyncio.create_task(self._reload_quietly(watch))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
-
-    async def _reload_quietly(self, watch: Watch) -> None:
-        try:
-            await self.reload(watch)
-        except ConfigError as error:
-            for problem in error.problems:
-                log.warning("reload refused, the old configuration stays", problem=problem)
-        except (KVMigrationError, OSError) as error:
-            log.warning("reload refused, the old configuration stays", problem=str(error))
-
-    async def reload(self, watch: Watch) -> None:
-        """Take the file as it is now, whole or not at all. Raises `ConfigError`."""
-        async with self._reloading:
-            try:
-                config = sharded(await asyncio.to_thread(load, self.args.config_file), self.shard)
-                await watch.replace(config)
-            except (KVMigrationError, OSError):
-                self.config_successful = False
-                raise
-            self.config_successful, self.config_loaded_at = True, watch.poller.now()
-            log.info("configuration reloaded", file=str(self.args.config_file))
 
 
 def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None:

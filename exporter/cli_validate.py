@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from exporter.cli_estimate import count_targets, report
 from exporter.config import Config, load, schema
 from exporter.errors import ConfigError
+
+
+def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add `validate` to the command line."""
+    parser = commands.add_parser(
+        "validate", parents=[common], help="check a configuration file", allow_abbrev=False
+    )
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
+    parser.add_argument("--estimate", action="store_true", help="say how many series there will be at most")
+    parser.set_defaults(run=_command)
+
+
+def _command(args: argparse.Namespace) -> int:
+    return validate(args.file, as_schema=args.schema, with_estimate=args.estimate)
 
 
 def validate(

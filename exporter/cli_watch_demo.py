@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from exporter.cli_demo import add_arguments, run_demo
-from exporter.cli_serve import Service, add_web
+from exporter.cli_serve import add_web
 from exporter.config import load
 from exporter.demo import Demo
+from exporter.service import Service
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
