@@ -62,15 +62,18 @@ def check_exposition(body: bytes) -> None:
         raise DecodeError("metrics: the last line has no end, expected a whole page")
 
 
-def samples(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Sample]:
-    """The samples of the lines wanted in these stretches of the page, in its order."""
-    for seen, (start, end) in enumerate(places(body, wanted, stretches), start=1):
-        if seen > MAX_SAMPLES or end - start > MAX_LINE:
+def samples(body: bytes, wanted: Wanted, stretches: Sequence[Stretch], starts: list[int]) -> Iterator[Sample]:
+    """The samples of the lines wanted in these stretches of the page, in its order. Where each line
+    begins is added to `starts`.
+    """
+    for start, end in _places(body, wanted, stretches):
+        starts.append(start)
+        if len(starts) > MAX_SAMPLES or end - start > MAX_LINE:
             raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
         yield _sample(body[start:end])
 
 
-def places(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Stretch]:
+def _places(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Stretch]:
     """Where the lines wanted begin and end."""
     word, is_wanted = wanted.word, wanted.names.match
     for first, last in stretches:

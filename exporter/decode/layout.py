@@ -70,9 +70,12 @@ class Layout:
 
     def learn(self, body: bytes, lines: Sequence[Iterable[int]], start_time: float | None, at: float) -> None:
         """Take what a whole search found: for each thing wanted, where its lines begin."""
-        families = _families(body, lines)
-        self._families, self._wanted = families or (), len(lines)
-        self.start_time, self._comments = start_time, _comments(body)
+        families, comments = _families(body, lines), _comments(body)
+        same = comments == self._comments and families.keys() == {each.header for each in self._families}
+        if not same and not all(_is_there_once(body, family) for family in families.values()):
+            families = {}
+        self._families, self._wanted = tuple(families.values()), len(lines)
+        self.start_time, self._comments = start_time, comments
         turn = PAGES if self._known else crc32(self.name.encode()) % PAGES
         self._left, self._until, self._known = turn if families else 0, at + SECONDS, True
 
@@ -87,10 +90,8 @@ def _end(body: bytes, at: int) -> int:
     return len(body) if end < 0 else end + 1
 
 
-def _families(body: bytes, lines: Sequence[Iterable[int]]) -> tuple[_Family, ...] | None:
-    """The families of these lines; `None` where a line stands below no header of its own, as in a page
-    that says a header twice, or none.
-    """
+def _families(body: bytes, lines: Sequence[Iterable[int]]) -> dict[bytes, _Family]:
+    """The families of these lines by their headers; none where a line stands below no header of its own."""
     found: dict[bytes, _Family] = {}
     end = 0
     for line, number in sorted((line, number) for number, some in enumerate(lines) for line in some):
@@ -99,11 +100,11 @@ def _families(body: bytes, lines: Sequence[Iterable[int]]) -> tuple[_Family, ...
             behind = body.find(b" ", place + len(_HEADER), line) + 1
             header, end = body[place:behind], _end(body, behind)
             if place < 0 or behind == 0 or line >= end or header in found or len(found) == MAX_FAMILIES:
-                return None
+                return {}
             found[header] = _Family(header, place, frozenset())
         found[header].wanted |= {number}
-    once = all(
-        body.find(family.header) == family.place and body.find(family.header, family.place + 1) < 0
-        for family in found.values()
-    )
-    return tuple(found.values()) if once else None
+    return found
+
+
+def _is_there_once(body: bytes, family: _Family) -> bool:
+    return body.find(family.header) == family.place and body.find(family.header, family.place + 1) < 0

@@ -62,12 +62,12 @@ def decode_memberlist(body: bytes, memo: Memo | None = None) -> MemberlistPage |
 
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
     # A bound on the whole text would judge the messages, which are not read; each part has its own.
-    page = from_json(body, _Page, "memberlist", len(body))
+    page = from_json(body, _Page, "memberlist", None)
     raw = bytes(page.members)
-    members = memo.lists.get(raw)
+    members = memo.member_list(raw)
     if members is None:
         members = _members(page.members)
-        memo.lists.put(raw, members)
+        memo.put_member_list(raw, members)
     store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
         members=members,

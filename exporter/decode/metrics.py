@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.decode.exposition import Sample, Stretch, Wanted, check_exposition, known, places, samples
+from exporter.decode.exposition import Sample, Wanted, check_exposition, known, samples
 from exporter.decode.layout import Layout, Stretches
 from exporter.errors import DecodeError
 from exporter.model import KVClient, ProcessMetrics, Product
@@ -84,27 +84,24 @@ def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -
     `layout` is what earlier pages of the same process taught, `at` the time in seconds by any clock.
     """
     check_exposition(body)
-    everywhere = (_whole(body),) * len(_ALL)
+    everywhere = (((0, len(body)),),) * len(_ALL)
+    starts = [list[int]() for _ in _ALL]
     if layout is None:
-        return _decoded(body, everywhere)
-    known_places = layout.stretches(body, at)
-    if known_places is not None:
-        told = _decoded(body, known_places)
+        return _decoded(body, everywhere, starts)
+    where = layout.stretches(body, at)
+    if where is not None:
+        told = _decoded(body, where, starts)
         if told.start_time == layout.start_time:
             return told
-    told = _decoded(body, everywhere)
-    lines = [[start for start, _ in places(body, wanted, _whole(body))] for wanted in _ALL]
-    layout.learn(body, lines, told.start_time, at)
+        starts = [[] for _ in _ALL]
+    told = _decoded(body, everywhere, starts)
+    layout.learn(body, starts, told.start_time, at)
     return told
 
 
-def _whole(body: bytes) -> Sequence[Stretch]:
-    return ((0, len(body)),)
-
-
-def _decoded(body: bytes, where: Stretches) -> ProcessMetrics:
-    multikv, durations, builds, memberlist, starts, elections, queries = (
-        samples(body, wanted, stretches) for wanted, stretches in zip(_ALL, where, strict=True)
+def _decoded(body: bytes, where: Stretches, starts: Sequence[list[int]]) -> ProcessMetrics:
+    multikv, durations, builds, memberlist, starting, elections, queries = (
+        samples(body, *each) for each in zip(_ALL, where, starts, strict=True)
     )
     clients: dict[str, _Client] = {}
     for sample in multikv:
@@ -122,7 +119,7 @@ def _decoded(body: bytes, where: Stretches) -> ProcessMetrics:
         clients=MappingProxyType({name: _finished(name, client) for name, client in clients.items()}),
         health_score=gossip.pop(_HEALTH, None),
         gossip_members=gossip.pop(_MEMBERS, None),
-        start_time=_only(starts),
+        start_time=_only(starting),
         ha_elections=_elections(elections),
         counters=MappingProxyType(gossip),
         traffic=MappingProxyType(traffic),

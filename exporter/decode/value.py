@@ -158,18 +158,19 @@ def _entries(key: str, data: bytes) -> list[bytes]:
 
 
 def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
-    """Decode what is new, all at once, and find each entry's member by the name in it."""
-    known = {raw: memo.get(raw) for raw in entries}
-    new = {_name_in(raw): raw for raw, member in known.items() if member is None}
-    if new:
-        if b"" in new or len(new) < sum(1 for member in known.values() if member is None):
-            return _stored_ring(key, b"".join(entries), read=True, keep=True)
-        fresh = _stored_ring(key, b"".join(new.values()), read=True, keep=True, memo=memo)
-        for name, member in fresh.members.items():
-            raw = new[name.encode()]
-            memo.put(raw, member)
-            known[raw] = member
-    return ring_of_members((member for member in known.values() if member is not None), None, key)
+    """Decode what is new, all at once. An entry that comes twice is left to protobuf: the last one counts."""
+    known = [memo.get(raw) for raw in entries]
+    missing = [raw for raw, member in zip(entries, known, strict=True) if member is None]
+    new = {_name_in(raw): raw for raw in missing}
+    members = {member.id: member for member in known if member is not None}
+    if b"" not in new and len(new) + len(members) == len(entries):
+        fresh = _stored_ring(key, b"".join(missing), read=True, keep=True, memo=memo).members if new else {}
+        by_name = {name.encode(): member for name, member in fresh.items()}
+        if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
+            for name, raw in new.items():
+                memo.put(raw, by_name[name])
+            return Ring(MappingProxyType(members | fresh), None)
+    return _stored_ring(key, b"".join(entries), read=True, keep=True)
 
 
 def _name_in(entry: bytes) -> bytes:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.memo import Memo
+from exporter.decode import ring_pb2
+from exporter.decode.memo import HEAD, Known, Memo, remembered
 from exporter.decode.ring import decode_ring
 from exporter.decode.value import decode_value, kind_of
 from exporter.errors import DecodeError
+from tests.decode.pages import varint
 from tests.decode.recorded import answers
 
 
@@ -43,6 +46,47 @@ def test_bytes_that_are_no_ring_are_refused_alike(first: bytes, second: bytes) -
         with_memo = _decoded(body, lambda b, **m: decode_value("collectors/ring", b, **m), memo=memo)
         without = _decoded(body, lambda b, **m: decode_value("collectors/ring", b, **m))
         assert (with_memo is DecodeError) == (without is DecodeError)
+
+
+def entry(name: str, beat: int, *, again: str = "") -> bytes:
+    """One entry of a stored ring, as gogo-proto writes it; `again` is a second name in it."""
+    member = ring_pb2.InstanceDesc(addr=f"{name}:9095", timestamp=beat, tokens=[b"\x01\x80\x02" * 99])
+    value = member.SerializeToString()
+    key = b"\x0a%c%b" % (len(name), name.encode())
+    more = b"\x0a%c%b" % (len(again), again.encode()) if again else b""
+    body = key + b"\x12" + varint(len(value)) + value + more
+    return b"\x0a" + varint(len(body)) + body
+
+
+names = st.sampled_from(("a", "b", "ingester-zone-a-0"))
+entries = st.builds(
+    lambda name, beat, again: entry(name, beat, again=again),
+    names,
+    st.integers(1, 3),
+    st.one_of(st.just(""), st.just(""), names),
+)
+
+
+@given(st.lists(st.lists(entries, max_size=5), min_size=1, max_size=5))
+def test_entries_that_come_again_or_twice_or_with_two_names_are_read_as_without(
+    rings: list[list[bytes]],
+) -> None:
+    memo = Memo()
+    for some in rings:
+        body = bytes(cramjam.snappy.compress_raw(b"".join(some)))
+        read = decode_value("collectors/ring", body, memo=memo)
+        assert read == decode_value("collectors/ring", body, packed=True)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
+def test_things_that_begin_alike_are_told_apart(order: list[tuple[int, int]]) -> None:
+    """The same first bytes, and what is behind them."""
+    known: Known[str] = Known()
+    for head, tail in order:
+        raws = [bytes([head]) * (HEAD + 1) + bytes([n]) for n in (tail, head)]
+        found = remembered(known, raws, lambda new: [raw.hex() for raw in new])
+        assert found == [raw.hex() for raw in raws]
+        known.turn()
 
 
 def test_a_member_that_is_not_seen_for_a_cycle_is_forgotten() -> None:
