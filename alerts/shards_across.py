@@ -62,8 +62,8 @@ def strangers(q: Queries) -> str:
 def absent(q: Queries) -> str:
     """Own members that no process of any shard sees, where there is another process to see them."""
     having = f"count {q.by()} (count {q.by('target')} ({q.series(c.GOSSIP_MEMBERS)})) > 1"
-    seen = _members(q, s.SHARD_GOSSIP_MEMBER)
-    return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {seen}\nand {q.on()} {having}"
+    theirs, ours = _members(q, s.SHARD_GOSSIP_MEMBER), _members(q, s.SHARD_OWN_MEMBER, matchers='seen="true"')
+    return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {theirs}\nunless {ours}\nand {q.on()} {having}"
 
 
 def ghosts(q: Queries) -> str:

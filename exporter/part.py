@@ -38,8 +38,10 @@ class Part:
     """Gossip members that are no process watched here, and whether `expected_members` names them."""
     own: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Gossip members that are processes watched here, and whether their label was read."""
-    unseen: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Processes whose own member no other process watched here sees, and that member."""
+    seen: frozenset[str] = frozenset()
+    """Of the own members, those that another process watched here sees."""
+    unseen: frozenset[str] = frozenset()
+    """Of the own members, those that should be seen and that no other process watched here sees."""
     ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By key, the ring members that belong to nobody known here."""
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))

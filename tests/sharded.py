@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,9 +47,10 @@ def series_of(snapshot: Snapshot, labels: dict[str, str], began: float) -> Serie
 
 
 def named(metric: Metric | str, labels: dict[str, str]) -> str:
-    """Write a series as PromQL does."""
+    """Write a series as PromQL does, to which an empty label is none."""
     name = metric if isinstance(metric, str) else metric.name
-    return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in sorted(labels.items()))}}}"
+    inside = ",".join(f"{key}={json.dumps(value)}" for key, value in sorted(labels.items()) if value)
+    return f"{name}{{{inside}}}"
 
 
 @dataclass
@@ -58,14 +60,21 @@ class Sharded:
     run: Migration
     shards: list[Watch]
     parts: list[list[Snapshot]] = field(default_factory=list)
-    dead: set[int] = field(default_factory=set)
+    dead: set[int] = field(default_factory=set)  # shards that are not scraped any more
+    frozen: set[int] = field(default_factory=set)  # shards that show what they showed
 
     async def look(self, times: int = 1) -> None:
         """Let time pass, look with all of them, and note what they said."""
         for _ in range(times):
             await self.run.look()
             living = [watch for number, watch in enumerate(self.shards) if number not in self.dead]
-            self.parts.append([await watch.poller.cycle() for watch in living])
+            self.parts.append([await self._looked(watch) for watch in living])
+
+    async def _looked(self, watch: Watch) -> Snapshot:
+        seen = watch.poller.snapshot
+        if seen is None or watch.config.scale.shard not in self.frozen:
+            seen = await watch.poller.cycle()
+        return seen
 
     @property
     def last(self) -> int:
@@ -110,6 +119,7 @@ async def sharded(phase: str = "external", **settings: Any) -> AsyncIterator[Sha
             }
             watch = Watch(load_text(yaml.safe_dump(config)), clock=lambda: run.demo.cluster.now)
             shards.append(await stack.enter_async_context(watch))
+            await watch.poller.cycle()  # when the one exporter looked first
         yield Sharded(run, shards)
 
 
@@ -118,28 +128,44 @@ class Joined:
     """Questions to the rules about what the shards said; all are asked at once."""
 
     told: Sharded
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[tuple[int, str]] = field(default_factory=list)
 
-    def expect(self, look: int, expr: str, expected: Series) -> None:
-        """Expect these series, by name and labels without the fleet's, at a look."""
-        samples = [{"labels": name, "value": value} for name, value in sorted(expected.items())]
-        self.asked.append({"expr": expr, "eval_time": f"{look * INTERVAL:g}s", "exp_samples": samples})
+    def ask(self, look: int, expr: str) -> int:
+        """Ask for an expression's series at a look; gives the number of the answer."""
+        self.asked.append((look, expr))
+        return len(self.asked) - 1
 
-    def run(self, where: Path) -> str:
-        """Ask promtool; gives what it holds against the answers, "" where all are as expected."""
-        test = {
-            "interval": f"{INTERVAL:g}s",
-            "input_series": self.told.inputs(),
-            "promql_expr_test": self.asked,
-        }
-        document = {
-            "rule_files": [str(RULES)],
-            "evaluation_interval": f"{INTERVAL:g}s",
-            "tests": [test],
-        }
-        path = where / "shards.yml"
-        path.write_text(json.dumps(document))
-        done = subprocess.run(
-            ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=240
-        )
-        return "" if done.returncode == 0 else done.stdout + done.stderr
+    def run(self, where: Path) -> list[Series]:
+        """Give the answers, without the fleet's labels. promtool tells what it got where it is told to
+        expect what cannot be.
+        """
+        impossible = [{"labels": named("impossible", {}), "value": 0}]
+        questions = [
+            {"expr": expr, "eval_time": f"{look * INTERVAL:g}s", "exp_samples": impossible}
+            for look, expr in self.asked
+        ]
+        said = _promtool(where, self.told.inputs(), questions)
+        got = [line.removeprefix("got:") for line in map(str.strip, said.splitlines()) if line[:4] == "got:"]
+        assert len(got) == len(questions), said[:2000]
+        return [dict(map(_sample, _SAMPLE.findall(line))) for line in got]
+
+
+_SAMPLE = re.compile(r'(\w*)(\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\}) (\S+?)(?:,|$)')
+_LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')
+
+
+def _sample(found: tuple[str, str, str]) -> tuple[str, float]:
+    labels = {key: json.loads(value) for key, value in _LABEL.findall(found[1])}
+    name = found[0] or labels.pop("__name__", "")
+    return named(name, {key: labels[key] for key in labels.keys() - FLEET.keys()}), float(found[2])
+
+
+def _promtool(where: Path, inputs: list[dict[str, str]], questions: list[dict[str, Any]]) -> str:
+    every = f"{INTERVAL:g}s"
+    test = {"interval": every, "input_series": inputs, "promql_expr_test": questions}
+    path = where / "shards.yml"
+    path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": every, "tests": [test]}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=240
+    )
+    return done.stdout + done.stderr

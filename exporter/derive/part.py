@@ -48,6 +48,7 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         clients=_clients(found.targets, share),
         strange=strange,
         own=own,
+        seen=_seen(having.values()),
         unseen=_unseen(having, found.gossip),
         ghosts=_by_key((key.key, key.ghosts or ()) for key in used),
         claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in used),
@@ -108,13 +109,25 @@ def _members(
     return MappingProxyType(strange), MappingProxyType(own)
 
 
-def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> Mapping[str, str]:
-    """Name the processes nobody here sees, and those that nobody else is here to see."""
+def _seen(having: Iterable[TargetFacts]) -> frozenset[str]:
+    """Name the members that somebody other than themselves has in his list."""
+    gossips = [target.gossip for target in having if target.gossip is not None]
+    lists = {id(gossip.members): census_of(gossip.members).alive for gossip in gossips}
+    counts = Counter(id(gossip.members) for gossip in gossips)
+    by_others: Counter[str] = Counter()
+    for at, alive in lists.items():
+        by_others.update(dict.fromkeys(alive, counts[at]))
+    by_others.subtract(g.own_member for g in gossips if g.own_member in lists[id(g.members)])
+    return frozenset(name for name, count in by_others.items() if count > 0)
+
+
+def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> frozenset[str]:
+    """Name the members nobody here sees, and those that nobody else is here to see."""
     names = gossip.absent if gossip else ()
     if len(having) == 1:
         names = tuple(name for name, target in having.items() if not target.young)
     members = {name: target.gossip.own_member for name, target in having.items() if target.gossip}
-    return MappingProxyType({name: members[name] for name in names if members.get(name)})
+    return frozenset(member for name in names if (member := members.get(name)))
 
 
 def _is_used(key: KeyFacts, targets: Iterable[TargetFacts]) -> bool:

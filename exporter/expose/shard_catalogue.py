@@ -100,13 +100,16 @@ SHARD_GOSSIP_MEMBER = _own(
     per="M",
 )  # fmt: skip
 SHARD_OWN_MEMBER = _own(
-    "shard_own_member", "member labelled",
-    "1 for each gossip member that is a process of this shard; labelled is true where its label was read.",
+    "shard_own_member", "member labelled seen",
+    "1 for each gossip member that is a process of this shard; labelled is true where its label was read, "
+    "seen where another process of this shard sees it.",
     per="T",
 )  # fmt: skip
 SHARD_UNSEEN_MEMBER = _own(
-    "shard_unseen_member", "member", "1 for each own gossip member that no other process here sees.", per="T"
-)
+    "shard_unseen_member", "member",
+    "1 for each own gossip member that no other process of this shard sees, and that should be seen.",
+    per="T",
+)  # fmt: skip
 SHARD_GHOST_MEMBER = _own(
     "shard_ghost_member", "key ring member",
     "1 for each ring member that belongs to nobody this shard knows.", per="K × M",

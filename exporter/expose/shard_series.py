@@ -82,8 +82,8 @@ def _members(part: Part) -> Rows:
     for member, expected in part.strange.items():
         yield s.SHARD_GOSSIP_MEMBER, (member, _word(expected)), 1.0
     for member, labelled in part.own.items():
-        yield s.SHARD_OWN_MEMBER, (member, _word(labelled)), 1.0
-    for member in part.unseen.values():
+        yield s.SHARD_OWN_MEMBER, (member, _word(labelled), _word(member in part.seen)), 1.0
+    for member in part.unseen:
         yield s.SHARD_UNSEEN_MEMBER, (member,), 1.0
     for key, members in part.ghosts.items():
         for member in members:

@@ -1,0 +1,142 @@
+"""Four shards and Prometheus's own rules give the answers of one exporter, in every scenario of the demo."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.demo import FAULTS
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from tests.migration import WAYS
+from tests.sharded import Joined, Series, Sharded, series_of, sharded
+
+pytestmark = pytest.mark.asyncio
+WHOLE = frozenset(metric.name for metric in (*s.JOINED, *s.WHOLE))
+EVERYTHING = f'{{__name__=~"{"|".join(sorted(WHOLE))}"}}'
+OPEN = f"{c.GATE_OPEN.name} == 1"
+BEGUN = 3  # looks until the rules have seen a soak
+SETTLED = 8  # looks until everything that an event sets off has settled
+# Which view is the primary's, and so what it is compared with, is each shard's own choice.
+AT_LEAST = frozenset(
+    metric.name
+    for metric in (
+        c.SECONDARY_LAG_SECONDS,
+        c.RING_OLDEST_HEARTBEAT_AGE_SECONDS,
+        c.RING_LONGEST_TRANSITION_SECONDS,
+    )
+)
+# Two shards may each see one other part of three, or one other member that is missing.
+SOME = frozenset({c.SECONDARY_MISSING_MEMBERS.name, c.SECONDARY_EXTRA_MEMBERS.name})
+NEAR = 10.0  # seconds between clocks and heartbeats of two processes that are read
+
+
+def expected(told: Sharded, look: int) -> Series:
+    """What one exporter says of the whole."""
+    series = series_of(told.whole(look), {}, told.parts[0][0].at)
+    return {name: value for name, value in series.items() if name.partition("{")[0] in WHOLE}
+
+
+def different(found: Series, wanted: Series) -> dict[str, tuple[float | None, float | None]]:
+    """What differs, as (the shards' value, the one exporter's)."""
+    names = sorted(found.keys() | wanted.keys())
+    return {n: (found.get(n), wanted.get(n)) for n in names if not _same(n, found.get(n), wanted.get(n))}
+
+
+def _same(name: str, found: float | None, wanted: float | None) -> bool:
+    family = name.partition("{")[0]
+    if family == c.KEY_PHASE.name and found is None:
+        return wanted == -1  # nobody writes it: no shard has a phase to tell
+    if found is None or wanted is None:
+        return found is wanted
+    if family == c.GOSSIP_CLUSTERS.name:
+        return (found > 1) == (wanted > 1)
+    if family in SOME:
+        return (found > 0) == (wanted > 0)
+    if family in AT_LEAST and found >= wanted - NEAR:
+        return True
+    return math.isclose(found, wanted, abs_tol=1e-3) or (math.isnan(found) and math.isnan(wanted))
+
+
+def steps_of(found: Series) -> set[str]:
+    return {told[1] for name in found if (told := re.search(r'step="([^"]*)"', name))}
+
+
+def check(told: Sharded, settled: list[int], where: Path) -> None:
+    """The shards' answers are the one exporter's wherever everything has settled, and they never open
+    a gate that is closed to it.
+    """
+    joined = Joined(told)
+    numbers = [joined.ask(look, EVERYTHING) for look in settled]
+    gates = [joined.ask(look, OPEN) for look in range(told.last + 1)]
+    answers = joined.run(where)
+    assert all(len(answers[number]) > 150 for number in numbers), "nothing was compared"
+    for look, number in zip(settled, numbers, strict=True):
+        assert different(answers[number], expected(told, look)) == {}, f"at look {look}"
+    for look, number in enumerate(gates):
+        allowed = {step.name for step in told.whole(look).steps if step.open}
+        assert steps_of(answers[number]) <= allowed, f"at look {look}"
+
+
+@pytest.mark.parametrize("product", ["cortex", "mimir", "loki"])
+async def test_a_whole_migration(product: str, tmp_path: Path) -> None:
+    """Every step opens, when it opens to one exporter."""
+    async with sharded(product=product, size=6) as told:
+        settled = []
+        for phase in WAYS:
+            await told.run.post(f"/phase/{phase}")
+            await told.look(SETTLED + BEGUN)
+            settled.append(told.last)
+            opened = {step.name for step in told.whole(told.last).steps if step.open}
+            assert WAYS[phase] in opened, "the one exporter's gate is not open: nothing to compare"
+        check(told, settled, tmp_path)
+
+
+# Every fault in the phase that is asked most of, and those of the gossip in another one.
+CASES = [
+    *((fault, "mirroring", ("cortex", "mimir", "loki")[at % 3]) for at, fault in enumerate(FAULTS)),
+    ("split", "switched", "cortex"),
+    ("crash", "multi", "mimir"),
+    ("foreign-label", "detached", "cortex"),
+    ("conjoined", "memberlist", "loki"),
+]
+
+
+@pytest.mark.parametrize(("fault", "phase", "product"), CASES)
+async def test_a_fault(fault: str, phase: str, product: str, tmp_path: Path) -> None:
+    async with sharded(phase, product=product, size=6) as told:
+        await told.look(BEGUN + 2)
+        settled = [told.last]
+        await told.run.fault(fault, on=True)
+        await told.look(SETTLED)
+        settled.append(told.last)
+        await told.run.fault(fault, on=False)
+        await told.look(SETTLED)
+        check(told, [*settled, told.last], tmp_path)
+
+
+@pytest.mark.parametrize("how", ["dead", "frozen"])
+async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_stranger(
+    how: str, tmp_path: Path
+) -> None:
+    """Its processes are nobody's then: that is not known, and no reason to wake anybody."""
+    async with sharded("mirroring", size=6) as told:
+        await told.look(BEGUN + 2)
+        joined = Joined(told)
+        before = joined.ask(told.last, OPEN)
+        getattr(told, how).add(2)
+        await told.look(5)
+        during = [joined.ask(told.last, OPEN), joined.ask(told.last, c.GOSSIP_UNKNOWN_MEMBERS.name)]
+        checks = joined.ask(told.last, f"{c.GATE_CHECK.name} == 1")
+        getattr(told, how).clear()
+        await told.look(BEGUN + 2)
+        after = [joined.ask(told.last, OPEN), joined.ask(told.last, c.GOSSIP_UNKNOWN_MEMBERS.name)]
+        answers = joined.run(tmp_path)
+        assert "switch-primary" in steps_of(answers[before])
+        assert [answers[number] for number in during] == [{}, {}]
+        assert answers[checks] == {}
+        assert "switch-primary" in steps_of(answers[after[0]])
+        assert list(answers[after[1]].values()) == [0.0]
