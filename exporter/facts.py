@@ -297,7 +297,7 @@ class Check:
     evidence: str
     culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
     remedy: str = ""
-    doc: str = ""  # "docs/ring.md#switch-primary"
+    doc: str = ""  # "docs/ring.md#switch-primary", or its address
     since: float | None = None  # holds without a break since, our clock
     vacuous: bool = False  # unknown because there was nothing to look at
 

@@ -43,6 +43,7 @@ def rules_of(config: Config) -> Rules:
         max_lag=config.gate.max_lag,
         benign_mirror_error_ratio=config.gate.benign_mirror_error_ratio,
         keep_on_store=config.gate.keep_on_store,
+        docs_url=(config.gate.docs_url or "").rstrip("/"),
         label=config.gossip.label or "",
         expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
         groups=groups,

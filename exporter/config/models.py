@@ -215,6 +215,12 @@ class Gate(Settings):
         "to go.",
         examples=[["ha-tracker/"]],
     )
+    docs_url: Url | None = Field(
+        default=None,
+        description="Where this project's `docs` are served, so that a check links to what explains it; left "
+        "out, it names the file.",
+        examples=["https://git.example.com/ops/kvmigration-exporter/blob/main/docs"],
+    )
     check_interval: PositiveDuration = Field(
         default=15.0, description="Time between two looks of `kvmigration check --wait`.", examples=["5s"]
     )

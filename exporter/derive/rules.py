@@ -31,6 +31,7 @@ class Rules:
     store_configured: bool = False
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
+    docs_url: str = ""  # where this project's docs are served, without a last slash; "": nowhere
 
     @property
     def longest_gap(self) -> float:

@@ -16,6 +16,7 @@ from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
 from exporter.derive.history import History, RingHistory
 from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
+from exporter.derive.links import linked
 from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
 from exporter.derive.membership import judge_gossip
 from exporter.derive.part import Found, apart, part_of
@@ -76,7 +77,8 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
-    steps, following = gate.judge_steps(snapshot, before, rules)
+    judged, following = gate.judge_steps(snapshot, before, rules)
+    steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot.targets, snapshot.keys, snapshot.fleet.phase, rules.max_lag)
     fleet = replace(snapshot.fleet, next_step=following, rollback=back)
     text = headline(fleet, steps)

@@ -262,7 +262,9 @@ class GossipOut(Struct, frozen=True):
 
 
 class CheckOut(Struct, frozen=True):
-    """One check of a step: what it asks, what it found, what to do."""
+    """One check of a step: what it asks, what it found, what to do. `doc` is a path below this project, or
+    an address where the configuration has `gate.docs_url`.
+    """
 
     id: str
     sentence: str

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from exporter.expose.server import SECURITY_HEADERS
+from exporter.facts import Check, Snapshot, Verdict
 from tests.expose import snapshots
 from tools.stage import Served
 
@@ -53,6 +54,25 @@ def test_every_page_carries_the_strict_headers_and_nothing_inline(served: Served
         answer = get(served, path)
         assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)
         assert not re.search(r"<style|<script>|\son\w+=|\sstyle=", answer.text)
+
+
+def _with_doc(doc: str) -> Snapshot:
+    rich = snapshots.rich()
+    check = Check("c", "It is so.", Verdict.FAILS, "seen", remedy="Do it.", doc=doc)
+    return replace(rich, steps=tuple(replace(step, checks=(check,)) for step in rich.steps))
+
+
+@pytest.mark.parametrize(
+    ("doc", "shown"),
+    [
+        ("docs/ring.md#clocks", "<code>docs/ring.md#clocks</code>"),
+        ("https://d/ring.md#clocks", '<a href="https://d/ring.md#clocks" rel="noreferrer">'),
+        ("javascript:alert(1)", "<code>javascript:alert(1)</code>"),
+    ],
+)
+def test_the_docs_are_a_link_where_somebody_serves_them(doc: str, shown: str) -> None:
+    with Served(_with_doc(doc), now=snapshots.NOW + 4) as served:
+        assert shown in get(served, "/gate/preflight").text
 
 
 def test_a_page_is_not_sent_again_until_there_is_news(served: Served) -> None:
