@@ -7,8 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.cli_status import ago
+from exporter.cli_look import Overview
+from exporter.cli_status import ago, text_of
+from exporter.derive.rules import Rules
+from exporter.expose.answers import gossip_out, rings_out, status_out, step_out, targets_out
+from exporter.facts import Snapshot
+from exporter.model import KVClient
+from exporter.rings import HA_KEY
 from tests.cli.conftest import Recorded, as_reviewed, fits
+from tests.derive.build import INGESTER, Fleet, member, ring
 
 Start = Callable[..., Recorded]
 SCREENS = [
@@ -41,6 +48,40 @@ def test_everything_as_json(recorded: Start) -> None:
     told = json.loads(said.out)
     assert (told["status"]["phase"], told["status"]["uniform"]) == ("external", False)
     assert told["status"]["rollback"]["safe"] is True
+
+
+def screen(fleet: Fleet) -> list[str]:
+    """The screen of a cluster that was not recorded."""
+    return screen_of(fleet.look(beat=True))
+
+
+def screen_of(seen: Snapshot) -> list[str]:
+    gossip = gossip_out(seen.gossip)
+    steps = tuple(map(step_out, seen.steps))
+    overview = Overview(status_out(seen, "1"), targets_out(seen), rings_out(seen), gossip, steps)
+    return text_of(overview, seen.at).splitlines()
+
+
+def test_keys_that_stay_on_the_store_are_named() -> None:
+    told = "Left out by configuration: ha-tracker/"
+    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, keep_on_store=(HA_KEY,)))
+    assert told not in screen(fleet)
+    alone = KVClient("distributor-hatracker", requests={("consul", "CAS"): 9.0})
+    for process in fleet.processes:
+        process.clients = (*process.clients, alone)
+    assert told in screen(fleet)
+
+
+def test_a_time_stamp_from_the_future_counts_as_ill() -> None:
+    fleet = Fleet()
+    ring_row = next(line for line in screen(fleet) if line.startswith(INGESTER)).split()
+    assert ring_row[3] == "0"
+    fleet.look(beat=True)
+    ahead = ring([member(p.name, fleet.now + 3600) for p in fleet.processes[:1]], fleet.now)
+    for process in fleet.processes:
+        process.copies[INGESTER] = ahead
+    lines = screen_of(fleet.look(0.0))
+    assert next(line for line in lines if line.startswith(INGESTER)).split()[3] == "1"
 
 
 TIMES = [(0.0, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7200.0, "2 h"), (200_000.0, "2 d")]
