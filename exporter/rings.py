@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.model import Product
 
@@ -124,6 +125,7 @@ def pages_of(product: Product) -> Iterator[RingPage]:
             yield page
 
 
+@lru_cache(maxsize=4096)
 def key_of_client(name: str, product: Product) -> str:
     """The KV key a client (`kv_name`) serves; "" where its name tells nothing."""
     lowered = name.lower()
@@ -134,6 +136,7 @@ def key_of_client(name: str, product: Product) -> str:
     return next((key for part, key in _CLIENT_KEYS if part in lowered), "")
 
 
+@lru_cache(maxsize=4096)
 def reads_only_by_name(name: str) -> bool:
     """Whether a client's name says that it only watches: `ingester-ring`, `querier-store-gateway`."""
     lowered = name.lower()

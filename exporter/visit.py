@@ -304,6 +304,7 @@ class Visit:
             if len(answer.body) > BIG:
                 value = await asyncio.to_thread(decode, answer.body, answer.date)
             else:
+                await self.fetcher.pace.wait()
                 value = decode(answer.body, answer.date)
         except DecodeError as error:
             return replace(page, outcome=Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])

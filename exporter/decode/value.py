@@ -169,7 +169,7 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
         if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
             for name, raw in new.items():
                 memo.put(raw, by_name[name])
-            return Ring(MappingProxyType(members | fresh), None)
+            return Ring(MappingProxyType({**members, **fresh}), None)
     return _stored_ring(key, b"".join(entries), read=True, keep=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice, zip_longest
 from types import MappingProxyType
 
 from exporter.derive import phase
@@ -122,8 +122,8 @@ def _union(
 
 def _in_turns(lists: Iterable[tuple[Difference, ...]]) -> tuple[Difference, ...]:
     """Take from each view in turn, so that no view's differences crowd out another's."""
-    ranked = sorted(chain.from_iterable(map(enumerate, lists)), key=lambda pair: pair[0])
-    return tuple(difference for _, difference in ranked[:MAX_SHOWN])
+    turns = chain.from_iterable(zip_longest(*lists))
+    return tuple(islice((difference for difference in turns if difference is not None), MAX_SHOWN))
 
 
 def _all(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     """Conclude one cycle; the second value is what the next one needs."""
     rules = _grouped(cycle, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
-    targets = tuple(judge_target(seen, known.get(seen.target.name), past, rules) for seen in cycle.observed)
+    targets = _judge_targets(cycle, known, past, rules)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(in_rings(targets, keys), keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules)
@@ -102,6 +102,16 @@ def _remember(
         for store in cycle.stores
     }
     return History(snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes))
+
+
+def _judge_targets(
+    cycle: Cycle, known: Mapping[str, Identity], past: History, rules: Rules
+) -> tuple[TargetFacts, ...]:
+    before = {target.name: target for target in past.snapshot.targets} if past.snapshot else {}
+    return tuple(
+        judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules)
+        for seen in cycle.observed
+    )
 
 
 def _judge_keys(

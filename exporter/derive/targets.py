@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import phase
-from exporter.derive.history import History
 from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
@@ -27,9 +26,10 @@ from exporter.rings import HA_KEY
 TRAFFIC = "traffic"
 
 
-def judge_target(seen: Observation, known: Identity | None, past: History, rules: Rules) -> TargetFacts:
+def judge_target(
+    seen: Observation, known: Identity | None, before: TargetFacts | None, rules: Rules
+) -> TargetFacts:
     """Judge one process. One that did not answer keeps its name, its component and nothing else."""
-    before = _before(seen.target.name, past)
     pages = tuple(PageFacts(p.name, p.outcome, p.reason, p.detail) for p in pages_of(seen))
     component = seen.target.component or (before.component if before else "")
     if not answers(seen) or known is None:
@@ -55,7 +55,7 @@ def _answering(
     product = product_of(seen, before)
     clock = clock_of(seen)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = tuple(replace(c, kept=rules.keeps(c.key)) for c in _clients(seen, product, before))
+    clients = _clients(seen, product, before, rules)
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
     return TargetFacts(
         name=seen.target.name,
@@ -79,19 +79,22 @@ def _answering(
     )
 
 
-def _before(name: str, past: History) -> TargetFacts | None:
-    if past.snapshot is None:
-        return None
-    return next((target for target in past.snapshot.targets if target.name == name), None)
-
-
-def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
+def _clients(
+    seen: Observation, product: Product, before: TargetFacts | None, rules: Rules
+) -> tuple[ClientFacts, ...]:
     if seen.metrics.value is None:
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
     times = phase.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
     judged = phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
-    return tuple(replace(client, key=stored_key(client.key, seen.config.value)) for client in judged)
+    return tuple(_stored(client, seen.config.value, rules) for client in judged)
+
+
+def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules) -> ClientFacts:
+    """The client with its key as it stands in the stores, and whether that is to stay there."""
+    key = stored_key(client.key, config)
+    kept = rules.keeps(key)
+    return replace(client, key=key, kept=kept) if kept or key != client.key else client
 
 
 def stored_key(key: str, config: ProcessConfig | None) -> str:

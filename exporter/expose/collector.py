@@ -117,6 +117,13 @@ def family_of(metric: Metric, series: Series) -> Family:
     return family
 
 
+def exposed(snapshot: Snapshot, max_series: int) -> Iterator[tuple[Metric, Series]]:
+    """What is exposed of a snapshot, in the catalogue's order; a family without series is left out."""
+    gathered = gather(rows_of(snapshot), max_series)
+    gathered.families[c.SERIES_DROPPED][()] = float(gathered.dropped)
+    return ((metric, series) for metric, series in gathered.families.items() if series)
+
+
 class SnapshotCollector(Collector):
     """One snapshot in a registry: fresh families each time, no I/O, nothing kept."""
 
@@ -126,11 +133,8 @@ class SnapshotCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Families in the catalogue's order; one without series is left out."""
-        gathered = gather(rows_of(self._snapshot), self._max_series)
-        gathered.families[c.SERIES_DROPPED][()] = float(gathered.dropped)
-        for metric, series in gathered.families.items():
-            if series:
-                yield family_of(metric, series)
+        for metric, series in exposed(self._snapshot, self._max_series):
+            yield family_of(metric, series)
 
 
 def registry_of(snapshot: Snapshot, max_series: int) -> CollectorRegistry:

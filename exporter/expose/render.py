@@ -1,8 +1,9 @@
 """The exposition as bytes, made once per snapshot and format.
 
-The snapshot's part is rendered and compressed in a thread at the first scrape that asks for its
-format, and kept until the next snapshot. The exporter's own part (`process_*`, `python_*`, build and
-reload) is small and rendered fresh for every scrape, behind it. A scrape costs the loop next to nothing.
+The snapshot's part is rendered in a thread at the first scrape that asks for its format, compressed at
+the first that asks for that too, and kept until the next snapshot. The exporter's own part (`process_*`,
+`python_*`, build and reload) is small and rendered fresh for every scrape, behind it. A scrape costs the
+loop next to nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +21,13 @@ from prometheus_client import generate_latest as plain_text
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
-from prometheus_client.openmetrics.exposition import generate_latest as _untyped_openmetrics
 from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
-from exporter.expose.collector import family_of, registry_of
+from exporter.expose.collector import exposed, family_of
+from exporter.expose.text import openmetrics_text, text_of
 from exporter.facts import Snapshot
 
-_EOF = b"# EOF\n"
-openmetrics_text: Callable[[Collector], bytes] = _untyped_openmetrics
 _GZIP_WINDOW = 31  # zlib's number for the largest window inside a gzip frame
 _GZIP_LEVEL = 4
 _GZIP_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
@@ -91,16 +90,16 @@ class Renderer:
 
     async def render(self, accept: str = "", accept_encoding: str = "") -> Exposition:
         """The exposition in the format and encoding that a scrape's headers ask for."""
-        openmetrics = _wants_openmetrics(accept)
-        prepared = await self._current(openmetrics)
+        openmetrics, gzip = _wants_openmetrics(accept), _wants_gzip(accept_encoding)
+        prepared = await self._current(openmetrics, gzip)
         own = openmetrics_text(self._own) if openmetrics else plain_text(self._own)
         content_type = OPENMETRICS_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
-        if not _wants_gzip(accept_encoding):
+        if not gzip:
             return Exposition(content_type, "", prepared.plain + own)
         packer = prepared.packer.copy()
         return Exposition(content_type, "gzip", prepared.packed + packer.compress(own) + packer.flush())
 
-    async def _current(self, openmetrics: bool) -> _Prepared:
+    async def _current(self, openmetrics: bool, gzip: bool) -> _Prepared:
         """One thread renders; scrapes that arrive meanwhile wait for it."""
         async with self._locks[openmetrics]:
             snapshot, max_series = self._snapshot(), self._facts().max_series
@@ -108,19 +107,22 @@ class Renderer:
             if known is None or known.snapshot is not snapshot or known.max_series != max_series:
                 known = await asyncio.to_thread(_prepare, snapshot, max_series, openmetrics)
                 self._prepared[openmetrics] = known
+            if gzip and known.packer is None:
+                await asyncio.to_thread(_pack, known)
             return known
 
 
 def _prepare(snapshot: Snapshot | None, max_series: int, openmetrics: bool) -> _Prepared:
     prepared = _Prepared(snapshot, max_series)
     if snapshot is not None:
-        registry = registry_of(snapshot, max_series)
-        text = openmetrics_text(registry) if openmetrics else plain_text(registry)
-        prepared.plain = text.removesuffix(_EOF)
+        prepared.plain = text_of(exposed(snapshot, max_series), openmetrics=openmetrics)
+    return prepared
+
+
+def _pack(prepared: _Prepared) -> None:
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     prepared.packed = packer.compress(prepared.plain) + packer.flush(zlib.Z_SYNC_FLUSH)
     prepared.packer = packer
-    return prepared
 
 
 def _wants_openmetrics(accept: str) -> bool:

@@ -8,6 +8,7 @@ Nothing is decoded, cleaned or resolved first: what would need that is not on th
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from exporter.rings import RING_PAGES
@@ -85,6 +86,7 @@ def encoded(key: str) -> str:
     return quote(key, safe="/")
 
 
+@lru_cache(maxsize=512)
 def page_name(path_and_query: str) -> str:
     """The page as a metric label: the path, and which key of `/memberlist` was asked, without its value."""
     path, _, query = path_and_query.partition("?")

@@ -7,7 +7,7 @@ import zlib
 from exporter.errors import FetchError
 from exporter.model import Reason
 
-_STEP = 256 * 1024  # decompressed at once at most
+_STEP = 1024 * 1024  # decompressed at once at most; most pages are one part, which is not copied
 _GZIP = 16 + zlib.MAX_WBITS
 
 

@@ -32,6 +32,7 @@ from exporter.model import EMPTY, Answer, Outcome, Reason, Target
 from exporter.sources import allow
 from exporter.sources.body import Body
 from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
+from exporter.sources.pace import Pace
 from exporter.sources.places import Place, Places
 from exporter.sources.resolve import Resolver
 
@@ -115,6 +116,7 @@ class Fetcher:
         self._places = Places(settings.max_concurrency, settings.per_target)
         self._session: aiohttp.ClientSession | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.pace = Pace()
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
@@ -258,15 +260,14 @@ class Fetcher:
                     return response.headers.get("Location", "")
                 if call.hiding_header and response.headers.get(call.hiding_header) == "true":
                     raise FetchError(Reason.DENIED, "the token may not see all keys")
-                return await _answer(
-                    response, _given(access.max_response_bytes, self._settings.max_response_bytes)
-                )
+                cap = _given(access.max_response_bytes, self._settings.max_response_bytes)
+                return await _answer(response, cap, self.pace)
             finally:
                 if not response.content.at_eof():
                     response.close()  # never drain what a server goes on sending
 
 
-async def _answer(response: aiohttp.ClientResponse, cap: int) -> Answer:
+async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> Answer:
     outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
     read = _read if outcome is Outcome.OK else _read_error
     return Answer(
@@ -274,25 +275,26 @@ async def _answer(response: aiohttp.ClientResponse, cap: int) -> Answer:
         reason,
         "" if reason is None else f"status {response.status}",
         status=response.status,
-        body=await read(response, cap),
+        body=await read(response, cap, pace),
         content_type=plain(response.headers.get("Content-Type", "")),
         date=_date(response.headers.get("Date", "")),
     )
 
 
-async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> bytes:
     if (response.content_length or 0) > cap:
         raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
     body = Body(cap, response.headers.get("Content-Encoding", ""))
     async for chunk in response.content.iter_any():
+        await pace.wait()
         body.feed(chunk)
     return body.finish()
 
 
-async def _read_error(response: aiohttp.ClientResponse, cap: int) -> bytes:
+async def _read_error(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> bytes:
     """What an error says, if it says it shortly; read mostly so that the connection can be used again."""
     try:
-        return await _read(response, min(cap, MAX_ERROR_BODY))
+        return await _read(response, min(cap, MAX_ERROR_BODY), pace)
     except (FetchError, aiohttp.ClientError):
         return b"unread"
 

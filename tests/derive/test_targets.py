@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from exporter.derive import targets
-from exporter.derive.history import History
 from exporter.derive.match import identities
 from exporter.derive.rules import Rules
-from exporter.facts import Fleet as FleetFacts
-from exporter.facts import Snapshot, TargetFacts
+from exporter.facts import TargetFacts
 from exporter.model import (
     BuildInfo,
     GossipView,
@@ -29,11 +27,7 @@ from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, client, member
 
 def judge(seen: Observation, before: TargetFacts | None = None) -> TargetFacts:
     known = {i.target: i for i in identities([seen])}
-    fleet = FleetFacts(
-        Phase.UNKNOWN, uniform=None, headline="", product=Product.UNKNOWN, versions=(), next_step=""
-    )
-    snapshot = Snapshot(NOW, NOW, 1, fleet, targets=(before,)) if before else None
-    return targets.judge_target(seen, known.get(seen.target.name), History(snapshot), Rules())
+    return targets.judge_target(seen, known.get(seen.target.name), before, Rules())
 
 
 def test_a_process_that_answers() -> None:

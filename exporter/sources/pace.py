@@ -1,0 +1,33 @@
+"""Rounds of the event loop that stay short, however many answers arrive at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+ROUND = 0.01  # seconds of unpacking and decoding in one round of the loop
+
+
+class Pace:
+    """Whoever has work of a millisecond to do on the loop waits here before it: for the next round, if
+    others have used this one up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._began: float | None = None
+
+    async def wait(self) -> None:
+        """Go on in this round of the loop or in a later one."""
+        while not self._has_room():  # noqa: ASYNC110 - the loop's next round is what is waited for
+            await asyncio.sleep(0)
+
+    def _has_room(self) -> bool:
+        if self._began is None:
+            self._began = self._clock()
+            asyncio.get_running_loop().call_soon(self._end)
+        return self._clock() - self._began < ROUND
+
+    def _end(self) -> None:
+        self._began = None
