@@ -18,6 +18,7 @@ from alerts.shards_across import (
     COMPLETE,
     FAILS,
     NOT_KNOWN,
+    WRITERS,
     Across,
     absent,
     complete,
@@ -41,6 +42,7 @@ INTERVAL = Wait(15.0, "one cycle of the exporter")
 GAP = Wait(50.0, "three evaluations and a little: after a longer gap nothing is known to have held")
 FAILING = "check:kvmigration_shard_check:failing_across"
 OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
+MOVING = "serves:kvmigration_shard_clients:moving"
 EARLIEST = "fleet:kvmigration_phase:earliest"
 HELD = "step:kvmigration_gate_held:timestamp_seconds"
 
@@ -95,9 +97,15 @@ def _gate_open(q: Queries) -> str:
     )
 
 
+def _moving(q: Queries) -> str:
+    return f"count {q.by('serves', 'phase')} (\n{moving(q, WRITERS)}\n)"
+
+
 def _earliest(q: Queries) -> str:
-    clients = q.series(c.CLIENT_PHASE, 'writes="true"')
-    return f"min {q.by()} ({clients})\nor {q.on()}\n0 * {most(q, s.SHARDS)} - 1"
+    """The first phase of which there is a client; unknown where there is none."""
+    here = ((phase, q.series(MOVING, f'phase="{phase.label}"')) for phase in Phase)
+    found = [f"0 * group {q.by()} ({clients}) + {phase:d}" for phase, clients in here]
+    return f"\nor {q.on()}\n".join([*found, f"0 * {most(q, s.SHARDS)} - 1"])
 
 
 def _phase(q: Queries) -> str:
@@ -117,8 +125,8 @@ def _next_step(q: Queries) -> str:
 
 
 def _uniform(q: Queries) -> str:
-    writers, metrics = moving(q, 'writes="true"'), q.series(c.PAGE_UP, 'page="/metrics"')
-    phases = f"count {q.by()} (count {q.by('phase')} (\n{writers}\n))"
+    metrics = q.series(c.PAGE_UP, 'page="/metrics"')
+    phases = f"count {q.by()} (count {q.by('phase')} ({q.series(MOVING)}))"
     silent = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
     return (
         f"({phases} == bool 1 and {q.on()} {q.series(EARLIEST)} >= 0)\n"
@@ -160,6 +168,7 @@ GATE = (
     Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
 )
 FLEET = (
+    Record(MOVING, _moving, "Writing clients of what has to move and is not on memberlist whole."),
     Record(EARLIEST, _earliest, "The fleet's phase as a number: the earliest of its writing clients."),
     Record(c.PHASE.name, _phase, "The fleet's phase."),
     Record(c.PHASE_UNIFORM.name, _uniform, "Whether all writing clients agree; absent where not known."),

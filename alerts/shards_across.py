@@ -13,6 +13,8 @@ from exporter.model import Phase
 
 SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
 COMPLETE = "fleet:kvmigration_shards:complete"
+WRITERS, KEPT = 'writes="true"', 'kept="true"'
+AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
 Across = Callable[[Queries], str]
 
 
@@ -31,7 +33,7 @@ def complete(q: Queries) -> str:
     there = f"count {q.by()} (count {q.by('shard')} ({_fresh(q)}))"
     agree = [
         f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
-        for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_SOAK_SECONDS)
+        for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_RULES_DIGEST)
     ]
     whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
     return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", *agree, whole])
@@ -72,6 +74,12 @@ def ghosts(q: Queries) -> str:
     return f"{_members(q, s.SHARD_GHOST_MEMBER, 'key', 'ring')}\nunless {q.on('key', 'member')} {claimed}"
 
 
+def _used_ghosts(q: Queries) -> str:
+    """Those of the keys that some shard's processes use: others in a shared store are not ours to judge."""
+    used = q.series(s.SHARD_GHOST_MEMBER, 'used="true"')
+    return f"({ghosts(q)})\nand {q.on('key', 'member')} {used}"
+
+
 def settled(q: Queries, found: Across) -> str:
     """Those found that were candidates some cycles ago as well."""
     metric, labels = _CANDIDATES[found]
@@ -83,15 +91,15 @@ _CANDIDATES: dict[Across, tuple[Metric, tuple[str, ...]]] = {
     strangers: (s.SHARD_GOSSIP_MEMBER, ()),
     absent: (s.SHARD_UNSEEN_MEMBER, ()),
     ghosts: (s.SHARD_GHOST_MEMBER, ("key", "ring")),
+    _used_ghosts: (s.SHARD_GHOST_MEMBER, ("key", "ring")),
 }
 
 
 def contents(q: Queries) -> str:
     """How many different contents the shards' views show, by key and kind of view."""
     names = ("key", "ring", "view")
-    return (
-        f'count {q.by(*names)} (\ncount_values {q.by(*names)} ("digest", {q.series(s.SHARD_VIEW_DIGEST)})\n)'
-    )
+    values = f'count_values {q.by(*names, "aspect")} ("digest", {q.series(s.SHARD_VIEW_DIGEST)})'
+    return f"max {q.by(*names)} (count {q.by(*names, 'aspect')} (\n{values}\n))"
 
 
 def _unlabelled(q: Queries) -> str:
@@ -118,19 +126,24 @@ def _clients(q: Queries, *matchers: str) -> str:
 
 
 def moving(q: Queries, who: str, *matchers: str) -> str:
-    """Clients of what is not on memberlist whole; of everything, where all of it is. `who` says which
-    clients count at all, `matchers` which of them are wanted.
+    """Clients of what is to move and is not on memberlist whole; of everything, where all of it is, or
+    where nothing is to move. `who` says which clients count at all, `matchers` which of them are wanted.
     """
-    others = _clients(q, who, 'phase!="memberlist"')
+    wanted, serves = _clients(q, who, *matchers), q.on("serves")
+    left = _clients(q, who, AFTER_EXTERNAL)
+    staying = f"({_clients(q, who, KEPT)} unless {serves} ({left}))"
+    others = f"({_clients(q, who)} unless {serves} {staying})"
+    under_way = f"({_clients(q, who, BEFORE_MEMBERLIST)} unless {serves} {staying})"
     return (
-        f"{_clients(q, who, *matchers)} and {q.on('serves')} ({others})\n"
-        f"or\n{_clients(q, who, *matchers)} unless {q.on()} ({others})"
+        f"{wanted} and {serves} {under_way}\n"
+        f"or\n{wanted} unless {serves} {staying} unless {q.on()} {under_way}\n"
+        f"or\n{wanted} unless {q.on()} {others}"
     )
 
 
 def elsewhere(phase: Phase, *, readers: bool) -> Across:
     """Clients that count for a step and are known to be in another phase than it asks for."""
-    who = "" if readers else 'writes="true"'
+    who = "" if readers else WRITERS
     others = f'phase!~"{phase.label}|unknown"'
 
     def found(q: Queries) -> str:
@@ -155,7 +168,7 @@ FAILS: dict[str, Across] = {
     "gossip-no-strangers": _settled(strangers),
     "gossip-complete": _settled(absent),
     "gossip-port-reachable": _settled(absent),
-    "no-ghosts": _settled(ghosts),
+    "no-ghosts": _settled(_used_ghosts),
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
@@ -171,7 +184,7 @@ NOT_KNOWN: dict[str, Across] = {
     "gossip-no-strangers": _now(strangers),
     "gossip-complete": _now(absent),
     "gossip-port-reachable": _now(absent),
-    "no-ghosts": _now(ghosts),
+    "no-ghosts": _now(_used_ghosts),
     "members-labelled": _unlabelled,
     "views-agree": _differing,
 }

@@ -35,10 +35,7 @@ class PageFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """One KV client of one process. `key` is the KV key it serves, "" where its name says nothing.
-
-    `rolled_back` and the like are not kept here: a client is only what its gauges say now.
-    """
+    """One KV client of one process. `key` is the KV key it serves, "" where its name says nothing."""
 
     target: str
     name: str
@@ -164,6 +161,7 @@ class ViewFacts:
     known: bool  # False: not read this cycle
     present: bool = True  # the key is there
     fingerprint: str = ""
+    digests: tuple[str, ...] = ()  # without states; with them, where no state is hidden from somebody
     staleness: float | None = None
     missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
     extra: tuple[str, ...] = ()

@@ -23,6 +23,17 @@ class Share:
     digest: int  # of the names of all processes that were discovered, 48 bits
     common: frozenset[str] = frozenset()  # watched by every shard
     borrowed: frozenset[str] = frozenset()  # of those, the ones that another shard reports
+    crowded: frozenset[str] = frozenset()  # hosts on which there are processes that only others watch
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKind:
+    """KV clients that count alike. `serves` is a key, or the client's own name where it says no key."""
+
+    serves: str
+    phase: Phase
+    writes: bool
+    kept: bool  # its key is to stay on the external store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,8 @@ class Part:
     share: Share
     steady_since: float  # since when the same processes are discovered, our clock
     interval: float  # of our cycles, seconds
-    clients: Mapping[tuple[str, Phase, bool], int] = field(default_factory=lambda: MappingProxyType({}))
-    """KV clients by what they serve (a key, or their own name where it says no key), phase and writing."""
+    rules_digest: int  # of the limits and patterns that we judge by, 48 bits
+    clients: Mapping[ClientKind, int] = field(default_factory=lambda: MappingProxyType({}))
     strange: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Gossip members that are no process watched here, and whether `expected_members` names them."""
     own: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
@@ -44,8 +55,14 @@ class Part:
     """Of the own members, those that should be seen and that no other process watched here sees."""
     ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By key, the ring members that belong to nobody known here."""
+    used: frozenset[str] = frozenset()
+    """Keys that some process watched here uses: others in a shared store are not ours to judge."""
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By key, the ring members that belong to a process watched here, where gossip does not name them."""
-    views: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By key and kind of view, the digests of the contents that were read in this cycle."""
+    views: Mapping[tuple[str, str, str], tuple[int, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """By key, kind of view and aspect ("members", "states"), digests of what was read in this cycle. The
+    states have none where somebody hides one of them.
+    """
     linked: bool = True  # a common process is in the gossip: what is one cluster here is one everywhere

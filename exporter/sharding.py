@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from exporter.model import Target
 from exporter.part import Share
@@ -30,8 +31,9 @@ def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple
         digest=digest_of(t.name for t in everybody),
         common=common,
         borrowed=common - mine,
+        crowded=frozenset(urlsplit(t.url).hostname or "" for t in everybody if t.name not in mine | common),
     )
-    return tuple(t for t in everybody if t.name in mine or t.name in common), share
+    return tuple(t for t in everybody if t.name in mine | common), share
 
 
 def shard_of(name: str, shards: int) -> int:

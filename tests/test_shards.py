@@ -30,7 +30,9 @@ AT_LEAST = frozenset(
     )
 )
 # Two shards may each see one other part of three, or one other member that is missing.
-SOME = frozenset({c.SECONDARY_MISSING_MEMBERS.name, c.SECONDARY_EXTRA_MEMBERS.name})
+SOME = frozenset(
+    metric.name for metric in (c.SECONDARY_MISSING_MEMBERS, c.SECONDARY_EXTRA_MEMBERS, c.RING_SHRUNK_MEMBERS)
+)
 NEAR = 10.0  # seconds between clocks and heartbeats of two processes that are read
 
 

@@ -42,18 +42,29 @@ class History:
     indexes: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def advance(
-    past: RingHistory, members: tuple[MemberFacts, ...], now: float, answering: frozenset[str]
-) -> RingHistory:
-    """Carry one ring's past over one cycle. `answering` are the processes that answered in it and
-    have not just started.
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The processes that answered in this cycle and have not just started, and whether no other
+    exporter watches further ones.
     """
+
+    answering: frozenset[str] = frozenset()
+    all: bool = True
+
+
+def advance(
+    past: RingHistory,
+    members: tuple[MemberFacts, ...],
+    now: float,
+    watched: Watched,
+) -> RingHistory:
+    """Carry one ring's past over one cycle."""
     here = {member.id: member for member in members}
     vanished = [member for member in past.members if member.id not in here]
     back = [name for name in past.gone if name in here and _is_old(here[name], past.gone[name])]
     return RingHistory(
         gone=_gone(past, vanished, here, now),
-        lost=_lost(past, vanished, here, now, answering),
+        lost=_lost(past, vanished, here, now, watched),
         since={(m.id, m.state): past.since.get((m.id, m.state), now) for m in members},
         members=members,
         returned=past.returned + len(back),
@@ -85,17 +96,20 @@ def _lost(
     vanished: Iterable[MemberFacts],
     here: Mapping[str, object],
     now: float,
-    answering: frozenset[str],
+    watched: Watched,
 ) -> Mapping[str, float]:
     """A healthy member that vanishes without leaving, while its process answers, was overwritten. One
-    among many is a process on its way out; half of a ring at once is not.
+    among many is a process on its way out; half of a ring at once is not (of a shard's own members: of
+    the others nobody can tell whether their processes answer).
     """
     kept = {n: at for n, at in past.lost.items() if n not in here and now - at < FORGET_LOST}
     fresh = [
         m.id
         for m in vanished
-        if m.state is State.ACTIVE and (m.target in answering or (not m.target and not here))
+        if m.state is State.ACTIVE and (m.target in watched.answering or (not m.target and not here))
     ]
-    if not kept and 2 * len(fresh) < len(past.members):
+    base = past.members if watched.all else [m for m in past.members if m.target in watched.answering]
+    alone = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half
+    if not kept and (2 * len(fresh) < len(base) or alone):
         return MappingProxyType({})
     return MappingProxyType(kept | dict.fromkeys(fresh, now))

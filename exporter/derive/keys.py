@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from exporter.derive import health, phase
 from exporter.derive.ahead import ahead
-from exporter.derive.history import RingHistory, advance
+from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
 from exporter.derive.partitions import by_state, corrupted
@@ -30,7 +30,7 @@ class World:
     gossip: Gossipers | None
     rules: Rules
     now: float
-    answering: frozenset[str] = frozenset()
+    watched: Watched
 
 
 def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts, RingHistory]:
@@ -44,7 +44,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     ring = primary.value if isinstance(primary.value, Ring) else None
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
-    then = advance(past, members, world.now, world.answering) if known else past
+    then = advance(past, members, world.now, world.watched) if known else past
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(

@@ -132,10 +132,10 @@ class Owners:
         return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
 
 
-def owners(known: Iterable[Identity]) -> Owners:
-    """Index the processes for looking up ring members."""
+def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
+    """Index the processes for looking up ring members. On the `crowded` hosts there are others as well."""
     known = tuple(known)
-    shared = Counter(identity.host for identity in known)
+    shared = Counter([*(identity.host for identity in known), *crowded])
     by_name: dict[str, str] = {}
     for identity in known:
         for name in identity.names:

@@ -6,6 +6,7 @@ none of these itself; it names its candidates and those that it vouches for.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +17,7 @@ from exporter.derive.match import Identity
 from exporter.derive.membership import Ours, is_expected
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model import Phase
-from exporter.part import Part, Share
+from exporter.part import ClientKind, Part, Share
 from exporter.rings import HA_KEY
 
 MAX_DIGESTS = 10  # of one key's views; more would tell no more than that they differ
@@ -45,13 +45,15 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         share=share,
         steady_since=_steady_since(share, before, found, rules),
         interval=rules.interval,
+        rules_digest=_digest(repr(rules)),
         clients=_clients(found.targets, share),
         strange=strange,
         own=own,
         seen=_seen(having.values()),
         unseen=_unseen(having, found.gossip),
-        ghosts=_by_key((key.key, key.ghosts or ()) for key in used),
-        claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in used),
+        ghosts=_by_key((key.key, key.ghosts or ()) for key in found.keys),
+        claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in found.keys),
+        used=frozenset(key.key for key in used),
         views=_views(used, found.started),
         linked=not having or not share.common.isdisjoint(having),
     )
@@ -82,9 +84,14 @@ def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Ru
     return past.steady_since if same else found.at
 
 
-def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[tuple[str, Phase, bool], int]:
+def _digest(text: str) -> int:
+    return int(hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS], 16)
+
+
+def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind, int]:
     own = (t for t in targets if t.up and t.name not in share.borrowed)
-    return MappingProxyType(Counter((c.key or c.name, c.phase, c.writes) for t in own for c in t.clients))
+    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.kept) for t in own for c in t.clients)
+    return MappingProxyType(Counter(kinds))
 
 
 def _members(
@@ -151,13 +158,15 @@ def _by_key(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[
     return MappingProxyType({key: names for key, names in pairs if names})
 
 
-def _views(keys: Iterable[KeyFacts], started: float) -> Mapping[tuple[str, str], tuple[int, ...]]:
+def _views(keys: Iterable[KeyFacts], started: float) -> Mapping[tuple[str, str, str], tuple[int, ...]]:
     """Digest the contents that were read in this cycle. HA-tracker entries are read in turns, other ones
     by each shard, so their digests say nothing: they are compared with the store alone.
     """
-    found: dict[tuple[str, str], set[int]] = {}
+    found: dict[tuple[str, str, str], set[int]] = {}
     for key in keys:
         for view in key.views if key.key != HA_KEY else ():
             if view.known and view.judged and (view.read_at or 0.0) >= started:
-                found.setdefault((key.key, view.kind), set()).add(int(view.fingerprint[:_HEX_DIGITS], 16))
+                for aspect, digest in zip(("members", "states"), view.digests, strict=False):
+                    some = found.setdefault((key.key, view.kind, aspect), set())
+                    some.add(int(digest[:_HEX_DIGITS], 16))
     return MappingProxyType({what: tuple(sorted(some)[:MAX_DIGESTS]) for what, some in found.items()})

@@ -13,7 +13,7 @@ from exporter.derive.belonging import in_rings
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
-from exporter.derive.history import History, RingHistory
+from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.links import linked
@@ -122,11 +122,11 @@ def _judge_keys(
     rules: Rules,
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
     world = World(
-        owners=owners(known.values()),
+        owners=owners(known.values(), cycle.share.crowded if cycle.share else frozenset()),
         gossip=_gossipers(cycle),
         rules=rules,
         now=cycle.at,
-        answering=frozenset(t.name for t in targets if t.up and not t.young),
+        watched=Watched(frozenset(t.name for t in targets if t.up and not t.young), all=cycle.share is None),
     )
     before: dict[str, tuple[ViewFacts, ...]] = {}
     if past.snapshot is not None:

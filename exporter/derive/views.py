@@ -175,12 +175,14 @@ def _judge(
     if not v.known:
         return ViewFacts(kind, v.target, known=False, judged=False)
     content, peers = v.content or {}, prints.peers
+    mark = prints.of(content)
     return ViewFacts(
         kind=kind,
         target=v.target,
         known=True,
         present=v.content is not None,
-        fingerprint=prints.of(content),
+        fingerprint=mark[0],
+        digests=mark[1],
         staleness=_staleness(content, peers.newest),
         missing=tuple(sorted(peers.wanted - content.keys() - v.unread)),
         extra=tuple(sorted(peers.dead & content.keys())),
@@ -200,6 +202,9 @@ def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
     return max(behind, default=None)
 
 
+Mark = tuple[str, tuple[str, ...]]  # the fingerprint, and the digests that other exporters' are held against
+
+
 class _Fingerprints:
     """Fingerprints of one kind's views. Nearly all are alike, so each content is held against those that
     were hashed before it is hashed itself.
@@ -207,16 +212,22 @@ class _Fingerprints:
 
     def __init__(self, peers: _Peers) -> None:
         self.peers = peers
-        self._seen: list[tuple[Content, str]] = []
+        self._seen: list[tuple[Content, Mark]] = []
 
-    def of(self, content: Content) -> str:
+    def of(self, content: Content) -> Mark:
         for known, hashed in self._seen:
             if _alike(content, known):
                 return hashed
-        hashed = fingerprint(content, self.peers.hidden, self.peers.unread)
+        hashed = self._mark(content)
         if len(self._seen) < MAX_KNOWN:
             self._seen.append((content, hashed))
         return hashed
+
+    def _mark(self, content: Content) -> Mark:
+        hidden, unread = self.peers.hidden, self.peers.unread
+        whole = fingerprint(content, hidden, unread)
+        bare = fingerprint(content, frozenset(content), unread)
+        return whole, (bare,) if hidden else (bare, whole)
 
 
 def _alike(content: Content, known: Content) -> bool:

@@ -78,6 +78,9 @@ SHARD_COMMON_TARGETS = _own(
 SHARD_DISCOVERY_DIGEST = _own(
     "shard_discovery_digest", "", "Digest of the names of all processes discovered; shards must agree."
 )
+SHARD_RULES_DIGEST = _own(
+    "shard_rules_digest", "", "Digest of the limits and patterns judged by; shards must agree."
+)
 SHARD_STEADY_SINCE_TIMESTAMP_SECONDS = _own(
     "shard_steady_since_timestamp_seconds", "",
     "Since when the same processes are discovered and looked at without a break, unix seconds.",
@@ -89,8 +92,9 @@ SHARD_CHECK = _own(
     per="about 80",
 )  # fmt: skip
 SHARD_CLIENTS = _own(
-    "shard_clients", "serves phase writes",
-    "KV clients by what they serve (a key, else the client's own name), phase and whether they write.",
+    "shard_clients", "serves phase writes kept",
+    "KV clients by what they serve (a key, else the client's own name), phase, whether they write, and "
+    "whether gate.keep_on_store names what they serve.",
     per="K × 4",
 )  # fmt: skip
 SHARD_GOSSIP_MEMBER = _own(
@@ -111,16 +115,19 @@ SHARD_UNSEEN_MEMBER = _own(
     per="T",
 )  # fmt: skip
 SHARD_GHOST_MEMBER = _own(
-    "shard_ghost_member", "key ring member",
-    "1 for each ring member that belongs to nobody this shard knows.", per="K × M",
+    "shard_ghost_member", "key ring member used",
+    "1 for each ring member that belongs to nobody this shard knows; used is true where a process of this "
+    "shard uses the key.", per="K × M",
 )  # fmt: skip
 SHARD_CLAIMED_MEMBER = _own(
     "shard_claimed_member", "key member",
     "1 for each ring member that is a process of this shard and not in the gossip.", per="K × T",
 )  # fmt: skip
 SHARD_VIEW_DIGEST = _own(
-    "shard_view_digest", "key ring view rank",
-    "Digests of the different contents that this shard's views showed in the last cycle.", per="K × 2",
+    "shard_view_digest", "key ring view aspect rank",
+    "Digests of the different contents that this shard's views showed in the last cycle; aspect is members "
+    "(with their tokens) or states (as well, where no state is hidden).",
+    per="K × 4",
 )  # fmt: skip
 
 OWN: tuple[Metric, ...] = (
@@ -128,6 +135,7 @@ OWN: tuple[Metric, ...] = (
     SHARD_TARGETS,
     SHARD_COMMON_TARGETS,
     SHARD_DISCOVERY_DIGEST,
+    SHARD_RULES_DIGEST,
     SHARD_STEADY_SINCE_TIMESTAMP_SECONDS,
     SHARD_SOAK_SECONDS,
     SHARD_INTERVAL_SECONDS,

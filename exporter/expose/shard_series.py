@@ -73,8 +73,10 @@ def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     yield s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS, (), part.steady_since
     yield s.SHARD_SOAK_SECONDS, (), next((step.soak for step in snapshot.steps), None)
     yield s.SHARD_INTERVAL_SECONDS, (), part.interval
-    for (serves, phase, writes), count in part.clients.items():
-        yield s.SHARD_CLIENTS, (serves, phase.label, _word(writes)), count
+    yield s.SHARD_RULES_DIGEST, (), part.rules_digest
+    for kind, count in part.clients.items():
+        labels = (kind.serves, kind.phase.label, _word(kind.writes), _word(kind.kept))
+        yield s.SHARD_CLIENTS, labels, count
     yield from _members(part)
 
 
@@ -87,13 +89,13 @@ def _members(part: Part) -> Rows:
         yield s.SHARD_UNSEEN_MEMBER, (member,), 1.0
     for key, members in part.ghosts.items():
         for member in members:
-            yield s.SHARD_GHOST_MEMBER, (key, ring_of(key), member), 1.0
+            yield s.SHARD_GHOST_MEMBER, (key, ring_of(key), member, _word(key in part.used)), 1.0
     for key, members in part.claims.items():
         for member in members:
             yield s.SHARD_CLAIMED_MEMBER, (key, member), 1.0
-    for (key, view), digests in part.views.items():
+    for (key, view, aspect), digests in part.views.items():
         for rank, digest in enumerate(digests):
-            yield s.SHARD_VIEW_DIGEST, (key, ring_of(key), view, str(rank)), digest
+            yield s.SHARD_VIEW_DIGEST, (key, ring_of(key), view, aspect, str(rank)), digest
 
 
 def _word(flag: bool) -> str:

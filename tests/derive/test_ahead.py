@@ -9,7 +9,7 @@ import pytest
 from exporter.derive.ahead import ahead
 from exporter.derive.primary import KeyInput
 from exporter.derive.views import View, view
-from exporter.model import Partition, PartitionRing, PartitionState, Replica, State
+from exporter.model import Member, Partition, PartitionRing, PartitionState, Replica, State
 from exporter.rings import HA_KEY
 from tests.derive.build import INGESTER, NOW, Fleet, key_of, member, ring, step_of, verdicts
 
@@ -64,7 +64,7 @@ def _gossiped(fleet: Fleet, by: float) -> None:
         process.copies[INGESTER] = ring(late, fleet.now)
 
 
-def _members(fleet: Fleet) -> list[object]:
+def _members(fleet: Fleet) -> list[Member]:
     return [member(p.name, fleet.now) for p in fleet.processes]
 
 

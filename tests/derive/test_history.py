@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.history import FORGET_GONE, FORGET_LOST, MAX_GONE, RingHistory, advance
+from exporter.derive.history import FORGET_GONE, FORGET_LOST, MAX_GONE, RingHistory, Watched, advance
 from exporter.facts import MemberFacts
 from exporter.model import State
 from tests.derive.build import NOW
@@ -23,7 +23,7 @@ def facts(number: int, heartbeat: float | None = NOW, **more: Any) -> MemberFact
 def after(*cycles: tuple[float, list[MemberFacts]], answering: frozenset[str] = ALL) -> RingHistory:
     past = RingHistory()
     for at, members in cycles:
-        past = advance(past, tuple(members), at, answering)
+        past = advance(past, tuple(members), at, Watched(answering))
     return past
 
 
@@ -62,18 +62,18 @@ def test_who_went_a_day_ago_is_forgotten_and_memory_is_bounded() -> None:
 def test_half_a_ring_gone_at_once_while_its_processes_answer_is_a_loss() -> None:
     past = after((NOW, ring(1, 2, 3, 4)), (NOW + 15, ring(1, 2)))
     assert past.lost.keys() == {"m-3", "m-4"}
-    back = advance(past, tuple(ring(1, 2, 3)), NOW + 30, ALL)
+    back = advance(past, tuple(ring(1, 2, 3)), NOW + 30, Watched(ALL))
     assert back.lost.keys() == {"m-4"}
-    assert not advance(back, tuple(ring(1, 2, 3)), NOW + 16 + FORGET_LOST, ALL).lost
+    assert not advance(back, tuple(ring(1, 2, 3)), NOW + 16 + FORGET_LOST, Watched(ALL)).lost
 
 
 NO_LOSS = [
-    ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), ALL),
+    ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), Watched(ALL)),
     ("scaled down", ring(1, 2, 3, 4), ring(1, 2), frozenset({"p-1", "p-2"})),
     ("rolled: the restarted are young", ring(1, 2), ring(1), frozenset({"p-1"})),
-    ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), ALL),
-    ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), ALL),
-    ("of nobody we know", [facts(1), facts(2, target="")], ring(1), ALL),
+    ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), Watched(ALL)),
+    ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), Watched(ALL)),
+    ("of nobody we know", [facts(1), facts(2, target="")], ring(1), Watched(ALL)),
 ]
 
 
@@ -95,5 +95,5 @@ def test_a_state_is_as_old_as_its_first_sight_and_begins_anew_after_another() ->
     leaving = [facts(1, state=State.LEAVING)]
     past = after((NOW, ring(1)), (NOW + 15, leaving), (NOW + 30, leaving))
     assert past.since == {("m-1", State.LEAVING): NOW + 15}
-    again = advance(past, tuple(ring(1)), NOW + 45, ALL)
+    again = advance(past, tuple(ring(1)), NOW + 45, Watched(ALL))
     assert again.since == {("m-1", State.ACTIVE): NOW + 45}

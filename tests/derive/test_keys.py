@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.history import RingHistory
+from exporter.derive.history import RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.match import Owners
 from exporter.derive.primary import KeyInput, find_primary
@@ -117,7 +117,7 @@ def test_ages_are_right_although_the_only_page_has_a_wrong_clock(skew: float) ->
 
 def judge(given: KeyInput, past: RingHistory | None = None, **world: Any) -> tuple[KeyFacts, RingHistory]:
     told: dict[str, Any] = {"owners": Owners({}, {}, sure=True), "gossip": None, "rules": Rules(), "now": NOW}
-    return judge_key(given, past or RingHistory(), World(**(told | world)))
+    return judge_key(given, past or RingHistory(), World(**(told | {"watched": Watched()} | world)))
 
 
 def test_an_empty_ring_that_processes_read_has_lost_its_quorum() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.derive.history import RingHistory
+from exporter.derive.history import RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.match import Owners
 from exporter.derive.partitions import by_state, corrupted
@@ -41,7 +41,7 @@ def judge(page: PartitionRing | None, copy: PartitionRing | None) -> KeyFacts:
         pages=(view("p-1", page, clock=NOW, read_at=NOW),),
         copies=(view("p-1", copy, clock=NOW, read_at=NOW),),
     )
-    world = World(Owners({}, {}, sure=True), None, Rules(), NOW)
+    world = World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
     return judge_key(read, RingHistory(), world)[0]
 
 
