@@ -68,12 +68,12 @@ def test_half_a_ring_gone_at_once_while_its_processes_answer_is_a_loss() -> None
 
 
 NO_LOSS = [
-    ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), Watched(ALL)),
+    ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), ALL),
     ("scaled down", ring(1, 2, 3, 4), ring(1, 2), frozenset({"p-1", "p-2"})),
     ("rolled: the restarted are young", ring(1, 2), ring(1), frozenset({"p-1"})),
-    ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), Watched(ALL)),
-    ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), Watched(ALL)),
-    ("of nobody we know", [facts(1), facts(2, target="")], ring(1), Watched(ALL)),
+    ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), ALL),
+    ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), ALL),
+    ("of nobody we know", [facts(1), facts(2, target="")], ring(1), ALL),
 ]
 
 
