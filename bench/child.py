@@ -20,6 +20,7 @@ from typing import Any
 
 from exporter.config import load
 from exporter.expose.render import Renderer, SelfFacts
+from exporter.garbage import collect_seldom
 from exporter.model import Target
 from exporter.sources.http import Fetcher, FetchSettings
 from exporter.watch import Watch
@@ -139,6 +140,7 @@ if __name__ == "__main__":
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kind, file = sys.argv[1], Path(sys.argv[2])
+    collect_seldom()  # as `serve` does
     profiled = os.environ.get("BENCH_PROFILE")
     if kind == "exporter":
         asyncio.run(exporter(file, Path(profiled) if profiled else None))

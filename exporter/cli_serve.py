@@ -17,6 +17,7 @@ from exporter.config import Config, load
 from exporter.errors import UsageError
 from exporter.expose.listen import DEFAULT_ADDRESS
 from exporter.expose.render import Renderer, SelfFacts
+from exporter.garbage import collect_seldom
 from exporter.narrate import Narrator
 from exporter.probe_once import add_probe_flags
 from exporter.watch import one_cycle
@@ -87,6 +88,7 @@ def serve_command(args: argparse.Namespace) -> int:
         return asyncio.run(_once(config))
     from exporter.service import Service  # noqa: PLC0415 - the web server, which one cycle does not need
 
+    collect_seldom()
     return asyncio.run(Service(args, config, shard=args.shard).run())
 
 

@@ -11,9 +11,10 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeVar
 
 from exporter.decode.memo import Memo
 from exporter.decode.value import decode_value
@@ -24,7 +25,7 @@ from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
 from exporter.errors import DecodeError
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
-from exporter.model import Observation, Product, RawStore, StoreContent, Target, Value
+from exporter.model import KVClient, Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.part import Share
 from exporter.rings import RingPage
 from exporter.sharding import share_out
@@ -33,6 +34,7 @@ from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, 
 from exporter.visit import Memory, Visit
 
 log = logging.getLogger("kvmigration.poll")
+T = TypeVar("T")
 StoreReader = Callable[[float], Awaitable[RawStore]]
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
@@ -201,7 +203,8 @@ class Poller:
         for task in stragglers:
             task.cancel()
         await asyncio.gather(*stragglers, return_exceptions=True)
-        return _Read(tuple(visit.observation() for visit in visits), stores, sweep)
+        observed = tuple([visit.observation() async for visit in _in_portions(visits)])
+        return _Read(observed, stores, sweep)
 
     async def _alone(self, visit: Visit) -> None:
         await visit.read_metrics()
@@ -242,7 +245,7 @@ class Poller:
         known = last()
         turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"))
         turn = with_each_kind(turn, known, kinds)
-        for name in having.keys() - turn.targets - first:
+        async for name in _in_portions(having.keys() - turn.targets - first):
             having[name].put_off_rings(plan.pages)
         await _few_at_once(read(sorted(turn.targets - first)), _mean(known))
         return turn.sweep_seconds
@@ -274,10 +277,16 @@ class _Read:
 async def _by_and_by(reads: Iterable[Coroutine[None, None, None]]) -> None:
     """Start a few in each round of the loop, so that starting a thousand does not block it."""
     async with asyncio.TaskGroup() as group:
-        for number, read in enumerate(reads, start=1):
+        async for read in _in_portions(reads):
             group.create_task(read)
-            if number % STARTED == 0:
-                await asyncio.sleep(0)
+
+
+async def _in_portions(things: Iterable[T]) -> AsyncIterator[T]:
+    """Go through things a few in each round of the loop."""
+    for number, thing in enumerate(things, start=1):
+        yield thing
+        if number % STARTED == 0:
+            await asyncio.sleep(0)
 
 
 async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
@@ -288,7 +297,7 @@ async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
         async with room:
             await read
 
-    await asyncio.gather(*map(one, reads))
+    await _by_and_by(map(one, reads))
 
 
 def _reported(observed: tuple[Observation, ...], share: Share | None) -> tuple[Observation, ...]:
@@ -310,9 +319,15 @@ def _seeds(observed: Iterable[Observation]) -> set[str]:
 
 def _external_is_primary(visits: Iterable[Visit]) -> bool:
     """Tell which side to read first, from the metrics of this very cycle."""
-    clients = [
+    clients = {
+        (client.primary, client.mirror, client.stores, *_asked(client)): client
+        for visit in visits
+        if visit.metrics.value is not None
+        for client in visit.metrics.value.clients.values()
+    }
+    facts = [
         ClientFacts(
-            visit.target.name,
+            "",
             client.name,
             "",
             phase_of(client),
@@ -320,11 +335,13 @@ def _external_is_primary(visits: Iterable[Visit]) -> bool:
             primary=client.primary,
             store_requests=MappingProxyType({kind: 1.0 for kind, _ in client.requests}),
         )
-        for visit in visits
-        if visit.metrics.value is not None
-        for client in visit.metrics.value.clients.values()
+        for client in clients.values()  # most are like another process's
     ]
-    return primary_of(clients) != "memberlist"
+    return primary_of(facts) != "memberlist"
+
+
+def _asked(client: KVClient) -> Iterable[tuple[str, bool]]:
+    return ((kind, count > 0) for (kind, _), count in client.requests.items())
 
 
 def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.facts import Snapshot, ViewFacts
 
-BUDGET = (
-    24 * 1024 * 1024
-)  # bytes of ring pages, and of gossip values, a cycle may read where the number is `auto`
+# Where the number is `auto`: bytes of ring pages, and of gossip values, that a cycle may read. They grow with
+# the processes, so that one process costs no more in a small cluster than in a large one.
+BUDGET = 24 * 1024 * 1024  # at most
+FOR_EACH = 84 * 1024
+ALWAYS = 10 * 1024 * 1024
 AT_LEAST = 4
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
+SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
 BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
 HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
@@ -52,11 +55,13 @@ def whose_turn(
     return Turn(frozenset(chosen), math.ceil(len(names) / max(1, rest)) * interval)
 
 
-def _affordable(sizes: Iterable[int]) -> int:
+def _affordable(sizes: Sequence[int]) -> int:
     known = [size for size in sizes if size]
     if not known:
         return FIRST_TIME
-    return max(AT_LEAST, int(BUDGET / (sum(known) / len(known))))
+    budget = min(BUDGET, max(ALWAYS, FOR_EACH * len(sizes)))
+    affordable = int(budget / (sum(known) / len(known)))
+    return max(AT_LEAST, min(affordable, max(FIRST_TIME, len(sizes) // SHARE)))
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from exporter.decode.build import decode_build
@@ -321,7 +321,8 @@ def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:
     return decode_partition_ring(body, clock=clock)
 
 
-def _not_asked(path: str) -> Page[T]:
+@lru_cache
+def _not_asked(path: str) -> Page[Any]:
     return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
 
 

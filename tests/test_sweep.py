@@ -38,6 +38,23 @@ def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_swe
     assert read == set(last)
 
 
+@pytest.mark.parametrize(
+    ("processes", "size", "places"),
+    [
+        (30, 1_000, 30),
+        (32, 1_000, 32),
+        (100, 1_000, 32),
+        (300, 1_000, 75),  # one in four
+        (30, MB, 10),
+        (200, MB, 16),
+        (1000, MB, 24),
+        (30, 100 * MB, 4),
+    ],
+)
+def test_a_cycle_reads_as_much_as_the_fleet_is_large(processes: int, size: int, places: int) -> None:
+    assert len(whose_turn(fleet_of(processes, size), None, 15.0, frozenset()).targets) == places
+
+
 def test_every_kind_of_process_has_a_few_in_every_turn() -> None:
     last = fleet_of(50)
     kinds = {name: "alone" if name == "p-049" else "usual" for name in last}
