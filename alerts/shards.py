@@ -15,9 +15,12 @@ from __future__ import annotations
 from alerts.promql import Queries
 from alerts.rule import Record, Text
 from alerts.shards_across import (
+    ABSENT,
     COMPLETE,
     FAILS,
+    GHOSTS,
     NOT_KNOWN,
+    STRANGERS,
     WRITERS,
     Across,
     absent,
@@ -45,6 +48,10 @@ OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
 MOVING = "serves:kvmigration_shard_clients:moving"
 EARLIEST = "fleet:kvmigration_phase:earliest"
 HELD = "step:kvmigration_gate_held:timestamp_seconds"
+
+
+def _together(found: Across) -> Text:
+    return lambda q: together(q, found(q))
 
 
 def _by_check(found: dict[str, Across]) -> Text:
@@ -140,11 +147,10 @@ def _views(q: Queries) -> str:
     return f"{told} > 1\nor\n{contents(q)}\nor\n{told}"
 
 
-def _counted(metric: Metric, found: Across, *labels: str) -> Text:
+def _counted(metric: Metric, record: str, *labels: str) -> Text:
     def expr(q: Queries) -> str:
         baseline = together(q, f"0 * {most(q, s.PART_OF[metric], *labels)}")
-        count = f"count {q.by(*labels)} (\n{together(q, settled(q, found))}\n)"
-        return f"{count}\nor\n{baseline}"
+        return f"count {q.by(*labels)} ({settled(q, record)})\nor\n{baseline}"
 
     return expr
 
@@ -159,6 +165,9 @@ def _joined(metric: Metric, operation: str) -> Record:
 
 ACROSS = (
     Record(COMPLETE, complete, "1 if every shard is there, fresh, and they agree what there is to watch."),
+    Record(STRANGERS, _together(strangers), "Gossip members that are nobody's and that nobody expects."),
+    Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
+    Record(GHOSTS, _together(ghosts), "Ring members that belong to nobody."),
     Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
 )
@@ -175,10 +184,10 @@ FLEET = (
     Record(c.NEXT_STEP.name, _next_step, "The migration's next step."),
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(
-        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, ghosts, "key", "ring"), "Nobody's members."
+        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Nobody's members."
     ),
-    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, strangers), "Strangers."),
-    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, absent), "Whom nobody sees."),
+    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, STRANGERS), "Strangers."),
+    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Whom nobody sees."),
 )
 PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
 

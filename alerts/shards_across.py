@@ -13,7 +13,10 @@ from exporter.model import Phase
 
 SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
 COMPLETE = "fleet:kvmigration_shards:complete"
-WRITERS, KEPT = 'writes="true"', 'kept="true"'
+STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
+ABSENT = "member:kvmigration_shard_unseen_member:absent"
+GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
+WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
 AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
 Across = Callable[[Queries], str]
 
@@ -51,8 +54,8 @@ def together(q: Queries, expr: str) -> str:
     return f"({expr})\nand {q.on()} {q.series(COMPLETE)} == 1"
 
 
-def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "", ago: str = "") -> str:
-    return f"group {q.by(*labels, 'member')} ({q.series(metric, matchers)}{ago})"
+def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
+    return f"group {q.by(*labels, 'member')} ({q.series(metric, matchers)})"
 
 
 def strangers(q: Queries) -> str:
@@ -74,25 +77,15 @@ def ghosts(q: Queries) -> str:
     return f"{_members(q, s.SHARD_GHOST_MEMBER, 'key', 'ring')}\nunless {q.on('key', 'member')} {claimed}"
 
 
-def _used_ghosts(q: Queries) -> str:
-    """Those of the keys that some shard's processes use: others in a shared store are not ours to judge."""
-    used = q.series(s.SHARD_GHOST_MEMBER, 'used="true"')
-    return f"({ghosts(q)})\nand {q.on('key', 'member')} {used}"
+def settled(q: Queries, record: str) -> str:
+    """Those recorded that were recorded some cycles ago as well."""
+    found = q.series(record)
+    return f"{found} and {found} offset {q.span(SETTLED)}"
 
 
-def settled(q: Queries, found: Across) -> str:
-    """Those found that were candidates some cycles ago as well."""
-    metric, labels = _CANDIDATES[found]
-    ago = _members(q, metric, *labels, ago=f" offset {q.span(SETTLED)}")
-    return f"({found(q)})\nand {ago}"
-
-
-_CANDIDATES: dict[Across, tuple[Metric, tuple[str, ...]]] = {
-    strangers: (s.SHARD_GOSSIP_MEMBER, ()),
-    absent: (s.SHARD_UNSEEN_MEMBER, ()),
-    ghosts: (s.SHARD_GHOST_MEMBER, ("key", "ring")),
-    _used_ghosts: (s.SHARD_GHOST_MEMBER, ("key", "ring")),
-}
+def _of_ours(q: Queries, found: str) -> str:
+    """Ghosts in keys that some shard's processes use: others in a shared store are not ours to judge."""
+    return f"({found})\nand {q.on('key', 'member')} {q.series(s.SHARD_GHOST_MEMBER, USED)}"
 
 
 def contents(q: Queries) -> str:
@@ -152,12 +145,12 @@ def elsewhere(phase: Phase, *, readers: bool) -> Across:
     return found
 
 
-def _settled(found: Across) -> Across:
-    return lambda q: together(q, settled(q, found))
+def _settled(record: str) -> Across:
+    return lambda q: settled(q, record)
 
 
-def _now(found: Across) -> Across:
-    return lambda q: together(q, found(q))
+def _now(record: str) -> Across:
+    return lambda q: q.series(record)
 
 
 def _differing(q: Queries) -> str:
@@ -165,10 +158,10 @@ def _differing(q: Queries) -> str:
 
 
 FAILS: dict[str, Across] = {
-    "gossip-no-strangers": _settled(strangers),
-    "gossip-complete": _settled(absent),
-    "gossip-port-reachable": _settled(absent),
-    "no-ghosts": _settled(_used_ghosts),
+    "gossip-no-strangers": _settled(STRANGERS),
+    "gossip-complete": _settled(ABSENT),
+    "gossip-port-reachable": _settled(ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, settled(q, GHOSTS)),
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
@@ -181,10 +174,10 @@ FAILS: dict[str, Across] = {
 """By check, what speaks against it across the parts."""
 
 NOT_KNOWN: dict[str, Across] = {
-    "gossip-no-strangers": _now(strangers),
-    "gossip-complete": _now(absent),
-    "gossip-port-reachable": _now(absent),
-    "no-ghosts": _now(_used_ghosts),
+    "gossip-no-strangers": _now(STRANGERS),
+    "gossip-complete": _now(ABSENT),
+    "gossip-port-reachable": _now(ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
     "members-labelled": _unlabelled,
     "views-agree": _differing,
 }
