@@ -19,6 +19,7 @@ from bench.pages import LABEL, PageSet, Size
 from bench.references import curl_and_jq, prometheus
 from bench.report import row_of, save, table
 
+PROFILED = "300x300"
 SIZES = ("30x30", "300x30", "30x300", "300x300", "1000x1000")
 NOTES = """\
 - A row is one size: processes × members of the ingester ring, 512 tokens each, /metrics of 300 KB (gzip on
@@ -32,6 +33,7 @@ NOTES = """\
 - *stall*: the longest time between two turns of a ticker, in CPU time of the loop's own thread; wall time,
   which other processes on the machine prolong, is in last.json. The floor has one too: it is the client's.
 - *render*: the exposition as text and gzip, once per cycle in a thread; *answer*: a scrape after that.
+- *Growth*: how much more the second size costs than the first. Memory is what is above an idle exporter.
 - *sweep*: how long until every process's ring page and gossip copy was read; those not read in a cycle stand
   as they were read last, and count as unread after two sweeps.
 - The machine is shared: compare the columns of one row, not rows of two runs."""
@@ -79,7 +81,7 @@ def main() -> int:
     rows = [row_of(told) for told in raw]
     print(table(rows))
     if not args.no_save:
-        print(f"written to {save(rows, raw, NOTES)}")
+        print(f"written to {save(rows, raw, NOTES, _value())}")
     return 0
 
 
@@ -101,10 +103,17 @@ def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> 
     config.write_text(yaml.safe_dump({"interval": "15s", "targets": [static], "gossip": {"label": LABEL}}))
     exporter = Child("exporter", config)
     told: dict[str, Any] = {"size": {"targets": pages.size.targets, "members": pages.size.members}}
+    told["idle"] = exporter.ask("idle")
     told["cycles"] = [_cycle(pages, exporter) for _ in range(args.cycles)]
-    told["scrape"], told["again"] = exporter.ask("scrape"), exporter.ask("again")
+    for order in ("scrape", "again", "series"):
+        told[order] = exporter.ask(order)
     calls = pages.root / "calls.json"
     calls.write_text(json.dumps(exporter.ask("calls")["calls"]))
+    told["large"] = exporter.ask("large")
+    if f"{pages.size.targets}x{pages.size.members}" == PROFILED:
+        for _ in range(args.cycles):
+            _cycle(pages, exporter, "sampled")
+        told["profile"] = exporter.ask("profile")["profile"]
     exporter.end()
     floor = Child("floor", calls)
     told["floor"] = [floor.ask("cycle") for _ in range(args.cycles)]
@@ -115,9 +124,17 @@ def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> 
     return told
 
 
-def _cycle(pages: PageSet, exporter: Child) -> dict[str, Any]:
+def _cycle(pages: PageSet, exporter: Child, order: str = "cycle") -> dict[str, Any]:
     pages.beat(time.time())
-    return exporter.ask("cycle")
+    return exporter.ask(order)
+
+
+def _value() -> dict[str, Any]:
+    """The gossip value of the targets, in a process of its own."""
+    command = [sys.executable, "-m", "bench.compare", "--value"]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    told: dict[str, Any] = json.loads(found.stdout)
+    return told
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ between two cycles without costing the measured process anything.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import cProfile
 import json
-import os
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.sampling import Sampling
 from exporter.config import load
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.garbage import collect_seldom
@@ -79,7 +79,7 @@ class Recorded:
         return answer
 
 
-async def exporter(path: Path, profile: Path | None) -> None:
+async def exporter(path: Path) -> None:
     config = load(path)
     async with Watch(config) as watch:
         recorded = Recorded(watch.fetcher)
@@ -88,28 +88,66 @@ async def exporter(path: Path, profile: Path | None) -> None:
 
         async def cycle() -> dict[str, Any]:
             recorded.calls, recorded.size = [], 0
-            with cProfile.Profile() if profile else contextlib.nullcontext() as found:
-                snapshot = await watch.poller.cycle()
-            if profile and found:
-                found.dump_stats(profile)
+            snapshot = await watch.poller.cycle()
             up = sum(target.up for target in snapshot.targets)
             sweep = snapshot.sweep_seconds
             return {"bytes": recorded.size, "requests": len(recorded.calls), "up": up, "sweep": sweep,
                     "headline": snapshot.fleet.headline}  # fmt: skip
 
         async def scrape() -> dict[str, Any]:
-            found = await renderer.render("", "gzip")
-            plain = await renderer.render("", "")
-            lines = plain.body.splitlines()
-            return {"bytes": len(found.body), "series": sum(not line.startswith(b"#") for line in lines)}
+            return {"bytes": len((await renderer.render("", "gzip")).body)}
+
+        async def series() -> dict[str, Any]:
+            return {"series": _series((await renderer.render("", "")).body)}
 
         async def again() -> dict[str, Any]:
             return {"bytes": len((await renderer.render("", "gzip")).body)}
 
+        sampling = Sampling()
+
+        async def sampled() -> dict[str, Any]:
+            with sampling:
+                return await cycle()
+
+        async def profile() -> dict[str, Any]:
+            return {"profile": sampling.text()}
+
+        async def idle() -> dict[str, Any]:
+            return {}
+
+        async def large() -> dict[str, Any]:
+            return await _large_scrape(watch)
+
         async def calls() -> dict[str, Any]:
             return {"calls": recorded.calls}
 
-        await _obey({"cycle": cycle, "scrape": scrape, "again": again, "calls": calls})
+        orders = (cycle, scrape, again, series, calls, idle, large, sampled, profile)
+        await _obey({order.__name__: order for order in orders})
+
+
+async def _large_scrape(watch: Watch, max_series: int = 50_000) -> dict[str, Any]:
+    """What a scrape of so many series costs, by a snapshot with copies of its processes: the first one
+    after a cycle, and every other.
+    """
+    snapshot = watch.poller.snapshot
+    if snapshot is None:
+        raise RuntimeError("no cycle yet")
+    times = max_series // (8 * len(snapshot.targets)) + 1
+    targets = tuple(replace(t, name=f"{t.name}-{n}") for n in range(times) for t in snapshot.targets)
+    many, facts = replace(snapshot, targets=targets), SelfFacts("bench", max_series=max_series)
+    renderer = Renderer(lambda: many, lambda: facts)
+    spent = []
+    for _ in range(6):
+        before = time.process_time()
+        made = await renderer.render("", "gzip")
+        spent.append(time.process_time() - before)
+    plain = (await renderer.render("", "")).body
+    return {"series": _series(plain), "bytes": len(made.body), "render_cpu": spent[0],
+            "answer_cpu": statistics.median(spent[1:])}  # fmt: skip
+
+
+def _series(body: bytes) -> int:
+    return sum(not line.startswith(b"#") for line in body.splitlines())
 
 
 async def floor(calls: list[tuple[str, str, dict[str, Any]]]) -> None:
@@ -141,8 +179,7 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kind, file = sys.argv[1], Path(sys.argv[2])
     collect_seldom()  # as `serve` does
-    profiled = os.environ.get("BENCH_PROFILE")
     if kind == "exporter":
-        asyncio.run(exporter(file, Path(profiled) if profiled else None))
+        asyncio.run(exporter(file))
     else:
         asyncio.run(floor(json.loads(file.read_text())))

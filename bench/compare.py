@@ -1,6 +1,7 @@
 """What the judgement of rings costs: seconds of CPU for comparing a store with its secondary, and views.
 
-Run `python bench/compare.py`; it prints one line for each case. Decoding is not measured here.
+Run `python -m bench.compare`; it prints one line for each case. Decoding is measured in the last alone:
+one gossip value that nobody has seen before, read, held against the primary, searched for conflicts.
 """
 
 from __future__ import annotations
@@ -8,20 +9,28 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import json
 import random
 import time
 from collections.abc import Callable
 
-from exporter.derive.history import RingHistory
+from exporter.decode.memo import Memo
+from exporter.decode.value import decode_value
+from exporter.demo.values import Instance
+from exporter.demo.values import Tokens as DemoTokens
+from exporter.demo.wire import stored
+from exporter.derive.history import RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.lag import Moment, compare, content_of
 from exporter.derive.match import Owners
 from exporter.derive.primary import KeyInput
 from exporter.derive.rules import Rules
+from exporter.derive.tokens import count_conflicts
 from exporter.derive.views import view
 from exporter.facts import ClientFacts
 from exporter.model import Member, Phase, Ring, State, Tokens
 
+VALUE_MEMBERS = 3_000
 NOW = 1_800_000_000.0
 BOTH = ("consul", "memberlist")
 
@@ -74,7 +83,7 @@ def views_of(views: int, members: int, *, gossip: bool = True) -> float:
     """Judge one key that `views` processes show as a ring page and as a gossip copy."""
     client = ClientFacts("p", "c", "k", Phase.MIRRORING, writes=True, primary="consul", stores=BOTH)
     rings = [ring_of(members, seed) for seed in range(views)]
-    world = World(Owners({}, {}, sure=True), None, Rules(), NOW)
+    world = World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
 
     def work() -> None:
         pages = tuple(view(f"p-{n}", ring, clock=NOW, read_at=NOW) for n, ring in enumerate(rings))
@@ -87,15 +96,53 @@ def views_of(views: int, members: int, *, gossip: bool = True) -> float:
     return measured(work)
 
 
+def one_value(members: int, tokens: int = 512) -> float:
+    """Decode a gossip value that is new, compare it with the primary and search its tokens for conflicts."""
+    chance = random.Random(1)
+    lists = [DemoTokens(tuple(chance.sample(range(1 << 32), tokens))) for _ in range(members)]
+    primary, copy = (_stored(lists, beat) for beat in (int(NOW), int(NOW) - 5))
+    known = decode_value("collectors/ring", primary, packed=True)
+    at = Moment(NOW, 15.0)
+
+    def work() -> None:
+        ring = decode_value("collectors/ring", copy, packed=True, memo=Memo())
+        if not (isinstance(ring, Ring) and isinstance(known, Ring)):
+            raise TypeError("no ring")
+        found = compare(content_of(known), content_of(ring), "p-0", at)
+        packed = (member.tokens.packed for member in ring.members.values())
+        if found.missing or count_conflicts(part for part in packed if part) > members:
+            raise ValueError("the copy is the primary's")
+
+    return measured(work)
+
+
+def _stored(lists: list[DemoTokens], beat: int) -> bytes:
+    names = [f"ingester-zone-{'abc'[number % 3]}-{number}" for number in range(len(lists))]
+    return stored(
+        {
+            name: Instance(name, f"10.0.{n >> 8}.{n & 255}:9095", beat - n % 5, int(NOW) - 9000, 0, "a", each)
+            for n, (name, each) in enumerate(zip(names, lists, strict=True))
+        },
+        True,
+    )
+
+
 def main() -> None:
     """Print what each case costs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="a tenth of everything")
-    part = 10 if parser.parse_args().small else 1
+    parser.add_argument("--value", action="store_true", help="the gossip value alone, as JSON")
+    args = parser.parse_args()
+    part = 10 if args.small else 1
+    if args.value:
+        print(json.dumps({"members": VALUE_MEMBERS, "tokens": 512, "cpu": one_value(VALUE_MEMBERS)}))
+        return
     keys, members, views = 200 // part, 1000 // part, 300 // part
     print(f"{keys} keys of {members} members: {store_of(keys, members):.3f} s of CPU")
     spent = views_of(views, views)
     print(f"one key of {views} members, as many ring pages and as many copies: {spent:.3f} s of CPU")
+    count = VALUE_MEMBERS // part
+    print(f"one gossip value of {count} members that is new: {one_value(count):.3f} s of CPU")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,14 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+GROWTH = (
+    ((30, 30), (300, 30)),
+    ((30, 300), (300, 300)),
+    ((30, 30), (30, 300)),
+    ((300, 30), (300, 300)),
+    ((30, 30), (300, 300)),
+    ((300, 300), (1000, 1000)),
+)
 COLUMNS = (
     ("targets", "targets", "d"),
     ("members", "members", "d"),
@@ -52,7 +60,11 @@ def row_of(told: dict[str, Any]) -> dict[str, Any]:
         "stall_ms": statistics.median(c["stall_cpu"] for c in steady) * 1000,
         "stall_wall_ms": statistics.median(c["stall"] for c in steady) * 1000,
         "floor_stall_ms": statistics.median(c["stall_cpu"] for c in floor) * 1000,
-        "series": told["scrape"]["series"],
+        "above_idle_mb": max(c["peak_mb"] for c in steady) - told["idle"]["peak_mb"],
+        "series": told["series"]["series"],
+        "large_series": told["large"]["series"],
+        "large_render_ms": told["large"]["render_cpu"] * 1000,
+        "large_answer_ms": told["large"]["answer_cpu"] * 1000,
         "render_ms": told["scrape"]["cpu"] * 1000,
         "answer_ms": told["again"]["cpu"] * 1000,
         "sweep": steady[-1]["sweep"],
@@ -70,14 +82,54 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str) -> Path:
-    """Write `bench/results/last.json` and `last.md`; gives the second."""
+def growth(rows: list[dict[str, Any]]) -> str:
+    """How the costs grow from one size to another that is larger in one dimension, or in both."""
+    by_size = {(row["targets"], row["members"]): row for row in rows}
+    lines = [
+        "| from | to | targets × | members × | product × | CPU × | memory × | series × |",
+        "|---" * 8 + "|",
+    ]
+    for one, other in GROWTH:
+        if one in by_size and other in by_size:
+            small, large = by_size[one], by_size[other]
+            wider, longer = other[0] / one[0], other[1] / one[1]
+            costs = " | ".join(f"{large[key] / small[key]:.1f}" for key in ("cpu", "above_idle_mb", "series"))
+            lines.append(
+                f"| {one[0]} × {one[1]} | {other[0]} × {other[1]} | {wider:.1f} | {longer:.1f} "
+                f"| {wider * longer:.1f} | {costs} |"
+            )
+    return "\n".join(lines)
+
+
+def alone(rows: list[dict[str, Any]], value: dict[str, Any]) -> str:
+    """The numbers that stand for themselves, with the limit of each."""
+    last, spent = rows[-1], value["cpu"] * 1000
+    size = f"{value['members']} members × {value['tokens']} tokens"
+    many, answer, first = (last[f"large_{name}"] for name in ("series", "answer_ms", "render_ms"))
+    work = "decoded, compared with the primary, searched for token conflicts"
+    return "\n".join(
+        (
+            "| what | CPU ms | limit |",
+            "|---|---|---|",
+            f"| a gossip value of {size} that is new: {work} | {spent:.0f} | 250 |",
+            f"| a scrape of {many} series, gzip | {answer:.1f} | 20 |",
+            f"| the first scrape of as many after a cycle, in a thread | {first:.0f} | – |",
+        )
+    )
+
+
+def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str, value: dict[str, Any]) -> Path:
+    """Write `bench/results/last.json`, `last.md` and the profile; gives the second."""
     RESULTS.mkdir(exist_ok=True)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    document = {"at": at, "machine": machine, "rows": rows, "raw": raw}
+    for told in raw:
+        if profile := told.pop("profile", ""):
+            (RESULTS / "profile.txt").write_text(profile)
+    document = {"at": at, "machine": machine, "rows": rows, "value": value, "raw": raw}
     (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")
     where = RESULTS / "last.md"
     head = f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}."
-    where.write_text(f"{head}\n\n{table(rows)}\n\n{notes}\n")
+    parts = (head, table(rows), alone(rows, value), f"Growth:\n\n{growth(rows)}", notes)
+    where.write_text("\n\n".join(parts) + "\n")
     return where

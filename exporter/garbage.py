@@ -7,15 +7,23 @@ counts; what is left in circles, tasks and exceptions mostly, dies young.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+from contextlib import suppress
 
 YOUNG = 20_000  # new objects before the young are looked at
 MIDDLE = 20  # such looks before the middle-aged are
 OLD = 40  # looks at those before everything is
 
 
+ARENA_MAX = -8  # glibc's number for the option
+ARENAS = 2
+
+
 def collect_seldom() -> None:
-    """Call once, when all modules are loaded and nothing is running yet."""
+    """Call once, when all modules are loaded and no thread is running yet."""
+    with suppress(OSError, AttributeError):  # other C libraries have no arenas
+        ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS)  # every decoding thread keeps what it freed in its own
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 StoreReader = Callable[[float], Awaitable[RawStore]]
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
-IN_FLIGHT = 8 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
+IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
 STARTED = 16  # processes asked in one round of the loop
 

@@ -1,0 +1,61 @@
+"""Where the time of a cycle goes: all threads' stacks, looked at every few milliseconds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+EVERY = 0.003  # seconds
+WAITING = frozenset({"select", "wait", "_worker", "get", "sleep", "acquire", "readline"})
+ROOT = str(Path(__file__).resolve().parents[1])
+
+
+class Sampling:
+    """For each function of ours, the samples it was in, and those in which it was the last of ours."""
+
+    def __init__(self) -> None:
+        self.own: Counter[str] = Counter()
+        self.with_callees: Counter[str] = Counter()
+        self.samples = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Sampling:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        me = threading.get_ident()
+        while not self._stop.wait(EVERY):
+            for thread, frame in sys._current_frames().items():
+                if thread != me and frame.f_code.co_name not in WAITING:
+                    self._count(frame)
+
+    def _count(self, innermost: FrameType) -> None:
+        self.samples += 1
+        seen, frame = list[str](), innermost
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if name.startswith(ROOT) and ".venv" not in name:
+                seen.append(f"{name[len(ROOT) + 1 :]} {frame.f_code.co_qualname}")
+            frame = frame.f_back  # type: ignore[assignment] # the outermost frame has none
+        self.own[seen[0] if seen else "the event loop and the client's library"] += 1
+        self.with_callees.update(set(seen))
+
+    def text(self, most: int = 40) -> str:
+        """A table: per cent of the samples in the function itself, and with all that it called."""
+        lines = ["self %   with callees %   function"]
+        for name, count in self.own.most_common(most):
+            both = max(count, self.with_callees[name])
+            lines.append(f"{100 * count / self.samples:6.1f} {100 * both / self.samples:16.1f}   {name}")
+        return "\n".join(lines) + "\n"
