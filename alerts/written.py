@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from alerts.shards import INTERVAL, SHARD_RECORDS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 HERE = Path(__file__).parent
+_EQUAL = re.compile(r'(?:^|,)\s*([a-zA-Z_]\w*)\s*=\s*("(?:[^"\\]|\\.)*")')
 
 
 class _Writer(yaml.SafeDumper):
@@ -77,8 +81,16 @@ def record_groups(options: Options) -> dict[str, Any]:
 def shard_groups(options: Options) -> dict[str, Any]:
     """Give the recording rules that join shards, in one group: each may read those before it."""
     every = options.queries().span(INTERVAL)
-    rules = _recorded(SHARD_RECORDS, options)
+    rules = _recorded(SHARD_RECORDS, replace(options, labels=_selected(options) | options.labels))
     return {"groups": [{"name": "kvmigration-shards", "interval": every, "rules": rules}]}
+
+
+def _selected(options: Options) -> dict[str, str]:
+    """Labels that the reader's matchers ask of a series, and that joining takes from it: what is recorded
+    is read by the same matchers.
+    """
+    asked = {name: json.loads(value) for name, value in _EQUAL.findall(options.selector)}
+    return {name: value for name, value in asked.items() if name not in options.queries().fleet}
 
 
 def _recorded(records: Iterable[Record], options: Options) -> list[dict[str, Any]]:
@@ -92,25 +104,27 @@ def _recorded(records: Iterable[Record], options: Options) -> list[dict[str, Any
     return rules
 
 
-def _operator(options: Options) -> dict[str, Any]:
+def _operator(name: str, *documents: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {
-            "name": "kvmigration",
+            "name": name,
             "labels": {"app.kubernetes.io/name": "kvmigration-exporter", "role": "alert-rules"},
         },
-        "spec": {"groups": alert_groups(options)["groups"] + record_groups(options)["groups"]},
+        "spec": {"groups": [group for document in documents for group in document["groups"]]},
     }
 
 
 def files(options: Options) -> dict[str, str]:
     """Give the contents of every rule file by its name."""
+    alerts, records, shards = alert_groups(options), record_groups(options), shard_groups(options)
     return {
-        "kvmigration-alerts.yaml": _yaml(alert_groups(options)),
-        "kvmigration-recording.yaml": _yaml(record_groups(options)),
-        "kvmigration-shards.yaml": _yaml(shard_groups(options)),
-        "prometheusrule.yaml": _yaml(_operator(options)),
+        "kvmigration-alerts.yaml": _yaml(alerts),
+        "kvmigration-recording.yaml": _yaml(records),
+        "kvmigration-shards.yaml": _yaml(shards),
+        "prometheusrule.yaml": _yaml(_operator("kvmigration", alerts, records)),
+        "prometheusrule-shards.yaml": _yaml(_operator("kvmigration-shards", shards)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki.document(options)),
     }

@@ -6,10 +6,24 @@ from collections.abc import Iterator
 
 import promql_parser as p
 
-from exporter.expose import catalogue
+from alerts import shards
+from alerts.shards_across import ABSENT, COMPLETE, GHOSTS, STRANGERS
+from exporter.expose import catalogue, shard_catalogue
 
 SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
 """What Prometheus adds to every series of the exporter."""
+RECORDED = {
+    COMPLETE: frozenset[str](),
+    STRANGERS: frozenset({"member"}),
+    ABSENT: frozenset({"member"}),
+    GHOSTS: frozenset({"key", "ring", "member"}),
+    shards.FAILING: frozenset({"check"}),
+    shards.OPEN_QUESTION: frozenset({"check"}),
+    shards.HELD: frozenset({"step"}),
+    shards.MOVING: frozenset({"serves", "phase"}),
+    shards.EARLIEST: frozenset[str](),
+}
+"""Labels of what the rules that join shards record for themselves, besides the fleet's."""
 SET_OPERATORS = {"and", "unless"}
 KEEPS = {"topk", "bottomk"}
 
@@ -42,8 +56,10 @@ def metric(selector: p.VectorSelector) -> str:
 
 def labels_of(name: str) -> frozenset[str]:
     """The labels of a metric as they arrive in Prometheus."""
-    own = catalogue.by_name[name].labels if name in catalogue.by_name else ()
-    return SCRAPED | set(own)
+    if name in RECORDED:
+        return SCRAPED - {"instance"} | RECORDED[name]
+    known = {**shard_catalogue.by_name, **catalogue.by_name}
+    return SCRAPED | set(known[name].labels if name in known else ())
 
 
 def surviving(node: p.Expr) -> frozenset[str]:
@@ -56,6 +72,9 @@ def surviving(node: p.Expr) -> frozenset[str]:
         return _combined(node)
     if isinstance(node, p.Call) and str(node.func.name) in {"absent", "time"}:
         return frozenset()
+    if isinstance(node, p.Call) and str(node.func.name) == "label_replace":
+        expression, added, *_ = node.args
+        return surviving(expression) | {added.val}
     return frozenset().union(*(surviving(child) for child in children(node)))
 
 

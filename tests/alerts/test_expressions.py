@@ -9,11 +9,17 @@ import pytest
 
 from alerts.pack import ALERTS, NAMES
 from alerts.recording import RECORDS
-from alerts.rule import Alert, Options
-from exporter.expose import catalogue
+from alerts.rule import Alert, Options, Record
+from alerts.shards import HELD, SHARD_RECORDS
+from alerts.shards_across import FAILS, NOT_KNOWN
+from exporter.derive.gate import NAMES as STEPS
+from exporter.derive.gate import blank
+from exporter.expose import catalogue, shard_catalogue
 from tests.alerts import promql
 
 Q = Options().queries()
+EVERY_RECORD = (*RECORDS, *SHARD_RECORDS)
+KNOWN = catalogue.by_name.keys() | shard_catalogue.by_name.keys() | promql.RECORDED.keys() | {"up"}
 FLEET = {"cluster", "namespace", "job"}
 QUERY = re.compile(
     r"printf `(.+?)` \$labels\.cluster \$labels\.namespace \$labels\.job \| query(.*?){{ else }}none"
@@ -30,7 +36,7 @@ def queries_of(alert: Alert) -> list[tuple[str, str]]:
 
 def expressions() -> list[str]:
     in_words = [query for alert in ALERTS for query, _ in queries_of(alert)]
-    return [alert.expr(Q) for alert in ALERTS] + [record.expr(Q) for record in RECORDS] + in_words
+    return [alert.expr(Q) for alert in ALERTS] + [record.expr(Q) for record in EVERY_RECORD] + in_words
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -39,7 +45,7 @@ def test_every_metric_exists_and_has_the_labels_it_is_asked_for(expression: str)
     assert selectors
     for selector in selectors:
         name = promql.metric(selector)
-        assert name in catalogue.by_name or name == "up"
+        assert name in KNOWN
         assert {matcher.name for matcher in selector.matchers.matchers} <= promql.labels_of(name)
 
 
@@ -73,6 +79,34 @@ def test_names_in_a_description_are_labels_of_its_query(alert: Alert) -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=ids)
 def test_no_place_in_a_description_is_left_open(alert: Alert) -> None:
     assert not re.search(r"<\w+>", alert.described(Q).replace("<=", ""))
+
+
+@pytest.mark.parametrize("record", SHARD_RECORDS, ids=lambda record: record.name)
+def test_what_joins_shards_has_the_labels_that_one_exporter_gives_it(record: Record) -> None:
+    """Boards and alerts read the one like the other, but for the instance."""
+    known = catalogue.by_name.get(record.name)
+    wanted = frozenset(known.labels) if known else promql.RECORDED[record.name]
+    assert promql.surviving(promql_parser.parse(record.expr(Q))) == FLEET | wanted
+
+
+def test_every_family_of_the_whole_is_joined_and_by_one_rule() -> None:
+    names = [record.name for record in SHARD_RECORDS]
+    whole = {metric.name for metric in (*shard_catalogue.JOINED, *shard_catalogue.WHOLE)}
+    assert sorted(names) == sorted(whole | promql.RECORDED.keys())
+
+
+def test_a_rule_reads_only_what_those_before_it_recorded() -> None:
+    """Rules of a group are evaluated one after the other; only the soak's reads its own last value."""
+    ahead = {record.name for record in SHARD_RECORDS}
+    for record in SHARD_RECORDS:
+        read = {promql.metric(found) for found in promql.selectors(promql_parser.parse(record.expr(Q)))}
+        assert read & ahead <= ({HELD} if record.name == HELD else set())
+        ahead.remove(record.name)
+
+
+def test_every_check_that_is_judged_across_shards_is_one_of_the_gates() -> None:
+    asked = {check.id for name in STEPS for check in blank(name).checks}
+    assert {*FAILS, *NOT_KNOWN} <= asked
 
 
 def test_labels_that_are_gone_are_noticed() -> None:

@@ -21,8 +21,8 @@ from tests.alerts.test_rules import CASES
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "alerts" / "built"
 FILES = {
-    "kvmigration-alerts.yaml", "kvmigration-recording.yaml", "prometheusrule.yaml", "alertmanager.yaml",
-    "loki-rules.yaml",
+    "kvmigration-alerts.yaml", "kvmigration-recording.yaml", "kvmigration-shards.yaml", "prometheusrule.yaml",
+    "prometheusrule-shards.yaml", "alertmanager.yaml", "loki-rules.yaml",
 }  # fmt: skip
 RENAMED = [
     "--selector", 'env="eu"', "--cluster-label", "k8s", "--namespace-label", "space", "--job-label",
@@ -81,7 +81,7 @@ def test_a_second_process_writes_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_promtool_and_amtool_find_nothing(arguments: list[str], tmp_path: Path) -> None:
     command.run([*arguments, "--output", str(tmp_path)])
-    files = (str(tmp_path / name) for name in ("kvmigration-alerts.yaml", "kvmigration-recording.yaml"))
+    files = (str(path) for path in sorted(tmp_path.glob("kvmigration-*.yaml")))
     assert "FAILED" not in clean("promtool", "check", "rules", "--lint=all", "--lint-fatal", *files)
     assert "SUCCESS" in clean("amtool", "check-config", str(tmp_path / "alertmanager.yaml"))
 
@@ -97,12 +97,15 @@ def test_no_default_name_is_left_when_all_are_changed(renamed: Path) -> None:
         assert not re.search(r", (cluster|namespace) \{\{", text)
 
 
-def test_every_selector_carries_the_readers_matchers_and_every_rule_the_labels(renamed: Path) -> None:
-    for rule in rules(renamed / "prometheusrule.yaml"):
+@pytest.mark.parametrize("name", ["prometheusrule.yaml", "prometheusrule-shards.yaml"])
+def test_every_selector_carries_the_readers_matchers_and_every_rule_the_labels(
+    renamed: Path, name: str
+) -> None:
+    for rule in rules(renamed / name):
         assert rule["labels"]["team"] == "storage"
         asked = re.findall("`(.*?)`", rule.get("annotations", {}).get("description", ""))
         text = " ".join([rule["expr"], *asked])
-        named = re.findall(r"(?<![:\w])(?:kvmigration_[a-z_]+|up)\b(?!:)(.{0,12})", text)
+        named = re.findall(r"(?<![:\w])(?:\w+:kvmigration_\w+:\w+|kvmigration_[a-z_]+|up)\b(.{0,12})", text)
         assert named and all(behind.startswith('{env="eu"') for behind in named), rule
     assert '{app="mimir"}' in (renamed / "loki-rules.yaml").read_text()
 
@@ -126,6 +129,31 @@ def test_operator_resource_has_every_rule() -> None:
     both = rules(BUILT / "kvmigration-alerts.yaml") + rules(BUILT / "kvmigration-recording.yaml")
     assert rules(BUILT / "prometheusrule.yaml") == both
     assert len({group["name"] for group in resource["spec"]["groups"]}) == len(resource["spec"]["groups"])
+
+
+def test_the_rules_that_join_shards_are_apart() -> None:
+    """Beside one exporter they would say a second time what it says itself."""
+    joining = {rule["record"] for rule in rules(BUILT / "kvmigration-shards.yaml")}
+    assert rules(BUILT / "prometheusrule-shards.yaml") == rules(BUILT / "kvmigration-shards.yaml")
+    assert "kvmigration_gate_open" in joining
+    assert not joining & {rule.get("record") for rule in rules(BUILT / "prometheusrule.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("selector", "labels"),
+    [
+        ("", {}),
+        ('env="eu"', {"env": "eu"}),
+        ('job="kvm", env = "e\\"u",zone!="a",team=~"x=\\"y\\"|z"', {"env": 'e"u'}),
+    ],
+)
+def test_what_is_joined_is_found_by_the_readers_matchers(
+    selector: str, labels: dict[str, str], tmp_path: Path
+) -> None:
+    """Joining leaves the fleet's labels alone; boards and alerts ask by the others too."""
+    command.run(["--selector", selector, "--output", str(tmp_path)])
+    for rule in rules(tmp_path / "kvmigration-shards.yaml"):
+        assert rule.get("labels", {}) == labels
 
 
 def test_every_alert_waits_but_the_edge() -> None:
