@@ -21,6 +21,7 @@ PLAIN = ROOT / "deploy" / "kubernetes"
 HEAD = "# Written by `python -m tools.render_chart` from the Helm chart; change that, not this file.\n"
 RELEASE = {"Name": "kvmigration-exporter", "Namespace": "mimir", "Service": "kubectl"}
 MONITORING = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+SHARDS = {"shards": 4}
 Values = Mapping[str, Any]
 Manifest = dict[str, Any]
 
@@ -88,11 +89,22 @@ def manifests(rendered: Mapping[str, str]) -> list[Manifest]:
 
 
 def plain() -> dict[str, str]:
-    """The committed files by name: what every cluster takes, and what needs the Prometheus operator."""
-    things = manifests(render(MONITORING))
-    ours = [thing for thing in things if not thing["apiVersion"].startswith("monitoring.")]
+    """The committed files by name: what every cluster takes, and what needs the Prometheus operator. Of
+    the shards' monitoring there is only what they need besides.
+    """
+    ours, operators = _apart(manifests(render(MONITORING)))
+    sharded, joining = _apart(manifests(render({**MONITORING, **SHARDS})))
+    return {
+        "exporter.yaml": _written(ours),
+        "monitoring.yaml": _written(operators),
+        "shards/exporter.yaml": _written(sharded),
+        "shards/monitoring.yaml": _written([thing for thing in joining if thing not in operators]),
+    }
+
+
+def _apart(things: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
     operators = [thing for thing in things if thing["apiVersion"].startswith("monitoring.")]
-    return {"exporter.yaml": _written(ours), "monitoring.yaml": _written(operators)}
+    return [thing for thing in things if thing not in operators], operators
 
 
 class _Dumper(yaml.SafeDumper):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from exporter.cli import parser
 from exporter.config import load_text
 from tests.conftest import ROOT
 from tools.render_chart import CHART, PLAIN, main, manifests, render, values
@@ -55,16 +59,40 @@ LITTLE: dict[str, Any] = {
     "state": {"enabled": True},
     "fullnameOverride": "x" * 80,
 }
-CASES = {"the defaults": {}, "everything": EVERYTHING, "as little as can be": LITTLE}
+CASES = {
+    "the defaults": {},
+    "everything": EVERYTHING,
+    "as little as can be": LITTLE,
+    "four shards": {"shards": 4},
+    "everything, four shards": EVERYTHING | {"shards": 4},
+    "as little as can be, twelve shards": LITTLE | {"shards": 12},
+}
 Thing = dict[str, Any]
 
 
 def things(over: Thing) -> list[Thing]:
-    return manifests(render(over, {"Name": "watch", "Namespace": "mimir", "Service": "Helm"}))
+    return copy.deepcopy(_things(json.dumps(over)))
+
+
+@functools.cache
+def _things(over: str) -> list[Thing]:
+    """Rendered once: the rules are long."""
+    return manifests(render(json.loads(over), {"Name": "watch", "Namespace": "mimir", "Service": "Helm"}))
 
 
 def only(found: list[Thing], kind: str) -> Thing:
     (thing,) = (thing for thing in found if thing["kind"] == kind)
+    return thing
+
+
+def workload(found: list[Thing]) -> Thing:
+    (thing,) = (thing for thing in found if thing["kind"] in ("Deployment", "StatefulSet"))
+    return thing
+
+
+def everybodys_service(found: list[Thing]) -> Thing:
+    """The service that is scraped, not the one that gives the shards their names."""
+    (thing,) = (t for t in found if t["kind"] == "Service" and t["spec"].get("clusterIP") != "None")
     return thing
 
 
@@ -87,13 +115,16 @@ def test_values_fit_their_schema_and_no_object_is_there_twice(case: str) -> None
 
 def test_a_value_that_nobody_knows_is_refused() -> None:
     validator = jsonschema.Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
-    for wrong in ({"replica": 1}, {"replicas": 2}, {"image": {"digest": "sha256:1"}}, {"secrets": ["a"]}):
+    for wrong in (
+        {"replica": 1}, {"replicas": 2}, {"shards": 0}, {"shards": "4"}, {"image": {"digest": "sha256:1"}},
+        {"secrets": ["a"]},
+    ):  # fmt: skip
         assert list(validator.iter_errors(values(wrong)))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_pod_has_no_privileges_and_writes_nowhere(case: str) -> None:
-    pod = only(things(CASES[case]), "Deployment")["spec"]["template"]["spec"]
+    pod = workload(things(CASES[case]))["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -135,16 +166,17 @@ def test_without_rbac_the_pod_gets_no_token() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_service_budget_policy_and_monitor_all_select_the_pod(case: str) -> None:
     found = things(CASES[case])
-    deployment = only(found, "Deployment")
-    labels = deployment["spec"]["template"]["metadata"]["labels"].items()
-    selectors = [deployment["spec"]["selector"]["matchLabels"], only(found, "Service")["spec"]["selector"]]
+    running = workload(found)
+    labels = running["spec"]["template"]["metadata"]["labels"].items()
+    selectors = [running["spec"]["selector"]["matchLabels"]]
+    selectors += [t["spec"]["selector"] for t in found if t["kind"] == "Service"]
     for kind, key in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
         selectors += [t["spec"][key]["matchLabels"] for t in found if t["kind"] == kind]
     for selector in selectors:
         assert selector
         assert selector.items() <= labels
-    ports = [port["name"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]]
-    assert only(found, "Service")["spec"]["ports"][0]["targetPort"] in ports
+    ports = [port["name"] for port in running["spec"]["template"]["spec"]["containers"][0]["ports"]]
+    assert everybodys_service(found)["spec"]["ports"][0]["targetPort"] in ports
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -167,6 +199,73 @@ def test_a_changed_configuration_restarts_the_pod_unless_told_otherwise() -> Non
     assert "--web.enable-lifecycle" not in pod({})["spec"]["containers"][0]["args"]
 
 
+def test_one_exporter_is_a_deployment_as_ever() -> None:
+    for case in ({}, {"shards": 1}):
+        found = things(case)
+        assert only(found, "Deployment")["spec"]["replicas"] == 1
+        assert only(found, "Service")["spec"].get("clusterIP") is None
+        assert not any("--shard" in word for word in words(only(found, "Deployment")))
+
+
+@pytest.mark.parametrize(("replicas", "running"), [(1, 4), (0, 0)])
+def test_shards_are_a_stateful_set_whose_pods_know_their_number(replicas: int, running: int) -> None:
+    found = things({"shards": 4, "replicas": replicas})
+    spec = only(found, "StatefulSet")["spec"]
+    assert (spec["replicas"], spec["podManagementPolicy"]) == (running, "Parallel")
+    assert not any(thing["kind"] == "Deployment" for thing in found)
+    headless = [t for t in found if t["metadata"]["name"] == spec["serviceName"] and t["kind"] == "Service"]
+    assert [service["spec"]["clusterIP"] for service in headless] == ["None"]
+    (word,) = (word for word in words(only(found, "StatefulSet")) if "--shard" in word)
+    assert word == "--shard=auto/4"
+
+
+def test_a_shard_is_like_the_one_exporter_but_for_its_number() -> None:
+    for over in (EVERYTHING, LITTLE):
+        alone, shard = (workload(things(over | {"shards": n}))["spec"]["template"] for n in (1, 4))
+        shard["spec"]["containers"][0]["args"].remove("--shard=auto/4")
+        assert shard == alone
+
+
+def test_the_exporter_takes_the_shards_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the pod with the longest name that Kubernetes gives."""
+    running = workload(things(LITTLE | {"shards": 99}))
+    host = f"{running['metadata']['name']}-98"
+    assert len(host) <= 63, "a longer one is cut, and its number is lost"
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    said = parser().parse_args(words(running))
+    assert (said.shard.number, said.shard.count) == (98, 99)
+
+
+def test_no_shard_is_scraped_twice() -> None:
+    """Both services name the same pods; twice the same series under two jobs would be two fleets."""
+    found = things(EVERYTHING | {"shards": 4})
+    monitor = only(found, "ServiceMonitor")["spec"]["selector"]
+    chosen = [t for t in found if t["kind"] == "Service" and is_chosen(monitor, t["metadata"]["labels"])]
+    assert chosen == [everybodys_service(found)]
+    assert is_chosen(monitor, only(things(EVERYTHING), "Service")["metadata"]["labels"])
+
+
+def is_chosen(selector: Thing, labels: dict[str, str]) -> bool:
+    (rule,) = selector["matchExpressions"]
+    assert rule["operator"] == "NotIn"
+    return selector["matchLabels"].items() <= labels.items() and labels.get(rule["key"]) not in rule["values"]
+
+
+def words(running: Thing) -> list[str]:
+    told: list[str] = running["spec"]["template"]["spec"]["containers"][0]["args"]
+    return told
+
+
+def test_the_rules_that_join_shards_are_there_where_there_are_shards() -> None:
+    """Beside one exporter they would write what it says itself a second time."""
+    files = ["prometheusrule"], ["prometheusrule", "prometheusrule-shards"]
+    for count, names in zip((1, 4), files, strict=True):
+        found = [t for t in things(EVERYTHING | {"shards": count}) if t["kind"] == "PrometheusRule"]
+        built = [yaml.safe_load((ROOT / f"alerts/built/{name}.yaml").read_text()) for name in names]
+        assert [t["spec"] for t in found] == [rule["spec"] for rule in built]
+        assert all(t["metadata"]["labels"]["release"] == "prometheus" for t in found)
+
+
 def test_rules_and_boards_are_the_built_ones() -> None:
     found = things(EVERYTHING)
     built = yaml.safe_load((ROOT / "alerts/built/prometheusrule.yaml").read_text())
@@ -182,6 +281,14 @@ def test_the_plain_manifests_are_what_the_chart_gives() -> None:
     assert main(["--check"]) == 0
 
 
-def test_the_kustomization_names_files_that_are_there() -> None:
-    told = yaml.safe_load((PLAIN / "kustomization.yaml").read_text())
-    assert all((PLAIN / name).is_file() for name in told["resources"])
+@pytest.mark.parametrize("folder", [PLAIN, PLAIN / "shards"], ids=["one", "shards"])
+def test_the_kustomization_names_files_that_are_there(folder: Path) -> None:
+    told = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert all((folder / name).is_file() for name in told["resources"])
+
+
+def test_the_shards_monitoring_is_only_what_they_need_besides() -> None:
+    rules = yaml.safe_load_all((PLAIN / "shards" / "monitoring.yaml").read_text())
+    (rule,) = (thing for thing in rules if thing)
+    built = yaml.safe_load((ROOT / "alerts/built/prometheusrule-shards.yaml").read_text())
+    assert rule["spec"] == built["spec"]

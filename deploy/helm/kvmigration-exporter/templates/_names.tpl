@@ -12,6 +12,15 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* A pod's name must fit into a host name, number and all: the number says which shard it is. */ -}}
+{{- define "kvmigration.statefulset" -}}
+{{- include "kvmigration.fullname" . | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "kvmigration.shards" -}}
+{{- printf "%s-shards" (include "kvmigration.statefulset" .) -}}
+{{- end -}}
+
 {{- define "kvmigration.selector" -}}
 app.kubernetes.io/name: {{ include "kvmigration.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
