@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,6 @@ async def exporter(path: Path) -> None:
         async def series() -> dict[str, Any]:
             return {"series": _series((await renderer.render("", "")).body)}
 
-        async def again() -> dict[str, Any]:
-            return {"bytes": len((await renderer.render("", "gzip")).body)}
-
         sampling = Sampling()
 
         async def sampled() -> dict[str, Any]:
@@ -115,14 +113,12 @@ async def exporter(path: Path) -> None:
         async def idle() -> dict[str, Any]:
             return {}
 
-        async def large() -> dict[str, Any]:
-            return await _large_scrape(watch)
-
         async def calls() -> dict[str, Any]:
             return {"calls": recorded.calls}
 
-        orders = (cycle, scrape, again, series, calls, idle, large, sampled, profile)
-        await _obey({order.__name__: order for order in orders})
+        orders: tuple[Any, ...] = (cycle, scrape, series, calls, idle, sampled, profile)
+        large = partial(_large_scrape, watch)
+        await _obey({order.__name__: order for order in orders} | {"large": large, "again": scrape})
 
 
 async def _large_scrape(watch: Watch, max_series: int = 50_000) -> dict[str, Any]:

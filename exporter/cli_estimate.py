@@ -20,7 +20,7 @@ from exporter.sources.discovery import Discovery
 KV_CLIENTS = 8  # of one process that runs every component
 ZONES = 3
 LABELS = 3  # different gossip labels seen at one time
-OTHER_PAGES = 5  # beside the ring pages: metrics, memberlist, config, build information, HA tracker
+OTHER_PAGES = 8  # metrics, memberlist, its values, config, build information, HA tracker, Consul, etcd
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ NEXT_STEP = _gauge(
 )  # fmt: skip
 KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
-    per="C × 7",
+    per="K × 2 × 7",
 )  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
@@ -150,7 +150,7 @@ MIRROR_WRITE_ERRORS_TOTAL = _counter(
 CLIENT_STORE_REQUESTS_TOTAL = _counter(
     "client_store_requests_total", "target kv_name store",
     "Requests of this KV client to a store, as the client counts them; store is consul, etcd, memberlist, …",
-    _METRICS, per="T × C × 2",
+    _METRICS, per="T × C × 3",
 )  # fmt: skip
 HA_TRACKER_ELECTIONS_TOTAL = _counter(
     "ha_tracker_elections_total", "target",

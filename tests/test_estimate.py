@@ -1,0 +1,31 @@
+"""What the estimate promises, held against what is exposed: no metric has more series than was said."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from exporter.cli_estimate import estimate, series_of
+from exporter.expose import catalogue
+from exporter.expose.collector import exposed
+from exporter.facts import Snapshot
+from exporter.model import Product
+from tests.migration import migration
+
+pytestmark = pytest.mark.asyncio
+
+
+def counted(snapshot: Snapshot) -> Counter[str]:
+    return Counter({metric.name: len(series) for metric, series in exposed(snapshot, 1_000_000)})
+
+
+@pytest.mark.parametrize("product", [Product.MIMIR, Product.CORTEX, Product.LOKI])
+@pytest.mark.parametrize("size", [3, 9])
+async def test_no_metric_has_more_series_than_was_estimated(product: Product, size: int) -> None:
+    async with migration("mirroring", product=product.value, size=size) as at:
+        found = estimate(at.watch.config, len(at.watch.targets()))
+        shown = counted(await at.look())
+    said = {m.name: series_of(m.estimate, found.letters) for m in catalogue.by_name.values()}
+    assert {name: (count, said[name]) for name, count in shown.items() if count > said[name]} == {}
+    assert shown.total() <= found.series
