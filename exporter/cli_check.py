@@ -14,7 +14,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-from exporter.cli_look import Look, add_source, duration, look_from
+from exporter.cli_look import Steps, add_source, duration, look_from
+from exporter.cli_prometheus import add_prometheus, joined_from
 from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
 from exporter.errors import UsageError
 from exporter.expose.shapes import CheckOut, StepOut
@@ -38,7 +39,7 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
     parser.add_argument("step", metavar="STEP", help="the step; see below")
-    add_source(parser)
+    add_prometheus(add_source(parser), parser)
     parser.add_argument(
         "--for",
         dest="soak",
@@ -59,7 +60,7 @@ def check_command(args: argparse.Namespace) -> int:
 
 
 async def _check(args: argparse.Namespace) -> int:
-    async with look_from(args, soak=args.soak) as look:
+    async with joined_from(args) if args.prometheus else look_from(args, soak=args.soak) as look:
         if args.watch:
             return await _watch(args, look)
         if args.soak:
@@ -67,13 +68,18 @@ async def _check(args: argparse.Namespace) -> int:
         return _show(_advised(await _once(args, look), args), args, sys.stdout)
 
 
-async def _once(args: argparse.Namespace, look: Look) -> StepOut:
+async def _once(args: argparse.Namespace, look: Steps) -> StepOut:
     """Look once; and once more where a check that compares two looks is all that is missing."""
     step = await look.step(args.step)
-    if _waits(step) and not args.server:
+    if _waits(step) and not _asks(args):
         await asyncio.sleep(look.interval)
         step = await look.step(args.step)
     return step
+
+
+def _asks(args: argparse.Namespace) -> bool:
+    """Tell whether somebody else looks all the time, and is only asked what he saw."""
+    return bool(args.server or args.prometheus)
 
 
 def _waits(step: StepOut) -> bool:
@@ -88,7 +94,7 @@ def _holds(step: StepOut) -> bool:
 
 def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     """Say how to soak where one look found nothing wrong but cannot know for how long."""
-    if step.answer != "closed" or not _holds(step) or args.server:
+    if step.answer != "closed" or not _holds(step) or _asks(args):
         return step
     text = (
         f"every check holds, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with --for "
@@ -97,7 +103,7 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     return msgspec.structs.replace(step, headline=text)
 
 
-async def _watch(args: argparse.Namespace, look: Look) -> int:
+async def _watch(args: argparse.Namespace, look: Steps) -> int:
     """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
     status, stop = STATUS["unknown"], asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
@@ -112,7 +118,7 @@ async def _watch(args: argparse.Namespace, look: Look) -> int:
     return status
 
 
-async def _soak(args: argparse.Namespace, look: Look, clock: Callable[[], float] = time.monotonic) -> int:
+async def _soak(args: argparse.Namespace, look: Steps, clock: Callable[[], float] = time.monotonic) -> int:
     """Look until every check has held without a break for the whole time; the first break ends it.
     Checks that need two looks may be waited for before the time begins.
     """
@@ -165,7 +171,9 @@ def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
 def text_of(step: StepOut) -> str:
     """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
     word = {"open": "open", "closed": "closed", "unknown": "cannot tell"}[step.answer]
-    said = step.headline.removeprefix("Open: ").removeprefix("Closed: ")
+    said = step.headline
+    for verdict in ("Open: ", "Closed: ", "Cannot tell: "):
+        said = said.removeprefix(verdict)
     lines = [*wrapped(f"{step.step}: {word}: {said}"), ""]
     order = {"fails": 0, "unknown": 1, "holds": 2}
     for check in sorted(step.checks, key=lambda check: order[check.verdict]):

@@ -38,8 +38,8 @@ def duration(text: str) -> float:
     return hours * 3600 + minutes * 60 + seconds + millis / 1000
 
 
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """Add `--config.file` and `--server`, of which exactly one is given."""
+def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Add `--config.file` and `--server`, of which exactly one is given; gives the group of the two."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
@@ -47,6 +47,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
     )
+    return where
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,17 @@ class Overview:
     steps: tuple[StepOut, ...]
 
 
-class Look(Protocol):
-    """One way of looking; answers are as the API gives them."""
+class Steps(Protocol):
+    """One way of looking at the gate; answers are as the API gives them."""
 
     interval: float
 
     async def step(self, name: str) -> StepOut:
         """Look anew at one step of the gate."""
+
+
+class Look(Steps, Protocol):
+    """One way of looking at everything."""
 
     async def overview(self) -> Overview:
         """Look anew at everything."""

@@ -7,7 +7,7 @@ float seconds, sizes int bytes; secrets are `SecretStr` and show nowhere.
 from __future__ import annotations
 
 from exporter.config.http_client import Authorization, BasicAuth, HttpClient, OAuth2, TlsConfig
-from exporter.config.loading import load, load_text, schema
+from exporter.config.loading import load, load_as, load_text, schema
 from exporter.config.models import (
     Config,
     Consul,
@@ -52,6 +52,7 @@ __all__ = [
     "TargetEntry",
     "TlsConfig",
     "load",
+    "load_as",
     "load_text",
     "schema",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from exporter.config.models import Config
 from exporter.config.problems import found, line_of
@@ -17,11 +17,19 @@ from exporter.errors import ConfigError
 _WRITERS: dict[str, Callable[[Any], str]] = {DURATION_PATTERN: format_duration, SIZE_PATTERN: format_size}
 
 
+Model = TypeVar("Model", bound=BaseModel)
+
+
 def load(path: Path) -> Config:
     """Read and check a file. Raises `ConfigError`, one line per problem, each with file and line.
 
     Files that the configuration names are relative to its own directory.
     """
+    return load_as(path, Config)
+
+
+def load_as(path: Path, model: type[Model]) -> Model:
+    """As `load`, of a file that holds a part of a configuration only."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -32,19 +40,23 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8: byte 0x{content[error.start]:02x}") from None
-    return load_text(text, name=str(path), base=path.parent)
+    return _checked(text, str(path), path.parent, model)
 
 
 def load_text(text: str, name: str = "config", base: Path | None = None) -> Config:
     """As `load`, from a text. Without `base` the names of files stay as they are."""
+    return _checked(text, name, base, Config)
+
+
+def _checked(text: str, name: str, base: Path | None, model: type[Model]) -> Model:
     document = parse(text)
     _check_shape(document)
     if document.problems:
         raise ConfigError(*(line_of(name, problem) for problem in document.problems))
     try:
-        return Config.model_validate(document.value, context={"base": base})
+        return model.model_validate(document.value, context={"base": base})
     except ValidationError as error:
-        problems = found(error, document, Config)
+        problems = found(error, document, model)
     raise ConfigError(*(line_of(name, problem) for problem in problems))
 
 

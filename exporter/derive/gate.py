@@ -12,8 +12,8 @@ from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence
-from exporter.facts import Check, Snapshot, Step, Verdict
-from exporter.model import Phase
+from exporter.facts import Check, Fleet, Snapshot, Step, Verdict
+from exporter.model import Phase, Product
 from exporter.part import Share
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
@@ -178,7 +178,7 @@ def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
         open=is_open,
         verdict=verdict,
         checks=checks,
-        place=_place(rule, seen.now.fleet.phase),
+        place=place_of(rule, seen.now.fleet.phase),
         soak=seen.rules.soak,
         open_since=since,
         soaked_for=soaked,
@@ -208,7 +208,16 @@ def _overall(checks: tuple[Check, ...]) -> Verdict:
     return Verdict.HOLDS if verdicts == {Verdict.HOLDS} else Verdict.UNKNOWN
 
 
-def _place(rule: Rule, where: Phase) -> str:
+def blank(name: str) -> Step:
+    """A step of which nothing is known: its checks' sentences and remedies. `KeyError` for unknown names."""
+    nothing = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
+    empty = Snapshot(at=0.0, started=0.0, cycle=0, fleet=nothing)
+    steps, _ = judge_steps(empty, None, Rules())
+    return {step.name: step for step in steps}[name]
+
+
+def place_of(rule: Rule, where: Phase) -> str:
+    """Give where a step stands on the way: "behind", "next", "ahead" or "any"."""
     if rule.phase is None:
         return "any"
     if where is Phase.UNKNOWN:
@@ -233,10 +242,13 @@ def _headline(step: Step, now: Snapshot) -> str:
 
 def _partly(step: Step, share: Share) -> str:
     bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
-    found = f"{bad} of {len(step.checks)} checks do not hold in it" if bad else "nothing in it speaks against"
+    word = "Closed" if step.verdict is Verdict.FAILS else "Cannot tell"
+    found = (
+        f"{bad} of {len(step.checks)} checks do not hold in it" if bad else "nothing in it speaks against it"
+    )
     return (
-        f"Cannot tell: this is shard {share.shard} of {share.shards} (from 0), {found}; "
-        f"ask with kvmigration check {step.name} --prometheus URL."
+        f"{word}: this is the part of shard {share.shard} of {share.shards} (from 0), {found}. "
+        f"For the whole ask kvmigration check {step.name} --prometheus URL."
     )
 
 

@@ -35,6 +35,8 @@ LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(
     r"query=(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2}){1,16384}&start=\d{1,20}&end=\d{1,20}&limit=\d{1,5}&direction=forward"
 )
+METRICS_QUERY = "/api/v1/query"
+_INSTANT = re.compile(r"query=(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2}){1,16384}")
 CONSUL_LEADER = "/v1/status/leader"
 ETCD_CALLS = frozenset(("/v3/kv/range", "/v3/auth/authenticate"))
 
@@ -69,6 +71,12 @@ def is_log_call_allowed(method: str, path_and_query: str) -> bool:
     """Whether this call reads log lines: Loki's query over a range, and nothing else of it."""
     path, _, query = path_and_query.partition("?")
     return method == "GET" and path == LOKI_QUERY and _LOG_QUERY.fullmatch(query) is not None
+
+
+def is_metrics_query_allowed(method: str, path_and_query: str) -> bool:
+    """Whether this call asks Prometheus for the value of an expression now, and nothing else of it."""
+    path, _, query = path_and_query.partition("?")
+    return method == "GET" and path == METRICS_QUERY and _INSTANT.fullmatch(query) is not None
 
 
 def is_ring_page(path: str) -> bool:

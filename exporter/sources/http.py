@@ -173,6 +173,12 @@ class Fetcher:
             return self._counted("other", self._refused("this call is not one that reads logs"))
         return self._counted(call.page, await self._run(call, deadline))
 
+    async def query_call(self, call: Call, *, deadline: float | None = None) -> Answer:
+        """One question to Prometheus's query API, for the gate of several shards."""
+        if not allow.is_metrics_query_allowed(call.method, call.path):
+            return self._counted("other", self._refused("this call is not one that asks for a value"))
+        return self._counted(call.page, await self._run(call, deadline))
+
     def _counted(self, page: str, answer: Answer) -> Answer:
         self.counts[page, answer.outcome.value] += 1
         return answer

@@ -112,21 +112,30 @@ def fleet(
 ) -> Iterator[Fleet]:
     """A cluster that stays in its phase, watched; `flags` are further ones of the demo."""
     folder.mkdir(parents=True)
-    words = ["--no-exporter", "--hold", "--start-phase", phase, "--tokens", "32", "--log-dir", str(folder)]
-    words += ["--speed", str(speed), "--size", str(size), *flags]
-    with process(folder / "demo.log", "demo", *words) as demo:
-        control = _said(demo, folder / "demo.log", "control").removesuffix("/state")
-        state = json.loads(real_servers.call("GET", f"{control}/state"))
+    with demo(folder, phase, *flags, size=size, speed=speed) as (control, state):
         config = folder / "kvmigration.yaml"
-        config.write_text(json.dumps(_configuration(state)))
+        config.write_text(json.dumps(configuration(state)))
         (port,) = real_servers.free_ports(1)
         listen = ["--config.file", str(config), "--web.listen-address", f"127.0.0.1:{port}"]
         with process(folder / "exporter.log", "serve", *listen):
-            wait(lambda: _ready(f"http://127.0.0.1:{port}"), f"exporter of {job}")
+            wait(lambda: ready(f"http://127.0.0.1:{port}"), f"exporter of {job}")
             yield Fleet(job, control, f"127.0.0.1:{port}")
 
 
-def _configuration(state: dict[str, Any]) -> dict[str, Any]:
+@contextlib.contextmanager
+def demo(
+    folder: Path, phase: str, *flags: str, size: int = 3, speed: int = SPEED
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A cluster that stays in its phase; gives the URL of its control and its state."""
+    words = ["--no-exporter", "--hold", "--start-phase", phase, "--tokens", "32", "--log-dir", str(folder)]
+    words += ["--speed", str(speed), "--size", str(size), *flags]
+    with process(folder / "demo.log", "demo", *words) as started:
+        control = _said(started, folder / "demo.log", "control").removesuffix("/state")
+        yield control, json.loads(real_servers.call("GET", f"{control}/state"))
+
+
+def configuration(state: dict[str, Any]) -> dict[str, Any]:
+    """An exporter's configuration that watches a demo closely."""
     store = state["store"]["url"]
     return {
         "interval": "1s",
@@ -138,7 +147,8 @@ def _configuration(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ready(url: str) -> bool:
+def ready(url: str) -> bool:
+    """Tell whether an exporter is ready."""
     with contextlib.suppress(OSError):
         return bool(real_servers.call("GET", f"{url}/-/ready"))
     return False
