@@ -16,9 +16,11 @@ from alerts.pack import GROUPS
 from alerts.promql import indented
 from alerts.recording import RECORDS
 from alerts.rule import Alert, Options, Record
-from alerts.shards import INTERVAL, SHARD_RECORDS
+from alerts.shards import INTERVAL, PARTS, SHARD_RECORDS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
+MOST_RULES = 20
+"""Of one group; Mimir's ruler takes no more unless told to (`ruler_max_rules_per_rule_group`)."""
 HERE = Path(__file__).parent
 _EQUAL = re.compile(r'(?:^|,)\s*([a-zA-Z_]\w*)\s*=\s*("(?:[^"\\]|\\.)*")')
 
@@ -79,10 +81,22 @@ def record_groups(options: Options) -> dict[str, Any]:
 
 
 def shard_groups(options: Options) -> dict[str, Any]:
-    """Give the recording rules that join shards, in one group: each may read those before it."""
+    """Give the recording rules that join shards. What is joined family by family reads no other rule; the
+    others are one group, for each may read those before it.
+    """
     every = options.queries().span(INTERVAL)
-    rules = _recorded(SHARD_RECORDS, replace(options, labels=_selected(options) | options.labels))
-    return {"groups": [{"name": "kvmigration-shards", "interval": every, "rules": rules}]}
+    options = replace(options, labels=_selected(options) | options.labels)
+    groups = {
+        f"parts-{at // MOST_RULES + 1}": PARTS[at : at + MOST_RULES]
+        for at in range(0, len(PARTS), MOST_RULES)
+    }
+    groups["whole"] = SHARD_RECORDS[len(PARTS) :]
+    return {
+        "groups": [
+            {"name": f"kvmigration-shards-{name}", "interval": every, "rules": _recorded(records, options)}
+            for name, records in groups.items()
+        ]
+    }
 
 
 def _selected(options: Options) -> dict[str, str]:

@@ -156,6 +156,13 @@ def test_what_is_joined_is_found_by_the_readers_matchers(
         assert rule.get("labels", {}) == labels
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in BUILT.glob("kvmigration-*.yaml")))
+def test_no_group_is_longer_than_mimirs_ruler_takes(name: str) -> None:
+    sizes = {group["name"]: len(group["rules"]) for group in load(BUILT / name)["groups"]}
+    assert sizes
+    assert all(size <= 20 for size in sizes.values()), sizes
+
+
 def test_every_alert_waits_but_the_edge() -> None:
     hasty = [rule["alert"] for rule in rules(BUILT / "kvmigration-alerts.yaml") if "for" not in rule]
     assert hasty == ["KVMigrationRingMembersReturned"]
