@@ -1,14 +1,15 @@
-"""Where the time of a cycle goes: all threads' stacks, looked at every few milliseconds."""
+"""Where the CPU of a cycle goes: the stacks, looked at after every few milliseconds of CPU of any thread."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-EVERY = 0.003  # seconds
+EVERY = 0.002  # seconds of CPU
 WAITING = frozenset({"select", "wait", "_worker", "get", "sleep", "acquire", "readline"})
 ROOT = str(Path(__file__).resolve().parents[1])
 
@@ -20,26 +21,24 @@ class Sampling:
         self.own: Counter[str] = Counter()
         self.with_callees: Counter[str] = Counter()
         self.samples = 0
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Sampling:
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        signal.signal(signal.SIGPROF, self._look)
+        signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
-    def _run(self) -> None:
+    def _look(self, _: int, frame: FrameType | None) -> None:
+        """Python calls this in the loop's thread; where that waits, another one spent the time."""
+        if frame is not None and frame.f_code.co_name not in WAITING:
+            self._count(frame)
+            return
         me = threading.get_ident()
-        while not self._stop.wait(EVERY):
-            for thread, frame in sys._current_frames().items():
-                if thread != me and frame.f_code.co_name not in WAITING:
-                    self._count(frame)
+        for thread, other in sys._current_frames().items():
+            if thread != me and other.f_code.co_name not in WAITING:
+                self._count(other)
 
     def _count(self, innermost: FrameType) -> None:
         self.samples += 1
