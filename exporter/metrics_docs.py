@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, Metric
+from exporter.expose import shard_catalogue as shards
+from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, PREFIX, Metric
 
 FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
 _HEAD = """# Metrics
@@ -25,18 +26,33 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
   (`ingester`), `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
 - All entries of the HA tracker count together under the key `ha-tracker/`.
 """
+_TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
+_SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
+processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the whole
+of which it knows a part stand under `{shards.SHARD}…` in place of `{PREFIX}…`, with the same labels:
+{{parts}}.
+It does not show those of which a part tells nothing: {{whole}}.
+"""
 
 
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([_HEAD, *_sections(), *_letters()])
+    return "\n".join([_HEAD, *_sections(), *_one_of_several(), *_letters()])
 
 
 def _sections() -> Iterator[str]:
     for heading, metrics in groupby(ALL, key=lambda metric: metric.group):
-        yield f"## {heading}\n\n| metric | labels | meaning | series |\n|---|---|---|---|"
+        yield f"## {heading}\n\n{_TABLE}"
         yield from map(_row, metrics)
         yield ""
+
+
+def _one_of_several() -> Iterator[str]:
+    parts = ", ".join(f"`{metric.name.removeprefix(PREFIX)}`" for metric in shards.JOINED)
+    whole = ", ".join(sorted(f"`{metric.name}`" for metric in shards.WHOLE))
+    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=whole)}\n{_TABLE}"
+    yield from map(_row, shards.OWN)
+    yield ""
 
 
 def _row(metric: Metric) -> str:
@@ -47,7 +63,8 @@ def _row(metric: Metric) -> str:
 
 def _letters() -> Iterator[str]:
     yield "## How many series\n\nThe column *series* says how many a metric has at most.\n"
-    yield from (f"- {letter}: {meaning}" for letter, meaning in ESTIMATE_LETTERS.items())
+    letters = ESTIMATE_LETTERS | shards.ESTIMATE_LETTERS
+    yield from (f"- {letter}: {meaning}" for letter, meaning in letters.items())
     yield ""
 
 

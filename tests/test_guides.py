@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from alerts.pack import NAMES as NAMES_OF_ALERTS
 from exporter.cli import parser
 from exporter.derive.gate import NAMES
-from exporter.expose import catalogue
+from exporter.expose import catalogue, shard_catalogue
 from tests.derive.test_checks import anchors, checks
 
 DOCS = Path(__file__).parents[1] / "docs"
-GUIDES = ("ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md")
+GUIDES = ("ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md", "shards.md")
 FIRST_CELL = re.compile(r"^`([a-z-]+)`(?:, `([a-z-]+)`)*\. ", re.MULTILINE)
 
 
@@ -27,13 +28,22 @@ def test_commands_and_steps_exist(guide: str) -> None:
     usage = parser().format_help()
     for command, word in re.findall(r"kvmigration ([a-z]+)(?: ([a-z-]+))?", guide):
         assert re.search(rf"^    {command} ", usage, re.MULTILINE), command
-        assert command != "check" or word in NAMES, word
+        assert command != "check" or word in ("", *NAMES), word
 
 
 def test_metrics_exist(guide: str) -> None:
     known = {made.name for made in vars(catalogue).values() if isinstance(made, catalogue.Metric)}
     named = set(re.findall(r"kvmigration_[a-z_]+", guide))
-    assert named <= known
+    assert named <= known | shard_catalogue.by_name.keys() | {shard_catalogue.SHARD}
+
+
+def test_alerts_exist(guide: str) -> None:
+    assert set(re.findall(r"KVMigration[A-Za-z]+", guide)) <= set(NAMES_OF_ALERTS)
+
+
+def test_every_family_of_a_shards_own_is_in_its_guide() -> None:
+    told = set(re.findall(r"`(kvmigration_[a-z_]+)`", (DOCS / "shards.md").read_text()))
+    assert {metric.name for metric in shard_catalogue.OWN} <= told
 
 
 def test_checks_that_open_a_paragraph_exist(guide: str) -> None:

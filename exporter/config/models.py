@@ -230,12 +230,12 @@ class Scale(Settings):
     """Sharing the work, and bounds on it."""
 
     shard: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Which shard this is, from 0.", examples=[0]
+        default=0, description="Which shard this is, from 0; `--shard` wins.", examples=[0]
     )
     shards: Annotated[int, Field(ge=1)] = Field(
         default=1,
         description="How many exporters share the targets. What needs all of them is then computed by the "
-        "recording rules of alerts/built/kvmigration-shards.yaml.",
+        "recording rules of alerts/built/kvmigration-shards.yaml; see docs/shards.md.",
         examples=[4],
     )
     views_per_cycle: Annotated[
@@ -247,7 +247,7 @@ class Scale(Settings):
         examples=[20],
     )
     max_series: Annotated[int, Field(ge=1)] = Field(
-        default=50_000, description="Series exposed at most.", examples=[100_000]
+        default=50_000, description="Series exposed at most, by each exporter.", examples=[100_000]
     )
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from exporter.expose.catalogue import PREFIX, Kind, Metric
 
 SHARD = f"{PREFIX}shard_"
 GROUP = "One shard of several"
+ESTIMATE_LETTERS = {"M": "members of the gossip, or of one ring"}
 VERDICTS = "0 it does not hold, 1 not known, 2 nothing here to look at, 3 it holds"
 
 JOINED: Mapping[Metric, str] = MappingProxyType(
