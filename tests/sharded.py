@@ -6,6 +6,7 @@ own rule engine joins the parts, an evaluation a look.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -66,9 +67,11 @@ class Sharded:
     async def look(self, times: int = 1) -> None:
         """Let time pass, look with all of them, and note what they said."""
         for _ in range(times):
-            await self.run.look()
+            await self.run.post(f"/advance?seconds={INTERVAL}")
             living = [watch for number, watch in enumerate(self.shards) if number not in self.dead]
-            self.parts.append([await self._looked(watch) for watch in living])
+            seen = await asyncio.gather(self.run.watch.poller.cycle(), *map(self._looked, living))
+            self.run.seen.append(seen[0])
+            self.parts.append(seen[1:])
 
     async def _looked(self, watch: Watch) -> Snapshot:
         seen = watch.poller.snapshot
