@@ -96,10 +96,12 @@ _PHASES: Final[dict[Phase, PhaseName]] = {
 
 def status_out(snapshot: Snapshot, version: str) -> StatusOut:
     """`/api/v1/status`."""
-    fleet = snapshot.fleet
+    fleet, share = snapshot.fleet, snapshot.part.share if snapshot.part else None
     up = [target for target in snapshot.targets if target.up]
     return StatusOut(
         headline=fleet.headline,
+        shard=share.shard if share else 0,
+        shards=share.shards if share else 1,
         phase=_PHASES[fleet.phase],
         uniform=fleet.uniform,
         phase_since=fleet.phase_since,

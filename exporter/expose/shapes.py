@@ -37,9 +37,11 @@ class RollbackOut(Struct, frozen=True):
 
 
 class StatusOut(Struct, frozen=True):
-    """Where the migration stands."""
+    """Where the migration stands. With more than one of `shards` it is `shard`'s part alone, from 0."""
 
     headline: str
+    shard: int
+    shards: int
     phase: PhaseName
     uniform: bool | None
     phase_since: Unix | None

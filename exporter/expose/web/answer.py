@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One check as it is shown; `tone` is holds, fails or unknown."""
+    """One check as it is shown; `tone` is holds, fails, unknown, or none: no word against it in a part."""
 
     check: Check
     tone: str
@@ -48,6 +48,7 @@ class CheckRow:
 
 
 _WORDS: Final = {Verdict.HOLDS: "holds", Verdict.FAILS: "does not hold", Verdict.UNKNOWN: "not known"}
+_IN_PART: Final = {Verdict.HOLDS: "holds in this part", Verdict.UNKNOWN: "nothing in this part to look at"}
 _ORDER: Final = {Verdict.FAILS: 0, Verdict.UNKNOWN: 1, Verdict.HOLDS: 2}
 
 
@@ -83,7 +84,7 @@ def answer_of(snapshot: Snapshot, *, stale: bool) -> Answer:
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
-    found = judged(step, is_warned(snapshot))
+    found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
     if snapshot.fleet.uniform is False and found.tone == "closed":
         return replace(found, sentence="Do not go on: the clients are in different phases.")
     return found
@@ -94,8 +95,10 @@ def is_warned(snapshot: Snapshot) -> bool:
     return bool(snapshot.fleet.warnings or snapshot.fleet.risks)
 
 
-def judged(step: Step, warned: bool = False) -> Answer:
-    """The answer for one step, fresh."""
+def judged(step: Step, warned: bool = False, *, part: bool = False) -> Answer:
+    """The answer for one step, fresh; of a shard's part, what does not hold in it alone decides."""
+    if part and step.verdict is not Verdict.FAILS:
+        return _of_a_part(step)
     bad = [check for check in step.checks if check.verdict is not Verdict.HOLDS]
     fails = sum(1 for check in bad if check.verdict is Verdict.FAILS)
     blind = len(bad) - fails
@@ -122,10 +125,31 @@ def judged(step: Step, warned: bool = False) -> Answer:
     return Answer("closed", "STOP", f"Do not {what}.", why, step)
 
 
-def check_rows(step: Step, limit: int = CULPRITS) -> tuple[tuple[CheckRow, ...], tuple[CheckRow, ...]]:
+def _of_a_part(step: Step) -> Answer:
+    blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
+    said = (
+        f"{count(blind, 'check')} could not be answered in it." if blind else "Nothing in it speaks against."
+    )
+    why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
+    sentence = f"from one shard's part whether you may {task(step.name)}."
+    return Answer("unknown", "CANNOT TELL", sentence, why, step)
+
+
+def check_rows(
+    step: Step, limit: int = CULPRITS, *, part: bool = False
+) -> tuple[tuple[CheckRow, ...], tuple[CheckRow, ...]]:
     """Checks that do not hold, failing ones first, and those that hold."""
-    rows = [_row(check, limit) for check in sorted(step.checks, key=lambda check: _ORDER[check.verdict])]
-    return tuple(r for r in rows if r.tone != "holds"), tuple(r for r in rows if r.tone == "holds")
+    ordered = sorted(step.checks, key=lambda check: _ORDER[check.verdict])
+    rows = [_in_part(_row(check, limit)) if part else _row(check, limit) for check in ordered]
+    good = ("holds", "none")
+    return tuple(r for r in rows if r.tone not in good), tuple(r for r in rows if r.tone in good)
+
+
+def _in_part(row: CheckRow) -> CheckRow:
+    """What holds in a part may not hold in the whole, and is not shown as if it did."""
+    if row.check.verdict is Verdict.HOLDS or row.check.vacuous:
+        return replace(row, tone="none", word=_IN_PART[row.check.verdict])
+    return row
 
 
 def _row(check: Check, limit: int) -> CheckRow:

@@ -113,8 +113,9 @@ def gate(view: View) -> Content:
     step = next((step for step in view.known.steps if step.name == view.match["step"]), None)
     if step is None:
         raise NotThere(_missing("gate", view.match["step"], [step.name for step in view.known.steps]))
-    answer = too_old() if view.stale else judged(step, is_warned(view.known))
-    bad, held = check_rows(step, CULPRITS)
+    part = view.known.part is not None
+    answer = too_old() if view.stale else judged(step, is_warned(view.known), part=part)
+    bad, held = check_rows(step, CULPRITS, part=part)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
               "steps": step_links(view.known, stale=view.stale)}  # fmt: skip
     return Content("gate.html", f"{answer.word} · {step.name}", values, f"{answer.word}: {answer.sentence}")

@@ -104,7 +104,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale:
     """Put the first page together."""
     answer = answer_of(snapshot, stale=stale)
     following = next((step for step in snapshot.steps if step.name == snapshot.fleet.next_step), None)
-    bad, held = check_rows(following) if following else ((), ())
+    bad, held = check_rows(following, part=snapshot.part is not None) if following else ((), ())
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
     warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
     risks, more_risks = first(snapshot.fleet.risks, RISKS)
