@@ -66,12 +66,16 @@ def _by_check(found: dict[str, Across]) -> Text:
 
 
 def _gate_check(q: Queries) -> str:
-    """In this order: what does not hold in a part or across, what holds everywhere, what is not known."""
+    """In this order: what does not hold in a part or across, what holds everywhere, what is not known. A
+    check that some exporter does not make, one of another version perhaps, holds nowhere.
+    """
     lowest, highest = (told(q, s.SHARD_CHECK, "step", "check") for told in (least, most))
+    asked = f"count {q.by('step', 'check')} ({q.series(s.SHARD_CHECK)})"
+    all_of_them = f"{asked} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
     return (
         f"{lowest} == 0\n"
         f"or\n0 * {lowest} and {q.on('check')} {q.series(FAILING)}\n"
-        f"or\n(\n{highest} == 3 and {lowest} >= 2\n"
+        f"or\n(\n{highest} == 3 and {lowest} >= 2 and ({all_of_them})\n"
         f"and {q.on()} {q.series(COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n) / 3\n"
         f"or\nNaN * {lowest}"
     )

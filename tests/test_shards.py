@@ -141,3 +141,15 @@ async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_strange
         assert answers[checks] == {}
         assert "switch-primary" in steps_of(answers[after[0]])
         assert list(answers[after[1]].values()) == [0.0]
+
+
+async def test_a_check_that_one_shard_does_not_make_is_not_known(tmp_path: Path) -> None:
+    """It may be of an older version."""
+    async with sharded("mirroring", size=6) as told:
+        await told.look(BEGUN + 2)
+        joined = Joined(told, without='kvmigration_shard_check{check="lag",cluster="eu",instance="kvm-3:')
+        numbers = [joined.ask(told.last, expr) for expr in (OPEN, f"{c.GATE_CHECK.name} == 1")]
+        opened, held = (joined.run(tmp_path)[number] for number in numbers)
+        assert steps_of(opened) == {"preflight", "enforce-label"}
+        assert 'check="clients-mirroring"' in str(held)
+        assert 'check="lag"' not in str(held)
