@@ -33,6 +33,7 @@ from exporter.model import (
     Tokens,
     Value,
 )
+from exporter.part import Share
 
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
@@ -178,6 +179,8 @@ class Fleet:
     store: dict[str, Value] = field(default_factory=dict)
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
+    share: Share | None = None  # with shards: how the processes are shared,
+    others: frozenset[int] = frozenset()  # and those that only other shards watch
 
     def __post_init__(self) -> None:
         self.beat()
@@ -202,9 +205,10 @@ class Fleet:
             at=self.now,
             started=self.now - 0.5,
             number=self.number,
-            observed=tuple(process.read(self.now - 0.2) for process in self.processes),
+            observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
             stores=(self._store(),) if self.rules.store_configured else (),
             resolved={"gossip-ring:7946": ""},
+            share=self.share,
         )
         snapshot, self.history = conclude(cycle, self.history, self.rules)
         return snapshot
