@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.config import Config
 from exporter.expose import catalogue
+from exporter.expose import shard_catalogue as shards
+from exporter.expose.catalogue import Metric
 from exporter.model import Product
 from exporter.rings import pages_of
+from exporter.sharding import MOST_COMMON
 from exporter.sources.discovery import Discovery
 
 KV_CLIENTS = 8  # of one process that runs every component
@@ -33,11 +36,27 @@ class Estimate:
 
 
 def estimate(config: Config, targets: int) -> Estimate:
-    """The series of one exporter that watches this many targets."""
+    """The series of one exporter, or of one of several shards, that watches so many targets."""
     letters = _letters(config, targets)
-    counts = {metric.name: series_of(metric.estimate, letters) for metric in catalogue.by_name.values()}
+    counts = {metric.name: series_of(metric.estimate, letters) for metric in _metrics(config)}
     largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
     return Estimate(letters, sum(counts.values()), tuple(largest))
+
+
+def _metrics(config: Config) -> Iterable[Metric]:
+    """What one exporter shows, or one shard in place of the whole."""
+    if config.scale.shards == 1:
+        return catalogue.ALL
+    own = (m for m in catalogue.ALL if m not in shards.JOINED and m not in shards.WHOLE)
+    return (*own, *shards.ALL)
+
+
+def _watched(targets: int, count: int) -> int:
+    """How many processes a shard may have: no hash shares out evenly, and some are common to all."""
+    if count == 1:
+        return targets
+    mean = targets / count
+    return min(targets, math.ceil(mean + 4 * math.sqrt(mean)) + MOST_COMMON)
 
 
 def series_of(formula: str, letters: Mapping[str, int]) -> int:
@@ -82,7 +101,7 @@ def _letters(config: Config, targets: int) -> dict[str, int]:
     if config.rings != "auto":
         pages = keys = len(config.rings)
     return {
-        "T": targets,
+        "T": _watched(targets, config.scale.shards),
         "C": KV_CLIENTS,
         "K": keys + 1,
         "P": pages + OTHER_PAGES,
@@ -91,4 +110,4 @@ def _letters(config: Config, targets: int) -> dict[str, int]:
         "S": sum(store is not None for store in (config.stores.consul, config.stores.etcd)),
         "D": len({entry.kind for entry in config.targets}),
         "L": LABELS,
-    }
+    } | ({"M": targets} if config.scale.shards > 1 else {})

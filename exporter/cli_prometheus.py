@@ -26,7 +26,7 @@ from exporter.sources.access import ClientAccess
 from exporter.sources.http import Fetcher, FetchSettings
 from exporter.sources.prometheus import PrometheusSettings, query
 
-MAX_AGE = 120.0  # seconds: two scrapes of a minute, the longest interval in use
+MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
 FLEET = ("cluster", "namespace", "job")
 COMPLETE = "fleet:kvmigration_shards:complete"
 HELD = "step:kvmigration_gate_held:timestamp_seconds"

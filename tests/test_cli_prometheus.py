@@ -60,7 +60,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("another version's value", {"checks": checks(lag=0.5)}, "unknown", "1 of 19"),
     ("nothing is there", {"checks": (), "ages": ()}, "unknown", "no kvmigration_gate_check"),
     ("the gate has no series", {"gates": ()}, "unknown", "no kvmigration_gate_open"),
-    ("it is old", {"ages": (sample(3.0), sample(MAX_AGE + 1))}, "unknown", "121 s old"),
+    ("it is old", {"ages": (sample(3.0), sample(MAX_AGE + 1))}, "unknown", "181 s old"),
     ("its age is not known", {"ages": ()}, "unknown", "inf s old"),
     ("its age is no number", {"ages": (sample(NAN),)}, "unknown", "nan s old"),
     ("shards are missing", {"complete": (sample(0.0),)}, "unknown", "of 2 shards 2 are known"),

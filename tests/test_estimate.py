@@ -8,10 +8,12 @@ import pytest
 
 from exporter.cli_estimate import estimate, series_of
 from exporter.expose import catalogue
+from exporter.expose import shard_catalogue as shards
 from exporter.expose.collector import exposed
 from exporter.facts import Snapshot
 from exporter.model import Product
 from tests.migration import migration
+from tests.sharded import sharded
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,3 +31,16 @@ async def test_no_metric_has_more_series_than_was_estimated(product: Product, si
     said = {m.name: series_of(m.estimate, found.letters) for m in catalogue.by_name.values()}
     assert {name: (count, said[name]) for name, count in shown.items() if count > said[name]} == {}
     assert shown.total() <= found.series
+
+
+@pytest.mark.parametrize("phase", ["external", "mirroring"])
+async def test_no_metric_of_a_shard_has_more_series_than_was_estimated(phase: str) -> None:
+    async with sharded(phase, product="mimir", size=9) as told:
+        await told.look()
+        found = [estimate(watch.config, len(watch.targets())) for watch in told.shards]
+        shown = [counted(part) for part in told.parts[-1]]
+    metrics = {**catalogue.by_name, **shards.by_name}
+    for series, said in zip(shown, found, strict=True):
+        limits = {name: series_of(metrics[name].estimate, said.letters) for name in series}
+        assert {n: (count, limits[n]) for n, count in series.items() if count > limits[n]} == {}
+        assert series.total() <= said.series

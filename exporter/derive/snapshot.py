@@ -81,7 +81,7 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Sn
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot.targets, snapshot.keys, snapshot.fleet.phase, rules.max_lag)
     fleet = replace(snapshot.fleet, next_step=following, rollback=back)
-    text = headline(fleet, steps)
+    text = headline(fleet, steps if snapshot.part is None else ())
     if snapshot.part is not None:
         share = snapshot.part.share
         text = f"Shard {share.shard} of {share.shards} (from 0), its part only. {text}"

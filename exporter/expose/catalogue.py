@@ -45,6 +45,7 @@ ESTIMATE_LETTERS = {
     "S": "external stores",
     "D": "discovery sources",
     "L": "gossip labels seen",
+    "M": "members of the gossip, for shards",
 }
 
 _made: list[Metric] = []
