@@ -21,6 +21,7 @@ from alerts.shards_across import (
     GHOSTS,
     NOT_KNOWN,
     STRANGERS,
+    UNMET,
     WRITERS,
     Across,
     absent,
@@ -33,6 +34,7 @@ from alerts.shards_across import (
     settled,
     strangers,
     together,
+    unmet,
 )
 from alerts.thresholds import Wait
 from exporter.derive.gate import STEPS
@@ -171,6 +173,7 @@ ACROSS = (
     Record(COMPLETE, complete, "1 if every shard is there, fresh, and they agree what there is to watch."),
     Record(STRANGERS, _together(strangers), "Gossip members that are nobody's and that nobody expects."),
     Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
+    Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
     Record(GHOSTS, _together(ghosts), "Ring members that belong to nobody."),
     Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),

@@ -15,6 +15,7 @@ SETTLED = Wait(45.0, "three cycles: a process that has just started is known to 
 COMPLETE = "fleet:kvmigration_shards:complete"
 STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
 ABSENT = "member:kvmigration_shard_unseen_member:absent"
+UNMET = "key:kvmigration_shard_used_key:not_everywhere"
 GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
 WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
 AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
@@ -34,18 +35,19 @@ def least(q: Queries, metric: Metric, *labels: str) -> str:
 def complete(q: Queries) -> str:
     """1 if every shard is there, they agree what there is to watch, and no series is left out."""
     there = f"count {q.by()} (count {q.by('shard')} ({_fresh(q)}))"
+    none_is_old = f"* {q.on()} (count {q.by()} ({_fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
     agree = [
         f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
         for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_RULES_DIGEST)
     ]
     whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
-    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", *agree, whole])
+    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, whole])
 
 
 def _fresh(q: Queries) -> str:
-    """Shards whose last cycle is no older than three of its intervals."""
+    """Shards whose last cycle is no older than three of its intervals, and not in the future either."""
     limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
-    age = f"time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)} <= {q.on('instance')} ({limit})"
+    age = f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) <= {q.on('instance')} ({limit})"
     return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"
 
 
@@ -69,6 +71,12 @@ def absent(q: Queries) -> str:
     having = f"count {q.by()} (count {q.by('target')} ({q.series(c.GOSSIP_MEMBERS)})) > 1"
     theirs, ours = _members(q, s.SHARD_GOSSIP_MEMBER), _members(q, s.SHARD_OWN_MEMBER, matchers='seen="true"')
     return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {theirs}\nunless {ours}\nand {q.on()} {having}"
+
+
+def unmet(q: Queries) -> str:
+    """Keys that some shard's processes use and another one's do not: that one cannot judge its copies."""
+    users = f"count {q.by('key')} ({q.series(s.SHARD_USED_KEY)})"
+    return f"{users} < {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
 
 
 def ghosts(q: Queries) -> str:
@@ -153,10 +161,11 @@ def _now(record: str) -> Across:
     return lambda q: q.series(record)
 
 
-def _differing(q: Queries) -> str:
-    return f"{contents(q)} > 1"
+def _differing_or_unmet(q: Queries) -> str:
+    return f"group {q.by('key')} (\n{contents(q)} > 1\n)\nor {q.on('key')}\n{q.series(UNMET)}"
 
 
+KEY_CHECKS = ("keys-copied", "members-copied", "contents-equal", "lag")
 FAILS: dict[str, Across] = {
     "gossip-no-strangers": _settled(STRANGERS),
     "gossip-complete": _settled(ABSENT),
@@ -178,7 +187,8 @@ NOT_KNOWN: dict[str, Across] = {
     "gossip-complete": _now(ABSENT),
     "gossip-port-reachable": _now(ABSENT),
     "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
+    **dict.fromkeys(KEY_CHECKS, _now(UNMET)),
     "members-labelled": _unlabelled,
-    "views-agree": _differing,
+    "views-agree": _differing_or_unmet,
 }
 """By check, what leaves it open for now."""

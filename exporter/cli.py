@@ -54,6 +54,11 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
     return top
 
 
+def _plain(text: object) -> str:
+    """Text fit for a terminal: errors quote names and messages that strangers chose."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
     args = parser(argv[0] if argv else "").parse_args(argv)
@@ -63,13 +68,13 @@ def run(argv: Sequence[str]) -> int:
         return command(args)
     except ConfigError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 - the command's own output
+            print(_plain(problem), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except UsageError as error:
-        print(f"kvmigration: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        print(_plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except KVMigrationError as error:
-        print(f"kvmigration: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        print(_plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except KeyboardInterrupt:
         return 130

@@ -52,6 +52,9 @@ async def _diff(args: argparse.Namespace) -> int:
     if not details:
         sys.stderr.write("kvmigration: no key was seen\n")
         return UNKNOWN
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+        return UNKNOWN
     statuses = {status_of(detail) for detail in details}
     return DIFFERENT if DIFFERENT in statuses else max(statuses)
 

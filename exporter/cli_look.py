@@ -71,7 +71,11 @@ class Steps(Protocol):
 
 
 class Look(Steps, Protocol):
-    """One way of looking at everything."""
+    """One way of looking at everything. `stale` says why what was seen is too old to go by, "" where it is
+    not.
+    """
+
+    stale: str
 
     async def overview(self) -> Overview:
         """Look anew at everything."""
@@ -106,6 +110,7 @@ class _Local:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._last: Snapshot | None = None
+        self.stale = ""
         self.interval = watch.config.gate.check_interval
 
     async def _cycle(self) -> Snapshot:
@@ -144,6 +149,7 @@ class _Remote:
         self._server = server
         self._session = session
         self.interval = 5.0
+        self.stale = ""
 
     async def _get(self, path: str, kind: type[T]) -> T:
         url = f"{self._server}/api/v1/{path}"
@@ -155,6 +161,9 @@ class _Remote:
         if not isinstance(body, dict) or body.get("status") != "success":
             told = body.get("error") if isinstance(body, dict) else None
             raise UsageError(f"{url}: {told or 'no answer of an exporter'}")
+        if body.get("stale"):
+            age = body.get("age_seconds", 0.0)
+            self.stale = f"{self._server}: the last cycle ended {age:.0f} s ago, so all of this is old"
         try:
             return msgspec.convert(body["data"], kind)
         except (KeyError, msgspec.ValidationError) as error:

@@ -34,6 +34,10 @@ CULPRITS = {
     "gossip-no-strangers": "member:kvmigration_shard_gossip_member:strangers",
     "gossip-complete": "member:kvmigration_shard_unseen_member:absent",
     "gossip-port-reachable": "member:kvmigration_shard_unseen_member:absent",
+    **dict.fromkeys(
+        ("keys-copied", "members-copied", "contents-equal", "lag", "views-agree"),
+        "key:kvmigration_shard_used_key:not_everywhere",
+    ),
     "no-ghosts": "member:kvmigration_shard_ghost_member:ghosts",
 }
 NOTHING = (
@@ -120,7 +124,7 @@ class Joined:
             f"{self._series(s.SHARD_CHECK.name, one)} < 2",
             self._series(s.SHARDS.name),
             self._series(COMPLETE),
-            self._series("", '__name__=~"member:kvmigration_shard_.+"'),
+            self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
             f"{self._series(c.PHASE.name)} == 1",
         )
         told = Told(*[await self._ask(question) for question in questions])
@@ -228,8 +232,10 @@ def _names(check: str, told: Told) -> tuple[str, ...]:
 
 
 def _member(labels: Mapping[str, str]) -> str:
-    key = labels.get("key", "")
-    return f"{labels.get('member', '')}{f' in {key}' if key else ''}"
+    key, member = labels.get("key", ""), labels.get("member", "")
+    if not member:
+        return f"{key}: some shard watches no process that uses it; tell discovery the components"
+    return f"{member}{f' in {key}' if key else ''}"
 
 
 def _parts(check: str, told: Told) -> tuple[str, ...]:

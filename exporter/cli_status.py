@@ -47,7 +47,9 @@ async def _status(args: argparse.Namespace) -> int:
     async with look_from(args) as look:
         seen = await look.overview()
     sys.stdout.write(msgspec.json.encode(seen).decode() + "\n" if args.json else text_of(seen, time.time()))
-    if seen.status.phase == "unknown":
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+    if look.stale or seen.status.phase == "unknown":
         return 2
     return 0 if seen.status.uniform and not seen.status.warnings else 1
 

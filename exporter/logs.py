@@ -31,8 +31,12 @@ MAX_VALUE: Final = 8192  # characters; a page's body must not flood the log
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,\[\]~*-]+")
 _KEY = re.compile(r"[^A-Za-z0-9_.]")
 _DEL = "\x7f"
+_LAST_OF_FOUR_DIGITS = 0xFFFF  # beyond it JSON writes two escapes
 # What json.dumps leaves alone and a terminal or a reader would stumble over.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
 _OWN = ("exc_info", "stack_info", "stacklevel", "extra")
 
 
@@ -125,4 +129,8 @@ def _logfmt(value: str | float | bool | None) -> str:
     text = str(value)
     if _BARE.fullmatch(text):
         return text
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return _UNSAFE.sub(lambda found: _escaped(found[0]), json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) <= _LAST_OF_FOUR_DIGITS else json.dumps(letter)[1:-1]

@@ -15,7 +15,7 @@ from exporter.model import Target
 from exporter.part import Share
 
 COMMON = 3  # at least: one of them may be down or restarting
-MOST_COMMON = 16
+MOST_COMMON = 32
 _MULTIPLIER, _MASK = 2862933555777941757, (1 << 64) - 1
 _DIGEST_BITS = 48  # a Prometheus sample holds 53 exactly
 
@@ -28,7 +28,7 @@ def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple
     share = Share(
         shard=shard,
         shards=shards,
-        digest=digest_of(t.name for t in everybody),
+        digest=digest_of(f"{t.name} {t.component}" for t in everybody),
         common=common,
         borrowed=common - mine,
         crowded=frozenset(urlsplit(t.url).hostname or "" for t in everybody if t.name not in mine | common),
@@ -53,14 +53,17 @@ def digest_of(names: Iterable[str]) -> int:
 
 
 def _common(targets: tuple[Target, ...]) -> frozenset[str]:
-    """Choose by hash alone, so that all shards choose alike and others' coming and going moves nobody."""
+    """Choose by hash alone, so that all shards choose alike and others' coming and going moves nobody.
+    Where discovery tells no components more are taken, to meet most of them.
+    """
     ranked = sorted(targets, key=lambda target: (_hash(target.name), target.name))
     first: dict[str, str] = {}
     for target in ranked:
         first.setdefault(target.component, target.name)
     chosen = dict.fromkeys(list(first.values())[:MOST_COMMON])
+    wanted = COMMON if "" not in first else MOST_COMMON // 2
     for target in ranked:
-        if len(chosen) >= COMMON:
+        if len(chosen) >= wanted:
             break
         chosen[target.name] = None
     return frozenset(chosen)

@@ -88,14 +88,16 @@ def step_of(snapshot: Snapshot, name: str) -> Step:
 
 
 @asynccontextmanager
-async def migration(phase: str = "external", **settings: Any) -> AsyncIterator[Migration]:
+async def migration(
+    phase: str = "external", timeout: str = "400ms", **settings: Any
+) -> AsyncIterator[Migration]:
     """Start a demo in a phase and look at it once."""
     told = {"size": 3, "tokens": 16, "hold": True, "manual": True, **settings}
     async with Demo(DemoSettings(start_phase=Phase[phase.upper()], **told)) as demo:
         config = demo.config() | {
             "interval": f"{INTERVAL:.0f}s",
             "gate": {"soak": f"{SOAK:.0f}s"},
-            "http_client": {"timeout": "400ms"},
+            "http_client": {"timeout": timeout},
         }
         async with (
             Watch(load_text(yaml.safe_dump(config)), clock=lambda: demo.cluster.now) as watch,

@@ -62,6 +62,7 @@ class Sharded:
     shards: list[Watch]
     parts: list[list[Snapshot]] = field(default_factory=list)
     dead: set[int] = field(default_factory=set)  # shards that are not scraped any more
+    replicas: dict[int, Snapshot] = field(default_factory=dict)  # by look, what a second instance shows
     frozen: set[int] = field(default_factory=set)  # shards that show what they showed
 
     async def look(self, times: int = 1) -> None:
@@ -93,9 +94,10 @@ class Sharded:
         began = self.parts[0][0].at
         told: dict[str, list[str]] = {}
         for look, parts in enumerate(self.parts):
-            for part in parts:
+            for part in [*parts, *(self.replicas[n] for n in self.replicas if n == look)]:
                 assert part.part is not None
-                own = FLEET | {"instance": f"kvm-{part.part.share.shard}:9895"}
+                kind = "replica" if part is self.replicas.get(look) else "kvm"
+                own = FLEET | {"instance": f"{kind}-{part.part.share.shard}:9895"}
                 for name, value in series_of(part, own, began).items():
                     values = told.setdefault(name, ["_"] * len(self.parts))
                     values[look] = "NaN" if math.isnan(value) else repr(value)
@@ -109,15 +111,15 @@ def _stale(values: list[str]) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def sharded(phase: str = "external", **settings: Any) -> AsyncIterator[Sharded]:
-    """Start a demo, one exporter of it all and four shards."""
-    async with migration(phase, **settings) as run, AsyncExitStack() as stack:
+async def sharded(phase: str = "external", timeout: str = "4s", **settings: Any) -> AsyncIterator[Sharded]:
+    """Start a demo, one exporter of it all and four shards. Five look at the same time: that takes long."""
+    async with migration(phase, timeout, **settings) as run, AsyncExitStack() as stack:
         shards = []
         for number in range(SHARDS):
             config = run.demo.config() | {
                 "interval": f"{INTERVAL:.0f}s",
                 "gate": {"soak": f"{SOAK:.0f}s"},
-                "http_client": {"timeout": "400ms"},
+                "http_client": {"timeout": timeout},
                 "scale": {"shard": number, "shards": SHARDS},
             }
             watch = Watch(load_text(yaml.safe_dump(config)), clock=lambda: run.demo.cluster.now)

@@ -17,7 +17,7 @@ from exporter import cli_diff
 from exporter.cli import run as main
 from exporter.cli_diff import DIFFERENT, EQUAL, UNKNOWN, status_of
 from exporter.cli_diff_table import counts
-from exporter.derive.history import RingHistory
+from exporter.derive.history import RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.match import Owners
 from exporter.derive.primary import KeyInput
@@ -42,7 +42,7 @@ def detail(members: list[Member], *copies: View) -> RingDetailOut:
     read = KeyInput(
         INGESTER, (CLIENT,), (), copies, ring(members), store_known=True, store_kind="consul", store_clock=NOW
     )
-    facts, _ = judge_key(read, RingHistory(), World(Owners({}, {}, sure=True), None, Rules(), NOW))
+    facts, _ = judge_key(read, RingHistory(), World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched()))
     return ring_out(facts)
 
 

@@ -109,7 +109,8 @@ CASES = [
 
 @pytest.mark.parametrize(("fault", "phase", "product"), CASES)
 async def test_a_fault(fault: str, phase: str, product: str, tmp_path: Path) -> None:
-    async with sharded(phase, product=product, size=6) as told:
+    timeout = "1s" if fault == "pages-hang" else "4s"
+    async with sharded(phase, timeout, product=product, size=6) as told:
         await told.look(BEGUN)
         await told.run.fault(fault, on=True)
         await told.look(SETTLED)
@@ -153,3 +154,34 @@ async def test_a_check_that_one_shard_does_not_make_is_not_known(tmp_path: Path)
         assert steps_of(opened) == {"preflight", "enforce-label"}
         assert 'check="clients-mirroring"' in str(held)
         assert 'check="lag"' not in str(held)
+
+
+async def test_an_old_replica_vouches_for_nobody(tmp_path: Path) -> None:
+    """Two instances of shard 2, one of which shows for ever what it showed: nothing is complete."""
+    async with sharded("mirroring", size=6) as told:
+        await told.look(BEGUN + 2)
+        old = next(part for part in told.parts[-1] if part.part and part.part.share.shard == 2)
+        await told.look(6)
+        told.replicas[told.last] = old
+        joined = Joined(told)
+        expressions = (OPEN, "fleet:kvmigration_shards:complete")
+        before = [joined.ask(told.last - 1, expr) for expr in expressions]
+        with_it = [joined.ask(told.last, expr) for expr in expressions]
+        answers = joined.run(tmp_path)
+        assert "switch-primary" in steps_of(answers[before[0]])
+        assert list(answers[before[1]].values()) == [1.0]
+        assert answers[with_it[0]] == {}
+        assert list(answers[with_it[1]].values()) == [0.0]
+
+
+async def test_a_ring_whose_users_one_shard_does_not_meet_is_not_known(tmp_path: Path) -> None:
+    """Its copies in that shard's part cannot be judged there: nobody says how to compare them."""
+    async with sharded("mirroring", size=6) as told:
+        await told.look(BEGUN + 2)
+        used = 'kvmigration_shard_used_key{cluster="eu",instance="kvm-1:9895",job="kvm",key="collectors/ring"'
+        joined = Joined(told, without=used)
+        numbers = [joined.ask(told.last, expr) for expr in (OPEN, f"{c.GATE_CHECK.name} == 1")]
+        opened, held = (joined.run(tmp_path)[number] for number in numbers)
+        assert steps_of(opened) == {"preflight", "enforce-label"}
+        assert not re.search('check="(keys-copied|members-copied|contents-equal|lag|views-agree)"', str(held))
+        assert 'check="clients-mirroring"' in str(held)

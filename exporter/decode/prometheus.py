@@ -35,6 +35,7 @@ class _Answer(msgspec.Struct):
     status: str
     data: _Data | None = None
     error: str = ""
+    warnings: list[str] = []
 
 
 def decode_vector(body: bytes) -> tuple[VectorSample, ...]:
@@ -45,6 +46,8 @@ def decode_vector(body: bytes) -> tuple[VectorSample, ...]:
         raise DecodeError(f"query: no answer of Prometheus's query API ({str(error)[:100]})") from None
     if answer.status != "success" or answer.data is None:
         raise DecodeError(f"query: {answer.error[:MAX_ERROR] or 'no success in the answer'}")
+    if answer.warnings:  # mostly that somebody who knows a part did not answer
+        raise DecodeError(f"query: the answer comes with a warning: {answer.warnings[0][:MAX_ERROR]}")
     if answer.data.resultType != "vector":
         raise DecodeError("query: no vector in the answer")
     if len(answer.data.result) > MAX_SAMPLES:

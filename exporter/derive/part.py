@@ -7,12 +7,13 @@ none of these itself; it names its candidates and those that it vouches for.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.census import census_of
+from exporter.derive.census import ALIVE, census_of
 from exporter.derive.match import Identity
 from exporter.derive.membership import Ours, is_expected
 from exporter.derive.rules import Rules
@@ -45,7 +46,7 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         share=share,
         steady_since=_steady_since(share, before, found, rules),
         interval=rules.interval,
-        rules_digest=_digest(repr(rules)),
+        rules_digest=_digest(_written(rules)),
         clients=_clients(found.targets, share),
         strange=strange,
         own=own,
@@ -84,6 +85,21 @@ def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Ru
     return past.steady_since if same else found.at
 
 
+def _written(value: object) -> str:
+    """A text that is the same for equal rules in every process: `repr` cuts patterns, and orders sets by
+    the process's own hash seed.
+    """
+    if isinstance(value, re.Pattern):
+        return f"{value.pattern!r} {value.flags}"
+    if is_dataclass(value):
+        return f"({' '.join(_written(getattr(value, one.name)) for one in fields(value))})"
+    if isinstance(value, Mapping):
+        return _written(tuple(sorted((_written(key), _written(one)) for key, one in value.items())))
+    if isinstance(value, frozenset):
+        return f"{{{' '.join(sorted(map(_written, value)))}}}"
+    return f"[{' '.join(map(_written, value))}]" if isinstance(value, tuple) else repr(value)
+
+
 def _digest(text: str) -> int:
     return int(hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS], 16)
 
@@ -98,7 +114,8 @@ def _members(
     having: Iterable[TargetFacts], found: Found, rules: Rules
 ) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
     """Give the living gossip members that are none of ours, by whether they are expected, and those that
-    are (or are excused by a process of ours that does not answer), by whether their label is known.
+    are (or are excused for now: a process of ours does not answer, or has just restarted), by whether
+    their label is known.
     """
     gossips = [target.gossip for target in having if target.gossip is not None]
     lists = {id(gossip.members): gossip.members for gossip in gossips}
@@ -106,10 +123,11 @@ def _members(
     labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
     strangers = {stranger.name for stranger in found.gossip.strangers} if found.gossip else set()
     ours = Ours.of(found.known)
+    here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
     strange: dict[str, bool] = {}
     own: dict[str, bool] = {}
     for name in alive:
-        if not ours.has(name) and (name in strangers or is_expected(name, rules)):
+        if name not in here and (name in strangers or is_expected(name, rules)):
             strange[name] = name not in strangers
         else:
             own[name] = name in labelled

@@ -9,9 +9,13 @@ import re
 MAX_LENGTH = 256
 REPLACEMENT = "\ufffd"
 
-# Control characters, line and paragraph separators, direction overrides and lone surrogates: the
-# last cannot be encoded, the others break terminals and deceive readers.
-_BAD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+# Control characters, line and paragraph separators, direction marks, what nobody sees, and lone
+# surrogates: the last cannot be encoded, the others break terminals and deceive readers.
+_BAD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
 
 
 @functools.lru_cache(maxsize=65536)

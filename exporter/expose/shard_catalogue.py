@@ -124,6 +124,9 @@ SHARD_CLAIMED_MEMBER = _own(
     "shard_claimed_member", "key member",
     "1 for each ring member that is a process of this shard and not in the gossip.", per="K × T",
 )  # fmt: skip
+SHARD_USED_KEY = _own(
+    "shard_used_key", "key", "1 for each key that a process watched by this shard uses.", per="K"
+)
 SHARD_VIEW_DIGEST = _own(
     "shard_view_digest", "key ring view aspect rank",
     "Digests of the different contents that this shard's views showed in the last cycle; aspect is members "
@@ -147,6 +150,7 @@ OWN: tuple[Metric, ...] = (
     SHARD_UNSEEN_MEMBER,
     SHARD_GHOST_MEMBER,
     SHARD_CLAIMED_MEMBER,
+    SHARD_USED_KEY,
     SHARD_VIEW_DIGEST,
 )
 ALL: tuple[Metric, ...] = (*OWN, *PART_OF.values())

@@ -96,6 +96,12 @@ def _members(part: Part) -> Rows:
     for key, members in part.claims.items():
         for member in members:
             yield s.SHARD_CLAIMED_MEMBER, (key, member), 1.0
+    yield from _keys(part)
+
+
+def _keys(part: Part) -> Rows:
+    for key in part.used:
+        yield s.SHARD_USED_KEY, (key,), 1.0
     for (key, view, aspect), digests in part.views.items():
         for rank, digest in enumerate(digests):
             yield s.SHARD_VIEW_DIGEST, (key, ring_of(key), view, aspect, str(rank)), digest

@@ -42,6 +42,7 @@ BAD = [
     ("a matrix", answer(kind="matrix"), "no vector"),
     ("no number", answer({"metric": {}, "value": [1, "two"]}), "'two' is no number"),
     ("nested", b"[" * 100_000, "no answer of Prometheus's query API"),
+    ("a part of it", answer(warnings=["store 3 did not answer"]), "store 3 did not answer"),
     ("no labels", answer({"value": [1, "1"]}), "no answer of Prometheus's query API"),
 ]
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from exporter.model import Phase
 from exporter.part import ClientKind, Part, Share
 from tests.derive.build import COMPACTOR, INGESTER, Fleet, Process, client, member, ring, step_of
 
+ROOT = Path(__file__).parents[2]
 Change = Callable[[Fleet], object]
 ONE, TWO, THREE, FOUR = (f"p-{n}-0000000{n}" for n in (1, 2, 3, 4))
 BOTH_KEYS = (INGESTER, COMPACTOR)
@@ -272,3 +276,28 @@ def test_strangers_absent_members_and_ghosts_are_in_no_warning_of_a_part(change:
 
 def test_without_shards_there_is_no_part() -> None:
     assert fleet(shard=False).look().part is None
+
+
+SEED = """
+import re, sys
+from exporter.config import load_text
+from exporter.derive.part import _digest, _written
+from exporter.watch import rules_of
+rings = "rings: [{path: /ring, key: collectors/ring, ring: ingester}, {path: /ruler/ring, key: rulers/ring}]"
+gossip = f"gossip: {{expected_members: ['{sys.argv[1]}']}}"
+text = f"targets: [{{static: {{urls: [http://a]}}}}]\\n{rings}\\n{gossip}"
+print(_digest(_written(rules_of(load_text(text)))))
+"""
+
+
+def test_the_digest_of_the_rules_is_the_same_in_every_process_and_for_no_other_rules() -> None:
+    """`repr` cuts long patterns, and orders sets by the hash seed of the process."""
+    long = "^" + "a" * 300
+    told = []
+    for seed, pattern in (("1", long), ("2", long), ("3", long + "b"), ("4", "x")):
+        run = [sys.executable, "-c", SEED, pattern]
+        environment = {"PYTHONHASHSEED": seed, "PATH": "/usr/bin"}
+        done = subprocess.run(run, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
+        told.append(done.stdout)
+    assert told[0] == told[1]
+    assert len(set(told)) == 3
