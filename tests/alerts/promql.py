@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import promql_parser as p
 
 from alerts import shards
-from alerts.shards_across import ABSENT, COMPLETE, GHOSTS, STRANGERS
+from alerts.shards_across import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
 from exporter.expose import catalogue, shard_catalogue
 
 SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
@@ -17,6 +17,7 @@ RECORDED = {
     STRANGERS: frozenset({"member"}),
     ABSENT: frozenset({"member"}),
     GHOSTS: frozenset({"key", "ring", "member"}),
+    UNMET: frozenset({"key"}),
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),
     shards.HELD: frozenset({"step"}),
