@@ -229,6 +229,7 @@ class Stranger:
     address: str
     seen_by: tuple[str, ...]
     where: str = "gossip"  # or the ring's key
+    since: float | None = None  # when a namesake of ours was first seen, our clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,7 @@ class GossipFacts:
     clusters: tuple[tuple[str, ...], ...]
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
+    namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     remains: tuple[str, ...] = ()  # of `unknown_keys`, those that nobody writes any more: gossip keeps them

@@ -17,6 +17,8 @@ ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 _SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 Members = tuple[GossipMember, ...]
 Index = Mapping[str, Members]
+Place = tuple[str, int]  # address and port
+Spot = tuple[str, Place]  # a bare name and where it stands
 
 
 @lru_cache(maxsize=32_768)
@@ -27,14 +29,14 @@ def bare(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """One member list. `alive` and `bare_alive` are names; the indexes hold the members that are alive or
-    suspect, or everybody where nobody is.
+    """One member list. `alive` are names, `spots` bare ones and where they stand; the indexes hold
+    the members that are alive or suspect, or everybody where nobody is.
     """
 
     members: Members
     states: Mapping[GossipState, int]
     alive: frozenset[str]
-    bare_alive: frozenset[str]
+    spots: frozenset[Spot]
     by_address: Index
     by_name: Index
     """By the whole name and by the bare one."""
@@ -69,7 +71,7 @@ def _census(same: _Same) -> Census:
         members=members,
         states=MappingProxyType(Counter(m.state for m in members)),
         alive=frozenset(m.name for m in living),
-        bare_alive=frozenset(bare(m.name) for m in living),
+        spots=frozenset((bare(m.name), (m.address, m.port)) for m in living),
         by_address=_index((m.address, m) for m in counted),
         by_name=_index((name, m) for m in counted for name in {m.name, bare(m.name)}),
     )

@@ -77,7 +77,11 @@ def no_strangers(seen: Evidence) -> Check:
     wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
     wrong += [f"key {key}" for key in seen.gossip.unknown_keys if key not in seen.gossip.remains]
     left = f" Nobody writes {', '.join(few(seen.gossip.remains, 5))} any more." if seen.gossip.remains else ""
-    return STRANGERS.answer(wrong, f"None.{left}", seen.gossip.unread)
+    strangers = {stranger.name for stranger in seen.gossip.strangers}
+    elsewhere = "has the name of a process that is elsewhere"
+    namesakes = [one for one in seen.gossip.namesakes if one.name not in strangers]
+    unknown = [f"{one.name} at {one.address} {elsewhere}" for one in namesakes]
+    return STRANGERS.answer(wrong, f"None.{left}", [*unknown, *seen.gossip.unread])
 
 
 def complete(seen: Evidence) -> Check:

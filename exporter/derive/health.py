@@ -64,16 +64,17 @@ class Surroundings:
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
     """Judge each live member of the primary view."""
     members = live(ring)
-    named = {member.address for member in members.values() if around.owners.of(member)}
+    named = frozenset(member.address for member in members.values() if around.owners.of(member))
     return tuple(
-        _judge(member, around, inherited=member.address in named)
-        for member in sorted(members.values(), key=lambda member: member.id)
+        _judge(member, around, named) for member in sorted(members.values(), key=lambda member: member.id)
     )
 
 
-def _judge(member: Member, around: Surroundings, *, inherited: bool) -> MemberFacts:
+def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
     age = age_of(member, around.clock)
     state = state_of(member, age, around.timeout)
+    ill = state is State.UNHEALTHY
+    inherited = member.address in named or around.owners.inherited(member, ill=ill)
     owner = around.owners.of(member) or ("" if inherited else around.owners.at(member))
     return MemberFacts(
         id=member.id,
@@ -92,8 +93,8 @@ def _judge(member: Member, around: Surroundings, *, inherited: bool) -> MemberFa
 
 
 def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
-    """Tell whether a member belongs to nobody. An address that a known member has too proves nothing:
-    pods inherit addresses.
+    """Tell whether a member belongs to nobody. An address that a known member has too, or a process
+    that is another one, proves nothing: pods inherit addresses.
     """
     if owner:
         return False

@@ -10,10 +10,11 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from exporter.derive.census import ALIVE, bare, census_of
+from exporter.derive.census import ALIVE, Place, bare, census_of
 from exporter.model import GossipMember, Member, Observation, Outcome, ProcessConfig
 
 
@@ -40,6 +41,8 @@ class Identity:
     config: ProcessConfig | None
     names: frozenset[str]
     member: str = ""  # its own gossip member
+    place: Place = ("", 0)  # where that stands
+    started: float | None = None  # by its own clock
 
 
 def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
@@ -68,7 +71,16 @@ def _identity(seen: Observation) -> Identity:
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
     if own:
         names.add(bare(own.name))
-    return Identity(seen.target.name, host, config, frozenset(names - {""}), own.name if own else "")
+    metrics = seen.metrics.value
+    return Identity(
+        seen.target.name,
+        host,
+        config,
+        frozenset(names - {""}),
+        member=own.name if own else "",
+        place=(own.address, own.port) if own else ("", 0),
+        started=metrics.start_time if metrics else None,
+    )
 
 
 def _is_ip(host: str) -> bool:
@@ -114,13 +126,19 @@ def _addresses(host: str, config: ProcessConfig | None) -> set[str]:
     return mine - {"", "0.0.0.0", "::"}
 
 
+_WHOLE_SECOND = 1.0  # heartbeats have no fraction, starts have one
+
+
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Looks a ring member up. `sure` is False where processes share an address and tell no port."""
+    """Looks a ring member up. `sure` is False where processes share an address and tell no port;
+    `known` are the processes.
+    """
 
     by_name: Mapping[str, str]
     by_address: Mapping[tuple[str, int | None], str]
     sure: bool
+    known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, member: Member) -> str:
         """The process a ring member belongs to by its id, "" where none is known."""
@@ -130,6 +148,18 @@ class Owners:
         """The process at a ring member's address: it may have inherited the address from another."""
         host, port = host_of(member.address), port_of(member.address)
         return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
+
+    def inherited(self, member: Member, *, ill: bool) -> bool:
+        """Tell whether the process at a member's address is another one for sure: it started after the
+        member's last heartbeat, or (its start unknown and the member `ill`) goes by another name.
+        """
+        process = self.known.get(self.at(member))
+        if process is None or member.heartbeat is None:
+            return False
+        if process.started is not None:
+            return member.heartbeat + _WHOLE_SECOND < process.started
+        name = process.config.instance_id if process.config else ""
+        return ill and name not in ("", member.id)
 
 
 def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
@@ -148,7 +178,7 @@ def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> 
         if shared[identity.host] == 1:
             by_address[identity.host, None] = identity.target
     sure = all(shared[i.host] == 1 or (i.config and i.config.grpc_port) or i.member for i in known)
-    return Owners(by_name, by_address, sure)
+    return Owners(by_name, by_address, sure, MappingProxyType({i.target: i for i in known}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.census import ALIVE, Census, bare, census_of
+from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of
 from exporter.derive.labels import rollout
 from exporter.derive.match import Identity
 from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
-from exporter.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
+from exporter.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
 from exporter.model import (
     GossipMember,
     GossipState,
@@ -25,6 +25,7 @@ from exporter.model import (
 from exporter.rings import ha_entry, known_keys
 
 DEAD = 2 * DEFAULT_TIMEOUT
+STAYS = 120.0  # seconds; who restarted leaves its former self in others' lists for up to a minute
 
 
 def gossip_of(
@@ -100,7 +101,8 @@ def judge_gossip(
     ids = {identity.target: identity for identity in known}
     judged = {t.name for t in everybody if not t.young}
     members = {name: ids[name].member for name in having if name in ids}
-    sees = _seen_by_each(having, members)
+    sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
+    strangers, namesakes = _strangers(having, ids.values(), rules)
     labels: dict[str, list[str]] = {}
     for name, gossip in having.items():
         if gossip.label is not None:
@@ -108,7 +110,8 @@ def judge_gossip(
     foreign = _unknown_keys(having.values(), product)
     return GossipFacts(
         clusters=_components(having, members, judged),
-        strangers=_strangers(having, ids.values(), rules),
+        strangers=strangers,
+        namesakes=namesakes,
         absent=_absent(sees, judged & {name for name, own in members.items() if own}),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
         unknown_keys=foreign,
@@ -125,19 +128,18 @@ def _unread(target: TargetFacts) -> bool:
 
 
 def _seen_by_each(
-    having: Mapping[str, GossipTarget], members: Mapping[str, str]
+    having: Mapping[str, GossipTarget], known: Iterable[Identity]
 ) -> Mapping[str, frozenset[str]]:
     """Name the processes whose own member each one has in its list; the same set for the same list."""
     lists = {id(gossip.members): gossip.members for gossip in having.values()}
-    seen = {at: _seen_in(census_of(listed), members) for at, listed in lists.items()}
+    spots = {i.target: (bare(i.member), i.place) for i in known if i.member}
+    seen = {at: _seen_in(census_of(listed), spots) for at, listed in lists.items()}
     return {name: seen[id(gossip.members)] for name, gossip in having.items()}
 
 
-def _seen_in(census: Census, members: Mapping[str, str]) -> frozenset[str]:
-    """Name the processes whose own member is in a list, alive or suspect."""
-    return frozenset(
-        t for t, own in members.items() if own and (own in census.alive or bare(own) in census.bare_alive)
-    )
+def _seen_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
+    """Name the processes whose own member, or a former self in the same place, is alive in a list."""
+    return frozenset(target for target, spot in spots.items() if spot in census.spots)
 
 
 def _components(
@@ -190,8 +192,10 @@ def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, 
 
 def _strangers(
     having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
-) -> tuple[Stranger, ...]:
-    """Members that are no process of ours and that no `expected_members` pattern matches."""
+) -> tuple[tuple[Stranger, ...], tuple[Stranger, ...]]:
+    """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
+    those that have the name of one.
+    """
     ours = Ours.of(known)
     found: dict[str, tuple[GossipMember, list[str]]] = {}
     strange: dict[int, list[GossipMember]] = {}
@@ -199,33 +203,65 @@ def _strangers(
         at = id(gossip.members)
         if at not in strange:
             alive = (member for member in gossip.members if member.state in ALIVE)
-            strange[at] = [m for m in alive if not (ours.has(m.name) or is_expected(m.name, rules))]
+            strange[at] = [m for m in alive if not (ours.has(m) or is_expected(m.name, rules))]
         for member in strange[at]:
             found.setdefault(member.name, (member, []))[1].append(who)
-    return tuple(
-        Stranger(name, f"{member.address}:{member.port}", tuple(sorted(who)))
-        for name, (member, who) in sorted(found.items())
-    )
+    strangers: list[Stranger] = []
+    namesakes: list[Stranger] = []
+    for name, (member, seers) in sorted(found.items()):
+        one = Stranger(name, f"{member.address}:{member.port}", tuple(sorted(seers)))
+        (namesakes if ours.names(member) else strangers).append(one)
+    return tuple(strangers), tuple(namesakes)
+
+
+def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+    """Date the namesakes, and count those among the strangers that stay longer than a process's former
+    self does.
+    """
+    if gossip is None or not gossip.namesakes:
+        return gossip
+    past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
+    since = {namesake.name: namesake.since for namesake in past}
+    dated = tuple(replace(one, since=since.get(one.name) or now) for one in gossip.namesakes)
+    stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
+    strangers = sorted((*gossip.strangers, *stayed), key=lambda stranger: stranger.name)
+    return replace(gossip, namesakes=dated, strangers=tuple(strangers))
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The names of the processes that are watched: their own members, and what else they are known by."""
+    """The processes that are watched: where their own members stand, by their names, whole and bare; and
+    the names of those whose own member cannot be told.
+    """
 
-    members: frozenset[str]
-    names: frozenset[str]
+    places: Mapping[str, frozenset[Place]]
+    hidden: frozenset[str]
 
     @classmethod
     def of(cls, known: Iterable[Identity]) -> Ours:
-        """Take the names out of the processes' identities."""
-        known = tuple(known)
-        members = frozenset(identity.member for identity in known if identity.member)
-        bares = frozenset(bare(name) for name in members)
-        return cls(members, bares.union(*(identity.names for identity in known)))
+        """Take names and places out of the processes' identities."""
+        places: dict[str, set[Place]] = {}
+        hidden: set[str] = set()
+        for identity in known:
+            if not identity.member:
+                hidden |= identity.names
+            for name in {identity.member, *identity.names} if identity.member else ():
+                places.setdefault(name, set()).add(identity.place)
+        return cls({name: frozenset(found) for name, found in places.items()}, frozenset(hidden))
 
-    def has(self, member: str) -> bool:
-        """Tell whether a gossip member is one of these processes."""
-        return member in self.members or bare(member) in self.names
+    def has(self, member: GossipMember) -> bool:
+        """Tell whether a gossip member is one of these processes. The name alone vouches only where its
+        process cannot be told from another one: two installations may well have the same pod names.
+        """
+        here = (member.address, member.port)
+        if here in self.places.get(member.name, ()):
+            return True
+        name = bare(member.name)
+        return name in self.hidden or here in self.places.get(name, ())
+
+    def names(self, member: GossipMember) -> bool:
+        """Tell whether a gossip member has the name of one of these processes."""
+        return member.name in self.places or bare(member.name) in self.places
 
 
 def is_expected(member: str, rules: Rules) -> bool:

@@ -165,7 +165,7 @@ def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[s
     """Names that every shard sees in the gossip: those that a common process sees."""
     gossips = (having[name].gossip for name in share.common & having.keys())
     lists = (census_of(gossip.members) for gossip in gossips if gossip is not None)
-    return frozenset[str]().union(*(census.alive | census.bare_alive for census in lists))
+    return frozenset[str]().union(*(census.alive | {name for name, _ in census.spots} for census in lists))
 
 
 def _claims(key: KeyFacts, known: frozenset[str]) -> tuple[str, ...]:

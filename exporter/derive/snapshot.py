@@ -18,7 +18,7 @@ from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.links import linked
 from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
-from exporter.derive.membership import judge_gossip
+from exporter.derive.membership import judge_gossip, outstayed
 from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys
 from exporter.derive.rollback import judge_rollback
@@ -37,6 +37,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(in_rings(targets, keys), keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules)
+    gossip = outstayed(gossip, past.snapshot, cycle.at)
     gossip = _excuse(gossip, targets, past.identities)
     gossip = _with_ring_strangers(gossip, keys)
     part = None

@@ -10,7 +10,7 @@ import pytest
 from exporter.derive.rules import Rules
 from exporter.facts import Check
 from exporter.model import RingConfig
-from tests.derive.build import PAGES, Fleet, client, step_of
+from tests.derive.build import COMPACTOR, NOW, PAGES, Fleet, Process, client, key_of, member, ring, step_of
 
 Change = Callable[[Fleet], None]
 
@@ -107,3 +107,34 @@ def test_a_client_that_asked_the_store_is_not_known_after_one_look() -> None:
     found = _check(fleet, "decommission-store", "store-has-no-clients")
     assert found.verdict.value == "fails"
     assert found.culprits == ("ingester-lifecycler on 10.0.0.1:80: consul 0.067 requests a second",)
+
+
+def _frontend_at(number: int) -> Process:
+    """A process without rings, which started two hours ago."""
+    config = {"instance_id": "frontend-0", "node_name": "frontend-0", "rings": {}}
+    return Process(number, clients=(), memberlist=False, started=NOW - 7200, config=config)
+
+
+@pytest.mark.parametrize("in_gossip", [False, True])
+@pytest.mark.parametrize(
+    ("heartbeat", "ghosts"), [(NOW - 86400, ("old-9",)), (NOW, ())], ids=["a day old", "fresh"]
+)
+def test_a_ghost_does_not_hide_behind_who_inherited_its_address(
+    heartbeat: float, ghosts: tuple[str, ...], in_gossip: bool
+) -> None:
+    fleet = Fleet()
+    frontend = _frontend_at(9)
+    frontend.memberlist = in_gossip
+    for process in fleet.processes:
+        process.memberlist = in_gossip
+        process.copies = {}
+        process.sees = (1, 2, 3, 9) if in_gossip else ()
+        value = ring([*(member(p.name) for p in fleet.processes), member("old-9", heartbeat)])
+        process.pages = dict.fromkeys(PAGES, value)
+    fleet.store = dict.fromkeys(PAGES, value)
+    frontend.sees = (1, 2, 3, 9)
+    fleet.processes.append(frontend)
+    seen = fleet.look()
+    assert key_of(seen, COMPACTOR).ghosts == ghosts
+    check = next(c for c in step_of(seen, "preflight").checks if c.id == "no-ghosts")
+    assert check.verdict.value == ("fails" if ghosts else "holds")

@@ -133,3 +133,35 @@ def test_the_dead_prove_nobodys_life(state: GossipState) -> None:
     assert not gossipers([gossip("x-9-00000001", state=state)]).has(
         replace(member("x-9"), address="10.0.0.1:1")
     )
+
+
+INHERITED = [
+    ("beaten since it started", {"started": NOW - 600}, NOW - 10, True, False),
+    ("last beaten in the second of its start", {"started": NOW - 599.1}, NOW - 600, True, False),
+    ("last beaten before its start", {"started": NOW - 598.9}, NOW - 600, True, True),
+    ("before its start, and not ill: the check is off", {"started": NOW - 60}, NOW - 600, False, True),
+    ("start unknown, ill, another name", {"lost": frozenset({"metrics"})}, NOW - 600, True, True),
+    ("start unknown, another name, well", {"lost": frozenset({"metrics"})}, NOW - 10, False, False),
+    (
+        "start unknown, ill, the same name",
+        {"lost": frozenset({"metrics"}), "config": {"instance_id": "old-9"}},
+        NOW - 600,
+        True,
+        False,
+    ),
+    ("neither start nor name", {"lost": frozenset({"metrics", "config"})}, NOW - 600, True, False),
+    ("no heartbeat told", {"started": NOW}, None, True, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("process", "heartbeat", "ill", "expected"), [c[1:] for c in INHERITED], ids=[c[0] for c in INHERITED]
+)
+def test_an_address_is_inherited_by_who_started_after_the_last_heartbeat(
+    process: dict[str, Any], heartbeat: float | None, ill: bool, expected: bool
+) -> None:
+    known = owners(identities([Process(2, **process).read(NOW)]))
+    old = replace(member("old-9"), address="10.0.0.2:9095", heartbeat=heartbeat)
+    assert known.at(old) == "10.0.0.2:80"
+    assert known.inherited(old, ill=ill) is expected
+    assert not known.inherited(replace(old, address="10.0.0.7:9095"), ill=ill), "nobody is there"

@@ -194,7 +194,7 @@ def test_the_member_of_a_process_that_never_answered_is_no_stranger() -> None:
     assert gossip_of(fleet.look()).strangers == ()
 
 
-def test_a_member_that_carries_our_name_under_another_suffix_is_ours() -> None:
+def test_a_member_that_carries_our_name_under_another_suffix_is_no_stranger_at_once() -> None:
     fleet = fleet_of(3)
     fleet.processes[0].strangers = (GossipMember("p-2-ffffffff", "10.0.0.77", 7946),)
     assert gossip_of(fleet.look()).strangers == ()
