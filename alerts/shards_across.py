@@ -189,6 +189,7 @@ NOT_KNOWN: dict[str, Across] = {
     "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
     **dict.fromkeys(KEY_CHECKS, _now(UNMET)),
     "members-labelled": _unlabelled,
+    "members-unverified": _unlabelled,  # /config tells both
     "views-agree": _differing_or_unmet,
 }
 """By check, what leaves it open for now."""

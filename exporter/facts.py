@@ -11,15 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.model import (
-    GossipMember,
-    Outcome,
-    Phase,
-    ProcessConfig,
-    Product,
-    Reason,
-    State,
-)
+from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
 
 
@@ -216,6 +208,7 @@ class KeyFacts:
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
     partitions: int = 0
+    owners: tuple[str, ...] = ()  # of its living partitions
     phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Partitions by state; empty where the key is no partition ring or was not read."""
@@ -266,7 +259,7 @@ class GossipFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """The external store read directly. `written_at` is when an index of it last moved, our clock."""
+    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock."""
 
     kind: str
     outcome: Outcome
@@ -274,10 +267,11 @@ class StoreFacts:
     detail: str = ""
     keys: int | None = None
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: gossip not known
+    only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
 
+    prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
 
 class Verdict(enum.StrEnum):
     """A check's result. Only `HOLDS` opens anything."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from exporter.derive.census import ALIVE
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, TargetFacts
+from exporter.facts import Check, GossipTarget, TargetFacts
 
 DOC = "docs/labels.md"
 ONE = Question(
@@ -51,6 +53,13 @@ MEMBERS = Question(
     "The label of every gossip member is known.",
     "Add the processes behind these members to the targets: one that does not carry the label is cut off "
     "when the others begin to verify it.",
+    f"{DOC}#rolling-out",
+)
+MEMBERS_UNVERIFIED = Question(
+    "members-unverified",
+    "It is known of every gossip member whether it verifies labels.",
+    "Add the processes behind these members to the targets: one that verifies drops all packets of those "
+    "that have the label already.",
     f"{DOC}#rolling-out",
 )
 # Names that charts and examples set for everybody: two installations with it are one gossip cluster.
@@ -161,11 +170,24 @@ def members_labelled(seen: Evidence) -> Check:
     """Hold that every member in the gossip is a process whose label was read; an expected member that is
     no target may carry none.
     """
+    return _of_members(seen, MEMBERS, "label", lambda gossip: gossip.label is not None)
+
+
+def members_unverified(seen: Evidence) -> Check:
+    """Hold that every member in the gossip is a process of which we know whether it verifies, the twin of
+    the above: `verification_off` says what the processes are set to.
+    """
+    return _of_members(seen, MEMBERS_UNVERIFIED, "setting", lambda gossip: gossip.verified is not None)
+
+
+def _of_members(
+    seen: Evidence, question: Question, what: str, is_read: Callable[[GossipTarget], bool]
+) -> Check:
     if seen.gossip is None:
-        return MEMBERS.answer([], "", nothing=NOBODY)
-    having = [target for target in seen.up if target.gossip is not None]
-    read = {t.gossip.own_member for t in having if t.gossip and t.gossip.label is not None}
-    members = {m.name for t in having if t.gossip for m in t.gossip.members if m.state in ALIVE}
-    # Whose member it is may be another shard's knowledge: all parts together say whose label is not known.
-    unknown = [] if seen.is_part else [f"label of {name}" for name in sorted(members - read)]
-    return MEMBERS.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])
+        return question.answer([], "", nothing=NOBODY)
+    having = [target.gossip for target in seen.up if target.gossip is not None]
+    read = {gossip.own_member for gossip in having if is_read(gossip)}
+    members = {m.name for gossip in having for m in gossip.members if m.state in ALIVE}
+    # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
+    unknown = [] if seen.is_part else [f"{what} of {name}" for name in sorted(members - read)]
+    return question.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

@@ -7,9 +7,11 @@ group has left whole is done, whatever the other rings are at.
 from __future__ import annotations
 
 from exporter.derive.fleet import few
+from exporter.derive.health import merge_configs, quorum_margin
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import Check, KeyFacts
 from exporter.model import State
+from exporter.rings import QUORUM_RINGS
 
 OLD, NEW = "microservices", "read-write"
 WRITE_RINGS = frozenset({"ingester", "distributor"})
@@ -24,6 +26,12 @@ WRITE_BOTH = Question(
     "write-rings-have-both-groups",
     "The ingester and distributor rings have active members of both groups.",
     "Scale up mimir-write and wait until its members are active in both rings.",
+    f"{DOC}#both-groups-in-every-ring",
+)
+NEW_QUORUM = Question(
+    "new-group-keeps-quorum",
+    "The new group alone has as many active ingesters (or zones) as there are replicas.",
+    "Scale up mimir-write: what it lacks when the old ingesters have gone, writes lack.",
     f"{DOC}#both-groups-in-every-ring",
 )
 SOME_OLD = Question(
@@ -94,6 +102,24 @@ def old_group_present(seen: Evidence) -> Check:
     )
 
 
+def new_group_keeps_quorum(seen: Evidence) -> Check:
+    """Hold that a ring written by quorum keeps it, and every replica, when the old group has gone."""
+    rings = [key for key in _rings(seen) if key.ring in QUORUM_RINGS]
+    wrong, unknown = [], _unread(seen, rings)
+    for key in rings if _grouped(seen) else ():
+        told = (t.config.rings[key.key] for t in seen.up if t.config and key.key in t.config.rings)
+        config = merge_configs(told)
+        factor = config.replication_factor if config else None
+        new = [member for member in key.members if member.group == NEW]
+        margin = quorum_margin(new, config)
+        if factor is None or margin is None:
+            unknown.append(f"{key.key}: no /config tells its replication factor")
+        elif margin < factor - (factor // 2 + 1):
+            active = sum(member.state is State.ACTIVE for member in new)
+            wrong.append(f"{key.key}: {active} active of {len(new)} in {NEW}, replication factor {factor}")
+    return NEW_QUORUM.answer(wrong, f"{len(rings)} rings.", unknown, nothing=_nothing(rings))
+
+
 def new_group_active(seen: Evidence) -> Check:
     """Hold that no ring depends on the old group. A ring that somebody reads and nobody is in is one
     that was lost on the way.
@@ -105,16 +131,35 @@ def new_group_active(seen: Evidence) -> Check:
 
 
 def old_group_left(seen: Evidence) -> Check:
-    """Hold that the old group has left all rings, unhealthy remains included."""
-    wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key in _rings(seen) if (names := _old_members(key))]
-    return NONE_LEFT.answer(wrong, "None.", _unread(seen, _rings(seen)), nothing=_nothing(_rings(seen)))
+    """Hold that the old group has left all rings, unhealthy remains and owners of partitions included."""
+    left = [(key, _old_members(key)) for key in _rings(seen)]
+    unknown = _unread(seen, _rings(seen))
+    for key in seen.keys:
+        if key.kind == "partition":
+            left.append((key, [name for name in key.owners if seen.rules.group_of(name) == OLD]))
+            unknown += [] if key.source else [f"{key.key}: not read"]
+            unknown += [
+                f"{name} in {key.key} is of no group" for name in key.owners if not seen.rules.group_of(name)
+            ]
+    wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key, names in left if names]
+    return NONE_LEFT.answer(wrong, "None.", unknown, nothing=_nothing(_rings(seen)))
 
 
 def old_group_idle(seen: Evidence) -> Check:
-    """Hold that processes of the old group, as long as they run, get no pushes and no queries."""
+    """Hold that processes of the old group, as long as they run, get no pushes and no queries. One that
+    does, and is of no group, may be of the old one.
+    """
     old = [target for target in seen.up if target.group == OLD]
     wrong = [f"{t.name}: {t.traffic_rate:.2g} requests a second" for t in old if t.traffic_rate]
     unknown = [f"{t.name} (looked once)" for t in old if t.traffic_rate is None]
+    nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
+    unknown += [
+        f"{t.name} is of no group, its traffic not known"
+        if t.traffic_rate is None
+        else f"{t.name} is of no group: {t.traffic_rate:.2g} requests a second"
+        for t in nobodys
+        if t.traffic_rate != 0
+    ]
     return TRAFFIC.answer(wrong, f"{len(old)} processes of the old group run, none is asked.", unknown)
 
 

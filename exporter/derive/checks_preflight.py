@@ -11,7 +11,7 @@ from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, StoreFacts, TargetFacts
 from exporter.model import Outcome, Product
-from exporter.rings import QUORUM_RINGS
+from exporter.rings import QUORUM_RINGS, canonical
 
 DOC = "docs/ring.md"
 VERSION = Question(
@@ -71,7 +71,8 @@ BASELINE = Question(
 STORE_READ = Question(
     "store-read",
     "The external store is read directly.",
-    "Name it under stores in the configuration: without it nobody can say that it is not used any more.",
+    "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
+    "can say that it is not used any more.",
     f"{DOC}#after-the-last-step",
 )
 STORE_IDLE = Question(
@@ -82,7 +83,7 @@ STORE_IDLE = Question(
 )
 STORE_EMPTY = Question(
     "store-has-nothing-of-its-own",
-    "The store has no key that gossip lacks.",
+    "The store has no key and no partition that gossip lacks.",
     "Find out whose key it is; if nobody needs it, it may go with the store.",
     f"{DOC}#after-the-last-step",
 )
@@ -93,6 +94,7 @@ CLIENTS_LEFT = Question(
     f"{DOC}#after-the-last-step",
 )
 QUIET = 2 * DEFAULT_PERIOD
+SPARE = "Every ring that is written by quorum has one to spare."
 MIMIR_HA = (2, 17)
 CORTEX_HA = (1, 21)
 UNKNOWN_CONNECTIONS = "unknown_connections_total"
@@ -205,7 +207,29 @@ def quorum_margin(seen: Evidence) -> Check:
     """Hold a margin of 1 in the rings that are written by quorum; with a replication factor of 1 there
     is none to hold, but nobody may be ill.
     """
-    wrong, unknown = [], []
+    wrong, unknown = _margins(seen)
+    return _margin(seen, wrong, unknown, SPARE)
+
+
+def quorum_margin_told(seen: Evidence) -> Check:
+    """Hold it where the replication factor is told. Where it is not, the step goes by its members-healthy,
+    which is unknown where the ring itself was not read.
+    """
+    wrong, untold = _margins(seen)
+    stands_in = f"Every member is to be healthy instead: {'; '.join(few(untold, 3))}."
+    return _margin(seen, wrong, [], stands_in if untold else SPARE)
+
+
+def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> Check:
+    if not any(key.ring in QUORUM_RINGS for key in seen.keys):
+        good = "No ring that is written by quorum is among what these processes show."
+    return QUORUM.answer(wrong, good, unknown, nothing="" if seen.keys else "no ring was read")
+
+
+def _margins(seen: Evidence) -> tuple[list[str], list[str]]:
+    """Give the rings whose margin is too small, and those where it is not known."""
+    wrong: list[str] = []
+    unknown: list[str] = []
     for key in seen.keys:
         if key.ring not in QUORUM_RINGS:
             continue
@@ -216,8 +240,7 @@ def quorum_margin(seen: Evidence) -> Check:
             unknown.append(f"{key.key}: not read")
         elif key.quorum_margin < (1 if factor > 1 else 0):
             wrong.append(f"{key.key}: margin {key.quorum_margin}")
-    nothing = "" if seen.keys else "no ring was read"
-    return QUORUM.answer(wrong, "Every ring has one to spare.", unknown, nothing=nothing)
+    return wrong, unknown
 
 
 def _factor(seen: Evidence, key: str) -> int | None:
@@ -243,20 +266,36 @@ def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
 
 
 def store_read(seen: Evidence) -> Check:
-    """Hold that the store's content is known."""
+    """Hold that the store's content is known, and that our rings' is among it: one in which nothing of
+    ours could be proves nothing, however quiet it is.
+    """
     read, unknown = _stores(seen)
-    return STORE_READ.answer([], f"{sum(store.keys or 0 for store in read)} keys.", unknown)
+    nothing = next((text for store in read if (text := _beside(store, seen))), "")
+    good = f"{sum(store.keys or 0 for store in read)} keys."
+    return STORE_READ.answer([], good, unknown, nothing=nothing)
+
+
+def _beside(store: StoreFacts, seen: Evidence) -> str:
+    """Say why what was read of a store has nothing to do with us, "" where it may have."""
+    if not store.moved_at and not store.keys:
+        return f"{store.kind}: no key was ever seen in it below its prefixes"
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
+    if any(canonical(key) in ours for key in store.moved_at) or not store.prefixes:
+        return ""
+    below = any(key.startswith(store.prefixes) for key in ours)
+    return "" if below else f"{store.kind}: no key that our processes use is below its prefixes"
 
 
 def store_idle(seen: Evidence) -> Check:
     """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
-    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's.
+    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
+    so is a hand that deletes a key.
     """
     read, unknown = _stores(seen)
     now = seen.now.at
     since = {store.kind: now - (store.since or now) for store in read}
     wrong = [
-        f"{key} was written {now - at:.0f} s ago"
+        f"{key} was written or deleted {now - at:.0f} s ago"
         for store in read
         for key, at in sorted(store.moved_at.items())
         if now - at < QUIET and at > (store.since or now)
@@ -267,11 +306,12 @@ def store_idle(seen: Evidence) -> Check:
         if seconds < QUIET
     ]
     moved = [now - at for store in read for at in store.moved_at.values()]
-    return STORE_IDLE.answer(wrong, f"No index has moved for {min(moved, default=0.0):.0f} s.", unknown)
+    good = f"No index has moved for {min(moved, default=0.0):.0f} s."
+    return STORE_IDLE.answer(wrong, good, unknown, nothing="" if moved else "no key was ever seen")
 
 
 def store_has_nothing_of_its_own(seen: Evidence) -> Check:
-    """Hold that each living key of the store is in the gossip."""
+    """Hold that each living key of the store, and each partition, is in the gossip."""
     read, unknown = _stores(seen)
     wrong = [key for store in read for key in store.only_here or ()]
     wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]

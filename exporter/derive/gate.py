@@ -55,6 +55,9 @@ STEPS = (
             clients.in_phase(Phase.MULTI, readers=False),
             *GOSSIP,
             gossip.labels_agree,
+            # Restarts follow; and who is ill is copied too, and harder to be rid of in the gossip.
+            keys.members_healthy,
+            preflight.quorum_margin_told,
             clients.settled,
         ),
     ),
@@ -97,8 +100,16 @@ STEPS = (
     Rule(
         "remove-multi",
         Phase.DETACHED,
-        # A rolling restart on memberlist alone: who joins again must find everybody.
-        (clients.targets_answer, clients.in_phase(Phase.DETACHED, readers=True), *GOSSIP, clients.settled),
+        # A rolling restart on memberlist alone: who joins again must find everybody, and well.
+        (
+            clients.targets_answer,
+            clients.in_phase(Phase.DETACHED, readers=True),
+            keys.views_agree,
+            *GOSSIP,
+            keys.members_healthy,
+            preflight.quorum_margin_told,
+            clients.settled,
+        ),
     ),
     Rule(
         "decommission-store",
@@ -112,7 +123,11 @@ STEPS = (
             preflight.store_has_nothing_of_its_own,
         ),
     ),
-    Rule("set-label", None, (clients.targets_answer, gossip.verification_off, gossip.one_cluster)),
+    Rule(
+        "set-label",
+        None,
+        (clients.targets_answer, gossip.verification_off, gossip.members_unverified, gossip.one_cluster),
+    ),
     Rule(
         "enforce-label",
         None,
@@ -127,6 +142,7 @@ STEPS = (
             groups.backend_rings_have_both,
             groups.write_rings_have_both,
             keys.members_healthy,
+            groups.new_group_keeps_quorum,
         ),
     ),
     Rule(

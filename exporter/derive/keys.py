@@ -10,7 +10,7 @@ from exporter.derive.ahead import ahead
 from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.partitions import by_state, corrupted
+from exporter.derive.partitions import by_state, corrupted, owners
 from exporter.derive.primary import KeyInput, Stored, find_primary
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
@@ -83,6 +83,7 @@ def _with_health(
             partitions=sum(by_state(value).values()),
             partition_states=by_state(value),
             corrupted=corrupted(value),
+            owners=owners(value),
         )
     if not isinstance(value, Ring):
         return facts

@@ -14,6 +14,12 @@ def by_state(ring: PartitionRing) -> Mapping[str, int]:
     return {state.value: counts[state] for state in PartitionState if state is not PartitionState.DELETED}
 
 
+def owners(ring: PartitionRing) -> tuple[str, ...]:
+    """Names of the owners of living partitions."""
+    living = [p for p in ring.partitions.values() if p.state is not PartitionState.DELETED]
+    return tuple(sorted({owner for partition in living for owner in partition.owners}))
+
+
 def corrupted(ring: PartitionRing) -> tuple[int, ...]:
     """Numbers of the partitions that the page marks as corrupted."""
     return tuple(sorted(number for number, p in ring.partitions.items() if p.corrupted))

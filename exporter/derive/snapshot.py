@@ -26,7 +26,7 @@ from exporter.derive.rules import Rules
 from exporter.derive.stores import judge_store
 from exporter.derive.targets import judge_target
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
-from exporter.model import Product
+from exporter.model import Outcome, Product
 
 
 def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
@@ -99,7 +99,9 @@ def _remember(
     current = {seen.target.name for seen in cycle.observed}
     kept = {name: identity for name, identity in past.identities.items() if name in current}
     indexes = {
-        store.kind: store.modified or past.indexes.get(store.kind, MappingProxyType({}))
+        store.kind: store.modified
+        if store.outcome is Outcome.OK
+        else past.indexes.get(store.kind, MappingProxyType({}))
         for store in cycle.stores
     }
     return History(snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes))

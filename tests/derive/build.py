@@ -179,6 +179,7 @@ class Fleet:
     store: dict[str, Value] = field(default_factory=dict)
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     share: Share | None = None  # with shards: how the processes are shared,
     others: frozenset[int] = frozenset()  # and those that only other shards watch
 
@@ -222,6 +223,7 @@ class Fleet:
             values=dict(self.store),
             modified=dict(self.modified),
             asked_at=self.now - 0.4,
+            prefixes=self.prefixes,
             clock=self.now - 0.4,
         )
 

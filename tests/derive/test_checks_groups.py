@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.model import Ring, State
+from exporter.model import (
+    Page,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    ProcessMetrics,
+    Product,
+    Ring,
+    RingConfig,
+    State,
+)
 from exporter.watch import MIMIR_GROUPS
-from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, member, ring, step_of, verdicts
+from tests.derive.build import (
+    COMPACTOR,
+    INGESTER,
+    PAGES,
+    Fleet,
+    Process,
+    client,
+    member,
+    ring,
+    step_of,
+    verdicts,
+)
 
 GROUPS = (("read-write", re.compile("^mimir-(write|read|backend)-")), ("microservices", re.compile(".*")))
 OLD = {INGESTER: ("ingester-1", "ingester-2"), COMPACTOR: ("compactor-1", "compactor-2")}
-NEW = {INGESTER: ("mimir-write-4", "mimir-write-5"), COMPACTOR: ("mimir-backend-4", "mimir-backend-5")}
+NEW = {
+    INGESTER: ("mimir-write-4", "mimir-write-5", "mimir-write-6"),
+    COMPACTOR: ("mimir-backend-4", "mimir-backend-5"),
+}
 BACKEND, WRITE = "backend-rings-have-both-groups", "write-rings-have-both-groups"
+QUORUM = "new-group-keeps-quorum"
+PARTITIONS = "collectors/ingester-partitions"
 RETIRE, FINISH = "retire-microservices", "finish-read-write"
 
 
@@ -71,12 +98,34 @@ def test_what_only_looks_like_both_groups_keeps_it_closed(row: tuple[str, dict[s
 
 def test_the_backend_may_go_before_the_write_path_has_come() -> None:
     """The guide's step 5: the write rings have no new member yet."""
-    assert verdicts(fleet(ring=of(*OLD[INGESTER])).look(), RETIRE) == {WRITE: "fails"}
+    assert verdicts(fleet(ring=of(*OLD[INGESTER])).look(), RETIRE) == {WRITE: "fails", QUORUM: "fails"}
 
 
 def test_a_ring_that_the_old_group_has_left_is_done() -> None:
     """The guide's step 7: the backend is new alone, the write path has both."""
     assert verdicts(fleet(compactor=of(*NEW[COMPACTOR])).look(), RETIRE) == {}
+
+
+ALONE: list[tuple[str, Ring, int | None, bool, str | None]] = [
+    ("one of three", of(*OLD[INGESTER], "mimir-write-4"), 3, False, "fails"),
+    ("two of three", of(*OLD[INGESTER], *NEW[INGESTER][:2]), 3, False, "fails"),
+    ("three", of(*OLD[INGESTER], *NEW[INGESTER]), 3, False, None),
+    ("one is joining", of(*NEW[INGESTER], "ingester-1", write_6=State.JOINING), 3, False, "fails"),
+    ("two where two are asked for", of(*OLD[INGESTER], *NEW[INGESTER][:2]), 2, False, None),
+    ("one where one is asked for", of(*OLD[INGESTER], "mimir-write-4"), 1, False, None),
+    ("nobody tells the factor", of(*OLD[INGESTER], *NEW[INGESTER]), None, False, "unknown"),
+    ("all in one zone", of(*OLD[INGESTER], *NEW[INGESTER]), 3, True, "fails"),
+]
+
+
+@pytest.mark.parametrize("row", ALONE, ids=[row[0] for row in ALONE])
+def test_the_new_group_alone_has_every_replica(row: tuple[str, Ring, int | None, bool, str | None]) -> None:
+    _, told, factor, zones, verdict = row
+    made = fleet(ring=told)
+    for process in made.processes:
+        config = RingConfig("multi", "", 60.0, 15.0, factor, zone_awareness=zones)
+        process.config = {"rings": {INGESTER: config}}
+    assert verdicts(made.look(), RETIRE).get(QUORUM) == verdict
 
 
 def _done() -> Fleet:
@@ -101,6 +150,37 @@ def test_an_old_member_in_any_state_is_still_there(state: State) -> None:
     found = next(c for c in step.checks if c.id == "old-group-left")
     assert found.culprits == ("collectors/compactor: compactor-1",)
     assert not step.open
+
+
+class MimirProcess(Process):
+    """One of Mimir, whose ingesters have partitions."""
+
+    def _metrics(self, now: float) -> Page[ProcessMetrics]:
+        page = super()._metrics(now)
+        assert page.value is not None
+        return replace(page, value=replace(page.value, product=Product.MIMIR, version="2.17.0"))
+
+
+OWNERS = [
+    ("the old group owns one", "ingester-zone-a-0", PartitionState.ACTIVE, GROUPS, "fails"),
+    ("the new group owns it", "mimir-write-zone-a-0", PartitionState.ACTIVE, GROUPS, None),
+    ("nobody knows whose it is", "somebody-0", PartitionState.INACTIVE, GROUPS[:1], "unknown"),
+    ("the partition is deleted", "ingester-zone-a-0", PartitionState.DELETED, GROUPS, None),
+]
+
+
+@pytest.mark.parametrize("row", OWNERS, ids=[row[0] for row in OWNERS])
+def test_an_owner_of_partitions_is_in_a_ring_too(
+    row: tuple[str, str, PartitionState, tuple[tuple[str, re.Pattern[str]], ...], str | None],
+) -> None:
+    _, owner, state, groups, verdict = row
+    made = _done()
+    made.rules = replace(made.rules, groups=groups)
+    made.store[PARTITIONS] = PartitionRing({0: Partition(0, state, owners=(owner,))}, made.now)
+    made.processes.append(MimirProcess(4, clients=(client("ingester-partition-ring"),), memberlist=False))
+    found = next(c for c in step_of(made.look(), FINISH).checks if c.id == "old-group-left")
+    assert found.verdict.value == (verdict or "holds")
+    assert (owner in " ".join(found.culprits)) is (verdict is not None)
 
 
 def test_a_ring_that_nobody_is_in_any_more_is_no_good_end() -> None:
@@ -141,6 +221,29 @@ def test_pushes_and_queries_to_the_old_group_are_traffic(route: str) -> None:
 )
 def test_scrapes_and_what_components_ask_each_other_is_no_traffic(route: str) -> None:
     assert "old-group-idle" not in _traffic(route, lambda turn: 100.0 * turn)
+
+
+STRANGE: list[tuple[str, int, Callable[[int], float], str | None]] = [
+    ("asked", 3, lambda turn: 100.0 * turn, "unknown"),
+    ("not asked", 3, lambda _: 100.0, None),
+    ("looked at once", 1, lambda _: 100.0, "unknown"),
+]
+
+
+@pytest.mark.parametrize("row", STRANGE, ids=[row[0] for row in STRANGE])
+def test_a_process_of_no_group_may_be_of_the_old_one(
+    row: tuple[str, int, Callable[[int], float], str | None],
+) -> None:
+    _, looks, count, verdict = row
+    made = _done()
+    made.rules = replace(made.rules, groups=(GROUPS[0], ("microservices", re.compile("^ingester-"))))
+    frontend = Process(9, clients=(), memberlist=False, config={"instance_id": "frontend-0"})
+    made.processes.append(frontend)
+    for turn in range(looks):
+        frontend.traffic = {"query_frontend_queries": count(turn)}
+        seen = made.look()
+    assert next(t.group for t in seen.targets if t.name == "10.0.0.9:80") == ""
+    assert verdicts(seen, FINISH).get("old-group-idle") == verdict
 
 
 def test_without_groups_nothing_is_known() -> None:

@@ -181,7 +181,7 @@ OFF, ON = True, False
         ([("lab", OFF), ("bal", OFF), ("lab", OFF)], {}, {"label-set": "fails", "labels-agree": "fails"}),
         (
             [("lab", None)] * 3,
-            {"verification-off": "unknown"},
+            {"verification-off": "unknown", "members-unverified": "unknown"},
             {},
         ),
     ],
@@ -202,14 +202,20 @@ def test_enforcing_waits_for_the_label_that_we_expect() -> None:
     assert verdicts(fleet.look(), "enforce-label") == {"labels-agree": "fails"}
 
 
-def test_enforcing_waits_where_a_member_is_expected_but_its_label_is_not_known() -> None:
+def test_label_steps_wait_where_a_member_is_expected_but_its_settings_are_not_known() -> None:
     fleet = settings(*[("lab", OFF)] * 3)
     fleet.rules = Rules(soak=0.0, store_configured=True, expected_members=(re.compile("^ruler-"),))
     for process in fleet.processes:
         process.strangers = (GossipMember("ruler-0-1234abcd", "10.0.0.9", 7946),)
     seen = fleet.look()
     assert verdicts(seen, "enforce-label") == {"members-labelled": "unknown"}
-    assert verdicts(seen, "set-label") == {}
+    assert verdicts(seen, "set-label") == {"members-unverified": "unknown"}
+
+
+def test_setting_a_label_waits_for_a_member_that_nobody_knows() -> None:
+    fleet = settings(*[("", OFF)] * 3)
+    fleet.processes[0].strangers = (GossipMember("forgotten-0-1234abcd", "10.0.0.9", 7946),)
+    assert verdicts(fleet.look(), "set-label") == {"members-unverified": "unknown"}
 
 
 def test_a_split_gossip_keeps_both_label_steps_closed() -> None:

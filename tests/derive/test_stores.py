@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from exporter.derive.stores import judge_store
+from exporter.derive.stores import MAX_GONE, judge_store
 from exporter.facts import StoreFacts
-from exporter.model import Outcome, PartitionRing, Reason, Replica, Ring, State, StoreContent, Value
+from exporter.model import (
+    Outcome,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Reason,
+    Replica,
+    Ring,
+    State,
+    StoreContent,
+    Value,
+)
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, member, ring
 
 OLD, FULL = NOW - 60, ring([member("m-1")])
@@ -34,6 +46,20 @@ def judge(read: StoreContent, *copies: dict[str, Value | None], **more: Any) -> 
 def test_the_first_look_counts_as_a_write() -> None:
     found = judge(store({"a": FULL}))
     assert (found.moved_at, found.since, found.keys) == ({"a": NOW}, NOW, 1)
+
+
+def test_to_delete_a_key_is_to_write_it() -> None:
+    gone = judge(store({"a": FULL}), indexes={"a": 1, "b": 1}, before=before(b=OLD))
+    assert gone.moved_at == {"a": OLD, "b": NOW}
+    later = judge(store({"a": FULL}), indexes={"a": 1}, before=replace(gone, moved_at={"a": OLD, "b": OLD}))
+    assert later.moved_at == {"a": OLD, "b": OLD}, "it is gone once"
+
+
+def test_the_memory_of_deleted_keys_is_bounded() -> None:
+    many = {f"k{n}": OLD + n / 1000 for n in range(MAX_GONE + 50)}
+    found = judge(store({"a": FULL}), before=before(**many))
+    assert len(found.moved_at) == MAX_GONE + 1
+    assert "k0" not in found.moved_at
 
 
 @pytest.mark.parametrize(("index", "moved"), [(1, OLD), (2, NOW)], ids=["stood still", "moved"])
@@ -67,6 +93,33 @@ def test_living_keys_that_no_gossip_has(
     values: dict[str, Value], copies: list[dict[str, Value | None]], only: tuple[str, ...] | None
 ) -> None:
     assert judge(store(values), *copies).only_here == only
+
+
+def parts(*numbers: int, state: PartitionState = PartitionState.ACTIVE) -> PartitionRing:
+    return PartitionRing({n: Partition(n, state) for n in numbers})
+
+
+P = "collectors/p"
+PARTS: list[tuple[str, Value, list[dict[str, Value | None]], tuple[str, ...] | None]] = [
+    ("gossip has all", parts(1, 2), [{P: parts(1)}, {P: parts(2)}], ()),
+    ("gossip has more", parts(1), [{P: parts(1, 2)}], ()),
+    ("gossip lacks one", parts(1, 2), [{P: parts(1)}], (f"{P}: partition 2",)),
+    ("gossip has its tombstone", parts(1), [{P: parts(1, state=PartitionState.DELETED)}], ()),
+    ("the store's is a tombstone", parts(1, state=PartitionState.DELETED), [{P: parts()}], ()),
+    ("a member that left since", ring([member("m-1"), member("m-2")]), [{P: FULL}], ()),
+]
+
+
+@pytest.mark.parametrize(("value", "copies", "only"), [c[1:] for c in PARTS], ids=[c[0] for c in PARTS])
+def test_partitions_are_compared_and_members_are_not(
+    value: Value, copies: list[dict[str, Value | None]], only: tuple[str, ...] | None
+) -> None:
+    assert judge(store({P: value}), *copies).only_here == only
+
+
+def test_without_any_copy_of_a_partition_ring_nothing_is_known() -> None:
+    seen = Process(1, copies={P: parts(1)}, lost=frozenset({P})).read(NOW)
+    assert judge_store(store({P: parts(1)}), {}, None, (seen,), NOW).only_here is None
 
 
 def test_broken_values_are_counted_as_keys_and_named() -> None:

@@ -1,0 +1,139 @@
+"""What a step asks before a restart, and what the store must show before it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exporter.derive.rules import Rules
+from exporter.facts import Check, Snapshot
+from exporter.model import RingConfig, State
+from tests.derive.build import (
+    CLIENTS,
+    COMPACTOR,
+    INGESTER,
+    PAGES,
+    Fleet,
+    client,
+    member,
+    ring,
+    step_of,
+    verdicts,
+)
+
+Change = Callable[[Fleet], None]
+STEPS: dict[str, dict[str, Any]] = {
+    "enable-mirroring": {"mirror": False, "mirror_writes": 0.0},
+    "remove-multi": {"primary": "memberlist", "mirror": False},
+}
+LAST: dict[str, Any] = {"primary": "", "stores": (), "mirror": None, "requests": {("memberlist", "CAS"): 9.0}}
+
+
+def fleet_with(**told: Any) -> Fleet:
+    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    for process in fleet.processes:
+        process.clients = tuple(client(name, **told) for name in CLIENTS)
+    return fleet
+
+
+def _everywhere(fleet: Fleet, *states: State, age: float = 0.0) -> None:
+    told = [member(f"p-{n}", fleet.now - age * (n > 1), state) for n, state in enumerate(states, 1)]
+    for process in fleet.processes:
+        process.pages[INGESTER] = process.copies[INGESTER] = fleet.store[INGESTER] = ring(told, fleet.now)
+
+
+def _sick(fleet: Fleet) -> None:
+    _everywhere(fleet, *[State.ACTIVE] * 3, age=600.0)
+
+
+def _leaving(fleet: Fleet) -> None:
+    _everywhere(fleet, State.ACTIVE, State.ACTIVE, State.LEAVING)
+
+
+def _no_factor(fleet: Fleet) -> None:
+    for process in fleet.processes:
+        process.config = {"rings": {key: RingConfig("multi", "", 60.0, 15.0, None) for key in PAGES}}
+
+
+def _nothing(fleet: Fleet) -> None:
+    """All is well."""
+
+
+RESTARTS: list[tuple[str, Change, dict[str, str]]] = [
+    ("all is well", _nothing, {}),
+    ("two are unhealthy", _sick, {"members-healthy": "fails", "quorum-margin": "fails"}),
+    ("one is leaving", _leaving, {"quorum-margin": "fails"}),
+    ("nobody tells the replication factor", _no_factor, {}),
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("spoil", "wrong"), [r[1:] for r in RESTARTS], ids=[r[0] for r in RESTARTS])
+def test_restarts_wait_for_the_ring_to_be_well(step: str, spoil: Change, wrong: dict[str, str]) -> None:
+    fleet = fleet_with(**STEPS[step])
+    spoil(fleet)
+    assert verdicts(fleet.look(1.0), step) == wrong
+
+
+def test_the_last_restart_waits_for_views_to_agree() -> None:
+    fleet = fleet_with(**STEPS["remove-multi"])
+    less = ring([member("p-1", fleet.now)], fleet.now)
+    fleet.processes[0].pages[COMPACTOR] = fleet.processes[0].copies[COMPACTOR] = less
+    assert verdicts(fleet.look(1.0), "remove-multi") == {"views-agree": "fails"}
+
+
+def _margin(seen: Snapshot, step: str) -> Check:
+    return next(c for c in step_of(seen, step).checks if c.id == "quorum-margin")
+
+
+@pytest.mark.parametrize("step", ["preflight", "remove-multi"])
+def test_without_a_ring_written_by_quorum_the_margin_says_so(step: str) -> None:
+    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    del fleet.store[INGESTER], fleet.modified[INGESTER]
+    for process in fleet.processes:
+        process.clients = (client(CLIENTS[1]),)
+        del process.pages[INGESTER], process.copies[INGESTER]
+    found = _margin(fleet.look(), step)
+    assert found.verdict.value == "holds"
+    assert found.evidence == "No ring that is written by quorum is among what these processes show."
+
+
+def _store_of(prefixes: tuple[str, ...], *keys: str) -> Change:
+    def apply(fleet: Fleet) -> None:
+        fleet.prefixes = prefixes
+        some = fleet.store[COMPACTOR]
+        fleet.store, fleet.modified = dict.fromkeys(keys, some), dict.fromkeys(keys, 1)
+
+    return apply
+
+
+COVERED: list[tuple[str, Change, str | None]] = [
+    ("our rings are there", _store_of(("collectors/",), *PAGES), None),
+    ("one of them is", _store_of(("collectors/",), COMPACTOR), None),
+    ("nothing is there, nor was", _store_of(("collectors/",)), "unknown"),
+    ("another prefix, and nothing there", _store_of(("mimir-old/",)), "unknown"),
+    ("only others' keys are there", _store_of(("other/",), "other/ring"), "unknown"),
+]
+
+
+@pytest.mark.parametrize(("change", "verdict"), [r[1:] for r in COVERED], ids=[r[0] for r in COVERED])
+def test_a_store_in_which_nothing_of_ours_could_be_proves_nothing(
+    change: Change, verdict: str | None
+) -> None:
+    fleet = fleet_with(**LAST)
+    change(fleet)
+    seen = [fleet.look() for _ in range(4)]
+    found = verdicts(seen[-1], "decommission-store")
+    assert found.get("store-read") == verdict
+    assert step_of(seen[-1], "decommission-store").open is (verdict is None)
+
+
+def test_a_store_that_somebody_empties_is_written_and_then_stands_still() -> None:
+    fleet = fleet_with(**LAST)
+    assert [step_of(fleet.look(), "decommission-store").open for _ in range(3)] == [False, False, True]
+    fleet.store.clear()
+    fleet.modified.clear()
+    assert verdicts(fleet.look(), "decommission-store") == {"store-idle": "fails"}
+    assert [verdicts(fleet.look(), "decommission-store") for _ in range(2)][-1] == {}
