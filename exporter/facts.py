@@ -161,6 +161,7 @@ class ViewFacts:
     against: Comparison | None = None  # against the primary, where this view is of the secondary
     read_at: float | None = None
     odd: bool = False  # it differed from most views that were read together with it
+    whole: bool = True  # False: it lists HA entries that were never read
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from exporter.errors import DecodeError
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.model import KVClient, Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.part import Share
-from exporter.rings import RingPage
+from exporter.rings import HA_KEY, RingPage, ha_entry
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
@@ -256,9 +256,15 @@ class Poller:
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
         listed = frozenset[str]().union(*(visit.elected() for visit in having.values()))
-        elected = self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval))
+        again = frozenset(filter(self._is_in_doubt(), listed))
+        elected = self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
         await _few_at_once((having[name].read_values(elected) for name in sorted(turn.targets)), _mean(last))
         return turn.sweep_seconds
+
+    def _is_in_doubt(self) -> Callable[[str], bool]:
+        known = self.history.rings.get(HA_KEY)
+        doubted = known.standing.again() if known else frozenset()
+        return lambda name: bool(doubted) and ha_entry(name) in doubted
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
         raw = await asyncio.gather(*(read(deadline) for read in plan.stores))

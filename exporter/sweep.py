@@ -21,6 +21,7 @@ SHARE = 4  # of more processes than that, one in four is read in a cycle, howeve
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
 BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
 HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
+HA_AGAIN = 20  # beside them, of those that left a doubt: another reading settles or clears it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,16 @@ class Entries:
     left: int = 0
     chosen: frozenset[str] = field(default_factory=frozenset)
 
-    def take(self, names: Iterable[str], cycles: int, limit: int = HA_ENTRIES) -> frozenset[str]:
-        """Choose at most `limit` of the names; `cycles` is how many it takes until everybody was asked."""
+    def take(
+        self,
+        names: Iterable[str],
+        cycles: int,
+        again: frozenset[str] = frozenset(),
+        limit: int = HA_ENTRIES,
+    ) -> frozenset[str]:
+        """Choose at most `limit` of the names, and a few of `again`; `cycles` is how many it takes until
+        everybody was asked.
+        """
         listed = sorted(names)
         if self.left <= 0:
             self.after, self.left = self.last, max(1, cycles)
@@ -84,7 +93,8 @@ class Entries:
         start = bisect_right(listed, self.after) if len(listed) > limit else 0
         turn = (listed[start:] + listed[:start])[:limit]
         self.last = turn[-1] if turn else ""
-        self.chosen = frozenset(turn)
+        extra = sorted(again.intersection(listed).difference(turn))[:HA_AGAIN]
+        self.chosen = frozenset((*turn, *extra))
         return self.chosen
 
 

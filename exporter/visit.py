@@ -77,13 +77,27 @@ class Memory:
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
     pauses: Pauses = field(default_factory=Pauses)
     asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
+    visited_at: float = 0.0
+
+    def visited(self, at: float) -> None:
+        """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
+        would stand still until the clock has caught up.
+        """
+        if at < self.visited_at:
+            self._undate()
+            self.pauses = Pauses()
+        self.visited_at = at
 
     def restarted(self, at: float | None) -> None:
-        """Forget what a new start makes void: its pages, and when its views were read."""
-        self.started, self.config_due, self.build = at, 0.0, None
-        self.absent_until.clear()
-        self.values_read_at = self.rings_read_at = 0.0
+        """Forget what a new start makes void: its configuration, its pages, when its views were read."""
+        self.started, self.build = at, None
+        self.config, self.config_hash = None, 0
+        self._undate()
         self.ring_paths = None
+
+    def _undate(self) -> None:
+        self.config_due = self.values_read_at = self.rings_read_at = 0.0
+        self.absent_until.clear()
 
 
 @dataclass(slots=True)
@@ -129,6 +143,7 @@ class Visit:
 
     async def read_metrics(self) -> None:
         """First round: who is it, what are its KV clients."""
+        self.memory.visited(self.now())
         self.metrics = await self._page("/metrics", self._decode_metrics)
         told = self.metrics.value
         if told is not None:
@@ -155,11 +170,16 @@ class Visit:
         if self.now() < self.memory.config_due:
             return
         page = await self._page("/config", self._decode_config)
-        if page.outcome is Outcome.FAILED and self.memory.config and self.memory.config.value:
+        if page.outcome is Outcome.FAILED and self._configured_since_start():
             return  # what it said before still holds: it changes only by a restart
         self.memory.config = replace(page, clock=None)
         if page.outcome is not Outcome.FAILED:
             self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
+
+    def _configured_since_start(self) -> bool:
+        """Tell whether its configuration is known, and a restart would have been seen."""
+        known = self.memory.config
+        return known is not None and known.value is not None and self.memory.started is not None
 
     def _decode_config(self, body: bytes, _: float | None) -> ProcessConfig:
         known = self.memory.config.value if self.memory.config else None

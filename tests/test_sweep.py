@@ -10,7 +10,17 @@ from exporter.derive.reading import Cycle
 from exporter.derive.snapshot import conclude
 from exporter.facts import Snapshot, ViewFacts
 from exporter.model import Observation, State
-from exporter.sweep import BUDGET, OF_EACH_KIND, Last, Turn, suspects, whose_turn, with_each_kind
+from exporter.sweep import (
+    BUDGET,
+    HA_AGAIN,
+    OF_EACH_KIND,
+    Entries,
+    Last,
+    Turn,
+    suspects,
+    whose_turn,
+    with_each_kind,
+)
 from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, Process, key_of, member, ring, verdicts
 
 MB = 1024 * 1024
@@ -148,3 +158,21 @@ def test_a_view_that_differed_counts_until_it_is_read_again() -> None:
 
 def test_a_ring_is_there_although_its_only_page_waits() -> None:
     assert COMPACTOR in {key.key for key in look(Fleet(), set()).keys}
+
+
+def test_an_earlier_reading_from_the_future_does_not_stand_in() -> None:
+    """The exporter's clock was set back: such a view would count, and count as fresh, for an hour."""
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.now -= 3600
+    assert not views(look(fleet, {1}))["10.0.0.2:80"].known
+
+
+def test_a_few_entries_that_left_a_doubt_are_read_beside_those_whose_turn_it_is() -> None:
+    names, entries = [f"u/{n:03}" for n in range(300)], Entries()
+    first = entries.take(names, 1)
+    assert first == set(names[:100])
+    again = frozenset({names[0], names[150], "gone"})
+    assert entries.take(names, 1, again) == {*names[100:200], names[0]}
+    assert len(entries.take(names, 1, frozenset(names[:100]))) == 100 + HA_AGAIN
+    assert entries.take(names, 1) == set(names[:100])

@@ -175,6 +175,7 @@ def views_agree(seen: Evidence) -> Check:
                 if v.staleness is not None and v.staleness > seen.rules.max_lag
             ]
             unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
+            unknown += [f"{key.key}: not all entries of {v.target} were read" for v in read if not v.whole]
     looked = any(view.known for key in seen.keys for view in key.views)
     good = f"{len(seen.keys)} rings, one view each."
     return VIEWS.answer(wrong, good, unknown, nothing="" if looked else "no view was read")

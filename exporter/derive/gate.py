@@ -91,6 +91,7 @@ STEPS = (
             clients.targets_answer,
             clients.in_phase(Phase.SWITCHED, readers=True),
             keys.views_agree,
+            keys.ha_elections_equal,
             *GOSSIP,
             gossip.labels_agree,
             keys.members_healthy,
@@ -168,10 +169,10 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
 
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
-    """Give the steps as they were, unless the soak is broken: nobody looked for long, or the list of
-    processes is another one. One that is gone from the list may still be there.
+    """Give the steps as they were, unless the soak is broken: nobody looked for long, our clock was set
+    back, or the list of processes is another one. One that is gone from the list may still be there.
     """
-    if before is None or now.started - before.at > rules.longest_gap:
+    if before is None or not 0 <= now.started - before.at <= rules.longest_gap:
         return {}
     if {target.name for target in now.targets} != {target.name for target in before.targets}:
         return {}

@@ -65,9 +65,8 @@ def read_keys(
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     fleet = _Fleet(up, stores, primary_of(clients), skew_of(cycle.observed))
-    return tuple(
-        _read_key(key, fleet, _kept(before.get(key, ()), cycle.keep_views_since, up)) for key in sorted(found)
-    )
+    span = cycle.keep_views_since, cycle.started
+    return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,14 +280,15 @@ def _copy(key: str, seen: Seen) -> View:
 
 
 def _kept(
-    views: Iterable[ViewFacts], since: float, up: Iterable[Seen]
+    views: Iterable[ViewFacts], span: tuple[float, float], up: Iterable[Seen]
 ) -> Mapping[tuple[str, str], ViewFacts]:
     """Give the views that may stand in for one that was not read this time. What a process showed
-    before its restart does not: it has forgotten it.
+    before its restart does not: it has forgotten it. Nor does one from the future: our clock was set back.
     """
+    since, until = span
     born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
     return {
         (v.kind, v.target): v
         for v in views
-        if v.known and (v.read_at or 0.0) >= max(since, born.get(v.target, 0.0))
+        if v.known and max(since, born.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
     }

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from exporter.derive import phase
 from exporter.derive.lag import FIELDS, Content, Moment, compare, content_of, delivered
 from exporter.derive.primary import KeyInput, Primary
-from exporter.derive.settling import Standing, carry, settle, view_name
+from exporter.derive.settling import Standing, carry, settle, unread_of, view_name
+from exporter.derive.turns import odd_entries, with_entries
 from exporter.derive.views import View, distinct, judge_views
 from exporter.facts import Comparison, Difference, SecondaryFacts, ViewFacts
 from exporter.rings import HA_KEY
@@ -44,13 +45,16 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     other = phase.secondary_of(read.clients, primary.store)
     content = content_of(primary.value) if primary.value is not None else None
     found = {} if content is None else _compared(read, content, other, Moment(primary.clock, times.period))
-    found, doubts = settle(found, past, times.now, times.period)
-    found, then = carry(read.key, read.copies if other == "memberlist" else (), found, past)
-    then = replace(then, doubts=doubts)
+    store = () if other == "memberlist" else (_stored(read, content, f"store {other}"),)
+    found, doubts = settle(found, past, times.now, times.period, unread_of(store or read.copies))
+    found, then = carry(read.key, (*read.copies, *store), found, replace(past, doubts=doubts))
     pages = judge_views(
         "ring", (v for v in read.pages if v.value is not None or not v.known), times.timeout, {}
     )
     copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
+    if read.key == HA_KEY:
+        then = replace(then, odd=odd_entries(read.copies, copies, past.odd))
+        copies = with_entries(copies, then.odd, then.uncovered)
     differing = _distinct(pages + copies)
     pages, copies = _with_kept(read.pages, pages, read), _with_kept(read.copies, copies, read)
     if content is None or not other:
@@ -61,6 +65,14 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     else:
         secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
     return Sides(pages + copies, differing, secondary, then)
+
+
+def _stored(read: KeyInput, primary: Content | None, name: str) -> View:
+    """The store as a view whose HA entries are read in turns: those that the primary's copy, itself read
+    in turns, did not show this time.
+    """
+    unread = frozenset[str]().union(*(v.unread for v in read.copies))
+    return View(name, None, known=False, unread=unread.difference(primary or ()))
 
 
 def _with_kept(views: Iterable[View], judged: tuple[ViewFacts, ...], read: KeyInput) -> tuple[ViewFacts, ...]:

@@ -64,14 +64,14 @@ def judge_views(
     views = tuple(views)
     prints = _Fingerprints(_peers(views, timeout))
     somebody = any(v.known and not v.young for v in views)
-    return _with_odd(
+    return with_odd(
         tuple(
             _judge(kind, v, prints, against.get(v.target), judged=not (v.young and somebody)) for v in views
         )
     )
 
 
-def _with_odd(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
+def with_odd(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
     """Mark the views that differ from most of those read together with them; all, where none are most."""
     counts = Counter(v.fingerprint for v in views if v.known and v.judged).most_common(2)
     if len(counts) < 2:

@@ -90,3 +90,13 @@ def test_an_open_step_was_seen_to_be_open_all_through_the_soak(
                 began = since[name]
                 assert began is not None, (step, phase, spoilt)
                 assert fleet.now - began >= SOAK
+
+
+def test_a_clock_that_is_set_back_starts_the_soak_anew() -> None:
+    fleet = Fleet(rules=Rules(soak=60.0, store_configured=True))
+    opened = [step_of(fleet.look(15.0, beat=True), "switch-primary").open for _ in range(8)]
+    assert opened[-1]
+    back = step_of(fleet.look(-3600.0, beat=True), "switch-primary")
+    assert (back.open, back.soaked_for) == (False, 0.0)
+    opened = [step_of(fleet.look(15.0, beat=True), "switch-primary").open for _ in range(8)]
+    assert (opened[0], opened[-1]) == (False, True)

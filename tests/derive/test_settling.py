@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from exporter.derive import settling
 from exporter.derive.lag import Content, Moment, compare, content_of
 from exporter.derive.settling import Standing, carry, settle, view_name
 from exporter.derive.views import View, view
@@ -52,6 +55,41 @@ def test_a_view_that_is_read_in_turns_keeps_its_doubts() -> None:
     assert not gone
 
 
+def test_a_doubt_about_an_entry_waits_for_its_turn_whatever_else_is_read_of_its_view() -> None:
+    def look(entry: str, at: float, past: Standing, theirs: str = "b") -> tuple[frozenset[str], Standing]:
+        mine, other = {entry: Replica("a", at)}, {entry: Replica(theirs, at - 4)}
+        unread = {view_name("p-1"): frozenset({"u/1", "u/2"} - {entry})}
+        judged, doubts = settle(found(mine, other, at), past, at, PERIOD, unread)
+        return judged["p-1"].settled, Standing(doubts)
+
+    _, past = look("u/1", NOW, Standing())
+    _, past = look("u/2", NOW + 15, past)
+    assert past.again() == {"u/1", "u/2"}
+    settled, past = look("u/1", NOW + 4000, past)
+    assert settled == {"u/1"}
+    _, past = look("u/2", NOW + 4015, past, theirs="a")
+    assert past.again() == {"u/1"}
+
+
+def test_a_doubt_from_before_the_clock_was_set_back_stands() -> None:
+    mine, theirs = {"m-1": member("m-1", NOW)}, {"m-1": member("m-1", NOW - 5, State.LEAVING)}
+    _, doubts = settle(found(mine, theirs, NOW), Standing(), NOW, PERIOD)
+    judged, doubts = settle(found(mine, theirs, NOW), Standing(doubts), NOW - 3600, PERIOD)
+    assert judged["p-1"].settled == {"m-1"}
+    _, doubts = settle(found(mine, mine, NOW), Standing(doubts), NOW - 3585, PERIOD)
+    assert not doubts
+
+
+def test_of_too_many_doubts_the_oldest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "MAX_KEPT", 1)
+    mine, theirs = {"m-1": member("m-1", NOW)}, {"m-1": member("m-1", NOW - 5, State.LEAVING)}
+    _, doubts = settle(found(mine, theirs, NOW), Standing(), NOW, PERIOD)
+    mine, theirs = {"m-2": member("m-2", NOW)}, {"m-2": member("m-2", NOW - 5, State.LEAVING)}
+    other = {"p-2": compare(mine, theirs, view_name("p-2"), Moment(NOW, PERIOD))}
+    _, doubts = settle(other, Standing(doubts), NOW + 5, PERIOD)
+    assert [d.member for d in doubts] == ["m-1"]
+
+
 def copy(*read: str, unread: tuple[str, ...] = (), wrong: str = "") -> View:
     values = {name: Replica("b" if name == wrong else "a", NOW) for name in read}
     return view("p-1", values, clock=NOW, unread=frozenset(unread))
@@ -83,6 +121,17 @@ def test_entries_that_were_never_read_are_known_as_such() -> None:
     assert past.uncovered == {"p-1": {"u/2", "u/3"}}
     _, past = carried(copy("u/2", unread=("u/1", "u/3")), past)
     _, past = carried(copy("u/3", unread=("u/1", "u/2")), past)
+    assert past.uncovered == {"p-1": frozenset()}
+
+
+def test_an_entry_that_left_a_doubt_is_not_known_until_it_is_read_again() -> None:
+    _, past = carried(copy("u/1", "u/2", "u/3"), Standing())
+    seen = copy("u/1", unread=("u/2", "u/3"))
+    theirs = {**(seen.content or {}), "u/1": Replica("b", NOW - 4)}
+    _, doubts = settle(found(ELECTED, theirs, NOW), past, NOW, PERIOD)
+    _, past = carried(copy("u/2", unread=("u/1", "u/3")), replace(past, doubts=doubts))
+    assert past.uncovered == {"p-1": {"u/1"}}
+    _, past = carried(copy("u/1", unread=("u/2", "u/3")), replace(past, doubts={}))
     assert past.uncovered == {"p-1": frozenset()}
 
 
