@@ -208,8 +208,8 @@ class KeyFacts:
     secondary: SecondaryFacts | None = None  # None: there is none, or it is not known
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
-    partitions: int = 0
     owners: tuple[str, ...] = ()  # of its living partitions
+    partitions: int = 0
     phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Partitions by state; empty where the key is no partition ring or was not read."""
@@ -271,8 +271,8 @@ class StoreFacts:
     only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
-
     prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
+
 
 class Verdict(enum.StrEnum):
     """A check's result. Only `HOLDS` opens anything."""

@@ -142,8 +142,8 @@ STEPS = (
             groups.old_group_present,
             groups.backend_rings_have_both,
             groups.write_rings_have_both,
-            keys.members_healthy,
             groups.new_group_keeps_quorum,
+            keys.members_healthy,
         ),
     ),
     Rule(
