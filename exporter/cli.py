@@ -10,6 +10,7 @@ from typing import Any
 
 from exporter import __version__, logs
 from exporter.errors import ConfigError, KVMigrationError, UsageError
+from exporter.terminal import plain
 
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[Any, argparse.ArgumentParser], None]
@@ -54,11 +55,6 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
     return top
 
 
-def _plain(text: object) -> str:
-    """Text fit for a terminal: errors quote names and messages that strangers chose."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
-
-
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
     args = parser(argv[0] if argv else "").parse_args(argv)
@@ -68,13 +64,13 @@ def run(argv: Sequence[str]) -> int:
         return command(args)
     except ConfigError as error:
         for problem in error.problems:
-            print(_plain(problem), file=sys.stderr)  # noqa: T201 - the command's own output
+            print(plain(problem), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except UsageError as error:
-        print(_plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
+        print(plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except KVMigrationError as error:
-        print(_plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
+        print(plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
         return 2
     except KeyboardInterrupt:
         return 130

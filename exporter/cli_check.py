@@ -19,6 +19,7 @@ from exporter.cli_prometheus import add_prometheus, joined_from
 from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
 from exporter.errors import UsageError
 from exporter.expose.shapes import CheckOut, StepOut
+from exporter.terminal import plain
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
@@ -195,7 +196,6 @@ def _check_lines(check: CheckOut) -> list[str]:
 
 def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
     """Wrap text to 80 columns, made fit for a terminal: no control characters, no direction marks."""
-    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return textwrap.wrap(safe, WIDTH, initial_indent=first, subsequent_indent=then or first) or [
+    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=then or first) or [
         first.rstrip()
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
 from exporter.model import Phase
+from exporter.terminal import plain
 
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$")
 _LOOK = 0.2
@@ -156,7 +157,7 @@ def addresses(demo: Demo) -> str:
 
 def _plain(name: str) -> str:
     """A name fit for a terminal: without controls, and short."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)[:32]
+    return plain(name)[:32]
 
 
 async def _until(end: asyncio.Event, demo: Demo) -> None:

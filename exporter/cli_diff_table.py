@@ -12,6 +12,7 @@ from rich.text import Text
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.expose.shapes import DifferenceOut, RingDetailOut, SecondaryOut
 from exporter.rings import HA_KEY
+from exporter.terminal import plain
 
 MAX_ROWS = 20
 MAX_NAMES = 4
@@ -162,4 +163,4 @@ def few(names: Iterable[str], limit: int) -> str:
 
 def safe(text: str) -> str:
     """Text of a cluster, fit for a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]
+    return plain(text)[:200]

@@ -15,6 +15,7 @@ import msgspec
 from exporter.cli_check import wrapped
 from exporter.cli_look import Overview, add_source, look_from
 from exporter.expose.shapes import ClientOut, GossipOut, RingOut, TargetOut
+from exporter.terminal import plain
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
@@ -213,5 +214,5 @@ def _back(seen: Overview) -> list[str]:
 
 
 def _cut(text: str, width: int) -> str:
-    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    safe = plain(text)
     return safe if len(safe) <= width else safe[: width - 1] + "…"
