@@ -17,6 +17,7 @@ from exporter.derive.census import ALIVE, census_of
 from exporter.derive.match import Identity
 from exporter.derive.membership import Ours, is_expected
 from exporter.derive.rules import Rules
+from exporter.derive.verdicts import used
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.part import ClientKind, Part, Share
 from exporter.rings import HA_KEY
@@ -40,7 +41,7 @@ class Found:
 def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -> Part:
     """Give a shard's part of the whole."""
     having = {t.name: t for t in found.targets if t.gossip is not None}
-    used = tuple(key for key in found.keys if _is_used(key, found.targets))
+    ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
     strange, own = _members(having.values(), found, rules)
     return Part(
         share=share,
@@ -54,8 +55,8 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         unseen=_unseen(having, found.gossip),
         ghosts=_by_key((key.key, key.ghosts or ()) for key in found.keys),
         claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in found.keys),
-        used=frozenset(key.key for key in used),
-        views=_views(used, found.started),
+        used=frozenset(key.key for key in ours),
+        views=_views(ours, found.started),
         linked=not having or not share.common.isdisjoint(having),
     )
 
@@ -153,12 +154,6 @@ def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> fr
         names = tuple(name for name, target in having.items() if not target.young)
     members = {name: target.gossip.own_member for name, target in having.items() if target.gossip}
     return frozenset(member for name in names if (member := members.get(name)))
-
-
-def _is_used(key: KeyFacts, targets: Iterable[TargetFacts]) -> bool:
-    """As in the gate's evidence: others' keys in a shared store or gossip are not ours to judge."""
-    shown = any(view.kind == "ring" for view in key.views)
-    return shown or any(c.key == key.key for t in targets if t.up for c in t.clients)
 
 
 def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:

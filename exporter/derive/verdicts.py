@@ -42,7 +42,7 @@ class Evidence:
     @cached_property
     def keys(self) -> tuple[KeyFacts, ...]:
         """Keys that some process of ours uses; others in a shared store are not ours to judge."""
-        return tuple(key for key in self.now.keys if self.uses(key))
+        return used(self.now.keys, self.clients)
 
     @cached_property
     def copied(self) -> tuple[KeyFacts, ...]:
@@ -55,9 +55,13 @@ class Evidence:
         """Keys that stay on the external store by configuration."""
         return phase.left_out(self.clients)
 
-    def uses(self, key: KeyFacts) -> bool:
-        """Tell whether any client serves the key or any process shows a page of it."""
-        return any(c.key == key.key for c in self.clients) or any(v.kind == "ring" for v in key.views)
+
+def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
+    """Pick the keys that any client serves or any process shows a page of: others in a shared store or
+    gossip are not ours to judge.
+    """
+    served = {client.key for client in clients}
+    return tuple(key for key in keys if key.key in served or any(v.kind == "ring" for v in key.views))
 
 
 CheckFunction = Callable[[Evidence], Check]
