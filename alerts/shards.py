@@ -15,13 +15,8 @@ from __future__ import annotations
 from alerts.promql import Queries
 from alerts.rule import Record, Text
 from alerts.shards_across import (
-    ABSENT,
-    COMPLETE,
     FAILS,
-    GHOSTS,
     NOT_KNOWN,
-    STRANGERS,
-    UNMET,
     WRITERS,
     Across,
     absent,
@@ -41,6 +36,7 @@ from exporter.derive.gate import STEPS
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
 from exporter.model import Phase
 
 INTERVAL = Wait(15.0, "one cycle of the exporter")
@@ -49,7 +45,6 @@ FAILING = "check:kvmigration_shard_check:failing_across"
 OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
 MOVING = "serves:kvmigration_shard_clients:moving"
 EARLIEST = "fleet:kvmigration_phase:earliest"
-HELD = "step:kvmigration_gate_held:timestamp_seconds"
 
 
 def _together(found: Across) -> Text:

@@ -9,14 +9,10 @@ from alerts.thresholds import Wait
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
 from exporter.model import Phase
 
 SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
-COMPLETE = "fleet:kvmigration_shards:complete"
-STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
-ABSENT = "member:kvmigration_shard_unseen_member:absent"
-UNMET = "key:kvmigration_shard_used_key:not_everywhere"
-GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
 WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
 AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
 Across = Callable[[Queries], str]

@@ -28,23 +28,18 @@ from exporter.sources.prometheus import PrometheusSettings, query
 
 MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
 FLEET = ("cluster", "namespace", "job")
-COMPLETE = "fleet:kvmigration_shards:complete"
-HELD = "step:kvmigration_gate_held:timestamp_seconds"
 CULPRITS = {
-    "gossip-no-strangers": "member:kvmigration_shard_gossip_member:strangers",
-    "gossip-complete": "member:kvmigration_shard_unseen_member:absent",
-    "gossip-port-reachable": "member:kvmigration_shard_unseen_member:absent",
-    **dict.fromkeys(
-        ("keys-copied", "members-copied", "contents-equal", "lag", "views-agree"),
-        "key:kvmigration_shard_used_key:not_everywhere",
-    ),
-    "no-ghosts": "member:kvmigration_shard_ghost_member:ghosts",
+    "gossip-no-strangers": s.STRANGERS,
+    "gossip-complete": s.ABSENT,
+    "gossip-port-reachable": s.ABSENT,
+    **dict.fromkeys(("keys-copied", "members-copied", "contents-equal", "lag", "views-agree"), s.UNMET),
+    "no-ghosts": s.GHOSTS,
 }
 NOTHING = (
     "Cannot tell: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "
     "Are the recording rules of its shards loaded?"
 )
-SAID = {0.0: "does not hold there", 1.0: "not known there", 2.0: "nothing to look at there"}
+SAID = {0.0: "does not hold there", 1.0: "not known there"}
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "unknown"
 Vector = tuple[VectorSample, ...]
 
@@ -89,7 +84,7 @@ class Told:
     checks: Vector
     gates: Vector
     ages: Vector  # of the samples and of the cycles behind them, seconds
-    held: Vector  # since when everything holds, unix seconds, and `now`
+    held: Vector  # since when everything holds, unix seconds; 0 where it does not
     now: Vector
     soaks: Vector
     parts: Vector  # shards' checks that do not hold
@@ -118,12 +113,12 @@ class Joined:
             checks,
             gates,
             f"time() - timestamp({checks}) or time() - timestamp({gates}) or {cycles}",
-            self._series(HELD, one),
+            self._series(s.HELD, one),
             "vector(time())",
             self._series(s.SHARD_SOAK_SECONDS.name),
             f"{self._series(s.SHARD_CHECK.name, one)} < 2",
             self._series(s.SHARDS.name),
-            self._series(COMPLETE),
+            self._series(s.COMPLETE),
             self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
             f"{self._series(c.PHASE.name)} == 1",
         )

@@ -134,6 +134,14 @@ SHARD_VIEW_DIGEST = _own(
     per="K × 4",
 )  # fmt: skip
 
+# What the joining rules record for themselves, and for `check --prometheus` to read.
+COMPLETE = "fleet:kvmigration_shards:complete"
+STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
+ABSENT = "member:kvmigration_shard_unseen_member:absent"
+GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
+UNMET = "key:kvmigration_shard_used_key:not_everywhere"
+HELD = "step:kvmigration_gate_held:timestamp_seconds"
+
 OWN: tuple[Metric, ...] = (
     SHARDS,
     SHARD_TARGETS,

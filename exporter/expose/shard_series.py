@@ -18,7 +18,7 @@ Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]
 FAILS, UNKNOWN, NOTHING, HOLDS = 0.0, 1.0, 2.0, 3.0
 _VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: HOLDS}
-_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # told by owned_rows
+_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # told by _owned_rows
 
 
 def reported(snapshot: Snapshot, part: Part) -> Snapshot:

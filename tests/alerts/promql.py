@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import promql_parser as p
 
 from alerts import shards
-from alerts.shards_across import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
 from exporter.expose import catalogue, shard_catalogue
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
 
 SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
 """What Prometheus adds to every series of the exporter."""
@@ -20,7 +20,7 @@ RECORDED = {
     UNMET: frozenset({"key"}),
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),
-    shards.HELD: frozenset({"step"}),
+    HELD: frozenset({"step"}),
     shards.MOVING: frozenset({"serves", "phase"}),
     shards.EARLIEST: frozenset[str](),
 }
