@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import glob
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from exporter.config import FileSd
 from exporter.errors import DecodeError
@@ -17,7 +22,10 @@ from exporter.sources.discovery_lists import read_list
 MAX_FILE = 16 * 1024**2
 MAX_FILES = 1000
 SETTLED = 1.0  # seconds since a file was last written: younger, it may be half written
+LOOKS = 8  # at a file, while there are no descriptors: they are short in one part of a cycle, not in all
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
 Stamp = tuple[int, int, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +45,8 @@ class FileSource:
         self.refresh = config.refresh
 
     async def find(self) -> Finding:
-        """Look at every file and read those that changed."""
-        paths = await asyncio.to_thread(self._paths)
+        """Look at every file and read those that changed; `OSError` where a directory cannot be read."""
+        paths = await self._patiently(self._paths)
         self._files = {path: await self._file(path) for path in paths}
         troubles = [f"{path}: {read.trouble}" for path, read in self._files.items() if read.trouble]
         if not paths:
@@ -49,7 +57,20 @@ class FileSource:
     async def close(self) -> None:
         """Nothing is held."""
 
+    async def _patiently(self, look: Callable[[], T]) -> T:
+        """Look, in a thread, and again a little later where there were no descriptors left for it."""
+        for _ in range(LOOKS - 1):
+            try:
+                return await asyncio.to_thread(look)
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+            await asyncio.sleep(self._settle)
+        return await asyncio.to_thread(look)
+
     def _paths(self) -> list[str]:
+        for pattern in self._config.paths:
+            _listable(Path(pattern).parent)  # glob takes a directory that it cannot read for an empty one
         matched = {path for pattern in self._config.paths for path in glob.glob(pattern)}  # noqa: PTH207  # patterns are absolute, which Path.glob refuses
         return sorted(path for path in matched if not Path(path).is_dir())[:MAX_FILES]
 
@@ -61,7 +82,7 @@ class FileSource:
         if stamp == before.stamp:
             return before
         try:
-            finding = await asyncio.to_thread(self._read, path)
+            finding = await self._patiently(partial(self._read, path))
         except DecodeError as error:
             return _Read(stamp, before.found, f"{error}; what it said before is kept")
         except OSError as error:
@@ -87,6 +108,12 @@ class FileSource:
                 break
             stamp = later
         return stamp
+
+
+def _listable(directory: Path) -> None:
+    """Raise `OSError` where a directory is there and cannot be listed."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory):
+        pass
 
 
 def _stamp(path: str) -> Stamp | None:

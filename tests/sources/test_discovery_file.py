@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,3 +115,35 @@ async def test_a_file_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     finding = await _source(tmp_path / "*.yml", tmp_path / "a.yml").find()
     assert finding.found == ()
     assert finding.trouble
+
+
+@contextmanager
+def _no_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.asyncio
+async def test_without_descriptors_a_directory_is_not_empty(tmp_path: Path) -> None:
+    source = _source(tmp_path / "*.yml")
+    _write(tmp_path / "a.yml", "a:1")
+    assert _hosts(await source.find()) == ["a"]
+    with _no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        await source.find()
+    assert _hosts(await source.find()) == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_changed_is_read_once_there_are_descriptors(tmp_path: Path) -> None:
+    source = _source(tmp_path / "a.yml", settle=0.1)
+    _write(tmp_path / "a.yml", "a:1")
+    await source.find()
+    _write(tmp_path / "a.yml", "a:1", "b:1")
+    with _no_descriptors():
+        found = asyncio.create_task(source.find())
+        await asyncio.sleep(0.3)
+    assert _hosts(await found) == ["a", "b"]
