@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.demo import Demo
+from exporter.model import Phase
 from tests.faults.stage import cluster, config_of, evil, names, row
 from tests.running import Exporter, exporter, written
 from tests.sources import wire
@@ -23,6 +24,7 @@ KILLS = 4
 ENDLESS = resource.RLIM_INFINITY
 MOST_SECONDS = 60.0  # a busy machine runs fewer cycles, and the table says how many
 HOURLY_CYCLES = 240  # an hour at the usual interval of 15 s
+WALK = (Phase.SWITCHED, Phase.MIRRORING, Phase.DETACHED, Phase.MULTI)
 
 
 async def rejections(server: Exporter) -> float:
@@ -143,10 +145,10 @@ async def all_up(server: Exporter, wanted: set[str]) -> bool:
 async def test_an_hour_of_churn_grows_nothing(tmp_path: Path) -> None:
     """An hour's cycles at high speed: processes come, go, hang, talk rubbish and change; reloads between.
 
-    Measured after a quarter of them, when everything has happened once, and at the end.
+    Measured after a quarter of them, when everything has happened once, and at the end, in the same phase.
     """
     faults = ("pages-hang", "crash", "pages-rubbish", "split", "store-down", "foreign-label")
-    async with cluster(hold=False, phase_duration=20.0) as demo:
+    async with cluster(phase_duration=1.0) as demo:
         path = quick(demo, tmp_path)
         (tmp_path / "process.log").write_text("")
         async with exporter(path) as server:
@@ -169,7 +171,10 @@ async def rounds(server: Exporter, demo: Demo, tmp_path: Path, faults: tuple[str
     """Play faults in turn, and reload in between, for so many cycles or as long as there is time."""
     number, last = 0, time.monotonic() + MOST_SECONDS
     while await cycle_number(server) < until and time.monotonic() < last:
-        fault = faults[number % len(faults)]
+        turn, which = divmod(number, len(faults))
+        fault = faults[which]
+        if which == 0:
+            demo.cluster.set_phase(WALK[turn % len(WALK)])
         demo.cluster.set_fault(fault, on=True)
         await demo.sync()
         write(tmp_path / "process.log", 5)
@@ -187,9 +192,18 @@ async def cycle_number(server: Exporter) -> int:
 
 
 async def quiet(server: Exporter, demo: Demo) -> None:
-    """No fault, everybody answers, and two cycles of that."""
+    """No fault, everybody answers in the phase that it began with, and two cycles of that."""
+    demo.cluster.set_phase(Phase.MIRRORING)
+    await demo.sync()
     await server.until(partial(all_up, server, names(demo.urls)), "all well")
+    await server.until(partial(is_in, server, Phase.MIRRORING), "everybody mirrors")
     await server.cycles(2)
+
+
+async def is_in(server: Exporter, phase: Phase) -> bool:
+    """Whether every client of every process is in a phase."""
+    clients = (await server.samples()).get("client_phase", {})
+    return set(clients.values()) == {float(phase)}
 
 
 async def size(server: Exporter) -> int:
