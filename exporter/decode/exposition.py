@@ -1,19 +1,19 @@
 """Samples out of a Prometheus text page: only the lines that contain one of a few words.
 
 A process of the field exposes some megabytes; the families used here are a few dozen lines of it.
-The page, or those stretches of it where the lines are known to stand (see `layout`), is searched for
-words, and only the lines found are parsed, so the rest costs next to nothing.
+The page is searched for words, and only the lines found are parsed, so the rest costs next to nothing.
+Where such a search has been made before, `layout` knows what to expect.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from exporter.decode.bounds import MAX_TEXT
 from exporter.errors import DecodeError
@@ -22,8 +22,7 @@ MAX_LINE = 16_384  # bytes of a line that is used
 MAX_SAMPLES = 200_000  # lines that are parsed
 MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
 
-Stretch = tuple[int, int]
-Head = tuple[str, Mapping[str, str]]
+K = TypeVar("K")
 
 _SAMPLE = re.compile(
     rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?"  # name, labels
@@ -35,20 +34,39 @@ _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?[iI]nf|[n
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-class Sample(NamedTuple):
-    """One line: the whole name, its labels, its value (NaN and infinities included)."""
+class Sign(Enum):
+    """What a name with its labels may be instead of something wanted."""
 
-    name: str
-    labels: Mapping[str, str]
-    value: float
+    OTHER = 1  # not wanted
+    UNCLEAR = 2  # only its whole line tells
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The lines to look for: they contain `word`, and their name matches `names`."""
+class Wanted(Generic[K]):
+    """The lines to look for: they contain `word`, and their name matches `names`. What one of them is
+    about is what `about` makes of its name and labels; equal ones are the same lines in every cycle and on
+    every process, and it is asked for them once.
+    """
 
-    word: bytes
-    names: re.Pattern[bytes]
+    def __init__(self, word: bytes, names: bytes, about: Callable[[str, Mapping[str, str]], K]) -> None:
+        self.word = word
+        self.names = re.compile(names)
+        self.about = about
+
+
+class Place(NamedTuple):
+    """Where a line was found: its begin, and all before its value, b"" where that does not make it known."""
+
+    start: int
+    lead: bytes
+    about: Any
+
+
+@dataclass(slots=True)
+class Found(Generic[K]):
+    """What the lines wanted are about, with their values (NaN and infinities included), in their order."""
+
+    readings: list[tuple[K, float]] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
 
 
 def check_exposition(body: bytes) -> None:
@@ -62,52 +80,64 @@ def check_exposition(body: bytes) -> None:
         raise DecodeError("metrics: the last line has no end, expected a whole page")
 
 
-def samples(body: bytes, wanted: Wanted, stretches: Sequence[Stretch], starts: list[int]) -> Iterator[Sample]:
-    """The samples of the lines wanted in these stretches of the page, in its order. Where each line
-    begins is added to `starts`.
-    """
-    for start, end in _places(body, wanted, stretches):
-        starts.append(start)
-        if len(starts) > MAX_SAMPLES or end - start > MAX_LINE:
-            raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples or {MAX_LINE} bytes in a line")
-        yield _sample(body[start:end])
+def search(body: bytes, wanted: Wanted[K]) -> Found[K]:
+    """Everything of one kind on a page. Raises `DecodeError`."""
+    found, at = Found[K](), 0
+    while (at := body.find(wanted.word, at)) >= 0:
+        start = body.rfind(b"\n", 0, at) + 1
+        end = body.find(b"\n", at)
+        at = len(body) if end < 0 else end
+        _take(found, wanted, start, body[start : min(at, start + MAX_LINE + 1)])
+    return found
 
 
-def _places(body: bytes, wanted: Wanted, stretches: Sequence[Stretch]) -> Iterator[Stretch]:
-    """Where the lines wanted begin and end."""
-    word, is_wanted = wanted.word, wanted.names.match
-    for first, last in stretches:
-        at = first
-        while (at := body.find(word, at, last)) >= 0:
-            start = body.rfind(b"\n", first, at) + 1 or first
-            end = body.find(b"\n", at, last)
-            at = last if end < 0 else end
-            if is_wanted(body, start, at):
-                yield start, at
+def is_number(value: bytes) -> bool:
+    """Tell whether it is a number as the format writes them; `float` takes more."""
+    return value.isdigit() or _NUMBER.fullmatch(value) is not None
 
 
-def _sample(line: bytes) -> Sample:
+def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     head, _, value = line.rpartition(b" ")
-    if len(head) <= MAX_KNOWN and _NUMBER.fullmatch(value) and (told := _known_head(head)):
-        return Sample(*told, float(value))
+    known = _known(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else Sign.UNCLEAR
+    if known is Sign.OTHER:
+        return
+    if known is Sign.UNCLEAR:
+        if not wanted.names.match(line):
+            return
+        about, number = _parsed(wanted, line)
+        known = b"", about
+    else:
+        number = float(value)
+    found.readings.append((known[1], number))
+    found.places.append(Place(start, *known))
+    if len(found.places) > MAX_SAMPLES:
+        raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples")
+
+
+@lru_cache(maxsize=16_384)
+def _known(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
+    """What stands before the value of a line that ends in ` VALUE`, and what the line is about. Unclear where
+    that is not the sample's own value, as in a line with a time or an exemplar.
+    """
+    whole = head + b" 0"
+    if not wanted.names.match(whole):
+        return Sign.OTHER
+    found = _SAMPLE.fullmatch(whole)
+    if not found or found.start(3) != len(head) + 1:
+        return Sign.UNCLEAR
+    labels = _labels((found[2] or b"").strip(), head)
+    return head + b" ", wanted.about(found[1].decode("ascii"), labels)
+
+
+def _parsed(wanted: Wanted[K], line: bytes) -> tuple[K, float]:
+    if len(line) > MAX_LINE:
+        raise DecodeError(f"metrics: more than {MAX_LINE} bytes in a line")
     line = line.rstrip(b"\r")
     found = _SAMPLE.fullmatch(line)
     if not found or not _NUMBER.fullmatch(found[3]):
         raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
-    return Sample(found[1].decode("ascii"), _labels((found[2] or b"").strip(), line), float(found[3]))
-
-
-@lru_cache(maxsize=16_384)
-def _known_head(head: bytes) -> Head | None:
-    """Name and labels of a line that ends in ` VALUE`: the same for all processes and in every cycle.
-
-    `None` where that is not the sample's own value, as in a line with a time or an exemplar.
-    """
-    found = _SAMPLE.fullmatch(head + b" 0")
-    if not found or found.start(3) != len(head) + 1:
-        return None
-    labels = _labels((found[2] or b"").strip(), head)
-    return found[1].decode("ascii"), MappingProxyType(labels)
+    labels = _labels((found[2] or b"").strip(), line)
+    return wanted.about(found[1].decode("ascii"), labels), float(found[3])
 
 
 def _labels(inner: bytes, line: bytes) -> dict[str, str]:

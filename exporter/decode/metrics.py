@@ -6,13 +6,13 @@ families are known by how they end.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from exporter.decode.exposition import Sample, Wanted, check_exposition, known, samples
-from exporter.decode.layout import Layout, Stretches
+from exporter.decode.exposition import Wanted, check_exposition, known, search
+from exporter.decode.layout import Layout, Readings
 from exporter.errors import DecodeError
 from exporter.model import KVClient, ProcessMetrics, Product
 
@@ -42,20 +42,56 @@ _TRAFFIC = rb"(?:cortex|mimir|loki|tempo|pyroscope)_request_duration_seconds_cou
 _GOSSIP = b"|".join(name.encode() for name in (*COUNTERS, _HEALTH, _MEMBERS))
 
 
-def _wanted(word: bytes, names: bytes) -> Wanted:
-    return Wanted(word, re.compile(names))
+class _Multi(NamedTuple):
+    """What a line of a multi client's gauges and counters is about."""
+
+    client: str
+    family: str  # the prefix of the name
+    gauge: str
+    store: str
 
 
-_MULTIKV = _wanted(b"multikv_", _GAUGES)
-_DURATIONS = _wanted(b"request_duration_seconds_count{", rb"(?:%s|%s)" % (_REQUESTS, _TRAFFIC))
-_BUILD = _wanted(b"_build_info{", rb"(?:mimir|cortex|loki|tempo|pyroscope)_build_info\{")
-_MEMBERLIST = _wanted(b"memberlist_", _PREFIX + rb"(?:%s)[ {]" % _GOSSIP)
-_START = _wanted(b"process_start_time_seconds", rb"process_start_time_seconds[ {]")
-_ELECTIONS = _wanted(
-    b"elected_replica_changes_total{", _PREFIX + rb"ha_tracker_elected_replica_changes_total\{"
+class _Asked(NamedTuple):
+    """What a line of requests is about: one client's, or a route's where `client` is `None`."""
+
+    client: str | None
+    operation: tuple[str, str]  # type, operation
+    route: str
+
+
+def _multi(name: str, labels: Mapping[str, str]) -> _Multi:
+    family, _, gauge = name.rpartition("multikv_")
+    return _Multi(labels.get("kv_name", ""), family, gauge, labels.get("store", ""))
+
+
+def _asked(name: str, labels: Mapping[str, str]) -> _Asked | None:
+    if name.endswith("kv_request_duration_seconds_count"):
+        client, operation = labels.get("kv_name"), (labels.get("type", ""), labels.get("operation", ""))
+        return None if client is None else _Asked(client, operation, "")
+    return _Asked(None, ("", ""), labels.get("route", ""))
+
+
+_MULTIKV = Wanted(b"multikv_", _GAUGES, _multi)
+_DURATIONS = Wanted(b"request_duration_seconds_count{", rb"(?:%s|%s)" % (_REQUESTS, _TRAFFIC), _asked)
+_BUILD = Wanted(
+    b"_build_info{",
+    rb"(?:mimir|cortex|loki|tempo|pyroscope)_build_info\{",
+    lambda name, labels: (name.partition("_")[0], labels.get("version", ""), labels.get("revision", "")),
 )
-_QUERIES = _wanted(b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]")
-_ALL = (_MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES)
+_MEMBERLIST = Wanted(
+    b"memberlist_", _PREFIX + rb"(?:%s)[ {]" % _GOSSIP, lambda name, _: name[name.index("memberlist_") :]
+)
+_START = Wanted(b"process_start_time_seconds", rb"process_start_time_seconds[ {]", lambda *_: None)
+_ELECTIONS = Wanted(
+    b"elected_replica_changes_total{",
+    _PREFIX + rb"ha_tracker_elected_replica_changes_total\{",
+    lambda _, labels: (labels.get("user", ""), labels.get("cluster", "")),
+)
+_QUERIES = Wanted(
+    b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]", lambda *_: None
+)
+_ALL: tuple[Wanted[Any], ...] = (_MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES)
+_WORDS = tuple(wanted.word for wanted in _ALL)
 
 # Mimir has `cortex_build_info` beside its own.
 _PRODUCTS = (Product.MIMIR, Product.LOKI, Product.TEMPO, Product.PYROSCOPE, Product.CORTEX)
@@ -84,34 +120,31 @@ def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -
     `layout` is what earlier pages of the same process taught, `at` the time in seconds by any clock.
     """
     check_exposition(body)
-    everywhere = (((0, len(body)),),) * len(_ALL)
-    starts = [list[int]() for _ in _ALL]
-    if layout is None:
-        return _decoded(body, everywhere, starts)
-    where = layout.stretches(body, at)
-    if where is not None:
-        told = _decoded(body, where, starts)
+    expected = layout.readings(body, at) if layout else None
+    if layout and expected is not None:
+        told = _decoded(expected)
         if told.start_time == layout.start_time:
             return told
-        starts = [[] for _ in _ALL]
-    told = _decoded(body, everywhere, starts)
-    layout.learn(body, starts, told.start_time, at)
+    found = [search(body, wanted) for wanted in _ALL]
+    told = _decoded([each.readings for each in found])
+    if layout:
+        layout.learn(body, [each.places for each in found], _WORDS, told.start_time, at)
     return told
 
 
-def _decoded(body: bytes, where: Stretches, starts: Sequence[list[int]]) -> ProcessMetrics:
-    multikv, durations, builds, memberlist, starting, elections, queries = (
-        samples(body, *each) for each in zip(_ALL, where, starts, strict=True)
-    )
+def _decoded(found: Readings) -> ProcessMetrics:
+    multikv, durations, builds, memberlist, starting, elections, queries = found
     clients: dict[str, _Client] = {}
-    for sample in multikv:
-        _multikv(_client(clients, sample), sample)
     traffic: dict[str, float] = {}
-    for sample in durations:
-        _duration(clients, traffic, sample)
-    _add(traffic, "query_frontend_queries", queries)
-    gossip = _gossip(memberlist)
+    for line, value in multikv:
+        _multikv(_client(clients, line.client), line, known(value))
+    for asked, value in durations:
+        if asked is not None:
+            _duration(clients, traffic, asked, value)
+    for _, value in queries:
+        _add(traffic, "query_frontend_queries", value)
     product, version, revision = _build(builds)
+    gossip = _gossip(memberlist)
     return ProcessMetrics(
         product=product,
         version=version,
@@ -119,52 +152,46 @@ def _decoded(body: bytes, where: Stretches, starts: Sequence[list[int]]) -> Proc
         clients=MappingProxyType({name: _finished(name, client) for name, client in clients.items()}),
         health_score=gossip.pop(_HEALTH, None),
         gossip_members=gossip.pop(_MEMBERS, None),
-        start_time=_only(starting),
+        start_time=known(starting[0][1]) if starting else None,
         ha_elections=_elections(elections),
         counters=MappingProxyType(gossip),
         traffic=MappingProxyType(traffic),
     )
 
 
-def _client(clients: dict[str, _Client], sample: Sample) -> _Client:
-    name = sample.labels.get("kv_name", "")
-    if name not in clients:
+def _client(clients: dict[str, _Client], name: str) -> _Client:
+    client = clients.get(name)
+    if client is None:
         if len(clients) == MAX_CLIENTS:
             raise DecodeError(f"metrics: more than {MAX_CLIENTS} KV clients")
-        clients[name] = _Client()
-    return clients[name]
+        client = clients[name] = _Client()
+    return client
 
 
-def _multikv(client: _Client, sample: Sample) -> None:
-    value = known(sample.value)
-    family, _, gauge = sample.name.rpartition("multikv_")
-    if gauge == "primary_store":
-        store = sample.labels.get("store", "")
-        client.stores.add(store)
-        chosen = client.primaries.setdefault(family, set())
+def _multikv(client: _Client, line: _Multi, value: float | None) -> None:
+    if line.gauge == "primary_store":
+        client.stores.add(line.store)
+        chosen = client.primaries.setdefault(line.family, set())
         if value == 1:
-            chosen.add(store)
-    elif gauge == "mirror_enabled":
+            chosen.add(line.store)
+    elif line.gauge == "mirror_enabled":
         client.mirrors.append(None if value is None else value == 1)
-    elif gauge == "mirror_writes_total":
+    elif line.gauge == "mirror_writes_total":
         client.writes = _plus(client.writes, value)
     else:
         client.errors = _plus(client.errors, value)
 
 
-def _duration(clients: dict[str, _Client], traffic: dict[str, float], sample: Sample) -> None:
-    if sample.name.endswith("kv_request_duration_seconds_count"):
-        if "kv_name" in sample.labels:
-            requests = _client(clients, sample).requests
-            key = (sample.labels.get("type", ""), sample.labels.get("operation", ""))
-            requests[key] = requests.get(key, 0.0) + (known(sample.value) or 0.0)
+def _duration(clients: dict[str, _Client], traffic: dict[str, float], asked: _Asked, value: float) -> None:
+    if asked.client is None:
+        _add(traffic, asked.route, value)
         return
-    _add(traffic, sample.labels.get("route", ""), (sample,))
+    requests = _client(clients, asked.client).requests
+    requests[asked.operation] = requests.get(asked.operation, 0.0) + (known(value) or 0.0)
 
 
-def _add(traffic: dict[str, float], key: str, found: Iterable[Sample]) -> None:
-    for sample in found:
-        traffic[key] = traffic.get(key, 0.0) + (known(sample.value) or 0.0)
+def _add(traffic: dict[str, float], key: str, value: float) -> None:
+    traffic[key] = traffic.get(key, 0.0) + (known(value) or 0.0)
     if len(traffic) > MAX_ROUTES:
         raise DecodeError(f"metrics: more than {MAX_ROUTES} routes")
 
@@ -194,36 +221,29 @@ def _primary(client: _Client) -> str:
     return names[0] if names else ""
 
 
-def _gossip(found: Iterable[Sample]) -> dict[str, float]:
+def _gossip(found: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Families without their prefix: counters summed, gauges the worst or the most."""
     read: dict[str, float] = {}
-    for sample in found:
-        value = known(sample.value)
-        name = sample.name[sample.name.index("memberlist_") :]
-        if value is None:
+    for name, value in found:
+        if known(value) is None:
             continue
         most = name in (_HEALTH, _MEMBERS)
         read[name] = max(read.get(name, value), value) if most else read.get(name, 0.0) + value
     return read
 
 
-def _build(found: Iterable[Sample]) -> tuple[Product, str, str]:
-    by_product: Mapping[str, Sample] = {sample.name.partition("_")[0]: sample for sample in found}
+def _build(found: Iterable[tuple[tuple[str, str, str], float]]) -> tuple[Product, str, str]:
+    by_product = {product: (version, revision) for (product, version, revision), _ in found}
     for product in _PRODUCTS:
-        if sample := by_product.get(product.value):
-            return product, sample.labels.get("version", ""), sample.labels.get("revision", "")
+        if told := by_product.get(product.value):
+            return product, *told
     return Product.UNKNOWN, "", ""
 
 
-def _only(found: Iterable[Sample]) -> float | None:
-    return next((known(sample.value) for sample in found), None)
-
-
-def _elections(found: Iterable[Sample]) -> Mapping[tuple[str, str], float]:
+def _elections(found: Iterable[tuple[tuple[str, str], float]]) -> Mapping[tuple[str, str], float]:
     read: dict[tuple[str, str], float] = {}
-    for sample in found:
-        key = (sample.labels.get("user", ""), sample.labels.get("cluster", ""))
-        read[key] = read.get(key, 0.0) + (known(sample.value) or 0.0)
+    for key, value in found:
+        read[key] = read.get(key, 0.0) + (known(value) or 0.0)
     if len(read) > MAX_ELECTIONS:
         raise DecodeError(f"metrics: more than {MAX_ELECTIONS} HA-tracker entries")
     return MappingProxyType(read)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import platform
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
 from prometheus_client.registry import Collector
+from zlib_ng import zlib_ng
 
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed, family_of
@@ -120,8 +120,8 @@ def _prepare(snapshot: Snapshot | None, max_series: int, openmetrics: bool) -> _
 
 
 def _pack(prepared: _Prepared) -> None:
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-    prepared.packed = packer.compress(prepared.plain) + packer.flush(zlib.Z_SYNC_FLUSH)
+    packer = zlib_ng.compressobj(_GZIP_LEVEL, zlib_ng.DEFLATED, _GZIP_WINDOW)
+    prepared.packed = packer.compress(prepared.plain) + packer.flush(zlib_ng.Z_SYNC_FLUSH)
     prepared.packer = packer
 
 

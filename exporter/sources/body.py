@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
+from zlib_ng import zlib_ng
 
 from exporter.errors import FetchError
 from exporter.model import Reason
 
 _STEP = 1024 * 1024  # decompressed at once at most; most pages are one part, which is not copied
-_GZIP = 16 + zlib.MAX_WBITS
+_GZIP = 16 + zlib_ng.MAX_WBITS
 
 
 class Body:
@@ -21,7 +21,7 @@ class Body:
         encoding = encoding.strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise FetchError(Reason.DECODE, "compressed in a way we did not ask for")
-        self._unpack = zlib.decompressobj(_GZIP) if "gzip" in encoding else None
+        self._unpack = zlib_ng.decompressobj(_GZIP) if "gzip" in encoding else None
         self._begun = False
 
     def feed(self, chunk: bytes) -> None:
@@ -44,10 +44,10 @@ class Body:
         unpack = self._unpack
         while unpack is not None:
             if unpack.eof and chunk:  # gzip members may follow one another
-                self._unpack = unpack = zlib.decompressobj(_GZIP)
+                self._unpack = unpack = zlib_ng.decompressobj(_GZIP)
             try:
                 part = unpack.decompress(chunk, _STEP)
-            except zlib.error:
+            except zlib_ng.error:  # type: ignore[misc] # its stub takes the class for an instance
                 raise FetchError(Reason.DECODE, "the compressed body is damaged") from None
             self._keep(part)
             chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail

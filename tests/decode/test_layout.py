@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.layout import PAGES, SECONDS, Layout
 from exporter.decode.metrics import decode_metrics
+from exporter.errors import DecodeError
 from tests.decode.recorded import answers
 
 START = "process_start_time_seconds"
@@ -104,7 +105,7 @@ def test_recorded_pages_one_after_another(shared: Path) -> None:
 def test_a_recorded_page_is_not_searched_twice(shared: Path) -> None:
     for answer in answers(shared):
         if answer.page == "/metrics":
-            assert taught(answer.body).stretches(answer.body, 0.0) is not None, answer.where
+            assert taught(answer.body).readings(answer.body, 0.0) is not None, answer.where
 
 
 def taught(body: bytes) -> Layout:
@@ -129,6 +130,29 @@ def test_a_sample_that_comes_to_a_family_that_is_read_is_seen_at_once() -> None:
     assert sees(layout, page(plain({MIRROR: mirror("old") + mirror("new")})))
 
 
+def test_a_sample_without_a_header_behind_a_family_that_is_read_is_seen_at_once() -> None:
+    layout = taught(page(plain()))
+    assert sees(layout, page(plain()) + f"{mirror('new')[0]}\n".encode())
+
+
+def test_a_line_that_takes_the_place_of_another_is_seen_at_once() -> None:
+    layout = taught(page(plain({MIRROR: mirror("old")})))
+    assert sees(layout, page(plain({MIRROR: mirror("new")})))
+
+
+@pytest.mark.parametrize("value", ["x", "", "1_0", "0x1", "1 1700000000000", '1 # {a="b"} 1'])
+def test_an_odd_value_reads_as_without_a_layout(value: str) -> None:
+    def read(body: bytes, layout: Layout | None = None) -> object:
+        try:
+            return decode_metrics(body, layout)
+        except DecodeError as error:
+            return str(error)
+
+    layout = taught(page(plain({MIRROR: mirror("old")})))
+    odd = page(plain({MIRROR: [f'{MIRROR}{{kv_name="old"}} {value}']}))
+    assert read(odd, layout) == read(odd)
+
+
 def test_a_process_that_started_anew_is_searched_at_once() -> None:
     layout = taught(page(plain({"other": ["other 1"]})))
     assert sees(layout, page(plain({MIRROR: mirror("new")}, start=6)))
@@ -140,8 +164,8 @@ HIDDEN = {
         page(plain({MIRROR: mirror("new")})),
     ),
     "without a header": (
-        page(plain()),
-        page(plain())[:-1] + f"\n{mirror('new')[0]}\n".encode(),
+        page(plain({"zzz_last": ["zzz_last 1"]})),
+        page(plain({"zzz_last": ["zzz_last 1", *mirror("new")]})),
     ),
     "below another family's header": (
         page(plain({"other": ["other 1"]})),
@@ -175,7 +199,7 @@ def test_a_page_that_go_would_not_write_is_searched_every_time(body: bytes) -> N
     layout = Layout()
     for _ in range(3):
         assert decode_metrics(body, layout) == decode_metrics(body)
-        assert layout.stretches(body, 0.0) is None
+        assert layout.readings(body, 0.0) is None
 
 
 def test_the_first_turns_of_many_processes_end_one_after_another() -> None:
@@ -183,6 +207,6 @@ def test_the_first_turns_of_many_processes_end_one_after_another() -> None:
     for number in range(20 * PAGES):
         layout = Layout(f"process-{number}")
         decode_metrics(body, layout)
-        turns[next(n for n in range(PAGES + 1) if layout.stretches(body, 0.0) is None)] += 1
+        turns[next(n for n in range(PAGES + 1) if layout.readings(body, 0.0) is None)] += 1
     assert set(turns) == set(range(PAGES))
     assert max(turns.values()) < 40
