@@ -317,9 +317,8 @@ class Visit:
         self, path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]
     ) -> Page[T]:
         """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
-        page: Page[T] = _page_of(path, answer)
         if answer.outcome is not Outcome.OK:
-            return page
+            return _without(path, answer, answer.outcome)
         try:
             if len(answer.body) > BIG:
                 value = await asyncio.to_thread(decode, answer.body, answer.date)
@@ -327,10 +326,11 @@ class Visit:
                 await self.fetcher.pace.wait()
                 value = decode(answer.body, answer.date)
         except DecodeError as error:
-            return replace(page, outcome=Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
+            return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
         if value is None:
-            return replace(page, outcome=Outcome.ABSENT)
-        return replace(page, value=value, clock=getattr(value, "now", None) or answer.date)
+            return _without(path, answer, Outcome.ABSENT)
+        clock = getattr(value, "now", None) or answer.date
+        return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
 
 
 def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
@@ -346,5 +346,10 @@ def _not_asked(path: str) -> Page[Any]:
     return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
 
 
-def _page_of(path: str, answer: Answer) -> Page[Any]:
-    return Page(path, answer.outcome, None, answer.reason, answer.detail, answer.asked_at, answer.date)
+def _without(
+    path: str, answer: Answer, outcome: Outcome, *, reason: Reason | None = None, detail: str = ""
+) -> Page[Any]:
+    """A page that gives no value; what went wrong is the answer's unless it is told."""
+    return Page(
+        path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
+    )

@@ -38,6 +38,7 @@ class ClientAccess:
         self._proxy = Proxy(proxy.get_secret_value(), client.no_proxy) if proxy else None
         self._tokens = TokenSource(client.oauth2, client.timeout, clock) if client.oauth2 else None
         self._authentication = self._how(client, clock)
+        self._always: TargetAccess | None = None  # by http, where there is neither a secret nor a proxy
 
     def _how(self, client: HttpClient, clock: Callable[[], float]) -> Authentication | None:
         if self._tokens is not None:
@@ -58,6 +59,13 @@ class ClientAccess:
 
     def to(self, url: str) -> TargetAccess:
         """How this URL is reached. Raises `FetchError` or `OSError` where a secret cannot be had."""
+        if self._authentication is not None or self._proxy is not None or url.startswith("https:"):
+            return self._now(url)
+        if self._always is None:
+            self._always = self._now(url)
+        return self._always
+
+    def _now(self, url: str) -> TargetAccess:
         headers, proxy_headers = dict(self._headers), dict[str, str]()
         proxy = None
         if self._authentication is not None:

@@ -8,6 +8,7 @@ from exporter.errors import FetchError
 from exporter.model import Reason
 
 _STEP = 1024 * 1024  # decompressed at once at most; most pages are one part, which is not copied
+_TOGETHER = 128 * 1024  # compressed bytes that are waited for, so that most pages are unpacked as a whole
 _GZIP = 16 + zlib_ng.MAX_WBITS
 
 
@@ -22,6 +23,8 @@ class Body:
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise FetchError(Reason.DECODE, "compressed in a way we did not ask for")
         self._unpack = zlib_ng.decompressobj(_GZIP) if "gzip" in encoding else None
+        self._packed: list[bytes] = []
+        self._waiting = 0
         self._begun = False
 
     def feed(self, chunk: bytes) -> None:
@@ -30,15 +33,22 @@ class Body:
             self._keep(chunk)
             return
         self._begun = True
-        self._inflate(chunk)
+        self._packed.append(chunk)
+        self._waiting += len(chunk)
+        if self._waiting >= _TOGETHER:
+            self._inflate_waiting()
 
     def finish(self) -> bytes:
         """The whole body; raises `FetchError` where the compressed stream ends too early."""
         if self._unpack is not None and self._begun:
-            self._inflate(b"")
+            self._inflate_waiting()
             if not self._unpack.eof:
                 raise FetchError(Reason.CLOSED, "the compressed body ends too early")
         return b"".join(self._parts)
+
+    def _inflate_waiting(self) -> None:
+        self._inflate(b"".join(self._packed))
+        self._packed, self._waiting = [], 0
 
     def _inflate(self, chunk: bytes) -> None:
         unpack = self._unpack

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -43,6 +44,7 @@ MAX_ERROR_BODY = 64 * 1024
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 _BASE = re.compile(rf"https?://{_HOST}(?P<prefix>/.*)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OUTCOMES = {
     200: (Outcome.OK, None),
     404: (Outcome.ABSENT, None),
@@ -189,32 +191,25 @@ class Fetcher:
     async def _run(self, call: Call, deadline: float | None) -> Answer:
         """Wait for a place, then ask; whatever happens on the wire becomes an answer."""
         asked_at, started = self._clock(), time.monotonic()
-        asked = False
+        limit = 0.0  # seconds from when it is asked
+        left = asyncio.timeout_at(deadline)
         try:
-            async with asyncio.timeout_at(deadline), self._places.place(call.target.url) as place:
-                asked_at, started, asked = self._clock(), time.monotonic(), True
-                answer = await self._in_time(call, place)
+            async with left, self._places.place(call.target.url) as place:
+                asked_at, started, limit = self._clock(), time.monotonic(), self._settings.timeout
+                access = _access(call.access or self._settings.for_target, call.target)
+                limit = _given(access.timeout, limit)
+                _end_by(left, asyncio.get_running_loop().time() + limit)
+                answer = await self._follow(call, access, place)
         except TimeoutError:
-            answer = Answer(Outcome.FAILED, Reason.DEADLINE, "the cycle ended first")
-        if asked:
+            answer = _too_late(limit, cycle_ended=left.expired() and left.when() == deadline)
+        except (FetchError, *WIRE_ERRORS) as error:
+            answer = Answer(Outcome.FAILED, *failure_of(error))
+        if limit:
             self._places.learn(call.target.url, answer)
         return replace(answer, asked_at=asked_at, duration=time.monotonic() - started)
 
-    async def _in_time(self, call: Call, place: Place) -> Answer:
-        limit = self._settings.timeout
-        try:
-            access = _access(call.access or self._settings.for_target, call.target)
-            limit = _given(access.timeout, limit)
-            async with asyncio.timeout(limit):
-                return await self._follow(call, access, place)
-        except TimeoutError:
-            return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
-        except (FetchError, *WIRE_ERRORS) as error:
-            reason, detail = failure_of(error)
-            return Answer(Outcome.FAILED, reason, detail)
-
     async def _follow(self, call: Call, access: TargetAccess, place: Place) -> Answer:
-        base, prefix = _base(call.target)
+        base, prefix = _base(call.target.url)
         follow = _given(access.follow_redirects, self._settings.follow_redirects)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
@@ -283,7 +278,7 @@ async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> Ans
         status=response.status,
         body=await read(response, cap, pace),
         content_type=plain(response.headers.get("Content-Type", "")),
-        date=_date(response.headers.get("Date", "")),
+        date=_date(response.headers.get("Date", "")[:64]),
     )
 
 
@@ -294,6 +289,7 @@ async def _read(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> bytes
     async for chunk in response.content.iter_any():
         await pace.wait()
         body.feed(chunk)
+    await pace.wait()
     return body.finish()
 
 
@@ -305,9 +301,23 @@ async def _read_error(response: aiohttp.ClientResponse, cap: int, pace: Pace) ->
         return b"unread"
 
 
-def _base(target: Target) -> tuple[str, str]:
-    """The target's scheme, host and port, and its path prefix; raises `FetchError` for odd ones."""
-    url = target.url.rstrip("/")
+def _end_by(left: asyncio.Timeout, ends: float) -> None:
+    """Shorten the time that is left."""
+    when = left.when()
+    if when is None or ends < when:
+        left.reschedule(ends)
+
+
+def _too_late(limit: float, *, cycle_ended: bool) -> Answer:
+    if cycle_ended:
+        return Answer(Outcome.FAILED, Reason.DEADLINE, "the cycle ended first")
+    return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
+
+
+@lru_cache(maxsize=16_384)
+def _base(target_url: str) -> tuple[str, str]:
+    """A target's scheme, host and port, and its path prefix; raises `FetchError` for odd ones."""
+    url = target_url.rstrip("/")
     match = _BASE.fullmatch(url)
     prefix = (match["prefix"] or "") if match else ""
     if match is None or not allow.is_prefix(prefix) or int(match["port"] or 80) > MAX_PORT:
@@ -329,14 +339,15 @@ def _given(own: T | None, common: T) -> T:
 def _clean(headers: dict[str, str]) -> dict[str, str]:
     """The same headers; a line break in one, from a file of secrets perhaps, is refused before it is sent."""
     for name, value in headers.items():
-        if any(char < " " or char == "\x7f" for char in name + value):
+        if _CONTROL.search(name) or _CONTROL.search(value):
             raise FetchError(Reason.FORBIDDEN, "a configured header has a control character in it")
     return headers
 
 
+@lru_cache(maxsize=1_024)  # a thousand answers of one cycle have a handful of dates
 def _date(header: str) -> float | None:
     try:
-        at = parsedate_to_datetime(header[:64])
+        at = parsedate_to_datetime(header)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -8,8 +8,6 @@ place, so that a whole zone of hanging processes cannot keep the healthy ones fr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from exporter.model import Answer, Reason
@@ -57,6 +55,30 @@ class Place:
             self._timer = None
 
 
+class Stay:
+    """A call's time in its target's lane and in its place: an asynchronous context manager, written out
+    because a generator costs more than the rest of it.
+    """
+
+    __slots__ = ("_lane", "_place")
+
+    def __init__(self, lane: asyncio.Semaphore, place: Place) -> None:
+        self._lane, self._place = lane, place
+
+    async def __aenter__(self) -> Place:
+        await self._lane.acquire()
+        try:
+            await self._place.take()
+        except BaseException:  # cancelled: nobody else would give the lane back
+            self._lane.release()
+            raise
+        return self._place
+
+    async def __aexit__(self, *_: object) -> None:
+        self._place.leave()
+        self._lane.release()
+
+
 class Places:
     """All places. Targets are told apart by their URL."""
 
@@ -68,17 +90,11 @@ class Places:
         self._lanes: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
         self._suspects: set[str] = set()
 
-    @asynccontextmanager
-    async def place(self, url: str) -> AsyncIterator[Place]:
+    def place(self, url: str) -> Stay:
         """Wait for the target's lane and then for a common place. A suspect is asked one page at a time."""
         suspect = url in self._suspects
-        async with self._lane(url, 1 if suspect else self._per_target):
-            place = Place(self._doubtful if suspect else self._asking, self._late)
-            try:
-                await place.take()
-                yield place
-            finally:
-                place.leave()
+        lane = self._lane(url, 1 if suspect else self._per_target)
+        return Stay(lane, Place(self._doubtful if suspect else self._asking, self._late))
 
     def learn(self, url: str, answer: Answer) -> None:
         """Note whether the target answered at all; a closed door is an answer, silence is not."""
