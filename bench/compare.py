@@ -25,7 +25,7 @@ from exporter.derive.lag import Moment, compare, content_of
 from exporter.derive.match import Owners
 from exporter.derive.primary import KeyInput
 from exporter.derive.rules import Rules
-from exporter.derive.tokens import count_conflicts
+from exporter.derive.tokens import count_conflicts, forget
 from exporter.derive.views import view
 from exporter.facts import ClientFacts
 from exporter.model import Member, Phase, Ring, State, Tokens
@@ -105,6 +105,7 @@ def one_value(members: int, tokens: int = 512) -> float:
     at = Moment(NOW, 15.0)
 
     def work() -> None:
+        forget()
         ring = decode_value("collectors/ring", copy, packed=True, memo=Memo())
         if not (isinstance(ring, Ring) and isinstance(known, Ring)):
             raise TypeError("no ring")

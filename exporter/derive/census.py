@@ -34,7 +34,7 @@ class Census:
     """
 
     members: Members
-    states: Mapping[GossipState, int]
+    states: Mapping[str, int]
     alive: frozenset[str]
     spots: frozenset[Spot]
     by_address: Index
@@ -67,9 +67,10 @@ def _census(same: _Same) -> Census:
     members = same.members
     living = tuple(m for m in members if m.state in ALIVE)
     counted = living or members
+    count = Counter(m.state for m in members)
     return Census(
         members=members,
-        states=MappingProxyType(Counter(m.state for m in members)),
+        states=MappingProxyType({state.value: count.get(state, 0) for state in GossipState}),
         alive=frozenset(m.name for m in living),
         spots=frozenset((bare(m.name), (m.address, m.port)) for m in living),
         by_address=_index((m.address, m) for m in counted),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.derive.census import ALIVE
+from exporter.derive.census import census_of
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, GossipTarget, TargetFacts
@@ -187,7 +187,8 @@ def _of_members(
         return question.answer([], "", nothing=NOBODY)
     having = [target.gossip for target in seen.up if target.gossip is not None]
     read = {gossip.own_member for gossip in having if is_read(gossip)}
-    members = {m.name for gossip in having for m in gossip.members if m.state in ALIVE}
+    lists = {id(gossip.members): gossip.members for gossip in having}.values()  # most have the same one
+    members = frozenset[str]().union(*(census_of(listed).alive for listed in lists))
     # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
     unknown = [] if seen.is_part else [f"{what} of {name}" for name in sorted(members - read)]
     return question.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

@@ -165,7 +165,9 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
     following = next((rule.name for rule in STEPS if rule.phase is where), "")
     seen = Evidence(now, rules)
     past = _past(now, before, rules)
-    return tuple(_judge(rule, seen, past.get(rule.name)) for rule in STEPS), following
+    functions = {function: None for rule in STEPS for function in rule.checks}  # most are in several
+    told = {function: _without_witness(function(seen), seen) for function in functions}
+    return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
 
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
@@ -179,10 +181,9 @@ def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, 
     return {step.name: step for step in before.steps}
 
 
-def _judge(rule: Rule, seen: Evidence, past: Step | None) -> Step:
+def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Step | None) -> Step:
     old = {check.id: check for check in past.checks} if past else {}
-    asked = (_without_witness(function(seen), seen) for function in rule.checks)
-    checks = tuple(_since(check, old, seen.now.at) for check in asked)
+    checks = tuple(_since(told[function], old, seen.now.at) for function in rule.checks)
     verdict = _overall(checks)
     held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from exporter.derive.match import Gossipers, Owners
@@ -59,6 +60,9 @@ class Surroundings:
     timeout: float
     since: Mapping[tuple[str, State], float]
     now: float | None = None  # our clock, for a state that is seen for the first time
+    owned: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # what part of the ring each member owns
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
@@ -89,6 +93,7 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
         target=owner,
         registered=member.registered,
         since=around.since.get((member.id, state), around.now),
+        ownership=around.owned.get(member.id),
     )
 
 

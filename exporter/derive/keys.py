@@ -15,7 +15,7 @@ from exporter.derive.primary import KeyInput, Stored, find_primary
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
-from exporter.facts import KeyFacts, MemberFacts
+from exporter.facts import KeyFacts
 from exporter.model import PartitionRing, Ring, RingConfig, State
 from exporter.rings import HA_KEY, QUORUM_RINGS, ring_of
 
@@ -38,10 +38,10 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     primary = find_primary(read)
     config = health.merge_configs(read.configs)
     timeout = _timeout(read.key, config, world.rules)
-    around = health.Surroundings(
-        world.owners, world.gossip, world.rules, primary.clock, timeout, past.since, world.now
-    )
     ring = primary.value if isinstance(primary.value, Ring) else None
+    lists = _token_lists(ring, read) if ring else None
+    told = (primary.clock, timeout, past.since, world.now)
+    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, shares(lists or {}))
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
     then = advance(past, members, world.now, world.watched) if known else past
@@ -65,8 +65,11 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         returned_total=then.returned,
         shrunk_from=_shrunk_from(len(members), then),
     )
-    facts = replace(facts, longest_transition=health.longest_transition(members, world.now) if ring else None)
-    return _with_health(facts, primary.value, config, read), replace(then, standing=sides.standing)
+    if ring:
+        facts = _with_health(facts, lists, config, read, world.now)
+    elif isinstance(primary.value, PartitionRing):
+        facts = _with_partitions(facts, primary.value)
+    return facts, replace(then, standing=sides.standing)
 
 
 def _shrunk_from(count: int, past: RingHistory) -> int | None:
@@ -74,24 +77,23 @@ def _shrunk_from(count: int, past: RingHistory) -> int | None:
     return count + len(past.lost) if past.lost else None
 
 
-def _with_health(
-    facts: KeyFacts, value: Stored | None, config: RingConfig | None, read: KeyInput
-) -> KeyFacts:
-    if isinstance(value, PartitionRing):
-        return replace(
-            facts,
-            partitions=sum(by_state(value).values()),
-            partition_states=by_state(value),
-            corrupted=corrupted(value),
-            owners=owners(value),
-        )
-    if not isinstance(value, Ring):
-        return facts
-    lists = _token_lists(value, read)
+def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
     return replace(
         facts,
+        partitions=sum(by_state(ring).values()),
+        partition_states=by_state(ring),
+        corrupted=corrupted(ring),
+        owners=owners(ring),
+    )
+
+
+def _with_health(
+    facts: KeyFacts, lists: Mapping[str, bytes] | None, config: RingConfig | None, read: KeyInput, now: float
+) -> KeyFacts:
+    return replace(
+        facts,
+        longest_transition=health.longest_transition(facts.members, now),
         oldest_age=health.oldest_age(facts.members),
-        members=_owning(facts.members, lists),
         token_conflicts=None if lists is None else count_conflicts(lists.values()),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         ghosts=health.ghosts(facts.members),
@@ -126,11 +128,6 @@ def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
     return {m.id: m.tokens.packed for m in owning if m.tokens.packed is not None}
-
-
-def _owning(members: tuple[MemberFacts, ...], lists: Mapping[str, bytes] | None) -> tuple[MemberFacts, ...]:
-    owned = shares(lists) if lists is not None else {}
-    return tuple(replace(member, ownership=owned.get(member.id)) for member in members) if owned else members
 
 
 def _kind(read: KeyInput, value: Stored | None) -> str:

@@ -71,13 +71,14 @@ class Moment:
     period: float
     delivered: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
-    def time_of(self, name: str, thing: Thing) -> float | None:
-        """The primary's time of a member, for measuring lag."""
-        told = _time(thing)
-        if told is None or not self.delivered:
-            return told
+    def behind(self, name: str, told: float, seen: float) -> float:
+        """Seconds that a view with the time `seen` is behind the primary's time of a member, `told`."""
+        if told <= seen:
+            return 0.0
         known = self.delivered.get(name)
-        return known if known is not None and 0 < told - known <= self.period else told
+        if known is not None and 0 < told - known <= self.period:
+            told = known
+        return max(0.0, told - seen)
 
 
 def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
@@ -129,15 +130,15 @@ class _Walk:
 
     def pairs(self, primary: Content, view: Content) -> None:
         """Walk over what both have. This loop is the cycle's hottest: views times members."""
-        time_of, find = self.at.time_of, view.get
+        behind, find = self.at.behind, view.get
         lag = -1.0
         for item, mine in primary.items():
             theirs = find(item)
             if theirs is None:
                 continue
-            told, seen = time_of(item, mine), _time(theirs)
+            told, seen = _time(mine), _time(theirs)
             if told is not None and seen is not None:
-                ahead = told - seen if told > seen else 0.0
+                ahead = behind(item, told, seen) if told > seen else 0.0
                 lag = max(lag, ahead)
                 if ahead and len(self.late) < MAX_DIFFERENCES:
                     self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))

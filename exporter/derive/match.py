@@ -11,6 +11,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -30,6 +31,12 @@ def port_of(address: str) -> int | None:
     """The port of `host:port`, `None` where there is none."""
     port = address.rpartition(":")[2]
     return int(port) if port.isdigit() and len(port) < 6 and ":" in address else None
+
+
+@lru_cache(maxsize=16_384)
+def host_in(url: str) -> str:
+    """The host of a process's URL, brackets of IPv6 taken off."""
+    return urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ def answers(seen: Observation) -> bool:
 
 
 def _identity(seen: Observation) -> Identity:
-    host = urlsplit(seen.target.url).hostname or ""
+    host = host_in(seen.target.url)
     config = seen.config.value
     names = {seen.target.name, host_of(seen.target.name), host.split(".")[0] if not _is_ip(host) else ""}
     names |= {str(seen.target.labels.get("pod", "")), str(seen.target.labels.get("instance", ""))}
@@ -83,6 +90,7 @@ def _identity(seen: Observation) -> Identity:
     )
 
 
+@lru_cache(maxsize=16_384)
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -13,7 +13,6 @@ from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
 from exporter.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
 from exporter.model import (
     GossipMember,
-    GossipState,
     Observation,
     Outcome,
     ProcessConfig,
@@ -44,7 +43,7 @@ def gossip_of(
     score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
     return GossipTarget(
         members=page.members,
-        states=MappingProxyType({state.value: census.states.get(state, 0) for state in GossipState}),
+        states=census.states,
         health_score=None if score is None else float(score),
         heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
         own_member=identity.member,
@@ -86,8 +85,11 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
     """Tell whether a ring has no member left with a heartbeat: what a stranger who went leaves behind."""
     if not isinstance(value, Ring) or clock is None:
         return False
-    living = [m for m in value.members.values() if m.state is not State.LEFT]
-    return all(m.heartbeat is not None and clock - m.heartbeat > DEAD for m in living)
+    return all(
+        member.heartbeat is not None and clock - member.heartbeat > DEAD
+        for member in value.members.values()
+        if member.state is not State.LEFT
+    )
 
 
 def judge_gossip(

@@ -261,6 +261,8 @@ def _copy(key: str, seen: Seen) -> View:
     if page.value is None:
         return View(target.name, None, known=False, young=target.young)
     listed = seen.listed.get(key, ())
+    if listed and not values and key != HA_KEY:
+        return _not_asked(target)
     asked = {name: values[name] for name in listed if name in values}
     read = {name: v.value for name, v in asked.items() if v.value is not None}
     silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}

@@ -7,9 +7,8 @@ writes its small ring over the store's: seen live, a ring of three shrank to one
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from exporter.derive.match import host_of, port_of
+from exporter.derive.match import host_in, host_of, port_of
 from exporter.facts import KeyFacts, TargetFacts
 from exporter.model import GossipState, Outcome, Phase
 
@@ -88,9 +87,9 @@ def joins_only_itself(target: TargetFacts) -> bool:
     advertised = config.advertise_port if config.advertise_address else None
     ports = {config.bind_port, advertised} - {None}
     hosts = {*config.bind_addresses, config.advertise_address, config.node_name, config.instance_id}
-    hosts |= {urlsplit(target.url).hostname or "", *_LOOPBACK}
-    own = {(host, port) for host in hosts - {"", "0.0.0.0", "::"} for port in ports}
-    return all((host_of(seed), port_of(seed)) in own for seed in config.join_members)
+    hosts |= {host_in(target.url), *_LOOPBACK}
+    hosts -= {"", "0.0.0.0", "::"}
+    return all(host_of(seed) in hosts and port_of(seed) in ports for seed in config.join_members)
 
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # of its own machine, with its own port: itself

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.rings import RingPage
 
+Groups = tuple[tuple[str, re.Pattern[str]], ...]
 DEFAULT_TIMEOUT = 60.0  # dskit's and Cortex's ring heartbeat_timeout
 DEFAULT_PERIOD = 15.0  # the longest default heartbeat period of a ring
 
@@ -23,8 +25,8 @@ class Rules:
     benign_mirror_error_ratio: float = 0.05
     label: str = ""
     expected_members: tuple[re.Pattern[str], ...] = ()
-    groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
-    default_groups: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    groups: Groups = ()
+    default_groups: Groups = ()
     """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
@@ -50,4 +52,9 @@ class Rules:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its
         names. Patterns are tried in order, each on every name: the last one often matches everything.
         """
-        return next((group for group, pattern in self.groups if any(map(pattern.search, names))), "")
+        return _group_of(self.groups, names)
+
+
+@lru_cache(maxsize=16_384)
+def _group_of(groups: Groups, names: tuple[str, ...]) -> str:
+    return next((group for group, pattern in groups if any(map(pattern.search, names))), "")

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from exporter.derive import gate
-from exporter.derive.belonging import in_rings
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
@@ -17,7 +15,7 @@ from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.links import linked
-from exporter.derive.match import Gossipers, Identity, gossipers, identities, owners
+from exporter.derive.match import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.membership import judge_gossip, outstayed
 from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys
@@ -35,7 +33,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = _judge_targets(cycle, known, past, rules)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
-    targets, keys = dated(in_rings(targets, keys), keys, past.snapshot, cycle.at)
+    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules)
     gossip = outstayed(gossip, past.snapshot, cycle.at)
     gossip = _excuse(gossip, targets, past.identities)
@@ -162,7 +160,7 @@ def _excuse(
     names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
     names |= {identities[t.name].member for t in silent if t.name in identities}
     nameless = [t for t in silent if t.name not in identities or not identities[t.name].member]
-    places = Counter(urlsplit(target.url).hostname or "" for target in nameless)
+    places = Counter(host_in(target.url) for target in nameless)
     left: list[Stranger] = []
     for stranger in gossip.strangers:
         host = stranger.address.rpartition(":")[0]

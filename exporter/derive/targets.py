@@ -161,8 +161,8 @@ def skew_of(seen: Observation) -> float | None:
 
 
 def _telling(seen: Observation) -> Iterable[Page[object]]:
-    exact = [page for page in pages_of(seen) if getattr(page.value, "now", None) is not None]
-    return (*exact, *pages_of(seen))
+    pages = tuple(pages_of(seen))
+    return (*(page for page in pages if getattr(page.value, "now", None) is not None), *pages)
 
 
 def is_young(seen: Observation, clock: float | None, started: float | None) -> bool:

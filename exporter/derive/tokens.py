@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
 RING_SIZE = 2**32
+LISTS = 8  # rings whose tokens are as in an earlier cycle: they move only when members come and go
 
 
 def count_conflicts(packed: Iterable[bytes]) -> int:
@@ -15,6 +18,11 @@ def count_conflicts(packed: Iterable[bytes]) -> int:
     A value that one member lists twice is no conflict, one that three members claim is one. 3,000
     members of 512 tokens take some tens of milliseconds.
     """
+    return _conflicts(tuple(packed))
+
+
+@lru_cache(maxsize=LISTS)
+def _conflicts(packed: tuple[bytes, ...]) -> int:
     members = [np.frombuffer(part, "<u4") for part in packed]
     if not members:
         return 0
@@ -28,17 +36,28 @@ def shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
     """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the one
     before, around the circle of 2^32. Of a token that several claim, one of them is said to own it.
     """
-    names = [name for name, part in packed.items() if part]
-    if not names:
-        return {}
-    lists = [np.frombuffer(packed[name], "<u4") for name in names]
+    return _shares(tuple((name, part) for name, part in packed.items() if part))
+
+
+@lru_cache(maxsize=LISTS)
+def _shares(packed: tuple[tuple[str, bytes], ...]) -> Mapping[str, float]:
+    if not packed:
+        return MappingProxyType({})
+    names = [name for name, _ in packed]
+    lists = [np.frombuffer(part, "<u4") for _, part in packed]
     tokens = np.concatenate(lists).astype(np.int64)
     owner = np.repeat(np.arange(len(names)), [part.size for part in lists])
     order = np.argsort(tokens, kind="stable")
     tokens, owner = tokens[order], owner[order]
     stretch = np.diff(tokens, prepend=tokens[-1] - RING_SIZE)
     owned = np.bincount(owner, weights=stretch, minlength=len(names)) / RING_SIZE
-    return dict(zip(names, owned.tolist(), strict=True))
+    return MappingProxyType(dict(zip(names, owned.tolist(), strict=True)))
+
+
+def forget() -> None:
+    """Forget what was counted before, for who measures it."""
+    _conflicts.cache_clear()
+    _shares.cache_clear()
 
 
 def _once(tokens: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.health import own_state
@@ -110,7 +110,7 @@ def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
     hidden: set[str] = set()
     for v in views:
         if v.known:
-            hidden.update(_freshen(best, v))
+            _freshen(best, hidden, v)
     return _Peers(
         newest={name: record[0] for name, record in best.items()},
         wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)),
@@ -120,16 +120,18 @@ def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
     )
 
 
-def _freshen(best: dict[str, Record], v: View) -> Iterator[str]:
-    """Put what is fresher in a view into `best`; give the ids that it calls unhealthy."""
+def _freshen(best: dict[str, Record], hidden: set[str], v: View) -> None:
+    """Put what is fresher in a view into `best`, and the ids that it calls unhealthy into `hidden`."""
     clock, known = _clock(v), best.get
     for name, thing, gone in _records(v):
-        when = _time(thing)
         record = known(name)
+        if record is not None and record[2] is thing:
+            continue  # the very same bytes in another view
+        when = _time(thing)
         if record is None or when > record[0] or (gone and when == record[0]):
             best[name] = (when, gone, thing, clock)
         if type(thing) is Member and thing.state is State.UNHEALTHY:
-            yield name
+            hidden.add(name)
 
 
 def _clock(v: View) -> float | None:
