@@ -15,6 +15,7 @@ from exporter.cli_shard import Shard, shard, sharded, whole
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.model import Phase
+from exporter.sharding import shard_of
 from tests.cli.conftest import Recorded, as_reviewed
 from tests.running import exporter
 
@@ -126,11 +127,12 @@ async def test_a_reload_keeps_the_shard_of_the_command_line(tmp_path: Path) -> N
         told = {**demo.config(), "interval": "500ms"}
         path = tmp_path / "kvmigration.yml"
         path.write_text(yaml.safe_dump(told))
-        async with exporter(path, "--shard=1/4") as server:
+        mine = shard_of(demo.urls[0].removeprefix("http://"), 4)  # one that has a process
+        async with exporter(path, f"--shard={mine}/4") as server:
             await server.cycles()
             before = await server.samples()
-            assert before["shards"] == {(("shard", "1"),): 4.0}
-            path.write_text(yaml.safe_dump(told | {"scale": {"shard": 0, "shards": 2}}))
+            assert before["shards"] == {(("shard", str(mine)),): 4.0}
+            path.write_text(yaml.safe_dump(told | {"scale": {"shard": 1 - min(mine, 1), "shards": 2}}))
             assert (await server.reload())[0] == 200
             await server.cycles(2)
             after = await server.samples()
