@@ -25,7 +25,8 @@ NOTES = """\
 - A row is one size: processes × members of the ingester ring, 512 tokens each, /metrics of 300 KB (gzip on
   the wire, as the products send it). Every process has a loopback address of its own; nginx serves the pages,
   which move on between cycles. Medians over the cycles after the first.
-- *floor*: the same requests by the same client, thrown away; "× floor" is the exporter's CPU over that.
+- *floor*: the same requests by aiohttp as it comes, the bodies unpacked and thrown away; "× floor" is the
+  exporter's CPU over that.
 - *curl+jq ×*: CPU of a script that asks each process for its metrics, its ring and its copy and compares the
   member names, over the exporter's CPU for a cycle. Measured on 15 processes.
 - *Prometheus ms*: CPU of one scrape of one process by a Prometheus that knows its series, beside the

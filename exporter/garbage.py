@@ -12,6 +12,7 @@ import gc
 from contextlib import suppress
 
 YOUNG = 20_000  # new objects before the young are looked at
+EACH = 100  # more of them for each process: a cycle in which all is well makes fewer, and leaves no circle
 MIDDLE = 20  # such looks before the middle-aged are
 OLD = 40  # looks at those before everything is
 
@@ -27,3 +28,11 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)
+
+
+def allow_for(processes: int) -> None:
+    """Wait with the young for more than a cycle over so many processes makes: a look at those of a thousand
+    takes 40 ms, and in the middle of a cycle there is nothing to find.
+    """
+    if gc.get_freeze_count():  # nobody's settings are changed but our own
+        gc.set_threshold(YOUNG + EACH * processes, MIDDLE, OLD)

@@ -18,6 +18,7 @@ from exporter.expose.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.state import ServerState
 from exporter.facts import Snapshot
+from exporter.garbage import allow_for
 from exporter.narrate import Narrator
 from exporter.probe_once import prober_of
 from exporter.watch import Watch, cancelled, target_rows
@@ -43,7 +44,7 @@ class Service:
         web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
         async with Watch(self.config) as watch:
             self.config_loaded_at = watch.poller.now()
-            watch.poller.on_snapshot = self._narrator.tell
+            watch.poller.on_snapshot = self._concluded
             app = build(
                 self._state(watch),
                 telemetry_path=self._telemetry_path(),
@@ -75,6 +76,10 @@ class Service:
         if path == "/" or not path.startswith("/"):
             raise UsageError(f'--web.telemetry-path "{path}" is not a path such as /metrics')
         return path
+
+    def _concluded(self, snapshot: Snapshot) -> None:
+        allow_for(len(snapshot.targets))
+        self._narrator.tell(snapshot)
 
     def _state(self, watch: Watch) -> ServerState:
         renderer = Renderer(lambda: watch.poller.snapshot, lambda: self._self_facts(watch.config))

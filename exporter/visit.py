@@ -323,7 +323,7 @@ class Visit:
             if len(answer.body) > BIG:
                 value = await asyncio.to_thread(decode, answer.body, answer.date)
             else:
-                await self.fetcher.pace.wait()
+                await self.fetcher.pace.wait_with_body()
                 value = decode(answer.body, answer.date)
         except DecodeError as error:
             return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])

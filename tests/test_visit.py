@@ -11,14 +11,10 @@ import pytest
 from exporter.decode.memo import Memo
 from exporter.model import Answer, Observation, Outcome, Page, Reason, Target
 from exporter.sources.http import Fetcher
+from exporter.sources.pace import Pace
 from exporter.visit import Memory, Visit
 
 CONFIG = b"target: all\nmemberlist:\n  cluster_label: prod\n  cluster_label_verification_disabled: true\n"
-
-
-class Pace:
-    async def wait(self) -> None:
-        return None
 
 
 @dataclass

@@ -22,6 +22,7 @@ Uints = npt.NDArray[np.uint32]
 Bounds = npt.NDArray[np.int64]
 
 MAX_BYTES = 2 * 1024 * 1024  # of one member's tokens: some hundred times what the products let one have
+PIECE = 128 * 1024  # of several members, read together: a dozen arrays of it stay small
 _NOT_LAST = bytes(range(0x80, 0x100))  # a varint's byte with its high bit set: more follows
 _MASKS = np.array([(1 << 8 * (length + 1)) - 1 for length in range(5)], np.uint64)  # by length less one
 _TOKEN_LIST = list[int] | None
@@ -61,12 +62,12 @@ def tokens_of_json(lists: Sequence[bytes], *, keep: bool, place: str) -> list[To
 
 
 def _in_pieces(lists: Sequence[bytes], place: str) -> Iterator[Sequence[bytes]]:
-    """The members in groups of some megabytes: arrays stay small, whatever a page claims."""
+    """The members in groups: arrays stay small, whatever a page claims, and fit into a processor's cache."""
     start = size = 0
     for at, part in enumerate(lists):
         if len(part) > MAX_BYTES:
             raise DecodeError(f"{place}: {len(part)} bytes of one member, expected at most {MAX_BYTES}")
-        if size > MAX_BYTES:
+        if size > PIECE:
             yield lists[start:at]
             start, size = at, 0
         size += len(part)

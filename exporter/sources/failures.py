@@ -28,6 +28,8 @@ MAX_DETAIL = 160
 
 def plain(text: str) -> str:
     """One short line of printable ASCII, whatever a server or a library said."""
+    if text.isascii() and text.isprintable() and len(text) <= MAX_DETAIL:
+        return text
     kept = "".join(char if " " <= char <= "~" else "?" for char in text[: 2 * MAX_DETAIL])
     return kept if len(kept) <= MAX_DETAIL else kept[: MAX_DETAIL - 3] + "..."
 

@@ -18,7 +18,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -206,7 +206,7 @@ class Fetcher:
             answer = Answer(Outcome.FAILED, *failure_of(error))
         if limit:
             self._places.learn(call.target.url, answer)
-        return replace(answer, asked_at=asked_at, duration=time.monotonic() - started)
+        return _timed(answer, asked_at, time.monotonic() - started)
 
     async def _follow(self, call: Call, access: TargetAccess, place: Place) -> Answer:
         base, prefix = _base(call.target.url)
@@ -243,12 +243,13 @@ class Fetcher:
         """One request: the answer, or where it sends us instead."""
         if self._session is None:
             raise RuntimeError("the fetcher is not open: use it as `async with Fetcher(...)`")
+        await self.pace.wait()
         place.wait_for_server()
         async with self._session.request(
             call.method,
             url,
             data=call.body,
-            headers=_clean({**self._settings.headers, **access.headers, **call.headers}),
+            headers=_together(self._settings.headers, access.headers, call.headers),
             allow_redirects=False,
             ssl=access.ssl,
             server_hostname=access.server_hostname,
@@ -301,6 +302,14 @@ async def _read_error(response: aiohttp.ClientResponse, cap: int, pace: Pace) ->
         return b"unread"
 
 
+def _timed(answer: Answer, asked_at: float, duration: float) -> Answer:
+    """As `dataclasses.replace` does it, in a third of the time."""
+    return Answer(
+        answer.outcome, answer.reason, answer.detail, answer.status, answer.body, answer.content_type,
+        answer.date, asked_at, duration,
+    )  # fmt: skip
+
+
 def _end_by(left: asyncio.Timeout, ends: float) -> None:
     """Shorten the time that is left."""
     when = left.when()
@@ -336,8 +345,9 @@ def _given(own: T | None, common: T) -> T:
     return common if own is None else own
 
 
-def _clean(headers: dict[str, str]) -> dict[str, str]:
-    """The same headers; a line break in one, from a file of secrets perhaps, is refused before it is sent."""
+def _together(*parts: Mapping[str, str]) -> dict[str, str]:
+    """All headers; a line break in one, from a file of secrets perhaps, is refused before it is sent."""
+    headers = {name: value for part in parts for name, value in part.items()}
     for name, value in headers.items():
         if _CONTROL.search(name) or _CONTROL.search(value):
             raise FetchError(Reason.FORBIDDEN, "a configured header has a control character in it")
