@@ -11,7 +11,7 @@ that is there is overlooked only if in the same moment another one went, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -24,7 +24,7 @@ from exporter.decode.exposition import Place, is_number
 PAGES: Final = 10  # that are read by one whole search, at most
 SECONDS: Final = 150.0
 MAX_FAMILIES: Final = 200
-MAX_LINES: Final = 2_000  # of all families: with more, what is kept of a thousand processes would be too much
+MAX_LINES: Final = 10_000  # of all families: fewer than `exposition` remembers heads of
 _HEADER: Final = b"\n# TYPE "
 _LINE_FEED: Final = ord("\n")
 _BEFORE, _BEHIND = 512, 2_048  # bytes round the place where a header is looked for first
@@ -139,26 +139,48 @@ def _families(body: bytes, places: Sequence[Sequence[Place]], words: Sequence[by
     lines = sorted((place, number) for number, some in enumerate(places) for place in some)
     if len(lines) > MAX_LINES or not all(place.lead for place, _ in lines):
         return found
-    start = end = 0
-    header, block = b"", b""
-    for (at, lead, about), number in lines:
-        if at >= end:
-            start = body.rfind(_HEADER, 0, at)
-            behind = body.find(b" ", start + len(_HEADER), at) + 1
-            header, end = body[start:behind], _end(body, behind)
-            if start < 0 or behind == 0 or at >= end or header in found or len(found) == MAX_FAMILIES:
-                return {}
-            block, word = body[start:end], words[number]
-            found[header] = _Family(
-                header, start, number, word, block.count(word), block.count(b"\n") + 1, ()
-            )
-        family = found[header]
-        if family.number != number:
+    for below in _together(body, lines):
+        family = _family(body, below, words[below[0][1]])
+        if family is None or family.header in found or len(found) == MAX_FAMILIES:
             return {}
-        family.lines += (_Line(block.count(b"\n", 0, at - start), lead, about),)
-    for family in found.values():
-        family.lines = _shared(family.lines)
+        found[family.header] = family
     return found
+
+
+def _together(body: bytes, lines: Iterable[tuple[Place, int]]) -> Iterator[list[tuple[Place, int]]]:
+    """Give the lines in groups: those that no comment parts."""
+    below: list[tuple[Place, int]] = []
+    end = 0
+    for line in lines:
+        start = line[0].start
+        if start >= end:
+            if below:
+                yield below
+            below, end = [], _end(body, start)
+        below.append(line)
+    if below:
+        yield below
+
+
+def _family(body: bytes, below: list[tuple[Place, int]], word: bytes) -> _Family | None:
+    """The family of lines that no comment parts; `None` where it is not one as Go writes it."""
+    first, number = below[0]
+    start = body.rfind(_HEADER, 0, first.start)
+    behind = body.find(b" ", start + len(_HEADER), first.start) + 1
+    end = _end(body, first.start)
+    if start < 0 or behind == 0 or _end(body, behind) != end or any(other != number for _, other in below):
+        return None
+    block = body[start:end]
+    at = line = 0
+    lines = []
+    for place, _ in below:
+        line += block.count(b"\n", at, place.start - start)
+        at = place.start - start
+        lines.append(_Line(line, place.lead, place.about))
+    size = block.count(b"\n") + 1
+    return _Family(
+        block[: behind - start], start, number, word, block.count(word), size, _shared(tuple(lines))
+    )
 
 
 @lru_cache(maxsize=1_024)
