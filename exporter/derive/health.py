@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TypeVar
 
 from exporter.derive.match import Gossipers, Owners
@@ -60,9 +59,7 @@ class Surroundings:
     timeout: float
     since: Mapping[tuple[str, State], float]
     now: float | None = None  # our clock, for a state that is seen for the first time
-    owned: Mapping[str, float] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # what part of the ring each member owns
+    owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
