@@ -31,7 +31,7 @@ from exporter.rings import HA_KEY, RingPage, ha_entry
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
-from exporter.visit import Memory, Visit
+from exporter.visit import UNREACHABLE, Memory, Visit
 
 log = logging.getLogger("kvmigration.poll")
 T = TypeVar("T")
@@ -211,8 +211,16 @@ class Poller:
         await self._rest(visit)
 
     async def _rest(self, visit: Visit) -> None:
-        """A slow process's other pages: its metrics may hang while the rest answers."""
-        await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
+        """A slow process's other pages: its metrics may hang while the rest answers. Where nobody takes a
+        connection, for its metrics or for its gossip, its dozens of ring pages are not asked for.
+        """
+        if visit.metrics.reason in UNREACHABLE:
+            await visit.read_gossip()
+            if visit.gossip.reason in UNREACHABLE:
+                return
+            await visit.read_rings(self.plan.pages)
+        else:
+            await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
         if not visit.memory.silent:
             await visit.read_values(self._entries.chosen)
 

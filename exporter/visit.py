@@ -50,7 +50,8 @@ JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
 READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
-SILENT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.REFUSED, Reason.DNS, Reason.TLS})
+UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, whatever is asked
+SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
 BUILD_PATHS = {
     Product.LOKI: "/loki/api/v1/status/buildinfo",
     Product.TEMPO: "/api/status/buildinfo",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from exporter.facts import Snapshot
-from exporter.model import Outcome
+from exporter.model import Outcome, Reason
 from tests.faults.misbehaving import BEHAVIOURS, many_series
 from tests.faults.stage import (
     cluster,
@@ -165,3 +165,19 @@ async def test_a_cycle_ends_in_time_however_many_hang() -> None:
 
     await patiently(play)
     row("Targets that hang, most of the fleet", "200 beside 3 healthy ones")
+
+
+@pytest.mark.asyncio
+async def test_where_nobody_takes_a_connection_dozens_of_ring_pages_are_not_asked_for() -> None:
+    async with cluster() as demo:
+        gone = [f"http://127.0.0.1:{port}" for port in range(2, 2 + COUNT)]  # nothing listens there
+        async with watching(config_of(demo, more=gone, **small(5))) as watch:
+            for _ in range(CYCLES):
+                snapshot = await watch.poller.cycle()
+                assert_whole(snapshot, demo.urls)
+                down = [target for target in snapshot.targets if target.name in names(gone)]
+                assert [(t.up, t.pages[0].reason) for t in down] == [(False, Reason.REFUSED)] * COUNT
+                assert not any(step.open for step in snapshot.steps)
+            failed = sum(n for (_, outcome), n in watch.fetcher.counts.items() if outcome == "failed")
+            assert failed <= 4 * COUNT * CYCLES  # metrics, configuration, build, gossip
+    row("Targets that are gone", f"{COUNT} beside 3 healthy ones, {CYCLES} cycles")
