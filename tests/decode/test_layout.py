@@ -16,6 +16,7 @@ from tests.decode.recorded import answers
 
 START = "process_start_time_seconds"
 MIRROR = "cortex_multikv_mirror_enabled"
+DURATION = "cortex_kv_request_duration_seconds"
 Page = dict[str, list[str]]
 
 
@@ -50,8 +51,11 @@ sample_of: dict[str, st.SearchStrategy[str]] = {
         st.sampled_from(("consul", "memberlist")),
         st.integers(0, 1),
     ),
-    "cortex_kv_request_duration_seconds": st.builds(
-        'cortex_kv_request_duration_seconds_count{{kv_name="{}",type="consul",operation="CAS"}} {}'.format,
+    DURATION: st.builds(
+        "\n".join(
+            f'{DURATION}_{line}kv_name="{{0}}",type="consul",operation="CAS"}}}} {{1}}'
+            for line in ('bucket{{le="0.1",', 'bucket{{le="+Inf",', "sum{{", "count{{")
+        ).format,
         clients,
         numbers,
     ),
