@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from exporter.model import Outcome, RawStore, Reason
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.http import Fetcher, FetchSettings
 from tests import real_servers
-from tests.sources.recorded import replayed, stored
+from tests.conftest import Replay
+from tests.sources.recorded import stored
 from tests.sources.wire import Handler, always, hang, once, request, response, serve
 
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -279,10 +280,10 @@ async def test_recorded_rings_go_through_a_real_consul_unchanged(tmp_path: Path)
 @pytest.mark.parametrize(
     "recording", ["cortex/0-consul-only", "cortex/2b-mirroring", "cortex/3a-switching-primary"]
 )
-async def test_a_recorded_consul_reads_as_it_was(recording: str) -> None:
+async def test_a_recorded_consul_reads_as_it_was(recording: str, replay: Callable[..., Replay]) -> None:
     written = stored(recording, "consul")
-    with replayed(recording) as urls:
-        got = await _read(ConsulSettings(urls["consul"], PREFIXES), FetchSettings(timeout=30))
+    urls = replay(recording).ports
+    got = await _read(ConsulSettings(urls["consul"], PREFIXES), FetchSettings(timeout=30))
     assert got.values == {key: value for key, value in written.items() if key.startswith(PREFIXES)}
     assert got.values
     assert got.clock is not None

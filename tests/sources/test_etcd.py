@@ -14,7 +14,8 @@ from exporter.model import Outcome, RawStore, Reason
 from exporter.sources.etcd import EtcdSettings, read_etcd
 from exporter.sources.http import Fetcher, FetchSettings
 from tests import real_servers
-from tests.sources.recorded import replayed, stored
+from tests.conftest import Replay
+from tests.sources.recorded import stored
 from tests.sources.wire import Handler, Headers, always, hang, once, response, serve
 
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -352,9 +353,9 @@ async def test_recorded_rings_go_through_a_real_etcd_unchanged(tmp_path: Path) -
 
 @asynchronous
 @pytest.mark.parametrize("recording", ["loki/1-multi-mirror-off", "loki/2-mirroring"])
-async def test_a_recorded_etcd_reads_as_it_was(recording: str) -> None:
+async def test_a_recorded_etcd_reads_as_it_was(recording: str, replay: Callable[..., Replay]) -> None:
     written = stored(recording, "etcd")
-    with replayed(recording) as urls:
-        got = await _read(EtcdSettings((urls["etcd"],), PREFIXES), PATIENT)
+    urls = replay(recording).ports
+    got = await _read(EtcdSettings((urls["etcd"],), PREFIXES), PATIENT)
     assert got.values == {key: value for key, value in written.items() if key.startswith(PREFIXES)}
     assert got.values
