@@ -46,14 +46,23 @@ def parse_time(value: str | None, place: str) -> float | None:
 
 def unix(seconds: float, place: str) -> float | None:
     """A unix time as it is stored; `None` for zero and everything before it: never set."""
-    if not math.isfinite(seconds) or seconds > LAST_SECOND:
-        raise DecodeError(f"{place}: {seconds!r}, expected unix seconds up to the year 9999")
-    return float(seconds) if seconds > 0 else None
+    told = _float(seconds)
+    if not math.isfinite(told) or told > LAST_SECOND:
+        raise DecodeError(f"{place}: {told!r}, expected unix seconds up to the year 9999")
+    return told if told > 0 else None
 
 
 def unix_ms(milliseconds: int, place: str) -> float | None:
     """As `unix`, for a value stored in milliseconds."""
-    return unix(milliseconds / 1000, place)
+    return unix(_float(milliseconds) / 1000, place)
+
+
+def _float(number: float) -> float:
+    """A number of a page; JSON has integers that no float holds."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def parse_duration(value: str, place: str) -> float:

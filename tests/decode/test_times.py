@@ -83,3 +83,10 @@ def test_unix_times_are_bounded_and_zero_is_none() -> None:
     for seconds in (float("nan"), float("inf"), 2**62):
         with pytest.raises(DecodeError):
             times.unix(seconds, "x")
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_an_integer_that_no_float_holds_is_no_time(number: int) -> None:
+    for read in (times.unix, times.unix_ms):
+        with pytest.raises(DecodeError):
+            read(number, "x")
