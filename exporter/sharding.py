@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
+from exporter.derive.match import host_in
 from exporter.model import Target
 from exporter.part import Share
 
@@ -31,7 +31,7 @@ def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple
         digest=digest_of(f"{t.name} {t.component}" for t in everybody),
         common=common,
         borrowed=common - mine,
-        crowded=frozenset(urlsplit(t.url).hostname or "" for t in everybody if t.name not in mine | common),
+        crowded=frozenset(host_in(t.url) for t in everybody if t.name not in mine | common),
     )
     return tuple(t for t in everybody if t.name in mine | common), share
 

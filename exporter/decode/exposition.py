@@ -98,24 +98,24 @@ def is_number(value: bytes) -> bool:
 
 def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     head, _, value = line.rpartition(b" ")
-    known = _known(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else Sign.UNCLEAR
-    if known is Sign.OTHER:
+    told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else Sign.UNCLEAR
+    if told is Sign.OTHER:
         return
-    if known is Sign.UNCLEAR:
+    if told is Sign.UNCLEAR:
         if not wanted.names.match(line):
             return
         about, number = _parsed(wanted, line)
-        known = b"", about
+        told = b"", about
     else:
         number = float(value)
-    found.readings.append((known[1], number))
-    found.places.append(Place(start, *known))
+    found.readings.append((told[1], number))
+    found.places.append(Place(start, *told))
     if len(found.places) > MAX_SAMPLES:
         raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples")
 
 
 @lru_cache(maxsize=16_384)
-def _known(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
+def _told(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
     """What stands before the value of a line that ends in ` VALUE`, and what the line is about. Unclear where
     that is not the sample's own value, as in a line with a time or an exemplar.
     """

@@ -42,6 +42,11 @@ class Census:
     """By the whole name and by the bare one."""
 
 
+def each_once(lists: Iterable[Members]) -> Mapping[int, Members]:
+    """The different lists among these, by their identity; most processes have the same one."""
+    return {id(members): members for members in lists}
+
+
 class _Same:
     """A list by its identity: comparing two long lists would cost what the cache saves."""
 

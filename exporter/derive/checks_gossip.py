@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.derive.census import census_of
+from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, GossipTarget, TargetFacts
@@ -187,8 +187,8 @@ def _of_members(
         return question.answer([], "", nothing=NOBODY)
     having = [target.gossip for target in seen.up if target.gossip is not None]
     read = {gossip.own_member for gossip in having if is_read(gossip)}
-    lists = {id(gossip.members): gossip.members for gossip in having}.values()  # most have the same one
-    members = frozenset[str]().union(*(census_of(listed).alive for listed in lists))
+    lists = each_once(gossip.members for gossip in having)
+    members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
     # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
     unknown = [] if seen.is_part else [f"{what} of {name}" for name in sorted(members - read)]
     return question.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

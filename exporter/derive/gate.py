@@ -165,7 +165,7 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
     following = next((rule.name for rule in STEPS if rule.phase is where), "")
     seen = Evidence(now, rules)
     past = _past(now, before, rules)
-    functions = {function: None for rule in STEPS for function in rule.checks}  # most are in several
+    functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
     told = {function: _without_witness(function(seen), seen) for function in functions}
     return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
 

@@ -73,8 +73,6 @@ class Moment:
 
     def behind(self, name: str, told: float, seen: float) -> float:
         """Seconds that a view with the time `seen` is behind the primary's time of a member, `told`."""
-        if told <= seen:
-            return 0.0
         known = self.delivered.get(name)
         if known is not None and 0 < told - known <= self.period:
             told = known

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of
+from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of, each_once
 from exporter.derive.labels import rollout
 from exporter.derive.match import Identity
 from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
@@ -133,7 +133,7 @@ def _seen_by_each(
     having: Mapping[str, GossipTarget], known: Iterable[Identity]
 ) -> Mapping[str, frozenset[str]]:
     """Name the processes whose own member each one has in its list; the same set for the same list."""
-    lists = {id(gossip.members): gossip.members for gossip in having.values()}
+    lists = each_once(gossip.members for gossip in having.values())
     spots = {i.target: (bare(i.member), i.place) for i in known if i.member}
     seen = {at: _seen_in(census_of(listed), spots) for at, listed in lists.items()}
     return {name: seen[id(gossip.members)] for name, gossip in having.items()}

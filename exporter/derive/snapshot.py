@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import gate
+from exporter.derive.census import each_once
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
@@ -142,7 +143,7 @@ def _judge_keys(
 
 def _gossipers(cycle: Cycle) -> Gossipers | None:
     pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
-    lists = {id(page.members): page.members for page in pages}
+    lists = each_once(page.members for page in pages)
     return gossipers(member for members in lists.values() for member in members) if pages else None
 
 
