@@ -93,3 +93,17 @@ def test_a_clock_that_is_set_back_does_not_put_off_what_is_due() -> None:
     assert memory.values_read_at == memory.rings_read_at == 0.0
     process.visit(15.0)
     assert "/config" not in process.asked
+
+
+def test_a_bug_in_a_decoder_costs_its_page_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: bytes) -> None:
+        raise OverflowError("a number")
+
+    monkeypatch.setattr("exporter.visit.decode_config", broken)
+    seen = OneProcess().visit()
+    assert (seen.config.outcome, seen.config.reason) == (Outcome.FAILED, Reason.DECODE)
+    assert seen.config.detail == "an error of our own; see the log"
+    assert seen.metrics.outcome is Outcome.OK
+    assert "a page could not be decoded" in caplog.text
