@@ -23,7 +23,6 @@ from exporter.derive.phase import phase_of, primary_of
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
-from exporter.errors import DecodeError
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.model import KVClient, Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.part import Share
@@ -31,6 +30,7 @@ from exporter.rings import HA_KEY, RingPage, ha_entry
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
+from exporter.trouble import trouble_of
 from exporter.visit import UNREACHABLE, Memory, Visit
 
 log = logging.getLogger("kvmigration.poll")
@@ -365,8 +365,8 @@ def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:
     for key, body in raw.values.items():
         try:
             values[key] = decode_value(key, body, packed=True, memo=memo)
-        except DecodeError as error:
-            broken[key] = str(error)[:300]
+        except Exception as error:
+            broken[key] = trouble_of(error, store=raw.kind, key=key)
     return StoreContent(
         kind=raw.kind,
         outcome=raw.outcome,

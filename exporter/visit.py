@@ -7,7 +7,6 @@ A visit has three rounds, because the primary must be read before the secondary:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -23,7 +22,6 @@ from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
-from exporter.errors import DecodeError
 from exporter.model import (
     Answer,
     BuildInfo,
@@ -45,8 +43,8 @@ from exporter.model import (
 from exporter.pauses import HEAVY, Pauses
 from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, ha_entry, key_of_client, known_keys, pages_of
 from exporter.sources.http import Fetcher
+from exporter.trouble import trouble_of
 
-log = logging.getLogger("kvmigration.visit")
 T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
@@ -328,12 +326,8 @@ class Visit:
             else:
                 await self.fetcher.pace.wait_with_body()
                 value = decode(answer.body, answer.date)
-        except DecodeError as error:
-            return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=str(error)[:300])
-        except Exception:
-            # a bug in one decoder must cost the page that found it, not everybody's cycle
-            log.exception("a page could not be decoded", extra={"target": self.target.name, "page": path})
-            detail = "an error of our own; see the log"
+        except Exception as error:
+            detail = trouble_of(error, target=self.target.name, page=path)
             return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
         if value is None:
             return _without(path, answer, Outcome.ABSENT)

@@ -97,10 +97,12 @@ class LogFiles:
         found, more = logs_found.find(self.patterns)
         if more:
             self._warn("many", f"more than {logs_found.MAX_FILES} log files: the oldest are not read")
-        problems = self._open_new(found)
+        problems = self._unlistable()
+        blind = bool(problems)
+        problems += self._open_new(found)
         self._started, self._kept = True, []
         for key, file in self._files.items():
-            file.missing = 0 if key in found else file.missing + 1
+            file.missing = 0 if blind or key in found else file.missing + 1
             file.path = found.get(key, file.path)
         broken, behind = self._read(take)
         self._let_go(take)
@@ -108,6 +110,15 @@ class LogFiles:
         if problems:
             return Look(Outcome.FAILED, problems[0], behind)
         return Look(Outcome.OK if found else Outcome.ABSENT, behind=behind)
+
+    def _unlistable(self) -> list[str]:
+        error = logs_found.unlistable(self.patterns)
+        if error is None:
+            self._said.discard("directory")
+            return []
+        problem = f"{error.filename}: {_words(error)}"
+        self._warn("directory", f"{problem}: what is in it is not read")
+        return [problem]
 
     def _open_new(self, found: dict[Key, str]) -> list[str]:
         """Open the files that are not followed yet, and at the start those rotated since the last run."""

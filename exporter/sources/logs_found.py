@@ -7,7 +7,8 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from itertools import islice
+from itertools import islice, takewhile
+from pathlib import PurePath
 
 from exporter.sources.logs_file import Key
 
@@ -33,6 +34,33 @@ def find(patterns: Iterable[str]) -> tuple[dict[Key, str], bool]:
             found.setdefault((status.st_dev, status.st_ino), (status.st_mtime, name))
     newest = sorted(found.items(), key=lambda entry: (-entry[1][0], entry[1][1]))
     return {key: name for key, (_, name) in newest[:MAX_FILES]}, len(newest) > MAX_FILES
+
+
+def unlistable(patterns: Iterable[str]) -> OSError | None:
+    """The error of a directory that a pattern looks into and that cannot be listed: `glob` takes it for
+    an empty one. One that is not there is no error.
+    """
+    directories = (
+        name for pattern in patterns for level in _levels(pattern) for name in _names(level + os.sep)
+    )
+    for directory in islice(directories, MAX_NAMES):
+        try:
+            with os.scandir(directory):
+                pass
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            return error
+    return None
+
+
+def _levels(pattern: str) -> Iterable[str]:
+    """Patterns of the directories that are listed for this one."""
+    parents = takewhile(lambda parent: parent != parent.parent, PurePath(pattern).parents)
+    for parent in parents:
+        yield str(parent)
+        if not glob.has_magic(str(parent)):
+            return
 
 
 def _names(pattern: str) -> Iterable[str]:

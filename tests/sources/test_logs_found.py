@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from exporter.model import Outcome
 from exporter.sources import logs_found
-from exporter.sources.logs_found import find, process_of
+from exporter.sources.logs import PATIENCE, LogFiles
+from exporter.sources.logs_found import find, process_of, unlistable
 
 UID = "1a2b3c4d-0000-4000-8000-123456789abc"
 
@@ -60,3 +65,68 @@ def test_a_name_that_is_no_utf_8_has_a_process_all_the_same(tmp_path: Path) -> N
     Path(os.fsdecode(path)).touch()
     (name,) = find([f"{tmp_path}/*.log"])[0].values()
     assert process_of(name) == "?-1"
+
+
+@pytest.fixture
+def close(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | None, int], None]:
+    """Close one directory, or none; root may list everything, so the system cannot refuse it."""
+    closed: list[tuple[Path, int]] = []
+    scandir = os.scandir
+
+    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+        for directory, error in closed:
+            if Path(path) == directory:
+                raise OSError(error, os.strerror(error), path)
+        return scandir(path)
+
+    def close(directory: Path | None, error: int = errno.EACCES) -> None:
+        closed[:] = [(directory, error)] if directory else []
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    return close
+
+
+@pytest.mark.parametrize(
+    ("pattern", "looked_into"),
+    [
+        ("pods/*/*/*.log", ("pods", "pods/a", "pods/a/b", "pods/other")),
+        ("pods/**/*.log", ("pods", "pods/a", "pods/a/b", "pods/other")),
+        ("pods/*.log", ("pods",)),
+        ("pods/a/b/0.log", ("pods/a/b",)),
+    ],
+)
+def test_a_directory_that_is_looked_into_and_cannot_be_listed_is_named(
+    tmp_path: Path, close: Callable[..., None], pattern: str, looked_into: tuple[str, ...]
+) -> None:
+    for name in ("pods/a/b", "pods/other", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    patterns = [f"{tmp_path}/nowhere/*.log", f"{tmp_path}/{pattern}"]
+    assert unlistable(patterns) is None
+    for name in ("pods", "pods/a", "pods/a/b", "pods/other", "elsewhere"):
+        close(tmp_path / name)
+        error = unlistable(patterns)
+        assert (error is not None) is (name in looked_into), name
+        assert error is None or Path(error.filename) == tmp_path / name
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EMFILE])
+def test_a_directory_that_cannot_be_listed_is_a_failure_and_its_files_are_not_forgotten(
+    tmp_path: Path, close: Callable[..., None], error: int
+) -> None:
+    pod = tmp_path / "mimir_pod_uid"
+    pod.mkdir()
+    lines: list[bytes] = []
+    tail = LogFiles((f"{tmp_path}/mimir_*/*.log",), b"label")
+
+    def look() -> Outcome:
+        return tail.look(lambda _, line: lines.append(line)).outcome
+
+    with (pod / "a.log").open("a", buffering=1) as file, closing(tail):
+        file.write("label 1\n")
+        assert look() is Outcome.OK
+        close(pod, error)
+        assert [look() for _ in range(PATIENCE + 1)] == [Outcome.FAILED] * (PATIENCE + 1)
+        close(None)
+        file.write("label 2\n")
+        assert look() is Outcome.OK
+    assert len(lines) == 2
