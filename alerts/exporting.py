@@ -32,8 +32,10 @@ def _some(q: Queries) -> str:
 
 
 def old(q: Queries) -> str:
-    """Instances whose values are old, by age. Each shard and each replica counts for itself."""
-    return f"time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)} > {number(t.STALE_AGE)}"
+    """Instances whose values are old, by age; a clock that is ahead would hide for so long that its
+    exporter stands still. Each shard and each replica counts for itself.
+    """
+    return f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) > {number(t.STALE_AGE)}"
 
 
 def refused(q: Queries) -> str:
@@ -80,8 +82,8 @@ GROUP = Group(
             lambda q: f"max {q.by()} (\n{old(q)}\n)",
             "The exporter shows old values",
             (
-                "The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} ago: "
-                "<names>. All other KVMigration alerts judge old values."
+                "The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} ago, or its "
+                "clock is ahead by that: <names>. All other KVMigration alerts judge old values."
             ),
             "The exporter answers, but its last cycle is long past.",
             names=Names(old, ("instance",), value="humanizeDuration"),

@@ -112,8 +112,8 @@ CASES = (
         {"snapshot_timestamp_seconds": "0+60x9 540x100"},
         at=18,
         severity="critical",
-        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-0:9895 (9m 0s). All"
-        " other KVMigration alerts judge old values.",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
+        "exporter-0:9895 (9m 0s). All other KVMigration alerts judge old values.",
     ),
     Case(
         STALE,
@@ -122,8 +122,18 @@ CASES = (
         {'snapshot_timestamp_seconds{instance="exporter-2:9895"}': "0+60x9 540x100"},
         at=18,
         severity="critical",
-        says="The exporter of <fleet> ended its last cycle 9m 0s ago: exporter-2:9895 (9m 0s). All"
-        " other KVMigration alerts judge old values.",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
+        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge old values.",
+    ),
+    Case(
+        STALE,
+        FIRES,
+        "its clock is an hour ahead: the cycle could hang for an hour without being old",
+        {"snapshot_timestamp_seconds": "0+60x4 3900+60x100"},
+        at=10,
+        severity="critical",
+        says="The exporter of <fleet> ended its last cycle 1h 0m 0s ago, or its clock is ahead by that: "
+        "exporter-0:9895 (1h 0m 0s). All other KVMigration alerts judge old values.",
     ),
     Case(STALE, THRESHOLD, "always exactly three minutes old", {"snapshot_timestamp_seconds": "-180+60x200"}),
     Case(
@@ -138,6 +148,7 @@ CASES = (
     Case(
         STALE, LOOKALIKE, "Prometheus's clock is a minute ahead", {"snapshot_timestamp_seconds": "-60+60x200"}
     ),
+    Case(STALE, LOOKALIKE, "its clock is three minutes ahead", {"snapshot_timestamp_seconds": "180+60x200"}),
     Case(
         RELOAD,
         FIRES,
