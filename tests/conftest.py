@@ -41,6 +41,12 @@ class Replay:
         return {name: url for name, url in self.ports.items() if name not in ("consul", "etcd")}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several work, the slow ones come first: nobody is left with one of them at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """`shared/` beside the repository, or where KVMIGRATION_SHARED says."""

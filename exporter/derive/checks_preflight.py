@@ -62,6 +62,12 @@ QUORUM = Question(
     "Bring the unhealthy members back before anything is restarted.",
     f"{DOC}#quorum",
 )
+KEPT = Question(
+    "quorum-kept",
+    "Every ring that is written by quorum has it now, and its active members have tokens.",
+    "Bring the members back that are leaving, joining or without tokens: writes fail already.",
+    f"{DOC}#quorum",
+)
 BASELINE = Question(
     "ha-baseline",
     "The HA tracker's election rate is known, to compare with later.",
@@ -218,6 +224,17 @@ def quorum_margin_told(seen: Evidence) -> Check:
     wrong, untold = _margins(seen)
     stands_in = f"Every member is to be healthy instead: {'; '.join(few(untold, 3))}."
     return _margin(seen, wrong, [], stands_in if untold else SPARE)
+
+
+def quorum_kept(seen: Evidence) -> Check:
+    """Hold that no ring is short of its quorum, where the replication factor is told, and that no active
+    member of any ring lacks its tokens. No restart follows, so there need be nothing to spare.
+    """
+    told = [key for key in seen.keys if key.ring in QUORUM_RINGS and key.quorum_margin is not None]
+    wrong = [f"{key.key}: margin {key.quorum_margin}" for key in told if (key.quorum_margin or 0) < 0]
+    wrong += [f"{name} in {key.key} has no tokens" for key in seen.keys for name in key.without_tokens or ()]
+    good = f"{len(told)} rings have their quorum."
+    return KEPT.answer(wrong, good, nothing="" if seen.keys else "no ring was read")
 
 
 def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> Check:

@@ -57,6 +57,7 @@ STEPS = (
             gossip.labels_agree,
             # Restarts follow; and who is ill is copied too, and harder to be rid of in the gossip.
             keys.members_healthy,
+            preflight.no_ghosts,
             preflight.quorum_margin_told,
             clients.settled,
         ),
@@ -77,6 +78,8 @@ STEPS = (
             keys.no_token_conflicts,
             keys.views_agree,
             keys.members_healthy,
+            preflight.no_ghosts,
+            preflight.quorum_kept,
             keys.ha_elections_equal,
             *GOSSIP,
             gossip.labels_agree,
@@ -95,6 +98,8 @@ STEPS = (
             *GOSSIP,
             gossip.labels_agree,
             keys.members_healthy,
+            preflight.no_ghosts,
+            preflight.quorum_kept,
             clients.settled,
         ),
     ),
@@ -108,6 +113,7 @@ STEPS = (
             keys.views_agree,
             *GOSSIP,
             keys.members_healthy,
+            preflight.no_ghosts,
             preflight.quorum_margin_told,
             clients.settled,
         ),
@@ -115,9 +121,13 @@ STEPS = (
     Rule(
         "decommission-store",
         Phase.MEMBERLIST,
+        # The way back ends here: what the gossip holds must be whole, and well.
         (
             clients.targets_answer,
             clients.in_phase(Phase.MEMBERLIST, readers=True),
+            keys.views_agree,
+            *GOSSIP,
+            keys.members_healthy,
             preflight.store_has_no_clients,
             preflight.store_read,
             preflight.store_idle,

@@ -179,6 +179,7 @@ class Fleet:
     store: dict[str, Value] = field(default_factory=dict)
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
+    stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     share: Share | None = None  # with shards: how the processes are shared,
     others: frozenset[int] = frozenset()  # and those that only other shards watch
@@ -190,8 +191,9 @@ class Fleet:
         """Everybody has a fresh heartbeat, in the store, on the pages and in the gossip."""
         for key in PAGES:
             value = ring((member(p.name, self.now) for p in self.processes), self.now)
-            self.store[key] = value
-            self.modified[key] = self.modified.get(key, 0) + 1
+            if self.stored:
+                self.store[key] = value
+                self.modified[key] = self.modified.get(key, 0) + 1
             for process in self.processes:
                 process.pages[key] = value
                 process.copies[key] = value

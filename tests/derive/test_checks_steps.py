@@ -132,8 +132,10 @@ def test_a_store_in_which_nothing_of_ours_could_be_proves_nothing(
 
 def test_a_store_that_somebody_empties_is_written_and_then_stands_still() -> None:
     fleet = fleet_with(**LAST)
-    assert [step_of(fleet.look(), "decommission-store").open for _ in range(3)] == [False, False, True]
+    fleet.stored = False
+    looks = (fleet.look(beat=True) for _ in range(6))
+    assert [step_of(next(looks), "decommission-store").open for _ in range(3)] == [False, False, True]
     fleet.store.clear()
     fleet.modified.clear()
-    assert verdicts(fleet.look(), "decommission-store") == {"store-idle": "fails"}
-    assert [verdicts(fleet.look(), "decommission-store") for _ in range(2)][-1] == {}
+    assert verdicts(next(looks), "decommission-store") == {"store-idle": "fails"}
+    assert [verdicts(look, "decommission-store") for look in looks][-1] == {}

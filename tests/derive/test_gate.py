@@ -230,13 +230,13 @@ def test_every_step_of_the_design_is_there_once() -> None:
 
 def test_the_store_is_not_called_idle_before_it_was_watched_for_two_periods() -> None:
     fleet = _at_the_end(Rules(soak=60.0, store_configured=True))
-    looks = [fleet.look(20.0) for _ in range(6)]
+    looks = [fleet.look(20.0, beat=True) for _ in range(6)]
     found = [verdicts(look, "decommission-store").get("store-idle") for look in looks]
     assert found == ["unknown", "unknown", None, None, None, None]
     opened = [step_of(look, "decommission-store").open for look in looks]
     assert opened == [False, False, False, False, False, True], "the soak comes on top"
     fleet.modified[INGESTER] += 1
-    assert verdicts(fleet.look(20.0), "decommission-store") == {"store-idle": "fails"}
+    assert verdicts(fleet.look(20.0, beat=True), "decommission-store") == {"store-idle": "fails"}
 
 
 def _at_the_end(rules: Rules) -> Fleet:
@@ -252,6 +252,7 @@ def _at_the_end(rules: Rules) -> Fleet:
     )
     for process in fleet.processes:
         process.clients = (last,)
+    fleet.stored = False
     return fleet
 
 
