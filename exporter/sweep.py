@@ -16,6 +16,7 @@ BUDGET = 24 * 1024 * 1024  # at most
 FOR_EACH = 84 * 1024
 ALWAYS = 10 * 1024 * 1024
 AT_LEAST = 4
+PAIR = 2  # one view alone agrees with itself
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
 SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
@@ -44,15 +45,18 @@ def whose_turn(
     last: Mapping[str, Last], views_per_cycle: int | None, interval: float, bad: frozenset[str]
 ) -> Turn:
     """Choose among the processes with memberlist: those that looked bad last time first, but never
-    for more than half of the places; then whoever waited longest. `None` views means a byte budget.
+    for more than half of the places; then whoever waited longest; and one of the last turn again, by
+    which the turns can be held against each other. `None` views means a byte budget.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
-    places = min(len(names), views_per_cycle or _affordable([last[name].size for name in names]))
+    places = min(len(names), max(PAIR, views_per_cycle or _affordable([last[name].size for name in names])))
     if places >= len(names):
         return Turn(frozenset(names), interval if names else 0.0)
-    first = [name for name in names if name in bad][: places // 2]
-    chosen = [*first, *(name for name in names if name not in first)][:places]
-    rest = places - len(first)
+    first = [name for name in names if name in bad][: (places - 1) // 2]
+    again = [name for name in names[-1:] if last[name].read_at and name not in first]
+    others = [name for name in names if name not in first and name not in again]
+    rest = places - len(first) - 1
+    chosen = (first + again + others)[:places]
     return Turn(frozenset(chosen), math.ceil(len(names) / max(1, rest)) * interval)
 
 

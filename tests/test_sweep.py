@@ -48,6 +48,21 @@ def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_swe
     assert read == set(last)
 
 
+@pytest.mark.parametrize("views", [1, 2, 3, 5])
+@pytest.mark.parametrize("bad", [frozenset[str](), frozenset({"p-000", "p-001", "p-002"})])
+def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, bad: frozenset[str]) -> None:
+    """Else two halves of a cluster could each agree with themselves for ever."""
+    last, read, before = fleet_of(12), set[str](), frozenset[str]()
+    sweep = whose_turn(last, views, 15.0, bad).sweep_seconds
+    for number in range(int(sweep / 15.0)):
+        turn = whose_turn(last, views, 15.0, bad).targets
+        assert len(turn) == max(views, 2)
+        assert not before or turn & before
+        read, before = read | turn, turn
+        last |= {name: Last(1000.0 + number, MB) for name in turn}
+    assert read == set(last)
+
+
 @pytest.mark.parametrize(
     ("processes", "size", "places"),
     [

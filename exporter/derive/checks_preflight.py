@@ -101,6 +101,7 @@ CLIENTS_LEFT = Question(
 )
 QUIET = 2 * DEFAULT_PERIOD
 SPARE = "Every ring that is written by quorum has one to spare."
+SINGLE = "With a replication factor of 1 there is none to spare; nobody is ill."
 MIMIR_HA = (2, 17)
 CORTEX_HA = (1, 21)
 UNKNOWN_CONNECTIONS = "unknown_connections_total"
@@ -214,7 +215,7 @@ def quorum_margin(seen: Evidence) -> Check:
     is none to hold, but nobody may be ill.
     """
     wrong, unknown = _margins(seen)
-    return _margin(seen, wrong, unknown, SPARE)
+    return _margin(seen, wrong, unknown, _spare(seen))
 
 
 def quorum_margin_told(seen: Evidence) -> Check:
@@ -223,7 +224,7 @@ def quorum_margin_told(seen: Evidence) -> Check:
     """
     wrong, untold = _margins(seen)
     stands_in = f"Every member is to be healthy instead: {'; '.join(few(untold, 3))}."
-    return _margin(seen, wrong, [], stands_in if untold else SPARE)
+    return _margin(seen, wrong, [], stands_in if untold else _spare(seen))
 
 
 def quorum_kept(seen: Evidence) -> Check:
@@ -241,6 +242,11 @@ def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> 
     if not any(key.ring in QUORUM_RINGS for key in seen.keys):
         good = "No ring that is written by quorum is among what these processes show."
     return QUORUM.answer(wrong, good, unknown, nothing="" if seen.keys else "no ring was read")
+
+
+def _spare(seen: Evidence) -> str:
+    factors = {_factor(seen, key.key) for key in seen.keys if key.ring in QUORUM_RINGS}
+    return SINGLE if 1 in factors else SPARE
 
 
 def _margins(seen: Evidence) -> tuple[list[str], list[str]]:

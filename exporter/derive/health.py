@@ -60,6 +60,7 @@ class Surroundings:
     since: Mapping[tuple[str, State], float]
     now: float | None = None  # our clock, for a state that is seen for the first time
     owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
+    ill: frozenset[str] = frozenset()  # whom the ring pages call unhealthy
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
@@ -73,7 +74,7 @@ def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
 
 def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
     age = age_of(member, around.clock)
-    state = state_of(member, age, around.timeout)
+    state = State.UNHEALTHY if member.id in around.ill else state_of(member, age, around.timeout)
     ill = state is State.UNHEALTHY
     inherited = member.address in named or around.owners.inherited(member, ill=ill)
     owner = around.owners.of(member) or ("" if inherited else around.owners.at(member))

@@ -11,7 +11,7 @@ from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
 from exporter.derive.partitions import by_state, corrupted, owners
-from exporter.derive.primary import KeyInput, Stored, find_primary
+from exporter.derive.primary import KeyInput, Stored, find_primary, ill_by_pages
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
@@ -41,7 +41,8 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
     told = (primary.clock, timeout, past.since, world.now)
-    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, shares(lists or {}))
+    ill = ill_by_pages(read) if primary.source == "store" else frozenset[str]()
+    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, shares(lists or {}), ill)
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
     then = advance(past, members, world.now, world.watched) if known else past

@@ -11,7 +11,7 @@ from exporter.derive.lag import Content, Thing
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.views import View
 from exporter.facts import ClientFacts, ViewFacts
-from exporter.model import Member, PartitionRing, Replica, Ring, RingConfig, Value
+from exporter.model import Member, PartitionRing, Replica, Ring, RingConfig, State, Value
 from exporter.rings import HA_KEY
 
 Stored = Value | Mapping[str, Replica]
@@ -21,7 +21,8 @@ SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can
 @dataclass(frozen=True, slots=True)
 class KeyInput:
     """All that was read about one key in one cycle. `store` is its content in the external store,
-    `None` where the store has not got it; `store_known` says whether the store was read at all.
+    `None` where the store has not got it; `store_known` says whether the store was read at all, and
+    `store_broken` that it has the key and what it has could not be understood.
     """
 
     key: str
@@ -30,6 +31,7 @@ class KeyInput:
     copies: tuple[View, ...] = ()  # gossip
     store: Stored | None = None
     store_known: bool = False
+    store_broken: bool = False
     store_kind: str = ""
     store_clock: float | None = None
     configs: tuple[RingConfig, ...] = ()
@@ -50,8 +52,12 @@ class Primary:
 
 
 def find_primary(read: KeyInput) -> Primary:
-    """Choose where the primary is read: the store itself where it was read, else the freshest page."""
+    """Choose where the primary is read: the store itself where it was read, else the freshest page. What
+    the pages remember does not stand in for a value that is there and broken.
+    """
     store = phase.primary_of(read.clients)
+    if read.store_broken and _is_of_store(read, store):
+        return Primary(None, "", read.store_clock, store)
     page = _freshest(read.pages, read.skew)
     if _speaks(read, store):
         if read.store is not None:
@@ -67,12 +73,26 @@ def find_primary(read: KeyInput) -> Primary:
     return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
 
 
+def ill_by_pages(read: KeyInput) -> frozenset[str]:
+    """Ids of the members that every page which shows them calls unhealthy: by the process's own limit,
+    which may be another than ours.
+    """
+    told: dict[str, set[bool]] = {}
+    for page in read.pages:
+        for name, thing in (page.content or {}).items() if page.known and not page.young else ():
+            if isinstance(thing, Member):
+                told.setdefault(name, set()).add(thing.state is State.UNHEALTHY)
+    return frozenset(name for name, ill in told.items() if ill == {True})
+
+
 def _speaks(read: KeyInput, store: str) -> bool:
-    """Tell whether the store that was read is the primary. Of a key whose clients are not known it is,
+    return read.store_known and _is_of_store(read, store)
+
+
+def _is_of_store(read: KeyInput, store: str) -> bool:
+    """Tell whether the store that is read is the primary. Of a key whose clients are not known it is,
     unless the fleet has left it.
     """
-    if not read.store_known:
-        return False
     return store == read.store_kind or (not store and read.fleet != "memberlist")
 
 

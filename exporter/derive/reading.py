@@ -147,6 +147,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         copies=tuple(_copy(key, seen) for seen in up if _has_gossip(seen.read)),
         store=stored,
         store_known=store is not None and _was_read(key, store),
+        store_broken=store is not None and _is_broken(key, store),
         store_kind=store.kind if store is not None else "",
         store_clock=_clock_of(store, fleet.skew) if store is not None else None,
         configs=tuple(
@@ -174,7 +175,11 @@ def _was_read(key: str, store: StoreContent) -> bool:
     else:
         looked = any(key.startswith(prefix) for prefix in store.prefixes)
     looked = looked or not store.prefixes
-    return looked and not any(canonical(name) == key for name in store.broken)
+    return looked and not _is_broken(key, store)
+
+
+def _is_broken(key: str, store: StoreContent) -> bool:
+    return any(canonical(name) == key for name in store.broken)
 
 
 def _clock_of(store: StoreContent, skew: float | None) -> float:

@@ -48,9 +48,8 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     store = () if other == "memberlist" else (_stored(read, content, f"store {other}"),)
     found, doubts = settle(found, past, times.now, times.period, unread_of(store or read.copies))
     found, then = carry(read.key, (*read.copies, *store), found, replace(past, doubts=doubts))
-    pages = judge_views(
-        "ring", (v for v in read.pages if v.value is not None or not v.known), times.timeout, {}
-    )
+    shown = (v for v in read.pages if v.value is not None or not v.known)
+    pages = judge_views("ring", shown, times.timeout, {}, _of_store(primary))
     copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
     if read.key == HA_KEY:
         then = replace(then, odd=odd_entries(read.copies, copies, past.odd))
@@ -65,6 +64,12 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     else:
         secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
     return Sides(pages + copies, differing, secondary, then)
+
+
+def _of_store(primary: Primary) -> View | None:
+    if primary.source != "store":
+        return None
+    return View(primary.source, primary.value, clock=primary.clock)
 
 
 def _stored(read: KeyInput, primary: Content | None, name: str) -> View:

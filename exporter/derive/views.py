@@ -28,6 +28,7 @@ from exporter.model import (
     Value,
 )
 
+SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
 MAX_KNOWN = 8  # contents that others are held against
 
 
@@ -55,14 +56,19 @@ def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: objec
 
 
 def judge_views(
-    kind: str, views: Iterable[View], timeout: float, against: Mapping[str, Comparison]
+    kind: str,
+    views: Iterable[View],
+    timeout: float,
+    against: Mapping[str, Comparison],
+    stored: View | None = None,
 ) -> tuple[ViewFacts, ...]:
-    """Judge all views of one kind; `against` is each view's comparison with the primary, if any.
+    """Judge all views of one kind; `against` is each view's comparison with the primary, if any. `stored`
+    is the primary itself, where these views are to show it and it was read elsewhere.
 
     A young process is not judged, unless all are young: then nobody else could tell.
     """
     views = tuple(views)
-    prints = _Fingerprints(_peers(views, timeout))
+    prints = _Fingerprints(_peers(views, timeout, _living(stored, timeout)))
     somebody = any(v.known and not v.young for v in views)
     return with_odd(
         tuple(
@@ -94,12 +100,27 @@ class _Peers:
     dead: frozenset[str]  # whose freshest record is a tombstone
     hidden: frozenset[str]
     unread: frozenset[str]  # HA entries that somebody's copy was not asked for
+    stored: frozenset[str]  # what lives in the primary, which these views are to show
 
 
 Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it says, by whose clock
 
 
-def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
+def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
+    """How long each living member of a stored ring has been in it, seconds; 0 where nobody knows."""
+    clock = _clock(stored) if stored else None
+    if clock is None or stored is None or not isinstance(stored.value, Ring):
+        return {}
+    return {
+        name: clock - (member.registered or clock)
+        for name, member in stored.value.members.items()
+        if member.state is not State.LEFT
+        and member.heartbeat is not None
+        and (timeout <= 0 or clock - member.heartbeat <= timeout)
+    }
+
+
+def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float]) -> _Peers:
     """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
     does when the members merge their values.
 
@@ -108,12 +129,15 @@ def _peers(views: tuple[View, ...], timeout: float) -> _Peers:
     """
     best: dict[str, Record] = {}
     hidden: set[str] = set()
+    long = {name for name, seconds in stored.items() if seconds > SHOWN_AFTER}
     for v in views:
         if v.known:
             _freshen(best, hidden, v)
     return _Peers(
         newest={name: record[0] for name, record in best.items()},
-        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)),
+        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout))
+        | {name for name in long if name not in best or not best[name][1]},
+        stored=frozenset(stored),
         dead=frozenset(name for name, record in best.items() if record[1]),
         hidden=frozenset(hidden),
         unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
@@ -177,6 +201,7 @@ def _judge(
     if not v.known:
         return ViewFacts(kind, v.target, known=False, judged=False)
     content, peers = v.content or {}, prints.peers
+    wanted = peers.wanted if content else peers.wanted | peers.stored
     mark = prints.of(content)
     return ViewFacts(
         kind=kind,
@@ -186,7 +211,7 @@ def _judge(
         fingerprint=mark[0],
         digests=mark[1],
         staleness=_staleness(content, peers.newest),
-        missing=tuple(sorted(peers.wanted - content.keys() - v.unread)),
+        missing=tuple(sorted(wanted - content.keys() - v.unread)),
         extra=tuple(sorted(peers.dead & content.keys())),
         judged=judged,
         against=against,
