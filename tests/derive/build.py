@@ -179,6 +179,7 @@ class Fleet:
     store: dict[str, Value] = field(default_factory=dict)
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     share: Share | None = None  # with shards: how the processes are shared,
@@ -224,6 +225,7 @@ class Fleet:
             Outcome.OK,
             values=dict(self.store),
             modified=dict(self.modified),
+            broken=dict(self.broken),
             asked_at=self.now - 0.4,
             prefixes=self.prefixes,
             clock=self.now - 0.4,

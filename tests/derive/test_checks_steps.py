@@ -84,6 +84,32 @@ def test_the_last_restart_waits_for_views_to_agree() -> None:
     assert verdicts(fleet.look(1.0), "remove-multi") == {"views-agree": "fails"}
 
 
+def _differing(fleet: Fleet) -> None:
+    less = ring([member("p-1", fleet.now)], fleet.now)
+    fleet.processes[0].pages[COMPACTOR] = fleet.processes[0].copies[COMPACTOR] = less
+
+
+def _split(fleet: Fleet) -> None:
+    fleet.processes[0].sees = (1,)
+    fleet.processes[1].sees = fleet.processes[2].sees = (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (_differing, "views-agree"),
+        (_split, "gossip-one-cluster"),
+        (_sick, "members-healthy"),
+    ],
+)
+def test_the_store_is_not_given_up_while_memberlist_is_not_whole(spoil: Change, check: str) -> None:
+    fleet = fleet_with(**LAST)
+    fleet.stored = False
+    assert step_of([fleet.look(beat=True) for _ in range(4)][-1], "decommission-store").open
+    spoil(fleet)
+    assert verdicts(fleet.look(1.0), "decommission-store").get(check) == "fails"
+
+
 def _margin(seen: Snapshot, step: str) -> Check:
     return next(c for c in step_of(seen, step).checks if c.id == "quorum-margin")
 

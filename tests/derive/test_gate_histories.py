@@ -56,7 +56,6 @@ MISHAPS: tuple[Mishap, ...] = (
     _set(sees=()),
     _set(strangers=(GossipMember("tempo-ingester-0-0a0b0c0d", "10.9.9.9", 7946),)),
 )
-BLIND = 4  # mishaps that hide or change KV clients; the others are of the gossip
 
 looks = st.tuples(
     st.sampled_from(sorted(PHASES)),
@@ -82,8 +81,7 @@ def test_an_open_step_was_seen_to_be_open_all_through_the_soak(
             MISHAPS[spoilt](fleet.processes[victim])
         seen = fleet.look(gap, beat=spoilt is None)
         for name, step in STEPS.items():
-            harmed = spoilt is not None and (spoilt < BLIND or name != "memberlist")
-            well = name == phase and not harmed
+            well = name == phase and spoilt is None
             kept = since[name] if gap < 60 and since[name] is not None else fleet.now
             since[name] = kept if well else None
             if step_of(seen, step).open:

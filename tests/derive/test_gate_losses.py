@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from exporter.derive.history import History
 from exporter.derive.rules import Rules
-from tests.derive.build import COMPACTOR, Fleet, ring, step_of, verdicts
+from exporter.model import Member, State
+from tests.derive.build import (
+    CLIENTS,
+    COMPACTOR,
+    INGESTER,
+    Fleet,
+    client,
+    member,
+    ring,
+    step_of,
+    tokens,
+    verdicts,
+)
 
 Break = Callable[[Fleet], None]
 
@@ -42,6 +56,68 @@ def _nowhere(fleet: Fleet) -> None:
     fleet.history = History()
 
 
+def _shown(fleet: Fleet, key: str, *members: Member) -> None:
+    """Every process's page shows these members; the store and the gossip have everybody."""
+    for process in fleet.processes:
+        process.pages[key] = ring(members, fleet.now)
+
+
+def _everywhere(fleet: Fleet, key: str, *members: Member) -> None:
+    _shown(fleet, key, *members)
+    fleet.store[key] = ring(members, fleet.now)
+    for process in fleet.processes:
+        process.copies[key] = fleet.store[key]
+
+
+def _three(fleet: Fleet, **of_the_others: object) -> list[Member]:
+    """p-1 as it is, p-2 and p-3 changed."""
+    fresh = [member(p.name, fleet.now) for p in fleet.processes]
+    return [fresh[0], *(replace(one, **of_the_others) for one in fresh[1:])]  # type: ignore[arg-type] # its fields
+
+
+def _unreadable(fleet: Fleet) -> None:
+    """The store has rubbish, the pages what they remember."""
+    del fleet.store[INGESTER]
+    fleet.broken[INGESTER] = "no ring"
+
+
+def _clients(**told: object) -> Break:
+    def apply(fleet: Fleet) -> None:
+        fleet.processes[1].clients = tuple(client(name, **told) for name in CLIENTS)
+
+    return apply
+
+
+def _half(fleet: Fleet) -> None:
+    """Each page lacks p-3, which the store has had for an hour."""
+    _shown(fleet, COMPACTOR, member("p-1", fleet.now), member("p-2", fleet.now))
+
+
+def _called_ill(*, pages: int) -> Break:
+    """So many pages call p-3 unhealthy; its heartbeat is fresh."""
+
+    def apply(fleet: Fleet) -> None:
+        everybody = [member("p-1", fleet.now), member("p-2", fleet.now)]
+        ill = ring([*everybody, member("p-3", fleet.now, State.UNHEALTHY)], fleet.now)
+        for process in fleet.processes[:pages]:
+            process.pages[COMPACTOR] = ill
+
+    return apply
+
+
+def _ghost(fleet: Fleet) -> None:
+    """Healthy, in no list of targets and in nobody's gossip."""
+    _everywhere(fleet, COMPACTOR, *_three(fleet), member("p-9", fleet.now))
+
+
+def _leaving(fleet: Fleet) -> None:
+    _everywhere(fleet, INGESTER, *_three(fleet, state=State.LEAVING))
+
+
+def _tokenless(fleet: Fleet) -> None:
+    _everywhere(fleet, INGESTER, *_three(fleet, tokens=tokens()))
+
+
 @pytest.mark.parametrize(
     ("broken", "check", "verdict"),
     [
@@ -50,6 +126,16 @@ def _nowhere(fleet: Fleet) -> None:
         (_hidden, "gossip-complete", "unknown"),
         (_lonely, "gossip-complete", "fails"),
         (_nowhere, "members-healthy", "unknown"),
+        (_unreadable, "keys-copied", "unknown"),
+        (_unreadable, "members-healthy", "unknown"),
+        (_clients(mirror_writes=0.0), "mirror-writes", "unknown"),
+        (_clients(mirror_writes=2.0, mirror_errors=2.0), "mirror-errors", "fails"),
+        (partial(_shown, key=COMPACTOR), "views-agree", "fails"),
+        (_half, "views-agree", "fails"),
+        (_called_ill(pages=3), "members-healthy", "fails"),
+        (_ghost, "no-ghosts", "fails"),
+        (_leaving, "quorum-kept", "fails"),
+        (_tokenless, "quorum-kept", "fails"),
     ],
 )
 def test_the_gate_stays_closed(broken: Break, check: str, verdict: str) -> None:
@@ -57,6 +143,28 @@ def test_the_gate_stays_closed(broken: Break, check: str, verdict: str) -> None:
     fleet.look(beat=True)
     broken(fleet)
     assert verdicts(fleet.look(), "switch-primary").get(check) == verdict
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        _clients(mirror_writes=50.0, mirror_errors=2.0),
+        _clients(mirror_writes=1.0, mirror_errors=1.0),  # the first beat after a start
+        _called_ill(pages=1),  # it crosses the limit a moment before the others
+    ],
+)
+def test_the_gate_stays_open(harmless: Break) -> None:
+    fleet = Fleet()
+    fleet.look(beat=True)
+    harmless(fleet)
+    assert verdicts(fleet.look(), "switch-primary") == {}
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(0.0, "fails"), (0.05, None)])
+def test_of_a_ratio_of_nothing_no_error_is_benign(ratio: float, verdict: str | None) -> None:
+    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, benign_mirror_error_ratio=ratio))
+    _clients(mirror_writes=50.0, mirror_errors=1.0)(fleet)
+    assert verdicts(fleet.look(), "switch-primary").get("mirror-errors") == verdict
 
 
 def test_a_process_that_leaves_the_list_breaks_the_soak() -> None:
