@@ -8,10 +8,11 @@ from dataclasses import replace
 from exporter.derive import phase
 from exporter.derive.fleet import said_left_out
 from exporter.derive.rules import DEFAULT_PERIOD
+from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
-from exporter.facts import Check, ClientFacts, TargetFacts
+from exporter.facts import Check, ClientFacts
 from exporter.model import Outcome, Phase
-from exporter.rings import HA_KEY, RING_PAGES
+from exporter.rings import HA_KEY
 
 ANSWER = Question(
     "targets-answer",
@@ -113,7 +114,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         clients = clients if wanted is Phase.MEMBERLIST else phase.moving(clients)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         unknown = [f"{c.name} on {c.target}" for c in clients if c.phase is Phase.UNKNOWN]
-        unknown += [f"{t.name} shows no KV client" for t in seen.up if _is_mute(t)]
+        unknown += [f"{t.name} shows no KV client" for t in seen.up if is_mute(t)]
         counted = phase.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
@@ -143,17 +144,6 @@ def _ahead(question: Question, wanted: Phase, wrong: list[ClientFacts]) -> Quest
     return replace(
         question, remedy=f"These are further already; the others have to follow. {REMEDIES[there]}"
     )
-
-
-def _is_mute(target: TargetFacts) -> bool:
-    """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
-    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
-    told = target.config.rings.values() if target.config else ()
-    in_memory = bool(told) and all(ring.store == "inmemory" for ring in told)
-    return shows and not target.clients and not target.young and not in_memory
-
-
-_RING_PATHS = frozenset(page.path for page in RING_PAGES)
 
 
 def _named(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> list[str]:

@@ -234,8 +234,7 @@ def quorum_kept(seen: Evidence) -> Check:
     told = [key for key in seen.keys if key.ring in QUORUM_RINGS and key.quorum_margin is not None]
     wrong = [f"{key.key}: margin {key.quorum_margin}" for key in told if (key.quorum_margin or 0) < 0]
     wrong += [f"{name} in {key.key} has no tokens" for key in seen.keys for name in key.without_tokens or ()]
-    good = f"{len(told)} rings have their quorum."
-    return KEPT.answer(wrong, good, nothing="" if seen.keys else "no ring was read")
+    return KEPT.answer(wrong, "No ring is short of it.", nothing="" if seen.keys else "no ring was read")
 
 
 def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> Check:

@@ -81,6 +81,23 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
     return max(0.0, clock - max(times)) if times else None
 
 
+def with_isolation(targets: tuple[TargetFacts, ...], now: float) -> tuple[TargetFacts, ...]:
+    """Give who sees only itself, where there are others, an age of what it heard: it has heard nobody
+    since it started. `now` is our clock.
+    """
+    if sum(1 for target in targets if target.gossip is not None) < 2:
+        return targets
+    return tuple(_isolated(target, now) for target in targets)
+
+
+def _isolated(target: TargetFacts, now: float) -> TargetFacts:
+    gossip = target.gossip
+    if gossip is None or not gossip.alone or gossip.heartbeat_age is not None or target.started is None:
+        return target
+    age = max(0.0, now + (target.skew or 0.0) - target.started)
+    return replace(target, gossip=replace(gossip, heartbeat_age=age))
+
+
 def _is_quiet(value: Value, clock: float | None) -> bool:
     """Tell whether a ring has no member left with a heartbeat: what a stranger who went leaves behind."""
     if not isinstance(value, Ring) or clock is None:
@@ -106,9 +123,10 @@ def judge_gossip(
     sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
     strangers, namesakes = _strangers(having, ids.values(), rules)
     labels: dict[str, list[str]] = {}
-    for name, gossip in having.items():
-        if gossip.label is not None:
-            labels.setdefault(gossip.label, []).append(name)
+    told = [target for target in everybody if target.up and target.config]
+    for target in told:
+        if target.config and target.config.label is not None:
+            labels.setdefault(target.config.label, []).append(target.name)
     foreign = _unknown_keys(having.values(), product)
     return GossipFacts(
         clusters=_components(having, members, judged),
@@ -119,7 +137,7 @@ def judge_gossip(
         unknown_keys=foreign,
         remains=_remains(foreign, having.values()),
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
-        unverified=tuple(sorted(n for n, gossip in having.items() if gossip.verified is False)),
+        unverified=tuple(sorted(t.name for t in told if t.config and t.config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
         rollout=rollout(everybody, rules.label),
     )

@@ -17,7 +17,7 @@ from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.links import linked
 from exporter.derive.match import Gossipers, Identity, gossipers, host_in, identities, owners
-from exporter.derive.membership import judge_gossip, outstayed
+from exporter.derive.membership import judge_gossip, outstayed, with_isolation
 from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys
 from exporter.derive.rollback import judge_rollback
@@ -32,7 +32,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     """Conclude one cycle; the second value is what the next one needs."""
     rules = _grouped(cycle, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
-    targets = _judge_targets(cycle, known, past, rules)
+    targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules)

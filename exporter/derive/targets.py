@@ -21,7 +21,7 @@ from exporter.model import (
     ProcessMetrics,
     Product,
 )
-from exporter.rings import HA_KEY
+from exporter.rings import HA_KEY, RING_PAGES
 
 TRAFFIC = "traffic"
 
@@ -212,7 +212,7 @@ def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
     targets = tuple(targets)
     clients = phase.moving(client for target in targets for client in phase.writing(target.clients))
     agreed = phase.uniform(clients)
-    unread = any(not target.up or _metrics_failed(target) for target in targets)
+    unread = any(not target.up or _metrics_failed(target) or is_mute(target) for target in targets)
     if agreed and unread:
         agreed = None
     return phase.earliest(client.phase for client in clients), agreed
@@ -220,3 +220,14 @@ def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
 
 def _metrics_failed(target: TargetFacts) -> bool:
     return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
+
+
+def is_mute(target: TargetFacts) -> bool:
+    """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
+    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
+    told = target.config.rings.values() if target.config else ()
+    in_memory = bool(told) and all(ring.store == "inmemory" for ring in told)
+    return shows and not target.clients and not target.young and not in_memory
+
+
+_RING_PATHS = frozenset(page.path for page in RING_PAGES)

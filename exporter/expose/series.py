@@ -10,6 +10,7 @@ import math
 from collections import Counter
 
 from exporter.expose import catalogue as c
+from exporter.expose.counted import by_label
 from exporter.expose.shard_series import Rows, shard_rows
 from exporter.facts import (
     ClientFacts,
@@ -21,7 +22,7 @@ from exporter.facts import (
     Verdict,
     ViewFacts,
 )
-from exporter.model import GossipState, Outcome, PartitionState, Phase, State
+from exporter.model import GossipState, Outcome, PartitionState, Phase, ProcessConfig, State
 
 MEMBER_STATES = (
     State.ACTIVE,
@@ -93,11 +94,17 @@ def _target(target: TargetFacts) -> Rows:
     yield c.TARGET_PHASE, (name,), target.phase
     yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
     yield c.TARGET_START_TIME_SECONDS, (name,), target.started
+    yield c.GOSSIP_LABEL_VERIFIED, (name,), _verifies(target.config)
     yield c.HA_TRACKER_ELECTIONS_TOTAL, (name,), target.ha_elections
     for client in target.clients:
         yield from _client(name, client)
     if target.gossip is not None:
         yield from _gossip_target(name, target.gossip)
+
+
+def _verifies(config: ProcessConfig | None) -> bool | None:
+    disabled = config.label_verification_disabled if config else None
+    return None if disabled is None else not disabled
 
 
 def _client(target: str, client: ClientFacts) -> Rows:
@@ -119,7 +126,6 @@ def _gossip_target(name: str, gossip: GossipTarget) -> Rows:
         yield c.GOSSIP_MEMBERS, (name, state.value), gossip.states.get(state.value, 0)
     yield c.GOSSIP_HEALTH_SCORE, (name,), gossip.health_score
     yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), gossip.heartbeat_age
-    yield c.GOSSIP_LABEL_VERIFIED, (name,), gossip.verified
 
 
 def _key(key: KeyFacts) -> Rows:
@@ -219,15 +225,14 @@ def _store(store: StoreFacts) -> Rows:
 
 def _gossip(snapshot: Snapshot) -> Rows:
     gossip = snapshot.gossip
-    if gossip is not None:
-        for label, targets in gossip.labels.items():
-            yield c.GOSSIP_LABEL_TARGETS, (label,), len(targets)
-        if gossip.clusters:  # at least one member list was read
-            yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
-            strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
-            yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
-            yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
-            yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
+    for label, count in by_label(snapshot.targets).items():
+        yield c.GOSSIP_LABEL_TARGETS, (label,), count
+    if gossip is not None and gossip.clusters:  # at least one member list was read
+        yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
+        strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
+        yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
+        yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
+        yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
     for found in snapshot.rejections:
         yield c.FOREIGN_LABEL_REJECTIONS_TOTAL, (found.target, found.label, found.source), found.count
     for probe in snapshot.probes:

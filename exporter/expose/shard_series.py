@@ -9,6 +9,7 @@ from dataclasses import replace
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
+from exporter.expose.counted import by_label
 from exporter.facts import Check, Snapshot, Verdict
 from exporter.model import Phase
 from exporter.part import Part
@@ -58,9 +59,8 @@ def _owned_rows(snapshot: Snapshot, part: Part) -> Rows:
     for name in {name for name, _ in counts}:
         for phase in Phase:
             yield s.PART_OF[c.KV_CLIENTS], (name, phase.label), counts[name, phase]
-    names = {target.name for target in own}
-    for label, targets in snapshot.gossip.labels.items() if snapshot.gossip else ():
-        yield s.PART_OF[c.GOSSIP_LABEL_TARGETS], (label,), len(names.intersection(targets))
+    for label, count in by_label(own).items():
+        yield s.PART_OF[c.GOSSIP_LABEL_TARGETS], (label,), count
     written = {client.key for target in snapshot.targets for client in target.clients if client.writes}
     for key in snapshot.keys:
         if key.key in written:

@@ -27,7 +27,7 @@ from exporter.facts import (
     Verdict,
     ViewFacts,
 )
-from exporter.model import GossipMember, GossipState, Outcome, Phase, Product, Reason, State
+from exporter.model import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason, State
 
 NOW = 1_780_000_000.0
 RING, COMPACTOR, HA, PARTITIONS = (
@@ -100,6 +100,9 @@ def target(name: str, *, component: str = "ingester") -> TargetFacts:
         ),
         rings=(RING,),
         gossip=gossip_target("mimir-write-0-1a2b3c4d", "mimir-write-1-5e6f7a8b"),
+        config=ProcessConfig(
+            label="prod-eu.mimir" if name.endswith("0") else "", label_verification_disabled=False
+        ),
         seen_at=NOW,
         ha_elections=7.0,
     )
