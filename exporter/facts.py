@@ -385,6 +385,7 @@ class Snapshot:
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     """Since start, by (page, outcome)."""
     sweep_seconds: float | None = None

@@ -77,6 +77,7 @@ class Plan:
     stores: tuple[StoreReader, ...] = ()
     views_per_cycle: int | None = None
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
+    unsure: Callable[[], tuple[str, ...]] = tuple  # sources of targets that fail, and why
     rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
     probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
     look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
@@ -152,6 +153,7 @@ class Poller:
             keep_views_since=started - 2 * read.sweep_seconds,
             sweep_seconds=read.sweep_seconds,
             discovered=MappingProxyType(dict(plan.discovered())),
+            unsure=plan.unsure(),
             fetches=MappingProxyType(dict(plan.fetcher.counts)),
             rejections=rejections,
             probes=probes,

@@ -117,6 +117,7 @@ class Watch:
             stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
+            unsure=self.discovery.unsure,
             rejections=self.rejections.look if config.scale.shard == 0 else none_rejected,
             probes=self.probing.probe,
             look_up=self.seeds.look_up,

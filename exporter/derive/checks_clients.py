@@ -67,7 +67,7 @@ REMEDIES = {
 
 
 def targets_answer(seen: Evidence) -> Check:
-    """Hold that every process answers and shows its metrics."""
+    """Hold that every process answers and shows its metrics, and that every source of processes was read."""
     down = [target.name for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
@@ -77,7 +77,7 @@ def targets_answer(seen: Evidence) -> Check:
     ]
     nothing = "" if seen.targets else "no process is known"
     good = f"{len(seen.targets)} of {len(seen.targets)} answer."
-    return ANSWER.answer([*down, *blind], good, nothing=nothing)
+    return ANSWER.answer([*down, *blind], good, seen.now.unsure, nothing=nothing)
 
 
 def settled(seen: Evidence) -> Check:

@@ -40,6 +40,7 @@ class Cycle:
     keep_views_since: float = 0.0
     sweep_seconds: float | None = None
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    unsure: tuple[str, ...] = ()  # sources of targets that fail, and why
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()

@@ -58,6 +58,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
+        unsure=cycle.unsure,
         fetches=cycle.fetches,
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,

@@ -35,6 +35,7 @@ from exporter.sources.discovery_static import GossipSource, StaticSource
 
 log = logging.getLogger("kvmigration.discovery")
 FIRST_LOOK = 15.0  # seconds a source has at the first refresh before the others are used without it
+FAILS_FOR = 60.0  # seconds; a refresh that fails once is made up for by the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,16 @@ class Discovery:
         for status in self.status():
             counts[status.kind] = counts.get(status.kind, 0) + status.targets
         return counts
+
+    def unsure(self) -> tuple[str, ...]:
+        """Name the sources that fail, and have for a while or from the beginning: there may be processes
+        that only they know. A failure of a moment keeps what was found and is none.
+        """
+        return tuple(
+            f"{status.name}: {status.detail}"
+            for status in self.status()
+            if status.ok is False and (not status.targets or self._now() - status.since > FAILS_FOR)
+        )
 
     def _claims(self) -> list[Claim]:
         settings = self._config.http_settings()

@@ -182,6 +182,7 @@ class Fleet:
     broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
+    unsure: tuple[str, ...] = ()  # sources of targets that fail
     share: Share | None = None  # with shards: how the processes are shared,
     others: frozenset[int] = frozenset()  # and those that only other shards watch
 
@@ -212,6 +213,7 @@ class Fleet:
             observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
             stores=(self._store(),) if self.rules.store_configured else (),
             resolved={"gossip-ring:7946": ""},
+            unsure=self.unsure,
             share=self.share,
         )
         snapshot, self.history = conclude(cycle, self.history, self.rules)

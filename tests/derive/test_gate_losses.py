@@ -62,6 +62,10 @@ def _shown(fleet: Fleet, key: str, *members: Member) -> None:
         process.pages[key] = ring(members, fleet.now)
 
 
+def _sourceless(fleet: Fleet) -> None:
+    fleet.unsure = ("targets[1] (file): no file matches /etc/targets/*.yml",)
+
+
 def _everywhere(fleet: Fleet, key: str, *members: Member) -> None:
     _shown(fleet, key, *members)
     fleet.store[key] = ring(members, fleet.now)
@@ -126,6 +130,7 @@ def _tokenless(fleet: Fleet) -> None:
         (_hidden, "gossip-complete", "unknown"),
         (_lonely, "gossip-complete", "fails"),
         (_nowhere, "members-healthy", "unknown"),
+        (_sourceless, "targets-answer", "unknown"),
         (_unreadable, "keys-copied", "unknown"),
         (_unreadable, "members-healthy", "unknown"),
         (_clients(mirror_writes=0.0), "mirror-writes", "unknown"),

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from exporter.config import Config, GossipSd, load_text
 from exporter.sources import discovery as module
-from exporter.sources.discovery import Discovery
+from exporter.sources.discovery import FAILS_FOR, Discovery
 from exporter.sources.discovery_static import GOSSIP_GRACE, GossipSource
 from tests.sources.serving import Clock, serving
 
@@ -76,13 +76,18 @@ async def test_a_source_that_fails_keeps_what_it_had_and_says_so(caplog: pytest.
         assert discovery.status()[0].ok is None
         await discovery.refresh()
         assert (discovery.status()[0].ok, _names(discovery)) == (True, ["a:1"])
+        assert discovery.unsure() == ()
         for now.now in (2000.0, 3000.0):
             await discovery.refresh()
         (status,) = discovery.status()
         assert _names(discovery) == ["a:1"]
         assert (status.kind, status.targets, status.ok, status.since) == ("http", 1, False, 2000.0)
         assert status.detail == "status: status 503"
+        assert discovery.unsure() == ("targets[0] (http): status: status 503",)
+        now.now = 2000.0 + FAILS_FOR
+        assert discovery.unsure() == (), "it may have been a moment's failure"
         await discovery.refresh()
+        assert discovery.unsure() == ()
         assert (discovery.status()[0].ok, _names(discovery)) == (True, ["b:1"])
     bad = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(bad) == 1, "said once; that it answers again is no warning"
@@ -211,6 +216,8 @@ async def test_a_reload_with_a_source_that_fails_goes_on_without_it() -> None:
     await discovery.replace(new)
     assert _names(discovery) == ["a:1"]
     assert [status.ok for status in discovery.status()] == [True, False]
+    (unsure,) = discovery.unsure()
+    assert unsure.startswith("targets[1] (http): "), "it never said whom it knows"
 
 
 @pytest.mark.asyncio
