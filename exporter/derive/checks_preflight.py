@@ -11,7 +11,7 @@ from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, StoreFacts, TargetFacts
 from exporter.model import Outcome, Product
-from exporter.rings import QUORUM_RINGS, canonical
+from exporter.rings import QUORUM_RINGS, canonical, ha_entry, pages_of
 
 DOC = "docs/ring.md"
 VERSION = Question(
@@ -204,10 +204,34 @@ def _silent_about_gossip(seen: Evidence) -> list[str]:
 
 
 def no_ghosts(seen: Evidence) -> Check:
-    """Hold that every member of every ring belongs to somebody."""
+    """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""
     wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
+    unknown += [f"{key} is written, and none of these processes uses it" for key in _written_unseen(seen)]
     return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
+
+
+def _written_unseen(seen: Evidence) -> list[str]:
+    """Keys of this product that somebody writes to the store and none of our processes serves or shows:
+    its rulers, say, that are in no list of targets. Of a shard's part others may serve them.
+    """
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients}
+    tails = {_tail(page.key) for page in pages_of(seen.now.fleet.product)}
+    return [
+        key
+        for key in sorted({} if seen.is_part else {key for s in seen.now.stores for key in _fresh(s, seen)})
+        if canonical(key) not in ours and _tail(key) in tails and not ha_entry(key)
+    ]
+
+
+def _tail(key: str) -> str:
+    return key.rsplit("/", 1)[-1]
+
+
+def _fresh(store: StoreFacts, seen: Evidence) -> list[str]:
+    """Keys whose index moved of late, and not only by our first look at it."""
+    first, now = store.since or seen.now.at, seen.now.at
+    return [key for key, at in store.moved_at.items() if now - at < QUIET and at > first]
 
 
 def quorum_margin(seen: Evidence) -> Check:
@@ -317,10 +341,9 @@ def store_idle(seen: Evidence) -> Check:
     now = seen.now.at
     since = {store.kind: now - (store.since or now) for store in read}
     wrong = [
-        f"{key} was written or deleted {now - at:.0f} s ago"
+        f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
         for store in read
-        for key, at in sorted(store.moved_at.items())
-        if now - at < QUIET and at > (store.since or now)
+        for key in sorted(_fresh(store, seen))
     ]
     unknown += [
         f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"

@@ -24,6 +24,7 @@ from tests.derive.build import (
     verdicts,
 )
 
+RULER = "rulers/ring"
 Break = Callable[[Fleet], None]
 
 
@@ -114,6 +115,12 @@ def _ghost(fleet: Fleet) -> None:
     _everywhere(fleet, COMPACTOR, *_three(fleet), member("p-9", fleet.now))
 
 
+def _rulers(fleet: Fleet) -> None:
+    """They are in no list of targets, and write their ring every 15 s."""
+    fleet.store[RULER] = ring([member("p-1", fleet.now)], fleet.now)
+    fleet.modified[RULER] = fleet.number
+
+
 def _leaving(fleet: Fleet) -> None:
     _everywhere(fleet, INGESTER, *_three(fleet, state=State.LEAVING))
 
@@ -170,6 +177,21 @@ def test_of_a_ratio_of_nothing_no_error_is_benign(ratio: float, verdict: str | N
     fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, benign_mirror_error_ratio=ratio))
     _clients(mirror_writes=50.0, mirror_errors=1.0)(fleet)
     assert verdicts(fleet.look(), "switch-primary").get("mirror-errors") == verdict
+
+
+def test_a_ring_that_somebody_unknown_writes_to_the_store_is_named() -> None:
+    fleet, found = Fleet(), []
+    for number in range(8):
+        if number < 4:
+            _rulers(fleet)
+        found.append(verdicts(fleet.look(beat=True), "switch-primary").get("no-ghosts"))
+    assert found == [None, "unknown", "unknown", "unknown", "unknown", None, None, None]
+    fleet.stored = False
+    for process in fleet.processes:
+        process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
+    _rulers(fleet)
+    check = next(c for c in step_of(fleet.look(), "disable-mirroring").checks if c.id == "no-ghosts")
+    assert check.evidence == f"Not known: {RULER} is written, and none of these processes uses it"
 
 
 def test_a_process_that_leaves_the_list_breaks_the_soak() -> None:
