@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from exporter.derive.fleet import said_left_out
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, KeyFacts, SecondaryFacts, ViewFacts
-from exporter.model import Outcome, State
+from exporter.model import Outcome, PartitionState, State
 from exporter.rings import HA_KEY
 
 DOC = "docs/ring.md"
@@ -50,7 +50,7 @@ VIEWS = Question(
 )
 HEALTHY = Question(
     "members-healthy",
-    "No ring has an unhealthy member or a heartbeat from the future.",
+    "No ring has an unhealthy member or a heartbeat from the future, and each partition ring is in use.",
     "Bring the member back, or forget it on the ring page if it is gone for good. A heartbeat from the "
     "future: set that clock, then wait until its time has come.",
     f"{DOC}#unhealthy-members",
@@ -204,6 +204,7 @@ def members_healthy(seen: Evidence) -> Check:
         for key in seen.keys
         for name, by in key.ahead.items()
     ]
+    wrong += [text for key in seen.keys for text in _out_of_use(key)]
     unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
     unknown += [
         f"{key.key}: {member.id} has no heartbeat"
@@ -214,16 +215,27 @@ def members_healthy(seen: Evidence) -> Check:
         if member.age is None
     ]
     unknown += [
-        f"{k.key}: its clients write it, and nobody shows a member" for k in seen.keys if _is_void(k, seen)
+        f"{k.key}: its clients write it, and nobody shows what is in it"
+        for k in seen.keys
+        if _is_void(k, seen)
     ]
     nothing = "" if seen.keys else "no ring was read"
     count = sum(len(key.members) for key in seen.keys)
     return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing)
 
 
+def _out_of_use(key: KeyFacts) -> Iterable[str]:
+    """Say why nothing can be written by a partition ring that has partitions."""
+    if key.kind == "partition" and key.partitions:
+        if not key.partition_states.get(PartitionState.ACTIVE.value):
+            yield f"{key.key} has no active partition"
+        if not key.owners:
+            yield f"{key.key}: no partition has an owner"
+
+
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:
     """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
-    empty = key.kind == "ring" and not key.members
+    empty = (key.kind == "ring" and not key.members) or (key.kind == "partition" and not key.partitions)
     return empty and any(client.writes and client.written for client in seen.clients if client.key == key.key)
 
 

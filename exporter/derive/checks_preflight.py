@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
+from exporter.derive.checks_stores import freshly_written
 from exporter.derive.fleet import few
-from exporter.derive.phase import EXTERNAL_STORES
 from exporter.derive.risks import joins_only_itself
-from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, StoreFacts, TargetFacts
+from exporter.facts import Check, TargetFacts
 from exporter.model import Outcome, Product
 from exporter.rings import QUORUM_RINGS, canonical, ha_entry, pages_of
 
@@ -74,32 +73,6 @@ BASELINE = Question(
     "Make the metrics of the distributors readable.",
     "docs/ha-tracker.md#election-rate",
 )
-STORE_READ = Question(
-    "store-read",
-    "The external store is read directly.",
-    "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
-    "can say that it is not used any more.",
-    f"{DOC}#after-the-last-step",
-)
-STORE_IDLE = Question(
-    "store-idle",
-    "Nobody writes the store's keys.",
-    "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
-    f"{DOC}#after-the-last-step",
-)
-STORE_EMPTY = Question(
-    "store-has-nothing-of-its-own",
-    "The store has no key and no partition that gossip lacks.",
-    "Find out whose key it is; if nobody needs it, it may go with the store.",
-    f"{DOC}#after-the-last-step",
-)
-CLIENTS_LEFT = Question(
-    "store-has-no-clients",
-    "No process sends requests to the store.",
-    "Roll the process to store: memberlist.",
-    f"{DOC}#after-the-last-step",
-)
-QUIET = 2 * DEFAULT_PERIOD
 SPARE = "Every ring that is written by quorum has one to spare."
 SINGLE = "With a replication factor of 1 there is none to spare; nobody is ill."
 MIMIR_HA = (2, 17)
@@ -219,19 +192,15 @@ def _written_unseen(seen: Evidence) -> list[str]:
     tails = {_tail(page.key) for page in pages_of(seen.now.fleet.product)}
     return [
         key
-        for key in sorted({} if seen.is_part else {key for s in seen.now.stores for key in _fresh(s, seen)})
+        for key in sorted(
+            {} if seen.is_part else {key for s in seen.now.stores for key in freshly_written(s, seen)}
+        )
         if canonical(key) not in ours and _tail(key) in tails and not ha_entry(key)
     ]
 
 
 def _tail(key: str) -> str:
     return key.rsplit("/", 1)[-1]
-
-
-def _fresh(store: StoreFacts, seen: Evidence) -> list[str]:
-    """Keys whose index moved of late, and not only by our first look at it."""
-    first, now = store.since or seen.now.at, seen.now.at
-    return [key for key, at in store.moved_at.items() if now - at < QUIET and at > first]
 
 
 def quorum_margin(seen: Evidence) -> Check:
@@ -303,80 +272,3 @@ def ha_baseline(seen: Evidence) -> Check:
     total = sum(target.ha_elections or 0.0 for target in counted)
     unknown = [] if counted else [target.name for target in tracking]
     return BASELINE.answer([], f"{total:g} elections since the processes started.", unknown)
-
-
-def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
-    read = [store for store in seen.now.stores if store.outcome is Outcome.OK]
-    failed = [f"{s.kind} was not read ({s.detail or s.reason})" for s in seen.now.stores if s not in read]
-    return read, failed if seen.now.stores else ["no store is configured"]
-
-
-def store_read(seen: Evidence) -> Check:
-    """Hold that the store's content is known, and that our rings' is among it: one in which nothing of
-    ours could be proves nothing, however quiet it is.
-    """
-    read, unknown = _stores(seen)
-    nothing = next((text for store in read if (text := _beside(store, seen))), "")
-    good = f"{sum(store.keys or 0 for store in read)} keys."
-    return STORE_READ.answer([], good, unknown, nothing=nothing)
-
-
-def _beside(store: StoreFacts, seen: Evidence) -> str:
-    """Say why what was read of a store has nothing to do with us, "" where it may have."""
-    if not store.moved_at and not store.keys:
-        return f"{store.kind}: no key was ever seen in it below its prefixes"
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
-    if any(canonical(key) in ours for key in store.moved_at) or not store.prefixes:
-        return ""
-    below = any(key.startswith(store.prefixes) for key in ours)
-    return "" if below else f"{store.kind}: no key that our processes use is below its prefixes"
-
-
-def store_idle(seen: Evidence) -> Check:
-    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
-    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
-    so is a hand that deletes a key.
-    """
-    read, unknown = _stores(seen)
-    now = seen.now.at
-    since = {store.kind: now - (store.since or now) for store in read}
-    wrong = [
-        f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
-        for store in read
-        for key in sorted(_fresh(store, seen))
-    ]
-    unknown += [
-        f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"
-        for kind, seconds in since.items()
-        if seconds < QUIET
-    ]
-    moved = [now - at for store in read for at in store.moved_at.values()]
-    good = f"No index has moved for {min(moved, default=0.0):.0f} s."
-    return STORE_IDLE.answer(wrong, good, unknown, nothing="" if moved else "no key was ever seen")
-
-
-def store_has_nothing_of_its_own(seen: Evidence) -> Check:
-    """Hold that each living key of the store, and each partition, is in the gossip."""
-    read, unknown = _stores(seen)
-    wrong = [key for store in read for key in store.only_here or ()]
-    wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
-    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
-    return STORE_EMPTY.answer(wrong, "Every key is in the gossip.", unknown)
-
-
-def store_has_no_clients(seen: Evidence) -> Check:
-    """Hold that no client sends requests to an external store any more."""
-    wrong = [
-        f"{client.name} on {client.target}: {kind} {rate:.2g} requests a second"
-        for client in seen.clients
-        for kind, rate in client.store_rates.items()
-        if kind in EXTERNAL_STORES and rate > 0
-    ]
-    unknown = [
-        f"{client.name} on {client.target} has asked {kind} before (looked once)"
-        for client in seen.clients
-        for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
-        if kind not in client.store_rates
-    ]
-    nothing = "" if seen.clients else "no KV client was seen"
-    return CLIENTS_LEFT.answer(wrong, "None.", unknown, nothing=nothing)

@@ -10,6 +10,7 @@ from exporter.derive import checks_gossip as gossip
 from exporter.derive import checks_groups as groups
 from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
+from exporter.derive import checks_stores as stores
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence
 from exporter.facts import Check, Fleet, Snapshot, Step, Verdict
@@ -94,6 +95,7 @@ STEPS = (
             clients.targets_answer,
             clients.in_phase(Phase.SWITCHED, readers=True),
             keys.views_agree,
+            stores.nothing_lost,
             keys.ha_elections_equal,
             *GOSSIP,
             gossip.labels_agree,
@@ -111,6 +113,7 @@ STEPS = (
             clients.targets_answer,
             clients.in_phase(Phase.DETACHED, readers=True),
             keys.views_agree,
+            stores.nothing_lost,
             *GOSSIP,
             keys.members_healthy,
             preflight.no_ghosts,
@@ -128,10 +131,10 @@ STEPS = (
             keys.views_agree,
             *GOSSIP,
             keys.members_healthy,
-            preflight.store_has_no_clients,
-            preflight.store_read,
-            preflight.store_idle,
-            preflight.store_has_nothing_of_its_own,
+            stores.store_has_no_clients,
+            stores.store_read,
+            stores.store_idle,
+            stores.store_has_nothing_of_its_own,
         ),
     ),
     Rule(

@@ -12,19 +12,19 @@ from exporter.facts import MemberFacts, Snapshot
 from exporter.model import State
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
-FORGET_LOST = 900.0  # seconds a sudden loss is reported
+FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while who was lost still writes
 MAX_GONE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class RingHistory:
     """One ring's past. `gone` is when a vanished member went, by its own clock; `lost` is when a
-    healthy member vanished though its process still answers, by ours; `since` when a member was first
-    seen in a state, by ours; `at` is our clock at the cycle that saw `members`.
+    healthy member vanished though its process still answers, by ours, and that process; `since` when
+    a member was first seen in a state, by ours; `at` is our clock at the cycle that saw `members`.
     """
 
     gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    lost: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    lost: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
     since: Mapping[tuple[str, State], float] = field(default_factory=lambda: MappingProxyType({}))
     members: tuple[MemberFacts, ...] = ()
     returned: int = 0
@@ -44,11 +44,12 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The processes that answered in this cycle and have not just started, and whether no other
-    exporter watches further ones.
+    """The processes that answered in this cycle and have not just started, those of them that write the
+    ring, and whether no other exporter watches further ones.
     """
 
     answering: frozenset[str] = frozenset()
+    writing: frozenset[str] = frozenset()
     all: bool = True
 
 
@@ -94,17 +95,23 @@ def _gone(
 def _lost(
     past: RingHistory,
     vanished: Iterable[MemberFacts],
-    here: Mapping[str, object],
+    here: Mapping[str, MemberFacts],
     now: float,
     watched: Watched,
-) -> Mapping[str, float]:
+) -> Mapping[str, tuple[float, str]]:
     """A healthy member that vanishes without leaving, while its process answers, was overwritten. One
     among many is a process on its way out; half of a ring at once is not (of a shard's own members: of
-    the others nobody can tell whether their processes answer).
+    the others nobody can tell whether their processes answer). The loss stands for as long as the member's
+    process writes the ring and is nobody in it.
     """
-    kept = {n: at for n, at in past.lost.items() if n not in here and now - at < FORGET_LOST}
+    there = {member.target for member in here.values()}
+    kept = {
+        name: (at, target)
+        for name, (at, target) in past.lost.items()
+        if name not in here and (now - at < FORGET_LOST or target in watched.writing - there)
+    }
     fresh = [
-        m.id
+        m
         for m in vanished
         if m.state is State.ACTIVE and (m.target in watched.answering or (not m.target and not here))
     ]
@@ -112,4 +119,4 @@ def _lost(
     alone = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half
     if not kept and (2 * len(fresh) < len(base) or alone):
         return MappingProxyType({})
-    return MappingProxyType(kept | dict.fromkeys(fresh, now))
+    return MappingProxyType(kept | {member.id: (now, member.target) for member in fresh})

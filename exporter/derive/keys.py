@@ -45,7 +45,8 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     around = health.Surroundings(world.owners, world.gossip, world.rules, *told, shares(lists or {}), ill)
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
-    then = advance(past, members, world.now, world.watched) if known else past
+    watched = replace(world.watched, writing=frozenset(c.target for c in read.clients if c.writes))
+    then = advance(past, members, world.now, watched) if known else past
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(

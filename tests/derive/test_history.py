@@ -67,6 +67,15 @@ def test_half_a_ring_gone_at_once_while_its_processes_answer_is_a_loss() -> None
     assert not advance(back, tuple(ring(1, 2, 3)), NOW + 16 + FORGET_LOST, Watched(ALL)).lost
 
 
+def test_a_loss_stands_while_who_was_lost_writes_the_ring_and_is_nobody_in_it() -> None:
+    past = after((NOW, ring(1, 2, 3, 4)), (NOW + 15, ring(1, 2)))
+    later = NOW + 16 + FORGET_LOST
+    writing = Watched(ALL, writing=frozenset({"p-3"}))
+    assert advance(past, tuple(ring(1, 2)), later, writing).lost.keys() == {"m-3"}
+    renamed = [*ring(1, 2), replace(facts(3), id="m-new")]
+    assert not advance(past, tuple(renamed), later, writing).lost
+
+
 NO_LOSS = [
     ("one of many on its way out", ring(1, 2, 3, 4), ring(1, 2, 3), ALL),
     ("scaled down", ring(1, 2, 3, 4), ring(1, 2), frozenset({"p-1", "p-2"})),

@@ -1,0 +1,148 @@
+"""Checks on the external store: what it still has, and who still uses it."""
+
+from __future__ import annotations
+
+from exporter.derive.phase import EXTERNAL_STORES
+from exporter.derive.rules import DEFAULT_PERIOD
+from exporter.derive.verdicts import Evidence, Question
+from exporter.facts import Check, StoreFacts
+from exporter.model import Outcome, Phase
+from exporter.rings import HA_KEY, canonical, ha_entry
+
+DOC = "docs/ring.md"
+STORE_READ = Question(
+    "store-read",
+    "The external store is read directly.",
+    "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
+    "can say that it is not used any more.",
+    f"{DOC}#after-the-last-step",
+)
+STORE_IDLE = Question(
+    "store-idle",
+    "Nobody writes the store's keys.",
+    "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
+    f"{DOC}#after-the-last-step",
+)
+STORE_EMPTY = Question(
+    "store-has-nothing-of-its-own",
+    "The store has no key and no partition that gossip lacks.",
+    "Find out whose key it is; if nobody needs it, it may go with the store.",
+    f"{DOC}#after-the-last-step",
+)
+CLIENTS_LEFT = Question(
+    "store-has-no-clients",
+    "No process sends requests to the store.",
+    "Roll the process to store: memberlist.",
+    f"{DOC}#after-the-last-step",
+)
+NOTHING_LOST = Question(
+    "nothing-lost",
+    "The gossip has every key and partition of ours that the store still has.",
+    "Do not take the store away: it has the last copy. Find out whether it was deleted on purpose; "
+    "kvmigration diff KEY shows what is there.",
+    f"{DOC}#lost-in-the-switch",
+)
+QUIET = 2 * DEFAULT_PERIOD
+
+
+def freshly_written(store: StoreFacts, seen: Evidence) -> list[str]:
+    """Keys whose index moved of late, and not only by our first look at it."""
+    first, now = store.since or seen.now.at, seen.now.at
+    return [key for key, at in store.moved_at.items() if now - at < QUIET and at > first]
+
+
+def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
+    read = [store for store in seen.now.stores if store.outcome is Outcome.OK]
+    failed = [f"{s.kind} was not read ({s.detail or s.reason})" for s in seen.now.stores if s not in read]
+    return read, failed if seen.now.stores else ["no store is configured"]
+
+
+def store_read(seen: Evidence) -> Check:
+    """Hold that the store's content is known, and that our rings' is among it: one in which nothing of
+    ours could be proves nothing, however quiet it is.
+    """
+    read, unknown = _stores(seen)
+    nothing = next((text for store in read if (text := _beside(store, seen))), "")
+    good = f"{sum(store.keys or 0 for store in read)} keys."
+    return STORE_READ.answer([], good, unknown, nothing=nothing)
+
+
+def _beside(store: StoreFacts, seen: Evidence) -> str:
+    """Say why what was read of a store has nothing to do with us, "" where it may have."""
+    if not store.moved_at and not store.keys:
+        return f"{store.kind}: no key was ever seen in it below its prefixes"
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
+    if any(canonical(key) in ours for key in store.moved_at) or not store.prefixes:
+        return ""
+    below = any(key.startswith(store.prefixes) for key in ours)
+    return "" if below else f"{store.kind}: no key that our processes use is below its prefixes"
+
+
+def store_idle(seen: Evidence) -> Check:
+    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
+    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
+    so is a hand that deletes a key.
+    """
+    read, unknown = _stores(seen)
+    now = seen.now.at
+    since = {store.kind: now - (store.since or now) for store in read}
+    wrong = [
+        f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
+        for store in read
+        for key in sorted(freshly_written(store, seen))
+    ]
+    unknown += [
+        f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"
+        for kind, seconds in since.items()
+        if seconds < QUIET
+    ]
+    moved = [now - at for store in read for at in store.moved_at.values()]
+    good = f"No index has moved for {min(moved, default=0.0):.0f} s."
+    return STORE_IDLE.answer(wrong, good, unknown, nothing="" if moved else "no key was ever seen")
+
+
+def store_has_nothing_of_its_own(seen: Evidence) -> Check:
+    """Hold that each living key of the store, and each partition, is in the gossip."""
+    read, unknown = _stores(seen)
+    wrong = [key for store in read for key in store.only_here or ()]
+    wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
+    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
+    return STORE_EMPTY.answer(wrong, "Every key is in the gossip.", unknown)
+
+
+def store_has_no_clients(seen: Evidence) -> Check:
+    """Hold that no client sends requests to an external store any more."""
+    wrong = [
+        f"{client.name} on {client.target}: {kind} {rate:.2g} requests a second"
+        for client in seen.clients
+        for kind, rate in client.store_rates.items()
+        if kind in EXTERNAL_STORES and rate > 0
+    ]
+    unknown = [
+        f"{client.name} on {client.target} has asked {kind} before (looked once)"
+        for client in seen.clients
+        for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
+        if kind not in client.store_rates
+    ]
+    nothing = "" if seen.clients else "no KV client was seen"
+    return CLIENTS_LEFT.answer(wrong, "None.", unknown, nothing=nothing)
+
+
+def nothing_lost(seen: Evidence) -> Check:
+    """Hold that of the keys that have moved none, and no partition, is in the store alone. An HA
+    cluster that is there alone may have been deleted since; that the gossip has none at all may not.
+    """
+    read, unknown = _stores(seen) if seen.now.stores else ([], [])
+    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
+    wrong = [name for store in read for name in store.only_here or () if _is_lost(name, moved, seen)]
+    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
+    good = "Nothing of ours is in the store alone." if read else "No store is configured to compare with."
+    return NOTHING_LOST.answer(wrong, good, unknown)
+
+
+def _is_lost(name: str, moved: set[str], seen: Evidence) -> bool:
+    """Tell whether what only the store has, a key or `KEY: partition N`, should be in the gossip too."""
+    if not ha_entry(name):
+        return name.partition(": ")[0] in moved
+    lists = [target.gossip.keys for target in seen.up if target.gossip is not None]
+    return HA_KEY in moved and not any(ha_entry(key) for listed in lists for key in listed)
