@@ -38,6 +38,16 @@ def old(q: Queries) -> str:
     return f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) > {number(t.STALE_AGE)}"
 
 
+def never(q: Queries) -> str:
+    """Instances that answer and show no cycle at all: without its timestamp nothing of theirs grows old."""
+    return f"{q.series(c.BUILD_INFO)} unless {q.on('instance')} {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}"
+
+
+def _stale(q: Queries) -> str:
+    """The greatest age; 0, which no old value has, where there is none because no cycle ever ended."""
+    return f"max {q.by()} (\n{old(q)}\n)\nor\n0 * count {q.by()} (\n{never(q)}\n)"
+
+
 def refused(q: Queries) -> str:
     """Instances that run on an old configuration."""
     return f"{q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0"
@@ -79,14 +89,17 @@ GROUP = Group(
             "KVMigrationExporterStale",
             Severity.CRITICAL,
             t.STALE,
-            lambda q: f"max {q.by()} (\n{old(q)}\n)",
-            "The exporter shows old values",
+            _stale,
+            "The exporter shows old values, or none",
             (
-                "The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} ago, or its "
-                "clock is ahead by that: <names>. All other KVMigration alerts judge old values."
+                "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} "
+                "ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old values."
+                "{{ else }}The exporter of <fleet> answers, but has not ended a single cycle: <more>. All "
+                "other KVMigration alerts are blind to what it watches.{{ end }}"
             ),
-            "The exporter answers, but its last cycle is long past.",
+            "The exporter answers, but its last cycle is long past, or it has not ended a single one.",
             names=Names(old, ("instance",), value="humanizeDuration"),
+            more=Names(never, ("instance",)),
             board="exporter",
             keep=None,
         ),

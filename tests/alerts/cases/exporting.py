@@ -17,11 +17,18 @@ GONE = (
     "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind, "
     "not silent."
 )
+NEVER = "The exporter of <fleet> answers, but has not ended a single cycle:"
+UNSEEN = "All other KVMigration alerts are blind to what it watches."
 HOUR = 3600
 
 
 def build(instance: str, values: str) -> dict[str, str]:
     return {f'build_info{{version="1.0.0",instance="{instance}"}}': values}
+
+
+def cycling(of: str, values: str = "0+60x200") -> dict[str, str]:
+    """Cycles of another exporter than the healthy fleet's."""
+    return {f"snapshot_timestamp_seconds{{{of}}}": values}
 
 
 CASES = (
@@ -65,7 +72,7 @@ CASES = (
         DOWN,
         FIRES,
         "one fleet of two has lost its exporter",
-        {BUILD: "1x9 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"},
+        {BUILD: "1x9 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"} | cycling('cluster="dev"'),
         without=ALL,
         at=20,
         severity="critical",
@@ -75,7 +82,9 @@ CASES = (
         DOWN,
         FIRES,
         "one of three shards cannot be scraped",
-        build("exporter-1:9895", "1x9 stale") | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
+        build("exporter-1:9895", "1x9 stale")
+        | cycling('instance="exporter-1:9895"', "0+60x9 stale")
+        | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
         at=20,
         says="1 exporter instance(s) of <fleet> cannot be scraped while others can: "
         "exporter-1:9895. A shard's processes are not watched meanwhile.",
@@ -96,7 +105,9 @@ CASES = (
         DOWN,
         LOOKALIKE,
         "a pod is replaced: the old address is gone from discovery",
-        build("10.0.0.7:9895", "1x9 stale") | {'up{instance="10.0.0.7:9895"}': "1x9 stale"},
+        build("10.0.0.7:9895", "1x9 stale")
+        | cycling('instance="10.0.0.7:9895"', "0+60x9 stale")
+        | {'up{instance="10.0.0.7:9895"}': "1x9 stale"},
     ),
     Case(
         DOWN,
@@ -135,9 +146,61 @@ CASES = (
         says="The exporter of <fleet> ended its last cycle 1h 0m 0s ago, or its clock is ahead by that: "
         "exporter-0:9895 (1h 0m 0s). All other KVMigration alerts judge old values.",
     ),
+    Case(
+        STALE,
+        FIRES,
+        "it answers, and its first cycle never ends",
+        {"up": "1x200", BUILD: "1x200", "config_last_reload_successful": "1x200"},
+        without=ALL,
+        at=5,
+        severity="critical",
+        says=f"{NEVER} exporter-0:9895. {UNSEEN}",
+    ),
+    Case(
+        STALE,
+        FIRES,
+        "a second replica hangs in its first cycle",
+        build("exporter-1:9895", "_x9 1x100"),
+        at=14,
+        severity="critical",
+        says=f"{NEVER} exporter-1:9895. {UNSEEN}",
+    ),
+    Case(
+        STALE,
+        FIRES,
+        "one shard is old, and another has not ended a cycle: the old one is named first",
+        build("exporter-1:9895", "_x9 1x100") | cycling('instance="exporter-2:9895"', "0+60x9 540x100"),
+        at=18,
+        held=True,
+        severity="critical",
+        says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
+        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge old values.",
+    ),
+    Case(
+        STALE,
+        THRESHOLD,
+        "the first cycle ends one step before its time",
+        {"snapshot_timestamp_seconds": "_x5 300+60x100"},
+    ),
     Case(STALE, THRESHOLD, "always exactly three minutes old", {"snapshot_timestamp_seconds": "-180+60x200"}),
     Case(
-        STALE, LOOKALIKE, "a start: no cycle has ended yet", {"snapshot_timestamp_seconds": "_x9 600+60x100"}
+        STALE, LOOKALIKE, "a start: no cycle has ended yet", {"snapshot_timestamp_seconds": "_x3 180+60x100"}
+    ),
+    Case(
+        STALE,
+        LOOKALIKE,
+        "an update: the same address starts anew, and its first cycle takes two minutes",
+        {
+            BUILD: "1x9 stale",
+            'build_info{version="1.1.0"}': "_x12 1x100",
+            "snapshot_timestamp_seconds": "0+60x9 stale _x4 900+60x100",
+        },
+    ),
+    Case(
+        STALE,
+        LOOKALIKE,
+        "a pod is gone: neither its cycles nor what it is are shown any more",
+        build("10.0.0.7:9895", "1x9 stale") | cycling('instance="10.0.0.7:9895"', "0+60x9 stale"),
     ),
     Case(
         STALE,
