@@ -2,9 +2,10 @@
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 
-DOWN, STALE, RELOAD, DROPPED = (
+DOWN, STALE, SHARDS, RELOAD, DROPPED = (
     "KVMigrationExporterDown",
     "KVMigrationExporterStale",
+    "KVMigrationShardsIncomplete",
     "KVMigrationExporterReloadFailed",
     "KVMigrationExporterSeriesDropped",
 )
@@ -31,6 +32,48 @@ def cycling(of: str, values: str = "0+60x200") -> dict[str, str]:
     return {f"snapshot_timestamp_seconds{{{of}}}": values}
 
 
+COMPLETE = 'fleet:kvmigration_shards:complete{instance=""}'
+
+
+def shard(
+    number: int, *, shards: str = "4", lives: str = "{}x200", ended: str = "0+60x200"
+) -> dict[str, str]:
+    """One shard: how many it says there are, when it is there, and when its cycles ended."""
+    of = f'instance="exporter-{number}:9895"'
+    return {
+        f"up{{{of}}}": lives.replace("{}", "1"),
+        f'build_info{{version="1.0.0",{of}}}': lives.replace("{}", "1"),
+        f'shards{{shard="{number}",{of}}}': lives.replace("{}", shards),
+        f"shard_interval_seconds{{{of}}}": lives.replace("{}", "15"),
+        f"series_dropped{{{of}}}": lives.replace("{}", "0"),
+        f"shard_discovery_digest{{{of}}}": lives.replace("{}", "77"),
+        f"shard_rules_digest{{{of}}}": lives.replace("{}", "88"),
+        **cycling(of, ended),
+    }
+
+
+GONE_AT_10 = {"lives": "{}x9 stale", "ended": "0+60x9 stale"}
+THREE_OF_FOUR = shard(0) | shard(1) | shard(2, **GONE_AT_10) | shard(3)
+
+
+def incomplete(fresh: str, lacking: str) -> str:
+    return (
+        f"The shards of <fleet> make no whole. With fresh values: {fresh}; seen within a day and without: "
+        f"{lacking}. If all are fresh, they differ in what they discover or judge by, or leave series out. "
+        "No gate is open, and alerts about what a missing one watches, or about what only all of them see, "
+        "may have ended without being over."
+    )
+
+
+LOST = Case(
+    SHARDS,
+    FIRES,
+    "a shard's pod is lost to discovery: not even its up is left",
+    THREE_OF_FOUR | {COMPLETE: "1x9 0x100"},
+    at=20,
+    severity="critical",
+    says=incomplete("0, 1, 3", "2"),
+)
 CASES = (
     Case(
         DOWN,
@@ -212,6 +255,78 @@ CASES = (
         STALE, LOOKALIKE, "Prometheus's clock is a minute ahead", {"snapshot_timestamp_seconds": "-60+60x200"}
     ),
     Case(STALE, LOOKALIKE, "its clock is three minutes ahead", {"snapshot_timestamp_seconds": "180+60x200"}),
+    LOST,
+    Case(
+        SHARDS,
+        FIRES,
+        "one is two minutes old all the time: too old to be joined, and not yet stale",
+        shard(0, shards="2") | shard(1, shards="2", ended="-120+60x200") | {COMPLETE: "1x9 0x100"},
+        at=20,
+        severity="critical",
+        says=incomplete("0", "1"),
+    ),
+    Case(
+        SHARDS,
+        FIRES,
+        "all are there, and one judges by other limits",
+        shard(0, shards="2") | shard(1, shards="2") | {COMPLETE: "1x9 0x100"},
+        at=20,
+        severity="critical",
+        says=incomplete("0, 1", "none"),
+    ),
+    Case(
+        SHARDS,
+        FIRES,
+        "eight became four today, and one of the four is lost: the other four are not missed",
+        shard(4, shards="8", **GONE_AT_10)
+        | shard(5, shards="8", **GONE_AT_10)
+        | THREE_OF_FOUR
+        | {COMPLETE: "1x9 0x100"},
+        at=20,
+        severity="critical",
+        says=incomplete("0, 1, 3", "2"),
+    ),
+    Case(
+        SHARDS,
+        FIRES,
+        "lost for two days: nobody remembers it, and those that are there are named",
+        {name: values.replace("0+60x", "0+3600x") for name, values in THREE_OF_FOUR.items()}
+        | {COMPLETE: "1x9 0x100"},
+        at=58,
+        held=True,
+        step=HOUR,
+        severity="critical",
+        says=incomplete("0, 1, 3", "none"),
+    ),
+    Case(
+        SHARDS,
+        THRESHOLD,
+        "back one step before its time",
+        shard(0) | shard(1) | {COMPLETE: "1x4 0x9 1x100"},
+    ),
+    Case(
+        SHARDS,
+        LOOKALIKE,
+        "an update takes four shards one after the other, two minutes each",
+        {COMPLETE: "1x9 0x7 1x100"}
+        | {
+            name: values
+            for n in range(4)
+            for name, values in shard(
+                n,
+                lives=f"{{}}x{15 - 2 * n} stale _ {{}}x100",
+                ended=f"0+60x{15 - 2 * n} stale _ {(18 - 2 * n) * 60}+60x100",
+            ).items()
+        },
+    ),
+    Case(
+        SHARDS,
+        LOOKALIKE,
+        "targets come and go all the time: discovery differs for a refresh, again and again",
+        shard(0) | shard(1) | {COMPLETE: "1x4 " + "0x2 1x1 " * 6 + "1x100"},
+    ),
+    Case(SHARDS, LOOKALIKE, "one exporter, which has no shards", {}),
+    Case(SHARDS, LOOKALIKE, "a part is missing and no rules join them: nothing is recorded", THREE_OF_FOUR),
     Case(
         RELOAD,
         FIRES,
