@@ -11,6 +11,7 @@ from typing import Any
 from alerts.rule import Options
 
 OURS = 'alertname=~"KVMigration.+"'
+# Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
 BLIND = 'alertname=~"KVMigrationExporterDown|KVMigrationExporterStale"'
 
 # Source alerts, alerts that follow from them.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity
+from alerts.shards_across import fresh, most
 from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
 
 
 def _remembered(q: Queries, *labels: str) -> str:
@@ -36,6 +38,30 @@ def old(q: Queries) -> str:
     exporter stands still. Each shard and each replica counts for itself.
     """
     return f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) > {number(t.STALE_AGE)}"
+
+
+def never(q: Queries) -> str:
+    """Instances that answer and show no cycle at all: without its timestamp nothing of theirs grows old."""
+    return f"{q.series(c.BUILD_INFO)} unless {q.on('instance')} {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}"
+
+
+def _stale(q: Queries) -> str:
+    """The greatest age; 0, which no old value has, where there is none because no cycle ever ended."""
+    return f"max {q.by()} (\n{old(q)}\n)\nor\n0 * count {q.by()} (\n{never(q)}\n)"
+
+
+def present(q: Queries) -> str:
+    """Shards of which an instance shows fresh values."""
+    return f"group {q.by('shard')} ({fresh(q)})"
+
+
+def missing(q: Queries) -> str:
+    """The other shards of the last day, of as many as there are now: one that discovery has lost shows
+    nothing any more, not even that it is down.
+    """
+    remembered = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.REMEMBERED)}])"
+    of_as_many = f"{remembered} == {q.on()} group_left () {most(q, s.SHARDS)}"
+    return f"group {q.by('shard')} ({of_as_many}) unless {q.on('shard')} {present(q)}"
 
 
 def refused(q: Queries) -> str:
@@ -79,16 +105,36 @@ GROUP = Group(
             "KVMigrationExporterStale",
             Severity.CRITICAL,
             t.STALE,
-            lambda q: f"max {q.by()} (\n{old(q)}\n)",
-            "The exporter shows old values",
+            _stale,
+            "The exporter shows old values, or none",
             (
-                "The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} ago, or its "
-                "clock is ahead by that: <names>. All other KVMigration alerts judge old values."
+                "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} "
+                "ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old values."
+                "{{ else }}The exporter of <fleet> answers, but has not ended a single cycle: <more>. All "
+                "other KVMigration alerts are blind to what it watches.{{ end }}"
             ),
-            "The exporter answers, but its last cycle is long past.",
+            "The exporter answers, but its last cycle is long past, or it has not ended a single one.",
             names=Names(old, ("instance",), value="humanizeDuration"),
+            more=Names(never, ("instance",)),
             board="exporter",
             keep=None,
+        ),
+        Alert(
+            "KVMigrationShardsIncomplete",
+            Severity.CRITICAL,
+            t.SHARDS_INCOMPLETE,
+            lambda q: f"min {q.by()} ({q.series(s.COMPLETE)}) == 0",
+            "A shard is missing, or the shards do not agree",
+            (
+                "The shards of <fleet> make no whole. With fresh values: <more>; seen within a day and "
+                "without: <names>. If all are fresh, they differ in what they discover or judge by, or leave "
+                "series out. No gate is open, and alerts about what a missing one watches, or about what "
+                "only all of them see, may have ended without being over."
+            ),
+            "With several shards: one is gone or old, or they do not agree what there is to watch.",
+            names=Names(missing, ("shard",)),
+            more=Names(present, ("shard",)),
+            board="exporter",
         ),
         Alert(
             "KVMigrationExporterReloadFailed",

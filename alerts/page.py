@@ -25,6 +25,10 @@ somebody's primary. A page stays for five minutes after its cause is gone (`keep
 that a restarting exporter does not resolve it and send it again.
 """
 
+NEEDED = """\
+No alert needs these. With [several shards](shards.md) the alerts need the rules that join them;
+`KVMigrationShardsIncomplete` is about what those record, and silent where there are none."""
+
 
 def _for(alert: Alert, options: Options) -> str:
     return options.queries().span(alert.wait) if alert.wait.seconds else "at once"
@@ -64,7 +68,7 @@ def _numbers() -> list[str]:
 
 
 def _records(options: Options) -> list[str]:
-    lines = ["## Recording rules", "", "No alert needs them.", "", "| series | meaning |", "|---|---|"]
+    lines = ["## Recording rules", "", NEEDED, "", "| series | meaning |", "|---|---|"]
     return lines + [f"| `{record.name}` | {record.meaning} |" for record in RECORDS]
 
 

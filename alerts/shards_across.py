@@ -30,8 +30,8 @@ def least(q: Queries, metric: Metric, *labels: str) -> str:
 
 def complete(q: Queries) -> str:
     """1 if every shard is there, they agree what there is to watch, and no series is left out."""
-    there = f"count {q.by()} (count {q.by('shard')} ({_fresh(q)}))"
-    none_is_old = f"* {q.on()} (count {q.by()} ({_fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
+    there = f"count {q.by()} (count {q.by('shard')} ({fresh(q)}))"
+    none_is_old = f"* {q.on()} (count {q.by()} ({fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
     agree = [
         f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
         for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_RULES_DIGEST)
@@ -40,8 +40,8 @@ def complete(q: Queries) -> str:
     return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, whole])
 
 
-def _fresh(q: Queries) -> str:
-    """Shards whose last cycle is no older than three of its intervals, and not in the future either."""
+def fresh(q: Queries) -> str:
+    """Give shards whose last cycle is no older than three of its intervals, and not in the future either."""
     limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
     age = f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) <= {q.on('instance')} ({limit})"
     return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"

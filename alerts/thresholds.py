@@ -136,6 +136,10 @@ NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the dis
 EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
 REMEMBERED = Wait(DAY, "an exporter seen within the last day is still expected; absent() holds beyond")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
-STALE = Wait(5 * MINUTE, "one slow cycle is no standstill")
+STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
+SHARDS_INCOMPLETE = Wait(
+    10 * MINUTE,
+    "an update takes the shards one after the other, a minute each; a pod that moves takes minutes",
+)
 RELOAD_FAILED = Wait(5 * MINUTE, "time enough to see the typo and load again")
 SERIES_DROPPED = Wait(10 * MINUTE, "a rollout doubles the processes for minutes")

@@ -133,6 +133,7 @@ async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_strange
         await told.look(5)
         during = [joined.ask(told.last, OPEN), joined.ask(told.last, c.GOSSIP_UNKNOWN_MEMBERS.name)]
         checks = joined.ask(told.last, f"{c.GATE_CHECK.name} == 1")
+        complete = joined.ask(told.last, s.COMPLETE)
         getattr(told, how).clear()
         await told.look(BEGUN + 2)
         after = [joined.ask(told.last, OPEN), joined.ask(told.last, c.GOSSIP_UNKNOWN_MEMBERS.name)]
@@ -140,6 +141,9 @@ async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_strange
         assert "switch-primary" in steps_of(answers[before])
         assert [answers[number] for number in during] == [{}, {}]
         assert answers[checks] == {}
+        assert list(answers[complete].values()) == [0.0], (
+            "absent is what KVMigrationShardsIncomplete cannot see"
+        )
         assert "switch-primary" in steps_of(answers[after[0]])
         assert list(answers[after[1]].values()) == [0.0]
 

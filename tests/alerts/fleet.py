@@ -26,7 +26,7 @@ CLIENTS = (
     ("ingester-partitions", "collectors/ingester-partitions", "true"),
     ("distributor-hatracker", "ha-tracker/", "true"),
 )
-_SERIES = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})?")
+_SERIES = re.compile(r"(?P<name>[\w:]+)(?:\{(?P<labels>.*)\})?")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 Series = Mapping[str, str]
 
@@ -43,7 +43,8 @@ def full(short: str) -> str:
     name, written = identity(short)
     labels = FLEET | dict(written)
     inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()) if value)
-    return f"{name if name == 'up' else 'kvmigration_' + name}{{{inside}}}"
+    whole = name == "up" or ":" in name  # with colons a rule has recorded it
+    return f"{name if whole else 'kvmigration_' + name}{{{inside}}}"
 
 
 def always(value: float) -> str:

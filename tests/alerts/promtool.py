@@ -31,10 +31,22 @@ def run(rules: Path, document: Document, where: Path) -> subprocess.CompletedPro
     )
 
 
+def groups(rules: Path) -> list[Document]:
+    """The groups of a rule file."""
+    found: list[Document] = yaml.load(rules.read_text(), Loader=yaml.CSafeLoader)["groups"]
+    return found
+
+
+def together(where: Path, *files: Path) -> Path:
+    """One rule file of several, for what reads in one that another records."""
+    path = where / "together.yaml"
+    path.write_text(json.dumps({"groups": [group for file in files for group in groups(file)]}))
+    return path
+
+
 def alone(rules: Path, alert: str, where: Path) -> Path:
     """A rule file with this alert only: its own silence needs no other rule, and takes a fortieth."""
-    groups = yaml.load(rules.read_text(), Loader=yaml.CSafeLoader)["groups"]
-    kept = [rule for group in groups for rule in group["rules"] if rule["alert"] == alert]
+    kept = [rule for group in groups(rules) for rule in group["rules"] if rule["alert"] == alert]
     path = where / f"{alert}.yaml"
     path.write_text(json.dumps({"groups": [{"name": "alone", "rules": kept}]}))
     return path

@@ -238,6 +238,16 @@ def test_a_blind_exporter_mutes_the_others_and_not_itself() -> None:
     assert blind["equal"] == ["cluster", "namespace", "job"]
 
 
+def test_a_missing_shard_mutes_nobody_and_is_muted_where_the_exporter_is_blind() -> None:
+    """What the other shards find of their own parts is true: a lost quorum is no smaller for it."""
+    missing = "KVMigrationShardsIncomplete"
+    assert missing in NAMES
+    for rule in load(BUILT / "alertmanager.yaml")["inhibit_rules"]:
+        (source,) = re.findall(r'alertname=~?"(.+?)"', rule["source_matchers"][0])
+        assert not re.fullmatch(source, missing)
+    assert not re.fullmatch("KVMigrationExporter.+", missing)
+
+
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [

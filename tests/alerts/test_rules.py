@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from alerts.pack import NAMES
 from exporter.expose import catalogue
 from tests.alerts import cases, promtool
 from tests.alerts.case import Case, Kind
+from tests.alerts.cases import exporting
 from tests.alerts.fleet import healthy, identity, phases
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "alerts" / "built" / "kvmigration-alerts.yaml"
+JOINING = RULES.with_name("kvmigration-shards.yaml")
 CASES: tuple[Case, ...] = tuple(
     case
     for module in sorted(found.name for found in pkgutil.iter_modules(cases.__path__))
@@ -49,6 +52,16 @@ def of(alert: str, *kinds: Kind) -> list[Case]:
 @pytest.mark.parametrize("alert", NAMES)
 def test_alert_fires_after_its_time_with_exact_words_and_alone(alert: str, tmp_path: Path) -> None:
     assert not verdict(RULES, of(alert, Kind.FIRES), promtool.speaks, tmp_path)
+
+
+def test_a_shard_that_discovery_lost_is_missed_by_the_rules_that_join_them(tmp_path: Path) -> None:
+    """The files as they are loaded: what the one records, the other reads, and no other alert speaks."""
+    both = promtool.together(tmp_path, JOINING, RULES)
+    shown = {name: values for name, values in exporting.LOST.changes.items() if name != exporting.COMPLETE}
+    lost = replace(exporting.LOST, changes=shown, at=22, held=True)  # groups are evaluated in any order
+    assert not verdict(both, [lost], promtool.speaks, tmp_path)
+    whole = replace(lost, changes=shown | exporting.shard(2))
+    assert not verdict(both, [whole], promtool.silent, tmp_path)
 
 
 @pytest.mark.parametrize("alert", NAMES)
