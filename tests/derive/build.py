@@ -90,6 +90,7 @@ class Process:
     lost: frozenset[str] = frozenset()  # "metrics", "gossip", "config", a page's path, a key
     started: float = NOW - 3600
     label: str = "lab"
+    product: Product = Product.CORTEX
     config: Mapping[str, Any] = field(default_factory=dict)
     traffic: Mapping[str, float] = field(default_factory=dict)
 
@@ -119,7 +120,7 @@ class Process:
 
     def _metrics(self, now: float) -> Page[ProcessMetrics]:
         told = ProcessMetrics(
-            product=Product.CORTEX,
+            product=self.product,
             version="1.21.0",
             clients={c.name: c for c in self.clients},
             start_time=self.started,

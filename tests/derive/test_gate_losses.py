@@ -10,11 +10,12 @@ import pytest
 
 from exporter.derive.history import History
 from exporter.derive.rules import Rules
-from exporter.model import Member, State
+from exporter.model import Member, Partition, PartitionRing, PartitionState, Product, Replica, State, Value
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,
     INGESTER,
+    NOW,
     Fleet,
     client,
     member,
@@ -192,6 +193,82 @@ def test_a_ring_that_somebody_unknown_writes_to_the_store_is_named() -> None:
     _rulers(fleet)
     check = next(c for c in step_of(fleet.look(), "disable-mirroring").checks if c.id == "no-ghosts")
     assert check.evidence == f"Not known: {RULER} is written, and none of these processes uses it"
+
+
+PARTITIONS, HA = "collectors/ingester-partitions", "ha-tracker/user/cluster"
+
+
+def _partitions(*numbers: int, state: PartitionState = PartitionState.ACTIVE, owned: bool = True) -> Value:
+    return PartitionRing(
+        {n: Partition(n, state, NOW - 900, owners=(f"p-{n}",) if owned else ()) for n in numbers}, NOW
+    )
+
+
+def _with(key: str, stored: Value, copied: Value | None) -> Break:
+    def apply(fleet: Fleet) -> None:
+        fleet.store[key], fleet.modified[key] = stored, 1
+        for process in fleet.processes:
+            process.copies[key] = copied
+
+    return apply
+
+
+ALL = _partitions(1, 2, 3)
+ENTRY = Replica("a", NOW)
+IN_ANY_STEP = [
+    ("no partition", _partitions(), "unknown"),
+    ("none is active", _partitions(1, 2, state=PartitionState.INACTIVE), "fails"),
+    ("none is owned", _partitions(1, 2, owned=False), "fails"),
+    ("all is well", ALL, None),
+]
+SWITCHED = [
+    ("partitions were lost", _with(PARTITIONS, ALL, _partitions(1)), "fails"),
+    ("all of them", _with(PARTITIONS, ALL, None), "fails"),
+    ("none was", _with(PARTITIONS, ALL, ALL), None),
+    ("every HA cluster was lost", _with(HA, ENTRY, None), "fails"),
+    ("none of them was", _with(HA, ENTRY, ENTRY), None),
+    ("the gossip was not read", lambda fleet: _lose(fleet, "gossip"), "unknown"),
+    ("there is more in the gossip", _with(PARTITIONS, _partitions(1), ALL), None),
+]
+NAMES = (*CLIENTS, "ingester-partition-ring-lifecycler", "distributor-hatracker")
+
+
+def _lose(fleet: Fleet, what: str) -> None:
+    for process in fleet.processes:
+        process.lost = frozenset({what})
+
+
+def _fleet_with(*names: str, **told: object) -> Fleet:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.product = Product.MIMIR
+        process.clients = tuple(client(name, **told) for name in names)
+    return fleet
+
+
+@pytest.mark.parametrize(("ring", "verdict"), [r[1:] for r in IN_ANY_STEP], ids=[r[0] for r in IN_ANY_STEP])
+def test_a_partition_ring_that_is_out_of_use_is_not_well(ring: Value, verdict: str | None) -> None:
+    fleet = _fleet_with(*NAMES[:3])
+    _with(PARTITIONS, ring, ring)(fleet)
+    assert verdicts(fleet.look(), "switch-primary").get("members-healthy") == verdict
+
+
+@pytest.mark.parametrize("step", ["disable-mirroring", "remove-multi"])
+@pytest.mark.parametrize(("change", "verdict"), [r[1:] for r in SWITCHED], ids=[r[0] for r in SWITCHED])
+def test_what_only_the_old_store_has_after_the_switch_was_lost(
+    step: str, change: Break, verdict: str | None
+) -> None:
+    fleet = _fleet_with(*NAMES, primary="memberlist", mirror=step == "disable-mirroring")
+    change(fleet)
+    assert verdicts(fleet.look(), step).get("nothing-lost") == verdict
+
+
+def test_what_has_not_moved_yet_may_be_in_the_store_alone() -> None:
+    fleet = _fleet_with(*CLIENTS, primary="memberlist")
+    for process in fleet.processes:
+        process.clients = (*process.clients, client("distributor-hatracker", mirror=False))
+    _with(HA, ENTRY, None)(fleet)
+    assert "nothing-lost" not in verdicts(fleet.look(), "disable-mirroring")
 
 
 def test_a_process_that_leaves_the_list_breaks_the_soak() -> None:
