@@ -248,6 +248,27 @@ def test_one_process_alone_in_a_fleet_of_one_is_neither_split_nor_absent() -> No
     assert found.absent == ()
 
 
+@pytest.mark.parametrize(("others", "age"), [(2, 3615.0), (0, None)])
+def test_one_that_never_heard_of_anybody_has_heard_nothing_since_it_started(
+    others: int, age: float | None
+) -> None:
+    fleet = fleet_of(1 + others)
+    see(fleet, (1,), tuple(range(2, 2 + others)))
+    alone = fleet.processes[0]
+    alone.copies = {key: ring([member(alone.name)]) for key in alone.copies}
+    found = fleet.look().targets[0].gossip
+    assert found is not None
+    assert found.alone
+    assert found.heartbeat_age == (None if age is None else pytest.approx(age, abs=1.0))
+
+
+def test_labels_are_counted_whether_or_not_a_process_shows_its_gossip() -> None:
+    fleet = fleet_of(3)
+    fleet.processes[1].memberlist = False
+    fleet.processes[2].lost = frozenset({"gossip"})
+    assert {label: len(names) for label, names in gossip_of(fleet.look()).labels.items()} == {"lab": 3}
+
+
 def test_one_that_sees_only_itself_is_alone_and_its_neighbours_heartbeats_age() -> None:
     fleet = fleet_of(3)
     see(fleet, (1, 2), (3,))

@@ -100,6 +100,13 @@ def test_a_switch_that_did_not_reach_a_ring_is_named_by_key() -> None:
     assert "collectors/compactor" in warning
 
 
+def test_who_shows_a_ring_and_no_client_leaves_it_open_whether_all_agree() -> None:
+    fleet = Fleet()
+    assert fleet.look().fleet.uniform is True
+    fleet.processes[1].clients = ()
+    assert fleet.look().fleet.uniform is None
+
+
 def test_rings_that_are_done_hold_back_nobody() -> None:
     """The HA tracker of a Mimir moves long after its rings."""
     fleet = Fleet()

@@ -162,6 +162,15 @@ def test_the_secondary_store_counts_as_read_only_if_the_store_answered() -> None
     assert not series(down, c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)
 
 
+def test_labels_are_told_of_every_process_whose_configuration_was_read() -> None:
+    told = {("prod-eu.mimir",): 1.0, ("",): 1.0}
+    for snapshot in (snapshots.rich(), replace(snapshots.rich(), gossip=None)):
+        assert series(snapshot, c.GOSSIP_LABEL_TARGETS) == told
+    silent = tuple(replace(target, config=None) for target in snapshots.rich().targets)
+    assert not series(replace(snapshots.rich(), targets=silent), c.GOSSIP_LABEL_TARGETS)
+    assert not series(replace(snapshots.rich(), targets=silent), c.GOSSIP_LABEL_VERIFIED)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 10**400])
 def test_a_counter_never_holds_what_openmetrics_forbids(value: float) -> None:
     broken = replace(snapshots.target("a"), ha_elections=value, skew=value if value != -1.0 else None)
