@@ -14,6 +14,7 @@ from exporter.model import Product
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 ALL = frozenset({M, C, L, T, P})
+ANY = frozenset(Product)  # also where the product is not known
 HA_KEY = "ha-tracker/"
 TRACKER_PAGE = "/distributor/ha_tracker"
 

@@ -19,7 +19,7 @@ from exporter.poll import Plan, Poller, StoreReader, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
 from exporter.rejections import Rejections
-from exporter.rings import RING_PAGES, RingPage, ring_of
+from exporter.rings import ANY, RING_PAGES, RingPage, ring_of
 from exporter.sources.access import Access
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.discovery import Discovery
@@ -50,6 +50,7 @@ def rules_of(config: Config) -> Rules:
         default_groups=() if groups else MIMIR_GROUPS,
         heartbeat_timeouts={spec.key: spec.heartbeat_timeout for spec in specs if spec.heartbeat_timeout},
         pages=pages_of(config),
+        product=product_of(config),
         store_configured=bool(config.stores.consul or config.stores.etcd),
     )
 
@@ -65,7 +66,12 @@ def _page(spec: RingSpec) -> RingPage:
     known = next((page for page in RING_PAGES if page.path == spec.path), None)
     key = spec.key or (known.key if known else "")
     kind = "partition" if "partition" in spec.path else "ring"
-    return RingPage(spec.path, key, spec.ring or ring_of(key), frozenset(Product), kind)
+    return RingPage(spec.path, key, spec.ring or ring_of(key), ANY, kind)
+
+
+def product_of(config: Config) -> Product:
+    """Give the configured product, unknown for `auto`."""
+    return Product.UNKNOWN if config.product == "auto" else Product(config.product)
 
 
 class Watch:
@@ -112,7 +118,7 @@ class Watch:
             rules=rules_of(config),
             interval=config.interval,
             timeout=config.http_client.timeout,
-            product=Product.UNKNOWN if config.product == "auto" else Product(config.product),
+            product=product_of(config),
             pages=pages_of(config),
             stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
+from exporter.model import Product
 from exporter.rings import RingPage
 
 Groups = tuple[tuple[str, re.Pattern[str]], ...]
@@ -30,6 +31,7 @@ class Rules:
     """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
+    product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     store_configured: bool = False
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
