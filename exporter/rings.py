@@ -81,6 +81,8 @@ RING_PAGES = _pages(
     ("/partition/ring", "collectors/livestore-partitions", "livestore-partitions", _in(T)),
 )
 
+RING_NAMES = frozenset(page.ring for page in RING_PAGES)
+
 # Rings written by quorum. The others that have a replication factor (store-gateway, ruler,
 # alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
 QUORUM_RINGS = frozenset({"ingester"})

@@ -118,6 +118,24 @@ def test_a_converged_copy_shows_no_difference_and_one_view(replay: Start) -> Non
     assert set(seen.values("ring_token_conflicts", "key").values()) == {0.0}
 
 
+NAMED = [
+    ({"path": "/ring", "heartbeat_timeout": "2s"}, "ingester", 2.0),
+    ({"path": "/ring", "key": "collectors/ring", "ring": "mine"}, "mine", 60.0),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "timeout"), NAMED, ids=["without a key", "named"])
+def test_a_configured_ring_has_its_configured_name_and_timeout_and_its_quorum(
+    replay: Start, spec: dict[str, str], name: str, timeout: float
+) -> None:
+    seen = look(replay("cortex/2c-mirroring-all-rings"), rings=[spec])
+    facts = seen.key("collectors/ring")
+    assert (facts.name, facts.heartbeat_timeout) == (name, timeout)
+    for metric in ("ring_quorum_margin", "secondary_lag_seconds", "key_phase"):
+        assert seen.values(metric, "ring", key="collectors/ring").keys() == {name}
+    assert "No ring that is written by quorum" not in seen.check("enable-mirroring", "quorum-margin").evidence
+
+
 def test_a_primary_switched_on_one_process_is_never_called_equal(replay: Start) -> None:
     seen = look(replay("cortex/3a-switching-primary"))
     assert seen.value("ring_views", key="collectors/ring", view="ring") == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -49,6 +49,15 @@ class Rules:
             bare == kept.rstrip("/") or (kept.endswith("/") and key.startswith(kept))
             for kept in self.keep_on_store
         )
+
+    def page_of(self, names: Collection[str]) -> RingPage | None:
+        """The configured page of a ring, by any of its key's names."""
+        return next((page for page in self.pages or () if page.key in names), None)
+
+    def timeout_of(self, names: Collection[str]) -> float | None:
+        """The configured heartbeat timeout of a ring, by any of its key's names."""
+        told = self.heartbeat_timeouts
+        return next((told[name] for name in names if name in told), None)
 
     def group_of(self, *names: str) -> str:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its
