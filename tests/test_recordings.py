@@ -62,9 +62,18 @@ def test_a_killed_process_is_unhealthy_in_each_ring_and_down(replay: Start) -> N
     assert {key: unhealthy[key] for key in KEYS if key != "ha-tracker/"} == dict.fromkeys(
         (key for key in KEYS if key != "ha-tracker/"), 1.0
     )
-    assert not seen.values("target_phase", "target").keys() - {
-        t.name for t in seen.snapshot.targets if t.up
-    }, "a process that does not answer keeps no series but target_up"
+
+
+@pytest.mark.parametrize("recording", ["cortex/f1a-killed-30s", "cortex/f1b-killed-90s"])
+def test_a_process_that_does_not_answer_keeps_no_series_but_target_up(replay: Start, recording: str) -> None:
+    seen = look(replay(recording))
+    (down,) = (target.name for target in seen.snapshot.targets if not target.up)
+    kept = {
+        name
+        for name, series in seen.samples.items()
+        if any(dict(labels).get("target") == down for labels in series)
+    }
+    assert kept == {"kvmigration_target_up"}
 
 
 def test_a_process_killed_half_a_minute_ago_is_not_yet_unhealthy(replay: Start) -> None:

@@ -81,14 +81,14 @@ def _kv_clients(snapshot: Snapshot) -> Rows:
 
 
 def _target(target: TargetFacts) -> Rows:
-    """A target that did not answer keeps `target_up` 0 and the pages that failed, nothing else."""
+    """A target that did not answer keeps `target_up` 0 and nothing else: its pages are not what failed."""
     name = target.name
     yield c.TARGET_UP, (name, target.component), target.up
+    if not target.up:
+        return
     for page in target.pages:
         if page.outcome is not Outcome.ABSENT:
             yield c.PAGE_UP, (name, page.name), page.outcome is Outcome.OK
-    if not target.up:
-        return
     yield c.TARGET_INFO, (name, target.component, target.product.value, target.version), 1.0
     yield c.TARGET_PHASE, (name,), target.phase
     yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
