@@ -186,7 +186,7 @@ class KeyFacts:
     """One KV key. HA-tracker entries are together under key `ha-tracker/`."""
 
     key: str
-    ring: str
+    ring: str  # its everyday name as the products have it: by this it is judged
     kind: str  # "ring", "partition" or "ha"
     phase: Phase
     phase_uniform: bool
@@ -213,6 +213,12 @@ class KeyFacts:
     phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Partitions by state; empty where the key is no partition ring or was not read."""
+    called: str = ""  # its everyday name as configured
+
+    @property
+    def name(self) -> str:
+        """The everyday name to show."""
+        return self.called or self.ring
 
 
 @dataclass(frozen=True, slots=True)

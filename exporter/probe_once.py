@@ -11,9 +11,9 @@ from exporter import logs
 from exporter.errors import UsageError
 from exporter.expose.probe_endpoint import Prober
 from exporter.facts import Snapshot
-from exporter.model import Product, Target
+from exporter.model import Target
 from exporter.poll import DEADLINE_SHARE, Plan, Poller
-from exporter.watch import Watch, new_fetcher, pages_of, rules_of
+from exporter.watch import Watch, new_fetcher, pages_of, product_of, rules_of
 
 log = logs.get("kvmigration")
 
@@ -65,7 +65,7 @@ async def look(watch: Watch, target: Target, seconds: float) -> Snapshot:
             fetcher=fetcher,
             rules=rules_of(config),
             interval=seconds / DEADLINE_SHARE,
-            product=Product.UNKNOWN if config.product == "auto" else Product(config.product),
+            product=product_of(config),
             pages=pages_of(config),
             min_deadline=0.0,
         )

@@ -14,6 +14,7 @@ from exporter.model import Product
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 ALL = frozenset({M, C, L, T, P})
+ANY = frozenset(Product)  # also where the product is not known
 HA_KEY = "ha-tracker/"
 TRACKER_PAGE = "/distributor/ha_tracker"
 
@@ -79,6 +80,8 @@ RING_PAGES = _pages(
     ("/partition-ring", "collectors/livestore-partitions", "livestore-partitions", _in(T)),
     ("/partition/ring", "collectors/livestore-partitions", "livestore-partitions", _in(T)),
 )
+
+RING_NAMES = frozenset(page.ring for page in RING_PAGES)
 
 # Rings written by quorum. The others that have a replication factor (store-gateway, ruler,
 # alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from exporter.poll import Plan, Poller, StoreReader, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
 from exporter.rejections import Rejections
-from exporter.rings import RING_PAGES, RingPage, ring_of
+from exporter.rings import ANY, RING_PAGES, RingPage, ring_of
 from exporter.sources.access import Access
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.discovery import Discovery
@@ -35,7 +36,6 @@ MIMIR_GROUPS = (
 
 def rules_of(config: Config) -> Rules:
     """Take the limits and patterns of the judgement out of a configuration."""
-    specs: Iterable[RingSpec] = () if config.rings == "auto" else config.rings
     groups = tuple((group.name, re.compile(group.match)) for group in config.groups)
     return Rules(
         interval=config.interval,
@@ -48,8 +48,14 @@ def rules_of(config: Config) -> Rules:
         expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
         groups=groups,
         default_groups=() if groups else MIMIR_GROUPS,
-        heartbeat_timeouts={spec.key: spec.heartbeat_timeout for spec in specs if spec.heartbeat_timeout},
+        heartbeat_timeouts={
+            page.key: spec.heartbeat_timeout
+            for spec in _specs(config)
+            for page in _pages(spec, product_of(config))
+            if spec.heartbeat_timeout
+        },
         pages=pages_of(config),
+        product=product_of(config),
         store_configured=bool(config.stores.consul or config.stores.etcd),
     )
 
@@ -58,14 +64,28 @@ def pages_of(config: Config) -> tuple[RingPage, ...] | None:
     """Give the ring pages of a configured list, `None` for `auto`."""
     if config.rings == "auto":
         return None
-    return tuple(_page(spec) for spec in config.rings)
+    return tuple(page for spec in _specs(config) for page in _pages(spec, product_of(config)))
 
 
-def _page(spec: RingSpec) -> RingPage:
-    known = next((page for page in RING_PAGES if page.path == spec.path), None)
-    key = spec.key or (known.key if known else "")
-    kind = "partition" if "partition" in spec.path else "ring"
-    return RingPage(spec.path, key, spec.ring or ring_of(key), frozenset(Product), kind)
+def product_of(config: Config) -> Product:
+    """Give the configured product, unknown for `auto`."""
+    return Product.UNKNOWN if config.product == "auto" else Product(config.product)
+
+
+def _specs(config: Config) -> tuple[RingSpec, ...]:
+    return () if config.rings == "auto" else config.rings
+
+
+def _pages(spec: RingSpec, product: Product) -> tuple[RingPage, ...]:
+    """The page that one entry means. Without a key there is one for each key that products have behind
+    this path, unless the configuration names the product.
+    """
+    if spec.key:
+        kind = "partition" if "partition" in spec.path else "ring"
+        return (RingPage(spec.path, spec.key, spec.ring or ring_of(spec.key), ANY, kind),)
+    known = [page for page in RING_PAGES if page.path == spec.path]
+    meant = [page for page in known if product in page.products] or known
+    return tuple(replace(page, ring=spec.ring or page.ring) for page in meant)
 
 
 class Watch:
@@ -112,7 +132,7 @@ class Watch:
             rules=rules_of(config),
             interval=config.interval,
             timeout=config.http_client.timeout,
-            product=Product.UNKNOWN if config.product == "auto" else Product(config.product),
+            product=product_of(config),
             pages=pages_of(config),
             stores=tuple(self._stores(config, self.fetcher, self.access)),
             views_per_cycle=None if views == "auto" else views,

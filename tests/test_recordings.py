@@ -62,9 +62,18 @@ def test_a_killed_process_is_unhealthy_in_each_ring_and_down(replay: Start) -> N
     assert {key: unhealthy[key] for key in KEYS if key != "ha-tracker/"} == dict.fromkeys(
         (key for key in KEYS if key != "ha-tracker/"), 1.0
     )
-    assert not seen.values("target_phase", "target").keys() - {
-        t.name for t in seen.snapshot.targets if t.up
-    }, "a process that does not answer keeps no series but target_up"
+
+
+@pytest.mark.parametrize("recording", ["cortex/f1a-killed-30s", "cortex/f1b-killed-90s"])
+def test_a_process_that_does_not_answer_keeps_no_series_but_target_up(replay: Start, recording: str) -> None:
+    seen = look(replay(recording))
+    (down,) = (target.name for target in seen.snapshot.targets if not target.up)
+    kept = {
+        name
+        for name, series in seen.samples.items()
+        if any(dict(labels).get("target") == down for labels in series)
+    }
+    assert kept == {"kvmigration_target_up"}
 
 
 def test_a_process_killed_half_a_minute_ago_is_not_yet_unhealthy(replay: Start) -> None:
@@ -116,6 +125,24 @@ def test_a_converged_copy_shows_no_difference_and_one_view(replay: Start) -> Non
     assert set(seen.values("secondary_mismatched_members", "key", "field").values()) == {0.0}
     assert set(seen.values("ring_views", "key", "view").values()) == {1.0}
     assert set(seen.values("ring_token_conflicts", "key").values()) == {0.0}
+
+
+NAMED = [
+    ({"path": "/ring", "heartbeat_timeout": "2s"}, "ingester", 2.0),
+    ({"path": "/ring", "key": "collectors/ring", "ring": "mine"}, "mine", 60.0),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "timeout"), NAMED, ids=["without a key", "named"])
+def test_a_configured_ring_has_its_configured_name_and_timeout_and_its_quorum(
+    replay: Start, spec: dict[str, str], name: str, timeout: float
+) -> None:
+    seen = look(replay("cortex/2c-mirroring-all-rings"), rings=[spec])
+    facts = seen.key("collectors/ring")
+    assert (facts.name, facts.heartbeat_timeout) == (name, timeout)
+    for metric in ("ring_quorum_margin", "secondary_lag_seconds", "key_phase"):
+        assert seen.values(metric, "ring", key="collectors/ring").keys() == {name}
+    assert "No ring that is written by quorum" not in seen.check("enable-mirroring", "quorum-margin").evidence
 
 
 def test_a_primary_switched_on_one_process_is_never_called_equal(replay: Start) -> None:

@@ -78,7 +78,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Pages that failed",
-            "Pages that could not be read or understood in the last cycle.",
+            "Pages that could not be read or understood in the last cycle, of processes that answer.",
             [Ask(q.how_many(f"{q.once(c.PAGE_UP)} == bool 0"))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationPagesFailing")],

@@ -222,7 +222,10 @@ class Gate(Settings):
         examples=["https://git.example.com/ops/kvmigration-exporter/blob/main/docs"],
     )
     check_interval: PositiveDuration = Field(
-        default=15.0, description="Time between two looks of `kvmigration check --wait`.", examples=["5s"]
+        default=15.0,
+        description="Time between two looks of `kvmigration check --config.file`: with `--for`, with "
+        "`--watch`, and where a check needs a second look.",
+        examples=["5s"],
     )
 
 

@@ -63,7 +63,7 @@ def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
             continue
         yield from _members(old, key)
         if key.returned_total > old.returned_total:
-            yield "member", f"Ring {key.ring}: a member came back from the dead.", key.key
+            yield "member", f"Ring {key.name}: a member came back from the dead.", key.key
 
 
 def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
@@ -74,10 +74,10 @@ def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
     )
     for words, names in groups:
         if names:
-            yield "member", f"{', '.join(few(names, 5))} {words} ring {key.ring}.", key.key
+            yield "member", f"{', '.join(few(names, 5))} {words} ring {key.name}.", key.key
     for name in sorted(were.keys() & are.keys()):
         if were[name] is not are[name]:
-            yield "member", f"{name} in ring {key.ring}: {are[name].value}, was {were[name].value}.", key.key
+            yield "member", f"{name} in ring {key.name}: {are[name].value}, was {were[name].value}.", key.key
 
 
 def _strangers(before: Snapshot, now: Snapshot) -> Iterable[Change]:

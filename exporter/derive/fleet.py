@@ -94,7 +94,7 @@ def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
         yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
     for key in whole.keys:
         if key.shrunk_from:
-            yield f"Ring {key.ring} lost members at once: {key.shrunk_from} before, {len(key.members)} now."
+            yield f"Ring {key.name} lost members at once: {key.shrunk_from} before, {len(key.members)} now."
     if where is not Phase.MEMBERLIST or phase.left_out(writing):
         yield from _stores_unread(whole.stores)
     yield from _not_kept(clients)

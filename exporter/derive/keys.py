@@ -17,7 +17,7 @@ from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
 from exporter.facts import KeyFacts
 from exporter.model import PartitionRing, Ring, RingConfig, State
-from exporter.rings import HA_KEY, QUORUM_RINGS, ring_of
+from exporter.rings import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
 
 TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none at all is a failure
 
@@ -37,7 +37,9 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     """Judge one key; the second value is its past for the next cycle."""
     primary = find_primary(read)
     config = health.merge_configs(read.configs)
-    timeout = _timeout(read.key, config, world.rules)
+    names = _names(read)
+    name, called = _called(read.key, world.rules.page_of(names))
+    timeout = _timeout(names, config, world.rules)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
     told = (primary.clock, timeout, past.since, world.now)
@@ -51,7 +53,8 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(
         key=read.key,
-        ring=ring_of(read.key),
+        ring=name,
+        called=called,
         kind=_kind(read, primary.value),
         phase=phase.earliest(c.phase for c in phase.writing(read.clients)),
         phase_uniform=phase.uniform(read.clients) is True,
@@ -110,10 +113,29 @@ def _is_shown(read: KeyInput) -> bool:
     return any(view.known and view.content is not None for view in read.pages)
 
 
-def _timeout(key: str, config: RingConfig | None, rules: Rules) -> float:
-    if key in rules.heartbeat_timeouts:
-        return rules.heartbeat_timeouts[key]
-    told = config.heartbeat_timeout if config else None
+def _names(read: KeyInput) -> tuple[str, ...]:
+    """The key as it stands in the store, and without the prefix that processes put before it: who
+    configures a page may leave its key out, and the prefix is the processes' to know.
+    """
+    return read.key, *sorted({config.default_key for config in read.configs if config.default_key})
+
+
+def _called(key: str, page: RingPage | None) -> tuple[str, str]:
+    """What the ring is by its key, which decides how it is judged, and what the configuration calls it.
+    Only a key that nobody knows is judged by its configured name.
+    """
+    ring = ring_of(key)
+    if page is None:
+        return ring, ""
+    if ring not in RING_NAMES and page.ring in RING_NAMES:
+        ring = page.ring
+    return ring, page.ring
+
+
+def _timeout(names: tuple[str, ...], config: RingConfig | None, rules: Rules) -> float:
+    told = rules.timeout_of(names)
+    if told is None and config is not None:
+        told = config.heartbeat_timeout
     return DEFAULT_TIMEOUT if told is None else told
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median_high
 from types import MappingProxyType
 
 from exporter.derive import targets
+from exporter.derive.meaning import Common, meant, product_for, used_keys
 from exporter.derive.phase import EXTERNAL_STORES, primary_of
 from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.views import View, view
@@ -17,13 +18,14 @@ from exporter.model import (
     Outcome,
     Page,
     PartitionRing,
+    Product,
     Replica,
     Ring,
     StoreContent,
     TrackerPage,
 )
 from exporter.part import Share
-from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry, pages_of
+from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry
 
 MAX_KEYS = 500
 
@@ -53,15 +55,19 @@ def read_keys(
     judged: tuple[TargetFacts, ...],
     before: Mapping[str, tuple[ViewFacts, ...]],
     pages: tuple[RingPage, ...] | None = None,
+    product: Product = Product.UNKNOWN,
 ) -> tuple[KeyInput, ...]:
     """Sort a cycle by key. `before` has the views of each key as they were judged last, `pages` the ring
-    pages that are configured.
+    pages and `product` the product that are configured.
     """
     facts = {target.name: target for target in judged}
-    up = tuple(
-        _seen(read, facts[read.target.name], pages) for read in cycle.observed if facts[read.target.name].up
-    )
     stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
+    common = Common(pages, product_for(judged, product))
+    if common.product is Product.UNKNOWN:
+        common = replace(common, used=used_keys(cycle.observed, stores, judged))
+    up = tuple(
+        _seen(read, facts[read.target.name], common) for read in cycle.observed if facts[read.target.name].up
+    )
     clients = [client for seen in up for client in seen.target.clients]
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
@@ -83,11 +89,11 @@ class Seen:
     waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
 
 
-def _seen(read: Observation, target: TargetFacts, pages: tuple[RingPage, ...] | None) -> Seen:
+def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
     """Sort one process's pages. The key of a page is the one in the store: with the process's prefix."""
     found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
     waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
-    for known in pages_of(target.product) if pages is None else pages:
+    for known in meant(target, common):
         page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
         if page is not None:
             key = targets.stored_key(known.key, target.config)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
+from exporter.model import Product
 from exporter.rings import RingPage
 
 Groups = tuple[tuple[str, re.Pattern[str]], ...]
@@ -30,6 +31,7 @@ class Rules:
     """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
+    product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     store_configured: bool = False
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
@@ -47,6 +49,15 @@ class Rules:
             bare == kept.rstrip("/") or (kept.endswith("/") and key.startswith(kept))
             for kept in self.keep_on_store
         )
+
+    def page_of(self, names: Collection[str]) -> RingPage | None:
+        """The configured page of a ring, by any of its key's names."""
+        return next((page for page in self.pages or () if page.key in names), None)
+
+    def timeout_of(self, names: Collection[str]) -> float | None:
+        """The configured heartbeat timeout of a ring, by any of its key's names."""
+        told = self.heartbeat_timeouts
+        return next((told[name] for name in names if name in told), None)
 
     def group_of(self, *names: str) -> str:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its

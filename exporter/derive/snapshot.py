@@ -136,7 +136,7 @@ def _judge_keys(
         before = {key.key: key.views for key in past.snapshot.keys}
     facts: list[KeyFacts] = []
     rings: dict[str, RingHistory] = dict(past.rings)
-    for read in read_keys(cycle, targets, before, rules.pages):
+    for read in read_keys(cycle, targets, before, rules.pages, rules.product):
         judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
         facts.append(judged)
     return tuple(facts), MappingProxyType(rings)

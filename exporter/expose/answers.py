@@ -270,7 +270,7 @@ def _gossip_target(facts: GossipTarget) -> GossipTargetOut:
 def _ring(facts: KeyFacts) -> RingOut:
     return RingOut(
         key=facts.key,
-        ring=facts.ring,
+        ring=facts.name,
         kind=facts.kind,
         phase=_PHASES[facts.phase],
         phase_since=facts.phase_since,

@@ -69,7 +69,7 @@ def _fleet(snapshot: Snapshot) -> Rows:
     for step in snapshot.steps:
         yield c.NEXT_STEP, (step.name,), float(step.name == fleet.next_step)
     for key in snapshot.keys:
-        yield c.KEY_PHASE, (key.key, key.ring), key.phase
+        yield c.KEY_PHASE, (key.key, key.name), key.phase
 
 
 def _kv_clients(snapshot: Snapshot) -> Rows:
@@ -82,14 +82,14 @@ def _kv_clients(snapshot: Snapshot) -> Rows:
 
 
 def _target(target: TargetFacts) -> Rows:
-    """A target that did not answer keeps `target_up` 0 and the pages that failed, nothing else."""
+    """A target that did not answer keeps `target_up` 0 and nothing else: its pages are not what failed."""
     name = target.name
     yield c.TARGET_UP, (name, target.component), target.up
+    if not target.up:
+        return
     for page in target.pages:
         if page.outcome is not Outcome.ABSENT:
             yield c.PAGE_UP, (name, page.name), page.outcome is Outcome.OK
-    if not target.up:
-        return
     yield c.TARGET_INFO, (name, target.component, target.product.value, target.version), 1.0
     yield c.TARGET_PHASE, (name,), target.phase
     yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
@@ -138,13 +138,13 @@ def _key(key: KeyFacts) -> Rows:
         yield c.HA_TRACKER_ENTRIES, (), key.entries
     for kind, contents in key.distinct.items():
         if contents:  # none read is not agreement
-            yield c.RING_VIEWS, (key.key, key.ring, kind), contents
+            yield c.RING_VIEWS, (key.key, key.name, kind), contents
     for view in key.views:
         yield from _view(key, view)
 
 
 def _ring(key: KeyFacts, known: bool) -> Rows:
-    labels = (key.key, key.ring)
+    labels = (key.key, key.name)
     yield c.RING_MEMBERS_RETURNED_TOTAL, labels, key.returned_total
     if not known:
         return
@@ -168,24 +168,24 @@ def _members(key: KeyFacts) -> Rows:
     others = {state for state, _, _ in counts}.difference(MEMBER_STATES)
     for zone, group in places:
         for state in (*MEMBER_STATES, *others):
-            labels = (key.key, key.ring, state.value, zone, group)
+            labels = (key.key, key.name, state.value, zone, group)
             yield c.RING_MEMBERS, labels, counts[state, zone, group]
 
 
 def _partitions(key: KeyFacts, known: bool) -> Rows:
     if not known:
         return
-    yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.ring), len(key.corrupted)
+    yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.name), len(key.corrupted)
     if key.partition_states or not key.partitions:
         for state in PartitionState:
             count = key.partition_states.get(state.value, 0)
-            yield c.RING_PARTITIONS, (key.key, key.ring, state.value), count
+            yield c.RING_PARTITIONS, (key.key, key.name, state.value), count
 
 
 def _view(key: KeyFacts, view: ViewFacts) -> Rows:
     if not view.known:
         return
-    labels = (key.key, key.ring, view.kind, view.target)
+    labels = (key.key, key.name, view.kind, view.target)
     yield c.RING_VIEW_STALENESS_SECONDS, labels, view.staleness
     yield c.RING_VIEW_MISSING_MEMBERS, labels, len(view.missing)
 
@@ -194,7 +194,7 @@ def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
     facts = key.secondary
     if facts is None:
         return
-    labels = (key.key, key.ring)
+    labels = (key.key, key.name)
     yield c.SECONDARY_UNREAD_VIEWS, labels, len(facts.unread)
     if facts.unread and not _any_read(key, facts.side, stores):
         return  # nothing was compared, so nothing is missing nor equal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from exporter.expose import catalogue as c
@@ -64,7 +64,7 @@ def _owned_rows(snapshot: Snapshot, part: Part) -> Rows:
     written = {client.key for target in snapshot.targets for client in target.clients if client.writes}
     for key in snapshot.keys:
         if key.key in written:
-            yield s.PART_OF[c.KEY_PHASE], (key.key, key.ring), key.phase
+            yield s.PART_OF[c.KEY_PHASE], (key.key, key.name), key.phase
 
 
 def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
@@ -80,10 +80,10 @@ def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     for kind, count in part.clients.items():
         labels = (kind.serves, kind.phase.label, _word(kind.writes), _word(kind.kept))
         yield s.SHARD_CLIENTS, labels, count
-    yield from _members(part)
+    yield from _members(part, {key.key: key.name for key in snapshot.keys})
 
 
-def _members(part: Part) -> Rows:
+def _members(part: Part, names: Mapping[str, str]) -> Rows:
     for member, expected in part.strange.items():
         yield s.SHARD_GOSSIP_MEMBER, (member, _word(expected)), 1.0
     for member, labelled in part.own.items():
@@ -92,19 +92,21 @@ def _members(part: Part) -> Rows:
         yield s.SHARD_UNSEEN_MEMBER, (member,), 1.0
     for key, members in part.ghosts.items():
         for member in members:
-            yield s.SHARD_GHOST_MEMBER, (key, ring_of(key), member, _word(key in part.used)), 1.0
+            labels = (key, names.get(key) or ring_of(key), member, _word(key in part.used))
+            yield s.SHARD_GHOST_MEMBER, labels, 1.0
     for key, members in part.claims.items():
         for member in members:
             yield s.SHARD_CLAIMED_MEMBER, (key, member), 1.0
-    yield from _keys(part)
+    yield from _keys(part, names)
 
 
-def _keys(part: Part) -> Rows:
+def _keys(part: Part, names: Mapping[str, str]) -> Rows:
     for key in part.used:
         yield s.SHARD_USED_KEY, (key,), 1.0
     for (key, view, aspect), digests in part.views.items():
         for rank, digest in enumerate(digests):
-            yield s.SHARD_VIEW_DIGEST, (key, ring_of(key), view, aspect, str(rank)), digest
+            labels = (key, names.get(key) or ring_of(key), view, aspect, str(rank))
+            yield s.SHARD_VIEW_DIGEST, labels, digest
 
 
 def _word(flag: bool) -> str:

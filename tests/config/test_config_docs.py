@@ -1,10 +1,12 @@
 """docs/configuration.md is what the models say."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from exporter import config_docs
+from exporter.cli import parser
 
 
 def test_the_page_in_docs_is_up_to_date() -> None:
@@ -26,6 +28,22 @@ def test_every_key_has_a_meaning() -> None:
     assert len(rows) > 80
     assert [row for row in rows if row.rstrip("| ").endswith(("|", "||"))] == []
     assert all(len(row.replace("\\|", "").split("|")) == 7 for row in rows)
+
+
+def test_commands_have_the_options_that_the_page_names() -> None:
+    named = {
+        (command, option)
+        for cell in re.findall(r"\| ([^|]*`kvmigration [^|]*)", config_docs.page())
+        for command in re.findall(r"`kvmigration ([a-z]+)", cell)
+        for option in re.findall(r"--[a-z.]+[a-z]", cell)
+    }
+    assert {("check", "--for"), ("check", "--config.file")} <= named
+    assert [each for each in named if each[1] not in _options(each[0])] == []
+
+
+def _options(command: str) -> set[str]:
+    (commands,) = (action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    return set(commands[command]._option_string_actions)
 
 
 def test_a_link_leads_to_a_heading() -> None:

@@ -15,7 +15,7 @@ from exporter.derive.rules import Rules
 from exporter.derive.views import View, view
 from exporter.facts import ClientFacts, KeyFacts
 from exporter.model import Member, Phase, Replica, Ring, RingConfig, State
-from exporter.rings import HA_KEY
+from exporter.rings import ANY, HA_KEY, RingPage
 from tests.derive.build import INGESTER, NOW, member, ring, tokens
 
 BOTH = ("consul", "memberlist")
@@ -150,6 +150,27 @@ def test_the_timeout_is_the_configured_one_then_the_processes_own_then_the_defau
     assert judge(read(page("a")))[0].heartbeat_timeout == 60.0
     rules = Rules(heartbeat_timeouts={INGESTER: 30.0})
     assert judge(read(page("a"), configs=configs), rules=rules)[0].heartbeat_timeout == 30.0
+
+
+PREFIXED = RingConfig(default_key="collectors/own")
+NAMED: list[tuple[str, str, dict[str, Any], tuple[str, str, float]]] = [
+    ("as the key has it", INGESTER, {}, ("ingester", "ingester", 60.0)),
+    ("as configured", INGESTER, {"key": INGESTER}, ("ingester", "mine", 2.0)),
+    ("another ring's page", "collectors/compactor", {"key": INGESTER}, ("compactor", "compactor", 60.0)),
+    ("a key with a prefix", "my/own", {"key": "collectors/own"}, ("own", "mine", 2.0)),
+    ("an unknown key", "my/own", {"key": "my/own", "ring": "ingester"}, ("ingester", "ingester", 2.0)),
+]
+
+
+@pytest.mark.parametrize(("key", "page", "told"), [c[1:] for c in NAMED], ids=[c[0] for c in NAMED])
+def test_a_ring_is_shown_by_its_configured_name_and_judged_by_what_it_is(
+    key: str, page: dict[str, str], told: tuple[str, str, float]
+) -> None:
+    pages = (RingPage("/ring", products=ANY, **({"ring": "mine"} | page)),) if page else None
+    rules = Rules(pages=pages, heartbeat_timeouts={each.key: 2.0 for each in pages or ()})
+    given = replace(read(configs=(PREFIXED,) if key.startswith("my/") else ()), key=key)
+    facts, _ = judge(given, rules=rules)
+    assert (facts.ring, facts.name, facts.heartbeat_timeout) == told
 
 
 CONFLICTS = [

@@ -95,12 +95,9 @@ def _samples(families: list[Family]) -> dict[object, str]:
     return found
 
 
-def test_a_silent_target_keeps_up_0_and_its_failed_pages_only() -> None:
+def test_a_silent_target_keeps_up_0_only() -> None:
     lines = [line for line in plain(snapshots.rich()).splitlines() if 'target="mimir-write-2"' in line]
-    assert lines == [
-        'kvmigration_target_up{component="ingester",target="mimir-write-2"} 0.0',
-        'kvmigration_page_up{page="/metrics",target="mimir-write-2"} 0.0',
-    ]
+    assert lines == ['kvmigration_target_up{component="ingester",target="mimir-write-2"} 0.0']
 
 
 def test_nothing_known_says_nothing_good() -> None:
@@ -110,7 +107,6 @@ def test_nothing_known_says_nothing_good() -> None:
     assert names == {
         c.PHASE.name,
         c.TARGET_UP.name,
-        c.PAGE_UP.name,
         c.STORE_UP.name,
         c.SNAPSHOT_TIMESTAMP_SECONDS.name,
         c.CYCLE_DURATION_SECONDS.name,
@@ -196,7 +192,7 @@ def test_targets_of_one_name_make_one_series_and_the_rest_is_counted() -> None:
     twice = replace(snapshots.rich(), targets=(snapshots.target("a"), snapshots.silent_target("a")))
     gathered = gather(rows_of(twice), MANY)
     assert len(gathered.families[c.TARGET_UP]) == 1
-    assert gathered.dropped == 2  # target_up and page_up of the second
+    assert gathered.dropped == 1  # target_up of the second
 
 
 @pytest.mark.parametrize(

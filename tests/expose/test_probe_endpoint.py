@@ -91,7 +91,7 @@ async def test_a_process_that_is_not_there_is_down_and_an_answer_all_the_same(se
     client = await serving(".*")
     samples = await seen(client, "127.0.0.1:1")
     assert list(samples["target_up"].values()) == [0.0]
-    assert set(samples) == {"target_up", "page_up"}
+    assert set(samples) == {"target_up"}
 
 
 @pytest.mark.asyncio

@@ -69,6 +69,19 @@ def test_the_whole_exposition_of_a_shard_is_as_reviewed() -> None:
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
+def test_a_ring_has_its_configured_name_in_every_family_of_a_shard() -> None:
+    named = tuple(replace(key, called="mine") if key.key == RING else key for key in shard().keys)
+    found = families(replace(shard(), keys=named))
+    rings = {
+        labels[metric.labels.index("ring")]
+        for metric, series in found.items()
+        for labels in series
+        if "ring" in metric.labels and labels[metric.labels.index("key")] == RING
+    }
+    assert rings == {"mine"}
+    assert {s.SHARD_GHOST_MEMBER, s.SHARD_VIEW_DIGEST, s.PART_OF[c.KEY_PHASE]} <= found.keys()
+
+
 @pytest.mark.parametrize("make", [snapshots.rich, snapshots.unknown, snapshots.hostile])
 def test_promtool_has_nothing_to_say(make: object) -> None:
     promtool = shutil.which("promtool")

@@ -1,0 +1,79 @@
+"""Which key's ring a page shows. Two products can have one path and behind it different keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.derive.targets import stored_key
+from exporter.facts import TargetFacts
+from exporter.model import Observation, Product, StoreContent
+from exporter.rings import RingPage, canonical, pages_of
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What is the same for every process: the configured pages, the product of those that do not show
+    theirs, and, where that is not known, the keys that somebody has for certain.
+    """
+
+    pages: tuple[RingPage, ...] | None = None
+    product: Product = Product.UNKNOWN
+    used: frozenset[str] = frozenset()
+
+
+def product_for(targets: Iterable[TargetFacts], configured: Product) -> Product:
+    """The product of those that do not show theirs: as configured, else that of all the others; unknown
+    where they differ.
+    """
+    shown = {target.product for target in targets} - {Product.UNKNOWN}
+    if configured is Product.UNKNOWN and len(shown) == 1:
+        return shown.pop()
+    return configured
+
+
+def used_keys(
+    observed: Iterable[Observation], stores: Iterable[StoreContent], targets: Iterable[TargetFacts]
+) -> frozenset[str]:
+    """Keys in a store, in the gossip, or of a client whose product says which key it has."""
+    found = {key for store in stores for key in (*store.values, *store.broken)}
+    for seen in observed:
+        page = seen.gossip.page.value
+        found |= {key for key, what in page.keys.items() if not what.deleted} if page else set()
+    for target in targets:
+        if target.product is not Product.UNKNOWN:
+            found |= {client.key for client in target.clients}
+    return frozenset(map(canonical, found))
+
+
+def meant(target: TargetFacts, common: Common) -> tuple[RingPage, ...]:
+    """The ring pages of one process, each with the key that is behind it there."""
+    shown = target.product is not Product.UNKNOWN
+    product = target.product if shown else common.product
+    # of a process that does not show its product every page that was read counts
+    pages = tuple(pages_of(target.product)) if common.pages is None else common.pages
+    by_path: dict[str, list[RingPage]] = {}
+    for page in pages:
+        by_path.setdefault(page.path, []).append(page)
+    return tuple(
+        page
+        for same in by_path.values()
+        for page in (_told_apart(same, product, target, common) if len(same) > 1 else same)
+    )
+
+
+def _told_apart(
+    same: list[RingPage], product: Product, target: TargetFacts, common: Common
+) -> list[RingPage]:
+    """Of the readings of one path, give that of the product; else the one whose key the process is
+    configured with, else the one whose key anybody has. Where both are used it cannot be told and both
+    count, as differing views; where none is, a page is still one ring.
+    """
+    fitting = [page for page in same if product in page.products]
+    if fitting:
+        return fitting
+    config = target.config
+    having = [page for page in same if config and stored_key(page.key, config) in config.rings]
+    if len(having) != 1:
+        having = [page for page in same if stored_key(page.key, config) in common.used]
+    return having or same[:1]
