@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 
 from exporter.decode.memo import Memo
+from exporter.memory import Memory
 from exporter.model import Answer, Observation, Outcome, Page, Reason, Target
 from exporter.sources.http import Fetcher
 from exporter.sources.pace import Pace
-from exporter.visit import Memory, Visit
+from exporter.visit import Visit
 
 CONFIG = b"target: all\nmemberlist:\n  cluster_label: prod\n  cluster_label_verification_disabled: true\n"
 
