@@ -9,12 +9,16 @@ from exporter.model import BuildInfo, Page, ProcessConfig, Product
 from exporter.pauses import Pauses
 from exporter.sources.http import Fetcher
 
+YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
+
 
 @dataclass(slots=True)
 class Memory:
     """One process's. The only state a visit changes."""
 
     absent_until: dict[str, float] = field(default_factory=dict)
+    had: dict[str, float | None] = field(default_factory=dict)
+    """Ring pages that were read once, each with the start of the process that showed it last."""
     config: Page[ProcessConfig] | None = None
     config_due: float = 0.0
     config_hash: int = 0
@@ -31,6 +35,7 @@ class Memory:
     pauses: Pauses = field(default_factory=Pauses)
     asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
     visited_at: float = 0.0
+    since: float = 0.0  # our clock: when it was seen first, or seen to have restarted
 
     def visited(self, at: float) -> None:
         """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
@@ -39,6 +44,8 @@ class Memory:
         if at < self.visited_at:
             self._undate()
             self.pauses = Pauses()
+        if not self.visited_at:
+            self.since = at
         self.visited_at = at
 
     def restarted(self, at: float | None) -> None:
@@ -46,8 +53,23 @@ class Memory:
         self.started, self.build = at, None
         self.config, self.config_hash = None, 0
         self._undate()
+        self.since = self.visited_at
         self.ring_paths = None
 
+    def is_young(self, clock: float | None, now: float) -> bool:
+        """Tell whether it started a moment ago; of one that does not say when, whether it was seen first
+        or to restart a moment ago. `clock` is its own, where it says the time.
+        """
+        if self.started is None:
+            return now - self.since < YOUNG
+        return (now if clock is None else clock) - self.started < YOUNG
+
+    def is_to_come(self, path: str, *, young: bool) -> bool:
+        """Tell whether a page that is absent now is one that this process has: it was there since the
+        start, or before it and the process is still starting.
+        """
+        return path in self.had and (young or self.had[path] == self.started)
+
     def _undate(self) -> None:
-        self.config_due = self.values_read_at = self.rings_read_at = 0.0
+        self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0
         self.absent_until.clear()

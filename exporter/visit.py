@@ -148,7 +148,7 @@ class Visit:
 
     async def _read_build(self) -> None:
         path = BUILD_PATHS.get(self.kind, "/api/v1/status/buildinfo")
-        if self._is_due(path):
+        if self._is_due(path, ""):
             page = await self._page(path, lambda body, _: decode_build(body))
             self.memory.build = replace(page, clock=None) if page.value is not None else None
 
@@ -161,8 +161,20 @@ class Visit:
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
         read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
         read += [self.tracker] if self.tracker else []
-        self.memory.ring_paths = frozenset(page.name for page in read if page.outcome is not Outcome.ABSENT)
+        self._remember(read)
         self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
+
+    def _remember(self, read: Iterable[Page[Any]]) -> None:
+        """Note which pages it has. One that is only missing for the moment waits for the next turn like
+        them: between turns nobody would say that its ring is not known.
+        """
+        outcomes = {page.name: page.outcome for page in read}
+        self.memory.had |= {path: self.memory.started for path, o in outcomes.items() if o is Outcome.OK}
+        self.memory.ring_paths = frozenset(
+            path
+            for path, outcome in outcomes.items()
+            if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, young=self._young)
+        )
 
     def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
         """Instead of the second round, where it is not this process's turn: say which pages it has. Of one
@@ -171,10 +183,9 @@ class Visit:
         if self.memory.ring_paths is not None:
             self.waiting = self.memory.ring_paths
             return
-        used = {key_of_client(name, self.kind) for name in self.clients}
-        known = pages if pages is not None else pages_of(self.kind)
-        self.waiting = frozenset(page.path for page in known if page.key in used)
-        if HA_KEY in used:
+        known, served = pages if pages is not None else pages_of(self.kind), self._served
+        self.waiting = frozenset(page.path for page in known if page.key in served)
+        if HA_KEY in served:
             self.waiting |= {TRACKER_PAGE}
 
     @property
@@ -182,9 +193,16 @@ class Visit:
         """The names of its KV clients: processes with the same ones have the same pages."""
         return frozenset(self.metrics.value.clients) if self.metrics.value else frozenset()
 
+    @property
+    def _served(self) -> frozenset[str]:
+        """The keys that its KV clients serve."""
+        return frozenset(key_of_client(name, self.kind) for name in self.clients)
+
     async def _read_ring(self, same: list[RingPage]) -> None:
-        for page in same:
-            if page.path in self.rings or page.path in self.partitions or not self._is_due(page.path):
+        for page in sorted(same, key=lambda page: page.path not in self.memory.had):
+            if page.path in self.rings or page.path in self.partitions:
+                continue
+            if not self._is_due(page.path, page.key):
                 continue
             if page.kind == "partition":
                 read = await self._page(page.path, _partition_ring, accept=JSON)
@@ -200,13 +218,22 @@ class Visit:
 
     async def _read_tracker(self) -> None:
         path = TRACKER_PAGE
-        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path):
+        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path, HA_KEY):
             self.tracker = await self._page(
                 path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
             )
 
-    def _is_due(self, path: str) -> bool:
-        return self.now() >= self.memory.absent_until.get(path, 0.0)
+    def _is_due(self, path: str, key: str) -> bool:
+        """Tell whether to ask for a page. An absent one is left alone for a while, but not where a KV client
+        serves its key or the process had it: such a page only says that its ring is not running yet, and
+        what it shows afterwards is what has to be seen.
+        """
+        due = self.now() >= self.memory.absent_until.get(path, 0.0)
+        return due or path in self.memory.had or key in self._served
+
+    @property
+    def _young(self) -> bool:
+        return self.memory.is_young(self.metrics.clock, self.now())
 
     async def read_gossip(self) -> None:
         """Third round: whom it sees, and which keys it holds."""
@@ -267,7 +294,7 @@ class Visit:
         self._size += len(answer.body)
         page = await self._decoded(path, answer, decode)
         self.memory.pauses.learn(path, page, len(answer.body), self.now())
-        if page.outcome is Outcome.ABSENT:
+        if page.outcome is Outcome.ABSENT and not self._young:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
 
