@@ -30,7 +30,7 @@ def judge_target(
     seen: Observation, known: Identity | None, before: TargetFacts | None, rules: Rules
 ) -> TargetFacts:
     """Judge one process. One that did not answer keeps its name, its component and nothing else."""
-    pages = tuple(PageFacts(p.name, p.outcome, p.reason, p.detail) for p in pages_of(seen))
+    pages = tuple(PageFacts(p.name, p.outcome, p.reason, p.detail) for p in (*pages_of(seen), *_copies(seen)))
     component = seen.target.component or (before.component if before else "")
     if not answers(seen) or known is None:
         return TargetFacts(
@@ -148,6 +148,15 @@ def pages_of(seen: Observation) -> Iterable[Page[object]]:
     for page in (*fixed, *seen.rings.values(), *seen.partitions.values(), *seen.others):
         if page is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object
+
+
+def _copies(seen: Observation) -> Iterable[Page[object]]:
+    """Give the values of its gossip as one page: failed where any of them failed, absent where all were."""
+    values = sorted(seen.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
+    yield from values[:1]  # type: ignore[misc] # a page of something is a page of an object
+
+
+_WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
 
 
 def clock_of(seen: Observation) -> float | None:

@@ -120,7 +120,8 @@ TARGET_START_TIME_SECONDS = _gauge(
 )  # fmt: skip
 PAGE_UP = _gauge(
     "page_up", "target page",
-    "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series.",
+    "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series. "
+    "/memberlist?downloadKey stands for all values of its gossip: 0 if any of them failed.",
     per="T × P",
 )  # fmt: skip
 

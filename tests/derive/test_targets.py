@@ -48,6 +48,26 @@ def test_a_process_that_stopped_answering_keeps_its_name_and_nothing_of_its_stat
     assert (found.product, found.component, found.seen_at) == (Product.CORTEX, "all", NOW)
 
 
+COPIES = [
+    ("all were read", {INGESTER: Outcome.OK, COMPACTOR: Outcome.OK}, [Outcome.OK]),
+    ("one failed", {INGESTER: Outcome.OK, COMPACTOR: Outcome.FAILED}, [Outcome.FAILED]),
+    ("one is gone", {INGESTER: Outcome.OK, COMPACTOR: Outcome.ABSENT}, [Outcome.OK]),
+    ("all are gone", {INGESTER: Outcome.ABSENT}, [Outcome.ABSENT]),
+    ("there are none", {}, []),
+]
+
+
+@pytest.mark.parametrize(("values", "told"), [c[1:] for c in COPIES], ids=[c[0] for c in COPIES])
+def test_the_values_of_the_gossip_count_as_one_page(values: dict[str, Outcome], told: list[Outcome]) -> None:
+    seen = Process(1).read(NOW)
+    read: dict[str, Page[Any]] = {
+        k: Page("/memberlist?downloadKey", outcome) for k, outcome in values.items()
+    }
+    found = judge(replace(seen, gossip=replace(seen.gossip, values=read)))
+    assert [page.outcome for page in found.pages if page.name == "/memberlist?downloadKey"] == told
+    assert [page.name for page in found.pages if page.name == "/memberlist"] == ["/memberlist"]
+
+
 def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
