@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from exporter.decode.layout import Layout
-from exporter.model import BuildInfo, Page, ProcessConfig, Product
+from exporter.model import BuildInfo, Outcome, Page, ProcessConfig, Product
 from exporter.pauses import Pauses
 from exporter.sources.http import Fetcher
 
@@ -32,6 +34,8 @@ class Memory:
     ring_bytes: int = 0  # of all ring pages, last time they were read
     rings_read_at: float = 0.0
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
+    rings_ended: tuple[Page[Any], ...] = ()  # how its ring pages ended when they were last read,
+    values_ended: tuple[Page[Any], ...] = ()  # and the values of its gossip, as one page
     pauses: Pauses = field(default_factory=Pauses)
     asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
     visited_at: float = 0.0
@@ -55,6 +59,11 @@ class Memory:
         self._undate()
         self.since = self.visited_at
         self.ring_paths = None
+        self.forget_endings()
+
+    def forget_endings(self) -> None:
+        """Whoever restarted or fell silent: how its pages ended before says nothing of how they are."""
+        self.rings_ended = self.values_ended = ()
 
     def is_young(self, clock: float | None, now: float) -> bool:
         """Tell whether it started a moment ago; of one that does not say when, whether it was seen first
@@ -73,3 +82,15 @@ class Memory:
     def _undate(self) -> None:
         self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0
         self.absent_until.clear()
+
+
+def ending(pages: Iterable[Page[Any]]) -> tuple[Page[Any], ...]:
+    """Give how pages ended, without what they said. Pages of one name count as one that failed where any of
+    them did; an absent one needs nobody to stand in for it.
+    """
+    there = sorted((p for p in pages if p.outcome is not Outcome.ABSENT), key=_failed)
+    return tuple({page.name: replace(page, value=None, clock=None) for page in there}.values())
+
+
+def _failed(page: Page[Any]) -> bool:
+    return page.outcome is Outcome.FAILED

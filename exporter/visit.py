@@ -22,7 +22,7 @@ from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
-from exporter.memory import Memory
+from exporter.memory import Memory, ending
 from exporter.model import (
     Answer,
     GossipView,
@@ -97,7 +97,15 @@ class Visit:
             tracker=self.tracker,
             build=self.memory.build,
             waiting=self.waiting,
+            earlier=tuple(self._earlier()),
         )
+
+    def _earlier(self) -> Iterable[Page[Any]]:
+        """How the pages ended that were not read in this cycle, because it was not its turn."""
+        read = self.rings.keys() | self.partitions.keys() | ({TRACKER_PAGE} if self.tracker else set())
+        yield from (page for page in self.memory.rings_ended if page.name not in read)
+        if self.gossip.value is not None and not self.values:
+            yield from self.memory.values_ended
 
     async def read_metrics(self) -> None:
         """First round: who is it, what are its KV clients."""
@@ -110,6 +118,8 @@ class Visit:
             if told.product is not Product.UNKNOWN:
                 self.memory.product = told.product
         self.memory.silent = self.metrics.reason in SILENT
+        if self.memory.silent:
+            self.memory.forget_endings()
         await self._read_config()
         if self.memory.build is None and told is not None and not told.version:
             await self._read_build()
@@ -161,6 +171,7 @@ class Visit:
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
         read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
         read += [self.tracker] if self.tracker else []
+        self.memory.rings_ended = ending(read)
         self._remember(read)
         self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
 
@@ -254,6 +265,7 @@ class Visit:
             return
         wanted = [*self._rings(), *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
+        self.memory.values_ended = ending(self.values.values())
         self.memory.value_bytes = sum(sizes)
         self.memory.values_read_at = self.now()
 

@@ -27,12 +27,15 @@ class OneProcess:
     shows_config: bool = True
     clients: tuple[str, ...] = ()
     shown: dict[str, bytes] = field(default_factory=dict)  # ring pages; the others answer 404
+    failing: dict[str, Reason] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     pace: Pace = field(default_factory=Pace)
 
     async def get(self, _: Target, path: str, **__: Any) -> Answer:
         self.asked.append(path)
+        if path in self.failing:
+            return Answer(Outcome.FAILED, self.failing[path], asked_at=self.now)
         if path == "/metrics":
             text = "go_goroutines 1\n"
             text += f"process_start_time_seconds {self.start}\n" if self.start is not None else ""
@@ -209,3 +212,40 @@ def test_a_page_that_is_missing_for_the_moment_waits_for_the_next_turn_as_not_kn
     process.visit(15.0, rings=True)
     waiting = process.visit(15.0, rings=False).waiting
     assert waiting == ({"/ring", COMPACTOR} if waits else {"/ring"})
+
+
+def test_between_turns_it_stands_how_a_page_ended_when_it_was_read_last() -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY}, failing={"/ring": Reason.DENIED})
+    assert process.visit(15.0, rings=True).earlier == ()
+    told = process.visit(15.0, rings=False).earlier
+    assert {page.name: (page.outcome, page.reason) for page in told} == {
+        COMPACTOR: (Outcome.OK, None),
+        "/ring": (Outcome.FAILED, Reason.DENIED),
+    }
+    assert [page.value for page in told] == [None, None]  # it is no view of anything
+    process.failing = {}
+    process.visit(15.0, rings=True)
+    assert [page.name for page in process.visit(15.0, rings=False).earlier] == [COMPACTOR]
+
+
+@pytest.mark.parametrize(
+    ("what", "stands"),
+    [
+        ({}, True),
+        ({"failing": {"/metrics": Reason.STATUS}}, True),
+        ({"failing": {"/metrics": Reason.TIMEOUT}}, False),
+        ({"failing": {"/metrics": Reason.REFUSED}}, False),
+        ({"start": 4000.0}, False),
+    ],
+    ids=["nothing happened", "its metrics fail", "it is silent", "it is gone", "it restarted"],
+)
+def test_how_the_pages_of_a_process_ended_is_forgotten_when_it_restarts_or_falls_silent(
+    what: dict[str, Any], stands: bool
+) -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY})
+    process.visit(rings=True)
+    for name, value in what.items():
+        setattr(process, name, value)
+    assert bool(process.visit(15.0, rings=False).earlier) is stands
+    process.failing = {}
+    assert bool(process.visit(15.0, rings=False).earlier) is stands

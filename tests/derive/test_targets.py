@@ -68,6 +68,16 @@ def test_the_values_of_the_gossip_count_as_one_page(values: dict[str, Outcome], 
     assert [page.name for page in found.pages if page.name == "/memberlist"] == ["/memberlist"]
 
 
+def test_how_a_page_ended_before_is_told_of_a_process_that_answers_and_tells_no_time() -> None:
+    before: Page[object] = Page("/ingester/ring", Outcome.FAILED, clock=NOW - 99, asked_at=NOW)
+    seen = replace(Process(1).read(NOW), earlier=(before,))
+    found = judge(seen)
+    assert [page.outcome for page in found.pages if page.name == "/ingester/ring"] == [Outcome.FAILED]
+    assert found.skew == 0.0
+    gone = judge(replace(Process(1, up=False).read(NOW), earlier=(before,)))
+    assert "/ingester/ring" not in {page.name for page in gone.pages}
+
+
 def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
