@@ -17,7 +17,7 @@ from exporter.part import Part
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """One page of one process in the last cycle."""
+    """One page of one process in the last cycle; where it was not read in it, as it was read last."""
 
     name: str
     outcome: Outcome

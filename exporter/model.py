@@ -374,7 +374,7 @@ class Observation:
     tracker: Page[TrackerPage] | None = None
     build: Page[BuildInfo] | None = None
     waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
-    others: tuple[Page[object], ...] = ()
+    earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values
 
 
 @dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots

@@ -24,6 +24,7 @@ from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
+from exporter.memory import Memory
 from exporter.model import KVClient, Observation, Product, RawStore, StoreContent, Target, Value
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage, ha_entry
@@ -31,7 +32,7 @@ from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
 from exporter.trouble import trouble_of
-from exporter.visit import UNREACHABLE, Memory, Visit
+from exporter.visit import UNREACHABLE, Visit
 
 log = logging.getLogger("kvmigration.poll")
 T = TypeVar("T")

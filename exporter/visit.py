@@ -22,9 +22,9 @@ from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
+from exporter.memory import Memory, ending
 from exporter.model import (
     Answer,
-    BuildInfo,
     GossipView,
     MemberlistPage,
     Observation,
@@ -56,49 +56,6 @@ BUILD_PATHS = {
     Product.LOKI: "/loki/api/v1/status/buildinfo",
     Product.TEMPO: "/api/status/buildinfo",
 }
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is known of one process from earlier cycles. The only state a visit changes."""
-
-    absent_until: dict[str, float] = field(default_factory=dict)
-    config: Page[ProcessConfig] | None = None
-    config_due: float = 0.0
-    config_hash: int = 0
-    build: Page[BuildInfo] | None = None
-    started: float | None = None
-    product: Product = Product.UNKNOWN
-    layout: Layout | None = None
-    silent: bool = False  # did not answer last time: nobody waits for it
-    value_bytes: int = 0  # of all gossip values, last time they were read
-    values_read_at: float = 0.0
-    ring_bytes: int = 0  # of all ring pages, last time they were read
-    rings_read_at: float = 0.0
-    ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
-    pauses: Pauses = field(default_factory=Pauses)
-    asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
-    visited_at: float = 0.0
-
-    def visited(self, at: float) -> None:
-        """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
-        would stand still until the clock has caught up.
-        """
-        if at < self.visited_at:
-            self._undate()
-            self.pauses = Pauses()
-        self.visited_at = at
-
-    def restarted(self, at: float | None) -> None:
-        """Forget what a new start makes void: its configuration, its pages, when its views were read."""
-        self.started, self.build = at, None
-        self.config, self.config_hash = None, 0
-        self._undate()
-        self.ring_paths = None
-
-    def _undate(self) -> None:
-        self.config_due = self.values_read_at = self.rings_read_at = 0.0
-        self.absent_until.clear()
 
 
 @dataclass(slots=True)
@@ -140,7 +97,15 @@ class Visit:
             tracker=self.tracker,
             build=self.memory.build,
             waiting=self.waiting,
+            earlier=tuple(self._earlier()),
         )
+
+    def _earlier(self) -> Iterable[Page[Any]]:
+        """How the pages ended that were not read in this cycle, because it was not its turn."""
+        read = self.rings.keys() | self.partitions.keys() | ({TRACKER_PAGE} if self.tracker else set())
+        yield from (page for page in self.memory.rings_ended if page.name not in read)
+        if self.gossip.value is not None and not self.values:
+            yield from self.memory.values_ended
 
     async def read_metrics(self) -> None:
         """First round: who is it, what are its KV clients."""
@@ -153,6 +118,8 @@ class Visit:
             if told.product is not Product.UNKNOWN:
                 self.memory.product = told.product
         self.memory.silent = self.metrics.reason in SILENT
+        if self.memory.silent:
+            self.memory.forget_endings()
         await self._read_config()
         if self.memory.build is None and told is not None and not told.version:
             await self._read_build()
@@ -191,7 +158,7 @@ class Visit:
 
     async def _read_build(self) -> None:
         path = BUILD_PATHS.get(self.kind, "/api/v1/status/buildinfo")
-        if self._is_due(path):
+        if self._is_due(path, ""):
             page = await self._page(path, lambda body, _: decode_build(body))
             self.memory.build = replace(page, clock=None) if page.value is not None else None
 
@@ -204,8 +171,21 @@ class Visit:
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
         read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
         read += [self.tracker] if self.tracker else []
-        self.memory.ring_paths = frozenset(page.name for page in read if page.outcome is not Outcome.ABSENT)
+        self.memory.rings_ended = ending(read)
+        self._remember(read)
         self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
+
+    def _remember(self, read: Iterable[Page[Any]]) -> None:
+        """Note which pages it has. One that is only missing for the moment waits for the next turn like
+        them: between turns nobody would say that its ring is not known.
+        """
+        outcomes = {page.name: page.outcome for page in read}
+        self.memory.had |= {path: self.memory.started for path, o in outcomes.items() if o is Outcome.OK}
+        self.memory.ring_paths = frozenset(
+            path
+            for path, outcome in outcomes.items()
+            if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, young=self._young)
+        )
 
     def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
         """Instead of the second round, where it is not this process's turn: say which pages it has. Of one
@@ -214,10 +194,9 @@ class Visit:
         if self.memory.ring_paths is not None:
             self.waiting = self.memory.ring_paths
             return
-        used = {key_of_client(name, self.kind) for name in self.clients}
-        known = pages if pages is not None else pages_of(self.kind)
-        self.waiting = frozenset(page.path for page in known if page.key in used)
-        if HA_KEY in used:
+        known, served = pages if pages is not None else pages_of(self.kind), self._served
+        self.waiting = frozenset(page.path for page in known if page.key in served)
+        if HA_KEY in served:
             self.waiting |= {TRACKER_PAGE}
 
     @property
@@ -225,9 +204,16 @@ class Visit:
         """The names of its KV clients: processes with the same ones have the same pages."""
         return frozenset(self.metrics.value.clients) if self.metrics.value else frozenset()
 
+    @property
+    def _served(self) -> frozenset[str]:
+        """The keys that its KV clients serve."""
+        return frozenset(key_of_client(name, self.kind) for name in self.clients)
+
     async def _read_ring(self, same: list[RingPage]) -> None:
-        for page in same:
-            if page.path in self.rings or page.path in self.partitions or not self._is_due(page.path):
+        for page in sorted(same, key=lambda page: page.path not in self.memory.had):
+            if page.path in self.rings or page.path in self.partitions:
+                continue
+            if not self._is_due(page.path, page.key):
                 continue
             if page.kind == "partition":
                 read = await self._page(page.path, _partition_ring, accept=JSON)
@@ -243,13 +229,22 @@ class Visit:
 
     async def _read_tracker(self) -> None:
         path = TRACKER_PAGE
-        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path):
+        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path, HA_KEY):
             self.tracker = await self._page(
                 path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
             )
 
-    def _is_due(self, path: str) -> bool:
-        return self.now() >= self.memory.absent_until.get(path, 0.0)
+    def _is_due(self, path: str, key: str) -> bool:
+        """Tell whether to ask for a page. An absent one is left alone for a while, but not where a KV client
+        serves its key or the process had it: such a page only says that its ring is not running yet, and
+        what it shows afterwards is what has to be seen.
+        """
+        due = self.now() >= self.memory.absent_until.get(path, 0.0)
+        return due or path in self.memory.had or key in self._served
+
+    @property
+    def _young(self) -> bool:
+        return self.memory.is_young(self.metrics.clock, self.now())
 
     async def read_gossip(self) -> None:
         """Third round: whom it sees, and which keys it holds."""
@@ -270,6 +265,7 @@ class Visit:
             return
         wanted = [*self._rings(), *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
+        self.memory.values_ended = ending(self.values.values())
         self.memory.value_bytes = sum(sizes)
         self.memory.values_read_at = self.now()
 
@@ -310,7 +306,7 @@ class Visit:
         self._size += len(answer.body)
         page = await self._decoded(path, answer, decode)
         self.memory.pauses.learn(path, page, len(answer.body), self.now())
-        if page.outcome is Outcome.ABSENT:
+        if page.outcome is Outcome.ABSENT and not self._young:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
 

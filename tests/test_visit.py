@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 
 from exporter.decode.memo import Memo
-from exporter.model import Answer, Observation, Outcome, Page, Reason, Target
+from exporter.memory import Memory
+from exporter.model import Answer, Observation, Outcome, Page, Product, Reason, Target
 from exporter.sources.http import Fetcher
 from exporter.sources.pace import Pace
-from exporter.visit import Memory, Visit
+from exporter.visit import Visit
 
 CONFIG = b"target: all\nmemberlist:\n  cluster_label: prod\n  cluster_label_verification_disabled: true\n"
 
@@ -24,31 +25,52 @@ class OneProcess:
     now: float = 5000.0
     start: float | None = 1000.0
     shows_config: bool = True
+    clients: tuple[str, ...] = ()
+    shown: dict[str, bytes] = field(default_factory=dict)  # ring pages; the others answer 404
+    failing: dict[str, Reason] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     pace: Pace = field(default_factory=Pace)
 
     async def get(self, _: Target, path: str, **__: Any) -> Answer:
         self.asked.append(path)
+        if path in self.failing:
+            return Answer(Outcome.FAILED, self.failing[path], asked_at=self.now)
         if path == "/metrics":
             text = "go_goroutines 1\n"
             text += f"process_start_time_seconds {self.start}\n" if self.start is not None else ""
+            for name in self.clients:
+                text += f'cortex_kv_request_duration_seconds_count{{kv_name="{name}",type="consul"}} 1\n'
             return Answer(Outcome.OK, status=200, body=text.encode(), asked_at=self.now)
         if path == "/config" and self.shows_config:
             return Answer(Outcome.OK, status=200, body=CONFIG, asked_at=self.now)
         if path == "/config":
             return Answer(Outcome.FAILED, Reason.DENIED, "403", 403, asked_at=self.now)
+        if path in self.shown:
+            return Answer(Outcome.OK, status=200, body=self.shown[path], asked_at=self.now)
         return Answer(Outcome.ABSENT, status=404)
 
-    def visit(self, seconds: float = 600.0) -> Observation:
-        """Let time pass and read the first round."""
+    def visit(self, seconds: float = 600.0, rings: bool | None = None) -> Observation:
+        """Let time pass and read the first round, and the second where that is asked for: `False` where it
+        is somebody else's turn.
+        """
         self.now += seconds
         self.asked.clear()
-        fetcher = cast(Fetcher, self)
         visit = Visit(
-            Target("a:1", "http://a:1"), self.memory, fetcher, 1e9, lambda: self.now, lambda: 1.0, Memo()
+            Target("a:1", "http://a:1"),
+            self.memory,
+            cast(Fetcher, self),
+            1e9,
+            lambda: self.now,
+            lambda: 1.0,
+            Memo(),
+            Product.CORTEX,
         )
         asyncio.run(visit.read_metrics())
+        if rings:
+            asyncio.run(visit.read_rings())
+        elif rings is False:
+            visit.put_off_rings()
         return visit.observation()
 
 
@@ -107,3 +129,123 @@ def test_a_bug_in_a_decoder_costs_its_page_alone(
     assert seen.config.detail == "an error of our own; see the log"
     assert seen.metrics.outcome is Outcome.OK
     assert "a page could not be decoded" in caplog.text
+
+
+COMPACTOR, NOT_RUNNING = "/compactor/ring", b"Ring not running"
+EMPTY = b'{"shards":[],"now":"2026-01-01T00:00:00Z"}'
+AGES = [(1000.0, False), (4990.0, True), (4870.0, False)]
+
+
+@pytest.mark.parametrize(("started", "again"), AGES)
+@pytest.mark.parametrize("notice", [True, False])
+def test_an_absent_page_is_asked_for_again_at_once_while_the_process_is_young(
+    started: float, again: bool, notice: bool
+) -> None:
+    process = OneProcess(start=started, shown={COMPACTOR: NOT_RUNNING} if notice else {})
+    process.visit(0.0, rings=True)
+    process.visit(15.0, rings=True)
+    assert (COMPACTOR in process.asked) is again
+
+
+@pytest.mark.parametrize(
+    ("clients", "had", "again"),
+    [((), False, False), (("compactor",), False, True), (("ingester",), False, False), ((), True, True)],
+)
+def test_an_absent_page_of_an_old_process_is_asked_for_where_the_process_should_have_it(
+    clients: tuple[str, ...], had: bool, again: bool
+) -> None:
+    process = OneProcess(clients=clients, shown={COMPACTOR: EMPTY} if had else {})
+    process.visit(rings=True)
+    process.shown = {}
+    process.visit(rings=True)
+    process.shown = {COMPACTOR: EMPTY}
+    seen = process.visit(15.0, rings=True)
+    assert (COMPACTOR in process.asked) is again
+    assert (COMPACTOR in seen.rings) is again
+
+
+def test_the_pages_that_an_old_process_has_not_are_left_alone_for_minutes() -> None:
+    process = OneProcess(clients=("ingester-lifecycler",), shown={"/ring": EMPTY})
+    process.visit(rings=True)
+    assert len(process.asked) > 8
+    process.visit(15.0, rings=True)
+    assert process.asked == ["/metrics", "/ring"]
+    process.visit(300.0, rings=True)
+    assert len(process.asked) > 8
+
+
+def test_a_page_from_before_a_restart_is_asked_for_however_long_the_start_takes() -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY})
+    process.visit(rings=True)
+    process.start, process.shown = process.now + 1, {COMPACTOR: NOT_RUNNING}
+    for _ in range(30):
+        process.visit(15.0, rings=True)
+        assert COMPACTOR in process.asked
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(15.0, True), (135.0, False)])
+def test_a_process_that_no_longer_says_when_it_started_counts_as_young_for_a_while(
+    seconds: float, again: bool
+) -> None:
+    process = OneProcess()
+    process.visit(rings=True)
+    process.start = None
+    process.visit(rings=True)
+    process.visit(seconds, rings=True)
+    process.visit(15.0, rings=True)
+    assert (COMPACTOR in process.asked) is again
+
+
+@pytest.mark.parametrize(
+    ("restarts", "age", "waits"),
+    [(False, 1000.0, True), (True, 10.0, True), (True, 200.0, False)],
+    ids=["it had it a moment ago", "it is starting", "it was started without it"],
+)
+def test_a_page_that_is_missing_for_the_moment_waits_for_the_next_turn_as_not_known(
+    restarts: bool, age: float, waits: bool
+) -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY, "/ring": EMPTY})
+    process.visit(rings=True)
+    del process.shown[COMPACTOR]
+    if restarts:
+        process.start = process.now + 15 - age
+    process.visit(15.0, rings=True)
+    waiting = process.visit(15.0, rings=False).waiting
+    assert waiting == ({"/ring", COMPACTOR} if waits else {"/ring"})
+
+
+def test_between_turns_it_stands_how_a_page_ended_when_it_was_read_last() -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY}, failing={"/ring": Reason.DENIED})
+    assert process.visit(15.0, rings=True).earlier == ()
+    told = process.visit(15.0, rings=False).earlier
+    assert {page.name: (page.outcome, page.reason) for page in told} == {
+        COMPACTOR: (Outcome.OK, None),
+        "/ring": (Outcome.FAILED, Reason.DENIED),
+    }
+    assert [page.value for page in told] == [None, None]  # it is no view of anything
+    process.failing = {}
+    process.visit(15.0, rings=True)
+    assert [page.name for page in process.visit(15.0, rings=False).earlier] == [COMPACTOR]
+
+
+@pytest.mark.parametrize(
+    ("what", "stands"),
+    [
+        ({}, True),
+        ({"failing": {"/metrics": Reason.STATUS}}, True),
+        ({"failing": {"/metrics": Reason.TIMEOUT}}, False),
+        ({"failing": {"/metrics": Reason.REFUSED}}, False),
+        ({"start": 4000.0}, False),
+    ],
+    ids=["nothing happened", "its metrics fail", "it is silent", "it is gone", "it restarted"],
+)
+def test_how_the_pages_of_a_process_ended_is_forgotten_when_it_restarts_or_falls_silent(
+    what: dict[str, Any], stands: bool
+) -> None:
+    process = OneProcess(shown={COMPACTOR: EMPTY})
+    process.visit(rings=True)
+    for name, value in what.items():
+        setattr(process, name, value)
+    assert bool(process.visit(15.0, rings=False).earlier) is stands
+    process.failing = {}
+    assert bool(process.visit(15.0, rings=False).earlier) is stands

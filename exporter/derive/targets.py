@@ -30,7 +30,7 @@ def judge_target(
     seen: Observation, known: Identity | None, before: TargetFacts | None, rules: Rules
 ) -> TargetFacts:
     """Judge one process. One that did not answer keeps its name, its component and nothing else."""
-    pages = tuple(PageFacts(p.name, p.outcome, p.reason, p.detail) for p in pages_of(seen))
+    pages = _facts_of(*pages_of(seen), *_copies(seen))
     component = seen.target.component or (before.component if before else "")
     if not answers(seen) or known is None:
         return TargetFacts(
@@ -45,7 +45,11 @@ def judge_target(
             pages=pages,
             seen_at=before.seen_at if before else None,
         )
-    return _answering(seen, known, pages, before, rules)
+    return _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
+
+
+def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
+    return tuple(PageFacts(page.name, page.outcome, page.reason, page.detail) for page in pages)
 
 
 def _answering(
@@ -145,9 +149,18 @@ _FROM_OUTSIDE = re.compile(
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
     """Give every page that was asked for or is known to be absent, each once."""
     fixed = [seen.metrics, seen.gossip.page, seen.config, seen.tracker, seen.build]
-    for page in (*fixed, *seen.rings.values(), *seen.partitions.values(), *seen.others):
+    for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
         if page is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object
+
+
+def _copies(seen: Observation) -> Iterable[Page[object]]:
+    """Give the values of its gossip as one page: failed where any of them failed, absent where all were."""
+    values = sorted(seen.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
+    yield from values[:1]  # type: ignore[misc] # a page of something is a page of an object
+
+
+_WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
 
 
 def clock_of(seen: Observation) -> float | None:

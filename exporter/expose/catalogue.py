@@ -121,7 +121,8 @@ TARGET_START_TIME_SECONDS = _gauge(
 PAGE_UP = _gauge(
     "page_up", "target page",
     "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series, "
-    "nor has any page of a process that does not answer.",
+    "nor has any page of a process that does not answer. /memberlist?downloadKey stands for all values of its "
+    "gossip: 0 if any of them failed.",
     per="T × P",
 )  # fmt: skip
 
@@ -325,7 +326,7 @@ GATE_OPEN = _gauge(
     "gate_open", "step",
     "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
 )  # fmt: skip
-GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 90")
+GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 110")
 
 _section("The exporter itself")
 SNAPSHOT_TIMESTAMP_SECONDS = _gauge(

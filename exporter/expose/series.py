@@ -191,10 +191,10 @@ def _view(key: KeyFacts, view: ViewFacts) -> Rows:
 
 
 def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
-    facts = key.secondary
+    facts, labels = key.secondary, (key.key, key.name)
     if facts is None:
+        yield c.SECONDARY_UNREAD_VIEWS, labels, _unread(key, stores)
         return
-    labels = (key.key, key.name)
     yield c.SECONDARY_UNREAD_VIEWS, labels, len(facts.unread)
     if facts.unread and not _any_read(key, facts.side, stores):
         return  # nothing was compared, so nothing is missing nor equal
@@ -204,6 +204,19 @@ def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
     yield c.SECONDARY_EXTRA_MEMBERS, labels, len(facts.extra_members)
     for field, members in facts.mismatched.items():
         yield c.SECONDARY_MISMATCHED_MEMBERS, (*labels, field), len(members)
+
+
+def _unread(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> int | None:
+    """Count what could not be read where nothing could be compared: of a key that is written to two stores,
+    every copy that failed, or the store.
+    """
+    if key.phase is Phase.MIRRORING:
+        lost = sum(view.kind == "gossip" and not view.known for view in key.views)
+    elif key.phase is Phase.SWITCHED:
+        lost = sum(store.outcome is Outcome.FAILED for store in stores)
+    else:
+        return None
+    return lost or None  # where the primary is what was not read, nobody knows of the secondary either
 
 
 def _any_read(key: KeyFacts, side: str, stores: tuple[StoreFacts, ...]) -> bool:

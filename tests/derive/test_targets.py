@@ -48,6 +48,36 @@ def test_a_process_that_stopped_answering_keeps_its_name_and_nothing_of_its_stat
     assert (found.product, found.component, found.seen_at) == (Product.CORTEX, "all", NOW)
 
 
+COPIES = [
+    ("all were read", {INGESTER: Outcome.OK, COMPACTOR: Outcome.OK}, [Outcome.OK]),
+    ("one failed", {INGESTER: Outcome.OK, COMPACTOR: Outcome.FAILED}, [Outcome.FAILED]),
+    ("one is gone", {INGESTER: Outcome.OK, COMPACTOR: Outcome.ABSENT}, [Outcome.OK]),
+    ("all are gone", {INGESTER: Outcome.ABSENT}, [Outcome.ABSENT]),
+    ("there are none", {}, []),
+]
+
+
+@pytest.mark.parametrize(("values", "told"), [c[1:] for c in COPIES], ids=[c[0] for c in COPIES])
+def test_the_values_of_the_gossip_count_as_one_page(values: dict[str, Outcome], told: list[Outcome]) -> None:
+    seen = Process(1).read(NOW)
+    read: dict[str, Page[Any]] = {
+        k: Page("/memberlist?downloadKey", outcome) for k, outcome in values.items()
+    }
+    found = judge(replace(seen, gossip=replace(seen.gossip, values=read)))
+    assert [page.outcome for page in found.pages if page.name == "/memberlist?downloadKey"] == told
+    assert [page.name for page in found.pages if page.name == "/memberlist"] == ["/memberlist"]
+
+
+def test_how_a_page_ended_before_is_told_of_a_process_that_answers_and_tells_no_time() -> None:
+    before: Page[object] = Page("/ingester/ring", Outcome.FAILED, clock=NOW - 99, asked_at=NOW)
+    seen = replace(Process(1).read(NOW), earlier=(before,))
+    found = judge(seen)
+    assert [page.outcome for page in found.pages if page.name == "/ingester/ring"] == [Outcome.FAILED]
+    assert found.skew == 0.0
+    gone = judge(replace(Process(1, up=False).read(NOW), earlier=(before,)))
+    assert "/ingester/ring" not in {page.name for page in gone.pages}
+
+
 def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))

@@ -24,7 +24,7 @@ from exporter.expose.catalogue import Metric
 from exporter.expose.collector import gather, registry_of
 from exporter.expose.labels import MAX_LENGTH, clean
 from exporter.expose.series import rows_of
-from exporter.facts import Snapshot
+from exporter.facts import Snapshot, ViewFacts
 from exporter.model import Outcome, Phase
 from tests.expose import snapshots
 
@@ -145,6 +145,27 @@ def test_a_secondary_of_which_no_view_was_read_reports_that_and_nothing_else() -
     for metric in (c.SECONDARY_KEY_MISSING, c.SECONDARY_MISSING_MEMBERS, c.SECONDARY_MISMATCHED_MEMBERS):
         assert {labels[0] for labels in series(snapshots.rich(), metric)} == {snapshots.RING}
     assert series(snapshots.rich(), c.SECONDARY_UNREAD_VIEWS)[snapshots.HA, "ha-tracker"] == 1
+
+
+UNREAD = [
+    (Phase.MIRRORING, Outcome.OK, (False, False), 2.0),
+    (Phase.MIRRORING, Outcome.OK, (True, True), None),  # it is the primary that was not read
+    (Phase.SWITCHED, Outcome.FAILED, (True, True), 1.0),
+    (Phase.SWITCHED, Outcome.OK, (True, True), None),
+    (Phase.MULTI, Outcome.OK, (False, False), None),  # nothing is copied yet
+    (Phase.MEMBERLIST, Outcome.OK, (False, False), None),
+]
+
+
+@pytest.mark.parametrize(("phase", "store", "known", "unread"), UNREAD)
+def test_a_secondary_of_which_nothing_could_be_compared_counts_what_was_not_read(
+    phase: Phase, store: Outcome, known: tuple[bool, ...], unread: float | None
+) -> None:
+    views = tuple(ViewFacts("gossip", f"p-{n}", known=one) for n, one in enumerate(known))
+    key = replace(snapshots.ring_key(), phase=phase, secondary=None, views=views)
+    rich = snapshots.rich()
+    seen = replace(rich, keys=(key,), stores=(replace(rich.stores[0], outcome=store),))
+    assert series(seen, c.SECONDARY_UNREAD_VIEWS).get((key.key, key.ring)) == unread
 
 
 def test_the_secondary_store_counts_as_read_only_if_the_store_answered() -> None:
