@@ -121,8 +121,8 @@ TARGET_START_TIME_SECONDS = _gauge(
 PAGE_UP = _gauge(
     "page_up", "target page",
     "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series, "
-    "nor has any page of a process that does not answer. /memberlist?downloadKey stands for all values of its "
-    "gossip: 0 if any of them failed.",
+    "nor has any page of a process that does not answer. /memberlist?downloadKey stands for all values of "
+    "its gossip: 0 if any of them failed.",
     per="T × P",
 )  # fmt: skip
 
