@@ -76,7 +76,7 @@ check-wheel: venv
 
 # the wheel first, so that the run ends with pytest's own summary
 check-tests: setup check-wheel
-	KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
+	KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope \
 	  --hypothesis-profile=ci $(ARGS)
 
 .PHONY: generate

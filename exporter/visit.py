@@ -240,7 +240,7 @@ class Visit:
         what it shows afterwards is what has to be seen.
         """
         due = self.now() >= self.memory.absent_until.get(path, 0.0)
-        return due or path in self.memory.had or key in self._served
+        return due or path in self.memory.had or (bool(key) and key in self._served)
 
     @property
     def _young(self) -> bool:

@@ -18,11 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+TOGETHER = frozenset(
+    {
+        "tests/deploy/test_image.py",  # one image
+        "tests/page/test_hostile.py",  # one browser
+        "tests/page/test_phases_and_faults.py",
+        "tests/page/test_use.py",
+    }
+)
 REPLAY_PORTS = (*range(1, 21), 91, 92)  # offsets that replay.py may take from its base port
 
 
@@ -39,6 +49,21 @@ class Replay:
     def targets(self) -> dict[str, str]:
         """URLs of the processes alone, without the stores."""
         return {name: url for name, url in self.ports.items() if name not in ("consul", "etcd")}
+
+
+class Scheduling(LoadScopeScheduling):
+    """Tests one by one to whoever is free; those of a module that shares something dear to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Instead of `xdist_group`, which this pytest and this xdist pass over in silence."""
+    config.option.loadscopereorder = False  # the slow ones are first, see below
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from tests.conftest import ROOT, SBIN
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]  # one build for all
+pytestmark = [pytest.mark.slow]
 BASE, IMAGE = "localhost/kvmigration-base", "localhost/kvmigration-exporter"
 PACKAGES = "python3,python3-venv,ca-certificates"
 # what this machine needs to reach its package index; the image keeps none of it

@@ -15,7 +15,7 @@ from tests.expose import snapshots
 from tests.page.conftest import Look
 from tools.stage import Served, Stage
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 ATTACKS = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

@@ -12,7 +12,7 @@ from exporter.model import Phase
 from tests.page.conftest import Look
 from tools.stage import Stage
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 # what must be found on the page for each fault, and where
 SHOWN = {

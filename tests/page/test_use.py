@@ -15,7 +15,7 @@ from tests.page import big
 from tests.page.conftest import Look
 from tools.stage import Served
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 PATHS = (
     "/", "/processes", "/events", "/gate/switch-primary", "/gate/preflight", "/key/collectors/ring",
     "/key/ha-tracker/", "/target/mimir-write-0", "/target/mimir-write-2", "/key/nope", "/nowhere",
