@@ -28,6 +28,7 @@ EVERY = queries()
 MAY_BE_EMPTY = {
     "annotation Alerts": "no rules are loaded",
     "Active alerts": "no rules are loaded",
+    "Pages that fail now": "the demo's faults take all pages of a process, or none",
     "Rejections by foreign label": "needs a log reader at work",
     "Rejections by process": "needs a log reader at work",
     "Rejecting now": "needs a log reader at work",
