@@ -376,7 +376,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One cycle's conclusions. Replaced as a whole, never edited."""
+    """One cycle's conclusions, never edited. `fetches` are since start, by (page, outcome)."""
 
     at: float  # our clock, end of the cycle
     started: float
@@ -393,7 +393,6 @@ class Snapshot:
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
-    """Since start, by (page, outcome)."""
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""

@@ -15,7 +15,7 @@ from exporter.derive.primary import KeyInput, Stored, find_primary, ill_by_pages
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
-from exporter.facts import KeyFacts
+from exporter.facts import KeyFacts, MemberFacts
 from exporter.model import PartitionRing, Ring, RingConfig, State
 from exporter.rings import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
 
@@ -37,18 +37,16 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     """Judge one key; the second value is its past for the next cycle."""
     primary = find_primary(read)
     config = health.merge_configs(read.configs)
-    names = _names(read)
-    name, called = _called(read.key, world.rules.page_of(names))
-    timeout = _timeout(names, config, world.rules)
+    name, called = _called(read.key, world.rules.page_of(_names(read)))
+    timeout = _timeout(_names(read), config, world.rules)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
     told = (primary.clock, timeout, past.since, world.now)
-    ill = ill_by_pages(read) if primary.source == "store" else frozenset[str]()
-    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, shares(lists or {}), ill)
+    judged_with = shares(lists or {}), ill_by_pages(read, primary)
+    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, *judged_with)
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
-    watched = replace(world.watched, writing=frozenset(c.target for c in read.clients if c.writes))
-    then = advance(past, members, world.now, watched) if known else past
+    then = _advanced(past, members, read, world) if known else past
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(
@@ -75,6 +73,13 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     elif isinstance(primary.value, PartitionRing):
         facts = _with_partitions(facts, primary.value)
     return facts, replace(then, standing=sides.standing)
+
+
+def _advanced(
+    past: RingHistory, members: tuple[MemberFacts, ...], read: KeyInput, world: World
+) -> RingHistory:
+    writing = frozenset(client.target for client in read.clients if client.writes)
+    return advance(past, members, world.now, replace(world.watched, writing=writing))
 
 
 def _shrunk_from(count: int, past: RingHistory) -> int | None:

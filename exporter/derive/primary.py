@@ -73,10 +73,12 @@ def find_primary(read: KeyInput) -> Primary:
     return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
 
 
-def ill_by_pages(read: KeyInput) -> frozenset[str]:
-    """Ids of the members that every page which shows them calls unhealthy: by the process's own limit,
-    which may be another than ours.
+def ill_by_pages(read: KeyInput, primary: Primary) -> frozenset[str]:
+    """Ids of the members that every page which shows them calls unhealthy, by the process's own limit,
+    which may be another than ours; none where a page is the primary and says so itself.
     """
+    if primary.source != "store":
+        return frozenset()
     told: dict[str, set[bool]] = {}
     for page in read.pages:
         for name, thing in (page.content or {}).items() if page.known and not page.young else ():
