@@ -196,7 +196,7 @@ def mirror_writes(seen: Evidence) -> Check:
     unknown = [
         f"{client.name} on {client.target}: no mirror write was counted yet"
         for client in mirroring
-        if not client.mirror_writes and client.key in rings
+        if client.written and not client.mirror_writes and client.key in rings
     ]
     good = f"{len(mirroring)} clients mirror what they write."
     return MIRROR_WRITES.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")

@@ -10,7 +10,7 @@ from exporter.derive.risks import joins_only_itself
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import Check, TargetFacts
 from exporter.model import Outcome, Product
-from exporter.rings import QUORUM_RINGS, canonical, ha_entry, pages_of
+from exporter.rings import QUORUM_RINGS, canonical, pages_of
 
 DOC = "docs/ring.md"
 VERSION = Question(
@@ -186,21 +186,27 @@ def no_ghosts(seen: Evidence) -> Check:
 
 def _written_unseen(seen: Evidence) -> list[str]:
     """Keys of this product that somebody writes to the store and none of our processes serves or shows:
-    its rulers, say, that are in no list of targets. Of a shard's part others may serve them.
+    its rulers, say, that are in no list of targets. Of a shard's part others may serve them, and below
+    another prefix they are another installation's.
     """
     ours = {key.key for key in seen.keys} | {client.key for client in seen.clients}
-    tails = {_tail(page.key) for page in pages_of(seen.now.fleet.product)}
+    known = {page.key for page in pages_of(seen.now.fleet.product)}
+    places = {_prefix(key) for key in ours}
+    written = set() if seen.is_part else {key for s in seen.now.stores for key in freshly_written(s, seen)}
     return [
         key
-        for key in sorted(
-            {} if seen.is_part else {key for s in seen.now.stores for key in freshly_written(s, seen)}
-        )
-        if canonical(key) not in ours and _tail(key) in tails and not ha_entry(key)
+        for key in sorted(written)
+        if canonical(key) not in ours
+        and (key in known or (_prefix(key) in places and _tail(key) in map(_tail, known)))
     ]
 
 
+def _prefix(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
 def _tail(key: str) -> str:
-    return key.rsplit("/", 1)[-1]
+    return key.rpartition("/")[2]
 
 
 def quorum_margin(seen: Evidence) -> Check:

@@ -122,6 +122,13 @@ def _rulers(fleet: Fleet) -> None:
     fleet.modified[RULER] = fleet.number
 
 
+def _neighbours(fleet: Fleet) -> None:
+    """Another installation in the same store."""
+    for key in ("other/ring", "other/compactor", "collectors/somebody-elses"):
+        fleet.store[key] = ring([member("p-1", fleet.now)], fleet.now)
+        fleet.modified[key] = fleet.number
+
+
 def _leaving(fleet: Fleet) -> None:
     _everywhere(fleet, INGESTER, *_three(fleet, state=State.LEAVING))
 
@@ -163,6 +170,7 @@ def test_the_gate_stays_closed(broken: Break, check: str, verdict: str) -> None:
     [
         _clients(mirror_writes=50.0, mirror_errors=2.0),
         _clients(mirror_writes=1.0, mirror_errors=1.0),  # the first beat after a start
+        _clients(mirror_writes=0.0, requests={}),  # it has written nothing at all, and has a writer's name
         _called_ill(pages=1),  # it crosses the limit a moment before the others
     ],
 )
@@ -178,6 +186,13 @@ def test_of_a_ratio_of_nothing_no_error_is_benign(ratio: float, verdict: str | N
     fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, benign_mirror_error_ratio=ratio))
     _clients(mirror_writes=50.0, mirror_errors=1.0)(fleet)
     assert verdicts(fleet.look(), "switch-primary").get("mirror-errors") == verdict
+
+
+def test_another_installation_in_the_store_is_not_ours_to_judge() -> None:
+    fleet = Fleet()
+    for _ in range(4):
+        _neighbours(fleet)
+        assert verdicts(fleet.look(beat=True), "switch-primary") == {}
 
 
 def test_a_ring_that_somebody_unknown_writes_to_the_store_is_named() -> None:
