@@ -130,13 +130,15 @@ def store_has_no_clients(seen: Evidence) -> Check:
 
 def nothing_lost(seen: Evidence) -> Check:
     """Hold that of the keys that have moved none, and no partition, is in the store alone. An HA
-    cluster that is there alone may have been deleted since; that the gossip has none at all may not.
+    cluster that is there alone may have been deleted since; that the gossip has none at all may not. Once
+    nobody mirrors any more, a store that cannot be read is in nobody's way.
     """
-    read, unknown = _stores(seen) if seen.now.stores else ([], [])
+    read, unread = _stores(seen) if seen.now.stores else ([], [])
+    unknown = unread if any(client.mirror for client in seen.clients) else []
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
     wrong = [name for store in read for name in store.only_here or () if _is_lost(name, moved, seen)]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
-    good = "Nothing of ours is in the store alone." if read else "No store is configured to compare with."
+    good = "Nothing of ours is in the store alone." if read else "There is no store to compare with."
     return NOTHING_LOST.answer(wrong, good, unknown)
 
 

@@ -10,7 +10,17 @@ import pytest
 
 from exporter.derive.history import History
 from exporter.derive.rules import Rules
-from exporter.model import Member, Partition, PartitionRing, PartitionState, Product, Replica, State, Value
+from exporter.model import (
+    Member,
+    Outcome,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Product,
+    Replica,
+    State,
+    Value,
+)
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,
@@ -275,6 +285,15 @@ def test_what_only_the_old_store_has_after_the_switch_was_lost(
 ) -> None:
     fleet = _fleet_with(*NAMES, primary="memberlist", mirror=step == "disable-mirroring")
     change(fleet)
+    assert verdicts(fleet.look(), step).get("nothing-lost") == verdict
+
+
+@pytest.mark.parametrize(("step", "verdict"), [("disable-mirroring", "unknown"), ("remove-multi", None)])
+def test_a_store_that_cannot_be_read_is_in_the_way_only_while_somebody_mirrors(
+    step: str, verdict: str | None
+) -> None:
+    fleet = _fleet_with(*NAMES, primary="memberlist", mirror=step == "disable-mirroring")
+    fleet.store_outcome = Outcome.FAILED
     assert verdicts(fleet.look(), step).get("nothing-lost") == verdict
 
 
