@@ -89,7 +89,7 @@ def step_of(snapshot: Snapshot, name: str) -> Step:
 
 @asynccontextmanager
 async def migration(
-    phase: str = "external", timeout: str = "400ms", **settings: Any
+    phase: str = "external", timeout: str = "1s", **settings: Any
 ) -> AsyncIterator[Migration]:
     """Start a demo in a phase and look at it once."""
     told = {"size": 3, "tokens": 16, "hold": True, "manual": True, **settings}

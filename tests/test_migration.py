@@ -20,7 +20,7 @@ REREAD_LOOKS = math.ceil(1.2 * READ_CONFIG_AGAIN / INTERVAL)  # until /config is
 @pytest.mark.parametrize("product", ["cortex", "mimir", "loki"])
 async def test_the_gate_is_open_when_its_phase_is_there_and_soaked(product: str) -> None:
     """Polled all along: no step of another phase opens, the next one opens once and stays open."""
-    async with migration(product=product, size=6) as run:
+    async with migration(product=product, size=6, timeout="5s") as run:
         for phase, step in WAYS.items():
             await run.post(f"/phase/{phase}")
             opened = await run.until_open(step)
