@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from exporter.config import Config, RingSpec
+from exporter.derive.census import each_once
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
 from exporter.model import Product, Target
@@ -179,7 +180,7 @@ class Watch:
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         gossips = (target.gossip for target in snapshot.targets if target.gossip is not None)
-        lists = {id(gossip.members): gossip.members for gossip in gossips}  # most have the very same one
+        lists = each_once(gossip.members for gossip in gossips)
         self.discovery.gossip_seen({member.address for some in lists.values() for member in some})
 
     async def replace(self, config: Config) -> None:

@@ -235,7 +235,7 @@ def _out_of_use(key: KeyFacts) -> Iterable[str]:
 
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:
     """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
-    empty = (key.kind == "ring" and not key.members) or (key.kind == "partition" and not key.partitions)
+    empty = key.key != HA_KEY and not key.members and not key.partitions
     return empty and any(client.writes and client.written for client in seen.clients if client.key == key.key)
 
 

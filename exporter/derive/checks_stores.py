@@ -136,15 +136,19 @@ def nothing_lost(seen: Evidence) -> Check:
     read, unread = _stores(seen) if seen.now.stores else ([], [])
     unknown = unread if any(client.mirror for client in seen.clients) else []
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
-    wrong = [name for store in read for name in store.only_here or () if _is_lost(name, moved, seen)]
+    entries_lost = HA_KEY in moved and not _has_entries(seen)
+    wrong = [
+        name
+        for store in read
+        for name in store.only_here or ()
+        if (entries_lost if ha_entry(name) else name.partition(": ")[0] in moved)
+    ]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
     good = "Nothing of ours is in the store alone." if read else "There is no store to compare with."
     return NOTHING_LOST.answer(wrong, good, unknown)
 
 
-def _is_lost(name: str, moved: set[str], seen: Evidence) -> bool:
-    """Tell whether what only the store has, a key or `KEY: partition N`, should be in the gossip too."""
-    if not ha_entry(name):
-        return name.partition(": ")[0] in moved
-    lists = [target.gossip.keys for target in seen.up if target.gossip is not None]
-    return HA_KEY in moved and not any(ha_entry(key) for listed in lists for key in listed)
+def _has_entries(seen: Evidence) -> bool:
+    """Tell whether the gossip has any HA cluster."""
+    lists = (target.gossip.keys for target in seen.up if target.gossip is not None)
+    return any(ha_entry(key) for listed in lists for key in listed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.derive.targets import stored_key
 from exporter.facts import TargetFacts
@@ -50,21 +51,27 @@ def meant(target: TargetFacts, common: Common) -> tuple[RingPage, ...]:
     """The ring pages of one process, each with the key that is behind it there."""
     shown = target.product is not Product.UNKNOWN
     product = target.product if shown else common.product
-    # of a process that does not show its product every page that was read counts
-    pages = tuple(pages_of(target.product)) if common.pages is None else common.pages
-    by_path: dict[str, list[RingPage]] = {}
-    for page in pages:
-        by_path.setdefault(page.path, []).append(page)
     return tuple(
         page
-        for same in by_path.values()
+        for same in _by_path(common.pages, target.product)
         for page in (_told_apart(same, product, target, common) if len(same) > 1 else same)
     )
 
 
+@lru_cache(maxsize=32)  # the same for all processes of a product
+def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tuple[RingPage, ...], ...]:
+    """The configured pages, else those of a product, the readings of one path together. Of a process that
+    does not show its product every page that was read counts.
+    """
+    found: dict[str, list[RingPage]] = {}
+    for page in pages_of(product) if pages is None else pages:
+        found.setdefault(page.path, []).append(page)
+    return tuple(map(tuple, found.values()))
+
+
 def _told_apart(
-    same: list[RingPage], product: Product, target: TargetFacts, common: Common
-) -> list[RingPage]:
+    same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: Common
+) -> Sequence[RingPage]:
     """Of the readings of one path, give that of the product; else the one whose key the process is
     configured with, else the one whose key anybody has. Where both are used it cannot be told and both
     count, as differing views; where none is, a page is still one ring.

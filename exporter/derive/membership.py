@@ -123,10 +123,10 @@ def judge_gossip(
     sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
     strangers, namesakes = _strangers(having, ids.values(), rules)
     labels: dict[str, list[str]] = {}
-    told = [target for target in everybody if target.up and target.config]
-    for target in told:
-        if target.config and target.config.label is not None:
-            labels.setdefault(target.config.label, []).append(target.name)
+    told = {target.name: target.config for target in everybody if target.up and target.config}
+    for name, config in told.items():
+        if config.label is not None:
+            labels.setdefault(config.label, []).append(name)
     foreign = _unknown_keys(having.values(), product)
     return GossipFacts(
         clusters=_components(having, members, judged),
@@ -137,7 +137,7 @@ def judge_gossip(
         unknown_keys=foreign,
         remains=_remains(foreign, having.values()),
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
-        unverified=tuple(sorted(t.name for t in told if t.config and t.config.label_verification_disabled)),
+        unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
         rollout=rollout(everybody, rules.label),
     )

@@ -79,12 +79,12 @@ def ill_by_pages(read: KeyInput, primary: Primary) -> frozenset[str]:
     """
     if primary.source != "store":
         return frozenset()
-    told: dict[str, set[bool]] = {}
+    ill, well = set[str](), set[str]()
     for page in read.pages:
         for name, thing in (page.content or {}).items() if page.known and not page.young else ():
             if isinstance(thing, Member):
-                told.setdefault(name, set()).add(thing.state is State.UNHEALTHY)
-    return frozenset(name for name, ill in told.items() if ill == {True})
+                (ill if thing.state is State.UNHEALTHY else well).add(name)
+    return frozenset(ill - well)
 
 
 def _speaks(read: KeyInput, store: str) -> bool:

@@ -225,8 +225,7 @@ def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
     targets = tuple(targets)
     clients = phase.moving(client for target in targets for client in phase.writing(target.clients))
     agreed = phase.uniform(clients)
-    unread = any(not target.up or _metrics_failed(target) or is_mute(target) for target in targets)
-    if agreed and unread:
+    if agreed and any(not target.up or _metrics_failed(target) or is_mute(target) for target in targets):
         agreed = None
     return phase.earliest(client.phase for client in clients), agreed
 

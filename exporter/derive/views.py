@@ -108,8 +108,7 @@ Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it say
 
 def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
     """How long each living member of a stored ring has been in it, seconds; 0 where nobody knows."""
-    clock = _clock(stored) if stored else None
-    if clock is None or stored is None or not isinstance(stored.value, Ring):
+    if stored is None or not isinstance(stored.value, Ring) or (clock := _clock(stored)) is None:
         return {}
     return {
         name: clock - (member.registered or clock)
@@ -133,12 +132,12 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
     for v in views:
         if v.known:
             _freshen(best, hidden, v)
+    dead = frozenset(name for name, record in best.items() if record[1])
     return _Peers(
         newest={name: record[0] for name, record in best.items()},
-        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout))
-        | {name for name in long if name not in best or not best[name][1]},
+        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)) | (long - dead),
         stored=frozenset(stored),
-        dead=frozenset(name for name, record in best.items() if record[1]),
+        dead=dead,
         hidden=frozenset(hidden),
         unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
     )
