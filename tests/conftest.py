@@ -27,6 +27,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 TOGETHER = frozenset(
     {
+        "tests/dashboards/test_walk.py",  # one migration
         "tests/deploy/test_image.py",  # one image
         "tests/page/test_hostile.py",  # one browser
         "tests/page/test_phases_and_faults.py",

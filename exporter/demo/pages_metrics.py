@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from exporter.demo import go, tracker
 from exporter.demo.cluster import Cluster
@@ -43,8 +44,14 @@ def _escape(value: str) -> str:
 
 
 def _sample(name: str, labels: Labels, value: float) -> str:
-    inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
-    return f"{name}{{{inner}}} {go.number(value)}\n" if inner else f"{name} {go.number(value)}\n"
+    return f"{_head(name, tuple(labels.items()))} {go.number(value)}\n"
+
+
+@lru_cache(maxsize=65_536)
+def _head(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    """A series' name and labels, the same in every scrape."""
+    inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels)
+    return f"{name}{{{inner}}}" if inner else name
 
 
 def _family(name: str, kind: str, about: str, samples: Iterable[Sample]) -> tuple[str, str]:
@@ -56,7 +63,8 @@ def _histogram(name: str, about: str, counts: Iterable[tuple[Labels, int]]) -> t
     lines = [f"# HELP {name} {about}\n# TYPE {name} histogram\n"]
     for labels, count in counts:
         ordered = dict(sorted(labels.items()))
-        lines += [_sample(f"{name}_bucket", {**ordered, "le": edge}, count) for edge in BUCKETS]
+        own, total = tuple(ordered.items()), go.number(count)
+        lines += [f"{_head(f'{name}_bucket', (*own, ('le', edge)))} {total}\n" for edge in BUCKETS]
         lines.append(_sample(f"{name}_sum", ordered, round(count * 0.00137, 9)))
         lines.append(_sample(f"{name}_count", ordered, count))
     return name, "".join(lines)
