@@ -20,11 +20,11 @@ from exporter.errors import DecodeError, UsageError
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.shapes import CheckOut, GateAnswer, StepOut
-from exporter.facts import Check
 from exporter.model import Outcome, Phase
 from exporter.sources.access import ClientAccess
 from exporter.sources.http import Fetcher, FetchSettings
 from exporter.sources.prometheus import PrometheusSettings, query
+from exporter.steps import Check
 
 MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
 FLEET = ("cluster", "namespace", "job")

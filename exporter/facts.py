@@ -6,13 +6,13 @@ empty tuple means "looked, and there is none".
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
+from exporter.steps import NO_WAY_KNOWN, Rollback, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,44 +280,6 @@ class StoreFacts:
     prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
 
 
-class Verdict(enum.StrEnum):
-    """A check's result. Only `HOLDS` opens anything."""
-
-    HOLDS = "holds"
-    FAILS = "fails"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check of a step: what it asks, what it found, what to do."""
-
-    id: str
-    sentence: str
-    verdict: Verdict
-    evidence: str
-    culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
-    remedy: str = ""
-    doc: str = ""  # "docs/ring.md#switch-primary", or its address
-    since: float | None = None  # holds without a break since, our clock
-    vacuous: bool = False  # unknown because there was nothing to look at
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any"."""
-
-    name: str
-    open: bool
-    verdict: Verdict
-    checks: tuple[Check, ...]
-    place: str
-    soak: float = 0.0
-    open_since: float | None = None
-    soaked_for: float = 0.0
-    headline: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that changed. `kind` is phase, gate, member, stranger, target, store or ring."""
@@ -349,14 +311,6 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollback:
-    """The way back from where we are: what it needs, and whether it is safe now; `None`: not known."""
-
-    text: str
-    safe: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Fleet:
     """The whole: the first thing to say."""
 
@@ -369,7 +323,7 @@ class Fleet:
     warnings: tuple[str, ...] = ()  # mixed primaries, splits: in order of danger
     phase_since: float | None = None
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
-    rollback: Rollback = Rollback("not known.")
+    rollback: Rollback = NO_WAY_KNOWN
     finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
     left_out: tuple[str, ...] = ()  # keys that stay on the store by configuration, and are there
 

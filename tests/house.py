@@ -21,6 +21,7 @@ SHARED = {
     "exporter.model",
     "exporter.part",
     "exporter.facts",
+    "exporter.steps",
     "exporter.errors",
     "exporter.rings",
     "exporter.__version__",
@@ -32,7 +33,8 @@ IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 VOCABULARY = {
     "model": set[str](),
     "part": {"exporter.model"},
-    "facts": {"exporter.model", "exporter.part"},
+    "steps": set(),
+    "facts": {"exporter.model", "exporter.part", "exporter.steps"},
 }
 PACKAGES = ("exporter", "dashboards", "alerts")
 CHECKED = (*PACKAGES, "tests", "tools", "bench")

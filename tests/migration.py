@@ -12,8 +12,9 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.facts import Check, Snapshot, Step
+from exporter.facts import Snapshot
 from exporter.model import Phase
+from exporter.steps import Check, Step
 from exporter.watch import Watch
 
 INTERVAL = 15.0

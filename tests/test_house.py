@@ -30,6 +30,7 @@ GOOD = {
     "exporter/model.py": "import dataclasses\n",
     "exporter/facts.py": "from exporter.model import Ring\nfrom exporter.part import Part\n",
     "exporter/part.py": "from exporter.model import Ring\n",
+    "exporter/steps.py": "import enum\n",
     "exporter/decode/ring.py": "import re\nfrom exporter.model import Ring\nfrom exporter.decode import x\n",
     "exporter/derive/gate.py": "from exporter import facts\nfrom . import phase\nfrom .phase import one\n",
     "exporter/sources/http.py": "import asyncio, aiohttp, yaml\nfrom exporter.config import Settings\n",

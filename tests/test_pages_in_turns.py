@@ -19,7 +19,8 @@ from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed
-from exporter.facts import Snapshot, Step
+from exporter.facts import Snapshot
+from exporter.steps import Step
 from tests.migration import Migration, migration
 
 COUNT, VICTIM = 40, 7

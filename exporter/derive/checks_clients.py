@@ -10,9 +10,10 @@ from exporter.derive.fleet import said_left_out
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
-from exporter.facts import Check, ClientFacts
+from exporter.facts import ClientFacts
 from exporter.model import Outcome, Phase
 from exporter.rings import HA_KEY
+from exporter.steps import Check
 
 ANSWER = Question(
     "targets-answer",

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, GossipTarget, TargetFacts
+from exporter.facts import GossipTarget, TargetFacts
+from exporter.steps import Check
 
 DOC = "docs/labels.md"
 ONE = Question(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from exporter.derive.fleet import few
 from exporter.derive.health import merge_configs, quorum_margin
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
-from exporter.facts import Check, KeyFacts
+from exporter.facts import KeyFacts
 from exporter.model import State
 from exporter.rings import QUORUM_RINGS
+from exporter.steps import Check
 
 OLD, NEW = "microservices", "read-write"
 WRITE_RINGS = frozenset({"ingester", "distributor"})

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from exporter.derive.fleet import said_left_out
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, KeyFacts, SecondaryFacts, ViewFacts
+from exporter.facts import KeyFacts, SecondaryFacts, ViewFacts
 from exporter.model import Outcome, PartitionState, State
 from exporter.rings import HA_KEY
+from exporter.steps import Check
 
 DOC = "docs/ring.md"
 COPIED = Question(

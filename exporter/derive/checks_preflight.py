@@ -8,9 +8,10 @@ from exporter.derive.checks_stores import freshly_written
 from exporter.derive.fleet import few
 from exporter.derive.risks import joins_only_itself
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, TargetFacts
+from exporter.facts import TargetFacts
 from exporter.model import Outcome, Product
 from exporter.rings import QUORUM_RINGS, canonical, pages_of
+from exporter.steps import Check
 
 DOC = "docs/ring.md"
 VERSION = Question(

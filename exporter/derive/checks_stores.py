@@ -5,9 +5,10 @@ from __future__ import annotations
 from exporter.derive.phase import EXTERNAL_STORES
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import Check, StoreFacts
+from exporter.facts import StoreFacts
 from exporter.model import Outcome, Phase
 from exporter.rings import HA_KEY, canonical, ha_entry
+from exporter.steps import Check
 
 DOC = "docs/ring.md"
 STORE_READ = Question(

@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from exporter.derive import phase
 from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
-from exporter.facts import (
-    ClientFacts,
-    Fleet,
-    GossipFacts,
-    KeyFacts,
-    Snapshot,
-    Step,
-    StoreFacts,
-    TargetFacts,
-)
+from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, StoreFacts, TargetFacts
 from exporter.model import Outcome, Phase, Product
+from exporter.steps import Step
 
 PHASE_NEEDS_SECONDARY = frozenset({Phase.MIRRORING, Phase.SWITCHED})
 

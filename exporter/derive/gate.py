@@ -13,9 +13,10 @@ from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence
-from exporter.facts import Check, Fleet, Snapshot, Step, Verdict
+from exporter.facts import Fleet, Snapshot
 from exporter.model import Phase, Product
 from exporter.part import Share
+from exporter.steps import Check, Step, Verdict
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.facts import Check, Step
+from exporter.steps import Check, Step
 
 HOME = "docs/"
 

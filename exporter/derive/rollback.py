@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from exporter.derive import phase
-from exporter.facts import KeyFacts, Rollback, TargetFacts
+from exporter.facts import KeyFacts, TargetFacts
 from exporter.model import Phase
+from exporter.steps import Rollback
 
 _WAYS = {
     Phase.EXTERNAL: "there is nothing to go back from; the external store is the primary.",

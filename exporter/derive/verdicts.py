@@ -8,7 +8,8 @@ from functools import cached_property
 
 from exporter.derive import phase
 from exporter.derive.rules import Rules
-from exporter.facts import Check, ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts, Verdict
+from exporter.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.steps import Check, Verdict
 
 
 @dataclass(frozen=True)  # not slots: what it knows is computed once for all checks

@@ -43,14 +43,13 @@ from exporter.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    Step,
     StoreFacts,
     Stranger,
     TargetFacts,
-    Verdict,
     ViewFacts,
 )
 from exporter.model import Phase
+from exporter.steps import Step, Verdict
 
 __all__ = [
     "CheckOut",

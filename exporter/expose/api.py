@@ -22,7 +22,8 @@ from aiohttp.typedefs import Handler
 from exporter.expose import answers, openapi
 from exporter.expose.shapes import Unix
 from exporter.expose.state import STATE
-from exporter.facts import Snapshot, Step
+from exporter.facts import Snapshot
+from exporter.steps import Step
 
 PREFIX: Final = "/api/v1"
 STALE_INTERVALS: Final = 3

@@ -10,10 +10,11 @@ from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
 from exporter.expose.counted import by_label
-from exporter.facts import Check, Snapshot, Verdict
+from exporter.facts import Snapshot
 from exporter.model import Phase
 from exporter.part import Part
 from exporter.rings import ring_of
+from exporter.steps import Check, Verdict
 
 Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]

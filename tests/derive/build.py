@@ -10,7 +10,7 @@ from exporter.derive.history import History
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
-from exporter.facts import KeyFacts, Snapshot, Step
+from exporter.facts import KeyFacts, Snapshot
 from exporter.model import (
     GossipKey,
     GossipMember,
@@ -34,6 +34,7 @@ from exporter.model import (
     Value,
 )
 from exporter.part import Share
+from exporter.steps import Step
 
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
 from exporter.derive.rules import Rules
-from exporter.facts import Check
+from exporter.steps import Check
 from tests.derive.build import Fleet, step_of
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.facts import Check
 from exporter.model import RingConfig
+from exporter.steps import Check
 from tests.derive.build import COMPACTOR, NOW, PAGES, Fleet, Process, client, key_of, member, ring, step_of
 
 Change = Callable[[Fleet], None]

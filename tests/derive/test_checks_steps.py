@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.facts import Check, Snapshot
+from exporter.facts import Snapshot
 from exporter.model import RingConfig, State
+from exporter.steps import Check
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.derive.gate import NAMES, STEPS
 from exporter.derive.rules import Rules
-from exporter.facts import Verdict
 from exporter.model import GossipMember, Outcome, Replica, Ring, State
+from exporter.steps import Verdict
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

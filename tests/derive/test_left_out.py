@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.facts import Snapshot, Verdict
+from exporter.facts import Snapshot
 from exporter.model import KVClient, Outcome
 from exporter.rings import HA_KEY
+from exporter.steps import Verdict
 from tests.derive.build import CLIENTS, Fleet, client, step_of, verdicts
 
 ALONE = {"primary": "", "stores": (), "mirror": None, "mirror_writes": None, "mirror_errors": None}

@@ -8,7 +8,7 @@ from exporter.config import load_text
 from exporter.derive.links import linked
 from exporter.derive.rules import Rules
 from exporter.errors import ConfigError
-from exporter.facts import Check, Step, Verdict
+from exporter.steps import Check, Step, Verdict
 from exporter.watch import rules_of
 from tests.derive.build import Fleet, step_of
 

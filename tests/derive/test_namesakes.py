@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from exporter.derive.membership import STAYS
-from exporter.facts import GossipFacts, Snapshot, Verdict
+from exporter.facts import GossipFacts, Snapshot
 from exporter.model import GossipMember, GossipState
 from exporter.part import Share
+from exporter.steps import Verdict
 from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
 
 STEPS: dict[str, dict[str, Any]] = {

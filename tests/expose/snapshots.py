@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.facts import (
-    Check,
     ClientFacts,
     Comparison,
     Difference,
@@ -20,14 +19,13 @@ from exporter.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    Step,
     StoreFacts,
     Stranger,
     TargetFacts,
-    Verdict,
     ViewFacts,
 )
 from exporter.model import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason, State
+from exporter.steps import Check, Step, Verdict
 
 NOW = 1_780_000_000.0
 RING, COMPACTOR, HA, PARTITIONS = (

@@ -11,7 +11,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from exporter.expose.server import SECURITY_HEADERS
-from exporter.facts import Check, Snapshot, Verdict
+from exporter.facts import Snapshot
+from exporter.steps import Check, Verdict
 from tests.expose import snapshots
 from tools.stage import Served
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.expose.web.answer import check_rows, judged
-from exporter.facts import Check, Snapshot, Step, Verdict
+from exporter.facts import Snapshot
 from exporter.part import Part, Share
+from exporter.steps import Check, Step, Verdict
 from tests.expose import snapshots
 from tests.page.conftest import Look
 from tests.page.test_answers import get

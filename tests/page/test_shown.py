@@ -8,8 +8,9 @@ import pytest
 
 from exporter.expose.history import KEYS, POINTS, LagHistory
 from exporter.expose.web import answer, key_page, key_rows, phases, sparkline, words
-from exporter.facts import Check, KeyFacts, Snapshot, Step, Verdict
+from exporter.facts import KeyFacts, Snapshot
 from exporter.model import Phase
+from exporter.steps import Check, Step, Verdict
 from tests.expose import snapshots
 
 NOW = snapshots.NOW

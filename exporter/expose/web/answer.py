@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.expose.web.words import count, span
-from exporter.facts import Check, Snapshot, Step, Verdict
+from exporter.facts import Snapshot
+from exporter.steps import Check, Step, Verdict
 
 TASKS: Final = {
     "preflight": "add the multi KV",

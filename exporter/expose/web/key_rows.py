@@ -11,8 +11,9 @@ from markupsafe import Markup
 from exporter.expose.history import LagHistory
 from exporter.expose.web import sparkline
 from exporter.expose.web.words import count, span
-from exporter.facts import KeyFacts, SecondaryFacts, Snapshot, Verdict
+from exporter.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model import Phase, State
+from exporter.steps import Verdict
 
 SHOWN: Final = 40
 _NOT_COPIED: Final = {

@@ -1,0 +1,55 @@
+"""What may be done next: a step's checks, its gate, and the way back. Frozen, standard library only."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Verdict(enum.StrEnum):
+    """A check's result. Only `HOLDS` opens anything."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a step: what it asks, what it found, what to do."""
+
+    id: str
+    sentence: str
+    verdict: Verdict
+    evidence: str
+    culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
+    remedy: str = ""
+    doc: str = ""  # "docs/ring.md#switch-primary", or its address
+    since: float | None = None  # holds without a break since, our clock
+    vacuous: bool = False  # unknown because there was nothing to look at
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any"."""
+
+    name: str
+    open: bool
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    place: str
+    soak: float = 0.0
+    open_since: float | None = None
+    soaked_for: float = 0.0
+    headline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The way back from where we are: what it needs, and whether it is safe now; `None`: not known."""
+
+    text: str
+    safe: bool | None = None
+
+
+NO_WAY_KNOWN = Rollback("not known.")
