@@ -51,10 +51,10 @@ GROUP = Group(
             Severity.CRITICAL,
             t.SHRUNK,
             _total("max", shrunk),
-            "A ring has lost half of its members or more at once",
+            "A ring has lost half of its members, or partitions, at once",
             (
-                "{{ $value }} member(s) of a ring of <fleet> vanished at once and are not back: "
-                "<names>. Somebody with a smaller view may have overwritten the store."
+                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished at once and are not "
+                "back: <names>. Somebody with a smaller view may have overwritten the store."
             ),
             "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
             names=Names(shrunk, ("key",), value=COUNT),

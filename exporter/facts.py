@@ -202,7 +202,7 @@ class KeyFacts:
     ghosts: tuple[str, ...] | None = None
     quorum_margin: int | None = None
     returned_total: int = 0
-    shrunk_from: int | None = None  # members before, when it lost half or more at once
+    lost: int = 0  # members or partitions still missing since it lost half or more of them at once
     views: tuple[ViewFacts, ...] = ()
     distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by view kind
     secondary: SecondaryFacts | None = None  # None: there is none, or it is not known
@@ -214,6 +214,16 @@ class KeyFacts:
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Partitions by state; empty where the key is no partition ring or was not read."""
     called: str = ""  # its everyday name as configured
+
+    @property
+    def size(self) -> int:
+        """How many members it has, or partitions."""
+        return self.partitions if self.kind == "partition" else len(self.members)
+
+    @property
+    def things(self) -> str:
+        """What it has, in the plural."""
+        return "partitions" if self.kind == "partition" else "members"
 
     @property
     def name(self) -> str:

@@ -66,7 +66,7 @@ def test_what_is_behind_is_never_taken_for_the_primary(key: str) -> None:
     after = key_of(look(fleet, "store"), key)
     assert [m.id for m in after.members] == ["p-1", "p-2", "p-3"]
     assert {m.state for m in after.members} == {State.ACTIVE}
-    assert (after.source[:9], after.shrunk_from, after.returned_total) == ("ring page", None, 0)
+    assert (after.source[:9], after.lost, after.returned_total) == ("ring page", 0, 0)
 
 
 def test_half_way_the_store_counts_until_the_last_client_has_left_it() -> None:

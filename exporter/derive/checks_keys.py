@@ -197,9 +197,7 @@ def members_healthy(seen: Evidence) -> Check:
         for member in key.members
         if member.state is State.UNHEALTHY
     ]
-    wrong += [
-        f"{k.key} lost {k.shrunk_from - len(k.members)} members at once" for k in seen.keys if k.shrunk_from
-    ]
+    wrong += [f"{key.key} lost {key.lost} {key.things} at once" for key in seen.keys if key.lost]
     wrong += [
         f"{name} in {key.key} is {by:.0f} s in the future"
         for key in seen.keys

@@ -85,8 +85,9 @@ def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
         names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
         yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
     for key in whole.keys:
-        if key.shrunk_from:
-            yield f"Ring {key.name} lost members at once: {key.shrunk_from} before, {len(key.members)} now."
+        if key.lost:
+            was, now = key.size + key.lost, key.size
+            yield f"Ring {key.name} lost {key.things} at once: {was} before, {now} now."
     if where is not Phase.MEMBERLIST or phase.left_out(writing):
         yield from _stores_unread(whole.stores)
     yield from _not_kept(clients)

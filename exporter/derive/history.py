@@ -21,12 +21,14 @@ class RingHistory:
     """One ring's past. `gone` is when a vanished member went, by its own clock; `lost` is when a
     healthy member vanished though its process still answers, by ours, and that process; `since` when
     a member was first seen in a state, by ours; `at` is our clock at the cycle that saw `members`.
+    Of a partition ring `lost` and `active` are partitions by number, with an owner's process.
     """
 
     gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lost: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
     since: Mapping[tuple[str, State], float] = field(default_factory=lambda: MappingProxyType({}))
     members: tuple[MemberFacts, ...] = ()
+    active: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     returned: int = 0
     at: float | None = None
     standing: Standing = field(default_factory=Standing)
@@ -92,6 +94,11 @@ def _gone(
     return MappingProxyType(dict(newest))
 
 
+def stands(lost_at: float, target: str, now: float, writing: frozenset[str]) -> bool:
+    """Tell whether a loss is still reported: for a while, and while whose it was goes on writing."""
+    return now - lost_at < FORGET_LOST or target in writing
+
+
 def _lost(
     past: RingHistory,
     vanished: Iterable[MemberFacts],
@@ -108,7 +115,7 @@ def _lost(
     kept = {
         name: (at, target)
         for name, (at, target) in past.lost.items()
-        if name not in here and (now - at < FORGET_LOST or target in watched.writing - there)
+        if name not in here and stands(at, target, now, watched.writing - there)
     }
     fresh = [
         m

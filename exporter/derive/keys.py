@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from exporter.derive import health, phase
+from exporter.derive import health, partitions, phase
 from exporter.derive.ahead import ahead
 from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.partitions import by_state, corrupted, owners
 from exporter.derive.primary import KeyInput, Stored, find_primary, ill_by_pages
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
@@ -46,7 +45,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     around = health.Surroundings(world.owners, world.gossip, world.rules, *told, *judged_with)
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
-    then = _advanced(past, members, read, world) if known else past
+    then = _advanced(past, primary.value, members, read, world)
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(
@@ -66,7 +65,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         secondary=sides.secondary,
         entries=len(content_of(primary.value)) if known and read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
-        shrunk_from=_shrunk_from(len(members), then),
+        lost=len(then.lost),
     )
     if ring:
         facts = _with_health(facts, lists, config, read, world.now)
@@ -76,24 +75,29 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
 
 
 def _advanced(
-    past: RingHistory, members: tuple[MemberFacts, ...], read: KeyInput, world: World
+    past: RingHistory,
+    value: Stored | None,
+    members: tuple[MemberFacts, ...],
+    read: KeyInput,
+    world: World,
 ) -> RingHistory:
+    if value is None:
+        return past
     writing = frozenset(client.target for client in read.clients if client.writes)
-    return advance(past, members, world.now, replace(world.watched, writing=writing))
-
-
-def _shrunk_from(count: int, past: RingHistory) -> int | None:
-    """How many members there were before the loss that is still reported, `None` without one."""
-    return count + len(past.lost) if past.lost else None
+    watched = replace(world.watched, writing=writing)
+    if isinstance(value, PartitionRing):
+        return partitions.advanced(past, value, world.now, watched, world.owners.by_name)
+    return advance(past, members, world.now, watched)
 
 
 def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
+    states = partitions.by_state(ring)
     return replace(
         facts,
-        partitions=sum(by_state(ring).values()),
-        partition_states=by_state(ring),
-        corrupted=corrupted(ring),
-        owners=owners(ring),
+        partitions=sum(states.values()),
+        partition_states=states,
+        corrupted=partitions.corrupted(ring),
+        owners=partitions.owners(ring),
     )
 
 

@@ -61,4 +61,4 @@ def _is_fresh(key: KeyFacts, max_lag: float) -> bool | None:
     lost = set(found.missing_members) & set(found.settled)
     if found.settled_missing_in or lost or (found.lag is not None and found.lag > max_lag):
         return False
-    return None if found.unread or key.shrunk_from else True
+    return None if found.unread or key.lost else True

@@ -200,7 +200,8 @@ RING_MEMBERS_RETURNED_TOTAL = _counter(
 )  # fmt: skip
 RING_SHRUNK_MEMBERS = _gauge(
     "ring_shrunk_members", "key ring",
-    "Members still missing since this ring lost half or more of its members at once; 0 otherwise.", _RING,
+    "Members, or partitions, still missing since this ring lost half or more of them at once; 0 otherwise.",
+    _RING,
     per="K",
 )  # fmt: skip
 RING_PARTITIONS = _gauge(

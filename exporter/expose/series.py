@@ -147,8 +147,7 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
     yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
     yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)
     yield c.RING_QUORUM_MARGIN, labels, key.quorum_margin
-    lost = 0 if key.shrunk_from is None else key.shrunk_from - len(key.members)
-    yield c.RING_SHRUNK_MEMBERS, labels, max(0, lost)
+    yield c.RING_SHRUNK_MEMBERS, labels, key.lost
 
 
 def _members(key: KeyFacts) -> Rows:
@@ -168,6 +167,7 @@ def _partitions(key: KeyFacts, known: bool) -> Rows:
     if not known:
         return
     yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.name), len(key.corrupted)
+    yield c.RING_SHRUNK_MEMBERS, (key.key, key.name), key.lost
     if key.partition_states or not key.partitions:
         for state in PartitionState:
             count = key.partition_states.get(state.value, 0)

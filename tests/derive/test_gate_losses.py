@@ -278,6 +278,30 @@ def test_a_partition_ring_that_is_out_of_use_is_not_well(ring: Value, verdict: s
     assert verdicts(fleet.look(), "switch-primary").get("members-healthy") == verdict
 
 
+AFTERWARDS = [
+    ("half of the active ones are gone", (1, 2), _partitions(1), "fails"),
+    ("all but the inactive one", (1, 2), _partitions(3, state=PartitionState.INACTIVE), "fails"),
+    ("one of many", (1, 2, 3), _partitions(1, 2), None),
+    ("all are there", (1, 2), _partitions(1, 2), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "ring", "verdict"), [r[1:] for r in AFTERWARDS], ids=[r[0] for r in AFTERWARDS]
+)
+def test_partitions_that_vanish_everywhere_at_once_are_missed(
+    before: tuple[int, ...], ring: Value, verdict: str | None
+) -> None:
+    fleet = _fleet_with(*NAMES[:3])
+    whole = _partitions(*before)
+    _with(PARTITIONS, whole, whole)(fleet)
+    assert verdicts(fleet.look(beat=True), "switch-primary") == {}
+    _with(PARTITIONS, ring, ring)(fleet)
+    assert verdicts(fleet.look(beat=True), "switch-primary").get("members-healthy") == verdict
+    _with(PARTITIONS, whole, whole)(fleet)
+    assert "members-healthy" not in verdicts(fleet.look(beat=True), "switch-primary")
+
+
 @pytest.mark.parametrize("step", ["disable-mirroring", "remove-multi"])
 @pytest.mark.parametrize(("change", "verdict"), [r[1:] for r in SWITCHED], ids=[r[0] for r in SWITCHED])
 def test_what_only_the_old_store_has_after_the_switch_was_lost(

@@ -140,7 +140,7 @@ def test_the_store_failing_between_two_cycles_changes_who_speaks_and_nothing_els
     second, _ = judge(read(page("a", *three())), past)
     assert (first.source, second.source) == ("store", "ring page of a")
     assert [m.id for m in first.members] == [m.id for m in second.members]
-    assert second.shrunk_from is None
+    assert second.lost == 0
     assert second.returned_total == 0
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.derive.history import RingHistory, Watched
+import pytest
+
+from exporter.derive.history import FORGET_LOST, RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.match import Owners
-from exporter.derive.partitions import by_state, corrupted
+from exporter.derive.partitions import advanced, by_state, corrupted
 from exporter.derive.primary import KeyInput
 from exporter.derive.rules import Rules
 from exporter.derive.views import view
@@ -82,3 +84,32 @@ def test_a_partition_ring_has_no_ring_members_and_no_heartbeats() -> None:
 
 def test_the_kind_is_known_by_the_key_where_nothing_was_read() -> None:
     assert judge(None, None).kind == "partition"
+
+
+def changed(*gone: int, **states: PartitionState) -> PartitionRing:
+    """The ring without some of its partitions, others in another state."""
+    left = {n: replace(p, state=states.get(f"p{n}", p.state)) for n, p in RING.partitions.items()}
+    return PartitionRing({n: p for n, p in left.items() if n not in gone}, NOW)
+
+
+INACTIVE, DELETED = PartitionState.INACTIVE, PartitionState.DELETED
+PASTS: list[tuple[str, list[tuple[float, PartitionRing]], set[str]]] = [
+    ("two of three at once", [(15, changed(1, 2))], {"1", "2"}),
+    ("one of three", [(15, changed(1))], set()),
+    ("one after the other", [(15, changed(1)), (30, changed(1, 2))], {"2"}),
+    ("inactive first", [(15, changed(p1=INACTIVE, p2=INACTIVE)), (30, changed(1, 2))], set()),
+    ("deleted, which is said", [(15, changed(p1=DELETED, p2=DELETED))], set()),
+    ("one is back", [(15, changed(1, 2)), (30, changed(1))], {"1"}),
+    ("another one follows", [(15, changed(1, 2)), (30, changed(1, 2, 3))], {"1", "2", "3"}),
+    ("one's owner writes", [(15, changed(1, 2)), (16 + FORGET_LOST, changed(1, 2))], {"1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("later", "lost"), [row[1:] for row in PASTS], ids=[row[0] for row in PASTS])
+def test_active_partitions_that_vanish_at_once_are_lost(
+    later: list[tuple[float, PartitionRing]], lost: set[str]
+) -> None:
+    past = RingHistory()
+    for at, ring in [(0.0, RING), *later]:
+        past = advanced(past, ring, NOW + at, Watched(writing=frozenset({"p-1"})), {"ingester-1": "p-1"})
+    assert past.lost.keys() == lost

@@ -170,7 +170,7 @@ def ring_key() -> KeyFacts:
         ghosts=("mimir-write-2",),
         quorum_margin=0,
         returned_total=1,
-        shrunk_from=6,
+        lost=3,
         views=(
             ViewFacts("ring", "mimir-write-0", known=True, fingerprint="aa", staleness=0.0, read_at=NOW),
             ViewFacts("gossip", "mimir-write-0", known=True, fingerprint="ab", staleness=12.0,

@@ -134,7 +134,7 @@ def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
 
 def test_a_ring_nobody_read_is_not_an_empty_ring() -> None:
     unread = replace(snapshots.ring_key(), source="", views=(), distinct={}, secondary=None)
-    empty = replace(snapshots.ring_key(), members=(), shrunk_from=None)
+    empty = replace(snapshots.ring_key(), members=(), lost=0)
     assert not series(replace(snapshots.rich(), keys=(unread,)), c.RING_MEMBERS)
     members = series(replace(snapshots.rich(), keys=(empty,)), c.RING_MEMBERS)
     assert set(members.values()) == {0.0}

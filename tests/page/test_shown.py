@@ -141,7 +141,7 @@ def test_what_was_not_read_is_not_shown_as_a_number() -> None:
 
 def test_troubled_keys_come_first() -> None:
     fine = replace(RING, key="a", secondary=EQUAL, views=RING.views[:1], ghosts=(), quorum_margin=1)
-    fine = replace(fine, shrunk_from=None, members=RING.members[:1])
+    fine = replace(fine, lost=0, members=RING.members[:1])
     snapshot = replace(snapshots.rich(), keys=(fine, replace(fine, key="b", token_conflicts=2)))
     rows = key_rows.key_rows(snapshot, LagHistory(), 15)
     assert [(row.key.key, row.tone) for row in rows] == [("b", "bad"), ("a", "none")]

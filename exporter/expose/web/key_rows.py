@@ -82,8 +82,8 @@ def members(key: KeyFacts) -> Judged:
     """How many members, partitions or HA entries; "not read" is not 0."""
     if not key.source:
         return Judged("unknown", "not read")
-    if key.shrunk_from:
-        return Judged("bad", f"{len(key.members):,}, were {key.shrunk_from:,}")
+    if key.lost:
+        return Judged("bad", f"{key.size:,}, were {key.size + key.lost:,}")
     if key.kind == "ha":
         return Judged("none", f"{key.entries:,} elected")
     amount = f"{key.partitions:,} partitions" if key.kind == "partition" else f"{len(key.members):,}"

@@ -34,8 +34,8 @@ CASES = (
         ring("shrunk_members", "0x9 2x100"),
         at=11,
         severity="critical",
-        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring "
-        "(2). Somebody with a smaller view may have overwritten the store.",
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
+        "collectors/ring (2). Somebody with a smaller view may have overwritten the store.",
     ),
     Case(
         SHRUNK,
@@ -46,8 +46,8 @@ CASES = (
         held=True,
         gone=30,
         severity="critical",
-        says="2 member(s) of a ring of <fleet> vanished at once and are not back: collectors/ring "
-        "(2). Somebody with a smaller view may have overwritten the store.",
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
+        "collectors/ring (2). Somebody with a smaller view may have overwritten the store.",
     ),
     Case(
         SHRUNK,
