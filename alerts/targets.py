@@ -25,6 +25,11 @@ def skewed(q: Queries) -> str:
     return f"max {q.by('target')} (abs({skew})) > {number(t.CLOCK_SKEW)}"
 
 
+def blind(q: Queries) -> str:
+    """Instances of which a source of targets fails, by how many."""
+    return f"{q.series(c.DISCOVERY_FAILING_SOURCES)} > 0"
+
+
 def _found(q: Queries) -> str:
     return f"sum {q.by()} ({q.most(c.DISCOVERED_TARGETS, 'source')})"
 
@@ -78,6 +83,20 @@ GROUP = Group(
             ),
             "A process's clock differs from the exporter's by more than a heartbeat.",
             names=Names(skewed, ("target",), value="humanizeDuration"),
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationDiscoveryFailing",
+            Severity.WARNING,
+            t.DISCOVERY_FAILING,
+            lambda q: f"max {q.by()} ({blind(q)})",
+            "A source of targets fails",
+            (
+                "{{ $value }} source(s) of targets of <fleet> fail: <names>. Processes that only they know "
+                "are not watched, and no gate that asks whether all answer opens."
+            ),
+            "A source of targets fails: there may be processes that nobody watches.",
+            names=Names(blind, ("instance",)),
             board="exporter",
         ),
         Alert(

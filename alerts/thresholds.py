@@ -130,6 +130,7 @@ DOWN = Wait(MINUTE, "the window is the wait; this is one more look")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
 CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
 SKEWED = Wait(15 * MINUTE, "time synchronisation steps in after a start")
+DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is not seen")
 NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the discovery")
 
 # The exporter

@@ -48,6 +48,8 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "clocks that are off": q.how_many(
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
         ),
+        "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
+        "shards that make no whole": q.how_many(f"{q.whole()} == bool 0"),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
     }
 

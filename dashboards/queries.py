@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS, pattern
 from dashboards.options import Options
 from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
 from exporter.model import Phase
 
@@ -95,6 +96,10 @@ class Queries:
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""
         return f"({self.once(metric)} and on {self.by('step')} ({self.once(c.NEXT_STEP)} == 1))"
+
+    def whole(self) -> str:
+        """1 where all shards are there and agree, 0 where not, as the joining rules record it."""
+        return f"min by {self.by()} ({s.COMPLETE}{{{self._matchers((), ())}}})"
 
     def age(self) -> str:
         """Seconds since the end of the last cycle, of the oldest exporter chosen."""

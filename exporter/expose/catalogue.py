@@ -340,6 +340,11 @@ VIEW_SWEEP_SECONDS = _gauge(
 DISCOVERED_TARGETS = _gauge(
     "discovered_targets", "source", "Targets found by this kind of discovery.", per="D"
 )
+DISCOVERY_FAILING_SOURCES = _gauge(
+    "discovery_failing_sources", "",
+    "Entries of `targets` that have failed for a minute, or never found anything; what only they know is not "
+    "watched.",
+)  # fmt: skip
 FETCHES_TOTAL = _counter(
     "fetches_total", "page outcome",
     "Pages asked since the exporter started; outcome is ok, absent or failed.", per="P × 3",

@@ -257,6 +257,8 @@ def _exporter(snapshot: Snapshot) -> Rows:
     yield c.VIEW_SWEEP_SECONDS, (), snapshot.sweep_seconds
     for source, count in snapshot.discovered.items():
         yield c.DISCOVERED_TARGETS, (source,), count
+    if snapshot.discovered:
+        yield c.DISCOVERY_FAILING_SOURCES, (), len(snapshot.unsure)
     for page in {page for page, _ in snapshot.fetches}:
         for outcome in Outcome:
             yield c.FETCHES_TOTAL, (page, outcome.value), snapshot.fetches.get((page, outcome.value), 0)

@@ -132,6 +132,7 @@ def _exporter(step: int) -> dict[str, str]:
         "config_last_reload_successful": always(1),
         "series_dropped": always(0),
         'discovered_targets{source="static"}': always(3),
+        "discovery_failing_sources": always(0),
     }
 
 

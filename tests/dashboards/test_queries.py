@@ -11,6 +11,7 @@ from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS
 from dashboards.options import Options
 from dashboards.queries import Queries
 from exporter.expose import catalogue
+from exporter.expose.shard_catalogue import COMPLETE
 from tests.dashboards.every import Query, nodes, queries, selectors
 
 EVERY = queries()
@@ -32,7 +33,7 @@ def _metrics(query: Query) -> set[str]:
 
 @pytest.mark.parametrize("query", EVERY, ids=lambda query: query.place)
 def test_a_query_asks_only_for_metrics_of_the_catalogue_or_the_list(query: Query) -> None:
-    known = {*catalogue.by_name, *ANY_PREFIX, *EXACT, *PROMETHEUS}
+    known = {*catalogue.by_name, *ANY_PREFIX, *EXACT, *PROMETHEUS, COMPLETE}
     found = _metrics(query)
     assert found
     assert found <= known

@@ -274,6 +274,7 @@ def rich() -> Snapshot:
             ProbeResult("mimir-write-1", "own", None, NOW - 20),
         ),
         discovered={"static": 3},
+        unsure=("targets[1] (file): no file matches /etc/targets/*.yml",),
         fetches={("/metrics", "ok"): 80, ("/metrics", "failed"): 4, ("/config", "failed"): 42},
         sweep_seconds=15.0,
     )  # fmt: skip

@@ -11,7 +11,7 @@ DOWN, STALE, SHARDS, RELOAD, DROPPED = (
 )
 BUILD = 'build_info{version="1.0.0"}'
 ALL = (
-    "up", "build_", "snapshot_", "config_", "series_", "discovered_", "target_", "page_", "client_",
+    "up", "build_", "snapshot_", "config_", "series_", "discover", "target_", "page_", "client_",
     "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
 )  # fmt: skip
 GONE = (

@@ -8,6 +8,7 @@ DOWN, PAGES, SKEW, NOBODY = (
     "KVMigrationClockSkew",
     "KVMigrationNoTargets",
 )
+BLIND = "KVMigrationDiscoveryFailing"
 
 
 def up(target: int, values: str) -> dict[str, str]:
@@ -112,6 +113,22 @@ CASES = (
     Case(SKEW, THRESHOLD, "exactly ten seconds", skew(2, "10x100")),
     Case(SKEW, LOOKALIKE, "time synchronisation steps in after a start", skew(2, "300x9 0x100")),
     Case(SKEW, LOOKALIKE, "the time is not said", {}, without=("target_clock",)),
+    Case(
+        BLIND,
+        FIRES,
+        "the list of targets of one of two shards cannot be read any more",
+        {'discovery_failing_sources{instance="exporter-1:9895"}': "0x9 1x100"},
+        at=20,
+        says="1 source(s) of targets of <fleet> fail: exporter-1:9895. Processes that only they know are not "
+        "watched, and no gate that asks whether all answer opens.",
+    ),
+    Case(
+        BLIND,
+        THRESHOLD,
+        "it is read again one step before its time",
+        {"discovery_failing_sources": "0x9 1x9 0x100"},
+    ),
+    Case(BLIND, LOOKALIKE, "an exporter of before this was told", {}, without=("discovery_failing",)),
     Case(
         NOBODY,
         FIRES,
