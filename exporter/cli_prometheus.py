@@ -7,6 +7,7 @@ does not have, has not had for long, or has of some shards only is not known, an
 from __future__ import annotations
 
 import argparse
+import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -122,7 +123,7 @@ class Joined:
             self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
             f"{self._series(c.PHASE.name)} == 1",
         )
-        told = Told(*[await self._ask(question) for question in questions])
+        told = Told(*await asyncio.gather(*map(self._ask, questions)))
         _one_fleet(told.checks, self._settings.url)
         return step_of(name, told)
 
