@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -61,7 +63,7 @@ def run(argv: Sequence[str]) -> int:
     logs.setup(args.log_level, args.log_format)
     command: Command = args.run
     try:
-        return command(args)
+        return _told(command(args))
     except ConfigError as error:
         for problem in error.problems:
             print(plain(problem), file=sys.stderr)  # noqa: T201 - the command's own output
@@ -75,4 +77,16 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        return 0
+        return _unread()
+
+
+def _told(status: int) -> int:
+    """Give the status once all was said."""
+    sys.stdout.flush()
+    return status
+
+
+def _unread() -> int:
+    """Nobody reads what is said: the status of a program that the signal ended, never an open gate's."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it exits
+    return 128 + signal.SIGPIPE

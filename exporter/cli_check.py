@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import textwrap
@@ -24,6 +25,8 @@ from exporter.terminal import plain
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
 SHOWN = 10
+SHORTEST = 0.2  # seconds between two looks
+_EVERY_CHECK_HOLDS = re.compile(r"(?:Open|Closed): every check holds[^.]*\. ?")
 PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
 WIDTH = 80
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -90,7 +93,7 @@ def _waits(step: StepOut) -> bool:
 
 
 def _holds(step: StepOut) -> bool:
-    return all(check.verdict == "holds" for check in step.checks)
+    return bool(step.checks) and all(check.verdict == "holds" for check in step.checks)
 
 
 def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
@@ -120,26 +123,42 @@ async def _watch(args: argparse.Namespace, look: Steps) -> int:
 
 
 async def _soak(args: argparse.Namespace, look: Steps, clock: Callable[[], float] = time.monotonic) -> int:
-    """Look until every check has held without a break for the whole time; the first break ends it.
-    Checks that need two looks may be waited for before the time begins.
+    """Look until every check has held without a break for the whole time; the first one that does not ends
+    it. Checks that need two looks may be waited for before the time begins.
     """
-    first = began = clock()
-    held_once = False
+    began, first = clock(), None
     while True:
         step = await look.step(args.step)
-        held_once = held_once or _holds(step)
-        if _waits(step) and not held_once and began - first <= PATIENCE:
-            began = clock()
+        if first is None and _waits(step) and clock() - began <= PATIENCE:
+            held = 0.0
         elif not _holds(step) or step.answer == "unknown":
             _clear(args)
             return _show(step, args, sys.stdout)
-        held = clock() - began
-        if held >= args.soak and _holds(step):
+        else:
+            first = look.at if first is None else first
+            held = _held(step, look, first)
+        if held >= args.soak:
             _clear(args)
-            text = f"Open: every check has held for {held:.0f} s."
-            return _show(msgspec.structs.replace(step, answer="open", headline=text), args, sys.stdout)
+            return _show(_opened(step, held), args, sys.stdout)
         _progress(args, held)
-        await asyncio.sleep(max(0.05, min(look.interval, args.soak - held)))
+        await asyncio.sleep(min(look.interval, max(SHORTEST, args.soak - held)))
+
+
+def _held(step: StepOut, look: Steps, first: float) -> float:
+    """For how long everything has held: from the first picture that we saw to the last one, however long we
+    looked at either, and not across a break that only the gate knows of, as of another list of processes.
+    Where it does not say since when, it has to be open itself.
+    """
+    if not look.soaks:
+        return look.at - first if step.answer == "open" else 0.0
+    return min(look.at - first, step.soaked_seconds)
+
+
+def _opened(step: StepOut, held: float) -> StepOut:
+    """A step that has held for so long; what the gate says beside that, a risk above all, stays said."""
+    beside = _EVERY_CHECK_HOLDS.sub("", step.headline)
+    text = f"Open: every check has held for {held:.0f} s. {beside}".rstrip()
+    return msgspec.structs.replace(step, answer="open", headline=text)
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:

@@ -62,9 +62,13 @@ class Overview:
 
 
 class Steps(Protocol):
-    """One way of looking at the gate; answers are as the API gives them."""
+    """One way of looking at the gate; answers are as the API gives them. `at` is when the picture behind the
+    last one was whole, by whoever took it, unix seconds; `soaks` says whether `soaked_seconds` is known.
+    """
 
     interval: float
+    at: float
+    soaks: bool
 
     async def step(self, name: str) -> StepOut:
         """Look anew at one step of the gate."""
@@ -112,9 +116,12 @@ class _Local:
         self._last: Snapshot | None = None
         self.stale = ""
         self.interval = watch.config.gate.check_interval
+        self.at = 0.0
+        self.soaks = True
 
     async def _cycle(self) -> Snapshot:
         self._last = await self._watch.poller.cycle()
+        self.at = self._last.at
         return self._last
 
     async def step(self, name: str) -> StepOut:
@@ -150,12 +157,14 @@ class _Remote:
         self._session = session
         self.interval = 5.0
         self.stale = ""
+        self.at = 0.0
+        self.soaks = True
 
     async def _get(self, path: str, kind: type[T]) -> T:
         url = f"{self._server}/api/v1/{path}"
         try:
             async with self._session.get(url, headers={"User-Agent": f"kvmigration/{__version__}"}) as answer:
-                body = msgspec.json.decode(await answer.content.read(MAX_ANSWER) or b"null")
+                body = msgspec.json.decode(await _whole(answer) or b"null")
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
             raise UsageError(f"{url}: no answer of an exporter ({type(error).__name__})") from None
         if not isinstance(body, dict) or body.get("status") != "success":
@@ -165,12 +174,16 @@ class _Remote:
             age = body.get("age_seconds", 0.0)
             self.stale = f"{self._server}: the last cycle ended {age:.0f} s ago, so all of this is old"
         try:
+            self.at = msgspec.convert(body["at"], float)
             return msgspec.convert(body["data"], kind)
         except (KeyError, msgspec.ValidationError) as error:
             raise UsageError(f"{url}: the exporter is of another version ({error})") from None
 
     async def step(self, name: str) -> StepOut:
-        return await self._get(f"gate/{quote(name)}", StepOut)
+        step = await self._get(f"gate/{quote(name)}", StepOut)
+        if step.step != name or not step.checks:
+            raise UsageError(f"{self._server}: no answer of an exporter: it was asked for the step {name}")
+        return step
 
     async def overview(self) -> Overview:
         return Overview(
@@ -186,3 +199,14 @@ class _Remote:
 
     async def key(self, key: str) -> RingDetailOut:
         return await self._get(f"rings/{quote(key)}", RingDetailOut)
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All of an answer: one read gives what has arrived so far."""
+    parts, size = list[bytes](), 0
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise UsageError(f"{answer.url}: more than {MAX_ANSWER} bytes")
+    return b"".join(parts)

@@ -28,6 +28,7 @@ from exporter.sources.prometheus import PrometheusSettings, query
 from exporter.steps import Check
 
 MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
+MAX_AHEAD = 30.0  # seconds; of a picture that is ahead nobody sees that it stands still
 FLEET = ("cluster", "namespace", "job")
 CULPRITS = {
     "gossip-no-strangers": s.STRANGERS,
@@ -101,6 +102,8 @@ class Joined:
     interval = 15.0
 
     def __init__(self, fetcher: Fetcher, settings: PrometheusSettings, selector: str) -> None:
+        self.at = 0.0
+        self.soaks = False
         self._fetcher = fetcher
         self._settings = settings
         self._selector = selector
@@ -123,9 +126,18 @@ class Joined:
             self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
             f"{self._series(c.PHASE.name)} == 1",
         )
-        told = Told(*await asyncio.gather(*map(self._ask, questions)))
+        told = Told(*await self._ask_all(questions))
         _one_fleet(told.checks, self._settings.url)
+        self.at, self.soaks = _only(told.now) - _oldest(told), bool(told.held)
         return step_of(name, told)
+
+    async def _ask_all(self, questions: Iterable[str]) -> list[Vector]:
+        """All answers, or the first error, once nobody is asking any more."""
+        answers = await asyncio.gather(*map(self._ask, questions), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
 
     def _series(self, name: str, *matchers: str) -> str:
         return f"{name}{{{','.join(part for part in (*matchers, self._selector) if part)}}}"
@@ -192,10 +204,19 @@ def _doubt(told: Told) -> str:
             f"Cannot tell: of {wanted:.0f} shards {there} are known to Prometheus, and not all of these are "
             "fresh, or they do not watch the same fleet by the same rules."
         )
-    oldest = max((sample.value for sample in told.ages), default=math.inf)
+    newest = min((sample.value for sample in told.ages), default=math.inf)
+    if newest < -MAX_AHEAD:
+        return f"Cannot tell: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
+    oldest = _oldest(told)
     if not oldest <= MAX_AGE:
         return f"Cannot tell: what Prometheus has is {oldest:.0f} s old."
     return ""
+
+
+def _oldest(told: Told) -> float:
+    """How old the oldest of what Prometheus has is, seconds; NaN where one age is none."""
+    ages = [sample.value for sample in told.ages]
+    return math.nan if any(map(math.isnan, ages)) else max(ages, default=math.inf)
 
 
 def _check(check: Check, told: Told) -> CheckOut:

@@ -63,6 +63,9 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("it is old", {"ages": (sample(3.0), sample(MAX_AGE + 1))}, "unknown", "181 s old"),
     ("its age is not known", {"ages": ()}, "unknown", "inf s old"),
     ("its age is no number", {"ages": (sample(NAN),)}, "unknown", "nan s old"),
+    ("one of its ages is no number", {"ages": (sample(3.0), sample(NAN))}, "unknown", "nan s old"),
+    ("a clock is an hour ahead", {"ages": (sample(3.0), sample(-3600.0))}, "unknown", "3600 s ahead"),
+    ("a clock is a little ahead", {"ages": (sample(3.0), sample(-2.0))}, "open", "Open"),
     ("shards are missing", {"complete": (sample(0.0),)}, "unknown", "of 2 shards 2 are known"),
     (
         "shards are missing and something is wrong",

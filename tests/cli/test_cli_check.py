@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -88,6 +92,24 @@ def test_a_cluster_that_does_not_answer_is_closed_and_named(
     said = started.run("check", "switch-primary")
     assert said.status == 1
     assert f"    - {lost}\n" in said.out
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["check switch-primary", "check switch-primary --json", "status"])
+def test_a_reader_that_went_away_is_no_open_gate(recorded: Start, command: str, unbuffered: str) -> None:
+    config = recorded("cortex/2b-mirroring").config
+    line = f"set -o pipefail; {sys.executable} -m exporter {command} --config.file={config} | true"
+    said = subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in said.stderr
+    assert "BrokenPipe" not in said.stderr
 
 
 DURATIONS = [(300, "5m"), (90, "90s"), (60, "1m"), (0, "0s"), (3600, "60m")]
