@@ -7,7 +7,7 @@ empty tuple means "looked, and there is none".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
@@ -361,3 +361,11 @@ class Snapshot:
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""
     part: Part | None = None  # where this is one shard's part of the whole
+    judged_by: str = ""  # digest of what the steps are judged by: another one, and they soak anew
+    is_withheld: bool = False
+
+    def withheld(self, why: str) -> Snapshot:
+        """The same picture, of which it is not known any more what may be done next."""
+        fleet = replace(self.fleet, headline=why, rollback=replace(self.fleet.rollback, safe=None))
+        steps = tuple(step.withheld(why) for step in self.steps)
+        return replace(self, fleet=fleet, steps=steps, is_withheld=True)

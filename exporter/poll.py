@@ -7,6 +7,7 @@ the primary), then the primary's side, then the secondary's. What is then still 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -41,6 +42,7 @@ DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
+RELOADED = "Not known: the configuration was reloaded, and no cycle has ended with it yet."
 STARTED = 16  # processes asked in one round of the loop
 
 
@@ -109,6 +111,7 @@ class Poller:
     _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
     _entries: Entries = field(default_factory=Entries)
+    _at_once: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Run cycles for ever, at the interval with a little jitter; a failed cycle is logged, not fatal."""
@@ -120,7 +123,15 @@ class Poller:
                 self.failures += 1
                 log.exception("cycle failed")
             spent = time.monotonic() - started
-            await asyncio.sleep(max(0.05, self.plan.interval * self._jitter(0.02) - spent))
+            with contextlib.suppress(TimeoutError):
+                left = max(0.05, self.plan.interval * self._jitter(0.02) - spent)
+                await asyncio.wait_for(self._at_once.wait(), left)
+
+    def outdate(self, why: str) -> None:
+        """What was concluded no longer says what may be done: the next cycle comes at once."""
+        if self.snapshot is not None:
+            self.snapshot = self.snapshot.withheld(why)
+        self._at_once.set()
 
     def _jitter(self, share: float = 0.2) -> float:
         return 1 + share * (2 * self._random.random() - 1)
@@ -139,6 +150,7 @@ class Poller:
         started = self.now()
         deadline = asyncio.get_running_loop().time() + self.plan.deadline()
         plan = self.plan
+        self._at_once.clear()
         await plan.before_cycle()
         targets, share = self.share()
         visits = self._visits(targets, deadline)
@@ -162,6 +174,8 @@ class Poller:
             share=share,
         )
         snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
+        if self.plan is not plan:
+            snapshot = snapshot.withheld(RELOADED)
         self.snapshot = snapshot
         self.on_snapshot(snapshot)
         await plan.after_cycle(snapshot)

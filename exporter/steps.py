@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Verdict(enum.StrEnum):
@@ -28,6 +28,10 @@ class Check:
     since: float | None = None  # holds without a break since, our clock
     vacuous: bool = False  # unknown because there was nothing to look at
 
+    def withheld(self, why: str) -> Check:
+        """The same check, of which nothing is known any more."""
+        return replace(self, verdict=Verdict.UNKNOWN, evidence=why, culprits=(), since=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -42,6 +46,11 @@ class Step:
     open_since: float | None = None
     soaked_for: float = 0.0
     headline: str = ""
+
+    def withheld(self, why: str) -> Step:
+        """The same step, of which nothing is known any more."""
+        checks = tuple(check.withheld(why) for check in self.checks)
+        return Step(self.name, False, Verdict.UNKNOWN, checks, self.place, self.soak, headline=why)
 
 
 @dataclass(frozen=True, slots=True)

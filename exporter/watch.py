@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from exporter.derive.census import each_once
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
 from exporter.model import Product, Target
-from exporter.poll import Plan, Poller, StoreReader, none_rejected
+from exporter.poll import RELOADED, Plan, Poller, StoreReader, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
 from exporter.rejections import Rejections
@@ -58,7 +58,17 @@ def rules_of(config: Config) -> Rules:
         pages=pages_of(config),
         product=product_of(config),
         store_configured=bool(config.stores.consul or config.stores.etcd),
+        stores=tuple(_stores_read(config)),
     )
+
+
+def _stores_read(config: Config) -> Iterator[str]:
+    """What is read of which external store, without the way to it."""
+    consul, etcd = config.stores.consul, config.stores.etcd
+    if consul is not None:
+        yield f"consul {consul.url} {consul.datacenter or ''} {' '.join(consul.prefixes)}"
+    if etcd is not None:
+        yield f"etcd {' '.join(etcd.urls)} {' '.join(etcd.prefixes)}"
 
 
 def pages_of(config: Config) -> tuple[RingPage, ...] | None:
@@ -198,6 +208,7 @@ class Watch:
         self.config, self.access, self.fetcher = config, access, fetcher
         self.probing = self.probing.replaced(config.gossip)
         self.poller.plan = self._plan(config)
+        self.poller.outdate(RELOADED)
         await prepared.close()
         await self.poller.between_cycles()
         await old.__aexit__(None, None, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -138,6 +138,26 @@ async def test_targets_stores_and_interval_change(tmp_path: Path) -> None:
 async def seen_alone(server: Exporter, name: str) -> bool:
     up = (await server.samples())["target_up"]
     return len(up) == 1 and any(name in dict(labels)["target"] for labels in up)
+
+
+@pytest.mark.asyncio
+async def test_no_gate_is_open_until_a_cycle_has_ended_with_the_new_configuration(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    async with running(tmp_path) as (server, demo, path):
+        written(path, quick(demo, gate={"soak": "1s"}))
+        assert (await server.reload())[0] == 200
+        await server.until(partial(strictly, server, 200), "the gate is open")
+        config = quick(demo, gate={"soak": "1s"}, interval="60s")
+        config["targets"].append({"static": {"urls": [f"http://127.0.0.1:{free_port()}"]}})
+        written(path, config)
+        assert (await server.reload())[0] == 200
+        assert not await strictly(server, 200)
+        await server.until(partial(strictly, server, 409), "a cycle with it, long before the next one is due")
+
+
+async def strictly(server: Exporter, status: int) -> bool:
+    return (await server.get("/api/v1/gate/switch-primary?strict=1"))[0] == status
 
 
 @pytest.mark.asyncio

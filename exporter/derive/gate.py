@@ -186,9 +186,12 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
     """Give the steps as they were, unless the soak is broken: nobody looked for long, our clock was set
-    back, or the list of processes is another one. One that is gone from the list may still be there.
+    back, it is judged by something else, or the list of processes is another one. One that is gone from the
+    list may still be there.
     """
     if before is None or not 0 <= now.started - before.at <= rules.longest_gap:
+        return {}
+    if before.judged_by != now.judged_by:
         return {}
     if {target.name for target in now.targets} != {target.name for target in before.targets}:
         return {}

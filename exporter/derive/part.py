@@ -7,16 +7,15 @@ none of these itself; it names its candidates and those that it vouches for.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.census import ALIVE, census_of
 from exporter.derive.match import Identity
 from exporter.derive.membership import Ours, is_expected
-from exporter.derive.rules import Rules
+from exporter.derive.rules import Rules, written
 from exporter.derive.verdicts import used
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.part import ClientKind, Part, Share
@@ -47,7 +46,7 @@ def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -
         share=share,
         steady_since=_steady_since(share, before, found, rules),
         interval=rules.interval,
-        rules_digest=_digest(_written(rules)),
+        rules_digest=_digest(written(rules)),
         clients=_clients(found.targets, share),
         strange=strange,
         own=own,
@@ -84,21 +83,6 @@ def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Ru
         return found.at
     same = (past.share.digest, past.share.shards) == (share.digest, share.shards)
     return past.steady_since if same else found.at
-
-
-def _written(value: object) -> str:
-    """A text that is the same for equal rules in every process: `repr` cuts patterns, and orders sets by
-    the process's own hash seed.
-    """
-    if isinstance(value, re.Pattern):
-        return f"{value.pattern!r} {value.flags}"
-    if is_dataclass(value):
-        return f"({' '.join(_written(getattr(value, one.name)) for one in fields(value))})"
-    if isinstance(value, Mapping):
-        return _written(tuple(sorted((_written(key), _written(one)) for key, one in value.items())))
-    if isinstance(value, frozenset):
-        return f"{{{' '.join(sorted(map(_written, value)))}}}"
-    return f"[{' '.join(map(_written, value))}]" if isinstance(value, tuple) else repr(value)
 
 
 def _digest(text: str) -> int:

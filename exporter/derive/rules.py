@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from exporter.model import Product
 from exporter.rings import RingPage
@@ -33,6 +35,7 @@ class Rules:
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     store_configured: bool = False
+    stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
     docs_url: str = ""  # where this project's docs are served, without a last slash; "": nowhere
@@ -69,3 +72,28 @@ class Rules:
 @lru_cache(maxsize=16_384)
 def _group_of(groups: Groups, names: tuple[str, ...]) -> str:
     return next((group for group, pattern in groups if any(map(pattern.search, names))), "")
+
+
+def written(value: object) -> str:
+    """A text that is the same for equal rules in every process: `repr` cuts patterns, and orders sets by
+    the process's own hash seed.
+    """
+    if isinstance(value, re.Pattern):
+        return f"{value.pattern!r} {value.flags}"
+    if is_dataclass(value):
+        return f"({' '.join(written(getattr(value, one.name)) for one in fields(value))})"
+    if isinstance(value, Mapping):
+        return written(tuple(sorted((written(key), written(one)) for key, one in value.items())))
+    if isinstance(value, frozenset):
+        return f"{{{' '.join(sorted(map(written, value)))}}}"
+    return f"[{' '.join(map(written, value))}]" if isinstance(value, tuple) else repr(value)
+
+
+def judged_by(rules: Rules) -> str:
+    """Digest of what tells whether a step may be taken: not how long it soaks, or how often is looked."""
+    return hashlib.blake2b(written(replace(rules, **_BESIDE)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_BESIDE: Mapping[str, Any] = {
+    "soak": 0.0, "interval": 0.0, "max_events": 0, "docs_url": "", "product": Product.UNKNOWN,
+}  # fmt: skip

@@ -21,7 +21,7 @@ from exporter.derive.membership import judge_gossip, outstayed, with_isolation
 from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys
 from exporter.derive.rollback import judge_rollback
-from exporter.derive.rules import Rules
+from exporter.derive.rules import Rules, judged_by
 from exporter.derive.stores import judge_store
 from exporter.derive.targets import judge_target
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
@@ -63,6 +63,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,
         part=part,
+        judged_by=judged_by(rules),
     )
     snapshot = _with_steps(snapshot, past.snapshot, rules)
     snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))

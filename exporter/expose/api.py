@@ -26,7 +26,6 @@ from exporter.facts import Snapshot
 from exporter.steps import Step
 
 PREFIX: Final = "/api/v1"
-STALE_INTERVALS: Final = 3
 _PACK_FROM: Final = 4096  # bytes
 _TYPES: Final = {400: "bad_data", 404: "not_found", 405: "method_not_allowed", 503: "unavailable"}
 _STRICT: Final = {"1": True, "true": True, "0": False, "false": False}
@@ -148,8 +147,8 @@ def _snapshot(request: web.Request) -> Snapshot:
 def _age(request: web.Request, snapshot: Snapshot) -> tuple[float, bool]:
     """Seconds since the last cycle, and whether that is too long ago to judge by."""
     state = request.app[STATE]
-    age = max(0.0, state.clock() - snapshot.at)
-    return age, age > STALE_INTERVALS * state.interval()
+    age = state.age(snapshot)
+    return age, age > state.oldest
 
 
 def _wrapped(request: web.Request, snapshot: Snapshot, data: bytes, status: int = 200) -> web.Response:
@@ -167,6 +166,10 @@ async def _shown(request: web.Request, make: Callable[[Snapshot], object]) -> we
 
 async def _status(request: web.Request) -> web.Response:
     version = request.app[STATE].version
+    snapshot = _snapshot(request)
+    if why := _staleness(request, snapshot):
+        old = await asyncio.to_thread(lambda: encode(answers.status_out(snapshot.withheld(why), version)))
+        return _wrapped(request, snapshot, old)
     return await _shown(request, lambda snapshot: answers.status_out(snapshot, version))
 
 
@@ -196,6 +199,7 @@ async def _events(request: web.Request) -> web.Response:
 
 
 async def _gate(request: web.Request) -> web.Response:
+    _only(request)
     snapshot = _snapshot(request)
     stale = _staleness(request, snapshot)
     data = encode(tuple(answers.step_out(step, stale) for step in snapshot.steps))
@@ -204,6 +208,7 @@ async def _gate(request: web.Request) -> web.Response:
 
 async def _step(request: web.Request) -> web.Response:
     """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown."""
+    _only(request, "strict")
     strict = _flag(request, "strict")
     snapshot = _snapshot(request)
     answer = answers.step_out(_known_step(request, snapshot), _staleness(request, snapshot))
@@ -222,6 +227,13 @@ def _known_step(request: web.Request, snapshot: Snapshot) -> Step:
 def _staleness(request: web.Request, snapshot: Snapshot) -> str:
     age, stale = _age(request, snapshot)
     return f"Not known: the last cycle ended {age:.0f} s ago." if stale else ""
+
+
+def _only(request: web.Request, *known: str) -> None:
+    """Refuse any other parameter: a misspelt `strict` would answer 200 for a closed gate."""
+    for name in request.query.keys() - set(known):
+        of = "; strict is for one step: /api/v1/gate/STEP?strict=1" if name.lower() == "strict" else ""
+        raise _Refusal(400, f"there is no parameter {name[:200]} here{of}")
 
 
 def _flag(request: web.Request, name: str) -> bool:

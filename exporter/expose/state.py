@@ -12,6 +12,8 @@ from aiohttp import web
 from exporter.expose.render import Renderer
 from exporter.facts import Snapshot
 
+STALE_INTERVALS: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
@@ -28,6 +30,17 @@ class ServerState:
     reload: Callable[[], Awaitable[object]] | None = None
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle, for whoever judges an age
     clock: Callable[[], float] = time.time
+
+    def age(self, snapshot: Snapshot) -> float:
+        """Seconds since a snapshot's cycle ended, or until then, where the clock was set back: nobody sees
+        how long such a one stands still, so it is as bad.
+        """
+        return abs(self.clock() - snapshot.at)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds after which a snapshot is too old to judge by."""
+        return STALE_INTERVALS * self.interval()
 
     @property
     def ready(self) -> bool:

@@ -43,10 +43,10 @@ async def test_the_answers_are_as_reviewed(start: Start, path: str) -> None:
 async def test_every_answer_says_how_old_it_is(start: Start) -> None:
     world = World()
     client = await start(world)
-    for seconds, stale in ((0, False), (45, False), (46, True), (-5, False)):
+    for seconds, stale in ((0, False), (45, False), (46, True), (-5, False), (-46, True)):
         world.now = snapshots.NOW + seconds
         _, found = await fetch(client, "status")
-        assert (found["at"], found["age_seconds"], found["stale"]) == (snapshots.NOW, max(0, seconds), stale)
+        assert (found["at"], found["age_seconds"], found["stale"]) == (snapshots.NOW, abs(seconds), stale)
 
 
 async def test_before_the_first_cycle_there_is_no_answer(start: Start) -> None:
@@ -86,6 +86,26 @@ async def test_a_stale_gate_is_never_open(start: Start) -> None:
     assert found["data"]["headline"] == "Not known: the last cycle ended 3600 s ago."
     _, found = await fetch(client, "gate")
     assert {step["answer"] for step in found["data"]} == {"unknown"}
+    _, found = await fetch(client, "status")
+    assert found["data"]["headline"] == "Not known: the last cycle ended 3600 s ago."
+    assert found["data"]["rollback"]["safe"] is None
+
+
+async def test_a_gate_from_before_a_reload_is_not_known(start: Start) -> None:
+    world = World(snapshots.rich().withheld("Not known: reloaded."))
+    client = await start(world)
+    code, found = await fetch(client, "gate/preflight?strict=1")
+    assert (code, found["data"]["answer"]) == (503, "unknown")
+    assert found["data"]["headline"] == "Not known: reloaded."
+
+
+@pytest.mark.parametrize(
+    "path", ["gate?strict=1", "gate/preflight?Strict=1", "gate/preflight?strict=1&step=x"]
+)
+async def test_a_parameter_that_is_not_known_is_refused(start: Start, path: str) -> None:
+    status, found = await fetch(await start(), path)
+    assert (status, found["errorType"]) == (400, "bad_data")
+    assert found["error"].startswith("there is no parameter ")
 
 
 @pytest.mark.parametrize("query", ["strict=yes", "strict=", "strict=1&strict=0", "strict=2"])

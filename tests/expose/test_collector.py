@@ -132,6 +132,12 @@ def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
     assert series(snapshots.rich(), c.GATE_OPEN)["decommission-store",] == 0
 
 
+def test_a_gate_that_is_withheld_is_closed_and_its_checks_are_nan() -> None:
+    withheld = snapshots.rich().withheld("Not known: reloaded.")
+    assert set(series(withheld, c.GATE_OPEN).values()) == {0}
+    assert all(map(math.isnan, series(withheld, c.GATE_CHECK).values()))
+
+
 def test_a_ring_nobody_read_is_not_an_empty_ring() -> None:
     unread = replace(snapshots.ring_key(), source="", views=(), distinct={}, secondary=None)
     empty = replace(snapshots.ring_key(), members=(), lost=0)

@@ -15,7 +15,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
-from exporter.expose.api import STALE_INTERVALS
 from exporter.expose.history import LagHistory
 from exporter.expose.state import STATE, TELEMETRY_PATH, ServerState
 from exporter.expose.web import contents
@@ -100,7 +99,8 @@ async def _respond(request: web.Request, make: Callable[[View], Content], status
     snapshot = state.snapshot()
     pages.history.take(snapshot)
     age = _Age.of(state, snapshot)
-    tag = f'"{snapshot.at if snapshot else 0}-{age.stale:d}-{pages.version}"'
+    picture = f"{snapshot.at}-{snapshot.is_withheld:d}" if snapshot else "0"
+    tag = f'"{picture}-{age.stale:d}-{pages.version}"'
     if status == 200 and request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers={"ETag": tag, **age.headers})
     try:
@@ -126,8 +126,7 @@ class _Age:
 
     @classmethod
     def of(cls, state: ServerState, snapshot: Snapshot | None) -> _Age:
-        seconds = max(0.0, state.clock() - snapshot.at) if snapshot else None
-        return cls(seconds, STALE_INTERVALS * state.interval())
+        return cls(state.age(snapshot) if snapshot else None, state.oldest)
 
     @property
     def stale(self) -> bool:
