@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from exporter.cli_diff_table import body, safe
+from exporter.cli_diff_table import MAX_NAMES, body, few, safe
 from exporter.cli_look import Look, add_source, look_from
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.errors import UsageError
@@ -46,7 +46,7 @@ def diff_command(args: argparse.Namespace) -> int:
 
 async def _diff(args: argparse.Namespace) -> int:
     async with look_from(args) as look:
-        details = await _details(args, look)
+        details, silent = await _details(args, look), await look.silent()
     for detail in details:
         _show(detail, args)
     if not details:
@@ -56,7 +56,16 @@ async def _diff(args: argparse.Namespace) -> int:
         sys.stderr.write(f"kvmigration: {look.stale}\n")
         return UNKNOWN
     statuses = {status_of(detail) for detail in details}
+    if silent:
+        sys.stderr.write(f"kvmigration: {_unseen(silent)}\n")
+        statuses.add(UNKNOWN)
     return DIFFERENT if DIFFERENT in statuses else max(statuses)
+
+
+def _unseen(silent: tuple[str, ...]) -> str:
+    """Say whose copies nobody compared."""
+    count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
+    return f"{count} not answer, so nothing is known of what it has: {few(silent, MAX_NAMES)}"
 
 
 async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
@@ -65,8 +74,8 @@ async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
 
 
 def status_of(detail: RingDetailOut) -> int:
-    """Give the exit status of one key: no comparison, a view that was not read or a time stamp from
-    the future proves nothing.
+    """Give the exit status of one key: no comparison, a view or a primary that was not read or a time stamp
+    from the future proves nothing.
     """
     found = detail.summary.secondary
     if found is None:
@@ -76,7 +85,8 @@ def status_of(detail: RingDetailOut) -> int:
     )
     if wrong or (found.lag_seconds or 0) > DEFAULT_PERIOD:
         return DIFFERENT
-    return UNKNOWN if found.unread or detail.summary.ahead_seconds else EQUAL
+    unsure = found.unread or found.remembered or detail.summary.ahead_seconds
+    return UNKNOWN if unsure else EQUAL
 
 
 def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:

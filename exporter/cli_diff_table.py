@@ -119,8 +119,7 @@ def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
         yield f"The key is missing in: {few(found.missing_in, MAX_NAMES)}."
     elif found.key_missing:
         yield f"Entries are missing in: {few(found.missing_in, MAX_NAMES)}."
-    if found.unread:
-        yield f"Not read, so nothing is proved: {few(found.unread, MAX_NAMES)}."
+    yield from _unproved(found)
     if detail.members:
         yield f"{len(detail.members)} members in the primary."
     if found.lag_seconds is not None:
@@ -131,6 +130,13 @@ def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
     for field, names in found.mismatched.items():
         if names:
             yield f"{len(names)} differ in {field}: {few(names, MAX_NAMES)}."
+
+
+def _unproved(found: SecondaryOut) -> Iterator[str]:
+    if found.remembered:
+        yield "The primary was not read: compared with what the processes remember of it, nothing is proved."
+    if found.unread:
+        yield f"Not read, so nothing is proved: {few(found.unread, MAX_NAMES)}."
 
 
 def _from_the_future(detail: RingDetailOut) -> Iterator[str]:

@@ -90,6 +90,9 @@ class Look(Steps, Protocol):
     async def key(self, key: str) -> RingDetailOut:
         """One key as it was when `keys` looked. Raises `UsageError` where there is none."""
 
+    async def silent(self) -> tuple[str, ...]:
+        """The processes that did not answer when `keys` looked."""
+
 
 @asynccontextmanager
 async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
@@ -148,6 +151,10 @@ class _Local:
             raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
         return answers.ring_out(found)
 
+    async def silent(self) -> tuple[str, ...]:
+        seen = self._last or await self._cycle()
+        return tuple(target.name for target in seen.targets if not target.up)
+
 
 class _Remote:
     """Asks the API of a running exporter."""
@@ -199,6 +206,10 @@ class _Remote:
 
     async def key(self, key: str) -> RingDetailOut:
         return await self._get(f"rings/{quote(key)}", RingDetailOut)
+
+    async def silent(self) -> tuple[str, ...]:
+        targets = await self._get("targets", tuple[TargetOut, ...])
+        return tuple(target.name for target in targets if not target.up)
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:

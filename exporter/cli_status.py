@@ -149,6 +149,8 @@ def _copy(ring: RingOut) -> str:
         return f"{len(found.missing_members)} MISSING"
     if any(found.mismatched.values()):
         return "DIFFERS"
+    if found.remembered:
+        return "not known"
     return "partly read" if found.unread else "complete"
 
 

@@ -38,6 +38,7 @@ class KeyInput:
     kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
     """Views read in an earlier cycle of the same sweep, by kind and target."""
     fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
+    failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
 
 
@@ -71,6 +72,13 @@ def find_primary(read: KeyInput) -> Primary:
     if copy is not None:
         return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store)
     return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
+
+
+def is_remembered(read: KeyInput, primary: Primary) -> bool:
+    """Tell whether the store that is the primary could not be read, so that all there is of it is what the
+    processes remember.
+    """
+    return primary.store in read.failed and primary.source not in ("", "store")
 
 
 def ill_by_pages(read: KeyInput, primary: Primary) -> frozenset[str]:

@@ -71,7 +71,8 @@ def read_keys(
     clients = [client for seen in up for client in seen.target.clients]
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
-    fleet = _Fleet(up, stores, primary_of(clients), skew_of(cycle.observed))
+    failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
+    fleet = _Fleet(up, stores, failed, primary_of(clients), skew_of(cycle.observed))
     span = cycle.keep_views_since, cycle.started
     return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
 
@@ -110,12 +111,14 @@ def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Fleet:
-    """What is the same for every key: who answered, the stores that were read, the common primary, and
+    """What is the same for every key: who answered, the stores that were read, the kinds of
+    those that were not, the common primary, and
     how far the processes' clocks are ahead of ours.
     """
 
     up: tuple[Seen, ...]
     stores: tuple[StoreContent, ...]
+    failed: frozenset[str]
     primary: str
     skew: float | None
 
@@ -164,6 +167,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         ),
         kept=kept,
         fleet=fleet.primary,
+        failed=fleet.failed,
         skew=fleet.skew,
     )
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from exporter.derive import phase
 from exporter.derive.lag import FIELDS, Content, Moment, compare, content_of, delivered
-from exporter.derive.primary import KeyInput, Primary
+from exporter.derive.primary import KeyInput, Primary, is_remembered
 from exporter.derive.settling import Standing, carry, settle, unread_of, view_name
 from exporter.derive.turns import odd_entries, with_entries
 from exporter.derive.views import View, distinct, judge_views
@@ -63,6 +63,8 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
         secondary = _union(other, read.key, [(v.target, v.against, v.judged) for v in copies], unsure)
     else:
         secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
+    if secondary is not None and is_remembered(read, primary):
+        secondary = replace(secondary, remembered=True)
     return Sides(pages + copies, differing, secondary, then)
 
 

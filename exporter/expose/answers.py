@@ -302,6 +302,7 @@ def _secondary(facts: SecondaryFacts) -> SecondaryOut:
         mismatched=dict(facts.mismatched),
         settled=facts.settled,
         unread=facts.unread,
+        remembered=facts.remembered,
     )
 
 

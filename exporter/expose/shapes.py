@@ -132,6 +132,7 @@ class SecondaryOut(Struct, frozen=True):
     mismatched: dict[str, Named]
     settled: Named
     unread: Named
+    remembered: bool  # the primary could not be read: compared with what the processes remember of it
 
 
 class RingOut(Struct, frozen=True):

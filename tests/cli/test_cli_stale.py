@@ -55,6 +55,13 @@ def golden(name: str) -> Any:
 
 RING = golden("rings_collectors_ring")
 WHOLE = {"status": golden("status"), "targets": [], "rings": [RING["summary"]], "gossip": None, "gate": []}
+TARGET = golden("targets")[0]
+EQUAL = json.loads(json.dumps(RING))
+EQUAL["summary"]["secondary"] |= {
+    "key_missing": False, "missing_in": [], "missing_members": [], "extra_members": [], "unread": [],
+    "mismatched": {}, "lag_seconds": 0.0,
+}  # fmt: skip
+EQUAL["summary"]["ahead_seconds"] = {}
 
 
 @pytest.mark.parametrize("stale", [False, True])
@@ -66,6 +73,31 @@ async def test_what_is_old_is_said_and_proves_nothing(
         status = await asked(*words, "--server", url)
     assert (status == 2) is stale
     assert ("the last cycle ended 7200 s ago, so all of this is old" in capsys.readouterr().err) is stale
+
+
+async def test_a_process_that_does_not_answer_is_equal_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    equal = EQUAL["summary"]["key"]
+    for down, status in (([], 0), ([{**TARGET, "up": False}], 2), ([TARGET], 0)):
+        answers = {**WHOLE, "targets": down, "rings": [EQUAL["summary"]]}
+        async with serving(lambda path, told=answers: success(told.get(path, EQUAL))) as url:  # type: ignore[misc] # mypy has no type for a default
+            assert await asked("diff", equal, "--server", url) == status
+        said = capsys.readouterr().err
+        assert ("1 process does not answer, so nothing is known of what it has" in said) is (status == 2)
+
+
+async def test_what_is_only_remembered_of_the_primary_is_equal_to_nothing() -> None:
+    kept = json.loads(json.dumps(EQUAL))
+    kept["summary"]["secondary"]["remembered"] = True
+    async with serving(lambda path: success({**WHOLE, "rings": [kept["summary"]]}.get(path, kept))) as url:
+        assert await asked("diff", kept["summary"]["key"], "--server", url) == 2
+
+
+async def test_an_answer_to_another_question_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    open_step = {**golden("gate_switch-primary"), "answer": "open"}
+    for told in ({**open_step, "step": "preflight"}, {**open_step, "checks": []}):
+        async with serving(lambda _, told=told: success(told)) as url:  # type: ignore[misc] # as above
+            assert await asked("check", "switch-primary", "--server", url) == 2
+        assert "it was asked for the step switch-primary" in capsys.readouterr().err
 
 
 async def test_errors_that_quote_strangers_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

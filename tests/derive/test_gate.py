@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -211,38 +210,6 @@ def test_a_break_in_looking_breaks_the_soak() -> None:
     opened = [step_of(fleet.look(beat=True), "switch-primary").open for _ in range(4)]
     assert opened[-1]
     assert not step_of(fleet.look(600.0, beat=True), "switch-primary").open
-
-
-OTHER_RULES = [
-    ("another store", {"stores": ("consul http://b:8500 ",)}, False),
-    ("another label", {"label": "prod"}, False),
-    ("a key left where it is", {"keep_on_store": ("nothing/ring",)}, False),
-    ("a longer interval", {"interval": 20.0}, True),
-    ("another place of the docs", {"docs_url": "https://docs.example"}, True),
-]
-
-
-@pytest.mark.parametrize(("rules", "kept"), [r[1:] for r in OTHER_RULES], ids=[r[0] for r in OTHER_RULES])
-def test_judged_by_something_else_the_soak_begins_anew(rules: dict[str, Any], kept: bool) -> None:
-    fleet = Fleet(rules=Rules(soak=1000.0, store_configured=True))
-    before = [step_of(fleet.look(beat=True), "preflight") for _ in range(4)][-1]
-    fleet.rules = replace(fleet.rules, **rules)
-    now = step_of(fleet.look(beat=True), "preflight")
-    held = {check.id: check.since for check in before.checks if check.since}
-    same = [check.id for check in now.checks if check.since and check.since == held.get(check.id)]
-    assert bool(same) is kept
-
-
-def test_what_is_withheld_is_not_known_and_all_else_stands() -> None:
-    seen = Fleet().look()
-    assert step_of(seen, "switch-primary").open
-    kept = seen.withheld("Not known: reloaded.")
-    assert {(step.open, step.verdict, step.headline) for step in kept.steps} == {
-        (False, Verdict.UNKNOWN, "Not known: reloaded.")
-    }
-    assert {c.verdict for step in kept.steps for c in step.checks} == {Verdict.UNKNOWN}
-    assert (kept.fleet.headline, kept.fleet.rollback.safe) == ("Not known: reloaded.", None)
-    assert (kept.targets, kept.keys, kept.fleet.phase) == (seen.targets, seen.keys, seen.fleet.phase)
 
 
 def test_nothing_is_open_when_nobody_answers() -> None:

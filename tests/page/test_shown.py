@@ -90,6 +90,11 @@ NOWHERE = replace(EQUAL, missing_key=True, missing_in=("a", "b"))
 COPIES = {
     "equal": (replace(RING, secondary=EQUAL), "good", "equal"),
     "extra is no harm": (with_copy(extra_members=("a",)), "good", "equal, 1 extra"),
+    "remembered": (
+        replace(RING, secondary=replace(EQUAL, remembered=True)),
+        "unknown",
+        "equal to what is remembered; the store was not read",
+    ),
     "partly read": (with_copy(unread=("a",)), "unknown", "equal where read; 1 view not read"),
     "not read while mirroring": (replace(RING, secondary=None), "unknown", "not known"),
     "no phase": (replace(RING, secondary=None, phase=UNKNOWN), "unknown", "not known"),

@@ -141,7 +141,8 @@ def missing(key: KeyFacts) -> Judged:
         return Judged("bad", "key")
     amount = len(found.missing_members)
     tone = "good" if not amount else "bad" if set(found.missing_members) & set(found.settled) else "warn"
-    return Judged("unknown" if not amount and found.unread else tone, str(amount))
+    unknown = not amount and (found.unread or found.remembered)
+    return Judged("unknown" if unknown else tone, str(amount))
 
 
 def views(key: KeyFacts) -> Judged:
@@ -185,6 +186,8 @@ def _wrong(found: SecondaryFacts) -> list[str]:
 
 
 def _equal(found: SecondaryFacts) -> Judged:
+    if found.remembered:
+        return Judged("unknown", "equal to what is remembered; the store was not read")
     if found.unread:
         return Judged("unknown", f"equal where read; {count(len(found.unread), 'view')} not read")
     more = f", {len(found.extra_members)} extra" if found.extra_members else ""
