@@ -24,6 +24,7 @@ class Whole:
     keys: tuple[KeyFacts, ...] = ()
     gossip: GossipFacts | None = None
     stores: tuple[StoreFacts, ...] = ()
+    unsure: tuple[str, ...] = ()  # sources of targets that fail
 
 
 def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
@@ -34,7 +35,7 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
     writing = tuple(client for target in targets for client in phase.writing(target.clients))
     return Fleet(
         phase=where,
-        uniform=uniform,
+        uniform=None if uniform and whole.unsure else uniform,  # there may be processes nobody asked
         headline="",
         product=product_of(targets),
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
@@ -93,6 +94,8 @@ def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     yield from _not_kept(clients)
     yield from _unreached(clients)
     yield from _lonely(targets)
+    if whole.unsure:
+        yield f"There may be processes that nobody watches: {whole.unsure[0]}."
     down = [target.name for target in targets if not target.up]
     if down:
         yield f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."

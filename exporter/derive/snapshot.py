@@ -45,7 +45,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
     stores = _judge_stores(cycle, past)
-    fleet = judge_fleet(Whole(targets, keys, gossip, stores), past.snapshot, cycle.at)
+    fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure), past.snapshot, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,

@@ -44,6 +44,17 @@ def test_what_is_withheld_is_not_known_and_all_else_stands() -> None:
     assert (kept.targets, kept.keys, kept.fleet.phase) == (seen.targets, seen.keys, seen.fleet.phase)
 
 
+def test_with_a_source_of_targets_that_fails_nobody_calls_the_fleet_uniform() -> None:
+    fleet = Fleet()
+    assert fleet.look().fleet.uniform is True
+    fleet.unsure = ("targets[1] (file): no file matches /etc/targets/*.yml",)
+    seen = fleet.look().fleet
+    assert seen.uniform is None
+    assert seen.headline == (
+        "There may be processes that nobody watches: targets[1] (file): no file matches /etc/targets/*.yml."
+    )
+
+
 def test_what_is_compared_with_the_memory_of_a_store_says_so() -> None:
     fleet = Fleet()
     assert not [key.key for key in fleet.look(beat=True).keys if key.secondary and key.secondary.remembered]
