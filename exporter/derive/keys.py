@@ -10,7 +10,7 @@ from exporter.derive.ahead import ahead
 from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.primary import KeyInput, Stored, find_primary, ill_by_pages
+from exporter.derive.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
@@ -45,7 +45,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     around = health.Surroundings(world.owners, world.gossip, world.rules, *told, *judged_with)
     members = health.judge_members(ring, around) if ring else ()
     known = primary.value is not None
-    then = _advanced(past, primary.value, members, read, world)
+    then = _advanced(past, primary, members, read, world)
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(
@@ -76,12 +76,13 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
 
 def _advanced(
     past: RingHistory,
-    value: Stored | None,
+    primary: Primary,
     members: tuple[MemberFacts, ...],
     read: KeyInput,
     world: World,
 ) -> RingHistory:
-    if value is None:
+    value = primary.value
+    if value is None or primary.young:
         return past
     writing = frozenset(client.target for client in read.clients if client.writes)
     watched = replace(world.watched, writing=writing)

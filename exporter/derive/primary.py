@@ -44,12 +44,15 @@ class KeyInput:
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The primary's content, and who said so. `clock` is the answering side's time."""
+    """The primary's content, and who said so. `clock` is the answering side's time; `young` says that it is
+    a process that has just started, so that who is not in it need not be gone.
+    """
 
     value: Stored | None
     source: str
     clock: float | None
     store: str
+    young: bool = False
 
 
 def find_primary(read: KeyInput) -> Primary:
@@ -67,10 +70,10 @@ def find_primary(read: KeyInput) -> Primary:
             return Primary(_emptied(page.value), "store", read.store_clock, store)
     if page is not None:
         what = "tracker page" if read.key == HA_KEY else "ring page"
-        return Primary(page.value, f"{what} of {page.target}", _clock(page, read.skew), store)
+        return Primary(page.value, f"{what} of {page.target}", _clock(page, read.skew), store, page.young)
     copy = _freshest(read.copies, read.skew) if store == "memberlist" else None
     if copy is not None:
-        return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store)
+        return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store, copy.young)
     return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
 
 

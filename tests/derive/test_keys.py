@@ -135,6 +135,16 @@ def test_a_ring_that_could_not_be_read_keeps_its_past() -> None:
     assert then.members == past.members
 
 
+def test_nobody_is_gone_because_only_a_young_process_was_read() -> None:
+    """In a busy roll its page, empty yet, may be the only one: all would be gone, and come back later."""
+    _, past = judge(read(page("a", *three())))
+    empty, then = judge(read(page("b", young=True)), past)
+    assert empty.members == ()
+    assert (then.gone, then.members) == ({}, past.members)
+    again, _ = judge(read(page("a", *three())), then)
+    assert again.returned_total == 0
+
+
 def test_the_store_failing_between_two_cycles_changes_who_speaks_and_nothing_else() -> None:
     first, past = judge(read(page("a", *three()), **stored(*three())))
     second, _ = judge(read(page("a", *three())), past)
