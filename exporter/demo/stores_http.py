@@ -34,7 +34,9 @@ class StorePages:
         return known[1]
 
     def consul(self, method: str, path: str, query: Iterable[str]) -> Reply:
-        """`/v1/kv/PREFIX?recurse`, `?keys`, `?raw`, or one key."""
+        """`/v1/kv/PREFIX?recurse`, `?keys`, `?raw`, or one key; who the leader is."""
+        if path == "/v1/status/leader":
+            return json_reply('"127.0.0.1:8300"')
         if not path.startswith(_KV):
             return text("", 404)
         if method not in ("GET", "HEAD"):

@@ -189,6 +189,12 @@ async def test_consul_gives_keys_one_key_raw_bytes_and_404() -> None:
             assert (reply.status, await reply.read()) == (404, b"")
 
 
+async def test_an_empty_consul_is_one_that_has_a_leader() -> None:
+    """Else the exporter's first cycle, before anybody has written, would call it unreadable."""
+    async with served() as (demo, client):
+        assert await body(client, f"{demo.consul_url}/v1/status/leader") == b'"127.0.0.1:8300"'
+
+
 async def test_consul_refuses_writes_and_remembers_them() -> None:
     async with served() as (demo, client):
         async with client.put(f"{demo.consul_url}/v1/kv/collectors/ring", data=b"x") as reply:
