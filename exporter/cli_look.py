@@ -106,8 +106,9 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
     config = whole(load(args.config_file))
     async with Watch(config) as watch:
         if soak is not None:
-            plan = watch.poller.plan
-            watch.poller.plan = replace(plan, rules=replace(plan.rules, soak=soak))
+            plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
+            rules = replace(plan.rules, soak=soak, interval=max(plan.rules.interval, seldom))
+            watch.poller.plan = replace(plan, rules=rules)
         yield _Local(watch)
 
 
