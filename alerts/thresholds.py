@@ -135,7 +135,16 @@ NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the dis
 
 # The exporter
 EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
-REMEMBERED = Wait(DAY, "an exporter seen within the last day is still expected; absent() holds beyond")
+REMEMBERED = Wait(
+    7 * DAY,
+    "an exporter seen within the last week is still expected, over a weekend too; absent() holds beyond",
+)
+RESTARTING = Wait(MINUTE, "the window is the wait; this is one more look")
+RESTARTS_WINDOW = Wait(
+    HOUR, "an exporter that comes and goes starts every wait anew: none of five minutes or more is ever over"
+)
+RESTARTS = Limit(3, "an installation, an update and a changed mind are three; a crash loop makes six an hour")
+RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to start a wait anew")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
 SHARDS_INCOMPLETE = Wait(
