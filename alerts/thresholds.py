@@ -39,7 +39,13 @@ KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and s
 
 # Mirroring
 PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
-QUIET = Wait(15 * MINUTE, "while a client still changes its phase the rollout is in progress, not stuck")
+QUIET = Wait(15 * MINUTE, "while clients still go on to another phase the rollout is in progress, not stuck")
+FLAP_PHASES = Limit(2, "a rollout takes a client on once or twice; one that changes more often goes nowhere")
+FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its clients' phases all the time")
+FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not looked at")
+ROLLOUT = Wait(
+    12 * HOUR, "no rolling restart takes longer; whoever has been left behind for so long is stuck"
+)
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
 ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twenty")
 ERROR_WINDOW = Wait(
