@@ -1,18 +1,23 @@
 """An example Alertmanager configuration for the weeks of a migration: route, inhibitions, receivers.
 
-An inhibition mutes only while its source really fires, so nothing is lost by one: it keeps the
-alerts that follow from another fault from being sent beside it.
+An inhibition mutes only while its source really fires, and only what is no more severe than that
+source: it keeps the alerts that follow from another fault from being sent beside it, and never turns
+a page into a ticket.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from alerts.rule import Options
+from alerts.pack import ALERTS
+from alerts.rule import Options, Severity
 
 OURS = 'alertname=~"KVMigration.+"'
+OTHERS = 'alertname!~"KVMigrationExporter.+"'
 # Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
-BLIND = 'alertname=~"KVMigrationExporterDown|KVMigrationExporterStale"'
+GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
+RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
 
 # Source alerts, alerts that follow from them.
 FOLLOWS: tuple[tuple[str, str], ...] = (
@@ -49,16 +54,40 @@ def _matcher(names: str) -> str:
     return f'alertname=~"{names}"' if any(sign in names for sign in "|.") else f'alertname="{names}"'
 
 
+def _severities(names: str) -> list[str]:
+    found = {str(alert.severity) for alert in ALERTS if re.fullmatch(names, alert.name)}
+    return [rank for rank in RANKS if rank in found]
+
+
+def _muting(source: str, target: str, fleet: list[str]) -> list[dict[str, Any]]:
+    """One inhibition for each severity of the source: it mutes what is as severe or less."""
+    made = []
+    for severity in _severities(source):
+        lower = [rank for rank in _severities(target) if RANKS.index(rank) >= RANKS.index(severity)]
+        if lower:
+            made.append(
+                {
+                    "source_matchers": [_matcher(source), f'severity="{severity}"'],
+                    "target_matchers": [_matcher(target), f'severity=~"{"|".join(lower)}"'],
+                    "equal": fleet,
+                }
+            )
+    return made  # fmt: skip
+
+
 def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
-    blind = {
-        "source_matchers": [BLIND, 'severity="critical"'],
-        "target_matchers": [OURS, 'alertname!~"KVMigrationExporter.+"'],
-        "equal": fleet,
-    }
-    return [blind] + [
-        {"source_matchers": [_matcher(source)], "target_matchers": [_matcher(target)], "equal": fleet}
-        for source, target in FOLLOWS
+    """No exporter at all: whatever still fires is only held. One that stands still may be a shard or a
+    replica of several, and what the others page about is true: only tickets and notes are muted by it.
+    """
+    blind = [
+        {
+            "source_matchers": [_matcher(source), 'severity="critical"'],
+            "target_matchers": [OURS, OTHERS, f'severity=~"{"|".join(muted)}"'],
+            "equal": fleet,
+        }
+        for source, muted in ((GONE, RANKS), (STALE, RANKS[1:]))
     ]
+    return blind + [rule for source, target in FOLLOWS for rule in _muting(source, target, fleet)]
 
 
 def _receiver(name: str) -> dict[str, Any]:

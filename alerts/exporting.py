@@ -24,13 +24,34 @@ def _gone(q: Queries) -> str:
 
 
 def unanswering(q: Queries) -> str:
-    """Instances that Prometheus cannot scrape and that were exporters within the last day."""
+    """Instances that Prometheus cannot scrape and that were exporters within the last week."""
     return f"{q.series('up')} == 0\nand {q.on('instance')} {_remembered(q, 'instance')}"
 
 
 def _some(q: Queries) -> str:
     others = f"count {q.by()} ({q.series(c.BUILD_INFO)})"
     return f"count {q.by()} (\n{unanswering(q)}\n)\nand {q.on()} {others}"
+
+
+def _appeared(q: Queries, *labels: str) -> str:
+    """How often there was somebody who had not been there a minute before."""
+    here, look = q.series(c.BUILD_INFO), q.span(t.RESTARTS_LOOK)
+    anew = f"group {q.by(*labels)} ({here}) unless group {q.by(*labels)} ({here} offset {look})"
+    return f"count_over_time(({anew})[{q.span(t.RESTARTS_WINDOW)}:{look}]) > {number(t.RESTARTS)}"
+
+
+def returning(q: Queries) -> str:
+    """Instances that come and go, or start anew so quickly that no scrape misses them. An instance
+    that is only now away counts, too.
+    """
+    starts = f"changes({q.series('process_start_time_seconds')}[{q.span(t.RESTARTS_WINDOW)}])"
+    restarted = f"max {q.by('instance')} ({starts}) > {number(t.RESTARTS)}"
+    return f"{_appeared(q, 'instance')}\nor\n{restarted}\nand {q.on('instance')} {_remembered(q, 'instance')}"
+
+
+def _restarting(q: Queries) -> str:
+    """Of an instance; or of the fleet, whose exporter may have another address each time."""
+    return f"max {q.by()} (\n{returning(q)}\n)\nor\n{_appeared(q)}"
 
 
 def old(q: Queries) -> str:
@@ -56,7 +77,7 @@ def present(q: Queries) -> str:
 
 
 def missing(q: Queries) -> str:
-    """The other shards of the last day, of as many as there are now: one that discovery has lost shows
+    """The other shards of the last week, of as many as there are now: one that discovery has lost shows
     nothing any more, not even that it is down.
     """
     remembered = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.REMEMBERED)}])"
@@ -102,6 +123,21 @@ GROUP = Group(
             keep=None,
         ),
         Alert(
+            "KVMigrationExporterRestarting",
+            Severity.CRITICAL,
+            t.RESTARTING,
+            _restarting,
+            "The exporter comes and goes: nobody watches long enough",
+            (
+                "The exporter of <fleet> came back or began anew {{ $value }} times within "
+                "<RESTARTS_WINDOW>: <names>. Each time the other KVMigration alerts begin to wait anew, so "
+                "that most of them never fire."
+            ),
+            "The exporter restarts, or is lost and found, again and again: other alerts never come to fire.",
+            names=Names(returning, ("instance",), value='printf "%.0f times"'),
+            board="exporter",
+        ),
+        Alert(
             "KVMigrationExporterStale",
             Severity.CRITICAL,
             t.STALE,
@@ -126,7 +162,7 @@ GROUP = Group(
             lambda q: f"min {q.by()} ({q.series(s.COMPLETE)}) == 0",
             "A shard is missing, or the shards do not agree",
             (
-                "The shards of <fleet> make no whole. With fresh values: <more>; seen within a day and "
+                "The shards of <fleet> make no whole. With fresh values: <more>; seen within a week and "
                 "without: <names>. If all are fresh, they differ in what they discover or judge by, or leave "
                 "series out. No gate is open, and alerts about what a missing one watches, or about what "
                 "only all of them see, may have ended without being over."

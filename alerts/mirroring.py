@@ -28,15 +28,32 @@ def behind(q: Queries) -> str:
     )
 
 
+def moving(q: Queries) -> str:
+    """Clients on their way: in another phase than a while ago, and not to and fro all the time."""
+    labels = (*CLIENT, "key")
+    now, then = (
+        f"({at.most(c.CLIENT_PHASE, *labels, matchers=WRITERS)} >= 0)" for at in (q, q.before(t.QUIET))
+    )
+    window = f"[{q.span(t.FLAP_PHASES_WINDOW)}:{q.span(t.FLAP_PHASES_LOOK)}]"
+    changes = f"changes(({q.series(c.CLIENT_PHASE, WRITERS)} >= 0){window})"
+    flapping = f"max {q.by(*labels)} ({changes}) > {number(t.FLAP_PHASES)}"
+    return f"{now}\n!= {q.on(*labels)} {then}\nunless {q.on(*labels)} ({flapping})"
+
+
 def still(q: Queries) -> str:
-    """Hold unless a writing client has changed its phase lately: then the rollout is in progress."""
-    changes = f"changes({q.series(c.CLIENT_PHASE, WRITERS)}[{q.span(t.QUIET)}])"
-    return f"unless {q.on()} (sum {q.by()} ({changes}) > 0)"
+    """Hold unless a writing client has gone on lately: then the rollout is in progress."""
+    return f"unless {q.on()} (count {q.by()} (\n{moving(q)}\n))"
+
+
+def _left_behind(q: Queries) -> str:
+    mirroring = f"{q.series(c.CLIENT_PHASE, WRITERS)} >= {t.MIRRORING} <= {t.SWITCHED}"
+    return f"(\n{behind(q)}\n)\nand {q.on()} (count {q.by()} ({mirroring}))"
 
 
 def _partial(q: Queries) -> str:
-    mirroring = f"{q.series(c.CLIENT_PHASE, WRITERS)} >= {t.MIRRORING} <= {t.SWITCHED}"
-    return f"count {q.by()} (\n{behind(q)}\n)\nand {q.on()} (count {q.by()} ({mirroring}))\n{still(q)}"
+    """Nobody moves; or somebody does, and those who were behind half a day ago are so still."""
+    long = f"{_left_behind(q)}\nand {q.on(*CLIENT, 'key')} (\n{_left_behind(q.before(t.ROLLOUT))}\n)"
+    return f"count {q.by()} (\n{_left_behind(q)}\n)\n{still(q)}\nor\ncount {q.by()} (\n{long}\n)"
 
 
 def failing(q: Queries) -> str:
@@ -75,9 +92,9 @@ GROUP = Group(
             _partial,
             "Mirroring is on for some KV clients only",
             (
-                "{{ $value }} writing KV client(s) of <fleet> do not mirror while others do, and none "
-                "has changed its phase lately: <names>. The rings they write will be missing after "
-                "the switch."
+                "{{ $value }} writing KV client(s) of <fleet> do not mirror while others do, and no rollout "
+                "goes on that would reach them (none moved within <QUIET>, or it takes longer than "
+                "<ROLLOUT>): <names>. The rings they write will be missing after the switch."
             ),
             "Some writing KV clients mirror and others do not: the switch did not reach them.",
             names=Names(behind, CLIENT),

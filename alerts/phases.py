@@ -20,14 +20,29 @@ def mixed(q: Queries) -> str:
     )
 
 
+def _least(q: Queries, matchers: str) -> str:
+    return q.writing_phase("min", matchers=matchers)
+
+
 def _spread(q: Queries, matchers: str) -> str:
     most, least = (q.writing_phase(operation, matchers=matchers) for operation in ("max", "min"))
     return f"({most})\n- ({least})\n> 0"
 
 
+def _stuck(q: Queries, matchers: str) -> str:
+    """Apart now and half a day ago, and the last of them where it was: whoever moves, it is not they."""
+    then = q.before(t.ROLLOUT)
+    last, it_was = (f"({at.writing_phase('min', matchers=matchers)})" for at in (q, then))
+    return (
+        f"(\n{_spread(q, matchers)}\n)\nand {q.on()} (\n{_spread(then, matchers)}\n)\n"
+        f"and {q.on()} ({last} == {it_was})"
+    )
+
+
 def _stalled(q: Queries) -> str:
     """The HA tracker is migrated by itself, often later: it need only agree with itself."""
-    return f"(\n{_spread(q, RINGS)}\nor\n{_spread(q, HA)}\n)\n{still(q)}"
+    now = f"(\n{_spread(q, RINGS)}\nor\n{_spread(q, HA)}\n)\n{still(q)}"
+    return f"{now}\nor\n{_stuck(q, RINGS)}\nor\n{_stuck(q, HA)}"
 
 
 def _lingering(q: Queries) -> str:
@@ -74,9 +89,9 @@ GROUP = Group(
             _stalled,
             "A step of the migration is half-applied",
             (
-                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart and none has changed "
-                "lately. Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, "
-                "5 memberlist): <names>."
+                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart, and no rollout goes on that "
+                "would end it (none moved within <QUIET>, or it takes longer than <ROLLOUT>). Clients by "
+                "phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): <names>."
             ),
             "The writing clients disagree about the phase and nothing moves.",
             names=Names(_stages, ("phase",), value='printf "%.0f"'),

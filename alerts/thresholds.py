@@ -39,7 +39,13 @@ KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and s
 
 # Mirroring
 PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
-QUIET = Wait(15 * MINUTE, "while a client still changes its phase the rollout is in progress, not stuck")
+QUIET = Wait(15 * MINUTE, "while clients still go on to another phase the rollout is in progress, not stuck")
+FLAP_PHASES = Limit(2, "a rollout takes a client on once or twice; one that changes more often goes nowhere")
+FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its clients' phases all the time")
+FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not looked at")
+ROLLOUT = Wait(
+    12 * HOUR, "no rolling restart takes longer; whoever has been left behind for so long is stuck"
+)
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
 ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twenty")
 ERROR_WINDOW = Wait(
@@ -135,7 +141,16 @@ NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the dis
 
 # The exporter
 EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
-REMEMBERED = Wait(DAY, "an exporter seen within the last day is still expected; absent() holds beyond")
+REMEMBERED = Wait(
+    7 * DAY,
+    "an exporter seen within the last week is still expected, over a weekend too; absent() holds beyond",
+)
+RESTARTING = Wait(MINUTE, "the window is the wait; this is one more look")
+RESTARTS_WINDOW = Wait(
+    HOUR, "an exporter that comes and goes starts every wait anew: none of five minutes or more is ever over"
+)
+RESTARTS = Limit(3, "an installation, an update and a changed mind are three; a crash loop makes six an hour")
+RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to start a wait anew")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
 SHARDS_INCOMPLETE = Wait(

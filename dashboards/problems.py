@@ -22,7 +22,9 @@ def faults(q: Queries) -> dict[str, str]:
 
 
 def problems(q: Queries) -> str:
-    """How many kinds of fault there are now; no value unless the exporter's picture is fresh."""
+    """How many kinds of fault there are now; no value unless every exporter's picture is fresh. One that
+    has none yet, and one that is gone, are faults.
+    """
     kinds = " + ".join(f"({count} > bool 0 or vector(0))" for count in faults(q).values())
     return f"(({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g}))"
 
@@ -48,6 +50,8 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "clocks that are off": q.how_many(
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
         ),
+        "exporters that never ended a cycle": f"count({q.without_cycle()})",
+        "installations without an exporter": f"count({q.gone()})",
         "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
         "shards that make no whole": q.how_many(f"{q.whole()} == bool 0"),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),

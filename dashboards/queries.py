@@ -50,8 +50,18 @@ class Queries:
 
     def once(self, metric: Metric, *extra: str) -> str:
         """A gauge once for each of its label sets, the worst where several exporters tell it."""
+        if metric is c.GATE_CHECK:
+            return self.checks(self.by(*metric.labels), *extra)
         worst = "min" if metric in _LOW_IS_BAD else "max"
         return f"{worst} by {self.by(*metric.labels)} ({self.of(metric, *extra)})"
+
+    def checks(self, by: str, *extra: str) -> str:
+        """The gate's checks, the worst of each group: fails, unknown, holds. `min` alone would let what
+        one exporter of two does not know, NaN, pass for what the other one says.
+        """
+        told = self.of(c.GATE_CHECK, *extra)
+        fails, unknown = f"0 * count by {by} ({told} == 0)", f"NaN * count by {by} ({told} != {told})"
+        return f"({fails} or {unknown} or min by {by} ({told}))"
 
     def rate(self, metric: Metric, *extra: str) -> str:
         """Per second, once for each label set."""
@@ -89,9 +99,12 @@ class Queries:
         Asked of every client and not of the key's own: a key that the switch did not reach is exactly
         what must not be left out.
         """
+        return f"(({expression}) and on {self.by()} ({self.mirroring()}))"
+
+    def mirroring(self) -> str:
+        """The writing KV clients that mirror now."""
         clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
-        mirroring = f"{clients} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value}"
-        return f"(({expression}) and on {self.by()} ({mirroring}))"
+        return f"{clients} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value}"
 
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""
@@ -102,8 +115,26 @@ class Queries:
         return f"min by {self.by()} ({s.COMPLETE}{{{self._matchers((), ())}}})"
 
     def age(self) -> str:
-        """Seconds since the end of the last cycle, of the oldest exporter chosen."""
-        return f"time() - min({self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
+        """Seconds between now and the end of the last cycle, of the exporter chosen that is furthest from
+        now: one whose clock is ahead would else look fresh for so long that it stands still.
+        """
+        return f"max(abs(time() - {self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)}))"
+
+    def without_cycle(self) -> str:
+        """Exporters that answer and have not ended a single cycle: no timestamp of theirs grows old."""
+        ended = self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)
+        return f"{self.of(c.BUILD_INFO)} unless on {self.by('instance')} {ended}"
+
+    def gone(self) -> str:
+        """Installations that had an exporter an hour or a day ago and have none."""
+        here = self.of(c.BUILD_INFO)
+        return f"(group by {self.by()} ({here} offset 1h or {here} offset 1d) unless on {self.by()} {here})"
+
+    def shards_missing(self) -> str:
+        """Shards that are not there; no value where there are none at all."""
+        told = self.of(s.SHARDS)
+        there = f"count by {self.by()} (group by {self.by('shard')} ({told}))"
+        return f"sum(max by {self.by()} ({told}) - {there})"
 
     def component(self, name: str, *extra: str) -> str:
         """A selector of a component's own metric: its job is not the exporter's."""

@@ -12,6 +12,9 @@ from exporter.expose import catalogue as c
 ABOUT = "The exporter itself: whether it runs, reads everything in time, and leaves nothing out."
 
 
+MISSING = "shards missing"
+
+
 def build(house: House) -> f.Json:
     """Exporter."""
     rows = (
@@ -37,9 +40,9 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Age of the picture",
-            "Seconds since the last cycle ended, of the oldest exporter chosen. Everything on every board is "
-            "as old.",
-            [Ask(f"time() - min({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})")],
+            "Seconds since the last cycle ended, of the oldest exporter chosen, or by which its clock is "
+            "ahead. Everything on every board is as old.",
+            [Ask(f"max(abs(time() - {q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)}))")],
             Look("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
             [house.runbook("KVMigrationExporterStale")],
         ),
@@ -51,10 +54,16 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Exporters",
-            "How many exporters answer Prometheus.",
-            [Ask(f"count({q.own(c.BUILD_INFO)})")],
-            Look(steps=f.steps((1, f.GOOD)), mappings=[f.absent()]),
-            [house.runbook("KVMigrationExporterDown")],
+            "How many exporters answer Prometheus: blue, for nobody says how many there should be. Of shards "
+            "it is known, and how many are missing is told beside it.",
+            [Ask(f"count({q.own(c.BUILD_INFO)})", "answer"), Ask(q.shards_missing(), MISSING)],
+            Look(
+                mappings=[f.absent()],
+                overrides=[
+                    f.override(MISSING, thresholds=f.absolute(f.above(1)), mappings=f.nothing_found())
+                ],
+            ),
+            [house.runbook("KVMigrationExporterDown"), house.runbook("KVMigrationShardsIncomplete")],
         ),
         Show(
             "Configuration",
@@ -102,7 +111,8 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
 
 def _tiles(house: House) -> Band:
     shows = (*_first_tiles(house), *_second_tiles(house))
-    return band(4, *((house.stat(show), 3) for show in shows))
+    named = {"Exporters": "value_and_name"}
+    return band(4, *((house.stat(show, named.get(show.title, "value")), 3) for show in shows))
 
 
 def _cycle(house: House) -> Band:

@@ -117,7 +117,7 @@ def _progress(house: House) -> Band:
     checks = Show(
         "Gate checks that name the HA tracker",
         "Checks of every step that judge the HA tracker.",
-        [Ask(f"min by (step, check) ({q.of(c.GATE_CHECK, CHECKS)})")],
+        [Ask(q.checks("(step, check)", CHECKS))],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
     columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")

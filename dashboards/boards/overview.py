@@ -7,7 +7,7 @@ from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
 from dashboards.problems import problems, what_is_wrong
-from dashboards.queries import Queries
+from dashboards.queries import EVERY_KEY, WRITING, Queries
 from exporter.expose import catalogue as c
 from exporter.model import Phase
 
@@ -104,13 +104,26 @@ def _behind(q: Queries) -> str:
     return q.how_many(f"{q.clients()} < bool on {q.by()} group_left () {furthest}")
 
 
+def _lost(q: Queries) -> str:
+    """A loss that is known is told; that there is none, only where every exporter chosen can tell."""
+    lost, lacking = q.once(c.RING_SHRUNK_MEMBERS), q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))
+    of_fleet, exporter = f"on {q.by()}", q.of(c.BUILD_INFO)
+    untold = " or ".join(
+        (
+            f"{exporter} unless {of_fleet} {q.of(c.RING_SHRUNK_MEMBERS, EVERY_KEY)}",
+            f"{exporter} unless {of_fleet} ({q.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)} >= 0)",
+            f"{q.while_mirroring(exporter)} unless {of_fleet} {q.of(c.SECONDARY_MISSING_MEMBERS, EVERY_KEY)}",
+        )
+    )
+    nothing_mirrors = f"0 * sum({lost}) unless on () ({q.mirroring()})"
+    known = f"sum({lost}) + (sum({lacking}) or ({nothing_mirrors}))"
+    return f"(({known}) unless on () ({untold})) or ({known}) > 0 or sum({lost}) > 0"
+
+
 def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
     rings = house.to_board(frame.RINGS, "Ring consistency")
     missing = q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))
-    lost = (c.SECONDARY_MISSING_MEMBERS, c.RING_SHRUNK_MEMBERS)
-    lost_members = " + ".join(f"(sum({q.while_mirroring(q.once(m))}) or vector(0))" for m in lost)
-    known = f"max({q.of(c.RING_SHRUNK_MEMBERS)}) >= 0"
     return (
         Show(
             "Worst lag",
@@ -130,9 +143,10 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Members lost",
-            "Members that the secondary lacks, and members of rings that lost half or more at once: the "
-            "sign of a store overwritten by a smaller view.",
-            [Ask(f"({lost_members}) and on () ({known})")],
+            "Members that the secondary lacks while anything mirrors, and members of rings that lost half or "
+            "more at once, in any phase: the sign of a store overwritten by a smaller view. Grey while "
+            "either is not known.",
+            [Ask(_lost(q))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationRingShrunk")],
         ),
@@ -214,7 +228,7 @@ def _progress(house: House) -> Band:
     found = Show(
         "Faults found now",
         "Every fault behind the first tile, and how many of it. Without a fresh picture of the exporter "
-        "the list is empty or old: the first tile is grey then.",
+        "the list is short or old: the first tile is grey then.",
         [Ask(what_is_wrong(q))],
         Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )

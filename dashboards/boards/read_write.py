@@ -120,7 +120,7 @@ def _rings(house: House) -> Band:
     checks = Show(
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
-        [Ask(f"min by (step, check) ({q.of(c.GATE_CHECK, STEPS)})")],
+        [Ask(q.checks("(step, check)", STEPS))],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
     columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")

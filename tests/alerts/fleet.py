@@ -43,7 +43,7 @@ def full(short: str) -> str:
     name, written = identity(short)
     labels = FLEET | dict(written)
     inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()) if value)
-    whole = name == "up" or ":" in name  # with colons a rule has recorded it
+    whole = name in {"up", "process_start_time_seconds"} or ":" in name  # with colons a rule has recorded it
     return f"{name if whole else 'kvmigration_' + name}{{{inside}}}"
 
 
@@ -127,6 +127,7 @@ def _key(key: str) -> dict[str, str]:
 def _exporter(step: int) -> dict[str, str]:
     return {
         "up": always(1),
+        "process_start_time_seconds": always(0),
         'build_info{version="1.0.0"}': always(1),
         "snapshot_timestamp_seconds": rising(step),
         "config_last_reload_successful": always(1),

@@ -20,7 +20,12 @@ from tests.alerts import promql
 
 Q = Options().queries()
 EVERY_RECORD = (*RECORDS, *SHARD_RECORDS)
-KNOWN = catalogue.by_name.keys() | shard_catalogue.by_name.keys() | promql.RECORDED.keys() | {"up"}
+KNOWN = (
+    catalogue.by_name.keys()
+    | shard_catalogue.by_name.keys()
+    | promql.RECORDED.keys()
+    | {"up", "process_start_time_seconds"}
+)
 FLEET = {"cluster", "namespace", "job"}
 QUERY = re.compile(
     r"printf `(.+?)` \$labels\.cluster \$labels\.namespace \$labels\.job \| query(.*?){{ else }}none"

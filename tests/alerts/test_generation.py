@@ -12,11 +12,9 @@ import pytest
 import yaml
 
 from alerts import __main__ as command
-from alerts.alertmanager import FOLLOWS
 from alerts.loki import LABEL, LINE
-from alerts.pack import ALERTS, NAMES
+from alerts.pack import ALERTS
 from alerts.promql import duration
-from tests.alerts.test_rules import CASES
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "alerts" / "built"
@@ -205,47 +203,6 @@ def test_wrong_options_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         command.run(arguments)
     assert refused.value.code == 2
-
-
-def test_inhibitions_name_alerts_that_exist() -> None:
-    for source, target in FOLLOWS:
-        for part in f"{source}|{target}".split("|"):
-            assert any(re.fullmatch(part, name) for name in NAMES), part
-
-
-def test_no_alert_inhibits_itself_or_one_that_inhibits_it() -> None:
-    pairs = {
-        (one, other)
-        for source, target in FOLLOWS
-        for one in NAMES
-        for other in NAMES
-        if re.fullmatch(source, one) and re.fullmatch(target, other)
-    }
-    assert not [pair for pair in pairs if pair[0] == pair[1] or pair[::-1] in pairs]
-
-
-def test_whatever_fires_beside_a_fault_is_inhibited_by_it() -> None:
-    beside = {(case.alert, other) for case in CASES if case.says for other in case.also}
-    assert beside
-    for source, target in beside:
-        assert any(re.fullmatch(one, source) and re.fullmatch(other, target) for one, other in FOLLOWS)
-
-
-def test_a_blind_exporter_mutes_the_others_and_not_itself() -> None:
-    blind = load(BUILT / "alertmanager.yaml")["inhibit_rules"][0]
-    assert blind["source_matchers"][0] == 'alertname=~"KVMigrationExporterDown|KVMigrationExporterStale"'
-    assert 'alertname!~"KVMigrationExporter.+"' in blind["target_matchers"]
-    assert blind["equal"] == ["cluster", "namespace", "job"]
-
-
-def test_a_missing_shard_mutes_nobody_and_is_muted_where_the_exporter_is_blind() -> None:
-    """What the other shards find of their own parts is true: a lost quorum is no smaller for it."""
-    missing = "KVMigrationShardsIncomplete"
-    assert missing in NAMES
-    for rule in load(BUILT / "alertmanager.yaml")["inhibit_rules"]:
-        (source,) = re.findall(r'alertname=~?"(.+?)"', rule["source_matchers"][0])
-        assert not re.fullmatch(source, missing)
-    assert not re.fullmatch("KVMigrationExporter.+", missing)
 
 
 @pytest.mark.parametrize(

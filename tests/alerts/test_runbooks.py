@@ -113,5 +113,5 @@ def known(metric: str) -> bool:
     return (
         metric in KNOWN
         or metric in {f"(.+_)?{name}" for name in COMPONENTS}
-        or metric in {"up", "kvmigration_.+"}
+        or metric in {"up", "process_start_time_seconds", "process_resident_memory_bytes", "kvmigration_.+"}
     )

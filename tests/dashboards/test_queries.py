@@ -11,13 +11,14 @@ from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS
 from dashboards.options import Options
 from dashboards.queries import Queries
 from exporter.expose import catalogue
-from exporter.expose.shard_catalogue import COMPLETE
+from exporter.expose.shard_catalogue import COMPLETE, SHARDS
 from tests.dashboards.every import Query, nodes, queries, selectors
 
 EVERY = queries()
 PLACE = {"cluster", "namespace", "job", "instance", "pod"}
 THEIR_LABELS = {"alertname", "alertstate", "severity", "route", "user", "exported_cluster", "le", "__name__"}
 MADE = {"problem"}
+OF_SHARDS = {"shard"}
 UNSHOWN = {
     "kvmigration_kv_clients": "kvmigration_client_phase says the same per process",
     "kvmigration_phase_uniform": "the boards count who is behind",
@@ -33,7 +34,7 @@ def _metrics(query: Query) -> set[str]:
 
 @pytest.mark.parametrize("query", EVERY, ids=lambda query: query.place)
 def test_a_query_asks_only_for_metrics_of_the_catalogue_or_the_list(query: Query) -> None:
-    known = {*catalogue.by_name, *ANY_PREFIX, *EXACT, *PROMETHEUS, COMPLETE}
+    known = {*catalogue.by_name, *ANY_PREFIX, *EXACT, *PROMETHEUS, COMPLETE, SHARDS.name}
     found = _metrics(query)
     assert found
     assert found <= known
@@ -54,7 +55,7 @@ def test_a_query_groups_only_by_labels_that_some_metric_in_it_has(query: Query) 
     for node, _ in nodes(promql_parser.parse(query.concrete)):
         modifier = getattr(node, "modifier", None)
         labels = set(getattr(modifier, "labels", None) or ())
-        assert labels <= known | PLACE | THEIR_LABELS | MADE
+        assert labels <= known | PLACE | THEIR_LABELS | MADE | OF_SHARDS
 
 
 @pytest.mark.parametrize("query", EVERY, ids=lambda query: query.place)

@@ -11,7 +11,7 @@ DOWN, STALE, SHARDS, RELOAD, DROPPED = (
 )
 BUILD = 'build_info{version="1.0.0"}'
 ALL = (
-    "up", "build_", "snapshot_", "config_", "series_", "discover", "target_", "page_", "client_",
+    "up", "process_", "build_", "snapshot_", "config_", "series_", "discover", "target_", "page_", "client_",
     "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
 )  # fmt: skip
 GONE = (
@@ -58,7 +58,7 @@ THREE_OF_FOUR = shard(0) | shard(1) | shard(2, **GONE_AT_10) | shard(3)
 
 def incomplete(fresh: str, lacking: str) -> str:
     return (
-        f"The shards of <fleet> make no whole. With fresh values: {fresh}; seen within a day and without: "
+        f"The shards of <fleet> make no whole. With fresh values: {fresh}; seen within a week and without: "
         f"{lacking}. If all are fresh, they differ in what they discover or judge by, or leave series out. "
         "No gate is open, and alerts about what a missing one watches, or about what only all of them see, "
         "may have ended without being over."
@@ -100,10 +100,10 @@ CASES = (
     Case(
         DOWN,
         FIRES,
-        "more than a day later it is still said",
+        "more than a week later it is still said",
         {BUILD: "1x2 stale"},
         without=ALL,
-        at=40,
+        at=190,
         held=True,
         step=HOUR,
         severity="critical",
@@ -118,6 +118,19 @@ CASES = (
         {BUILD: "1x9 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"} | cycling('cluster="dev"'),
         without=ALL,
         at=20,
+        severity="critical",
+        says=GONE,
+    ),
+    Case(
+        DOWN,
+        FIRES,
+        "one fleet of two has lost its exporter, six days ago: it is still said, and whose it was",
+        {BUILD: "1x2 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"}
+        | cycling('cluster="dev"', "0+3600x200"),
+        without=ALL,
+        at=146,
+        held=True,
+        step=HOUR,
         severity="critical",
         says=GONE,
     ),
@@ -289,11 +302,12 @@ CASES = (
     Case(
         SHARDS,
         FIRES,
-        "lost for two days: nobody remembers it, and those that are there are named",
+        "lost for eight days: nobody remembers it, and those that are there are named",
         {name: values.replace("0+60x", "0+3600x") for name, values in THREE_OF_FOUR.items()}
-        | {COMPLETE: "1x9 0x100"},
-        at=58,
+        | {COMPLETE: "1x9 0x200"},
+        at=199,
         held=True,
+        phase=5,
         step=HOUR,
         severity="critical",
         says=incomplete("0, 1, 3", "none"),

@@ -38,6 +38,23 @@ def errors(target: int, client: str = "ingester-lifecycler") -> str:
     return f'mirror_write_errors_total{{target="ingester-{target}",kv_name="{client}"}}'
 
 
+def partial(clients: int, names: str) -> str:
+    return (
+        f"{clients} writing KV client(s) of <fleet> do not mirror while others do, and no rollout goes on "
+        f"that would reach them (none moved within 15m, or it takes longer than 12h): {names}. The rings "
+        "they write will be missing after the switch."
+    )
+
+
+FLAPPING = "1 2x8 " * 20
+"""Ten minutes a round: it starts without mirroring, until it has read the runtime configuration."""
+
+
+def rollout(clients: int, first: int = 1) -> dict[str, str]:
+    """With steps of four minutes: every twelve minutes another client goes on to the next phase."""
+    return {ring(n + 3): f"{first}x{3 * n} {first + 1}x220" for n in range(clients)}
+
+
 CASES = (
     Case(
         PARTIAL,
@@ -45,10 +62,11 @@ CASES = (
         "the runtime switch reached the ingester's clients only, as in recording 2b",
         {compactor(0): "1x120", compactor(1): "1x120", compactor(2): "1x120"},
         at=15,
-        says="3 writing KV client(s) of <fleet> do not mirror while others do, and none has "
-        "changed its phase lately: ingester-0 compactor-lifecycler, ingester-1 compactor-"
-        "lifecycler, ingester-2 compactor-lifecycler. The rings they write will be missing "
-        "after the switch.",
+        says=partial(
+            3,
+            "ingester-0 compactor-lifecycler, ingester-1 compactor-lifecycler, ingester-2 "
+            "compactor-lifecycler",
+        ),
     ),
     Case(
         PARTIAL,
@@ -56,9 +74,36 @@ CASES = (
         "one process of a ring is still on the old store alone",
         {ring(1): "0x120"},
         at=15,
-        says="1 writing KV client(s) of <fleet> do not mirror while others do, and none has "
-        "changed its phase lately: ingester-1 ingester-lifecycler. The rings they write will "
-        "be missing after the switch.",
+        says=partial(1, "ingester-1 ingester-lifecycler"),
+    ),
+    Case(
+        PARTIAL,
+        FIRES,
+        "the same, and the pod of another crashes: its client is 1 and 2 and 1 again all the time",
+        {compactor(0): "1x220", ring(1): FLAPPING},
+        at=15,
+        says=partial(1, "ingester-0 compactor-lifecycler"),
+    ),
+    Case(
+        PARTIAL,
+        FIRES,
+        "for more than twelve hours somebody else moves, and it is never this one's turn",
+        {compactor(0): "1x220"} | rollout(65),
+        at=184,
+        step=240,
+        says=partial(
+            4,
+            "ingester-0 compactor-lifecycler, ingester-65 ingester-lifecycler, ingester-66 "
+            "ingester-lifecycler, ingester-67 ingester-lifecycler",
+        ),
+    ),
+    Case(
+        PARTIAL,
+        LOOKALIKE,
+        "a rolling restart of eleven hours reaches this one last",
+        {compactor(0): "1x162 2x60"} | rollout(54),
+        step=240,
+        until=180,
     ),
     Case(
         PARTIAL,

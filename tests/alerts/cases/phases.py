@@ -1,7 +1,7 @@
 """Where the clients are, whether they agree, and whether they go on."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
-from tests.alerts.cases.mirroring import compactor, reader, ring, tracker
+from tests.alerts.cases.mirroring import FLAPPING, compactor, reader, ring, rollout, tracker
 from tests.alerts.fleet import phases
 
 MIXED, STALLED, LINGERING, UNKNOWN = (
@@ -11,6 +11,14 @@ MIXED, STALLED, LINGERING, UNKNOWN = (
     "KVMigrationPhaseUnknown",
 )
 HOUR, STEPS = 3600, 60
+
+
+def apart(phases: int, clients: str) -> str:
+    return (
+        f"Writing KV clients of <fleet> are {phases} phase(s) apart, and no rollout goes on that would end "
+        "it (none moved within 15m, or it takes longer than 12h). Clients by phase (0 external, 1 multi, 2 "
+        f"mirroring, 3 switched, 4 detached, 5 memberlist): {clients}."
+    )
 
 
 CASES = (
@@ -73,9 +81,7 @@ CASES = (
         phase=0,
         at=85,
         until=100,
-        says="Writing KV clients of <fleet> are 1 phase(s) apart and none has changed lately. "
-        "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 "
-        "memberlist): 0 (10), 1 (2).",
+        says=apart(1, "0 (10), 1 (2)"),
     ),
     Case(
         STALLED,
@@ -84,9 +90,35 @@ CASES = (
         {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"},
         phase=5,
         at=60,
-        says="Writing KV clients of <fleet> are 5 phase(s) apart and none has changed lately. "
-        "Clients by phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 "
-        "memberlist): 0 (3), 5 (9).",
+        says=apart(5, "0 (3), 5 (9)"),
+    ),
+    Case(
+        STALLED,
+        FIRES,
+        "one ring was forgotten, and the pod of another crashes: its client goes to and fro all the time",
+        {compactor(n): "2x220" for n in range(3)} | {ring(1): FLAPPING.replace("2", "3").replace("1", "2")},
+        phase=3,
+        at=60,
+        says=apart(1, "2 (4), 3 (8)"),
+    ),
+    Case(
+        STALLED,
+        FIRES,
+        "for more than twelve hours somebody else moves, and the last never does",
+        {compactor(0): "0x220"} | rollout(65, first=0),
+        phase=1,
+        at=195,
+        step=240,
+        says=apart(1, "0 (1), 1 (76)"),
+    ),
+    Case(
+        STALLED,
+        LOOKALIKE,
+        "a rolling restart of eleven hours reaches the last at last",
+        {compactor(0): "0x162 1x60"} | rollout(54, first=0),
+        phase=1,
+        step=240,
+        until=180,
     ),
     Case(
         STALLED,
