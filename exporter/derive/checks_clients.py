@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.derive import phase
@@ -20,12 +21,15 @@ ANSWER = Question(
     "Every configured process answers.",
     "Find out why it does not answer, or take it out of the targets if it is gone for good.",
     "docs/ring.md#processes-that-do-not-answer",
+    "Mend the source of targets that is named, or name processes under targets in the configuration: there "
+    "may be processes that only it knows.",
 )
 SETTLED = Question(
     "processes-settled",
     "No process has just started.",
     "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
     "docs/ring.md#processes-that-have-just-started",
+    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
 )
 CLOCKS = Question(
     "clocks-agree",
@@ -38,18 +42,22 @@ MIRROR_ERRORS = Question(
     "Mirror writes fail no more often than gossip explains.",
     "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
     "docs/ring.md#mirror-errors",
+    "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
 MIRROR_WRITES = Question(
     "mirror-writes",
     "Every client that writes the primary writes the secondary too.",
     "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
     "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
+    "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
+    "is counted then, its process's log says why.",
 )
 CLIENT_KEYS = Question(
     "client-keys",
     "It is known which key every writing client serves.",
     "Report the client's name to the project; until then compare its ring by hand.",
     "docs/ring.md#clients-with-unknown-keys",
+    "Report the client's name to the project; until then compare its ring by hand.",
 )
 STAYING = (
     "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
@@ -61,10 +69,17 @@ REMEDIES = {
     Phase.MULTI: "Roll the client to store: multi with the external store as primary and mirroring off.",
     Phase.MIRRORING: "Switch mirroring on in the client's static configuration: the runtime switch does not "
     "reach every client.",
-    Phase.SWITCHED: "Make memberlist the client's primary, by runtime configuration where it reaches it.",
-    Phase.DETACHED: "Switch mirroring off for the client.",
-    Phase.MEMBERLIST: "Roll the client to store: memberlist, without multi.",
+    Phase.SWITCHED: "Once kvmigration check switch-primary is open, make memberlist the primary of all "
+    "clients at once, by runtime configuration where it reaches them.",
+    Phase.DETACHED: "Once every other check of disable-mirroring holds, switch mirroring off for the client.",
+    Phase.MEMBERLIST: "Once every other check of remove-multi holds, roll the client to store: memberlist, "
+    "without multi.",
 }
+STOP = (
+    "Stop: primaries are mixed, and a small ring may be written over a whole one. Take no step and restart "
+    "nobody. Bring all clients to the side whose rings are whole (kvmigration diff KEY shows both), in one "
+    "change of the runtime configuration; those it does not reach one ring after another."
+)
 
 
 def targets_answer(seen: Evidence) -> Check:
@@ -108,6 +123,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         f"Every {who} is in phase {wanted.label}.",
         REMEDIES[wanted],
         f"docs/ring.md#{wanted.label}",
+        "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
     )
 
     def check(seen: Evidence) -> Check:
@@ -121,7 +137,8 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        told = _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown, nothing=nothing)
+        asked = _stopped(question) if seen.mixed else _ahead(question, wanted, clients)
+        told = asked.answer(_named(wrong, clients), good, unknown, nothing=nothing)
         return _with_left_out(told, wanted, seen)
 
     return check
@@ -133,15 +150,22 @@ def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:
     if not said:
         return told
     if wanted is Phase.MEMBERLIST:
-        return replace(told, remedy=STAYING)
+        return told if seen.mixed else replace(told, remedy=STAYING)
     return replace(told, evidence=f"{told.evidence}{said}")
 
 
-def _ahead(question: Question, wanted: Phase, wrong: list[ClientFacts]) -> Question:
+def _stopped(question: Question) -> Question:
+    return replace(question, remedy=STOP, doc="docs/ring.md#when-primaries-are-mixed")
+
+
+def _ahead(question: Question, wanted: Phase, clients: Iterable[ClientFacts]) -> Question:
     """Where clients are in the way because they are further, the remedy is for the others to follow."""
-    if not wrong or any(client.phase < wanted for client in wrong):
+    phases = {client.phase for client in clients} - {Phase.UNKNOWN}
+    if not phases or min(phases) < wanted:
         return question
-    there = min(client.phase for client in wrong)
+    if wanted not in phases:
+        return replace(question, remedy="All are further already: nothing is to be done for this step.")
+    there = min(phases - {wanted}, default=wanted)
     return replace(
         question, remedy=f"These are further already; the others have to follow. {REMEDIES[there]}"
     )

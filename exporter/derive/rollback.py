@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.derive import phase
-from exporter.facts import KeyFacts, TargetFacts
+from exporter.facts import ClientFacts, KeyFacts, TargetFacts
 from exporter.model import Phase
 from exporter.steps import Rollback
 
@@ -35,7 +37,7 @@ def judge_rollback(
     clients = phase.moving(everybody)
     phases = {client.phase for client in clients}
     text = _WAYS.get(where, UNKNOWN)
-    if phases & _STORE_LEADS and phases - _STORE_LEADS - {Phase.UNKNOWN}:
+    if is_mixed(everybody):
         return Rollback(_MIXED, safe=False)
     if phases & _STORE_STALE:
         return Rollback(text, safe=False)
@@ -45,6 +47,13 @@ def judge_rollback(
         return Rollback(text, safe=True)
     served = {client.key for client in clients}
     return Rollback(text, safe=_all_fresh([key for key in keys if key.key in served], max_lag))
+
+
+def is_mixed(clients: Iterable[ClientFacts]) -> bool:
+    """Tell whether some writers of what is to move lead with memberlist and some with the external store."""
+    moving = phase.moving(phase.writing(clients))
+    gossip = any(c.primary == "memberlist" or c.phase not in _STORE_LEADS | {Phase.UNKNOWN} for c in moving)
+    return gossip and any(c.phase in _STORE_LEADS for c in moving)
 
 
 def _all_fresh(keys: list[KeyFacts], max_lag: float) -> bool | None:
