@@ -206,13 +206,15 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
 
 def mirror_writes(seen: Evidence) -> Check:
     """Hold that who writes the primary also writes the secondary, as far as we watched it write. Who beats
-    in a ring has mirrored something before long: while nothing was, nothing is known.
+    in a ring has mirrored something before long: while nothing was, nothing is known. Where some mirror and
+    others do not, those do not write the secondary at all.
 
     The HA tracker is left to the comparison of its entries: an update that finds nothing to change
     counts as a request to the primary, and there is nothing to mirror (seen live: 12 and 6).
     """
     mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
-    wrong = []
+    others = _not_mirroring(seen)
+    wrong = list(others) if mirroring else []
     for client in mirroring:
         written, copied, _ = phase.watched(client)
         if written >= SOME_WRITES and not copied and client.key != HA_KEY:
@@ -223,8 +225,21 @@ def mirror_writes(seen: Evidence) -> Check:
         for client in mirroring
         if client.written and not client.mirror_writes and client.key in rings
     ]
+    unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
+    unknown += [f"{c.name} on {c.target}" for c in phase.writing(seen.clients) if c.phase is Phase.UNKNOWN]
     good = f"{len(mirroring)} clients mirror what they write."
     return MIRROR_WRITES.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
+
+
+def _not_mirroring(seen: Evidence) -> list[str]:
+    """Name the writers of what is to move that do not mirror."""
+    clients = phase.moving(phase.writing(seen.clients))
+    everywhere = Counter(client.name for client in clients)
+    found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
+    return [
+        f"{name} on {off} of {everywhere[name]} processes does not mirror"
+        for name, off in sorted(found.items())
+    ]
 
 
 def client_keys(seen: Evidence) -> Check:
