@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.derive import phase
-from exporter.derive.fleet import said_left_out
+from exporter.derive.fleet import said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
@@ -84,7 +84,7 @@ STOP = (
 
 def targets_answer(seen: Evidence) -> Check:
     """Hold that every process answers and shows its metrics, and that every source of processes was read."""
-    down = [target.name for target in seen.targets if not target.up]
+    down = [silence(target) for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
         for t in seen.up
