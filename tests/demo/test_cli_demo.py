@@ -46,13 +46,13 @@ def test_every_argument_reaches_the_settings() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("30s", 30.0), ("1m30s", 90.0), ("2h", 7200.0), ("0.5s", 0.5), ("45", 45.0), ("1h1m1s", 3661.0)],
+    [("30s", 30.0), ("1m30s", 90.0), ("2h", 7200.0), ("0.5s", 0.5), ("1h1m1s", 3661.0)],
 )
 def test_durations_are_written_as_prometheus_does(text: str, found: float) -> None:
     assert seconds(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1s", "1s1m", "1d"])
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "1s1m", "1d", "45"])
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is no duration: write 30s, 1m30s or 2h"):
         seconds(text)
