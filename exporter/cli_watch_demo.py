@@ -14,12 +14,12 @@ import yaml
 from exporter.cli_demo import add_arguments, run_demo
 from exporter.cli_serve import add_web
 from exporter.config import load
-from exporter.demo import Demo
+from exporter.demo import Demo, DemoSettings
 from exporter.expose.listen import parse_address
 from exporter.service import Service
 
 SHARE_OF_PHASE = 2
-MAX_SOAK = 300.0  # seconds, as for a real cluster
+MAX_SOAK = 15.0  # seconds; for a real cluster it is 300
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -55,7 +55,7 @@ async def _demo(args: argparse.Namespace) -> int:
 
         async def started(demo: Demo) -> None:
             file = Path(folder) / "kvmigration.yml"
-            told = demo.config() | {"gate": {"soak": _soak(demo)}}
+            told = demo.config() | {"gate": {"soak": soak_of(demo.settings)}}
             file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
             args.config_file = file
             service = Service(args, load(file))
@@ -69,9 +69,9 @@ async def _demo(args: argparse.Namespace) -> int:
     return status
 
 
-def _soak(demo: Demo) -> str:
+def soak_of(settings: DemoSettings) -> str:
     """A soak that ends within a phase: with that of a real cluster no gate of the demo would ever open."""
-    within = demo.settings.phase_duration / demo.settings.speed / SHARE_OF_PHASE
+    within = settings.phase_duration / settings.speed / SHARE_OF_PHASE
     return f"{max(1, int(min(MAX_SOAK, within)))}s"
 
 

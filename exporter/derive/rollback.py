@@ -21,8 +21,8 @@ _WAYS = {
     "until the store has every key and member, then switch. The store's present content is stale.",
 }
 _MIXED = (
-    "some clients have memberlist as their primary and some the external store. Bring all to one of the two "
-    "at once, by runtime configuration; look at the size of every ring before and after."
+    "some clients have memberlist as their primary and some the external store. Bring all to the side whose "
+    "rings are whole (kvmigration diff KEY) at once, by runtime configuration."
 )
 UNKNOWN = "not known, because the phase is not known."
 SHOWN = 3
