@@ -125,8 +125,8 @@ def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
         gossip = sorted({target for found in both for target in _on_gossip(found)})
         external = sorted({target for found in both for target in _on_store(found)})
         yield (
-            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 5))}; the external store on "
-            f"{', '.join(few(external, 5))}. A process with a small gossip view overwrites the store with it."
+            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 3))}; the external store on "
+            f"{', '.join(few(external, 3))}. A process with a small gossip view overwrites the store with it."
         )
         return
     moved = sorted(key for key, found in keys.items() if _on_gossip(found))
