@@ -83,8 +83,10 @@ def _matching_nothing(config: Config) -> Iterator[str]:
 
 def _impatient(config: Config) -> Iterator[str]:
     """A timeout as long as a cycle: one process that is silent takes all the time that there is."""
-    for key, client in config.http_settings().items():
-        if client.timeout >= config.interval and not key.startswith("rejections"):
+    clients = config.http_settings()
+    common = clients[""].timeout >= config.interval  # and then all that set none of their own
+    for key, client in clients.items():
+        if client.timeout >= config.interval and not (key and common) and not key.startswith("rejections"):
             yield (
                 f"{key + '.' if key else ''}http_client.timeout is as long as interval "
                 f"({format_duration(config.interval)}): whoever does not answer uses up the whole cycle, "

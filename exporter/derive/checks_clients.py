@@ -84,7 +84,7 @@ STOP = (
 
 def targets_answer(seen: Evidence) -> Check:
     """Hold that every process answers and shows its metrics, and that every source of processes was read."""
-    down = [silence(target) for target in seen.targets if not target.up]
+    down = [silence(target, detail=True) for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
         for t in seen.up

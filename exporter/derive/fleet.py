@@ -107,10 +107,13 @@ def _harmless(key: KeyFacts) -> tuple[bool, float]:
     return not key.ring.startswith("ingester"), -key.lost / (key.size + key.lost)
 
 
-def silence(target: TargetFacts) -> str:
+def silence(target: TargetFacts, *, detail: bool = False) -> str:
     """Name a process that does not answer, with the reason where there is one."""
-    why = next((page.reason for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
-    return f"{target.name} ({why.value})" if why else target.name
+    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
+    if failed is None or failed.reason is None:
+        return target.name
+    more = f": {failed.detail}" if detail and failed.detail else ""
+    return f"{target.name} ({failed.reason.value}{more})"
 
 
 def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
