@@ -15,14 +15,14 @@ from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
 from exporter.model import Phase
 from exporter.terminal import plain
 
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$")
+_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$")
 _LOOK = 0.2
 _SHOWN = 12
 Started = Callable[[Demo], Awaitable[None]]
 
 
 def seconds(text: str) -> float:
-    """A duration as Prometheus writes it (`30s`, `1m30s`, `2h`) or plain seconds."""
+    """A duration as Prometheus writes it (`30s`, `1m30s`, `2h`)."""
     found = _DURATION.match(text)
     if not text or found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 30s, 1m30s or 2h")

@@ -22,6 +22,7 @@ HEIGHT = 40
 MOST_COMPONENTS = 8
 LEAST_KEYS = 4
 LEAST_FOR_NEXT = 6
+ALL = ": kvmigration status --json shows all"
 
 
 def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -69,19 +70,23 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
     agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
     lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
-    versions = ", ".join(status.versions[:3]) or "version not known"
+    what = f"{status.product} {', '.join(status.versions[:3]) or '(version not known)'}"
+    if status.product == "unknown":
+        what = "Product not known"
     since = f", for {ago(now, status.phase_since)}" if now is not None else ""
-    lines += wrapped(f"{status.product} {versions}: phase {status.phase} ({agreed}{since})")
+    where = f"phase {status.phase} ({agreed}{since})" if status.phase != "unknown" else "phase not known"
+    lines += wrapped(f"{what}: {where}")
     if status.finished_keys:
-        lines += wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  ")[:2]
+        lines += _shortened(wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  "), 2)
     if status.left_out_keys:
-        lines += wrapped(f"Left out by configuration: {', '.join(status.left_out_keys)}", "", "  ")[:2]
+        left_out = f"Left out by configuration: {', '.join(status.left_out_keys)}"
+        lines += _shortened(wrapped(left_out, "", "  "), 2)
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
 
 
 def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
-    lines = [line for text in texts[:most] for line in wrapped(text, mark, "   ")[:3]]
-    return [*lines, *([f"   and {len(texts) - most} more"] if len(texts) > most else [])]
+    lines = [line for text in texts[:most] for line in _shortened(wrapped(text, mark, "   "), 3)]
+    return [*lines, *([f"   and {len(texts) - most} more{ALL}"] if len(texts) > most else [])]
 
 
 def ago(now: float | None, since: float | None) -> str:
@@ -112,7 +117,7 @@ def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:
 
 
 def _rest(count: int) -> list[str]:
-    return [f"and {count} more"] if count > 0 else []
+    return [f"and {count} more{ALL}"] if count > 0 else []
 
 
 def _phases(clients: Iterable[ClientOut]) -> str:
@@ -190,7 +195,8 @@ def _next(seen: Overview, room: int) -> list[str]:
     step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
     if step is None:
         return ["Next step: not known."]
-    lines = wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}")[:4]
+    lines = wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}")
+    lines = _shortened(lines, 4)
     bad = [check for check in step.checks if check.verdict != "holds"]
     room = max(room - len(lines) - 1, 4)
     shown: list[str] = []
@@ -212,7 +218,7 @@ def _shortened(lines: list[str], most: int) -> list[str]:
 def _back(seen: Overview) -> list[str]:
     found = seen.status.rollback
     safe = {True: "safe now", False: "NOT SAFE now", None: "not known whether it is safe"}[found.safe]
-    return wrapped(f"Going back ({safe}): {found.text}", "", "  ")[:3]
+    return _shortened(wrapped(f"Going back ({safe}): {found.text}", "", "  "), 4)
 
 
 def _cut(text: str, width: int) -> str:

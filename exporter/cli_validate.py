@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from exporter.cli_estimate import count_targets, report
 from exporter.config import Config, load, schema
+from exporter.config.units import format_duration
 from exporter.errors import ConfigError
+from exporter.terminal import plain
 
 
 def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -53,12 +57,41 @@ def validate(
     except ConfigError as error:
         err.write(f"{error}\n")
         return 1
-    for file in missing_files(config):
-        err.write(f"{path}: warning: {file} cannot be read here\n")
+    for warning in warnings(config):
+        err.write(f"{path}: warning: {plain(warning)}\n")
     out.write(f"{path}: ok\n")
     if with_estimate:
         out.write(report(config, count_targets(config)) + "\n")
     return 0
+
+
+def warnings(config: Config) -> tuple[str, ...]:
+    """What is allowed, and mostly not meant: on another machine or a minute later it may be right."""
+    return (
+        *(f"{file} cannot be read here" for file in missing_files(config)),
+        *_matching_nothing(config),
+        *_impatient(config),
+    )
+
+
+def _matching_nothing(config: Config) -> Iterator[str]:
+    for index, entry in enumerate(config.targets):
+        for pattern in entry.file.paths if entry.file else ():
+            if not any(Path(path).is_file() for path in glob.iglob(pattern)):  # noqa: PTH207  # patterns are absolute, which Path.glob refuses
+                yield f"targets[{index}].file.paths: no file matches {pattern} here now"
+
+
+def _impatient(config: Config) -> Iterator[str]:
+    """A timeout as long as a cycle: one process that is silent takes all the time that there is."""
+    clients = config.http_settings()
+    common = clients[""].timeout >= config.interval  # and then all that set none of their own
+    for key, client in clients.items():
+        if client.timeout >= config.interval and not (key and common) and not key.startswith("rejections"):
+            yield (
+                f"{key + '.' if key else ''}http_client.timeout is as long as interval "
+                f"({format_duration(config.interval)}): whoever does not answer uses up the whole cycle, "
+                "and what is read last is cut off; make timeout shorter"
+            )
 
 
 def missing_files(config: Config) -> tuple[str, ...]:

@@ -14,9 +14,12 @@ import yaml
 from exporter.cli_demo import add_arguments, run_demo
 from exporter.cli_serve import add_web
 from exporter.config import load
-from exporter.demo import Demo
+from exporter.demo import Demo, DemoSettings
+from exporter.expose.listen import parse_address
 from exporter.service import Service
 
+SHARE_OF_PHASE = 2
+MAX_SOAK = 15.0  # seconds; for a real cluster it is 300
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -44,13 +47,16 @@ def demo_command(args: argparse.Namespace) -> int:
 async def _demo(args: argparse.Namespace) -> int:
     if args.no_exporter:
         return await run_demo(args)
+    for address in args.listen or ():
+        parse_address(address)  # a wrong one is refused before anything is started
     services: list[asyncio.Task[int]] = []
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="kvmigration-demo-") as folder:
 
         async def started(demo: Demo) -> None:
             file = Path(folder) / "kvmigration.yml"
-            file.write_text(yaml.safe_dump(demo.config(), sort_keys=False), encoding="utf-8")
+            told = demo.config() | {"gate": {"soak": soak_of(demo.settings)}}
+            file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
             args.config_file = file
             service = Service(args, load(file))
             task = asyncio.create_task(service.run(_say))
@@ -61,6 +67,12 @@ async def _demo(args: argparse.Namespace) -> int:
         for task in services:
             status = await task or status
     return status
+
+
+def soak_of(settings: DemoSettings) -> str:
+    """A soak that ends within a phase: with that of a real cluster no gate of the demo would ever open."""
+    within = settings.phase_duration / settings.speed / SHARE_OF_PHASE
+    return f"{max(1, int(min(MAX_SOAK, within)))}s"
 
 
 async def _say(addresses: tuple[str, ...]) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 from exporter import logs
 from exporter.facts import PageFacts, Snapshot
-from exporter.model import Outcome
+from exporter.model import Outcome, Reason
 
 log = logs.get("kvmigration")
 MAX_LINES = 50
+Names = tuple[str, str]  # of a process and of its page
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A page that fails, and whether its process was ever seen to answer before."""
+
+    reason: Reason | None
+    answered: bool
 
 
 class Narrator:
@@ -15,7 +27,8 @@ class Narrator:
 
     def __init__(self) -> None:
         self._told_at: float | None = None
-        self._failing: frozenset[tuple[str, str, str]] = frozenset()
+        self._failing: Mapping[Names, _Failure] = {}
+        self._seen_up: frozenset[str] = frozenset()
 
     def tell(self, snapshot: Snapshot) -> None:
         """Write what is new in a snapshot."""
@@ -40,21 +53,42 @@ class Narrator:
 
     def _pages(self, snapshot: Snapshot) -> None:
         pages = {(t.name, page.name): page for t in snapshot.targets for page in t.pages}
-        failing = frozenset(
-            (target, name, page.reason or "")
-            for (target, name), page in pages.items()
+        known = {target.name for target in snapshot.targets}
+        failing = {
+            names: self._failing.get(names) or _Failure(page.reason, names[0] in self._seen_up)
+            for names, page in pages.items()
             if page.outcome is Outcome.FAILED
-        )
-        for target, name, reason in sorted(failing - self._failing)[:MAX_LINES]:
+        }
+        fresh = [n for n in failing if n not in self._failing or pages[n].reason is not failing[n].reason]
+        self._tell_failures(fresh, pages)
+        self._tell_answers(names for names in self._failing if names in pages and names not in failing)
+        # A page that was not asked for this time says nothing about itself: it goes on as it was.
+        unasked = {n: f for n, f in self._failing.items() if n not in pages and n[0] in known}
+        now = {n: _Failure(pages[n].reason, f.answered) for n, f in failing.items()}
+        self._failing = unasked | now
+        self._seen_up |= {target.name for target in snapshot.targets if target.up}
+        self._seen_up &= known
+
+    def _tell_failures(self, fresh: Iterable[Names], pages: Mapping[Names, PageFacts]) -> None:
+        """One line for all pages of a process that fail alike."""
+        alike: dict[tuple[str, Reason | None, str], list[str]] = {}
+        for target, name in sorted(fresh):
+            page = pages[target, name]
+            alike.setdefault((target, page.reason, page.detail), []).append(name)
+        for (target, reason, detail), names in list(alike.items())[:MAX_LINES]:
             log.warning(
-                "page failed", target=target, page=name, reason=reason, detail=_detail(pages, target, name)
+                "page failed",
+                target=target,
+                page=names[0],
+                pages=len(names),
+                reason=reason or "",
+                detail=detail,
             )
-        known = {(target, name) for target, name, _ in failing}
-        for target, name, _ in sorted(self._failing - failing)[:MAX_LINES]:
-            if (target, name) not in known:
-                log.info("page answers again", target=target, page=name)
-        self._failing = failing
 
-
-def _detail(pages: dict[tuple[str, str], PageFacts], target: str, name: str) -> str:
-    return pages[target, name].detail
+    def _tell_answers(self, answering: Iterable[Names]) -> None:
+        alike: dict[tuple[str, bool], list[str]] = {}
+        for target, name in sorted(answering):
+            alike.setdefault((target, self._failing[target, name].answered), []).append(name)
+        for (target, before), names in list(alike.items())[:MAX_LINES]:
+            text = "page answers again" if before else "page answers"
+            log.info(text, target=target, page=names[0], pages=len(names))

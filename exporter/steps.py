@@ -23,10 +23,11 @@ class Check:
     verdict: Verdict
     evidence: str
     culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
-    remedy: str = ""
+    remedy: str = ""  # what to do now: what cures it, or, of an unknown one, what makes it known
     doc: str = ""  # "docs/ring.md#switch-primary", or its address
     since: float | None = None  # holds without a break since, our clock
     vacuous: bool = False  # unknown because there was nothing to look at
+    cure: str = ""  # what to do where it fails, whatever the verdict
 
     def withheld(self, why: str) -> Check:
         """The same check, of which nothing is known any more."""

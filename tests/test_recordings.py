@@ -196,6 +196,9 @@ def test_a_partial_mirror_names_its_clients_and_keys(replay: Start) -> None:
     clients = " ".join(seen.check("switch-primary", "clients-mirroring").culprits)
     for name in ("compactor-lifecycler", "distributor-hatracker", "ruler", "store-gateway"):
         assert f"{name} on 3 of 3 processes" in clients
+    assert (
+        "ruler on 3 of 3 processes does not mirror" in seen.check("switch-primary", "mirror-writes").culprits
+    )
     keys = " ".join(seen.check("switch-primary", "keys-copied").culprits)
     for key in ("collectors/compactor", "collectors/store-gateway", "ha-tracker/", "rulers/ring"):
         assert key in keys

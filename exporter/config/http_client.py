@@ -141,7 +141,10 @@ class HttpClient(Settings):
     """One set of HTTP settings."""
 
     timeout: PositiveDuration = Field(
-        default=5.0, description="One request, from connecting to the last byte.", examples=["10s"]
+        default=5.0,
+        description="One request, from connecting to the last byte. Where it is as long as `interval`, "
+        "whoever does not answer uses up a whole cycle.",
+        examples=["10s"],
     )
     path_prefix: PathPrefix = Field(
         default="",

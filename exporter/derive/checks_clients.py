@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.derive import phase
-from exporter.derive.fleet import said_left_out
+from exporter.derive.fleet import said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
@@ -20,12 +21,15 @@ ANSWER = Question(
     "Every configured process answers.",
     "Find out why it does not answer, or take it out of the targets if it is gone for good.",
     "docs/ring.md#processes-that-do-not-answer",
+    "Mend the source of targets that is named, or name processes under targets in the configuration: there "
+    "may be processes that only it knows.",
 )
 SETTLED = Question(
     "processes-settled",
     "No process has just started.",
     "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
     "docs/ring.md#processes-that-have-just-started",
+    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
 )
 CLOCKS = Question(
     "clocks-agree",
@@ -38,18 +42,22 @@ MIRROR_ERRORS = Question(
     "Mirror writes fail no more often than gossip explains.",
     "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
     "docs/ring.md#mirror-errors",
+    "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
 MIRROR_WRITES = Question(
     "mirror-writes",
     "Every client that writes the primary writes the secondary too.",
     "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
     "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
+    "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
+    "is counted then, its process's log says why.",
 )
 CLIENT_KEYS = Question(
     "client-keys",
     "It is known which key every writing client serves.",
     "Report the client's name to the project; until then compare its ring by hand.",
     "docs/ring.md#clients-with-unknown-keys",
+    "Report the client's name to the project; until then compare its ring by hand.",
 )
 STAYING = (
     "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
@@ -61,15 +69,22 @@ REMEDIES = {
     Phase.MULTI: "Roll the client to store: multi with the external store as primary and mirroring off.",
     Phase.MIRRORING: "Switch mirroring on in the client's static configuration: the runtime switch does not "
     "reach every client.",
-    Phase.SWITCHED: "Make memberlist the client's primary, by runtime configuration where it reaches it.",
-    Phase.DETACHED: "Switch mirroring off for the client.",
-    Phase.MEMBERLIST: "Roll the client to store: memberlist, without multi.",
+    Phase.SWITCHED: "Once kvmigration check switch-primary is open, make memberlist the primary of all "
+    "clients at once, by runtime configuration where it reaches them.",
+    Phase.DETACHED: "Once every other check of disable-mirroring holds, switch mirroring off for the client.",
+    Phase.MEMBERLIST: "Once every other check of remove-multi holds, roll the client to store: memberlist, "
+    "without multi.",
 }
+STOP = (
+    "Stop: primaries are mixed, and a small ring may be written over a whole one. Take no step and restart "
+    "nobody. Bring all clients to the side whose rings are whole (kvmigration diff KEY shows both), in one "
+    "change of the runtime configuration; those it does not reach one ring after another."
+)
 
 
 def targets_answer(seen: Evidence) -> Check:
     """Hold that every process answers and shows its metrics, and that every source of processes was read."""
-    down = [target.name for target in seen.targets if not target.up]
+    down = [silence(target, detail=True) for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
         for t in seen.up
@@ -108,6 +123,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         f"Every {who} is in phase {wanted.label}.",
         REMEDIES[wanted],
         f"docs/ring.md#{wanted.label}",
+        "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
     )
 
     def check(seen: Evidence) -> Check:
@@ -121,7 +137,8 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        told = _ahead(question, wanted, wrong).answer(_named(wrong, clients), good, unknown, nothing=nothing)
+        asked = _stopped(question) if seen.mixed else _ahead(question, wanted, clients)
+        told = asked.answer(_named(wrong, clients), good, unknown, nothing=nothing)
         return _with_left_out(told, wanted, seen)
 
     return check
@@ -133,15 +150,22 @@ def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:
     if not said:
         return told
     if wanted is Phase.MEMBERLIST:
-        return replace(told, remedy=STAYING)
+        return told if seen.mixed else replace(told, remedy=STAYING)
     return replace(told, evidence=f"{told.evidence}{said}")
 
 
-def _ahead(question: Question, wanted: Phase, wrong: list[ClientFacts]) -> Question:
+def _stopped(question: Question) -> Question:
+    return replace(question, remedy=STOP, doc="docs/ring.md#when-primaries-are-mixed")
+
+
+def _ahead(question: Question, wanted: Phase, clients: Iterable[ClientFacts]) -> Question:
     """Where clients are in the way because they are further, the remedy is for the others to follow."""
-    if not wrong or any(client.phase < wanted for client in wrong):
+    phases = {client.phase for client in clients} - {Phase.UNKNOWN}
+    if not phases or min(phases) < wanted:
         return question
-    there = min(client.phase for client in wrong)
+    if wanted not in phases:
+        return replace(question, remedy="All are further already: nothing is to be done for this step.")
+    there = min(phases - {wanted}, default=wanted)
     return replace(
         question, remedy=f"These are further already; the others have to follow. {REMEDIES[there]}"
     )
@@ -182,13 +206,15 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
 
 def mirror_writes(seen: Evidence) -> Check:
     """Hold that who writes the primary also writes the secondary, as far as we watched it write. Who beats
-    in a ring has mirrored something before long: while nothing was, nothing is known.
+    in a ring has mirrored something before long: while nothing was, nothing is known. Where some mirror and
+    others do not, those do not write the secondary at all.
 
     The HA tracker is left to the comparison of its entries: an update that finds nothing to change
     counts as a request to the primary, and there is nothing to mirror (seen live: 12 and 6).
     """
     mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
-    wrong = []
+    others = _not_mirroring(seen)
+    wrong = list(others) if mirroring else []
     for client in mirroring:
         written, copied, _ = phase.watched(client)
         if written >= SOME_WRITES and not copied and client.key != HA_KEY:
@@ -199,8 +225,21 @@ def mirror_writes(seen: Evidence) -> Check:
         for client in mirroring
         if client.written and not client.mirror_writes and client.key in rings
     ]
+    unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
+    unknown += [f"{c.name} on {c.target}" for c in phase.writing(seen.clients) if c.phase is Phase.UNKNOWN]
     good = f"{len(mirroring)} clients mirror what they write."
     return MIRROR_WRITES.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
+
+
+def _not_mirroring(seen: Evidence) -> list[str]:
+    """Name the writers of what is to move that do not mirror."""
+    clients = phase.moving(phase.writing(seen.clients))
+    everywhere = Counter(client.name for client in clients)
+    found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
+    return [
+        f"{name} on {off} of {everywhere[name]} processes does not mirror"
+        for name, off in sorted(found.items())
+    ]
 
 
 def client_keys(seen: Evidence) -> Check:

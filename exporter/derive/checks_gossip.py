@@ -6,41 +6,52 @@ from collections.abc import Callable
 
 from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
-from exporter.derive.verdicts import Evidence, Question
+from exporter.derive.verdicts import Evidence, Question, restarting_none
 from exporter.facts import GossipTarget, TargetFacts
 from exporter.steps import Check
 
 DOC = "docs/labels.md"
+LISTED = (
+    "Let the exporter read /memberlist of every process; the list is there once a process runs with "
+    "memberlist or multi, and old enough to be judged 30 s after its start."
+)
+CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
 ONE = Question(
     "gossip-one-cluster",
     "The processes form one gossip cluster.",
     "Compare labels, join members and network of the groups; a process that sees only itself joins again "
     "when it restarts with seeds that answer.",
     f"{DOC}#the-gossip-is-split",
+    LISTED,
 )
 STRANGERS = Question(
     "gossip-no-strangers",
     "Nobody is in the gossip who does not belong there.",
     "Find out whose process it is before anything else. Set a cluster label; see the page.",
     f"{DOC}#strangers-in-the-ring",
+    f"{LISTED} A member with the name of another process is a stranger once it stays.",
 )
 COMPLETE = Question(
     "gossip-complete",
     "Every process with memberlist is seen by another one.",
     "Check the gossip port, the join members and the label of the process nobody sees.",
     f"{DOC}#a-process-nobody-sees",
+    LISTED,
 )
 LABELS = Question(
     "labels-agree",
     "All processes are configured with the same cluster label.",
     "Roll the label out in three steps; see the page.",
     f"{DOC}#rolling-out",
+    CONFIGURED,
 )
 LABEL_SET = Question(
     "label-set",
     "Every process is configured with the same label, neither empty nor a chart's default.",
-    "Set memberlist.cluster_label to something that names this installation, such as prod-eu.mimir.",
+    "Set memberlist.cluster_label to something that names this installation, such as prod-eu.mimir; where "
+    "processes gossip already, in the three steps of the page, or it splits the cluster.",
     f"{DOC}#choosing-a-label",
+    CONFIGURED,
 )
 UNVERIFIED = Question(
     "verification-off",
@@ -48,6 +59,7 @@ UNVERIFIED = Question(
     "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
     "the cluster while it is rolled out.",
     f"{DOC}#rolling-out",
+    CONFIGURED,
 )
 MEMBERS = Question(
     "members-labelled",
@@ -55,6 +67,8 @@ MEMBERS = Question(
     "Add the processes behind these members to the targets: one that does not carry the label is cut off "
     "when the others begin to verify it.",
     f"{DOC}#rolling-out",
+    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
+    "does not carry the label is cut off when the others begin to verify it.",
 )
 MEMBERS_UNVERIFIED = Question(
     "members-unverified",
@@ -62,6 +76,8 @@ MEMBERS_UNVERIFIED = Question(
     "Add the processes behind these members to the targets: one that verifies drops all packets of those "
     "that have the label already.",
     f"{DOC}#rolling-out",
+    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
+    "verifies drops all packets of those that have the label already.",
 )
 # Names that charts and examples set for everybody: two installations with it are one gossip cluster.
 DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
@@ -77,7 +93,9 @@ def one_cluster(seen: Evidence) -> Check:
     unknown = [] if groups else ["no process is old enough to be judged"]
     if seen.now.part and not seen.now.part.linked:
         unknown.append("none of the processes that all shards watch is in the gossip")
-    return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
+    return restarting_none(ONE, seen).answer(
+        groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown]
+    )
 
 
 def no_strangers(seen: Evidence) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from exporter.derive.fleet import few
 from exporter.derive.health import merge_configs, quorum_margin
-from exporter.derive.verdicts import CheckFunction, Evidence, Question
+from exporter.derive.verdicts import CheckFunction, Evidence, Question, forgetting_none
 from exporter.facts import KeyFacts
 from exporter.model import State
 from exporter.rings import QUORUM_RINGS
@@ -17,47 +17,58 @@ from exporter.steps import Check
 OLD, NEW = "microservices", "read-write"
 WRITE_RINGS = frozenset({"ingester", "distributor"})
 DOC = "docs/read-write.md"
+GROUPED = (
+    "Name both groups under groups in the configuration so that every member is of one, and make every ring "
+    "readable: its page on a process that serves it, or the store under stores."
+)
 BACKEND_BOTH = Question(
     "backend-rings-have-both-groups",
     "Every ring of the read path and the backend has active members of both groups.",
     "Scale up mimir-read and mimir-backend and wait until their members are active in every ring.",
     f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
 )
 WRITE_BOTH = Question(
     "write-rings-have-both-groups",
     "The ingester and distributor rings have active members of both groups.",
     "Scale up mimir-write and wait until its members are active in both rings.",
     f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
 )
 NEW_QUORUM = Question(
     "new-group-keeps-quorum",
     "The new group alone has as many active ingesters (or zones) as there are replicas.",
     "Scale up mimir-write: what it lacks when the old ingesters have gone, writes lack.",
     f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
 )
 SOME_OLD = Question(
     "old-group-present",
     "There is an old group to retire.",
     "Nothing is left to retire: ask the gate of finish-read-write.",
     f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
 )
 NONE_LEFT = Question(
     "old-group-left",
     "No member of the old group is left in any ring.",
     "Let the old members leave (scale them down one after another), or forget them if they are gone.",
     f"{DOC}#the-old-group-has-left",
+    GROUPED,
 )
 NEW_HEALTHY = Question(
     "new-group-active",
     "Every ring has active members of the new group.",
     "Do not take the old group down while a ring would be empty.",
     f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
 )
 TRAFFIC = Question(
     "old-group-idle",
     "Nobody sends pushes or queries to the old group any more.",
     "Point the ingress at the new group, and wait until the old one's request rate is 0.",
     f"{DOC}#traffic",
+    "Look again: a rate needs two looks. Every process must be of a group, by groups in the configuration.",
 )
 
 
@@ -143,7 +154,7 @@ def old_group_left(seen: Evidence) -> Check:
                 f"{name} in {key.key} is of no group" for name in key.owners if not seen.rules.group_of(name)
             ]
     wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key, names in left if names]
-    return NONE_LEFT.answer(wrong, "None.", unknown, nothing=_nothing(_rings(seen)))
+    return forgetting_none(NONE_LEFT, seen).answer(wrong, "None.", unknown, nothing=_nothing(_rings(seen)))
 
 
 def old_group_idle(seen: Evidence) -> Check:

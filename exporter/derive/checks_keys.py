@@ -5,49 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive.fleet import said_left_out
-from exporter.derive.verdicts import Evidence, Question
+from exporter.derive.verdicts import Evidence, Question, forgetting_none, restarting_none
 from exporter.facts import KeyFacts, SecondaryFacts, ViewFacts
 from exporter.model import Outcome, PartitionState, State
 from exporter.rings import HA_KEY
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
+BOTH_SIDES = (
+    "Make both sides readable: the store by its address under stores in the configuration (reachable from "
+    "here, its token allowed to read), the gossip by /memberlist of every process."
+)
+SHOWN = (
+    "Make every ring readable: its page on a process that serves it, or the store by its address under "
+    "stores in the configuration. A page that is read in turns is known after some cycles."
+)
 COPIED = Question(
     "keys-copied",
     "Every key of the primary is in every view of the secondary.",
     "There is no backfill: a key is copied when somebody writes it. Make mirroring reach the client that "
     "writes it, then wait for a heartbeat (a partition ring or a quiet HA cluster may take long).",
     f"{DOC}#a-key-is-missing-in-the-secondary",
+    BOTH_SIDES,
 )
 MEMBERS = Question(
     "members-copied",
     "Every member of every ring is in every view of the secondary.",
     "Run kvmigration diff KEY to see who is missing in whose view.",
     f"{DOC}#members-are-missing",
+    BOTH_SIDES,
 )
 CONTENTS = Question(
     "contents-equal",
     "State, tokens, address and zone agree between primary and secondary.",
     "Run kvmigration diff KEY; a member that differs for longer than a heartbeat is not being mirrored.",
     f"{DOC}#contents-differ",
+    BOTH_SIDES,
 )
 LAG = Question(
     "lag",
     "The secondary is no further behind than the limit.",
     "Look for the member that is behind: kvmigration diff KEY names it and the view.",
     f"{DOC}#the-secondary-lags",
+    f"A key that is missing has no lag: it must be copied first. {BOTH_SIDES}",
 )
 TOKENS = Question(
     "no-token-conflicts",
     "No token is claimed by two members.",
     "Restart one of the two members with tokens of its own; see the runbook.",
     f"{DOC}#token-conflicts",
+    SHOWN,
 )
 VIEWS = Question(
     "views-agree",
     "All processes see the same rings.",
     "Look at the views of the key: a process that lacks members has missed gossip or watches another store.",
     f"{DOC}#views-differ",
+    SHOWN,
 )
 HEALTHY = Question(
     "members-healthy",
@@ -55,6 +69,7 @@ HEALTHY = Question(
     "Bring the member back, or forget it on the ring page if it is gone for good. A heartbeat from the "
     "future: set that clock, then wait until its time has come.",
     f"{DOC}#unhealthy-members",
+    SHOWN,
 )
 ELECTIONS = Question(
     "ha-elections-equal",
@@ -151,7 +166,7 @@ def no_token_conflicts(seen: Evidence) -> Check:
     """Hold that no ring has a token twice."""
     wrong = [f"{key.key}: {key.token_conflicts} tokens" for key in seen.keys if key.token_conflicts]
     unknown = [k.key for k in seen.keys if k.token_conflicts is None and any(m.tokens for m in k.members)]
-    return TOKENS.answer(wrong, "None.", unknown)
+    return restarting_none(TOKENS, seen).answer(wrong, "None.", unknown)
 
 
 def views_agree(seen: Evidence) -> Check:
@@ -220,7 +235,9 @@ def members_healthy(seen: Evidence) -> Check:
     ]
     nothing = "" if seen.keys else "no ring was read"
     count = sum(len(key.members) for key in seen.keys)
-    return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing)
+    return forgetting_none(HEALTHY, seen).answer(
+        wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing
+    )
 
 
 def _out_of_use(key: KeyFacts) -> Iterable[str]:

@@ -7,24 +7,28 @@ import re
 from exporter.derive.checks_stores import freshly_written
 from exporter.derive.fleet import few
 from exporter.derive.risks import joins_only_itself
-from exporter.derive.verdicts import Evidence, Question
+from exporter.derive.verdicts import Evidence, Question, forgetting_none
 from exporter.facts import TargetFacts
 from exporter.model import Outcome, Product
 from exporter.rings import QUORUM_RINGS, canonical, pages_of
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
+CONFIGURED = "Let the exporter read /config of every process: the setting is there."
 VERSION = Question(
     "version-supports",
     "The product and version can do it.",
     "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
     "docs/ha-tracker.md#versions",
+    "Let the exporter read /metrics of the process: product and version are in its build_info. A build that "
+    "tells no version stays unknown; see the page.",
 )
 JOIN = Question(
     "join-members",
     "Every process has somebody other than itself to join.",
     "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
     f"{DOC}#join-members",
+    CONFIGURED,
 )
 RESOLVE = Question(
     "join-members-resolve",
@@ -37,30 +41,36 @@ REJOIN = Question(
     "A process that has been cut off joins again by itself.",
     "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says nothing.",
     f"{DOC}#rejoin-interval",
+    CONFIGURED,
 )
 SCRAPED = Question(
     "gossip-port-quiet",
     "Nobody but members talks to the gossip port.",
     "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
     f"{DOC}#the-gossip-port-is-scraped",
+    "Look again: it compares two looks. Let the exporter read /metrics of every process.",
 )
 REACHED = Question(
     "gossip-port-reachable",
     "Every gossip port is reached by the others.",
     "Check network policies and the port of the headless service.",
     f"{DOC}#join-members",
+    "Let the exporter read /memberlist of every process: who sees whom is there.",
 )
 GHOSTS = Question(
     "no-ghosts",
     "No ring has a member that belongs to nobody.",
     "Forget the ghost on the ring page once you know whose it was; it eats the quorum.",
     f"{DOC}#ghosts",
+    "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
+    "readable: whose a member is shows there.",
 )
 QUORUM = Question(
     "quorum-margin",
     "Every ring that is written by quorum can lose one more member.",
     "Bring the unhealthy members back before anything is restarted.",
     f"{DOC}#quorum",
+    "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
 )
 KEPT = Question(
     "quorum-kept",
@@ -73,6 +83,7 @@ BASELINE = Question(
     "The HA tracker's election rate is known, to compare with later.",
     "Make the metrics of the distributors readable.",
     "docs/ha-tracker.md#election-rate",
+    "Make the metrics of the distributors readable.",
 )
 SPARE = "Every ring that is written by quorum has one to spare."
 SINGLE = "With a replication factor of 1 there is none to spare; nobody is ill."
@@ -182,7 +193,9 @@ def no_ghosts(seen: Evidence) -> Check:
     wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
     unknown += [f"{key} is written, and none of these processes uses it" for key in _written_unseen(seen)]
-    return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
+    return forgetting_none(GHOSTS, seen).answer(
+        wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read"
+    )
 
 
 def _written_unseen(seen: Evidence) -> list[str]:

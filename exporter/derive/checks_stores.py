@@ -11,30 +11,40 @@ from exporter.rings import HA_KEY, canonical, ha_entry
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
+NAMED = (
+    "Name the store under stores in the configuration; its address must be reachable from here and its token "
+    "allowed to read, and so must /memberlist of the processes."
+)
 STORE_READ = Question(
     "store-read",
     "The external store is read directly.",
     "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
     "can say that it is not used any more.",
     f"{DOC}#after-the-last-step",
+    "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
+    "keys: without it nobody can say that it is not used any more.",
 )
 STORE_IDLE = Question(
     "store-idle",
     "Nobody writes the store's keys.",
     "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
     f"{DOC}#after-the-last-step",
+    "Watch it for longer: with a running exporter, or check --for. The store must be named under stores in "
+    "the configuration and answer.",
 )
 STORE_EMPTY = Question(
     "store-has-nothing-of-its-own",
     "The store has no key and no partition that gossip lacks.",
     "Find out whose key it is; if nobody needs it, it may go with the store.",
     f"{DOC}#after-the-last-step",
+    NAMED,
 )
 CLIENTS_LEFT = Question(
     "store-has-no-clients",
     "No process sends requests to the store.",
-    "Roll the process to store: memberlist.",
+    "Once every other check of remove-multi holds, roll the process to store: memberlist.",
     f"{DOC}#after-the-last-step",
+    "Look again: a rate needs two looks. Let the exporter read /metrics of every process.",
 )
 NOTHING_LOST = Question(
     "nothing-lost",
@@ -42,6 +52,7 @@ NOTHING_LOST = Question(
     "Do not take the store away: it has the last copy. Find out whether it was deleted on purpose; "
     "kvmigration diff KEY shows what is there.",
     f"{DOC}#lost-in-the-switch",
+    NAMED,
 )
 QUIET = 2 * DEFAULT_PERIOD
 

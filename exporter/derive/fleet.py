@@ -13,6 +13,7 @@ from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, 
 from exporter.model import Outcome, Phase, Product
 from exporter.steps import Step
 
+_AGREED = {True: "", False: ", not uniform", None: ", not known for every process"}
 PHASE_NEEDS_SECONDARY = frozenset({Phase.MIRRORING, Phase.SWITCHED})
 
 
@@ -59,8 +60,9 @@ def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
     """Say in one line where we are and what comes next; danger comes before everything."""
     if fleet.warnings:
         return fleet.warnings[0]
-    named = {Phase.UNKNOWN: "The phase is not known"}.get(fleet.phase, f"Phase {fleet.phase.label}")
-    agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[fleet.uniform]
+    named, agreed = f"Phase {fleet.phase.label}", _AGREED[fleet.uniform]
+    if fleet.phase is Phase.UNKNOWN:
+        named, agreed = "The phase is not known", ""
     done = f" Beside keys on memberlist already: {', '.join(few(fleet.finished_keys, 4))}."
     agreed = f"{agreed}.{done if fleet.finished_keys else ''}{said_left_out(fleet.left_out)}"
     following = next((step for step in steps if step.name == fleet.next_step), None)
@@ -85,10 +87,9 @@ def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     if gossip is not None and gossip.strangers:
         names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
         yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
-    for key in whole.keys:
-        if key.lost:
-            was, now = key.size + key.lost, key.size
-            yield f"Ring {key.name} lost {key.things} at once: {was} before, {now} now."
+    for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
+        was, now = key.size + key.lost, key.size
+        yield f"Ring {key.name} lost {key.things} at once: {was} before, {now} now."
     if where is not Phase.MEMBERLIST or phase.left_out(writing):
         yield from _stores_unread(whole.stores)
     yield from _not_kept(clients)
@@ -96,9 +97,23 @@ def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     yield from _lonely(targets)
     if whole.unsure:
         yield f"There may be processes that nobody watches: {whole.unsure[0]}."
-    down = [target.name for target in targets if not target.up]
+    down = [silence(target) for target in targets if not target.up]
     if down:
         yield f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
+
+
+def _harmless(key: KeyFacts) -> tuple[bool, float]:
+    """Sort losses by their harm: what writes go by first, then by the share that is lost."""
+    return not key.ring.startswith("ingester"), -key.lost / (key.size + key.lost)
+
+
+def silence(target: TargetFacts, *, detail: bool = False) -> str:
+    """Name a process that does not answer, with the reason where there is one."""
+    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
+    if failed is None or failed.reason is None:
+        return target.name
+    more = f": {failed.detail}" if detail and failed.detail else ""
+    return f"{target.name} ({failed.reason.value}{more})"
 
 
 def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
@@ -113,8 +128,8 @@ def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
         gossip = sorted({target for found in both for target in _on_gossip(found)})
         external = sorted({target for found in both for target in _on_store(found)})
         yield (
-            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 5))}; the external store on "
-            f"{', '.join(few(external, 5))}. A process with a small gossip view overwrites the store with it."
+            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 3))}; the external store on "
+            f"{', '.join(few(external, 3))}. A process with a small gossip view overwrites the store with it."
         )
         return
     moved = sorted(key for key, found in keys.items() if _on_gossip(found))

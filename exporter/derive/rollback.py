@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.derive import phase
-from exporter.facts import KeyFacts, TargetFacts
+from exporter.facts import ClientFacts, KeyFacts, TargetFacts
 from exporter.model import Phase
 from exporter.steps import Rollback
 
@@ -12,17 +14,18 @@ _WAYS = {
     Phase.MULTI: "roll the processes to the external store alone; nothing reads memberlist yet.",
     Phase.MIRRORING: "switch mirroring off, or leave it on; the external store is the primary all the while.",
     Phase.SWITCHED: "make the external store the primary again by runtime configuration, for all clients at "
-    "once; it is mirrored to, so it is as good as its last comparison.",
+    "once; it is mirrored to, so it is as good as its last comparison",
     Phase.DETACHED: "switch mirroring on again first and wait until the store has every key and "
     "member; until then the store is stale and must not be made the primary.",
     Phase.MEMBERLIST: "roll the processes to multi with memberlist as primary and mirroring on, wait "
     "until the store has every key and member, then switch. The store's present content is stale.",
 }
 _MIXED = (
-    "some clients have memberlist as their primary and some the external store. Bring all to one of the two "
-    "at once, by runtime configuration; look at the size of every ring before and after."
+    "some clients have memberlist as their primary and some the external store. Bring all to the side whose "
+    "rings are whole (kvmigration diff KEY) at once, by runtime configuration."
 )
 UNKNOWN = "not known, because the phase is not known."
+SHOWN = 3
 _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
@@ -35,30 +38,60 @@ def judge_rollback(
     clients = phase.moving(everybody)
     phases = {client.phase for client in clients}
     text = _WAYS.get(where, UNKNOWN)
-    if phases & _STORE_LEADS and phases - _STORE_LEADS - {Phase.UNKNOWN}:
+    if is_mixed(everybody):
         return Rollback(_MIXED, safe=False)
     if phases & _STORE_STALE:
         return Rollback(text, safe=False)
-    if not phases or Phase.UNKNOWN in phases or not all(target.up for target in targets):
-        return Rollback(text, safe=None)
-    if phases <= _STORE_LEADS:
+    if phases and phases <= _STORE_LEADS and all(target.up for target in targets):
         return Rollback(text, safe=True)
+    if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
+        return Rollback(text, safe=None)
     served = {client.key for client in clients}
-    return Rollback(text, safe=_all_fresh([key for key in keys if key.key in served], max_lag))
+    return _switched(text, targets, [key for key in keys if key.key in served], max_lag)
 
 
-def _all_fresh(keys: list[KeyFacts], max_lag: float) -> bool | None:
-    fresh = [_is_fresh(key, max_lag) for key in keys]
-    if False in fresh:
-        return False
-    return True if fresh and None not in fresh else None
+def _switched(text: str, targets: tuple[TargetFacts, ...], keys: list[KeyFacts], max_lag: float) -> Rollback:
+    """The way back to a store that is mirrored to, and what speaks against it."""
+    stale = [said for key in keys if (said := _staleness(key, max_lag))]
+    silent = [f"{target.name} does not answer" for target in targets if not target.up]
+    unknown = [*silent, *(said for key in keys if (said := _doubt(key)))]
+    if not keys:
+        unknown.append("no ring of theirs was read")
+    if stale and not silent:
+        return Rollback(f"{text}, and that says: {_some([*stale, *unknown])}.", safe=False)
+    if not unknown:
+        return Rollback(f"{text}.", safe=True)
+    return Rollback(f"{text}, and not all of it is known: {_some([*stale, *unknown])}.", safe=None)
 
 
-def _is_fresh(key: KeyFacts, max_lag: float) -> bool | None:
+def _some(said: list[str]) -> str:
+    return "; ".join(said[:SHOWN]) + (f" and {len(said) - SHOWN} more" if len(said) > SHOWN else "")
+
+
+def is_mixed(clients: Iterable[ClientFacts]) -> bool:
+    """Tell whether some writers of what is to move lead with memberlist and some with the external store."""
+    moving = phase.moving(phase.writing(clients))
+    gossip = any(c.primary == "memberlist" or c.phase not in _STORE_LEADS | {Phase.UNKNOWN} for c in moving)
+    return gossip and any(c.phase in _STORE_LEADS for c in moving)
+
+
+def _staleness(key: KeyFacts, max_lag: float) -> str:
+    """Say what of a ring the store lacks, "" where nothing is known to be lacking."""
     found = key.secondary
     if found is None:
-        return None
-    lost = set(found.missing_members) & set(found.settled)
-    if found.settled_missing_in or lost or (found.lag is not None and found.lag > max_lag):
-        return False
-    return None if found.unread or key.lost else True
+        return ""
+    if found.settled_missing_in:
+        return f"the store lacks {key.key}"
+    if lost := set(found.missing_members) & set(found.settled):
+        return f"the store lacks {len(lost)} of {len(key.members) or len(lost)} members of {key.key}"
+    behind = found.lag is not None and found.lag > max_lag
+    return f"the store is {found.lag:.0f} s behind in {key.key}" if behind else ""
+
+
+def _doubt(key: KeyFacts) -> str:
+    """Say why it is not known whether the store has the whole of a ring, "" where it is known."""
+    if key.secondary is None:
+        return f"the store's {key.key} was not compared"
+    if key.secondary.unread:
+        return f"{', '.join(key.secondary.unread[:SHOWN])} was not read for {key.key}"
+    return f"{key.key} itself lost {key.lost} {key.things} at once" if key.lost else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.derive import phase
+from exporter.derive.rollback import is_mixed
 from exporter.derive.rules import Rules
 from exporter.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model import Outcome
 from exporter.steps import Check, Verdict
 
 
@@ -56,6 +58,20 @@ class Evidence:
         """Keys that stay on the external store by configuration."""
         return phase.left_out(self.clients)
 
+    @cached_property
+    def mixed(self) -> bool:
+        """Whether primaries are mixed: following those who are further would finish the accident."""
+        return is_mixed(self.clients)
+
+    @cached_property
+    def turmoil(self) -> str:
+        """Why who is missing here may be whole elsewhere, "" where nothing says so."""
+        said = ["primaries are mixed"] if self.mixed else []
+        said += ["the gossip is split"] if self.gossip and len(self.gossip.clusters) > 1 else []
+        said += [f"{key.key} lost {key.things} at once" for key in self.now.keys if key.lost][:1]
+        said += [f"{store.kind} was not read" for store in self.now.stores if store.outcome is not Outcome.OK]
+        return ", ".join(said)
+
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
     """Pick the keys that any client serves or any process shows a page of: others in a shared store or
@@ -68,14 +84,22 @@ def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyF
 CheckFunction = Callable[[Evidence], Check]
 
 
+# What makes a check known, where its question has nothing more exact to say.
+READABLE = (
+    "Make it readable: what is not known is named above; kvmigration status and the page say who does not "
+    "answer, and why."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One check's fixed part. `doc` is where it is explained."""
+    """One check's fixed part. `doc` is where it is explained, `known_by` what to do while it is unknown."""
 
     id: str
     sentence: str
     remedy: str
     doc: str
+    known_by: str = READABLE
 
     def answer(
         self, wrong: Iterable[str], good: str, unknown: Iterable[str] = (), bad: str = "", nothing: str = ""
@@ -85,29 +109,39 @@ class Question:
         """
         culprits, missing = tuple(wrong), tuple(unknown)
         if culprits:
-            return Check(
-                self.id,
-                self.sentence,
-                Verdict.FAILS,
-                bad or _counted(culprits),
-                culprits,
-                self.remedy,
-                self.doc,
-            )
+            return self._told(Verdict.FAILS, bad or _counted(culprits), culprits)
         if missing or nothing:
             listed = missing or (nothing,)
-            text = f"Not known: {_counted(listed)}"
-            return Check(
-                self.id,
-                self.sentence,
-                Verdict.UNKNOWN,
-                text,
-                listed,
-                self.remedy,
-                self.doc,
-                vacuous=not missing,
-            )
-        return Check(self.id, self.sentence, Verdict.HOLDS, good, (), self.remedy, self.doc)
+            told = self._told(Verdict.UNKNOWN, f"Not known: {_counted(listed)}", listed)
+            return replace(told, remedy=self.known_by, vacuous=not missing)
+        return self._told(Verdict.HOLDS, good)
+
+    def _told(self, verdict: Verdict, evidence: str, culprits: tuple[str, ...] = ()) -> Check:
+        return Check(
+            self.id, self.sentence, verdict, evidence, culprits, self.remedy, self.doc, cure=self.remedy
+        )
+
+
+def forgetting_none(question: Question, seen: Evidence) -> Question:
+    """Advise nobody to forget members while they may be whole on another side."""
+    if not seen.turmoil:
+        return question
+    return replace(
+        question,
+        remedy=f"Forget nobody now: {seen.turmoil}, so who is missing on one side may be whole on the other. "
+        "Mend that first, and bring back the processes that are down.",
+    )
+
+
+def restarting_none(question: Question, seen: Evidence) -> Question:
+    """Advise no restart while primaries are mixed: who restarts is alone, and writes what it then knows."""
+    if not seen.mixed:
+        return question
+    return replace(
+        question,
+        remedy="Restart nobody while primaries are mixed; bring all clients to one side first, as status "
+        f"says. Then: {question.remedy[:1].lower()}{question.remedy[1:]}",
+    )
 
 
 def _counted(names: tuple[str, ...]) -> str:

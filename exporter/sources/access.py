@@ -140,4 +140,4 @@ def _basic(given: BasicAuth, clock: Callable[[], float]) -> Authentication:
 
 
 def _text(value: str, path: str | None, clock: Callable[[], float]) -> Callable[[], str]:
-    return SecretFile(path, clock).read if path else lambda: value
+    return SecretFile(path, clock).for_request if path else lambda: value

@@ -120,7 +120,7 @@ class TokenSource:
 
     def _secret(self) -> str:
         if self._file is not None:
-            return self._file.read()
+            return self._file.for_request()
         secret = self._config.client_secret
         return secret.get_secret_value() if secret else ""
 

@@ -7,11 +7,12 @@ import ssl
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from exporter.config import TlsConfig
 from exporter.errors import FetchError
 from exporter.model import Reason
-from exporter.sources.secret_files import Watch
+from exporter.sources.secret_files import Watch, unreadable
 
 log = logging.getLogger("kvmigration.access")
 _VERSIONS = {
@@ -27,8 +28,9 @@ class Tls:
 
     def __init__(self, config: TlsConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
-        files = (config.ca_file, config.cert_file, config.key_file)
-        self._watch = Watch([file for file in files if file], clock)
+        self._files = [file for file in (config.ca_file, config.cert_file, config.key_file) if file]
+        self._watch = Watch(self._files, clock)
+        self._trouble = ""  # as it was said last: once for a change, not once for a page
         self._context: ssl.SSLContext | None = None
         self._plain = config == TlsConfig(server_name=config.server_name)
 
@@ -47,7 +49,7 @@ class Tls:
         if self._context is None or self._watch.changed():
             self._renew()
         if self._context is None:
-            raise FetchError(Reason.TLS, "our certificates could not be read")
+            raise FetchError(Reason.TLS, f"our certificates: {self._trouble}")
         return self._context
 
     def _renew(self) -> None:
@@ -57,10 +59,20 @@ class Tls:
             self._context = make_context(self._config)
         except (OSError, ssl.SSLError) as error:
             kept = "the old ones are kept" if renewing else "no request can be made"
-            log.warning("certificates could not be read, %s: %s", kept, _words(error))
+            before, self._trouble = self._trouble, self._words(error)
+            if self._trouble != before:
+                log.warning("certificates could not be used, %s: %s", kept, self._trouble)
             return
+        self._trouble = ""
         if renewing:
             log.info("certificates read again")
+
+    def _words(self, error: OSError) -> str:
+        """What is wrong with which files; of OpenSSL's errors nobody knows which it is."""
+        if isinstance(error, ssl.SSLError):
+            why = str(error.reason or error.args[-1]).replace("_", " ").lower()
+            return f"{why} ({', '.join(self._files)})"
+        return unreadable([file for file in self._files if not Path(file).is_file()] or self._files, error)
 
 
 def make_context(config: TlsConfig) -> ssl.SSLContext:
@@ -82,9 +94,3 @@ def make_context(config: TlsConfig) -> ssl.SSLContext:
 def _no_password() -> str:
     """A key with a password would be asked for on the terminal, which is nobody's intention."""
     raise ssl.SSLError("the key has a password; give one without")
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return str(error.reason or error.args[-1]).replace("_", " ").lower()
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)

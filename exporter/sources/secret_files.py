@@ -6,10 +6,14 @@ behind the name: its inode, size and time.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from exporter.errors import FetchError
+from exporter.model import Reason
 
 MAX_SECRET = 64 * 1024
 LOOK_EVERY = 1.0  # seconds; looking is a system call per file, and there are many requests
@@ -35,6 +39,20 @@ class SecretFile:
                 self._text = file.read(MAX_SECRET).decode("utf-8", "replace").strip()
             self._watch.note()
         return self._text
+
+    def for_request(self) -> str:
+        """The text as it is now. Raises `FetchError` that names the file, and never what is in it."""
+        try:
+            return self.read()
+        except OSError as error:
+            raise FetchError(Reason.DENIED, unreadable((str(self._path),), error)) from None
+
+
+def unreadable(paths: Iterable[str], error: Exception) -> str:
+    """Say which files could not be read, and in the system's words why."""
+    number = error.errno if isinstance(error, OSError) else None
+    words = f" ({os.strerror(number)})" if number is not None and number in errno.errorcode else ""
+    return f"cannot read {', '.join(paths)}{words}"
 
 
 class Watch:

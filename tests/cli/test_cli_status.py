@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,27 @@ def test_a_time_stamp_from_the_future_counts_as_ill() -> None:
         process.copies[INGESTER] = ahead
     lines = screen_of(fleet.look(0.0))
     assert next(line for line in lines if line.startswith(INGESTER)).split()[3] == "1"
+
+
+def test_what_is_cut_says_so_and_where_all_of_it_is() -> None:
+    fleet = Fleet()
+    fleet.look()
+    seen = fleet.look(beat=True)
+    long = " ".join(["harm"] * 100)
+    lines = screen_of(replace(seen, fleet=replace(seen.fleet, warnings=(long,) * 5)))
+    marked = [line for line in lines if "harm" in line]
+    assert len(marked) == 9
+    assert all(line.endswith("…") for line in marked[2::3])
+    assert "   and 2 more: kvmigration status --json shows all" in lines
+
+
+def test_where_nobody_answers_nothing_is_said_twice() -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.up = False
+    lines = screen(fleet)
+    assert "Product not known: phase not known" in lines
+    assert any("10.0.0.1:80 (timeout)" in line for line in lines)
 
 
 TIMES = [(0.0, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7200.0, "2 h"), (200_000.0, "2 d")]

@@ -5,6 +5,9 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+import yaml
+
 from exporter.cli_estimate import estimate, report, series_of
 from exporter.cli_validate import validate
 from exporter.config import load
@@ -33,6 +36,37 @@ def test_files_that_are_not_there_are_a_warning() -> None:
     assert status == 0
     assert f"warning: {HERE}/good/secrets/consul cannot be read here" in err
     assert "hunter2" not in err
+
+
+WARNINGS: list[tuple[str, str, str]] = [
+    ("a cycle as long as the timeout", "interval: 5s", "http_client.timeout is as long as interval (5s)"),
+    ("a cycle shorter than the timeout that nobody set", "interval: 2s", "as long as interval (2s)"),
+    ("an entry's own", "interval: 10s, own: {timeout: 10s}", "targets[1].http_client.timeout is as long"),
+    ("a cycle with time to spare", "interval: 6s", ""),
+]
+
+
+@pytest.mark.parametrize(("told", "said"), [row[1:] for row in WARNINGS], ids=[row[0] for row in WARNINGS])
+def test_a_timeout_that_takes_a_whole_cycle_is_a_warning(told: str, said: str, tmp_path: Path) -> None:
+    given = yaml.safe_load(f"{{{told}}}")
+    own = given.pop("own", {})
+    entries = [{"static": {"urls": ["http://a"]}}, {"static": {"urls": ["http://b"]}, "http_client": own}]
+    path = tmp_path / "my.yml"
+    path.write_text(yaml.safe_dump({**given, "targets": entries[: 2 if own else 1]}))
+    status, out, err = _run(path)
+    assert (status, out) == (0, f"{path}: ok\n")
+    assert said in err
+    assert bool(err) is bool(said)
+
+
+def test_a_pattern_that_matches_no_file_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "my.yml"
+    path.write_text("targets: [{file: {paths: [there/*.yml, gone/*.yml]}}]")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.yml").write_text("[]")
+    status, _, err = _run(path)
+    assert status == 0
+    assert err == f"{path}: warning: targets[0].file.paths: no file matches {tmp_path}/gone/*.yml here now\n"
 
 
 def test_the_schema_is_printed_without_a_file() -> None:

@@ -9,7 +9,9 @@ import re
 import aiohttp
 import pytest
 
+from exporter.cli import run
 from exporter.cli_demo import add_arguments, addresses, run_demo, seconds, settings_of
+from exporter.cli_watch_demo import soak_of
 from exporter.demo import FAULTS, Demo, DemoSettings
 from exporter.model import Phase
 
@@ -46,13 +48,13 @@ def test_every_argument_reaches_the_settings() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("30s", 30.0), ("1m30s", 90.0), ("2h", 7200.0), ("0.5s", 0.5), ("45", 45.0), ("1h1m1s", 3661.0)],
+    [("30s", 30.0), ("1m30s", 90.0), ("2h", 7200.0), ("0.5s", 0.5), ("1h1m1s", 3661.0)],
 )
 def test_durations_are_written_as_prometheus_does(text: str, found: float) -> None:
     assert seconds(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1s", "1s1m", "1d"])
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "1s1m", "1d", "45"])
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is no duration: write 30s, 1m30s or 2h"):
         seconds(text)
@@ -92,6 +94,19 @@ def test_unknown_words_are_refused_by_the_parser(
 def test_impossible_settings_are_refused_with_a_sentence(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         DemoSettings(**fields)
+
+
+@pytest.mark.parametrize(
+    ("phase", "speed", "soak"), [(30.0, 1.0, "15s"), (90.0, 1.0, "15s"), (30.0, 4.0, "3s"), (0.5, 1.0, "1s")]
+)
+def test_the_demos_gate_has_the_time_to_open_within_a_phase(phase: float, speed: float, soak: str) -> None:
+    assert soak_of(DemoSettings(phase_duration=phase, speed=speed)) == soak
+
+
+def test_a_wrong_address_is_refused_before_anything_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--web.listen-address", "foo"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.startswith('kvmigration: "foo" is not HOST:PORT')) == ("", True)
 
 
 @pytest.mark.asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.rules import Rules
+from exporter.model import KVClient
 from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts
 
 STEP = "switch-primary"
@@ -44,6 +45,38 @@ def test_no_process_at_all_is_not_known() -> None:
     fleet = Fleet()
     fleet.processes = []
     assert step_of(fleet.look(), STEP).verdict.value == "unknown"
+
+
+QUIET = {"mirror": False, "mirror_writes": 0.0}
+ALONE = {"primary": "", "stores": (), "mirror": None, "mirror_writes": None, "mirror_errors": None}
+MEMBERLIST = client(CLIENTS[1], requests={("memberlist", "CAS"): 9.0}, **ALONE)
+WRITERS: list[tuple[str, KVClient, str]] = [
+    ("is still multi", client(CLIENTS[1], **QUIET), "fails"),
+    ("is on the store alone", client(CLIENTS[1], requests={("consul", "CAS"): 9.0}, **ALONE), "fails"),
+    ("is detached", client(CLIENTS[1], primary="memberlist", **QUIET), "fails"),
+    ("does not say", client(CLIENTS[1], requests={}, **ALONE), "unknown"),
+    ("is finished with its whole key", MEMBERLIST, "holds"),
+    ("only reads", client("ingester-ring", requests={("consul", "GET"): 1.0}, **QUIET), "holds"),
+    ("mirrors", client(CLIENTS[1]), "holds"),
+]
+
+
+@pytest.mark.parametrize(("other", "verdict"), [row[1:] for row in WRITERS], ids=[row[0] for row in WRITERS])
+def test_every_writer_mirrors_only_where_none_of_them_does_not(other: KVClient, verdict: str) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.clients = (client(CLIENTS[0]), other)
+    found = next(c for c in step_of(fleet.look(), STEP).checks if c.id == "mirror-writes")
+    assert found.verdict.value == verdict
+    if verdict == "fails":
+        assert found.culprits == (f"{CLIENTS[1]} on 3 of 3 processes does not mirror",)
+
+
+def test_while_nobody_mirrors_it_is_not_known_who_will() -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.clients = tuple(client(name, **QUIET) for name in CLIENTS)
+    assert verdicts(fleet.look(), STEP)["mirror-writes"] == "unknown"
 
 
 ERRORS = [(2.0, None), (5.0, None), (6.0, "fails"), (100.0, "fails")]

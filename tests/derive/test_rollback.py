@@ -57,29 +57,29 @@ def _one_down(fleet: Fleet) -> None:
     fleet.processes[2].up = False
 
 
-WAYS: list[tuple[str, Change, bool | None]] = [
-    ("multi", _all(mirror=False), True),
-    ("mirroring", _all(), True),
-    ("switched", _switched(), True),
-    ("the store is stale", _switched(_stale), False),
-    ("the store lacks members", _switched(_shrunk), False),
-    ("the store lacks the key", _switched(_gone), False),
-    ("the store does not answer", _switched(_silent), None),
-    ("a process does not answer", _switched(_one_down), None),
-    ("primaries are mixed", _one_switched, False),
-    ("detached", _all(primary="memberlist", mirror=False), False),
-    ("memberlist", _alone, False),
-    ("a client does not say", _all(mirror=None), None),
+WAYS: list[tuple[str, Change, bool | None, str]] = [
+    ("multi", _all(mirror=False), True, "nothing reads memberlist yet"),
+    ("mirroring", _all(), True, "the external store is the primary"),
+    ("switched", _switched(), True, "as good as its last comparison."),
+    ("the store is stale", _switched(_stale), False, f"says: the store is 120 s behind in {INGESTER}."),
+    ("the store lacks members", _switched(_shrunk), False, f"lacks 2 of 3 members of {INGESTER}."),
+    ("the store lacks the key", _switched(_gone), False, f"says: the store lacks {INGESTER}."),
+    ("the store does not answer", _switched(_silent), None, f"the store's {INGESTER} was not compared"),
+    ("a process does not answer", _switched(_one_down), None, "10.0.0.3:80 does not answer"),
+    ("primaries are mixed", _one_switched, False, "Bring all to the side whose rings are whole"),
+    ("detached", _all(primary="memberlist", mirror=False), False, "the store is stale"),
+    ("memberlist", _alone, False, "present content is stale"),
+    ("a client does not say", _all(mirror=None), None, "the phase is not known"),
 ]
 
 
-@pytest.mark.parametrize(("change", "safe"), [row[1:] for row in WAYS], ids=[row[0] for row in WAYS])
-def test_the_way_back_is_safe_only_where_the_store_is_known_to_be_fresh(
-    change: Change, safe: bool | None
+@pytest.mark.parametrize(("change", "safe", "said"), [row[1:] for row in WAYS], ids=[row[0] for row in WAYS])
+def test_the_way_back_is_safe_only_where_the_store_is_known_to_be_fresh_and_says_why_it_is_not(
+    change: Change, safe: bool | None, said: str
 ) -> None:
     fleet = Fleet()
     change(fleet)
     for _ in range(3):
         found = fleet.look().fleet.rollback
     assert found.safe is safe
-    assert found.text
+    assert said in found.text

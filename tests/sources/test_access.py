@@ -14,6 +14,7 @@ from aiohttp import web
 from exporter.config import HttpClient
 from exporter.model import Answer, Outcome, Reason, Target
 from exporter.sources.access import Access, ClientAccess
+from exporter.sources.failures import plain
 from exporter.sources.http import Fetcher, FetchSettings
 from tests.sources.serving import Clock, serving
 
@@ -87,6 +88,7 @@ async def test_without_its_file_no_request_is_made(tmp_path: Path) -> None:
     async with serving(echo) as url:
         answer = await _get(access, url)
         assert (answer.outcome, answer.reason) == (Outcome.FAILED, Reason.DENIED)
+        assert answer.detail == plain(f"cannot read {file} (No such file or directory)")
         assert echo.headers == []
         file.write_text("hunter2")
         clock.now += 2

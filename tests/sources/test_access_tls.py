@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from exporter.config import HttpClient
+from exporter.errors import FetchError
 from exporter.model import Answer, Outcome, Reason, Target
-from exporter.sources.access import Access
+from exporter.sources.access import Access, ClientAccess
 from exporter.sources.http import Fetcher, FetchSettings
 from tests.sources.certificates import Authority
 from tests.sources.serving import Clock, serving
@@ -131,4 +132,22 @@ async def test_without_usable_files_the_request_fails_and_says_why_in_the_log(
     caplog.set_level(logging.WARNING)
     answer = await _get("https://127.0.0.1:1", ca_file=tmp_path / "none.pem")
     assert (answer.outcome, answer.reason) == (Outcome.FAILED, Reason.TLS)
-    assert "none.pem: No such file or directory" in caplog.text or "No such file" in caplog.text
+    assert answer.detail.startswith("our certificates: cannot read /")
+    assert f"cannot read {tmp_path}/none.pem (No such file or directory)" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_files_that_cannot_be_used_are_said_once_until_it_is_another_trouble(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    file = tmp_path / "ca.pem"
+    client = ClientAccess(_client(ca_file=file))
+    for _ in range(5):
+        with pytest.raises(FetchError, match="our certificates"):
+            client.to("https://127.0.0.1:1")
+    file.write_text("no certificate")
+    for _ in range(5):
+        with pytest.raises(FetchError, match="our certificates"):
+            client.to("https://127.0.0.1:1")
+    assert len(caplog.records) == 2
