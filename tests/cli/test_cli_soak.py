@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from exporter import cli_check
-from exporter.cli_look import Steps
+from exporter.cli_look import Steps, _Local, look_from
 from exporter.expose.shapes import CheckOut, GateAnswer, StepOut, Verdict
 
 STEP = "switch-primary"
@@ -91,3 +94,23 @@ def test_what_the_gate_says_beside_it_stays_said(
 ) -> None:
     soaked(Script([Seen(0.0, 0.0), Seen(60.0, 60.0)], headline=headline))
     assert json.loads(capsys.readouterr().out)["headline"] == said
+
+
+@pytest.mark.parametrize(("interval", "seldom", "gap"), [("15s", "1m", 181.0), ("1m", "15s", 181.0)])
+def test_looking_seldom_is_no_break_of_a_soak(
+    interval: str, seldom: str, gap: float, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    told = {
+        "interval": interval,
+        "targets": [{"static": {"urls": [f"http://127.0.0.1:{free_port()}"]}}],
+        "gate": {"check_interval": seldom},
+    }
+    config = tmp_path / "kvmigration.yml"
+    config.write_text(yaml.safe_dump(told))
+
+    async def longest_gap() -> float:
+        async with look_from(Namespace(server=None, config_file=config), soak=SOAK) as look:
+            assert isinstance(look, _Local)
+            return look._watch.poller.plan.rules.longest_gap
+
+    assert asyncio.run(longest_gap()) == gap
