@@ -230,7 +230,7 @@ def _check(check: Check, told: Told) -> CheckOut:
         verdict=verdict,  # type: ignore[arg-type] # one of the three words
         evidence="; ".join(culprits[:10]) or words,
         culprits=culprits,
-        remedy=check.remedy,
+        remedy=check.cure if verdict == FAILS else check.remedy,
         doc=check.doc,
         holds_since=None,
     )

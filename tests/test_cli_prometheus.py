@@ -105,6 +105,14 @@ def test_culprits_are_named_with_the_shards_that_know_more() -> None:
     }
 
 
+def test_a_check_that_fails_says_what_cures_it_and_one_that_is_not_known_what_makes_it_known() -> None:
+    found = {
+        c.id: c.remedy for c in step_of(STEP, replace(GOOD, checks=checks(keys_copied=0.0, lag=NAN))).checks
+    }
+    assert found["keys-copied"].startswith("There is no backfill")
+    assert "stores in the configuration" in found["lag"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_of_which_nothing_is_known_has_its_words(name: str) -> None:
     step = step_of(name, replace(GOOD, checks=()))

@@ -12,7 +12,7 @@ from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
 from exporter.derive.rules import Rules
-from exporter.derive.verdicts import CheckFunction, Evidence
+from exporter.derive.verdicts import READABLE, CheckFunction, Evidence
 from exporter.facts import Fleet, Snapshot
 from exporter.model import Phase, Product
 from exporter.part import Share
@@ -224,7 +224,9 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
 def _without_witness(check: Check, seen: Evidence) -> Check:
     """Take back what holds only because nobody answered who could have said otherwise."""
     if check.verdict is Verdict.HOLDS and not seen.up:
-        return replace(check, verdict=Verdict.UNKNOWN, evidence="Not known: no process answers")
+        return replace(
+            check, verdict=Verdict.UNKNOWN, evidence="Not known: no process answers", remedy=READABLE
+        )
     return check
 
 
