@@ -72,7 +72,7 @@ def _muting(source: str, target: str, fleet: list[str]) -> list[dict[str, Any]]:
                     "equal": fleet,
                 }
             )
-    return made  # fmt: skip
+    return made
 
 
 def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.derive import phase
-from exporter.derive.fleet import said_left_out, silence
+from exporter.derive.fleet import few, said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
@@ -84,7 +84,7 @@ STOP = (
 
 def targets_answer(seen: Evidence) -> Check:
     """Hold that every process answers and shows its metrics, and that every source of processes was read."""
-    down = [silence(target, detail=True) for target in seen.targets if not target.up]
+    down = [target for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
         for t in seen.up
@@ -93,7 +93,8 @@ def targets_answer(seen: Evidence) -> Check:
     ]
     nothing = "" if seen.targets else "no process is known"
     good = f"{len(seen.targets)} of {len(seen.targets)} answer."
-    return ANSWER.answer([*down, *blind], good, seen.now.unsure, nothing=nothing)
+    wrong, why = [*(target.name for target in down), *blind], [silence(t, detail=True) for t in down]
+    return ANSWER.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind])), nothing)
 
 
 def settled(seen: Evidence) -> Check:

@@ -32,7 +32,8 @@ def test_a_process_that_does_not_answer_is_named_with_the_reason() -> None:
     seen = fleet.look()
     assert "1 of 3 processes do not answer: 10.0.0.3:80 (timeout)." in seen.fleet.warnings
     found = next(c for c in step_of(seen, "switch-primary").checks if c.id == "targets-answer")
-    assert found.culprits == (f"10.0.0.3:80 ({LOST['reason'].value})",)
+    assert found.culprits == ("10.0.0.3:80",)
+    assert found.evidence == f"10.0.0.3:80 ({LOST['reason'].value})"
 
 
 def test_a_phase_that_is_not_known_is_said_once() -> None:
