@@ -174,7 +174,7 @@ class Poller:
             share=share,
         )
         snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
-        if self.plan is not plan:
+        if self._at_once.is_set():  # the configuration is another one since
             snapshot = snapshot.withheld(RELOADED)
         self.snapshot = snapshot
         self.on_snapshot(snapshot)

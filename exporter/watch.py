@@ -205,10 +205,12 @@ class Watch:
         fetcher.counts = self.fetcher.counts
         old = self.fetcher
         self.discovery.commit(prepared)
+        is_another = config != self.config
         self.config, self.access, self.fetcher = config, access, fetcher
         self.probing = self.probing.replaced(config.gossip)
         self.poller.plan = self._plan(config)
-        self.poller.outdate(RELOADED)
+        if is_another:
+            self.poller.outdate(RELOADED)
         await prepared.close()
         await self.poller.between_cycles()
         await old.__aexit__(None, None, None)

@@ -148,6 +148,8 @@ async def test_no_gate_is_open_until_a_cycle_has_ended_with_the_new_configuratio
         written(path, quick(demo, gate={"soak": "1s"}))
         assert (await server.reload())[0] == 200
         await server.until(partial(strictly, server, 200), "the gate is open")
+        assert (await server.reload())[0] == 200
+        assert await strictly(server, 200), "the same configuration is no other one"
         config = quick(demo, gate={"soak": "1s"}, interval="60s")
         config["targets"].append({"static": {"urls": [f"http://127.0.0.1:{free_port()}"]}})
         written(path, config)
