@@ -14,7 +14,7 @@ from exporter.expose import shard_catalogue as s
 from tests.migration import WAYS
 from tests.sharded import Joined, Series, Sharded, series_of, sharded
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 WHOLE = frozenset(metric.name for metric in (*s.JOINED, *s.WHOLE))
 EVERYTHING = f'{{__name__=~"{"|".join(sorted(WHOLE))}"}}'
 OPEN = f"{c.GATE_OPEN.name} == 1"
