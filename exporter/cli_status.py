@@ -195,8 +195,7 @@ def _next(seen: Overview, room: int) -> list[str]:
     step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
     if step is None:
         return ["Next step: not known."]
-    lines = wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}")
-    lines = _shortened(lines, 4)
+    lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)
     bad = [check for check in step.checks if check.verdict != "holds"]
     room = max(room - len(lines) - 1, 4)
     shown: list[str] = []

@@ -362,7 +362,7 @@ class Snapshot:
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""
     part: Part | None = None  # where this is one shard's part of the whole
-    judged_by: str = ""  # digest of what the steps are judged by: another one, and they soak anew
+    judged_by: str = ""  # the rules of its steps, as text: by other ones they soak anew
     is_withheld: bool = False
 
     def withheld(self, why: str) -> Snapshot:

@@ -57,7 +57,6 @@ def rules_of(config: Config) -> Rules:
         },
         pages=pages_of(config),
         product=product_of(config),
-        store_configured=bool(config.stores.consul or config.stores.etcd),
         stores=tuple(_stores_read(config)),
     )
 

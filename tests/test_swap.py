@@ -96,7 +96,7 @@ def test_each_key_has_its_own_direction() -> None:
 
 def test_without_the_store_nothing_is_said_of_it_as_a_secondary() -> None:
     fleet = Fleet()
-    fleet.rules = replace(fleet.rules, store_configured=False)
+    fleet.rules = replace(fleet.rules, stores=())
     switch(fleet, "memberlist")
     seen = fleet.look(beat=True)
     assert {k.secondary for k in seen.keys} == {None}
@@ -115,7 +115,7 @@ def test_a_store_that_fails_as_the_secondary_is_neither_equal_nor_missing() -> N
 
 def test_ring_pages_say_the_same_as_the_store_wherever_they_can_know() -> None:
     with_store, without = Fleet(), Fleet()
-    without.rules = replace(without.rules, store_configured=False)
+    without.rules = replace(without.rules, stores=())
     for fleet in (with_store, without):
         for process in fleet.processes:
             process.copies[COMPACTOR] = None

@@ -24,12 +24,13 @@ ANSWER = Question(
     "Mend the source of targets that is named, or name processes under targets in the configuration: there "
     "may be processes that only it knows.",
 )
+WAIT = "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet."
 SETTLED = Question(
     "processes-settled",
     "No process has just started.",
-    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
+    WAIT,
     "docs/ring.md#processes-that-have-just-started",
-    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
+    WAIT,
 )
 CLOCKS = Question(
     "clocks-agree",
@@ -52,12 +53,13 @@ MIRROR_WRITES = Question(
     "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
     "is counted then, its process's log says why.",
 )
+REPORT = "Report the client's name to the project; until then compare its ring by hand."
 CLIENT_KEYS = Question(
     "client-keys",
     "It is known which key every writing client serves.",
-    "Report the client's name to the project; until then compare its ring by hand.",
+    REPORT,
     "docs/ring.md#clients-with-unknown-keys",
-    "Report the client's name to the project; until then compare its ring by hand.",
+    REPORT,
 )
 STAYING = (
     "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
@@ -213,8 +215,9 @@ def mirror_writes(seen: Evidence) -> Check:
     The HA tracker is left to the comparison of its entries: an update that finds nothing to change
     counts as a request to the primary, and there is nothing to mirror (seen live: 12 and 6).
     """
-    mirroring = [c for c in phase.writing(seen.clients) if c.mirror]
-    others = _not_mirroring(seen)
+    writing = phase.writing(seen.clients)
+    mirroring = [client for client in writing if client.mirror]
+    others = _not_mirroring(writing)
     wrong = list(others) if mirroring else []
     for client in mirroring:
         written, copied, _ = phase.watched(client)
@@ -227,14 +230,14 @@ def mirror_writes(seen: Evidence) -> Check:
         if client.written and not client.mirror_writes and client.key in rings
     ]
     unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
-    unknown += [f"{c.name} on {c.target}" for c in phase.writing(seen.clients) if c.phase is Phase.UNKNOWN]
+    unknown += [f"{c.name} on {c.target}" for c in writing if c.phase is Phase.UNKNOWN]
     good = f"{len(mirroring)} clients mirror what they write."
     return MIRROR_WRITES.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
 
 
-def _not_mirroring(seen: Evidence) -> list[str]:
+def _not_mirroring(writing: tuple[ClientFacts, ...]) -> list[str]:
     """Name the writers of what is to move that do not mirror."""
-    clients = phase.moving(phase.writing(seen.clients))
+    clients = phase.moving(writing)
     everywhere = Counter(client.name for client in clients)
     found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
     return [

@@ -36,15 +36,15 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     """Judge one key; the second value is its past for the next cycle."""
     primary = find_primary(read)
     config = health.merge_configs(read.configs)
-    name, called = _called(read.key, world.rules.page_of(_names(read)))
-    timeout = _timeout(_names(read), config, world.rules)
+    names = _names(read)
+    name, called = _called(read.key, world.rules.page_of(names))
+    timeout = _timeout(names, config, world.rules)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
     told = (primary.clock, timeout, past.since, world.now)
     judged_with = shares(lists or {}), ill_by_pages(read, primary)
     around = health.Surroundings(world.owners, world.gossip, world.rules, *told, *judged_with)
     members = health.judge_members(ring, around) if ring else ()
-    known = primary.value is not None
     then = _advanced(past, primary, members, read, world)
     period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
@@ -63,7 +63,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         views=sides.views,
         distinct=sides.distinct,
         secondary=sides.secondary,
-        entries=len(content_of(primary.value)) if known and read.key == HA_KEY and primary.value else 0,
+        entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -34,7 +33,6 @@ class Rules:
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
-    store_configured: bool = False
     stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
@@ -90,8 +88,8 @@ def written(value: object) -> str:
 
 
 def judged_by(rules: Rules) -> str:
-    """Digest of what tells whether a step may be taken: not how long it soaks, or how often is looked."""
-    return hashlib.blake2b(written(replace(rules, **_BESIDE)).encode("utf-8", "surrogatepass")).hexdigest()
+    """What tells whether a step may be taken, as text: not how long it soaks, or how often is looked."""
+    return written(replace(rules, **_BESIDE))
 
 
 _BESIDE: Mapping[str, Any] = {

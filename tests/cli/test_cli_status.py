@@ -65,7 +65,7 @@ def screen_of(seen: Snapshot) -> list[str]:
 
 def test_keys_that_stay_on_the_store_are_named() -> None:
     told = "Left out by configuration: ha-tracker/"
-    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, keep_on_store=(HA_KEY,)))
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",), keep_on_store=(HA_KEY,)))
     assert told not in screen(fleet)
     alone = KVClient("distributor-hatracker", requests={("consul", "CAS"): 9.0})
     for process in fleet.processes:

@@ -173,7 +173,7 @@ class Process:
 class Fleet:
     """Three processes that have converged, and their store. Change them, then `look`."""
 
-    rules: Rules = field(default_factory=lambda: Rules(soak=0.0, store_configured=True))
+    rules: Rules = field(default_factory=lambda: Rules(soak=0.0, stores=("consul",)))
     now: float = NOW
     history: History = field(default_factory=History)
     number: int = 0
@@ -213,7 +213,7 @@ class Fleet:
             started=self.now - 0.5,
             number=self.number,
             observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
-            stores=(self._store(),) if self.rules.store_configured else (),
+            stores=(self._store(),) if self.rules.stores else (),
             resolved={"gossip-ring:7946": ""},
             unsure=self.unsure,
             share=self.share,

@@ -96,6 +96,6 @@ def test_the_age_of_a_member_from_the_future_is_not_none() -> None:
     fleet = Fleet()
     for process in fleet.processes:
         process.pages[INGESTER] = ring([member("p-1", NOW + 600), member("p-2", NOW + 5)], NOW)
-    fleet.rules = replace(fleet.rules, store_configured=False)
+    fleet.rules = replace(fleet.rules, stores=())
     ages = {m.id: m.age for m in key_of(fleet.look(0.0), INGESTER).members}
     assert ages == {"p-1": -600.0, "p-2": 0.0}

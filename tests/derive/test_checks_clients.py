@@ -30,7 +30,7 @@ def test_a_process_that_has_just_started_keeps_the_gate_closed_and_is_not_judged
 
 
 def test_a_process_that_nobody_watched_before_breaks_the_soak() -> None:
-    fleet = Fleet(rules=Rules(soak=40.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=40.0, stores=("consul",)))
     assert [step_of(fleet.look(beat=True), STEP).open for _ in range(4)][-1]
     fleet.processes.append(Process(4, sees=(1, 2, 3, 4)))
     for process in fleet.processes[:3]:

@@ -48,7 +48,7 @@ RETIRE, FINISH = "retire-microservices", "finish-read-write"
 
 def fleet(**rings: Ring) -> Fleet:
     """A fleet with these rings; both groups are active in those that are not named."""
-    made = Fleet(rules=Rules(soak=0.0, store_configured=True, groups=GROUPS))
+    made = Fleet(rules=Rules(soak=0.0, stores=("consul",), groups=GROUPS))
     for key in PAGES:
         told = rings.get(key.rsplit("/", 1)[-1], of(*OLD[key], *NEW[key]))
         made.store[key] = told

@@ -88,7 +88,7 @@ def _check(fleet: Fleet, step: str, check: str) -> Check:
 
 def test_a_client_that_asked_the_store_is_not_known_after_one_look() -> None:
     """Its count stands still for good, or will grow in a second: only the next look tells."""
-    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",)))
     counted = {("memberlist", "CAS"): 9.0, ("consul", "CAS"): 40.0}
     last = client("ingester-lifecycler", primary="", stores=(), mirror=None, requests=counted)
     for process in fleet.processes:

@@ -33,7 +33,7 @@ LAST: dict[str, Any] = {"primary": "", "stores": (), "mirror": None, "requests":
 
 
 def fleet_with(**told: Any) -> Fleet:
-    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",)))
     for process in fleet.processes:
         process.clients = tuple(client(name, **told) for name in CLIENTS)
     return fleet
@@ -117,7 +117,7 @@ def _margin(seen: Snapshot, step: str) -> Check:
 
 @pytest.mark.parametrize("step", ["preflight", "remove-multi"])
 def test_without_a_ring_written_by_quorum_the_margin_says_so(step: str) -> None:
-    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",)))
     del fleet.store[INGESTER], fleet.modified[INGESTER]
     for process in fleet.processes:
         process.clients = (client(CLIENTS[1]),)

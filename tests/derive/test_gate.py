@@ -149,7 +149,7 @@ def test_each_thing_that_is_wrong_closes_the_gate_and_is_named(
 
 @pytest.mark.parametrize("row", CLOSING, ids=[r[0] for r in CLOSING])
 def test_the_gate_opens_again_after_the_soak(row: tuple[str, Break, str, str]) -> None:
-    fleet = Fleet(rules=Rules(soak=40.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=40.0, stores=("consul",)))
     row[1](fleet)
     fleet.look()
     fleet.processes = Fleet(now=fleet.now).processes
@@ -206,7 +206,7 @@ def test_a_young_process_is_not_judged_by_its_views() -> None:
 
 
 def test_a_break_in_looking_breaks_the_soak() -> None:
-    fleet = Fleet(rules=Rules(soak=40.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=40.0, stores=("consul",)))
     opened = [step_of(fleet.look(beat=True), "switch-primary").open for _ in range(4)]
     assert opened[-1]
     assert not step_of(fleet.look(600.0, beat=True), "switch-primary").open
@@ -229,7 +229,7 @@ def test_every_step_of_the_design_is_there_once() -> None:
 
 
 def test_the_store_is_not_called_idle_before_it_was_watched_for_two_periods() -> None:
-    fleet = _at_the_end(Rules(soak=60.0, store_configured=True))
+    fleet = _at_the_end(Rules(soak=60.0, stores=("consul",)))
     looks = [fleet.look(20.0, beat=True) for _ in range(6)]
     found = [verdicts(look, "decommission-store").get("store-idle") for look in looks]
     assert found == ["unknown", "unknown", None, None, None, None]
@@ -257,7 +257,7 @@ def _at_the_end(rules: Rules) -> Fleet:
 
 
 def test_a_key_that_only_the_store_has_keeps_it() -> None:
-    fleet = _at_the_end(Rules(soak=0.0, store_configured=True))
+    fleet = _at_the_end(Rules(soak=0.0, stores=("consul",)))
     assert [step_of(fleet.look(), "decommission-store").open for _ in range(3)] == [False, False, True]
     fleet.store["ha-tracker/user/cluster"] = Replica("a", NOW)
     fleet.modified["ha-tracker/user/cluster"] = 1
@@ -267,7 +267,7 @@ def test_a_key_that_only_the_store_has_keeps_it() -> None:
 
 
 def test_a_store_that_does_not_answer_cannot_be_decommissioned() -> None:
-    fleet = _at_the_end(Rules(soak=0.0, store_configured=True))
+    fleet = _at_the_end(Rules(soak=0.0, stores=("consul",)))
     fleet.store_outcome = Outcome.FAILED
     assert step_of(fleet.look(), "decommission-store").verdict is Verdict.UNKNOWN
 
@@ -286,7 +286,7 @@ def test_no_history_opens_a_gate_whose_evidence_is_missing(events: list[int], se
     """Whatever happened before, an open switch-primary means: now, and all through the soak, every
     process answered with everything, and every copy had what the store had.
     """
-    fleet = Fleet(rules=Rules(soak=soak, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=soak, stores=("consul",)))
     chance = random.Random(seed)
     well_since: float | None = None
     for event in events:

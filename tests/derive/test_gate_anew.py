@@ -23,7 +23,7 @@ OTHER_RULES = [
 
 @pytest.mark.parametrize(("rules", "kept"), [r[1:] for r in OTHER_RULES], ids=[r[0] for r in OTHER_RULES])
 def test_judged_by_something_else_the_soak_begins_anew(rules: dict[str, Any], kept: bool) -> None:
-    fleet = Fleet(rules=Rules(soak=1000.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=1000.0, stores=("consul",)))
     before = [step_of(fleet.look(beat=True), "preflight") for _ in range(4)][-1]
     fleet.rules = replace(fleet.rules, **rules)
     now = step_of(fleet.look(beat=True), "preflight")

@@ -70,7 +70,7 @@ looks = st.tuples(
 def test_an_open_step_was_seen_to_be_open_all_through_the_soak(
     history: list[tuple[str, int, int, float]],
 ) -> None:
-    fleet = Fleet(rules=Rules(soak=SOAK, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=SOAK, stores=("consul",)))
     since: dict[str, float | None] = dict.fromkeys(PHASES)
     for phase, mishap, victim, gap in history:
         fleet.processes = Fleet(now=fleet.now).processes
@@ -91,7 +91,7 @@ def test_an_open_step_was_seen_to_be_open_all_through_the_soak(
 
 
 def test_a_clock_that_is_set_back_starts_the_soak_anew() -> None:
-    fleet = Fleet(rules=Rules(soak=60.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=60.0, stores=("consul",)))
     opened = [step_of(fleet.look(15.0, beat=True), "switch-primary").open for _ in range(8)]
     assert opened[-1]
     back = step_of(fleet.look(-3600.0, beat=True), "switch-primary")

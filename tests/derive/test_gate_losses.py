@@ -193,7 +193,7 @@ def test_the_gate_stays_open(harmless: Break) -> None:
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(0.0, "fails"), (0.05, None)])
 def test_of_a_ratio_of_nothing_no_error_is_benign(ratio: float, verdict: str | None) -> None:
-    fleet = Fleet(rules=Rules(soak=0.0, store_configured=True, benign_mirror_error_ratio=ratio))
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",), benign_mirror_error_ratio=ratio))
     _clients(mirror_writes=50.0, mirror_errors=1.0)(fleet)
     assert verdicts(fleet.look(), "switch-primary").get("mirror-errors") == verdict
 
@@ -330,7 +330,7 @@ def test_what_has_not_moved_yet_may_be_in_the_store_alone() -> None:
 
 
 def test_a_process_that_leaves_the_list_breaks_the_soak() -> None:
-    fleet = Fleet(rules=Rules(soak=20.0, store_configured=True))
+    fleet = Fleet(rules=Rules(soak=20.0, stores=("consul",)))
     opened = [step_of(fleet.look(beat=True), "switch-primary").open for _ in range(4)]
     assert opened[-1]
     fleet.processes = fleet.processes[:2]

@@ -133,7 +133,7 @@ def test_a_conflict_says_who_drops_whom() -> None:
 )
 def test_a_label_that_is_not_ours_is_not_done(disabled: bool, sentence: str) -> None:  # a column
     fleet = settings(("lab", disabled), ("lab", disabled))
-    fleet.rules = Rules(soak=0.0, store_configured=True, label="prod")
+    fleet.rules = Rules(soak=0.0, stores=("consul",), label="prod")
     found = rollout_of(fleet.look())
     assert found.unexpected == ("10.0.0.1:80", "10.0.0.2:80")
     assert found.next == sentence
@@ -141,7 +141,7 @@ def test_a_label_that_is_not_ours_is_not_done(disabled: bool, sentence: str) -> 
 
 def test_one_process_with_a_wrong_label_is_to_be_corrected() -> None:
     fleet = settings(("lab", False), ("lab", False), ("other", False))
-    fleet.rules = Rules(soak=0.0, store_configured=True, label="lab")
+    fleet.rules = Rules(soak=0.0, stores=("consul",), label="lab")
     found = rollout_of(fleet.look())
     assert found.next == 'Correct the label of 10.0.0.3:80: it is not "lab", and packets are dropped.'
 
@@ -198,13 +198,13 @@ def test_only_a_transition_that_splits_nothing_is_let_through(
 
 def test_enforcing_waits_for_the_label_that_we_expect() -> None:
     fleet = settings(*[("lab", OFF)] * 3)
-    fleet.rules = Rules(soak=0.0, store_configured=True, label="prod")
+    fleet.rules = Rules(soak=0.0, stores=("consul",), label="prod")
     assert verdicts(fleet.look(), "enforce-label") == {"labels-agree": "fails"}
 
 
 def test_label_steps_wait_where_a_member_is_expected_but_its_settings_are_not_known() -> None:
     fleet = settings(*[("lab", OFF)] * 3)
-    fleet.rules = Rules(soak=0.0, store_configured=True, expected_members=(re.compile("^ruler-"),))
+    fleet.rules = Rules(soak=0.0, stores=("consul",), expected_members=(re.compile("^ruler-"),))
     for process in fleet.processes:
         process.strangers = (GossipMember("ruler-0-1234abcd", "10.0.0.9", 7946),)
     seen = fleet.look()

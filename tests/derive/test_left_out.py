@@ -22,7 +22,7 @@ def on(store: str, name: str = TRACKER) -> KVClient:
 
 
 def fleet(tracker: KVClient, *rings: KVClient, keep: tuple[str, ...] = (HA_KEY,)) -> Fleet:
-    made = Fleet(rules=Rules(soak=0.0, store_configured=True, keep_on_store=keep))
+    made = Fleet(rules=Rules(soak=0.0, stores=("consul",), keep_on_store=keep))
     for process in made.processes:
         process.clients = (*(rings or [client(name) for name in CLIENTS]), tracker)
     made.look(beat=True)
@@ -134,4 +134,4 @@ def test_a_store_that_nobody_needs_any_more_may_be_gone() -> None:
         process.clients = tuple(rings)
     assert _unread(made) == []
     assert _unread(fleet(on("consul"), *rings)) != []
-    assert _unread(replace(made, rules=Rules(store_configured=False))) == []
+    assert _unread(replace(made, rules=Rules(stores=()))) == []

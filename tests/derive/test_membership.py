@@ -159,7 +159,7 @@ def test_a_suspected_stranger_is_one_as_well() -> None:
 @pytest.mark.parametrize(("pattern", "strangers"), [("^loki-", 0), ("loki-ingester-0", 0), ("^mimir-", 1)])
 def test_expected_members_are_no_strangers(pattern: str, strangers: int) -> None:
     fleet = fleet_of(3)
-    fleet.rules = Rules(soak=0.0, store_configured=True, expected_members=(re.compile(pattern),))
+    fleet.rules = Rules(soak=0.0, stores=("consul",), expected_members=(re.compile(pattern),))
     fleet.processes[0].strangers = (STRANGER,)
     assert len(gossip_of(fleet.look()).strangers) == strangers
 

@@ -226,7 +226,7 @@ def test_it_is_steady_as_long_as_the_same_is_looked_at_without_a_break(change: C
 
 def test_limits_have_one_digest_and_other_limits_another() -> None:
     one, same, other = fleet(), fleet(), fleet()
-    other.rules = Rules(soak=1.0, store_configured=True)
+    other.rules = Rules(soak=1.0, stores=("consul",))
     digests = [part_of(found.look()).rules_digest for found in (one, same, other)]
     assert digests[0] == digests[1] != digests[2]
     assert all(digest < 2**48 for digest in digests)

@@ -102,7 +102,7 @@ def looks(switched: bool, wrong: set[tuple[int, str]], count: int = 16) -> list[
     clients: tuple[KVClient, ...] = tuple(
         client(name, primary="memberlist" if switched else "consul") for name in (*CLIENTS, HA_CLIENT)
     )
-    fleet, entries = Fleet(rules=Rules(soak=60.0, store_configured=True)), Entries()
+    fleet, entries = Fleet(rules=Rules(soak=60.0, stores=("consul",))), Entries()
     readers = [Reader(number, clients=clients) for number in (1, 2, 3)]
     fleet.processes = list(readers)
     found = []
