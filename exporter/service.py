@@ -16,7 +16,8 @@ from exporter.expose.access import WebConfigFile
 from exporter.expose.application import build
 from exporter.expose.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.render import Renderer, SelfFacts
-from exporter.expose.state import STALE_INTERVALS, ServerState
+from exporter.expose.staleness import Newest
+from exporter.expose.state import ServerState
 from exporter.facts import Snapshot
 from exporter.garbage import allow_for
 from exporter.narrate import Narrator
@@ -24,29 +25,6 @@ from exporter.probe_once import prober_of
 from exporter.watch import Watch, cancelled, target_rows
 
 log = logs.get("kvmigration")
-
-
-LEAST = 30.0  # seconds; where intervals are short a cycle may take several of them
-
-
-class Newest:
-    """The newest snapshot, for whoever shows it. Of one that is too old it is not known any more what may be
-    done next: a scrape must not go on showing an open gate while cycles hang or fail.
-    """
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-        self._kept: tuple[Snapshot, Snapshot] | None = None  # an old one, as it is and as it is shown
-
-    def __call__(self) -> Snapshot | None:
-        poller, oldest = self._watch.poller, max(LEAST, STALE_INTERVALS * self._watch.config.interval)
-        snapshot = poller.snapshot
-        if snapshot is None or snapshot.is_withheld or abs(poller.now() - snapshot.at) <= oldest:
-            return snapshot
-        if self._kept is None or self._kept[0] is not snapshot:
-            why = f"Not known: the last cycle ended more than {oldest:.0f} s ago."
-            self._kept = snapshot, snapshot.withheld(why)
-        return self._kept[1]
 
 
 @dataclass(slots=True)
@@ -105,8 +83,8 @@ class Service:
         self._narrator.tell(snapshot)
 
     def _state(self, watch: Watch) -> ServerState:
-        snapshot = Newest(watch)
-        renderer = Renderer(snapshot, lambda: self._self_facts(watch.config))
+        newest = Newest(lambda: watch.poller.snapshot, lambda: watch.config.interval, watch.poller.now)
+        renderer = Renderer(newest, lambda: self._self_facts(watch.config))
 
         def config_text() -> str:
             return watch.config.shown()
@@ -115,7 +93,7 @@ class Service:
             await self.reload(watch)
 
         return ServerState(
-            snapshot=snapshot,
+            newest=newest,
             config_text=config_text,
             targets=lambda: target_rows(watch),
             metrics=renderer,

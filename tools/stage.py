@@ -21,6 +21,7 @@ from exporter.demo import Demo, DemoSettings
 from exporter.expose.application import build
 from exporter.expose.listen import listening
 from exporter.expose.render import Renderer, SelfFacts
+from exporter.expose.staleness import Newest
 from exporter.expose.state import ServerState
 from exporter.expose.web.routes import PAGES
 from exporter.facts import Snapshot
@@ -109,14 +110,14 @@ class Served:
 
     def state(self, snapshot: Callable[[], Snapshot | None], clock: Callable[[], float]) -> ServerState:
         """What the application serves from."""
+        newest = Newest(snapshot, lambda: self.interval, clock)
         return ServerState(
-            snapshot=snapshot,
+            newest=newest,
             config_text=lambda: "",
             targets=lambda: [],
-            metrics=Renderer(snapshot, lambda: SelfFacts("0.0.0")),
+            metrics=Renderer(newest, lambda: SelfFacts("0.0.0")),
             version="0.0.0",
             interval=lambda: self.interval,
-            clock=clock,
         )
 
 

@@ -165,16 +165,16 @@ def gossip_out(
     )
 
 
-def step_out(facts: Step, stale: str = "") -> StepOut:
-    """`/api/v1/gate/STEP`. `stale` says why the snapshot is too old; it makes the answer unknown."""
+def step_out(facts: Step) -> StepOut:
+    """`/api/v1/gate/STEP`."""
     answer: GateAnswer = "open" if facts.open else "closed"
-    if stale or (not facts.open and facts.verdict is Verdict.UNKNOWN):
+    if not facts.open and facts.verdict is Verdict.UNKNOWN:
         answer = "unknown"
     return StepOut(
         step=facts.name,
         answer=answer,
         place=facts.place,
-        headline=stale or facts.headline,
+        headline=facts.headline,
         soak_seconds=facts.soak,
         soaked_seconds=facts.soaked_for,
         open_since=facts.open_since,

@@ -5,7 +5,8 @@
     {"status": "success", "at": 1780000000.0, "age_seconds": 4.0, "stale": false, "data": …}
     {"status": "error", "errorType": "not_found", "error": "no ring has the key …"}
 
-`stale` is true when the last cycle is older than three intervals; a stale gate is never open.
+`stale` is true when the last cycle ended more than three intervals, and at least 30 s, ago;
+a stale gate is never open.
 What a path shows of a snapshot is encoded once, in a thread, and kept until the next snapshot.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -137,39 +139,35 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
     return response
 
 
-def _snapshot(request: web.Request) -> Snapshot:
-    snapshot = request.app[STATE].snapshot()
-    if snapshot is None:
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest snapshot as it may be shown, its age in seconds, and whether it is too old to judge by."""
+
+    snapshot: Snapshot
+    age: float
+    stale: bool
+
+
+def _newest(request: web.Request) -> _Newest:
+    aged = request.app[STATE].newest.aged()
+    if aged.snapshot is None or aged.age is None:
         raise _Refusal(503, "the first cycle has not ended yet; ask again")
-    return snapshot
+    return _Newest(aged.snapshot, aged.age, aged.is_stale)
 
 
-def _age(request: web.Request, snapshot: Snapshot) -> tuple[float, bool]:
-    """Seconds since the last cycle, and whether that is too long ago to judge by."""
-    state = request.app[STATE]
-    age = state.age(snapshot)
-    return age, age > state.oldest
-
-
-def _wrapped(request: web.Request, snapshot: Snapshot, data: bytes, status: int = 200) -> web.Response:
-    age, stale = _age(request, snapshot)
-    return _json(
-        encode(Success(at=snapshot.at, age_seconds=age, stale=stale, data=msgspec.Raw(data))), status
-    )
+def _wrapped(newest: _Newest, data: bytes, status: int = 200) -> web.Response:
+    at, age, stale = newest.snapshot.at, newest.age, newest.stale
+    return _json(encode(Success(at=at, age_seconds=age, stale=stale, data=msgspec.Raw(data))), status)
 
 
 async def _shown(request: web.Request, make: Callable[[Snapshot], object]) -> web.Response:
-    snapshot = _snapshot(request)
-    data = await request.app[_ENCODED].get(snapshot, request.path, lambda: make(snapshot))
-    return _wrapped(request, snapshot, data)
+    newest = _newest(request)
+    data = await request.app[_ENCODED].get(newest.snapshot, request.path, lambda: make(newest.snapshot))
+    return _wrapped(newest, data)
 
 
 async def _status(request: web.Request) -> web.Response:
     version = request.app[STATE].version
-    snapshot = _snapshot(request)
-    if why := _staleness(request, snapshot):
-        old = await asyncio.to_thread(lambda: encode(answers.status_out(snapshot.withheld(why), version)))
-        return _wrapped(request, snapshot, old)
     return await _shown(request, lambda snapshot: answers.status_out(snapshot, version))
 
 
@@ -183,7 +181,7 @@ async def _rings(request: web.Request) -> web.Response:
 
 async def _ring(request: web.Request) -> web.Response:
     wanted = request.match_info["key"]
-    found = {key.key: key for key in _snapshot(request).keys}
+    found = {key.key: key for key in _newest(request).snapshot.keys}
     key = found.get(wanted) or found.get(f"{wanted}/")
     if key is None:
         raise _Refusal(404, f"no ring has the key {wanted[:200]}; known: {', '.join(found) or 'none'}")
@@ -200,20 +198,18 @@ async def _events(request: web.Request) -> web.Response:
 
 async def _gate(request: web.Request) -> web.Response:
     _only(request)
-    snapshot = _snapshot(request)
-    stale = _staleness(request, snapshot)
-    data = encode(tuple(answers.step_out(step, stale) for step in snapshot.steps))
-    return _wrapped(request, snapshot, data)
+    newest = _newest(request)
+    return _wrapped(newest, encode(tuple(map(answers.step_out, newest.snapshot.steps))))
 
 
 async def _step(request: web.Request) -> web.Response:
     """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown."""
     _only(request, "strict")
     strict = _flag(request, "strict")
-    snapshot = _snapshot(request)
-    answer = answers.step_out(_known_step(request, snapshot), _staleness(request, snapshot))
+    newest = _newest(request)
+    answer = answers.step_out(_known_step(request, newest.snapshot))
     status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
-    return _wrapped(request, snapshot, encode(answer), status)
+    return _wrapped(newest, encode(answer), status)
 
 
 def _known_step(request: web.Request, snapshot: Snapshot) -> Step:
@@ -222,11 +218,6 @@ def _known_step(request: web.Request, snapshot: Snapshot) -> Step:
     if wanted not in steps:
         raise _Refusal(404, f"there is no step {wanted[:200]}; known: {', '.join(steps) or 'none'}")
     return steps[wanted]
-
-
-def _staleness(request: web.Request, snapshot: Snapshot) -> str:
-    age, stale = _age(request, snapshot)
-    return f"Not known: the last cycle ended {age:.0f} s ago." if stale else ""
 
 
 def _only(request: web.Request, *known: str) -> None:

@@ -23,6 +23,7 @@ from exporter.expose.api import add_api
 from exporter.expose.listen import listening
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.server import ServerState, build_app
+from exporter.expose.staleness import Newest
 from exporter.facts import Snapshot
 from tests.expose import snapshots
 
@@ -34,20 +35,22 @@ class World:
     snapshot: Snapshot | None = field(default_factory=snapshots.rich)
     now: float = snapshots.NOW + 4
     reload: Callable[[], object] | None = None
+    interval: float = 15.0
 
     def state(self) -> ServerState:
         async def reload() -> object:
             assert self.reload is not None
             return self.reload()
 
+        newest = Newest(lambda: self.snapshot, lambda: self.interval, lambda: self.now)
         return ServerState(
-            snapshot=lambda: self.snapshot,
+            newest=newest,
             config_text=lambda: "interval: 15s\n",
             targets=lambda: [{"name": "mimir-write-0", "labels": {"a": "<b>"}}],
-            metrics=Renderer(lambda: self.snapshot, lambda: SelfFacts("1.2.3")),
+            metrics=Renderer(newest, lambda: SelfFacts("1.2.3")),
             version="1.2.3",
             reload=reload if self.reload else None,
-            clock=lambda: self.now,
+            interval=lambda: self.interval,
         )
 
 

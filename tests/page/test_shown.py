@@ -37,28 +37,28 @@ SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "stale", "word"),
+    ("snapshot", "word"),
     [
-        pytest.param(of(HELD), False, "GO ON", id="open"),
-        pytest.param(of(HELD), True, "CANNOT TELL", id="open, but old"),
-        pytest.param(of(HELD, "Gossip is split."), False, "OPEN, BUT", id="open in spite of a warning"),
-        pytest.param(with_risk(of(HELD)), False, "OPEN, BUT", id="open in spite of a risk"),
-        pytest.param(of(SOAKING), False, "WAIT", id="every check holds, but not for long enough"),
-        pytest.param(of(step(Verdict.HOLDS, Verdict.FAILS)), False, "STOP", id="one fails"),
-        pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILS)), False, "STOP", id="one fails, one unknown"),
-        pytest.param(of(step(Verdict.HOLDS, Verdict.UNKNOWN)), False, "CANNOT TELL", id="one unknown"),
-        pytest.param(of(replace(HELD, name="other")), False, "CANNOT TELL", id="the next step is not there"),
-        pytest.param(snapshots.unknown(), False, "CANNOT TELL", id="nothing is known"),
+        pytest.param(of(HELD), "GO ON", id="open"),
+        pytest.param(of(HELD).withheld("Not known: old."), "CANNOT TELL", id="open, but withheld"),
+        pytest.param(of(HELD, "Gossip is split."), "OPEN, BUT", id="open in spite of a warning"),
+        pytest.param(with_risk(of(HELD)), "OPEN, BUT", id="open in spite of a risk"),
+        pytest.param(of(SOAKING), "WAIT", id="every check holds, but not for long enough"),
+        pytest.param(of(step(Verdict.HOLDS, Verdict.FAILS)), "STOP", id="one fails"),
+        pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILS)), "STOP", id="one fails, one unknown"),
+        pytest.param(of(step(Verdict.HOLDS, Verdict.UNKNOWN)), "CANNOT TELL", id="one unknown"),
+        pytest.param(of(replace(HELD, name="other")), "CANNOT TELL", id="the next step is not there"),
+        pytest.param(snapshots.unknown(), "CANNOT TELL", id="nothing is known"),
     ],
 )  # fmt: skip
-def test_the_answer(snapshot: Snapshot, stale: bool, word: str) -> None:
-    assert answer.answer_of(snapshot, stale=stale).word == word
+def test_the_answer(snapshot: Snapshot, word: str) -> None:
+    assert answer.answer_of(snapshot).word == word
 
 
-def test_only_an_open_step_of_a_fresh_snapshot_is_called_open() -> None:
-    assert answer.word_of(HELD, stale=False) == ("open", "open")
-    assert answer.word_of(HELD, stale=True) == ("unknown", "cannot tell")
-    assert answer.word_of(SOAKING, stale=False) == ("wait", "waiting")
+def test_only_an_open_step_that_is_not_withheld_is_called_open() -> None:
+    assert answer.word_of(HELD) == ("open", "open")
+    assert answer.word_of(HELD.withheld("Not known: old.")) == ("unknown", "cannot tell")
+    assert answer.word_of(SOAKING) == ("wait", "waiting")
 
 
 def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:

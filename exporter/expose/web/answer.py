@@ -58,10 +58,8 @@ def task(step: str) -> str:
     return TASKS.get(step, step)
 
 
-def word_of(step: Step, *, stale: bool) -> tuple[str, str]:
-    """A step's tone and word. A stale snapshot opens nothing."""
-    if stale:
-        return "unknown", "cannot tell"
+def word_of(step: Step) -> tuple[str, str]:
+    """A step's tone and word."""
     if step.open:
         return "open", "open"
     if step.verdict is Verdict.UNKNOWN:
@@ -69,17 +67,15 @@ def word_of(step: Step, *, stale: bool) -> tuple[str, str]:
     return ("wait", "waiting") if step.verdict is Verdict.HOLDS else ("closed", "closed")
 
 
-def too_old(seconds: float | None = None) -> Answer:
-    """The answer that an old snapshot gives, whatever it says."""
-    why = "The exporter has not ended a cycle since; look at its log."
-    aged = f" ({span(seconds)})" if seconds is not None else ""
-    return Answer("unknown", "CANNOT TELL", f"What is shown is too old to judge by{aged}. Do not go on.", why)
+def withheld(snapshot: Snapshot) -> Answer:
+    """The answer that a snapshot gives whose gate is withheld, with the reason."""
+    return Answer("unknown", "CANNOT TELL", "Do not go on.", snapshot.fleet.headline)
 
 
-def answer_of(snapshot: Snapshot, *, stale: bool) -> Answer:
+def answer_of(snapshot: Snapshot) -> Answer:
     """The answer for the next step on the way."""
-    if stale:
-        return too_old()
+    if snapshot.is_withheld:
+        return withheld(snapshot)
     wanted = snapshot.fleet.next_step
     step = next((step for step in snapshot.steps if step.name == wanted), None)
     if step is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exporter.expose.history import LagHistory
-from exporter.expose.web.answer import check_rows, is_warned, judged, task, too_old
+from exporter.expose.web.answer import check_rows, is_warned, judged, task, withheld
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
@@ -27,7 +27,6 @@ class View:
     snapshot: Snapshot | None
     history: LagHistory
     interval: float
-    stale: bool
     match: Mapping[str, str]
     query: Mapping[str, str]
     root: str
@@ -69,7 +68,7 @@ def nothing_yet(_: View) -> Content:
 
 def first_page(view: View) -> Content:
     """`/`."""
-    seen = overview(view.known, view.history, view.interval, stale=view.stale)
+    seen = overview(view.known, view.history, view.interval)
     answer = seen.answer
     return Content(
         "overview.html",
@@ -114,10 +113,12 @@ def gate(view: View) -> Content:
     if step is None:
         raise NotThere(_missing("gate", view.match["step"], [step.name for step in view.known.steps]))
     part = view.known.part is not None
-    answer = too_old() if view.stale else judged(step, is_warned(view.known), part=part)
+    answer = (
+        withheld(view.known) if view.known.is_withheld else judged(step, is_warned(view.known), part=part)
+    )
     bad, held = check_rows(step, CULPRITS, part=part)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
-              "steps": step_links(view.known, stale=view.stale)}  # fmt: skip
+              "steps": step_links(view.known)}  # fmt: skip
     return Content("gate.html", f"{answer.word} · {step.name}", values, f"{answer.word}: {answer.sentence}")
 
 

@@ -100,9 +100,9 @@ class Overview:
     events: tuple[Event, ...]
 
 
-def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale: bool) -> Overview:
+def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overview:
     """Put the first page together."""
-    answer = answer_of(snapshot, stale=stale)
+    answer = answer_of(snapshot)
     following = next((step for step in snapshot.steps if step.name == snapshot.fleet.next_step), None)
     bad, held = check_rows(following, part=snapshot.part is not None) if following else ((), ())
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
@@ -120,7 +120,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale:
         open_checks=bad,
         held_checks=held,
         stations=stations(snapshot),
-        steps=step_links(snapshot, stale=stale),
+        steps=step_links(snapshot),
         keys=keys,
         more_keys=more_keys,
         gossip=_gossip(snapshot),
@@ -134,9 +134,9 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float, *, stale:
     )
 
 
-def step_links(snapshot: Snapshot, *, stale: bool) -> tuple[StepLink, ...]:
+def step_links(snapshot: Snapshot) -> tuple[StepLink, ...]:
     """Every gate with its word."""
-    return tuple(StepLink(s.name, s.place, *word_of(s, stale=stale)) for s in snapshot.steps)
+    return tuple(StepLink(s.name, s.place, *word_of(s)) for s in snapshot.steps)
 
 
 def _failed(target: TargetFacts) -> PageFacts | None:

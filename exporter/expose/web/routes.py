@@ -16,7 +16,8 @@ from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
 from exporter.expose.history import LagHistory
-from exporter.expose.state import STATE, TELEMETRY_PATH, ServerState
+from exporter.expose.staleness import Aged
+from exporter.expose.state import STATE, TELEMETRY_PATH
 from exporter.expose.web import contents
 from exporter.expose.web.contents import Content, NotThere, View
 from exporter.expose.web.environment import HERE, render
@@ -40,7 +41,7 @@ class Pages:
     history: LagHistory = field(default_factory=LagHistory)
     files: dict[str, bytes] = field(default_factory=_files)
     of: Snapshot | None = None
-    rendered: OrderedDict[tuple[str, bool], Rendered] = field(default_factory=OrderedDict)
+    rendered: OrderedDict[str, Rendered] = field(default_factory=OrderedDict)
 
     @property
     def version(self) -> str:
@@ -77,7 +78,7 @@ async def _remember(app: web.Application) -> AsyncIterator[None]:
 
     async def look() -> None:
         while True:
-            app[PAGES].history.take(app[STATE].snapshot())
+            app[PAGES].history.take(app[STATE].newest())
             await asyncio.sleep(LOOK)
 
     task = asyncio.create_task(look())
@@ -96,49 +97,33 @@ def _handler(make: Callable[[View], Content]) -> Handler:
 
 async def _respond(request: web.Request, make: Callable[[View], Content], status: int = 200) -> web.Response:
     state, pages = request.app[STATE], request.app[PAGES]
-    snapshot = state.snapshot()
+    aged = state.newest.aged()
+    snapshot, age = aged.snapshot, _headers(aged)
     pages.history.take(snapshot)
-    age = _Age.of(state, snapshot)
     picture = f"{snapshot.at}-{snapshot.is_withheld:d}" if snapshot else "0"
-    tag = f'"{picture}-{age.stale:d}-{pages.version}"'
+    tag = f'"{picture}-{aged.is_stale:d}-{pages.version}"'
     if status == 200 and request.headers.get("If-None-Match") == tag:
-        return web.Response(status=304, headers={"ETag": tag, **age.headers})
+        return web.Response(status=304, headers={"ETag": tag, **age})
     try:
-        inner = await _inner(request, make, snapshot, stale=age.stale)
+        inner = await _inner(request, make, snapshot)
     except NotThere as missing:
         return await _respond(request, missing.page, 404)
-    text = _whole(request, inner, age)
+    text = _whole(request, inner, aged)
     status = 503 if snapshot is None and status == 200 else status
     response = web.Response(
         body=text.encode("utf-8", "replace"), status=status, content_type="text/html", charset="utf-8"
     )
-    response.headers.update({"ETag": tag, "Vary": "Accept-Encoding", **age.headers})
+    response.headers.update({"ETag": tag, "Vary": "Accept-Encoding", **age})
     response.enable_compression()
     return response
 
 
-@dataclass(frozen=True, slots=True)
-class _Age:
-    """How old the snapshot is, seconds, and when it is too old to judge by."""
-
-    seconds: float | None
-    limit: float
-
-    @classmethod
-    def of(cls, state: ServerState, snapshot: Snapshot | None) -> _Age:
-        return cls(state.age(snapshot) if snapshot else None, state.oldest)
-
-    @property
-    def stale(self) -> bool:
-        return self.seconds is not None and self.seconds > self.limit
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {} if self.seconds is None else {"Snapshot-Age": f"{self.seconds:.1f}"}
+def _headers(aged: Aged) -> dict[str, str]:
+    return {} if aged.age is None else {"Snapshot-Age": f"{aged.age:.1f}"}
 
 
 async def _inner(
-    request: web.Request, make: Callable[[View], Content], snapshot: Snapshot | None, *, stale: bool
+    request: web.Request, make: Callable[[View], Content], snapshot: Snapshot | None
 ) -> Rendered:
     """A page's inner part, rendered in a thread once per snapshot. Pages that are not there are not kept."""
     pages, state = request.app[PAGES], request.app[STATE]
@@ -146,14 +131,13 @@ async def _inner(
         snapshot,
         pages.history,
         state.interval(),
-        stale,
         dict(request.match_info),
         _query(request),
         _root(request),
     )
     if pages.of is not snapshot:
         pages.of, pages.rendered = snapshot, OrderedDict()
-    kept, key = pages.rendered, (request.raw_path, stale)
+    kept, key = pages.rendered, request.raw_path
     if key in kept and make in contents.PATHS.values():
         kept.move_to_end(key)
         return kept[key]
@@ -167,9 +151,7 @@ async def _inner(
 
 def _rendered(make: Callable[[View], Content], view: View) -> Rendered:
     content = make(view) if view.snapshot is not None else contents.nothing_yet(view)
-    body = render(
-        content.template, root=view.root, stale=view.stale, snapshot=view.snapshot, **content.values
-    )
+    body = render(content.template, root=view.root, snapshot=view.snapshot, **content.values)
     return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template
 
 
@@ -186,21 +168,21 @@ def _root(request: web.Request) -> str:
     return "../" * (request.raw_path.partition("?")[0].count("/") - 1) or "./"
 
 
-def _whole(request: web.Request, inner: Rendered, age: _Age) -> str:
+def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
     state, pages = request.app[STATE], request.app[PAGES]
     return render(
         "layout.html",
         inner=inner,
         root=_root(request),
-        age=age.seconds,
-        limit=age.limit,
-        stale=age.stale,
+        age=aged.age,
+        limit=aged.limit,
+        stale=aged.is_stale,
         poll=min(5.0, max(1.0, state.interval() / 3)),
         refresh=max(5, round(state.interval())),
         files=pages.version,
         version=state.version,
         telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
-        snapshot=state.snapshot(),
+        snapshot=aged.snapshot,
     )
 
 
