@@ -68,6 +68,7 @@ class Reason(enum.StrEnum):
     TOO_LARGE = "too_large"
     DECODE = "decode"
     FORBIDDEN = "forbidden"  # our own allow-list refused to ask
+    MIXED = "mixed"  # the endpoints of one store belong to several clusters
 
 
 class Product(enum.StrEnum):
@@ -106,6 +107,7 @@ class Answer:
     date: float | None = None  # the Date header, whole seconds
     asked_at: float = 0.0  # our clock when the request was sent
     duration: float = 0.0
+    index: int = 0  # of the header that `Call.index_header` names, 0 where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,25 +377,3 @@ class Observation:
     build: Page[BuildInfo] | None = None
     waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
     earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values
-
-
-@dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
-class StoreRead(Generic[T]):
-    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):
-    it stands still while nobody writes. `broken` has keys whose value would not decode, with the reason.
-    """
-
-    kind: str  # consul, etcd
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    values: Mapping[str, T] = field(default_factory=lambda: MappingProxyType({}))
-    modified: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    asked_at: float = 0.0
-    clock: float | None = None
-    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is not known to be missing
-
-
-RawStore = StoreRead[bytes]
-StoreContent = StoreRead[Value]

@@ -24,9 +24,10 @@ from exporter.derive.phase import phase_of, primary_of
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
+from exporter.external import RawStore, StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.memory import Memory
-from exporter.model import KVClient, Observation, Product, RawStore, StoreContent, Target, Value
+from exporter.model import KVClient, Observation, Product, Target, Value
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage, ha_entry
 from exporter.sharding import share_out

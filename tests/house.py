@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 ROOMS = ("sources", "decode", "derive", "expose", "demo")
 SHARED = {
     "exporter.model",
+    "exporter.external",
     "exporter.part",
     "exporter.facts",
     "exporter.steps",
@@ -32,6 +33,7 @@ PURE = ("decode", "derive")
 IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 VOCABULARY = {
     "model": set[str](),
+    "external": {"exporter.model"},
     "part": {"exporter.model"},
     "steps": set(),
     "facts": {"exporter.model", "exporter.part", "exporter.steps"},

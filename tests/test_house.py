@@ -29,6 +29,7 @@ GOOD = {
     "CHANGELOG.md": "# Changelog\n\n## Unreleased\n",
     "exporter/model.py": "import dataclasses\n",
     "exporter/facts.py": "from exporter.model import Ring\nfrom exporter.part import Part\n",
+    "exporter/external.py": "from exporter.model import Ring\n",
     "exporter/part.py": "from exporter.model import Ring\n",
     "exporter/steps.py": "import enum\n",
     "exporter/decode/ring.py": "import re\nfrom exporter.model import Ring\nfrom exporter.decode import x\n",

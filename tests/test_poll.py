@@ -9,8 +9,9 @@ import pytest
 
 from exporter.decode.value import decode_value
 from exporter.derive.rules import Rules
+from exporter.external import RawStore
 from exporter.facts import Snapshot
-from exporter.model import Outcome, RawStore, State, Value
+from exporter.model import Outcome, State, Value
 from exporter.poll import Plan, Poller
 from exporter.sources.http import Fetcher, FetchSettings
 from tests.decode.pages import Made, stored

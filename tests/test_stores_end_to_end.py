@@ -13,7 +13,8 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.model import Phase, RawStore, Reason
+from exporter.external import RawStore
+from exporter.model import Phase, Reason
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.etcd import EtcdSettings, read_etcd
 from exporter.sources.http import Fetcher, FetchSettings

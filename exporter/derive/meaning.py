@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.derive.targets import stored_key
+from exporter.external import StoreContent
 from exporter.facts import TargetFacts
-from exporter.model import Observation, Product, StoreContent
+from exporter.model import Observation, Product
 from exporter.rings import RingPage, canonical, pages_of
 
 

@@ -12,18 +12,9 @@ from exporter.derive.meaning import Common, meant, product_for, used_keys
 from exporter.derive.phase import EXTERNAL_STORES, primary_of
 from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.views import View, view
+from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
-from exporter.model import (
-    Observation,
-    Outcome,
-    Page,
-    PartitionRing,
-    Product,
-    Replica,
-    Ring,
-    StoreContent,
-    TrackerPage,
-)
+from exporter.model import Observation, Outcome, Page, PartitionRing, Product, Replica, Ring, TrackerPage
 from exporter.part import Share
 from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry
 

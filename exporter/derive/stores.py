@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from exporter.derive.health import live
+from exporter.external import StoreContent
 from exporter.facts import StoreFacts
-from exporter.model import (
-    Observation,
-    Outcome,
-    PartitionRing,
-    PartitionState,
-    Replica,
-    Ring,
-    StoreContent,
-)
+from exporter.model import Observation, Outcome, PartitionRing, PartitionState, Replica, Ring
 
 MAX_GONE = 100  # keys that were deleted; the last ones tell what there is to tell
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from exporter.errors import FetchError
-from exporter.model import Answer, Outcome, RawStore, Reason, StoreRead
+from exporter.external import RawStore, StoreRead
+from exporter.model import Answer, Outcome, Reason
 
 MAX_KEYS = 200_000
 MAX_KEY = 1024  # characters

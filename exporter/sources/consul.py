@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from exporter.errors import FetchError
-from exporter.model import Answer, Outcome, RawStore, Reason, Target
+from exporter.external import RawStore
+from exporter.model import Answer, Outcome, Reason, Target
 from exporter.sources import allow
 from exporter.sources.collected import Collected
 from exporter.sources.http import Access, Call, Fetcher

@@ -38,29 +38,54 @@ def failure_of(error: BaseException) -> tuple[Reason, str]:
     """Reason and detail of an error from `WIRE_ERRORS` or of our own `FetchError`."""
     if isinstance(error, FetchError):
         return error.reason, plain(error.detail)
+    if (refused := _tls_error(error)) is not None:
+        return Reason.TLS, plain(_tls_words(refused))
     for kinds, reason, detail in _TABLE:
         if isinstance(error, kinds):
             return reason, plain(detail or _system_words(error))
     return Reason.DECODE, "the answer is not HTTP"
 
 
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """The TLS error behind it. A server that refuses our certificate after the handshake (Go up to 1.19 in
+    TLS 1.2, every server in TLS 1.3) is told of by aiohttp as a broken connection with errno 1.
+    """
+    inner = (getattr(error, "certificate_error", None), getattr(error, "os_error", None))
+    return next((one for one in (*inner, error.__cause__, error) if isinstance(one, ssl.SSLError)), None)
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    """What the TLS library calls it, in our words where they are known."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    reason = error.reason or "unknown"
+    known = next((words for part, words in _TLS_ALERTS if part in reason), None)
+    return known or f"no TLS handshake: {reason.replace('_', ' ').lower()}"
+
+
 def _system_words(error: BaseException) -> str:
     """What the system calls it: "Connection refused"; never the exception's own text."""
-    inner = getattr(error, "os_error", error)
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate refused: {inner.verify_message}"
-    if isinstance(inner, ssl.SSLError):
-        return f"no TLS handshake: {(inner.reason or 'unknown').replace('_', ' ').lower()}"
-    number = getattr(inner, "errno", None)
+    number = getattr(getattr(error, "os_error", error), "errno", None)
     if isinstance(number, int) and number in errno.errorcode:
         return os.strerror(number)
     return "the connection could not be made"
 
 
+CERTIFICATE_REFUSED = "the server refuses the client certificate"
+# OpenSSL's names of the alerts that a server sends; Go up to 1.21 says "bad certificate" to all of them.
+_TLS_ALERTS = (
+    ("ALERT_CERTIFICATE_EXPIRED", f"{CERTIFICATE_REFUSED}: it has expired"),
+    ("ALERT_UNKNOWN_CA", f"{CERTIFICATE_REFUSED}: it does not know the authority that signed it"),
+    ("ALERT_CERTIFICATE_REQUIRED", "the server asks for a client certificate"),
+    ("ALERT_BAD_CERTIFICATE", CERTIFICATE_REFUSED),
+    ("ALERT_CERTIFICATE_UNKNOWN", CERTIFICATE_REFUSED),
+    ("WRONG_VERSION_NUMBER", "the server does not speak TLS: write http:// in the address"),
+)
+
 # First match wins; "" asks the system for the words.
 _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Reason, str], ...] = (
     (aiohttp.ClientConnectorDNSError, Reason.DNS, "the name does not resolve"),
-    ((aiohttp.ClientSSLError, ssl.SSLError, ssl.CertificateError), Reason.TLS, ""),
+    (aiohttp.ClientSSLError, Reason.TLS, "no TLS handshake"),
     (aiohttp.ServerFingerprintMismatch, Reason.TLS, "another certificate than the pinned one"),
     (aiohttp.ClientHttpProxyError, Reason.REFUSED, "the proxy refused"),
     (aiohttp.ClientConnectorError, Reason.REFUSED, ""),

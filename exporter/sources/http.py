@@ -102,6 +102,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     body: bytes | None = field(default=None, repr=False)
     access: Access | None = None  # instead of the settings' hook
+    index_header: str = ""  # a header with a number that the answer is to keep
     hiding_header: str = ""  # an answer with this header set to "true" is not the whole answer
     page: str = ""  # the label it is counted under, where that is not its path
 
@@ -263,13 +264,13 @@ class Fetcher:
                 if call.hiding_header and response.headers.get(call.hiding_header) == "true":
                     raise FetchError(Reason.DENIED, "the token may not see all keys")
                 cap = _given(access.max_response_bytes, self._settings.max_response_bytes)
-                return await _answer(response, cap, self.pace)
+                return await _answer(response, cap, self.pace, call.index_header)
             finally:
                 if not response.content.at_eof():
                     response.close()  # never drain what a server goes on sending
 
 
-async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> Answer:
+async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace, index: str = "") -> Answer:
     outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
     read = _read if outcome is Outcome.OK else _read_error
     return Answer(
@@ -280,6 +281,7 @@ async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> Ans
         body=await read(response, cap, pace),
         content_type=plain(response.headers.get("Content-Type", "")),
         date=_date(response.headers.get("Date", "")[:64]),
+        index=_index(response.headers.get(index, "")) if index else 0,
     )
 
 
@@ -306,7 +308,7 @@ def _timed(answer: Answer, asked_at: float, duration: float) -> Answer:
     """As `dataclasses.replace` does it, in a third of the time."""
     return Answer(
         answer.outcome, answer.reason, answer.detail, answer.status, answer.body, answer.content_type,
-        answer.date, asked_at, duration,
+        answer.date, asked_at, duration, answer.index,
     )  # fmt: skip
 
 
@@ -352,6 +354,10 @@ def _together(*parts: Mapping[str, str]) -> dict[str, str]:
         if _CONTROL.search(name) or _CONTROL.search(value):
             raise FetchError(Reason.FORBIDDEN, "a configured header has a control character in it")
     return headers
+
+
+def _index(header: str) -> int:
+    return int(header) if len(header) < 20 and header.isascii() and header.isdigit() else 0
 
 
 @lru_cache(maxsize=1_024)  # a thousand answers of one cycle have a handful of dates

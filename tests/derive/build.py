@@ -10,6 +10,7 @@ from exporter.derive.history import History
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
+from exporter.external import StoreContent
 from exporter.facts import KeyFacts, Snapshot
 from exporter.model import (
     GossipKey,
@@ -28,7 +29,6 @@ from exporter.model import (
     Ring,
     RingConfig,
     State,
-    StoreContent,
     Target,
     Tokens,
     Value,

@@ -8,18 +8,9 @@ from typing import Any
 import pytest
 
 from exporter.derive.reading import Cycle, read_keys
+from exporter.external import StoreContent
 from exporter.facts import ClientFacts, TargetFacts
-from exporter.model import (
-    Observation,
-    Outcome,
-    Page,
-    Phase,
-    ProcessConfig,
-    Product,
-    Ring,
-    RingConfig,
-    StoreContent,
-)
+from exporter.model import Observation, Outcome, Page, Phase, ProcessConfig, Product, Ring, RingConfig
 from exporter.rings import ANY, RingPage
 from tests.derive.build import NOW, Process, member, ring
 

@@ -9,6 +9,7 @@ import pytest
 
 from exporter.derive.primary import KeyInput
 from exporter.derive.reading import MAX_KEYS, Cycle, read_keys, skew_of
+from exporter.external import StoreContent
 from exporter.facts import ClientFacts, TargetFacts, ViewFacts
 from exporter.model import (
     GossipKey,
@@ -20,7 +21,6 @@ from exporter.model import (
     Product,
     Replica,
     Ring,
-    StoreContent,
     TrackerEntry,
     TrackerPage,
     Value,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.stores import MAX_GONE, judge_store
+from exporter.external import StoreContent
 from exporter.facts import StoreFacts
 from exporter.model import (
     Outcome,
@@ -19,7 +20,6 @@ from exporter.model import (
     Replica,
     Ring,
     State,
-    StoreContent,
     Value,
 )
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, member, ring

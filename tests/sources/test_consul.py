@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Outcome, RawStore, Reason
+from exporter.external import RawStore
+from exporter.model import Outcome, Reason
 from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.http import Fetcher, FetchSettings
 from tests import real_servers

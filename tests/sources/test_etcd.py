@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Outcome, RawStore, Reason
+from exporter.external import RawStore
+from exporter.model import Outcome, Reason
 from exporter.sources.etcd import EtcdSettings, read_etcd
 from exporter.sources.http import Fetcher, FetchSettings
 from tests import real_servers

@@ -1,0 +1,47 @@
+"""What was read of an external store: Consul or etcd, as one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from exporter.model import Outcome, Reason, Value
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
+class StoreRead(Generic[T]):
+    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):
+    it stands still while nobody writes. `broken` has keys whose value would not decode, with the reason.
+
+    `cluster` and `revision` say which store it is and how far it has come, so that another one in its
+    place is noticed: etcd's `cluster_id` and `revision`; Consul has no such id, and as revision the
+    X-Consul-Index of an absent key, which is the store's last change and never goes back.
+    """
+
+    kind: str  # consul, etcd
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    values: Mapping[str, T] = field(default_factory=lambda: MappingProxyType({}))
+    modified: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    asked_at: float = 0.0
+    clock: float | None = None
+    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is not known to be missing
+    name: str = ""  # as configured, where there are several of one kind; "" for the kind
+    cluster: str = ""
+    revision: int = 0  # 0: not known
+    addresses: tuple[str, ...] = ()  # host:port, where it is read and as processes may name it
+
+    @property
+    def title(self) -> str:
+        """What it is called in metrics and sentences."""
+        return self.name or self.kind
+
+
+RawStore = StoreRead[bytes]
+StoreContent = StoreRead[Value]
