@@ -22,6 +22,7 @@ class Memory:
     had: dict[str, float | None] = field(default_factory=dict)
     """Ring pages that were read once, each with the start of the process that showed it last."""
     config: Page[ProcessConfig] | None = None
+    config_path: str = ""  # where the page was read last
     config_due: float = 0.0
     config_hash: int = 0
     build: Page[BuildInfo] | None = None

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from exporter.settings import ProcessConfig as ProcessConfig  # noqa: PLC0414  # part of this vocabulary
+from exporter.settings import RingConfig as RingConfig  # noqa: PLC0414  # likewise
+
 T = TypeVar("T")
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -299,41 +302,6 @@ class ProcessMetrics:
     ha_elections: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     traffic: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class RingConfig:
-    """One ring's settings from /config; `None` where it does not say."""
-
-    store: str = ""  # consul, etcd, multi, memberlist, inmemory
-    prefix: str = ""
-    heartbeat_timeout: float | None = None  # seconds
-    heartbeat_period: float | None = None
-    replication_factor: int | None = None
-    zone_awareness: bool | None = None
-    default_key: str = ""  # the key it would have with the default prefix
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessConfig:
-    """The few keys of /config that are used. `rings` is by KV key (`collectors/ring`)."""
-
-    target: str = ""  # the components this process runs, as configured: "all", "ingester,…"
-    path_prefix: str = ""
-    label: str | None = None
-    label_verification_disabled: bool | None = None
-    instance_id: str = ""  # of the ingester or the first ring that names one
-    grpc_port: int | None = None  # members' addresses carry this port
-    node_name: str = ""
-    bind_addresses: tuple[str, ...] = ()
-    bind_port: int | None = None
-    advertise_address: str = ""
-    advertise_port: int | None = None
-    join_members: tuple[str, ...] | None = None
-    rejoin_interval: float | None = None
-    gossip_tls: bool | None = None
-    ha_tracker: bool | None = None
-    rings: Mapping[str, RingConfig] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

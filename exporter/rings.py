@@ -15,6 +15,9 @@ from exporter.model import Product
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 ALL = frozenset({M, C, L, T, P})
 ANY = frozenset(Product)  # also where the product is not known
+CONFIG_PAGE = "/config"  # and what this page is called, whatever its path
+CONFIG_PAGES = (CONFIG_PAGE, "/status/config", "/api/v1/status/config")
+_CONFIG_PAGE_OF = {T: "/status/config", P: "/api/v1/status/config"}  # their cmd/tempo/app and pkg/api
 HA_KEY = "ha-tracker/"
 TRACKER_PAGE = "/distributor/ha_tracker"
 
@@ -119,6 +122,13 @@ _PARTITION_KEYS = {
     L: "collectors/ingester-partitions-key",
     T: "collectors/livestore-partitions",
 }
+
+
+def config_pages(product: Product) -> tuple[str, ...]:
+    """Where a product's configuration page is; every path that has one where the product is not known."""
+    if product is Product.UNKNOWN:
+        return CONFIG_PAGES
+    return (_CONFIG_PAGE_OF.get(product, CONFIG_PAGE),)
 
 
 def pages_of(product: Product) -> Iterator[RingPage]:

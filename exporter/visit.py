@@ -41,7 +41,17 @@ from exporter.model import (
     Value,
 )
 from exporter.pauses import HEAVY, Pauses
-from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, ha_entry, key_of_client, known_keys, pages_of
+from exporter.rings import (
+    CONFIG_PAGE,
+    HA_KEY,
+    TRACKER_PAGE,
+    RingPage,
+    config_pages,
+    ha_entry,
+    key_of_client,
+    known_keys,
+    pages_of,
+)
 from exporter.sources.http import Fetcher
 from exporter.trouble import trouble_of
 
@@ -91,7 +101,7 @@ class Visit:
             target=self.target,
             metrics=self.metrics,
             gossip=GossipView(self.gossip, dict(self.values)),
-            config=self.memory.config or _not_asked("/config"),
+            config=self.memory.config or _not_asked(CONFIG_PAGE),
             rings=dict(self.rings),
             partitions=dict(self.partitions),
             tracker=self.tracker,
@@ -137,12 +147,25 @@ class Visit:
     async def _read_config(self) -> None:
         if self.now() < self.memory.config_due:
             return
-        page = await self._page("/config", self._decode_config)
+        page = replace(await self._config_page(), name=CONFIG_PAGE)
         if page.outcome is Outcome.FAILED and self._configured_since_start():
             return  # what it said before still holds: it changes only by a restart
         self.memory.config = replace(page, clock=None)
         if page.outcome is not Outcome.FAILED:
             self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
+
+    async def _config_page(self) -> Page[ProcessConfig]:
+        """Its configuration page, by the path of its product. While that is not known each path is tried, the
+        one that was read before first; a page that fails says more than one that is absent.
+        """
+        asked: list[Page[ProcessConfig]] = []
+        for path in sorted(config_pages(self.kind), key=lambda path: path != self.memory.config_path):
+            asked.append(await self._page(path, self._decode_config))
+            if asked[-1].outcome is Outcome.OK:
+                self.memory.config_path = path
+            if asked[-1].outcome is Outcome.OK or asked[-1].reason in SILENT:
+                return asked[-1]
+        return next((page for page in asked if page.outcome is Outcome.FAILED), asked[0])
 
     def _configured_since_start(self) -> bool:
         """Tell whether its configuration is known, and a restart would have been seen."""

@@ -25,6 +25,8 @@ class OneProcess:
     now: float = 5000.0
     start: float | None = 1000.0
     shows_config: bool = True
+    config_path: str = "/config"
+    product: Product = Product.CORTEX  # as configured
     clients: tuple[str, ...] = ()
     shown: dict[str, bytes] = field(default_factory=dict)  # ring pages; the others answer 404
     failing: dict[str, Reason] = field(default_factory=dict)
@@ -42,9 +44,9 @@ class OneProcess:
             for name in self.clients:
                 text += f'cortex_kv_request_duration_seconds_count{{kv_name="{name}",type="consul"}} 1\n'
             return Answer(Outcome.OK, status=200, body=text.encode(), asked_at=self.now)
-        if path == "/config" and self.shows_config:
+        if path == self.config_path and self.shows_config:
             return Answer(Outcome.OK, status=200, body=CONFIG, asked_at=self.now)
-        if path == "/config":
+        if path == self.config_path:
             return Answer(Outcome.FAILED, Reason.DENIED, "403", 403, asked_at=self.now)
         if path in self.shown:
             return Answer(Outcome.OK, status=200, body=self.shown[path], asked_at=self.now)
@@ -64,7 +66,7 @@ class OneProcess:
             lambda: self.now,
             lambda: 1.0,
             Memo(),
-            Product.CORTEX,
+            self.product,
         )
         asyncio.run(visit.read_metrics())
         if rings:
@@ -85,6 +87,52 @@ def test_a_configuration_from_before_a_restart_does_not_stand() -> None:
         assert (page.outcome, page.reason, page.value) == (Outcome.FAILED, Reason.DENIED, None)
     process.shows_config = True
     assert process.visit(15.0).config.value == first
+
+
+@pytest.mark.parametrize(
+    ("product", "path"),
+    [
+        (Product.MIMIR, "/config"),
+        (Product.CORTEX, "/config"),
+        (Product.LOKI, "/config"),
+        (Product.TEMPO, "/status/config"),
+        (Product.PYROSCOPE, "/api/v1/status/config"),
+    ],
+)
+def test_each_product_has_its_configuration_page(product: Product, path: str) -> None:
+    process = OneProcess(config_path=path, product=product)
+    page = process.visit().config
+    assert page.value is not None
+    assert page.value.label == "prod"
+    assert page.name == "/config"
+    assert [asked for asked in process.asked if "config" in asked] == [path]
+
+
+@pytest.mark.parametrize("path", ["/config", "/status/config", "/api/v1/status/config"])
+def test_while_the_product_is_not_known_the_configuration_page_is_looked_for_and_remembered(
+    path: str,
+) -> None:
+    process = OneProcess(config_path=path, product=Product.UNKNOWN)
+    assert process.visit().config.value is not None
+    assert process.visit().config.value is not None
+    assert [asked for asked in process.asked if "config" in asked] == [path]
+
+
+def test_a_page_that_fails_ends_no_search_but_says_more_than_an_absent_one() -> None:
+    process = OneProcess(config_path="/status/config", product=Product.UNKNOWN)
+    process.shown["/config"] = b"<html>everything else is the user interface</html>"
+    assert process.visit().config.value is not None
+    process.config_path = ""
+    process.start = 2000.0
+    page = process.visit().config
+    assert (page.outcome, page.reason) == (Outcome.FAILED, Reason.DECODE)
+
+
+def test_a_process_that_does_not_answer_is_asked_for_its_configuration_once() -> None:
+    process = OneProcess(product=Product.UNKNOWN)
+    process.failing = dict.fromkeys(("/config", "/status/config", "/api/v1/status/config"), Reason.TIMEOUT)
+    assert process.visit().config.reason is Reason.TIMEOUT
+    assert sum("config" in asked for asked in process.asked) == 1
 
 
 @pytest.mark.parametrize(("start", "stands"), [(1000.0, True), (None, False)])

@@ -1,14 +1,17 @@
-"""A process's /config: the few keys that are used, of Mimir, Cortex, Loki, Tempo and Pyroscope.
+"""A process's configuration page: the few keys that are used, of Mimir, Cortex, Loki, Tempo and Pyroscope.
 
-Sources: the products' configuration references, and recordings of Cortex and Loki.
+Sources: the products' configuration references, dskit's `ring/lifecycler.go`, `kv/client.go` and
+`kv/memberlist/memberlist_client.go`, Loki's `pkg/loki/config_wrapper.go`, and recordings of Cortex, Loki
+and Mimir.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from exporter.decode import times
 from exporter.decode.bounds import text
@@ -63,8 +66,31 @@ _SECTIONS = (
     _Section("segment_writer.lifecycler.ring", "segment-writer"),
 )
 _LOKI_RULER = "rulers"  # Loki's ruler ring is called otherwise than Mimir's and Cortex's
-_BLOCKS = frozenset(section.path.split(".")[0] for section in _SECTIONS) | {"target", "server", "memberlist"}
 _LOKI_ONLY = re.compile(rb"^(?:limits_config|schema_config):", re.MULTILINE)
+_COMMON = "common"  # Loki's block that hands settings on to its rings
+_BLOCKS = frozenset(section.path.split(".")[0] for section in _SECTIONS) | {
+    "target", "server", "memberlist", "ingest_storage", _COMMON,
+}  # fmt: skip
+# What Loki hands on beside each ring's store and times, see applyConfigToRings, applyCommonReplicationFactor
+# and applyIngesterReplicationFactor in its source.
+_INHERITING = frozenset(
+    (
+        "ingester.lifecycler.ring", "distributor.ring", "ruler.ring", "query_scheduler.scheduler_ring",
+        "compactor.compactor_ring", "index_gateway.ring", "pattern_ingester.lifecycler.ring",
+        "ingest_limits.lifecycler.ring", "ingest_limits_frontend.lifecycler.ring",
+        "dataobj.consumer.lifecycler.ring", "ui.ring",
+    )
+)  # fmt: skip
+_WITHOUT_ZONES = frozenset({"distributor.ring", "ruler.ring"})
+_WITH_REPLICATION = frozenset({"ingester.lifecycler.ring", "index_gateway.ring"})
+# The members of one gossip cluster should agree on these. No paths of keys and no secrets.
+_GOSSIP_SETTINGS = (
+    "tls_server_name", "tls_insecure_skip_verify", "tls_cipher_suites", "tls_min_version",
+    "compression_enabled", "retransmit_factor", "pull_push_interval", "gossip_interval", "gossip_nodes",
+    "gossip_to_dead_nodes_time", "dead_node_reclaim_time", "left_ingesters_timeout",
+    "obsolete_entries_timeout",
+)  # fmt: skip
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 def decode_config(body: bytes) -> ProcessConfig:
@@ -75,35 +101,48 @@ def decode_config(body: bytes) -> ProcessConfig:
     stands before their query API only and is not meant. Raises `DecodeError`.
     """
     page = read_blocks(body, _BLOCKS)
-    gossip = page.at("memberlist")
     return ProcessConfig(
         target=",".join(_texts(page.at("target")) or ()),
         path_prefix=_text(page.at("server.http_path_prefix")).rstrip("/"),
-        label=_text(gossip.at("cluster_label")) if gossip.at("cluster_label") else None,
-        label_verification_disabled=_bool(gossip.at("cluster_label_verification_disabled")),
         instance_id=_instance_id(page),
         grpc_port=_int(page.at("server.grpc_listen_port")),
-        node_name=_text(gossip.at("node_name")),
-        bind_addresses=_texts(gossip.at("bind_addr")) or (),
-        bind_port=_int(gossip.at("bind_port")),
-        advertise_address=_text(gossip.at("advertise_addr")),
-        advertise_port=_int(gossip.at("advertise_port")),
-        join_members=_texts(gossip.at("join_members")),
-        rejoin_interval=_seconds(gossip.at("rejoin_interval")),
-        gossip_tls=_bool(gossip.at("tls_enabled")),
         ha_tracker=_bool(page.at("distributor.ha_tracker.enable_ha_tracker")),
+        ingest_storage=_bool(page.at("ingest_storage.enabled")),
         rings=_rings(page, loki=_LOKI_ONLY.search(body) is not None),
+        **_gossip(page.at("memberlist")),
     )
+
+
+def _gossip(block: Block) -> dict[str, Any]:
+    """The settings of the gossip, by the names of their fields."""
+    label, verification = block.at("cluster_label"), block.at("cluster_label_verification_disabled")
+    return {
+        "label": _text(label) if label else None,
+        "label_verification_disabled": _bool(verification),
+        "labels_supported": bool(label or verification) if block else None,
+        "node_name": _text(block.at("node_name")),
+        "bind_addresses": _texts(block.at("bind_addr")) or (),
+        "bind_port": _int(block.at("bind_port")),
+        "advertise_address": _text(block.at("advertise_addr")),
+        "advertise_port": _int(block.at("advertise_port")),
+        "join_members": _texts(block.at("join_members")),
+        "rejoin_interval": _seconds(block.at("rejoin_interval")),
+        "abort_if_join_fails": _bool(block.at("abort_if_cluster_join_fails")),
+        "gossip_tls": _bool(block.at("tls_enabled")),
+        "gossip_settings": MappingProxyType(
+            {name: _text(block.at(name)) for name in _GOSSIP_SETTINGS if block.at(name)}
+        ),
+    }
 
 
 def _instance_id(page: Block) -> str:
     """What the process is called in the rings: the ingester's name, else the first ring's that has one."""
-    for section in _SECTIONS:
-        block = page.at(section.path)
-        found = _text(block.at("instance_id")) or (_text(block.beside("id")) if block else "")
-        if found:
-            return found
-    return ""
+    return next((name for section in _SECTIONS if (name := _named(page.at(section.path)))), "")
+
+
+def _named(ring: Block) -> str:
+    """The id in a ring's block; a lifecycler's stands beside its `ring` block."""
+    return _text(ring.at("instance_id")) or _text(ring.beside("id"))
 
 
 def _rings(page: Block, *, loki: bool) -> Mapping[str, RingConfig]:
@@ -111,13 +150,16 @@ def _rings(page: Block, *, loki: bool) -> Mapping[str, RingConfig]:
 
 
 def _each_ring(page: Block, loki: bool) -> Iterator[tuple[str, RingConfig]]:
+    common = page.at(_COMMON)
     for section in _SECTIONS:
         block = page.at(section.path)
-        kvstore = block.at("kvstore")
+        whole = block.over(common.at("ring")) if loki and section.path in _INHERITING else block
+        kvstore = whole.at("kvstore")
         if kvstore:
             prefix = _text(kvstore.at("prefix")) if kvstore.at("prefix") else section.prefix
             name = _name(page, section, loki)
-            yield prefix + name, _ring(block, kvstore, prefix, section.prefix + name)
+            ring = replace(_ring(whole, kvstore), prefix=prefix, default_key=section.prefix + name)
+            yield prefix + name, _handed_on(ring, block, common, section) if loki else ring
 
 
 def _name(page: Block, section: _Section, loki: bool) -> str:
@@ -127,17 +169,46 @@ def _name(page: Block, section: _Section, loki: bool) -> str:
     return chosen or section.name
 
 
-def _ring(block: Block, kvstore: Block, prefix: str, default_key: str) -> RingConfig:
-    """A lifecycler's period stands beside its `ring` block, every other one inside it."""
+def _handed_on(ring: RingConfig, block: Block, common: Block, section: _Section) -> RingConfig:
+    """Settle what Loki's common block hands on to some rings only."""
+    if section.path in _WITHOUT_ZONES:
+        ring = replace(ring, zone_awareness=_bool(block.at("zone_awareness_enabled")))
+    if section.path in _WITH_REPLICATION and ring.replication_factor is None:
+        ring = replace(ring, replication_factor=_int(common.at("replication_factor")))
+    return ring
+
+
+def _ring(block: Block, kvstore: Block) -> RingConfig:
+    """What a lifecycler has for its process stands beside its `ring` block, in every other ring inside it."""
+
+    def either(inside: str, beside: str = "") -> Block:
+        own = block.beside(beside or inside) if block.path.endswith("lifecycler.ring") else None
+        return own or block.at(inside)
+
     return RingConfig(
         store=_text(kvstore.at("store")),
-        default_key=default_key,
-        prefix=prefix,
+        primary=_text(kvstore.at("multi.primary")),
+        secondary=_text(kvstore.at("multi.secondary")),
+        mirror_enabled=_bool(kvstore.at("multi.mirror_enabled")),
+        consul_host=_address(_text(kvstore.at("consul.host"))),
+        etcd_endpoints=tuple(map(_address, _texts(kvstore.at("etcd.endpoints")) or ())),
         heartbeat_timeout=_seconds(block.at("heartbeat_timeout")),
-        heartbeat_period=_seconds(block.at("heartbeat_period") or block.beside("heartbeat_period")),
+        heartbeat_period=_seconds(either("heartbeat_period")),
         replication_factor=_int(block.at("replication_factor")),
         zone_awareness=_bool(block.at("zone_awareness_enabled")),
+        instance_id=_text(either("instance_id", "id")),
+        instance_addr=_text(either("instance_addr", "address")),
+        instance_port=_int(either("instance_port", "port")) or None,
+        instance_zone=_text(either("instance_availability_zone", "availability_zone")),
+        observe_period=_seconds(either("observe_period")),
+        join_after=_seconds(either("join_after")),
+        unregister_on_shutdown=_bool(either("unregister_on_shutdown")),
     )
+
+
+def _address(shown: str) -> str:
+    """An address of a store, without what some put before its `@`."""
+    return _CREDENTIALS.sub("//", shown)
 
 
 def _text(block: Block) -> str:

@@ -26,11 +26,14 @@ _NESTED_LINE = re.compile(rb"(?:[-?:][ \t]+){20}")
 class Block:
     """One node of the page, with the path to it for messages. Missing and null are both absent."""
 
-    __slots__ = ("_entries", "_parent", "node", "path")
+    __slots__ = ("_below", "_entries", "_parent", "node", "path")
 
-    def __init__(self, path: str, node: yaml.Node | None, parent: Block | None = None) -> None:
+    def __init__(
+        self, path: str, node: yaml.Node | None, parent: Block | None = None, below: Block | None = None
+    ) -> None:
         self.path = path
         self._parent = parent
+        self._below = below
         self.node = None if node is None or _is_null(node) else node
         self._entries: dict[str, yaml.Node] | None = None
 
@@ -44,13 +47,19 @@ class Block:
             block = block._child(name)
         return block
 
+    def over(self, below: Block) -> Block:
+        """Lay this block over another one, which stands in, at every depth, for what this one lacks."""
+        return Block(self.path, self.node, self._parent, below) if below else self
+
     def beside(self, name: str) -> Block:
         """The block of this name next to this one."""
         return self._parent.at(name) if self._parent else Block(name, None)
 
     def _child(self, name: str) -> Block:
         path = f"{self.path}.{name}" if self.path else name
-        return Block(path, self._mapping().get(name), self)
+        below = self._below._child(name) if self._below else None
+        child = Block(path, self._mapping().get(name), self, below)
+        return below if below and child.node is None else child
 
     def _mapping(self) -> dict[str, yaml.Node]:
         if self._entries is None:

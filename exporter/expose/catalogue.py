@@ -122,7 +122,7 @@ PAGE_UP = _gauge(
     "page_up", "target page",
     "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series, "
     "nor has any page of a process that does not answer. /memberlist?downloadKey stands for all values of "
-    "its gossip: 0 if any of them failed.",
+    "its gossip: 0 if any of them failed. /config is the configuration page, whatever its path in a product.",
     per="T × P",
 )  # fmt: skip
 

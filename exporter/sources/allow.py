@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from exporter.rings import RING_PAGES
+from exporter.rings import CONFIG_PAGE, CONFIG_PAGES, RING_PAGES
 
 # No `;`: Go before 1.17 splits a query at it. No `+`, `&`, `=`, `#`: they may only come encoded.
 _VALUE = r"(?:[A-Za-z0-9._~/:@!*(),-]|%[0-9A-Fa-f]{2}){1,1024}"
@@ -29,7 +29,7 @@ BUILD_PAGES = (
     "/status/version",  # Tempo
 )
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
-    ("/memberlist", "/metrics", "/config", "/services", "/distributor/ha_tracker", *BUILD_PAGES)
+    ("/memberlist", "/metrics", "/services", "/distributor/ha_tracker", *CONFIG_PAGES, *BUILD_PAGES)
 )
 LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(
@@ -96,8 +96,12 @@ def encoded(key: str) -> str:
 
 @lru_cache(maxsize=512)
 def page_name(path_and_query: str) -> str:
-    """The page as a metric label: the path, and which key of `/memberlist` was asked, without its value."""
+    """The page as a metric label: the path, and which key of `/memberlist` was asked, without its value. The
+    configuration page is `/config` in every product.
+    """
     path, _, query = path_and_query.partition("?")
+    if path in CONFIG_PAGES:
+        return CONFIG_PAGE
     kind = next((kind for kind in ("viewKey", "downloadKey") if f"{kind}=" in query), "")
     return f"{path}?{kind}" if kind else path
 

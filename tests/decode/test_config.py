@@ -147,10 +147,10 @@ def test_mimir() -> None:
         "collectors/usage-tracker-instances",
     }
     assert found.rings["eu/collectors/ring"] == RingConfig(
-        "multi", "eu/collectors/", 600.0, 120.0, 3, True, "collectors/ring"
+        "multi", "eu/collectors/", 600.0, 120.0, 3, True, "collectors/ring", instance_id="ingester-zone-a-0"
     )
     assert found.rings["collectors/distributor"] == RingConfig(
-        "multi", "collectors/", 60.0, 15.0, default_key="collectors/distributor"
+        "multi", "collectors/", 60.0, 15.0, default_key="collectors/distributor", instance_id="distributor-0"
     )
 
 
@@ -167,8 +167,145 @@ def test_loki() -> None:
         "rulers/rulers",
     }
     assert found.rings["collectors/ring"] == RingConfig(
-        "etcd", "collectors/", 30.0, 5.0, 1, default_key="collectors/ring"
+        "etcd", "collectors/", 30.0, 5.0, 1, default_key="collectors/ring", instance_id="loki-1"
     )
+
+
+MULTI = b"""\
+ingester:
+    lifecycler:
+        ring:
+            kvstore:
+                store: multi
+                prefix: collectors/
+                consul: {host: "http://me:secret@consul:8500", acl_token: secret}
+                etcd: {endpoints: [etcd-0:2379, etcd-1:2379], password: secret}
+                multi: {primary: consul, secondary: memberlist, mirror_enabled: true}
+        availability_zone: zone-b
+        address: 10.0.0.7
+        port: 9097
+        id: ingester-7
+        observe_period: 10s
+        join_after: 30s
+        unregister_on_shutdown: false
+compactor:
+    sharding_ring:
+        kvstore: {store: etcd}
+        instance_port: 0
+        instance_addr: 10.0.0.8
+        instance_availability_zone: zone-c
+        wait_stability_min_duration: 0s
+memberlist:
+    tls_enabled: true
+    tls_key_path: /secret
+    tls_server_name: gossip
+    tls_insecure_skip_verify: false
+    compression_enabled: true
+    left_ingesters_timeout: 5m0s
+    abort_if_cluster_join_fails: true
+ingest_storage:
+    enabled: true
+"""
+
+
+def test_what_a_ring_is_told_of_its_stores_and_of_this_instance() -> None:
+    found = decode_config(MULTI).rings
+    assert found["collectors/ring"] == RingConfig(
+        "multi",
+        "collectors/",
+        default_key="collectors/ring",
+        primary="consul",
+        secondary="memberlist",
+        mirror_enabled=True,
+        consul_host="http://consul:8500",
+        etcd_endpoints=("etcd-0:2379", "etcd-1:2379"),
+        instance_id="ingester-7",
+        instance_addr="10.0.0.7",
+        instance_port=9097,
+        instance_zone="zone-b",
+        observe_period=10.0,
+        join_after=30.0,
+        unregister_on_shutdown=False,
+    )
+    assert found["collectors/compactor"] == RingConfig(
+        "etcd",
+        "collectors/",
+        default_key="collectors/compactor",
+        instance_addr="10.0.0.8",
+        instance_zone="zone-c",
+    )
+    assert "secret" not in repr(decode_config(MULTI))
+
+
+def test_what_members_of_one_gossip_should_agree_on() -> None:
+    found = decode_config(MULTI)
+    assert (found.gossip_tls, found.abort_if_join_fails, found.ingest_storage) == (True, True, True)
+    assert found.gossip_settings == {
+        "tls_server_name": "gossip",
+        "tls_insecure_skip_verify": "false",
+        "compression_enabled": "true",
+        "left_ingesters_timeout": "5m0s",
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "supported"),
+    [
+        (b"target: all\n", None),
+        (b"memberlist:\n  bind_port: 7946\n", False),
+        (b'memberlist:\n  cluster_label: ""\n', True),
+        (b"memberlist:\n  cluster_label_verification_disabled: false\n", True),
+    ],
+)
+def test_a_release_without_labels_is_not_a_page_that_was_not_read(
+    page: bytes, supported: bool | None
+) -> None:
+    assert decode_config(page).labels_supported is supported
+
+
+COMMON = b"""\
+common:
+  replication_factor: 2
+  ring:
+    kvstore: {store: etcd, prefix: loki/, etcd: {endpoints: [etcd:2379]}}
+    heartbeat_period: 15s
+    heartbeat_timeout: 1m0s
+    zone_awareness_enabled: true
+    instance_id: loki-0
+schema_config:
+  configs: []
+distributor:
+  ring: {heartbeat_timeout: 30s}
+compactor:
+  compactor_ring:
+    kvstore: {store: consul}
+index_gateway:
+  ring:
+    kvstore: {prefix: ""}
+    replication_factor: 3
+"""
+
+
+def test_lokis_rings_inherit_what_they_do_not_name() -> None:
+    found = decode_config(COMMON).rings
+    assert {"loki/ring", "loki/distributor", "loki/compactor", "loki/rulers", "loki/scheduler"} <= set(found)
+    ring, distributor, gateway = found["loki/ring"], found["loki/distributor"], found["index-gateway"]
+    assert (ring.store, ring.default_key, ring.etcd_endpoints) == ("etcd", "collectors/ring", ("etcd:2379",))
+    assert (ring.replication_factor, ring.zone_awareness, ring.heartbeat_period) == (2, True, 15.0)
+    assert (distributor.heartbeat_timeout, distributor.zone_awareness) == (30.0, None)
+    assert (distributor.replication_factor, distributor.instance_id) == (None, "loki-0")
+    assert found["loki/compactor"].store == "consul"
+    assert (gateway.store, gateway.replication_factor, gateway.zone_awareness) == ("etcd", 3, True)
+
+
+def test_the_common_block_of_another_product_is_handed_on_to_no_ring() -> None:
+    assert not decode_config(COMMON.replace(b"schema_config", b"server")).rings.keys() & {"loki/ring"}
+
+
+def test_tempo_shows_the_request_before_the_page() -> None:
+    found = decode_config(b"GET /status/config\n---\n" + TEMPO)
+    assert found == decode_config(TEMPO)
+    assert found.target == "live-store"
 
 
 def test_tempo_chooses_the_names_of_its_keys() -> None:

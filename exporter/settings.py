@@ -1,0 +1,70 @@
+"""What a process's configuration page says, as far as it is used. Durations are seconds.
+
+A number or a switch is `None`, and a text is "", where the page does not name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class RingConfig:
+    """One ring's settings, or the HA tracker's.
+
+    `consul_host` and `etcd_endpoints` are what the block names, used or not: they are the products'
+    defaults where nobody set them. `primary` and `secondary` are those of the `multi` store.
+    """
+
+    store: str = ""  # consul, etcd, multi, memberlist, inmemory
+    prefix: str = ""
+    heartbeat_timeout: float | None = None
+    heartbeat_period: float | None = None
+    replication_factor: int | None = None
+    zone_awareness: bool | None = None
+    default_key: str = ""  # the key it would have with the default prefix
+    primary: str = ""
+    secondary: str = ""
+    mirror_enabled: bool | None = None  # before the runtime configuration
+    consul_host: str = ""
+    etcd_endpoints: tuple[str, ...] = ()
+    instance_id: str = ""
+    instance_addr: str = ""  # "": found by the process itself
+    instance_port: int | None = None  # `None`: the server's gRPC port
+    instance_zone: str = ""
+    observe_period: float | None = None
+    join_after: float | None = None
+    unregister_on_shutdown: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessConfig:
+    """The settings of one process. `rings` is by KV key (`collectors/ring`)."""
+
+    target: str = ""  # the components this process runs, as configured: "all", "ingester,…"
+    path_prefix: str = ""
+    label: str | None = None
+    label_verification_disabled: bool | None = None
+    instance_id: str = ""  # of the ingester or the first ring that names one
+    grpc_port: int | None = None  # members' addresses carry this port
+    node_name: str = ""
+    bind_addresses: tuple[str, ...] = ()
+    bind_port: int | None = None
+    advertise_address: str = ""
+    advertise_port: int | None = None
+    join_members: tuple[str, ...] | None = None
+    rejoin_interval: float | None = None
+    gossip_tls: bool | None = None
+    ha_tracker: bool | None = None  # whether it is enabled
+    rings: Mapping[str, RingConfig] = field(default_factory=lambda: MappingProxyType({}))
+    labels_supported: bool | None = None
+    """Whether this release has gossip labels. `None`: the page has no gossip settings at all."""
+    abort_if_join_fails: bool | None = None
+    gossip_settings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
+    text of each setting by its name in the `memberlist` block. No secrets."""
+    ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
