@@ -16,6 +16,8 @@ from exporter.settings import RingConfig as RingConfig  # noqa: PLC0414  # likew
 
 T = TypeVar("T")
 EMPTY: Mapping[str, str] = MappingProxyType({})
+NOTICE = "not running or not configured here, says the process itself"
+"""The detail of an absent page that answers 200 with a notice. A 404 may be a proxy's."""
 
 
 class Phase(enum.IntEnum):

@@ -15,6 +15,15 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """How much of one kind of evidence a check looked at: `looked` of `of`."""
+
+    source: str
+    looked: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One check of a step: what it asks, what it found, what to do."""
 
@@ -28,10 +37,12 @@ class Check:
     since: float | None = None  # holds without a break since, our clock
     vacuous: bool = False  # unknown because there was nothing to look at
     cure: str = ""  # what to do where it fails, whatever the verdict
+    known_by: str = ""  # what makes it known, whatever the verdict
+    covered: tuple[Covered, ...] = ()  # what it looked at; an unknown check names the rest as culprits
 
     def withheld(self, why: str) -> Check:
         """The same check, of which nothing is known any more."""
-        return replace(self, verdict=Verdict.UNKNOWN, evidence=why, culprits=(), since=None)
+        return replace(self, verdict=Verdict.UNKNOWN, evidence=why, culprits=(), since=None, covered=())
 
 
 @dataclass(frozen=True, slots=True)

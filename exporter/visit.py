@@ -24,6 +24,7 @@ from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.memory import Memory, ending
 from exporter.model import (
+    NOTICE,
     Answer,
     GossipView,
     MemberlistPage,
@@ -349,7 +350,7 @@ class Visit:
             detail = trouble_of(error, target=self.target.name, page=path)
             return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
         if value is None:
-            return _without(path, answer, Outcome.ABSENT)
+            return _without(path, answer, Outcome.ABSENT, detail=NOTICE)
         clock = getattr(value, "now", None) or answer.date
         return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
 

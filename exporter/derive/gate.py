@@ -12,7 +12,7 @@ from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
 from exporter.derive.rules import Rules
-from exporter.derive.verdicts import READABLE, CheckFunction, Evidence
+from exporter.derive.verdicts import CheckFunction, Evidence, covered
 from exporter.facts import Fleet, Snapshot
 from exporter.model import Phase, Product
 from exporter.part import Share
@@ -180,7 +180,7 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
     seen = Evidence(now, rules)
     past = _past(now, before, rules)
     functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
-    told = {function: _without_witness(function(seen), seen) for function in functions}
+    told = {function: covered(function(seen), seen.universe) for function in functions}
     return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
 
 
@@ -219,15 +219,6 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
         soaked_for=soaked,
     )
     return replace(step, headline=_headline(step, seen.now))
-
-
-def _without_witness(check: Check, seen: Evidence) -> Check:
-    """Take back what holds only because nobody answered who could have said otherwise."""
-    if check.verdict is Verdict.HOLDS and not seen.up:
-        return replace(
-            check, verdict=Verdict.UNKNOWN, evidence="Not known: no process answers", remedy=READABLE
-        )
-    return check
 
 
 def _since(check: Check, old: Mapping[str, Check], at: float) -> Check:

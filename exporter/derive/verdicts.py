@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.derive import phase
+from exporter.derive.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, universe
 from exporter.derive.rollback import is_mixed
 from exporter.derive.rules import Rules
 from exporter.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model import Outcome
-from exporter.steps import Check, Verdict
+from exporter.steps import Check, Covered, Verdict
 
 
 @dataclass(frozen=True)  # not slots: what it knows is computed once for all checks
@@ -52,6 +53,11 @@ class Evidence:
         """Keys that must have a secondary: those that are to move, and not on memberlist alone already."""
         done = phase.finished(self.clients) | self.left_out
         return tuple(key for key in self.keys if key.key not in done)
+
+    @cached_property
+    def universe(self) -> Universe:
+        """What there is to look at."""
+        return universe(self.now, self.keys)
 
     @cached_property
     def left_out(self) -> frozenset[str]:
@@ -112,14 +118,30 @@ class Question:
             return self._told(Verdict.FAILS, bad or _counted(culprits), culprits)
         if missing or nothing:
             listed = missing or (nothing,)
-            told = self._told(Verdict.UNKNOWN, f"Not known: {_counted(listed)}", listed)
-            return replace(told, remedy=self.known_by, vacuous=not missing)
+            return _unknown(self._told(Verdict.HOLDS, good), listed, vacuous=not missing)
         return self._told(Verdict.HOLDS, good)
 
     def _told(self, verdict: Verdict, evidence: str, culprits: tuple[str, ...] = ()) -> Check:
-        return Check(
-            self.id, self.sentence, verdict, evidence, culprits, self.remedy, self.doc, cure=self.remedy
-        )
+        told = Check(self.id, self.sentence, verdict, evidence, culprits, self.remedy, self.doc)
+        return replace(told, cure=self.remedy, known_by=self.known_by)
+
+
+def covered(check: Check, whole: Universe) -> Check:
+    """Say what a check looked at. One that passes on less than its universe is unknown, by name."""
+    parts = {source: whole[source] for source in RESTS_ON.get(check.id, FROM_METRICS)}
+    looked = tuple(Covered(s.value, part.of - len(part.missing), part.of) for s, part in parts.items())
+    check = replace(check, covered=looked)
+    if check.verdict is not Verdict.HOLDS:
+        return check
+    missing = dict.fromkeys(name for part in parts.values() for name in part.missing)
+    if missing:
+        return _unknown(check, tuple(missing))
+    return check if whole[METRICS].of else _unknown(check, ("no process is known",), vacuous=True)
+
+
+def _unknown(check: Check, missing: tuple[str, ...], *, vacuous: bool = False) -> Check:
+    told = replace(check, verdict=Verdict.UNKNOWN, evidence=f"Not known: {_counted(missing)}")
+    return replace(told, culprits=missing, remedy=check.known_by, vacuous=vacuous)
 
 
 def forgetting_none(question: Question, seen: Evidence) -> Question:

@@ -13,6 +13,7 @@ from exporter.derive.snapshot import conclude
 from exporter.external import StoreContent
 from exporter.facts import KeyFacts, Snapshot
 from exporter.model import (
+    NOTICE,
     GossipKey,
     GossipMember,
     GossipView,
@@ -22,23 +23,29 @@ from exporter.model import (
     Observation,
     Outcome,
     Page,
+    PartitionRing,
     ProcessConfig,
     ProcessMetrics,
     Product,
     Reason,
+    Replica,
     Ring,
     RingConfig,
     State,
     Target,
     Tokens,
+    TrackerEntry,
+    TrackerPage,
     Value,
 )
 from exporter.part import Share
+from exporter.rings import TRACKER_PAGE
 from exporter.steps import Step
 
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
 PAGES = {INGESTER: "/ingester/ring", COMPACTOR: "/compactor/ring"}
+PARTITION_PAGE = "/ingester/partition-ring"
 LOST: dict[str, Any] = {"outcome": Outcome.FAILED, "reason": Reason.TIMEOUT}
 
 
@@ -108,7 +115,24 @@ class Process:
             gossip=GossipView(self._memberlist(now), dict(self._values(now))),
             config=self._config(now),
             rings={PAGES[key]: self._page(PAGES[key], value, now) for key, value in self.pages.items()},
+            partitions=dict(self._partitions(now)),
+            tracker=self._tracker(now),
         )
+
+    def _partitions(self, now: float) -> Iterable[tuple[str, Page[PartitionRing]]]:
+        """The page of its partition ring, which shows what its copy has; a notice where it has none."""
+        if any("partition" in c.name for c in self.clients):
+            value = self.copies.get("collectors/ingester-partitions")
+            page = self._page(PARTITION_PAGE, value, now)
+            yield PARTITION_PAGE, page if value else replace(page, detail=NOTICE)
+
+    def _tracker(self, now: float) -> Page[TrackerPage] | None:
+        """What its HA tracker has elected, where it has one: what its copies say."""
+        if not any("hatracker" in c.name for c in self.clients) or TRACKER_PAGE in self.lost:
+            return None
+        elected = [(key.split("/")[1:], v) for key, v in self.copies.items() if isinstance(v, Replica)]
+        entries = tuple(TrackerEntry(*name, value.replica, value.received_at) for name, value in elected)
+        return self._page(TRACKER_PAGE, TrackerPage(entries, now), now)
 
     def _is_lost(self, what: str) -> bool:
         return not self.up or what in self.lost

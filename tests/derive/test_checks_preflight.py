@@ -10,7 +10,19 @@ import pytest
 from exporter.derive.rules import Rules
 from exporter.model import RingConfig
 from exporter.steps import Check
-from tests.derive.build import COMPACTOR, NOW, PAGES, Fleet, Process, client, key_of, member, ring, step_of
+from tests.derive.build import (
+    CLIENTS,
+    COMPACTOR,
+    NOW,
+    PAGES,
+    Fleet,
+    Process,
+    client,
+    key_of,
+    member,
+    ring,
+    step_of,
+)
 
 Change = Callable[[Fleet], None]
 
@@ -44,8 +56,10 @@ def _no_factor(fleet: Fleet) -> None:
 
 
 def _no_memberlist(fleet: Fleet) -> None:
+    alone = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "CAS"): 9.0}}
     for process in fleet.processes:
         process.memberlist = False
+        process.clients = tuple(client(name, **alone) for name in CLIENTS)
 
 
 CASES: list[tuple[str, Change, str, str]] = [
