@@ -204,13 +204,19 @@ def text_of(step: StepOut) -> str:
 def _check_lines(check: CheckOut) -> list[str]:
     lines = wrapped(check.sentence, f"{MARKS[check.verdict]} ", " " * 4)
     if check.verdict == "holds":
-        return [*lines, *wrapped(check.evidence, " " * 6)]
+        return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
     culprits = check.culprits or (check.evidence,)
     for name in culprits[:SHOWN]:
         lines += wrapped(name, "    - ", " " * 6)
     if len(culprits) > SHOWN:
         lines.append(f"    - and {len(culprits) - SHOWN} more")
     return [*lines, *wrapped(check.remedy, "    > ", " " * 6), f"      {check.doc}"]
+
+
+def _coverage(check: CheckOut) -> str:
+    """Say what a check looked at: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
+    told = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
+    return f"Looked at {', '.join(told)}." if told else ""
 
 
 def wrapped(text: str, first: str = "", then: str = "") -> list[str]:

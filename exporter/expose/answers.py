@@ -9,6 +9,7 @@ from typing import Final
 from exporter.expose.shapes import (
     CheckOut,
     ClientOut,
+    CoveredOut,
     DifferenceOut,
     EventOut,
     GateAnswer,
@@ -49,7 +50,7 @@ from exporter.facts import (
     ViewFacts,
 )
 from exporter.model import Phase
-from exporter.steps import Step, Verdict
+from exporter.steps import Check, Step, Verdict
 
 __all__ = [
     "CheckOut",
@@ -178,10 +179,22 @@ def step_out(facts: Step) -> StepOut:
         soak_seconds=facts.soak,
         soaked_seconds=facts.soaked_for,
         open_since=facts.open_since,
-        checks=tuple(
-            CheckOut(c.id, c.sentence, c.verdict.value, c.evidence, c.culprits, c.remedy, c.doc, c.since)
-            for c in facts.checks
-        ),
+        checks=tuple(map(check_out, facts.checks)),
+    )
+
+
+def check_out(check: Check) -> CheckOut:
+    """Give one check."""
+    return CheckOut(
+        id=check.id,
+        sentence=check.sentence,
+        verdict=check.verdict.value,
+        evidence=check.evidence,
+        culprits=check.culprits,
+        remedy=check.remedy,
+        doc=check.doc,
+        holds_since=check.since,
+        covered=tuple(CoveredOut(one.source, one.looked, one.of) for one in check.covered),
     )
 
 

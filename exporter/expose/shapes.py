@@ -264,9 +264,17 @@ class GossipOut(Struct, frozen=True):
     probes: tuple[ProbeOut, ...] = ()
 
 
+class CoveredOut(Struct, frozen=True):
+    """How much of one kind of evidence a check looked at: `looked` of `of`."""
+
+    source: str
+    looked: int
+    of: int
+
+
 class CheckOut(Struct, frozen=True):
-    """One check of a step: what it asks, what it found, what to do. `doc` is a path below this project, or
-    an address where the configuration has `gate.docs_url`.
+    """One check of a step: what it asks, what it found, what to do. `covered` is what it looked at. `doc` is
+    a path below this project, or an address where the configuration has `gate.docs_url`.
     """
 
     id: str
@@ -277,6 +285,7 @@ class CheckOut(Struct, frozen=True):
     remedy: str
     doc: str
     holds_since: Unix | None
+    covered: tuple[CoveredOut, ...] = ()
 
 
 class StepOut(Struct, frozen=True):
