@@ -18,28 +18,27 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from exporter.decode.memo import Memo
-from exporter.decode.value import decode_value
 from exporter.derive.history import History
 from exporter.derive.phase import phase_of, primary_of
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
-from exporter.external import RawStore, StoreContent
+from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.memory import Memory
-from exporter.model import KVClient, Observation, Product, Target, Value
+from exporter.model import KVClient, Observation, Product, Target
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage, ha_entry
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
+from exporter.stores import StoreReader, read_stores
 from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
-from exporter.trouble import trouble_of
 from exporter.visit import UNREACHABLE, Visit
 
 log = logging.getLogger("kvmigration.poll")
 T = TypeVar("T")
-StoreReader = Callable[[float], Awaitable[RawStore]]
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
+STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
 MIN_DEADLINE = 2.0
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
@@ -247,7 +246,9 @@ class Poller:
     ) -> tuple[tuple[StoreContent, ...], float]:
         external = _external_is_primary(visits)
         if external:
-            stores, rings = await asyncio.gather(self._read_stores(plan, deadline), self._rings(plan, visits))
+            now = asyncio.get_running_loop().time()
+            in_time = now + STORE_SHARE * (deadline - now)
+            stores, rings = await asyncio.gather(self._read_stores(plan, in_time), self._rings(plan, visits))
             return stores, max(rings, await self._gossip(plan, visits))
         rings = await self._rings(plan, visits)
         sweep = max(rings, await self._gossip(plan, visits))
@@ -293,10 +294,7 @@ class Poller:
         return lambda name: bool(doubted) and ha_entry(name) in doubted
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
-        raw = await asyncio.gather(*(read(deadline) for read in plan.stores))
-        return tuple(
-            await asyncio.gather(*(asyncio.to_thread(_decode_store, store, self._memo) for store in raw))
-        )
+        return await read_stores(plan.stores, deadline, self.snapshot, self._memo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,26 +372,3 @@ def _external_is_primary(visits: Iterable[Visit]) -> bool:
 
 def _asked(client: KVClient) -> Iterable[tuple[str, bool]]:
     return ((kind, count > 0) for (kind, _), count in client.requests.items())
-
-
-def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:
-    """Decode each value; one that is no ring is named as broken and costs only itself."""
-    values: dict[str, Value] = {}
-    broken: dict[str, str] = {}
-    for key, body in raw.values.items():
-        try:
-            values[key] = decode_value(key, body, packed=True, memo=memo)
-        except Exception as error:
-            broken[key] = trouble_of(error, store=raw.kind, key=key)
-    return StoreContent(
-        kind=raw.kind,
-        outcome=raw.outcome,
-        reason=raw.reason,
-        detail=raw.detail,
-        values=MappingProxyType(values),
-        modified=raw.modified,
-        broken=MappingProxyType(broken),
-        asked_at=raw.asked_at,
-        clock=raw.clock,
-        prefixes=raw.prefixes,
-    )

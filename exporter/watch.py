@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,17 +16,16 @@ from exporter.derive.census import each_once
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
 from exporter.model import Product, Target
-from exporter.poll import RELOADED, Plan, Poller, StoreReader, none_rejected
+from exporter.poll import RELOADED, Plan, Poller, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
 from exporter.rejections import Rejections
 from exporter.rings import ANY, RING_PAGES, RingPage, ring_of
 from exporter.sources.access import Access
-from exporter.sources.consul import ConsulSettings, read_consul
 from exporter.sources.discovery import Discovery
-from exporter.sources.etcd import EtcdSettings, read_etcd
 from exporter.sources.http import Fetcher, FetchSettings
 from exporter.sources.seeds import Seeds
+from exporter.stores import store_readers
 
 MIMIR_GROUPS = (
     ("read-write", re.compile(r"(^|-)mimir-(write|read|backend)-|^(write|read|backend)-\d")),
@@ -144,7 +142,7 @@ class Watch:
             timeout=config.http_client.timeout,
             product=product_of(config),
             pages=pages_of(config),
-            stores=tuple(self._stores(config, self.fetcher, self.access)),
+            stores=store_readers(config, self.fetcher, self.access),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
             unsure=self.discovery.unsure,
@@ -164,28 +162,6 @@ class Watch:
     def watched(self) -> tuple[Target, ...]:
         """Those of the processes that are this shard's to visit."""
         return self.poller.share()[0]
-
-    def _stores(self, config: Config, fetcher: Fetcher, access: Access) -> Iterable[StoreReader]:
-        if config.stores.consul is not None:
-            consul = config.stores.consul
-            settings = ConsulSettings(
-                url=consul.url,
-                prefixes=consul.prefixes,
-                token_file=Path(consul.token_file) if consul.token_file else None,
-                datacenter=consul.datacenter,
-                access=lambda target: access.to("stores.consul", target.url),
-            )
-            yield lambda deadline: read_consul(fetcher, settings, deadline)
-        if config.stores.etcd is not None:
-            etcd = config.stores.etcd
-            wanted = EtcdSettings(
-                urls=etcd.urls,
-                prefixes=etcd.prefixes,
-                username=etcd.username,
-                password_file=Path(etcd.password_file) if etcd.password_file else None,
-                access=lambda target: access.to("stores.etcd", target.url),
-            )
-            yield lambda deadline: read_etcd(fetcher, wanted, deadline)
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         gossips = (target.gossip for target in snapshot.targets if target.gossip is not None)

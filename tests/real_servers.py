@@ -19,6 +19,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -86,24 +87,32 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def etcd(folder: Path, *flags: str) -> Iterator[Server]:
-    """etcd with one member, its data below `folder`."""
+def etcd(folder: Path, *flags: str, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """etcd with one member, its data below `folder`. Over TLS it is asked with `context`; `flags` then name
+    the server's own files.
+    """
     program = binary("etcd")
+    scheme = "https" if context else "http"
+
+    def ready(url: str) -> bool:
+        return bool(json.loads(call("GET", f"{url}/health", context=context)).get("health") == "true")
 
     def command(ports: list[int]) -> list[str]:
-        client, peer = (f"http://127.0.0.1:{port}" for port in ports)
+        client, peer = f"{scheme}://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         names = {"listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer}
         names |= {"initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}"}
         options = [f"--{name}={value}" for name, value in names.items()]
         return [program, f"--data-dir={folder / 'etcd'}", *options, *flags]
 
-    with _running("etcd", folder, command, 2, _etcd_ready) as server:
+    with _running("etcd", folder, command, 2, ready, scheme) as server:
         yield server
 
 
 @contextlib.contextmanager
-def consul(folder: Path, *, acl: bool = False) -> Iterator[Server]:
-    """Consul in development mode; with `acl` nothing may be seen without a token, `MASTER_TOKEN` all."""
+def consul(folder: Path, *, acl: bool = False, more: dict[str, object] | None = None) -> Iterator[Server]:
+    """Consul in development mode; with `acl` nothing may be seen without a token, `MASTER_TOKEN` all.
+    `more` is further configuration.
+    """
     program = binary("consul")
 
     def command(ports: list[int]) -> list[str]:
@@ -114,6 +123,7 @@ def consul(folder: Path, *, acl: bool = False) -> Iterator[Server]:
         if acl:
             tokens = {"master": MASTER_TOKEN, "agent": MASTER_TOKEN}
             config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens}
+        config |= more or {}
         path = folder / "consul.json"
         path.write_text(json.dumps(config), "utf-8")
         return [program, "agent", "-dev", f"-config-file={path}"]
@@ -149,11 +159,17 @@ def alertmanager(folder: Path, config: Path, *flags: str) -> Iterator[Server]:
         yield server
 
 
-def call(method: str, url: str, body: object = None, headers: dict[str, str] | None = None) -> bytes:
+def call(
+    method: str,
+    url: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> bytes:
     """One request to a server, for filling it; raises for any status but 2xx."""
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers or {}, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=20, context=context) as answer:
         content: bytes = answer.read()
         return content
 
@@ -165,15 +181,16 @@ def _running(
     command: Callable[[list[int]], Sequence[str]],
     ports: int,
     ready: Callable[[str], bool],
+    scheme: str = "http",
 ) -> Iterator[Server]:
     """Start it, once more where somebody took its port meanwhile, and stop it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
-    server = _start(log, command, free_ports(ports))
+    server = _start(log, command, free_ports(ports), scheme)
     try:
         if not _wait(server, ready):
             server.stop()
-            server = _start(log, command, free_ports(ports))
+            server = _start(log, command, free_ports(ports), scheme)
             if not _wait(server, ready):
                 pytest.fail(f"{name} does not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
         yield server
@@ -181,10 +198,10 @@ def _running(
         server.stop()
 
 
-def _start(log: Path, command: Callable[[list[int]], Sequence[str]], ports: list[int]) -> Server:
+def _start(log: Path, command: Callable[[list[int]], Sequence[str]], ports: list[int], scheme: str) -> Server:
     with log.open("ab") as output:
         process = subprocess.Popen(command(ports), stdout=output, stderr=output, cwd=log.parent)
-    return Server(f"http://127.0.0.1:{ports[0]}", process, log)
+    return Server(f"{scheme}://127.0.0.1:{ports[0]}", process, log)
 
 
 def _wait(server: Server, ready: Callable[[str], bool]) -> bool:
@@ -208,10 +225,6 @@ def _answers(path: str) -> Callable[[str], bool]:
         return True
 
     return ready
-
-
-def _etcd_ready(url: str) -> bool:
-    return bool(json.loads(call("GET", f"{url}/health")).get("health") == "true")
 
 
 def _consul_ready(url: str) -> bool:

@@ -29,7 +29,7 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
             raise OverflowError("a number")
         return decode_value(key, body)
 
-    async def read(_: float) -> RawStore:
+    async def read(_deadline: float, _used: frozenset[str]) -> RawStore:
         values = dict.fromkeys((GOOD, BAD), stored([MADE]))
         return RawStore("consul", Outcome.OK, values=MappingProxyType(values), asked_at=NOW)
 
@@ -37,7 +37,7 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
         async with Fetcher(FetchSettings()) as fetcher:
             return await Poller(Plan(lambda: (), fetcher, Rules(), stores=(read,)), now=lambda: NOW).cycle()
 
-    monkeypatch.setattr("exporter.poll.decode_value", decode)
+    monkeypatch.setattr("exporter.stores.decode_value", decode)
     (store,) = asyncio.run(cycle()).stores
     assert store.outcome is Outcome.OK
     assert store.keys == 2

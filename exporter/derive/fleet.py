@@ -144,8 +144,8 @@ def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
 def _stores_unread(stores: Iterable[StoreFacts]) -> Iterable[str]:
     for store in stores:
         if store.outcome is not Outcome.OK:
-            why = f" ({store.reason.value})" if store.reason else ""
-            yield f"The external store does not answer as it should: {store.kind} was not read{why}."
+            why = store.detail or store.reason
+            yield f"The external store was not read: {store.kind}{f': {why}' if why else ''}."
 
 
 def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[str]:

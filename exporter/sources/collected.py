@@ -22,17 +22,17 @@ class Collected:
         self._first: Answer | None = None
 
     def witness(self, answer: Answer) -> Answer:
-        """Pass an answer on if it is one, and keep the first for its times; raises `FetchError`."""
-        if self._first is None:
-            self._first = answer
-        if answer.outcome is Outcome.FAILED:
-            raise FetchError(answer.reason or Reason.STATUS, answer.detail)
+        """Pass an answer on, and keep the first for its times."""
+        self._first = self._first or answer
         return answer
 
     def add(self, key: str, value: bytes | None, index: int) -> None:
-        """Take one key. A key without a value (Consul's folders) holds no ring and is left out."""
-        if not value:
+        """Take one key. Consul's folders have no value and no content, and are left out; any other key
+        without a value is one that somebody emptied, and does not decode.
+        """
+        if not value and key.endswith("/"):
             return
+        value = value or b""
         self._total += len(value) - len(self._values.get(key, b""))
         self._values[key], self._modified[key] = value, index
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
@@ -40,7 +40,10 @@ class Collected:
         if len(self._values) > MAX_KEYS or self._total > MAX_TOTAL:
             raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store holds")
 
-    def ok(self, kind: str, prefixes: tuple[str, ...] = ()) -> RawStore:
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def ok(self, kind: str, prefixes: tuple[str, ...], cluster: str = "", revision: int = 0) -> RawStore:
         """All of it, as read below these prefixes."""
         asked_at, clock = self._times()
         return StoreRead(
@@ -51,6 +54,8 @@ class Collected:
             asked_at=asked_at,
             clock=clock,
             prefixes=prefixes,
+            cluster=cluster,
+            revision=revision,
         )
 
     def failed(self, kind: str, error: FetchError) -> RawStore:

@@ -1,181 +1,163 @@
 """etcd, read directly over its JSON gateway: `POST /v3/kv/range`, etcd 3.4 and later.
 
-All pages of all prefixes are read at one revision, so that they are one cut through the store.
-Range requests are linearizable: a member cut off from its cluster fails rather than answers old.
+Every endpoint is asked which cluster it belongs to; all pages of all prefixes are then read from one of
+them, at one revision, so that they are one cut through the store. Range requests are linearizable: a
+member cut off from its cluster fails rather than answers old.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
-import msgspec
-
 from exporter.errors import FetchError
-from exporter.external import RawStore
-from exporter.model import Answer, Outcome, Reason, Target
+from exporter.external import RawStore, StoreRead
+from exporter.model import Reason
 from exporter.sources.collected import Collected
-from exporter.sources.http import Access, Call, Fetcher
+from exporter.sources.etcd_endpoint import (
+    KIND,
+    Endpoint,
+    EtcdSettings,
+    Header,
+    KeyValue,
+    Range,
+    Session,
+    end_of,
+)
+from exporter.sources.failures import plain
+from exporter.sources.http import Fetcher
+from exporter.sources.store_answers import COMPACTED, side_by_side
 
-KIND = "etcd"
-PAGE = 500  # keys asked for at once
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdSettings:
-    """Where etcd is. `password_file` is read at every login; `access` replaces the fetcher's own hook."""
-
-    urls: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    username: str = ""
-    password: str = field(default="", repr=False)
-    password_file: Path | None = None
-    access: Access | None = None
-
-
-@dataclass(slots=True)
-class _Session:
-    """What is remembered from cycle to cycle: the endpoint that answered, and its login."""
-
-    endpoint: str = ""
-    token: str = field(default="", repr=False)
+FIRST_PAGE = 2  # keys, of whatever size; the largest rings hold 8 MB, and several are read at one time
+MAX_PAGE = 10_000  # keys
+PAGE_BYTES = 8 * 1024 * 1024  # of values, as far as the last page tells
+GRACE = 1.0  # seconds that the other endpoints have when the content is there
+Sessions = dict[str, Session]
+_SESSIONS: WeakKeyDictionary[Fetcher, dict[tuple[tuple[str, ...], str], Sessions]] = WeakKeyDictionary()
 
 
-_SESSIONS: WeakKeyDictionary[Fetcher, dict[tuple[tuple[str, ...], str], _Session]] = WeakKeyDictionary()
-
-
-class _Header(msgspec.Struct):
-    revision: int
-
-
-class _KeyValue(msgspec.Struct):
-    """One key; the gateway writes 64-bit numbers as strings, bytes as base64, and leaves zeros out."""
-
-    key: bytes
-    mod_revision: int
-    value: bytes = b""
-
-
-class _Range(msgspec.Struct):
-    header: _Header
-    kvs: list[_KeyValue] = []
-    more: bool = False
-    count: int = 0
-
-
-class _Login(msgspec.Struct):
-    token: str
-
-
-class _Error(msgspec.Struct):
-    error: str = ""
-    message: str = ""
-
-
-_RANGE = msgspec.json.Decoder(_Range, strict=False)
-_LOGIN = msgspec.json.Decoder(_Login)
-_ERROR = msgspec.json.Decoder(_Error)
-_JSON_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-async def read_etcd(fetcher: Fetcher, store: EtcdSettings, deadline: float | None = None) -> RawStore:
+async def read_etcd(
+    fetcher: Fetcher, store: EtcdSettings, deadline: float | None = None, _used: Iterable[str] = ()
+) -> RawStore:
     """All keys below the prefixes, from the first endpoint that gives all of them, or a failure as a
-    whole. The endpoint that answered and its login are remembered as long as the fetcher lives.
+    whole: also where endpoints belong to different clusters, now or when they last answered. Sessions
+    are remembered as long as the fetcher lives.
     """
-    session = _SESSIONS.setdefault(fetcher, {}).setdefault((store.urls, store.username), _Session())
-    failed = Collected().failed(KIND, FetchError(Reason.REFUSED, "no endpoint is configured"))
-    for url in sorted(store.urls, key=lambda url: url != session.endpoint):
-        reader = _Reader(fetcher, store, session, url, deadline)
-        try:
-            content = await reader.read()
-        except FetchError as error:
-            failed = reader.found.failed(KIND, error)
-        else:
-            session.endpoint = url
+    if not store.urls:
+        return Collected().failed(KIND, FetchError(Reason.REFUSED, "no endpoint is configured"))
+    sessions = _SESSIONS.setdefault(fetcher, {}).setdefault((store.urls, store.username), {})
+    endpoints = [
+        Endpoint(fetcher, store, url, sessions.setdefault(url, Session()), deadline) for url in store.urls
+    ]
+    read = await _from_one_of(endpoints, store)
+    several = _clusters(endpoints)
+    if len(several) > 1:
+        parts = " | ".join(f"{', '.join(hosts)}" for hosts in several.values())
+        text = f"its endpoints belong to {len(several)} clusters: {parts}; name those of one only"
+        return _failed(endpoints, FetchError(Reason.MIXED, plain(text)))
+    return read if isinstance(read, StoreRead) else _failed(endpoints, read)
+
+
+async def _from_one_of(endpoints: list[Endpoint], store: EtcdSettings) -> RawStore | FetchError:
+    """The content from the endpoint that says its revision first, else from the next one."""
+    if not all(store.prefixes):
+        return FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
+    errors: dict[str, FetchError] = {}
+    started = time.monotonic()
+    async with _headers(endpoints, store.prefixes[0]) as headers:
+        async for endpoint, header in _answered(headers, errors):
+            try:
+                content = await _whole(endpoint, store, header)
+            except FetchError as error:
+                errors[_host(endpoint)] = error
+                continue
+            unheard = [
+                task for task, other in headers.items() if not task.done() and not other.session.cluster
+            ]
+            if unheard:
+                await asyncio.wait(unheard, timeout=min(GRACE, time.monotonic() - started))
             return content
-    return failed
+    return _none_of(errors)
 
 
-class _Reader:
-    """One attempt at one endpoint."""
-
-    def __init__(
-        self, fetcher: Fetcher, store: EtcdSettings, session: _Session, url: str, deadline: float | None
-    ) -> None:
-        self._fetcher, self._store, self._session, self._deadline = fetcher, store, session, deadline
-        self._target = Target(KIND, url.rstrip("/"), source="store")
-        self.found = Collected()
-
-    async def read(self) -> RawStore:
-        """Every prefix at the revision of the first answer; raises `FetchError`."""
-        revision = 0
-        for prefix in self._store.prefixes:
-            revision = await self._read_prefix(prefix.encode(), revision)
-        return self.found.ok(KIND, self._store.prefixes)
-
-    async def _read_prefix(self, prefix: bytes, revision: int) -> int:
-        if not prefix:
-            raise FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
-        start, end = prefix, _end_of(prefix)
-        while True:
-            page = await self._range(start, end, revision)
-            revision = revision or page.header.revision
-            for entry in _in_order(page.kvs, start, end):
-                self.found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
-            # `count` is of the whole rest. A server that ignores `limit` sends it at once; one that
-            # cuts its answer without saying `more` is found out by the count.
-            if not page.more and page.count <= len(page.kvs):
-                return revision
-            if not page.kvs:
-                raise FetchError(Reason.DECODE, "fewer keys than announced")
-            start = page.kvs[-1].key + b"\0"
-
-    async def _range(self, start: bytes, end: bytes, revision: int) -> _Range:
-        ask = {"key": _b64(start), "range_end": _b64(end), "limit": str(PAGE)}
-        if revision:
-            ask["revision"] = str(revision)
-        body = msgspec.json.encode(ask)
-        if self._store.username and not self._session.token:
-            await self._login()
-        answer = await self._post("/v3/kv/range", body, self._session.token)
-        if self._store.username and _wants_login(answer):
-            await self._login()
-            answer = await self._post("/v3/kv/range", body, self._session.token)
-        return _decoded(_RANGE, self._checked(answer))
-
-    async def _login(self) -> None:
-        """A new token; etcd's simple tokens end five minutes after their last use and with a restart."""
-        self._session.token = ""
-        ask = {"name": self._store.username, "password": _password(self._store)}
-        answer = await self._post("/v3/auth/authenticate", msgspec.json.encode(ask), "")
-        if _says(answer, "authentication failed") or _says(answer, "user name is empty"):
-            raise FetchError(Reason.DENIED, "etcd refuses the user or the password")
-        if _says(answer, "authentication is not enabled"):
-            raise FetchError(Reason.DENIED, "a user is configured, and authentication is off in etcd")
-        self._session.token = _decoded(_LOGIN, self._checked(answer)).token
-
-    async def _post(self, path: str, body: bytes, token: str) -> Answer:
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = token
-        call = Call(self._target, path, "POST", headers, body, self._store.access, page="etcd")
-        return await self._fetcher.store_call(call, deadline=self._deadline)
-
-    def _checked(self, answer: Answer) -> Answer:
-        if _wants_login(answer):
-            self._session.token = ""
-            raise FetchError(Reason.DENIED, "etcd asks for a user and a password")
-        if self.found.witness(answer).outcome is Outcome.ABSENT:
-            raise FetchError(Reason.STATUS, "status 404: no etcd 3.4 or later with its JSON gateway")
-        return answer
+@asynccontextmanager
+async def _headers(
+    endpoints: list[Endpoint], prefix: str
+) -> AsyncIterator[dict[asyncio.Task[Header], Endpoint]]:
+    tasks = {asyncio.create_task(endpoint.header(prefix)): endpoint for endpoint in endpoints}
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _in_order(entries: list[_KeyValue], start: bytes, end: bytes) -> Iterator[_KeyValue]:
+async def _answered(
+    tasks: dict[asyncio.Task[Header], Endpoint], errors: dict[str, FetchError]
+) -> AsyncIterator[tuple[Endpoint, Header]]:
+    """The endpoints that answer, as they do; why the others did not."""
+    pending = set(tasks)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in (task for task in tasks if task in done):  # in the order of the configuration
+            try:
+                yield tasks[task], task.result()
+            except FetchError as error:
+                errors[_host(tasks[task])] = error
+
+
+async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header) -> RawStore:
+    """Every prefix at one revision. Where that revision is compacted meanwhile, once more at a new one."""
+    for again in (True, False):
+        found = Collected()
+        try:
+            await side_by_side(
+                _read_prefix(endpoint, prefix, header.revision, found) for prefix in store.prefixes
+            )
+        except FetchError as error:
+            if not (again and COMPACTED in error.detail):
+                raise
+            header = await endpoint.header(store.prefixes[0])
+        else:
+            break
+    if endpoint.first is not None:
+        found.witness(endpoint.first)
+    return found.ok(KIND, store.prefixes, header.cluster_id, header.revision)
+
+
+async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Collected) -> None:
+    start, end = prefix.encode(), end_of(prefix.encode())
+    limit = FIRST_PAGE
+    while True:
+        try:
+            page = await endpoint.range(start, end, prefix, limit=str(limit), revision=str(revision))
+        except FetchError as error:
+            if error.reason is not Reason.TOO_LARGE or limit == 1:
+                raise
+            limit = max(1, limit // 8)
+            continue
+        for entry in _in_order(page.kvs, start, end):
+            found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
+        # `count` is of the whole rest. A server that ignores `limit` sends it at once; one that
+        # cuts its answer without saying `more` is found out by the count.
+        if not page.more and page.count <= len(page.kvs):
+            return
+        if not page.kvs:
+            raise FetchError(Reason.DECODE, "fewer keys than announced")
+        start, limit = page.kvs[-1].key + b"\0", _next_limit(page)
+
+
+def _next_limit(page: Range) -> int:
+    """As many keys as make a page of the wanted size, going by those of this page."""
+    mean = sum(len(entry.value) + len(entry.key) for entry in page.kvs) / len(page.kvs)
+    return max(1, min(MAX_PAGE, int(PAGE_BYTES / max(mean, 1.0))))
+
+
+def _in_order(entries: list[KeyValue], start: bytes, end: bytes) -> Iterator[KeyValue]:
     """The entries; raises `FetchError` where they leave the range asked for or do not go forward."""
     last = None
     for entry in entries:
@@ -185,41 +167,37 @@ def _in_order(entries: list[_KeyValue], start: bytes, end: bytes) -> Iterator[_K
         yield entry
 
 
-def _end_of(prefix: bytes) -> bytes:
-    """The first key behind everything that begins with the prefix."""
-    kept = prefix.rstrip(b"\xff")
-    return kept[:-1] + bytes([kept[-1] + 1])
+def _clusters(endpoints: list[Endpoint]) -> dict[str, list[str]]:
+    """Hosts by the cluster that they said they belong to, now or when they last answered."""
+    found: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        if endpoint.session.cluster:
+            found.setdefault(endpoint.session.cluster, []).append(_host(endpoint))
+    return found
 
 
-def _wants_login(answer: Answer) -> bool:
-    return answer.status == 401 or _says(answer, "invalid auth token") or _says(answer, "user name is empty")
+def _none_of(errors: dict[str, FetchError]) -> FetchError:
+    """Why no endpoint gave all: each reason with its endpoints; those to be mended by hand first."""
+    if len(errors) == 1:
+        return next(iter(errors.values()))
+    alike: dict[tuple[Reason, str], list[str]] = {}
+    for host, error in errors.items():
+        alike.setdefault((error.reason, error.detail), []).append(host)
+    order = sorted(alike, key=lambda told: told[0] not in (Reason.DENIED, Reason.TLS))
+    text = "; ".join(f"{', '.join(alike[told])}: {told[1]}" for told in order)
+    return FetchError(order[0][0], plain(text))
 
 
-def _says(answer: Answer, words: str) -> bool:
-    if answer.outcome is Outcome.OK or not answer.body:
-        return False
-    try:
-        error = _ERROR.decode(answer.body)
-    except _JSON_ERRORS:
-        return False
-    return words in error.error or words in error.message
+def _failed(endpoints: list[Endpoint], error: FetchError) -> RawStore:
+    found = Collected()
+    first = next((endpoint.first for endpoint in endpoints if endpoint.first is not None), None)
+    if first is not None:
+        found.witness(first)
+    return found.failed(KIND, error)
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], answer: Answer) -> T:
-    try:
-        return decoder.decode(answer.body)
-    except _JSON_ERRORS:
-        raise FetchError(Reason.DECODE, "the answer is not etcd's") from None
+def _host(endpoint: Endpoint) -> str:
+    return endpoint.url.partition("://")[2]
 
 
-def _b64(raw: bytes) -> str:
-    return b64encode(raw).decode("ascii")
-
-
-def _password(store: EtcdSettings) -> str:
-    if store.password_file is None:
-        return store.password
-    try:
-        return store.password_file.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise FetchError(Reason.DENIED, "the password file could not be read") from None
+__all__ = ["KIND", "EtcdSettings", "read_etcd"]

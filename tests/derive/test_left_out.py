@@ -116,9 +116,7 @@ def _unread(made: Fleet) -> list[str]:
 def test_a_store_that_does_not_answer_is_a_warning_after_the_dangers_of_the_gossip() -> None:
     made = Fleet()
     assert made.look(beat=True).fleet.warnings == ()
-    assert _unread(made) == [
-        "The external store does not answer as it should: consul was not read (refused)."
-    ]
+    assert _unread(made) == ["The external store was not read: consul: refused."]
     for process, sees in zip(made.processes, ((1,), (2, 3), (2, 3)), strict=True):
         process.sees = sees
     split, store, lonely = made.look(beat=True).fleet.warnings

@@ -201,10 +201,11 @@ async def test_a_real_consul_gives_back_every_byte_and_only_what_was_asked_for(
     ops += [{"KV": {"Verb": "set", "Key": "vault/secret", "Value": "eA=="}}]
     for start in range(0, len(ops), 64):
         real_servers.call("PUT", f"{consul.url}/v1/txn", ops[start : start + 64])
-    real_servers.call("PUT", f"{consul.url}/v1/kv/collectors/empty", b"")
+    for key in ("collectors/", "collectors/empty"):
+        real_servers.call("PUT", f"{consul.url}/v1/kv/{key}", b"")
     first = await _read(ConsulSettings(consul.url, PREFIXES, datacenter="dc1"), FetchSettings(timeout=30))
     assert (first.outcome, first.detail) == (Outcome.OK, "")
-    assert first.values == written
+    assert first.values == written | {"collectors/empty": b""}, "a folder is no key; an emptied key is one"
     assert first.clock is not None
     real_servers.call("PUT", f"{consul.url}/v1/kv/collectors/0007", b"new")
     second = await _read(ConsulSettings(consul.url, PREFIXES), FetchSettings(timeout=30))

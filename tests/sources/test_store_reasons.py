@@ -1,0 +1,315 @@
+"""Why a store could not be read: what real servers refuse with, and what we call it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.config import TlsConfig
+from exporter.external import RawStore
+from exporter.model import Outcome, Reason
+from exporter.sources.access_tls import make_context
+from exporter.sources.consul import ConsulSettings, read_consul
+from exporter.sources.etcd import EtcdSettings, read_etcd
+from exporter.sources.http import Fetcher, FetchSettings, TargetAccess
+from exporter.sources.store_answers import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP
+from tests import real_servers
+from tests.sources.certificates import Authority, Pair
+from tests.sources.wire import always, response, serve
+
+asynchronous = pytest.mark.asyncio
+PATIENT = FetchSettings(timeout=20)
+RINGS = ("collectors/", "rulers/")
+MASTER = {"X-Consul-Token": real_servers.MASTER_TOKEN}
+DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
+
+
+async def consul_read(settings: ConsulSettings, used: tuple[str, ...] = ()) -> RawStore:
+    async with Fetcher(PATIENT) as fetcher:
+        return await read_consul(fetcher, settings, None, used)
+
+
+async def etcd_read(settings: EtcdSettings) -> RawStore:
+    async with Fetcher(PATIENT) as fetcher:
+        return await read_etcd(fetcher, settings)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real_servers.Server]:
+    with real_servers.consul(tmp_path_factory.mktemp("consul"), acl=True) as server:
+        for key in ("collectors/ring", "collectors/compactor", "rulers/ring"):
+            real_servers.call("PUT", f"{server.url}/v1/kv/{key}", b"x", MASTER)
+        yield server
+
+
+def token(server: real_servers.Server, name: str, rules: str) -> dict[str, str]:
+    url = f"{server.url}/v1/acl"
+    real_servers.call("PUT", f"{url}/policy", {"Name": name, "Rules": rules}, MASTER)
+    made = real_servers.call("PUT", f"{url}/token", {"Policies": [{"Name": name}]}, MASTER)
+    return dict(json.loads(made))
+
+
+ALL = 'key_prefix "" { policy = "read" }'
+TOKENS = {
+    "whole": ALL,
+    "one-prefix": 'key_prefix "collectors/" { policy = "read" }',
+    "no-prefix": 'key_prefix "other/" { policy = "read" }',
+    "hidden-key": ALL + ' key "collectors/compactor" { policy = "deny" }',
+}
+CONSUL_SAYS = {
+    "whole": "",
+    "none": "Consul asks for a token to read collectors/, rulers/: set token_file",
+    "unknown": "Consul does not know the token in token_file: mistyped, deleted or expired",
+    "deleted": "Consul does not know the token in token_file: mistyped, deleted or expired",
+    "one-prefix": "the policy of the token in token_file hides rulers/",
+    "no-prefix": "the policy of the token in token_file hides collectors/, rulers/",
+    "hidden-key": "the policy of the token in token_file hides collectors/compactor",
+    "datacenter": "Consul knows no datacenter dc9",
+    "missing-file": "token_file could not be read",
+}
+
+
+@pytest.mark.real
+@asynchronous
+async def test_what_a_real_consul_refuses_with_is_told_by_its_cause(
+    guarded: real_servers.Server, tmp_path: Path
+) -> None:
+    said = {}
+    for name, says in CONSUL_SAYS.items():
+        made = token(guarded, name, TOKENS.get(name, ALL))
+        secret = {"none": "", "unknown": "22222222-2222-2222-2222-222222222222"}.get(name, made["SecretID"])
+        if name == "deleted":
+            real_servers.call("DELETE", f"{guarded.url}/v1/acl/token/{made['AccessorID']}", None, MASTER)
+        file = tmp_path / name
+        if name != "missing-file":
+            file.write_text(secret)
+        dc = "dc9" if name == "datacenter" else ""
+        settings = ConsulSettings(guarded.url, RINGS, token_file=file, datacenter=dc)
+        got = await consul_read(settings, ("collectors/ring", "collectors/compactor", "elsewhere/ring"))
+        said[name] = got.detail
+        assert (got.outcome is Outcome.OK) == (not says), got
+        assert not secret or secret not in got.detail
+    assert said == CONSUL_SAYS
+
+
+@pytest.mark.real
+@asynchronous
+async def test_a_token_for_a_policy_that_hides_a_key_not_in_use_reads_all_that_is(
+    guarded: real_servers.Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(token(guarded, "unused-hidden", TOKENS["hidden-key"])["SecretID"])
+    got = await consul_read(ConsulSettings(guarded.url, RINGS, token_file=file), ("collectors/ring",))
+    assert (got.outcome, set(got.values)) == (Outcome.OK, {"collectors/ring", "rulers/ring"})
+
+
+@pytest.mark.real
+@asynchronous
+async def test_the_index_of_a_real_consul_never_goes_back_until_it_is_another_one(tmp_path: Path) -> None:
+    seen = []
+    with real_servers.consul(tmp_path / "one") as server:
+        settings = ConsulSettings(server.url, RINGS)
+        for change in (
+            ("PUT", "collectors/a"),
+            ("PUT", "rulers/b"),
+            ("DELETE", "rulers/b"),
+            ("GET", "collectors/a"),
+        ):
+            real_servers.call(
+                change[0], f"{server.url}/v1/kv/{change[1]}", b"x" if change[0] == "PUT" else None
+            )
+            seen.append((await consul_read(settings)).revision)
+    with real_servers.consul(tmp_path / "two") as server:
+        another = (await consul_read(ConsulSettings(server.url, RINGS))).revision
+    assert seen == sorted(seen)
+    assert len(set(seen)) == 3
+    assert 0 < another < seen[0] + 5
+
+
+def put(server: real_servers.Server, path: str, body: object, **more: Any) -> None:
+    real_servers.call("POST", f"{server.url}/v3/{path}", body, **more)
+
+
+def authentication_on(server: real_servers.Server, **more: Any) -> None:
+    """A root, and a reader of collectors/ only."""
+    text = b64encode(b"collectors/").decode(), b64encode(b"collectors0").decode()
+    permission = {"permType": "READ", "key": text[0], "range_end": text[1]}
+    for path, body in (
+        ("user/add", {"name": "root", "password": "rootpass"}),
+        ("role/add", {"name": "root"}),
+        ("user/grant", {"user": "root", "role": "root"}),
+        ("user/add", {"name": "reader", "password": "s3cret"}),
+        ("role/add", {"name": "rings"}),
+        ("role/grant", {"name": "rings", "perm": permission}),
+        ("user/grant", {"user": "reader", "role": "rings"}),
+        ("enable", {}),
+    ):
+        put(server, f"auth/{path}", body, **more)
+
+
+@pytest.mark.real
+@asynchronous
+async def test_what_a_real_etcd_refuses_with_is_told_by_its_cause(tmp_path: Path) -> None:
+    with real_servers.etcd(tmp_path) as server:
+        urls = (server.url,)
+        off = await etcd_read(EtcdSettings(urls, RINGS, "reader", "s3cret"))
+        authentication_on(server)
+        said = {
+            "none": EtcdSettings(urls, RINGS),
+            "wrong": EtcdSettings(urls, RINGS, "reader", "wrong"),
+            "unknown": EtcdSettings(urls, RINGS, "other", "s3cret"),
+            "part": EtcdSettings(urls, (*RINGS, "ha-tracker/"), "reader", "s3cret"),
+            "whole": EtcdSettings(urls, ("collectors/",), "reader", "s3cret"),
+            "two": EtcdSettings((*urls, "http://127.0.0.1:9"), RINGS, "reader", "wrong"),
+        }
+        got = {name: (await etcd_read(settings)).detail for name, settings in said.items()}
+    host = server.url.removeprefix("http://")
+    refused = "etcd refuses the user reader or its password"
+    assert off.detail == (
+        "username is set, and authentication is off in etcd: remove username and password_file"
+    )
+    assert got == {
+        "none": "etcd asks for a user: set username and password_file",
+        "wrong": refused,
+        "unknown": "etcd refuses the user other or its password",
+        "part": "the user reader may not read rulers/, ha-tracker/",
+        "whole": "",
+        "two": f"{host}: {refused}; 127.0.0.1:9: Connection refused",
+    }
+
+
+def jwt_flags(folder: Path) -> tuple[str, ...]:
+    """Flags for signed sessions, whose keys `openssl` makes."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed")
+    private, public = folder / "jwt.key", folder / "jwt.pub"
+    subprocess.run([program, "genrsa", "-out", str(private), "2048"], check=True, capture_output=True)
+    subprocess.run(
+        [program, "rsa", "-in", str(private), "-pubout", "-out", str(public)], check=True, capture_output=True
+    )
+    return (f"--auth-token=jwt,pub-key={public},priv-key={private},sign-method=RS256,ttl=10m",)
+
+
+@pytest.mark.real
+@asynchronous
+@pytest.mark.parametrize("session", ["simple", "jwt"])
+async def test_a_session_survives_a_change_of_roles_in_a_real_etcd(session: str, tmp_path: Path) -> None:
+    flags = jwt_flags(tmp_path) if session == "jwt" else ()
+    with real_servers.etcd(tmp_path, *flags) as server:
+        authentication_on(server)
+        settings = EtcdSettings((server.url,), ("collectors/",), "reader", "s3cret")
+        async with Fetcher(PATIENT) as fetcher:
+            before = await read_etcd(fetcher, settings)
+            login = real_servers.call(
+                "POST", f"{server.url}/v3/auth/authenticate", {"name": "root", "password": "rootpass"}
+            )
+            root = {"Authorization": json.loads(login)["token"]}
+            put(server, "auth/role/add", {"name": "unrelated"}, headers=root)
+            after = [await read_etcd(fetcher, settings) for _ in range(2)]
+    assert [read.detail for read in (before, *after)] == [""] * 3
+
+
+@asynchronous
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("auth: revision in header is old", "500 Internal Server Error"),  # 3.5
+        ("etcdserver: revision of auth store is old", "400 Bad Request"),  # 3.4
+        ("etcdserver: invalid auth token", "401 Unauthorized"),
+    ],
+)
+async def test_a_session_that_no_login_mends_is_told_of_and_not_repeated(text: str, status: str) -> None:
+    body = json.dumps({"error": text, "code": 2, "message": text}).encode()
+    async with serve(always(response(body, status))) as target:
+        got = await etcd_read(EtcdSettings((target.url,), RINGS, "reader", "s3cret"))
+    assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.DENIED)
+    assert "session" in got.detail
+
+
+def access(authority: Authority, own: Pair | None) -> TargetAccess:
+    config = TlsConfig(
+        ca_file=str(authority.file),
+        cert_file=str(own.cert) if own else None,
+        key_file=str(own.key) if own else None,
+    )
+    return TargetAccess(ssl=make_context(config))
+
+
+@pytest.mark.real
+@asynchronous
+async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path), Authority(tmp_path, "theirs")
+    pair, mine, stranger = ours.sign("server"), ours.sign("kvmigration"), theirs.sign("stranger")
+    flags = (
+        f"--cert-file={pair.cert}",
+        f"--key-file={pair.key}",
+        "--client-cert-auth",
+        f"--trusted-ca-file={ours.file}",
+    )
+    ways = {"mine": access(ours, mine), "none": access(ours, None), "stranger": access(ours, stranger)}
+    context = ways["mine"].ssl
+    assert not isinstance(context, bool)
+
+    async def read(way: str, username: str = "") -> str:
+        settings = EtcdSettings(
+            (server.url,),
+            ("collectors/",),
+            username,
+            "s3cret",
+            access=lambda _: ways[way],
+            certificate=way != "none",
+        )
+        return (await etcd_read(settings)).detail
+
+    with real_servers.etcd(tmp_path, *flags, context=context) as server:
+        said = {way: await read(way) for way in ways}
+        authentication_on(server, context=context)
+        said["common name"] = await read("mine", "reader")
+    assert said == {
+        "mine": "",
+        "none": NO_CERTIFICATE,
+        "stranger": "the server refuses the client certificate: expired, or signed by an authority that it "
+        "does not know",
+        "common name": "authentication is on, and etcd's gateway takes no client certificate with a common "
+        "name: use one without, beside username and password_file",
+    }
+
+
+@asynchronous
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("consul", b"No cluster leader", "Consul has no leader: most of its servers are unreachable"),
+        ("consul", b"rpc error making call: Permission denied: token lacks permission 'key:read'", MISSING),
+        ("consul", b"secret of the server", "status 500"),
+        ("etcd", b'{"error":"etcdserver: no leader","code":14}', "etcd has no leader: most"),
+        ("etcd", b"Client sent an HTTP request to an HTTPS server.\n", "it expects TLS: write https://"),
+        ("etcd", b'{"error":"secret of the server","code":2}', "status 500"),
+    ],
+)
+async def test_a_text_is_translated_and_an_unknown_one_is_not_passed_on(
+    kind: str, body: bytes, words: str
+) -> None:
+    async with serve(always(response(body, "500 Internal Server Error"))) as target:
+        got = await (
+            consul_read(ConsulSettings(target.url, RINGS))
+            if kind == "consul"
+            else etcd_read(EtcdSettings((target.url,), RINGS))
+        )
+    assert words.partition("{")[0] in got.detail
+    assert "secret" not in got.detail
+
+
+def test_every_known_refusal_stands_in_the_docs_as_it_is_told() -> None:
+    text = DOCS.read_text("utf-8")
+    names = {"prefix": "PREFIX", "user": "USER", "datacenter": "DATACENTER"}
+    words = {entry.words for entry in (*CONSUL, *ETCD)} | {MISSING, NO_CERTIFICATE, PLAIN_HTTP}
+    assert [told for each in sorted(words) if f"| {(told := each.format_map(names))} |" not in text] == []
