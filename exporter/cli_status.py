@@ -193,6 +193,8 @@ def _labels(found: GossipOut) -> list[str]:
 def _next(seen: Overview, room: int) -> list[str]:
     """The next step and what closes its gate, as far as the screen has room."""
     step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
+    if step is None and seen.status.left_out_keys:
+        return wrapped("Next step: none. What is to move is on memberlist; the store stays in use.", "", "  ")
     if step is None:
         return ["Next step: not known."]
     lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)

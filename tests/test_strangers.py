@@ -11,7 +11,7 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.derive import checks_gossip, checks_preflight, gate
+from exporter.derive import checks_gossip, checks_joining, checks_preflight, gate
 from exporter.derive.verdicts import Question
 from exporter.expose import catalogue
 from exporter.expose.answers import gossip_out
@@ -108,7 +108,8 @@ def test_every_metric_alert_and_check_on_the_page_exists() -> None:
     assert set(re.findall(r"kvmigration_[a-z_]+", PAGE)) <= set(catalogue.by_name)
     alerts = (ROOT / "alerts" / "built" / "kvmigration-alerts.yaml").read_text(encoding="utf-8")
     assert all(f"alert: {name}\n" in alerts for name in re.findall(r"KVMigration[A-Za-z]+", PAGE))
-    asked = {value.id for module in (checks_gossip, checks_preflight) for value in vars(module).values()
-             if isinstance(value, Question)}  # fmt: skip
+    modules = (checks_gossip, checks_joining, checks_preflight)
+    questions = (value for module in modules for value in vars(module).values())
+    asked = {value.id for value in questions if isinstance(value, Question)}
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(gate.NAMES)
     assert named <= asked

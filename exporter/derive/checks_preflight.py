@@ -6,11 +6,10 @@ import re
 
 from exporter.derive.checks_stores import freshly_written
 from exporter.derive.fleet import few
-from exporter.derive.risks import joins_only_itself
 from exporter.derive.verdicts import Evidence, Question, forgetting_none
-from exporter.facts import TargetFacts
-from exporter.model import Outcome, Product
-from exporter.rings import QUORUM_RINGS, canonical, pages_of
+from exporter.facts import ClientFacts, TargetFacts
+from exporter.model import Outcome, Phase, Product
+from exporter.rings import HA_KEY, QUORUM_RINGS, canonical, pages_of
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
@@ -21,27 +20,8 @@ VERSION = Question(
     "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
     "docs/ha-tracker.md#versions",
     "Let the exporter read /metrics of the process: product and version are in its build_info. A build that "
-    "tells no version stays unknown; see the page.",
-)
-JOIN = Question(
-    "join-members",
-    "Every process has somebody other than itself to join.",
-    "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
-    f"{DOC}#join-members",
-    CONFIGURED,
-)
-RESOLVE = Question(
-    "join-members-resolve",
-    "The names in join_members resolve.",
-    "Check the headless service; a name that does not resolve at start leaves the process alone.",
-    f"{DOC}#join-members",
-)
-REJOIN = Question(
-    "rejoin-interval",
-    "A process that has been cut off joins again by itself.",
-    "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says nothing.",
-    f"{DOC}#rejoin-interval",
-    CONFIGURED,
+    "tells no version stays unknown until its HA tracker runs with multi or memberlist; a tracker that stays "
+    "where it is is named in gate.keep_on_store.",
 )
 SCRAPED = Question(
     "gossip-port-quiet",
@@ -93,20 +73,23 @@ UNKNOWN_CONNECTIONS = "unknown_connections_total"
 
 
 def version_supports(seen: Evidence) -> Check:
-    """Hold that the product is known, and new enough where an HA tracker is to move."""
+    """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
+    with memberlist shows by itself that its build can.
+    """
     wrong, unknown = [], []
     for target in seen.up:
-        if target.product is Product.UNKNOWN:
+        product = target.product if target.product is not Product.UNKNOWN else seen.rules.product
+        if product is Product.UNKNOWN:
             unknown.append(f"product of {target.name}")
             continue
-        needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(target.product)
-        if needed is None or not _tracks(target):
+        needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
+        if needed is None or not _tracks(target) or _moves_already(target) or seen.rules.keeps(HA_KEY):
             continue
         version = _version(target.version)
         if version is None:
             unknown.append(f"version of {target.name} ({target.version or 'none told'})")
         elif version < needed:
-            wrong.append(f"{target.name} is {target.product.value} {target.version}")
+            wrong.append(f"{target.name} is {product.value} {target.version}")
     versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
     return VERSION.answer(wrong, versions, unknown, nothing=_nobody(seen))
 
@@ -115,44 +98,31 @@ def _nobody(seen: Evidence) -> str:
     return "" if seen.up else "no process answers"
 
 
+def _trackers(target: TargetFacts) -> list[ClientFacts]:
+    return [client for client in target.clients if client.key == HA_KEY or "hatracker" in client.name]
+
+
+def _moves_already(target: TargetFacts) -> bool:
+    """Tell whether the process's HA tracker has memberlist, alone or below multi."""
+    clients = _trackers(target)
+    return any("memberlist" in c.stores or c.phase is Phase.MEMBERLIST for c in clients)
+
+
 def _tracks(target: TargetFacts) -> bool:
-    told = target.config.ha_tracker if target.config else None
-    return bool(told) or any("hatracker" in client.name for client in target.clients)
+    """Tell whether an HA tracker runs there. A configuration that all processes share switches it on for
+    each of them; the distributor alone runs it.
+    """
+    config = target.config
+    parts = set(config.target.split(",")) if config and config.target else _WITH_DISTRIBUTOR
+    return bool(_trackers(target)) or bool(config and config.ha_tracker and parts & _WITH_DISTRIBUTOR)
+
+
+_WITH_DISTRIBUTOR = frozenset({"all", "distributor", "write"})  # `target` in the configuration
 
 
 def _version(text: str) -> tuple[int, int] | None:
     found = re.match(r"v?(\d{1,4})\.(\d{1,4})", text)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def join_members(seen: Evidence) -> Check:
-    """Hold that nobody's list of seeds is empty or names only itself."""
-    wrong, unknown = [], []
-    for target in seen.up:
-        seeds = target.config.join_members if target.config else None
-        if seeds is None:
-            unknown.append(target.name)
-        elif not seeds:
-            wrong.append(f"{target.name} has none")
-        elif joins_only_itself(target):
-            wrong.append(f"{target.name} names only itself")
-    return JOIN.answer(wrong, f"{len(seen.up)} processes.", unknown, nothing=_nobody(seen))
-
-
-def join_members_resolve(seen: Evidence) -> Check:
-    """Hold that every seed has an address, as far as this exporter can look names up."""
-    seeds = {seed for target in seen.up if target.config for seed in target.config.join_members or ()}
-    told = seen.now.resolved
-    wrong = [f"{seed}: {told[seed] or 'no address'}" for seed in sorted(seeds) if told.get(seed, "") != ""]
-    return RESOLVE.answer(wrong, f"{len(seeds)} names.", [s for s in sorted(seeds) if s not in told])
-
-
-def rejoin_interval(seen: Evidence) -> Check:
-    """Hold that `rejoin_interval` is above 0 everywhere."""
-    told = {t.name: t.config.rejoin_interval if t.config else None for t in seen.up}
-    wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
-    unknown = [name for name, value in told.items() if value is None]
-    return REJOIN.answer(wrong, f"{len(told)} processes.", unknown, nothing=_nobody(seen))
 
 
 def gossip_port_quiet(seen: Evidence) -> Check:
@@ -284,11 +254,16 @@ def _factor(seen: Evidence, key: str) -> int | None:
 
 
 def ha_baseline(seen: Evidence) -> Check:
-    """Note the election rate, where an HA tracker runs."""
+    """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has
+    been elected: metrics without one say that none was.
+    """
     tracking = [target for target in seen.up if _tracks(target)]
-    counted = [target for target in tracking if target.ha_elections is not None]
     if not tracking:
         return BASELINE.answer([], "No HA tracker runs.")
-    total = sum(target.ha_elections or 0.0 for target in counted)
-    unknown = [] if counted else [target.name for target in tracking]
-    return BASELINE.answer([], f"{total:g} elections since the processes started.", unknown)
+    unread = [f"metrics of {target.name}" for target in tracking if not _shows_metrics(target)]
+    total = sum(target.ha_elections or 0.0 for target in tracking)
+    return BASELINE.answer([], f"{total:g} elections since the processes started.", unread)
+
+
+def _shows_metrics(target: TargetFacts) -> bool:
+    return any(page.name == "/metrics" and page.outcome is Outcome.OK for page in target.pages)

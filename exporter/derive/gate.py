@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from exporter.derive import checks_clients as clients
 from exporter.derive import checks_gossip as gossip
 from exporter.derive import checks_groups as groups
+from exporter.derive import checks_joining as joining
 from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
@@ -19,6 +20,13 @@ from exporter.part import Share
 from exporter.steps import Check, Step, Verdict
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
+# Asked of every step that is a rolling restart, or that one follows: a process that starts must join.
+RESTART: tuple[CheckFunction, ...] = (
+    joining.restart_seeds,
+    joining.restart_seeds_resolve,
+    joining.restart_rejoin,
+    joining.restart_settings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,10 @@ STEPS = (
             clients.targets_answer,
             preflight.version_supports,
             gossip.label_set,
-            preflight.join_members,
-            preflight.join_members_resolve,
-            preflight.rejoin_interval,
+            joining.join_members,
+            joining.join_members_resolve,
+            joining.rejoin_interval,
+            joining.settings_agree,
             preflight.gossip_port_quiet,
             preflight.gossip_port_reachable,
             preflight.no_ghosts,
@@ -57,7 +66,10 @@ STEPS = (
             clients.in_phase(Phase.MULTI, readers=False),
             *GOSSIP,
             gossip.labels_agree,
-            # Restarts follow; and who is ill is copied too, and harder to be rid of in the gossip.
+            # Restarts follow; an unhealthy member is copied too, and harder to be rid of in the gossip.
+            joining.mirror_seeds,
+            joining.restart_seeds_resolve,
+            joining.restart_settings,
             keys.members_healthy,
             preflight.no_ghosts,
             preflight.quorum_margin_told,
@@ -116,6 +128,8 @@ STEPS = (
             keys.views_agree,
             stores.nothing_lost,
             *GOSSIP,
+            gossip.labels_agree,
+            *RESTART,
             keys.members_healthy,
             preflight.no_ghosts,
             preflight.quorum_margin_told,
@@ -141,12 +155,25 @@ STEPS = (
     Rule(
         "set-label",
         None,
-        (clients.targets_answer, gossip.verification_off, gossip.members_unverified, gossip.one_cluster),
+        (
+            clients.targets_answer,
+            gossip.verification_off,
+            gossip.members_unverified,
+            gossip.one_cluster,
+            *RESTART,
+        ),
     ),
     Rule(
         "enforce-label",
         None,
-        (clients.targets_answer, gossip.label_set, gossip.labels_agree, gossip.members_labelled, *GOSSIP),
+        (
+            clients.targets_answer,
+            gossip.label_set,
+            gossip.labels_agree,
+            gossip.members_labelled,
+            *GOSSIP,
+            *RESTART,
+        ),
     ),
     Rule(
         "retire-microservices",
@@ -158,6 +185,7 @@ STEPS = (
             groups.write_rings_have_both,
             groups.new_group_keeps_quorum,
             keys.members_healthy,
+            *RESTART,
         ),
     ),
     Rule(
@@ -175,13 +203,20 @@ NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-cli
 
 def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[tuple[Step, ...], str]:
     """Judge every step; the second value names the next one on the way, "" where none is."""
-    where = now.fleet.phase
-    following = next((rule.name for rule in STEPS if rule.phase is where), "")
     seen = Evidence(now, rules)
+    following = _following(seen)
     past = _past(now, before, rules)
     functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
     told = {function: covered(function(seen), seen.universe) for function in functions}
     return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
+
+
+def _following(seen: Evidence) -> str:
+    """Name the next step: none once all that is to move has moved and the rest stays on the store."""
+    where = seen.now.fleet.phase
+    if where is Phase.MEMBERLIST and seen.left_out:
+        return ""
+    return next((rule.name for rule in STEPS if rule.phase is where), "")
 
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
@@ -213,7 +248,7 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
         open=is_open,
         verdict=verdict,
         checks=checks,
-        place=place_of(rule, seen.now.fleet.phase),
+        place=_place(rule, seen),
         soak=seen.rules.soak,
         open_since=since,
         soaked_for=soaked,
@@ -242,6 +277,12 @@ def blank(name: str) -> Step:
     empty = Snapshot(at=0.0, started=0.0, cycle=0, fleet=nothing)
     steps, _ = judge_steps(empty, None, Rules())
     return {step.name: step for step in steps}[name]
+
+
+def _place(rule: Rule, seen: Evidence) -> str:
+    """Give where a step stands; the end of the store is not reachable while keys stay on it."""
+    place = place_of(rule, seen.now.fleet.phase)
+    return "ahead" if place == "next" and not _following(seen) else place
 
 
 def place_of(rule: Rule, where: Phase) -> str:

@@ -84,12 +84,21 @@ def joins_only_itself(target: TargetFacts) -> bool:
     config = target.config
     if config is None or not config.join_members:
         return False
+    return all(is_at(target, seed, _LOOPBACK) for seed in config.join_members)
+
+
+def is_at(target: TargetFacts, seed: str, more: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a seed names a process's own address and gossip port. `more` are hosts that mean the
+    process as well.
+    """
+    config = target.config
+    if config is None:
+        return False
     advertised = config.advertise_port if config.advertise_address else None
     ports = {config.bind_port, advertised} - {None}
     hosts = {*config.bind_addresses, config.advertise_address, config.node_name, config.instance_id}
-    hosts |= {host_in(target.url), *_LOOPBACK}
-    hosts -= {"", "0.0.0.0", "::"}
-    return all(host_of(seed) in hosts and port_of(seed) in ports for seed in config.join_members)
+    hosts = (hosts | {host_in(target.url), *more}) - {"", "0.0.0.0", "::"}
+    return host_of(seed) in hosts and port_of(seed) in ports
 
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # of its own machine, with its own port: itself

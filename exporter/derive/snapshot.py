@@ -152,13 +152,15 @@ def _gossipers(cycle: Cycle) -> Gossipers | None:
 def _excuse(
     gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
 ) -> GossipFacts | None:
-    """Take members out of the strangers that belong to a process of ours which does not answer, or
-    whose own member cannot be told: one known from before by its name alone, since its address may be
-    somebody else's by now, else as many at an address as there are such processes.
+    """Take members out of the strangers that belong to a process of ours which does not answer, whose
+    member list was not read, or whose own member cannot be told: one known from before by its name
+    alone, since its address may be another's by now, else as many at an address as there are such
+    processes.
     """
     if gossip is None or not gossip.strangers:
         return gossip
-    silent = [target for target in targets if not target.up or target.name in gossip.unidentified]
+    untold = {*gossip.unidentified, *gossip.unread}
+    silent = [target for target in targets if not target.up or target.name in untold]
     names = {target.name for target in silent}
     names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
     names |= {identities[t.name].member for t in silent if t.name in identities}

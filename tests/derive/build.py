@@ -101,6 +101,9 @@ class Process:
     product: Product = Product.CORTEX
     config: Mapping[str, Any] = field(default_factory=dict)
     traffic: Mapping[str, float] = field(default_factory=dict)
+    version: str = "1.21.0"
+    elections: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    url: str = ""  # where it answers, where that is elsewhere
 
     @property
     def name(self) -> str:
@@ -110,7 +113,7 @@ class Process:
     def read(self, now: float) -> Observation:
         """What a cycle would have read of it."""
         return Observation(
-            target=Target(f"10.0.0.{self.number}:80", f"http://10.0.0.{self.number}:80"),
+            target=Target(f"10.0.0.{self.number}:80", self.url or f"http://10.0.0.{self.number}:80"),
             metrics=self._metrics(now),
             gossip=GossipView(self._memberlist(now), dict(self._values(now))),
             config=self._config(now),
@@ -146,11 +149,12 @@ class Process:
     def _metrics(self, now: float) -> Page[ProcessMetrics]:
         told = ProcessMetrics(
             product=self.product,
-            version="1.21.0",
+            version=self.version,
             clients={c.name: c for c in self.clients},
             start_time=self.started,
             health_score=0.0,
             traffic=self.traffic,
+            ha_elections=self.elections,
         )
         return replace(
             self._page("/metrics", None if self._is_lost("metrics") else told, now), **self._fate("metrics")
@@ -209,6 +213,7 @@ class Fleet:
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     unsure: tuple[str, ...] = ()  # sources of targets that fail
+    resolved: dict[str, str] = field(default_factory=lambda: {"gossip-ring:7946": ""})
     share: Share | None = None  # with shards: how the processes are shared,
     others: frozenset[int] = frozenset()  # and those that only other shards watch
 
@@ -238,7 +243,7 @@ class Fleet:
             number=self.number,
             observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
             stores=(self._store(),) if self.rules.stores else (),
-            resolved={"gossip-ring:7946": ""},
+            resolved=self.resolved,
             unsure=self.unsure,
             share=self.share,
         )

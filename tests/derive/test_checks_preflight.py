@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,3 +153,61 @@ def test_a_ghost_does_not_hide_behind_who_inherited_its_address(
     assert key_of(seen, COMPACTOR).ghosts == ghosts
     check = next(c for c in step_of(seen, "preflight").checks if c.id == "no-ghosts")
     assert check.verdict.value == ("fails" if ghosts else "holds")
+
+
+TRACKER = client("distributor-hatracker", primary="", stores=(), mirror=None, requests={("consul", "CAS"): 1})
+IN_MULTI = client("distributor-hatracker", mirror=False)
+SHARED = {"ha_tracker": True, "target": "ingester"}  # one configuration for all, an HA tracker for none
+
+
+def _told(number: int, **told: Any) -> Change:
+    def apply(fleet: Fleet) -> None:
+        for name, value in told.items():
+            setattr(fleet.processes[number], name, value)
+
+    return apply
+
+
+def _tracker(*clients: Any, version: str = "1.21.0", keep: tuple[str, ...] = (), **told: Any) -> Change:
+    def apply(fleet: Fleet) -> None:
+        fleet.rules = replace(fleet.rules, keep_on_store=keep)
+        for process in fleet.processes:
+            process.version = version
+        _told(0, clients=(*fleet.processes[0].clients, *clients), **told)(fleet)
+
+    return apply
+
+
+TRACKERS: list[tuple[str, Change, str, str]] = [
+    ("none runs", _tracker(), "ha-baseline", "holds"),
+    ("elected nothing yet", _tracker(TRACKER), "ha-baseline", "holds"),
+    ("elected four times", _tracker(TRACKER, elections={("u", "c"): 4.0}), "ha-baseline", "holds"),
+    ("its metrics are not read", _tracker(config={"ha_tracker": True}, lost=frozenset({"metrics"})),
+     "ha-baseline", "unknown"),
+    ("configured for all, run by none", _tracker(config=SHARED, lost=frozenset({"metrics"})),
+     "ha-baseline", "holds"),
+    ("a release that can", _tracker(TRACKER), "version-supports", "holds"),
+    ("a release that cannot", _tracker(TRACKER, version="1.13.0"), "version-supports", "fails"),
+    ("it stays on the store", _tracker(TRACKER, version="1.13.0", keep=("ha-tracker/",)),
+     "version-supports", "holds"),
+    ("a build without a version", _tracker(TRACKER, version="main-abc"), "version-supports", "unknown"),
+    ("one with a tracker in multi", _tracker(IN_MULTI, version="main-abc"), "version-supports", "holds"),
+    ("one without a tracker", _tracker(version="main-abc"), "version-supports", "holds"),
+    ("configured for all", _tracker(version="1.13.0", config=SHARED), "version-supports", "holds"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "verdict"), [r[1:] for r in TRACKERS], ids=[f"{r[0]} {r[2]}" for r in TRACKERS]
+)
+def test_an_ha_tracker_is_asked_where_it_runs(change: Change, check: str, verdict: str) -> None:
+    fleet = Fleet()
+    change(fleet)
+    assert _check(fleet, "preflight", check).verdict.value == verdict
+
+
+def test_a_tracker_that_elected_nothing_yet_is_a_baseline_of_0() -> None:
+    fleet = Fleet()
+    _tracker(TRACKER)(fleet)
+    found = _check(fleet, "preflight", "ha-baseline")
+    assert found.evidence == "0 elections since the processes started."

@@ -91,16 +91,24 @@ def test_one_process_that_went_further_ends_the_exception() -> None:
     assert (seen.fleet.phase.label, seen.fleet.uniform, seen.fleet.left_out) == ("external", False, ())
 
 
-def test_the_store_is_not_free_to_go_while_somebody_stays() -> None:
+def test_the_store_is_not_free_to_go_and_is_no_next_step_while_a_key_stays() -> None:
+    """A tracker that stays for good would otherwise show a closed gate as the next step for ever."""
     rings = [on("memberlist", name) for name in CLIENTS]
     seen = fleet(on("consul"), *rings).look(beat=True)
-    assert (seen.fleet.phase.label, seen.fleet.next_step) == ("memberlist", "decommission-store")
+    assert (seen.fleet.phase.label, seen.fleet.next_step) == ("memberlist", "")
+    assert seen.fleet.headline == "Phase memberlist. Left out by configuration: ha-tracker/."
     assert seen.fleet.finished_keys == ()
     step = step_of(seen, "decommission-store")
     check = next(c for c in step.checks if c.id == "clients-memberlist")
-    assert (step.open, check.verdict) == (False, Verdict.FAILS)
+    assert (step.open, step.place, check.verdict) == (False, "ahead", Verdict.FAILS)
     assert check.culprits == ("distributor-hatracker on 3 of 3 processes is external",)
     assert "gate.keep_on_store" in check.remedy
+
+
+def test_once_no_key_stays_the_end_of_the_store_is_the_next_step() -> None:
+    seen = fleet(on("memberlist"), *[on("memberlist", name) for name in CLIENTS], keep=()).look(beat=True)
+    assert seen.fleet.next_step == "decommission-store"
+    assert step_of(seen, "decommission-store").place == "next"
 
 
 def test_where_everything_would_be_left_out_nothing_is() -> None:

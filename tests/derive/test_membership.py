@@ -356,3 +356,14 @@ def test_a_gossip_address_that_two_members_share_tells_nothing() -> None:
     assert found.has(Member("a", ""))
     assert found.has(Member("b-00000002", ""))
     assert not found.has(Member("c", "127.0.0.1:9095"))
+
+
+@pytest.mark.parametrize("lost", [{"gossip"}, {"gossip", "config"}, {"gossip", "config", "/ingester/ring"}])
+def test_a_process_whose_member_list_is_not_read_is_known_by_its_address(lost: set[str]) -> None:
+    """A sidecar that asks for a password in front of some pages makes no unknown member of a target."""
+    fleet = Fleet()
+    fleet.processes[1].lost = frozenset(lost)
+    found = gossip_of(fleet.look())
+    assert (found.strangers, found.unread) == ((), ("10.0.0.2:80",))
+    fleet.processes[0].strangers = (STRANGER,)
+    assert [one.name for one in gossip_of(fleet.look()).strangers] == [STRANGER.name]

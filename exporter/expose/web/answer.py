@@ -78,6 +78,10 @@ def answer_of(snapshot: Snapshot) -> Answer:
         return withheld(snapshot)
     wanted = snapshot.fleet.next_step
     step = next((step for step in snapshot.steps if step.name == wanted), None)
+    if step is None and snapshot.fleet.left_out:
+        kept = ", ".join(snapshot.fleet.left_out)
+        why = f"{kept} stays on the external store by configuration (gate.keep_on_store)."
+        return Answer("wait", "NO STEP", "All that is to move is on memberlist. Keep the store.", why)
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
