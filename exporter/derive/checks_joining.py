@@ -86,7 +86,7 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
                 unknown.append(target.name)
             elif not seeds:
                 wrong.append(f"{target.name} has none")
-            elif joins_only_itself(target) and not (of_others and _is_named(target, asked)):
+            elif joins_only_itself(target) and not (of_others and _is_named(target, seen.up)):
                 wrong.append(f"{target.name} names only itself")
         good = f"{len(asked)} processes." if asked else NONE_USES
         return JOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))

@@ -43,6 +43,7 @@ RESTS_ON: Mapping[str, tuple[Source, ...]] = {
     "join-members": _SETTING,
     "join-members-resolve": _SETTING,
     "rejoin-interval": _SETTING,
+    "gossip-settings-agree": _SETTING,
     "members-labelled": (METRICS, CONFIG, MEMBERS),
     "members-unverified": (METRICS, CONFIG, MEMBERS),
     "gossip-port-quiet": _GOSSIP,
@@ -96,7 +97,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     up = tuple(target for target in now.targets if target.up)
     return {
         METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
-        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up),
+        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if _is_in_rings(t)),
         MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if _gossips(t)),
         PRIMARY: _part(_primaries(now, ours, up)),
         COPIES: _part(_copies(ours)),
@@ -112,6 +113,13 @@ def _part(things: Iterable[tuple[str, bool]]) -> Part:
 
 def _is_ok(target: TargetFacts, path: str) -> bool:
     return any(page.name == path and page.outcome is Outcome.OK for page in target.pages)
+
+
+def _is_in_rings(target: TargetFacts) -> bool:
+    """Tell whether a process keeps or watches a ring: a query frontend does neither, and has no setting
+    that counts.
+    """
+    return bool(target.clients) or target.gossip is not None
 
 
 def _gossips(target: TargetFacts) -> bool:
