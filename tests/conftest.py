@@ -131,7 +131,7 @@ def replay(shared: Path) -> Iterator[Callable[..., Replay]]:
 
 
 def _start_replay(script: Path, recording: Path, hang: bool) -> subprocess.Popen[str]:
-    command = [sys.executable, str(script), str(recording), "--base-port", str(_free_base_port())]
+    command = [sys.executable, str(script), str(recording), "--base-port", str(free_base_port())]
     return subprocess.Popen(
         [*command, *(["--hang"] if hang else [])],
         stdin=subprocess.DEVNULL,
@@ -141,7 +141,7 @@ def _start_replay(script: Path, recording: Path, hang: bool) -> subprocess.Popen
     )
 
 
-def _free_base_port() -> int:
+def free_base_port() -> int:
     """Below the range from which the kernel gives out port 0, so only another replay can be in the way."""
     for _ in range(200):
         base = random.randrange(11_000, 32_000, 100)

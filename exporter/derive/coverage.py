@@ -31,7 +31,8 @@ class Source(enum.StrEnum):
 
 
 METRICS, CONFIG, MEMBERS, PRIMARY, COPIES, TRACKER, STORE = Source
-_RING = (METRICS, CONFIG, PRIMARY, COPIES)
+_RING = (METRICS, CONFIG, PRIMARY)
+_VIEWS = (METRICS, CONFIG, PRIMARY, COPIES)
 _COPY = (METRICS, PRIMARY, COPIES, STORE)
 _GOSSIP = (METRICS, MEMBERS)
 _SETTING = (METRICS, CONFIG)
@@ -55,8 +56,8 @@ RESTS_ON: Mapping[str, tuple[Source, ...]] = {
     "quorum-margin": _RING,
     "quorum-kept": _RING,
     "members-healthy": _RING,
-    "no-token-conflicts": _RING,
-    "views-agree": _RING,
+    "no-token-conflicts": _VIEWS,
+    "views-agree": _VIEWS,
     "keys-copied": _COPY,
     "members-copied": _COPY,
     "contents-equal": _COPY,
@@ -99,8 +100,8 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
         METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
         CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if _is_in_rings(t)),
         MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if _gossips(t)),
-        PRIMARY: _part(_primaries(now, ours, up)),
-        COPIES: _part(_copies(ours)),
+        PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
+        COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
         TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
         STORE: _part((store.kind, store.outcome is Outcome.OK) for store in now.stores),
     }
@@ -173,10 +174,14 @@ def _paths(product: Product, key: str) -> frozenset[str]:
     return frozenset(page.path for page in pages_of(product) if page.key == key)
 
 
-def _copies(keys: tuple[KeyFacts, ...]) -> Iterable[tuple[str, bool]]:
-    """The gossip copies of each key that memberlist holds, or is being mirrored to."""
+def _copies(
+    keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...], since: Phase
+) -> Iterable[tuple[str, bool]]:
+    """The gossip copies of each key whose primary is memberlist, or that is in a phase `since` this one, on
+    each process that runs memberlist and did not start recently.
+    """
+    having = [target.name for target in up if _gossips(target) and not target.young]
     for key in keys:
-        if key.primary == "memberlist" or key.phase >= Phase.MIRRORING:
-            for view in key.views:
-                if view.kind == "gossip" and (view.judged or not view.known):
-                    yield f"gossip copy of {key.key} on {view.target}", view.known
+        if key.primary == "memberlist" or key.phase >= since:
+            known = {view.target for view in key.views if view.kind == "gossip" and view.known}
+            yield from ((f"gossip copy of {key.key} on {name}", name in known) for name in having)

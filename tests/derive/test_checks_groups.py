@@ -177,7 +177,9 @@ def test_an_owner_of_partitions_is_in_a_ring_too(
     made = _done()
     made.rules = replace(made.rules, groups=groups)
     made.store[PARTITIONS] = PartitionRing({0: Partition(0, state, owners=(owner,))}, made.now)
-    made.processes.append(MimirProcess(4, clients=(client("ingester-partition-ring"),), memberlist=False))
+    reads = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "GET"): 9.0}}
+    watcher = client("ingester-partition-ring", **reads, mirror_writes=None)
+    made.processes.append(MimirProcess(4, clients=(watcher,), memberlist=False))
     found = next(c for c in step_of(made.look(), FINISH).checks if c.id == "old-group-left")
     assert found.verdict.value == (verdict or "holds")
     assert (owner in " ".join(found.culprits)) is (verdict is not None)
