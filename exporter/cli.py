@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from exporter import __version__, logs
-from exporter.errors import ConfigError, KVMigrationError, UsageError
+from exporter.errors import ConfigError, KVMigrationError
 from exporter.terminal import plain
 
 Command = Callable[[argparse.Namespace], int]
@@ -65,19 +65,24 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _told(command(args))
     except ConfigError as error:
-        for problem in error.problems:
-            print(plain(problem), file=sys.stderr)  # noqa: T201 - the command's own output
-        return 2
-    except UsageError as error:
-        print(plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
-        return 2
+        return _refused(*error.problems)
     except KVMigrationError as error:
-        print(plain(f"kvmigration: {error}"), file=sys.stderr)  # noqa: T201 - the command's own output
-        return 2
+        return _refused(f"kvmigration: {error}")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return _unread()
+    except Exception as error:
+        if not getattr(args, "server", None):
+            raise
+        # what answers there need not be an exporter, and may say what cannot be shown in ways of its own
+        return _refused(f"kvmigration: the answer of --server cannot be shown ({type(error).__name__})")
+
+
+def _refused(*lines: str) -> int:
+    for line in lines:
+        print(plain(line), file=sys.stderr)  # noqa: T201 - the command's own output
+    return 2
 
 
 def _told(status: int) -> int:

@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote
 
-import aiohttp
-import msgspec
-
 from exporter import __version__
+from exporter.cli_server import Server, checked_server, session
 from exporter.cli_shard import whole
 from exporter.config import load
 from exporter.errors import UsageError
@@ -23,9 +21,6 @@ from exporter.expose.shapes import GossipOut, RingDetailOut, RingOut, StatusOut,
 from exporter.facts import Snapshot
 from exporter.watch import Watch
 
-T = TypeVar("T")
-TIMEOUT = 10.0
-MAX_ANSWER = 64 * 1024 * 1024
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 
 
@@ -98,10 +93,9 @@ class Look(Steps, Protocol):
 async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
     """Open whichever way the arguments name; `soak` seconds count instead of the configured ones."""
     if args.server:
-        if not args.server.startswith(("http://", "https://")):
-            raise UsageError(f'--server "{args.server}" is not a URL such as http://127.0.0.1:9895')
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
-            yield _Remote(args.server.rstrip("/"), session)
+        url = checked_server(args.server)
+        async with session() as asking:
+            yield _Remote(Server(url, asking))
         return
     config = whole(load(args.config_file))
     async with Watch(config) as watch:
@@ -160,37 +154,24 @@ class _Local:
 class _Remote:
     """Asks the API of a running exporter."""
 
-    def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self._session = session
         self.interval = 5.0
         self.stale = ""
         self.at = 0.0
         self.soaks = True
 
-    async def _get(self, path: str, kind: type[T]) -> T:
-        url = f"{self._server}/api/v1/{path}"
-        try:
-            async with self._session.get(url, headers={"User-Agent": f"kvmigration/{__version__}"}) as answer:
-                body = msgspec.json.decode(await _whole(answer) or b"null")
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
-            raise UsageError(f"{url}: no answer of an exporter ({type(error).__name__})") from None
-        if not isinstance(body, dict) or body.get("status") != "success":
-            told = body.get("error") if isinstance(body, dict) else None
-            raise UsageError(f"{url}: {told or 'no answer of an exporter'}")
-        if body.get("stale"):
-            age = body.get("age_seconds", 0.0)
-            self.stale = f"{self._server}: the last cycle ended {age:.0f} s ago, so all of this is old"
-        try:
-            self.at = msgspec.convert(body["at"], float)
-            return msgspec.convert(body["data"], kind)
-        except (KeyError, msgspec.ValidationError) as error:
-            raise UsageError(f"{url}: the exporter is of another version ({error})") from None
+    async def _get(self, path: str, kind: Any) -> Any:
+        found = await self._server.get(path, kind)
+        self.at, self.stale = self._server.at, self._server.stale
+        return found
 
     async def step(self, name: str) -> StepOut:
-        step = await self._get(f"gate/{quote(name)}", StepOut)
+        step: StepOut = await self._get(f"gate/{quote(name)}", StepOut)
         if step.step != name or not step.checks:
-            raise UsageError(f"{self._server}: no answer of an exporter: it was asked for the step {name}")
+            raise UsageError(
+                f"{self._server.shown}: no answer of an exporter: it was asked for the step {name}"
+            )
         return step
 
     async def overview(self) -> Overview:
@@ -198,7 +179,7 @@ class _Remote:
             await self._get("status", StatusOut),
             await self._get("targets", tuple[TargetOut, ...]),
             await self._get("rings", tuple[RingOut, ...]),
-            await self._get("gossip", GossipOut | None),  # type: ignore[arg-type] # a union is no class
+            await self._get("gossip", GossipOut | None),
             await self._get("gate", tuple[StepOut, ...]),
         )
 
@@ -206,19 +187,9 @@ class _Remote:
         return tuple(ring.key for ring in await self._get("rings", tuple[RingOut, ...]))
 
     async def key(self, key: str) -> RingDetailOut:
-        return await self._get(f"rings/{quote(key)}", RingDetailOut)
+        ring: RingDetailOut = await self._get(f"rings/{quote(key)}", RingDetailOut)
+        return ring
 
     async def silent(self) -> tuple[str, ...]:
         targets = await self._get("targets", tuple[TargetOut, ...])
         return tuple(target.name for target in targets if not target.up)
-
-
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    """All of an answer: one read gives what has arrived so far."""
-    parts, size = list[bytes](), 0
-    async for part in answer.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise UsageError(f"{answer.url}: more than {MAX_ANSWER} bytes")
-    return b"".join(parts)

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.config import HttpClient, load_as
+from exporter.config import HttpClient, load_as, shown_url
 from exporter.decode.prometheus import VectorSample, decode_vector
 from exporter.derive.gate import STEPS, blank, place_of
 from exporter.errors import DecodeError, UsageError
@@ -127,7 +127,7 @@ class Joined:
             f"{self._series(c.PHASE.name)} == 1",
         )
         told = Told(*await self._ask_all(questions))
-        _one_fleet(told.checks, self._settings.url)
+        _one_fleet(told.checks, shown_url(self._settings.url))
         self.at, self.soaks = _only(told.now) - _oldest(told), bool(told.held)
         return step_of(name, told)
 
@@ -144,7 +144,7 @@ class Joined:
 
     async def _ask(self, expr: str) -> Vector:
         answer = await query(self._fetcher, self._settings, expr)
-        url = self._settings.url
+        url = shown_url(self._settings.url)
         try:
             found = decode_vector(answer.body) if answer.body else ()
         except DecodeError as error:

@@ -6,14 +6,15 @@ import argparse
 import asyncio
 import resource
 import sys
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from exporter import __version__
+from exporter.cli_server import checked_server
 from exporter.cli_shard import add_shard, sharded
-from exporter.config import Config, load
+from exporter.config import Config, load, shown_url
 from exporter.errors import UsageError
 from exporter.expose.listen import DEFAULT_ADDRESS
 from exporter.expose.render import Renderer, SelfFacts
@@ -122,12 +123,20 @@ def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None
     parser.set_defaults(run=healthcheck_command)
 
 
+class _Direct(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: whoever answers there is not the exporter that was asked."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def healthcheck_command(args: argparse.Namespace) -> int:
     """Give 0 if `/-/healthy` answers 200."""
-    if not args.server.startswith(("http://", "https://")):
-        raise UsageError(f'--server "{args.server}" is not a URL such as http://127.0.0.1:9895')
+    url = checked_server(args.server)
+    opener = urllib.request.build_opener(_Direct)
     try:
-        with urllib.request.urlopen(f"{args.server.rstrip('/')}/-/healthy", timeout=3) as answer:  # noqa: S310 - checked above
+        with opener.open(f"{url}/-/healthy", timeout=3) as answer:
             return 0 if answer.status == 200 else 1
-    except (urllib.error.URLError, OSError) as error:
-        raise UsageError(f"{args.server} does not answer: {error}") from None
+    except (OSError, ValueError, HTTPException) as error:
+        why = getattr(error, "reason", None) or type(error).__name__
+        raise UsageError(f"{shown_url(url)} does not answer: {why}") from None

@@ -30,6 +30,7 @@ class Memory:
     product: Product = Product.UNKNOWN
     layout: Layout | None = None
     silent: bool = False  # did not answer last time: nobody waits for it
+    late: bool = False  # was not done when a round's time was up: the next cycle reads it apart
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
     ring_bytes: int = 0  # of all ring pages, last time they were read

@@ -1,6 +1,5 @@
-"""What was read: the vocabulary every room shares. Frozen, and standard library only.
-
-Times are unix seconds as float; `None` means the page does not say. Conclusions: `exporter.facts`.
+"""What was read: the vocabulary of every room, frozen. Times are unix seconds; `None`: the page does not say.
+Conclusions: `exporter.facts`.
 """
 
 from __future__ import annotations
@@ -74,6 +73,7 @@ class Reason(enum.StrEnum):
     DECODE = "decode"
     FORBIDDEN = "forbidden"  # our own allow-list refused to ask
     MIXED = "mixed"  # the endpoints of one store belong to several clusters
+    BUDGET = "budget"  # not asked: its process has had its share of the cycle
 
 
 class Product(enum.StrEnum):
@@ -113,6 +113,7 @@ class Answer:
     asked_at: float = 0.0  # our clock when the request was sent
     duration: float = 0.0
     index: int = 0  # of the header that `Call.index_header` names, 0 where there is none
+    received: int = 0  # bytes of its body, decompressed, whether it ended well or not
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Pages that cost much and gave nothing: each is left alone for a while, longer each time."""
+"""Pages that cost much and gave nothing: each is left alone for a while, longer each time.
+
+One costs much that is too large, that takes its process beyond its share of a cycle, or of which much came
+before it failed, in time or in meaning.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from exporter.model import Outcome, Page, Reason
 
 FIRST = 60.0  # seconds
 LONGEST = 600.0
-HEAVY = 500_000  # bytes; a body of so many that would not decode has cost about as much as one too large
+HEAVY = 500_000  # bytes; a body of so many that gave nothing has cost about as much as one too large
+MUCH = 8 * HEAVY  # bytes that came before the time was up; fewer are a slow network's
+_CUT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.CLOSED})
 MOST = 200  # pages of one process; its keys are its own to name
 REST = "*"  # all others, once there are so many
 
@@ -35,11 +41,11 @@ class Pauses:
         return replace(pause.failed, asked_at=now) if pause is not None and now < pause.until else None
 
     def learn(self, path: str, page: Page[Any], size: int, now: float) -> None:
-        """Note how a page ended, and how many bytes came."""
+        """Note how a page ended, and how many bytes of it came. One that was not asked for costs nothing."""
         if page.outcome is not Outcome.FAILED:
             self._pages.pop(path, None)
             return
-        if page.reason is not Reason.TOO_LARGE and not (page.reason is Reason.DECODE and size > HEAVY):
+        if not _costs_much(page.reason, size):
             return
         self._pages = {name: kept for name, kept in self._pages.items() if now < kept.until + LONGEST}
         place = path if path in self._pages or len(self._pages) < MOST else REST
@@ -48,3 +54,8 @@ class Pauses:
         said = f"{page.detail}; asked again after {seconds:.0f} s"
         failed: Page[Any] = Page(page.name, Outcome.FAILED, reason=page.reason, detail=said)
         self._pages[place] = Pause(now + seconds, seconds, failed)
+
+
+def _costs_much(reason: Reason | None, size: int) -> bool:
+    in_vain = (reason is Reason.DECODE and size > HEAVY) or (reason in _CUT and size > MUCH)
+    return in_vain or reason is Reason.TOO_LARGE

@@ -12,10 +12,9 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
 
 from exporter.decode.memo import Memo
 from exporter.derive.history import History
@@ -29,28 +28,37 @@ from exporter.memory import Memory
 from exporter.model import KVClient, Observation, Product, Target
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage, ha_entry
+from exporter.rounds import PATIENCE, Stragglers, in_portions
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
+from exporter.sources.spending import Allowance, Spending, allowance_of
 from exporter.stores import StoreReader, read_stores
-from exporter.sweep import AT_LEAST, Entries, Last, Turn, suspects, whose_turn, with_each_kind
+from exporter.sweep import (
+    AT_LEAST,
+    Entries,
+    Last,
+    Turn,
+    listed_by_several,
+    suspects,
+    whose_turn,
+    with_each_kind,
+)
 from exporter.visit import UNREACHABLE, Visit
 
 log = logging.getLogger("kvmigration.poll")
-T = TypeVar("T")
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
 MIN_DEADLINE = 2.0
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
 RELOADED = "Not known: the configuration was reloaded, and no cycle has ended with it yet."
-STARTED = 16  # processes asked in one round of the loop
 
 
 async def _nothing() -> None:
     return None
 
 
-async def _nothing_found(_: Iterable[str]) -> Mapping[str, str]:
+async def _nothing_found(_: Iterable[Iterable[str]]) -> Mapping[str, str]:
     return {}
 
 
@@ -83,7 +91,7 @@ class Plan:
     unsure: Callable[[], tuple[str, ...]] = tuple  # sources of targets that fail, and why
     rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
     probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
-    look_up: Callable[[Iterable[str]], Awaitable[Mapping[str, str]]] = _nothing_found
+    look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
     min_deadline: float = MIN_DEADLINE
@@ -93,6 +101,10 @@ class Plan:
     def deadline(self) -> float:
         """Seconds that a cycle may read."""
         return max(self.min_deadline, self.interval * DEADLINE_SHARE)
+
+    def allowance(self) -> Allowance:
+        """What one process may cost in a cycle."""
+        return allowance_of(self.interval, self.fetcher.max_response_bytes)
 
 
 @dataclass(slots=True)
@@ -199,33 +211,37 @@ class Poller:
                 jitter=self._jitter,
                 memo=self._memo,
                 product=self.plan.product,
+                spending=Spending(self.plan.allowance()),
             )
             for target in targets
         )
 
     async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
-        """Make the rounds. Nobody waits for a process that was silent last time or falls silent now."""
-        stragglers: set[asyncio.Task[None]] = set()
-        prompt = [visit for visit in visits if not visit.memory.silent]
+        """Make the rounds. Nobody waits for a process that was silent or late last time, or is it now."""
+        alone = Stragglers(deadline)
+        prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
         for visit in visits:
+            if visit.memory.silent or visit.memory.late:
+                visit.memory.late = False
+                alone.add(self._alone(visit))
+        prompt = await alone.prompt(prompt, Visit.read_metrics, self._rest)
+        for visit in prompt:
             if visit.memory.silent:
-                stragglers.add(asyncio.create_task(self._alone(visit)))
-        await _by_and_by(visit.read_metrics() for visit in prompt)
-        for visit in [visit for visit in prompt if visit.memory.silent]:
-            stragglers.add(asyncio.create_task(self._rest(visit)))
+                alone.add(self._rest(visit))
         prompt = [visit for visit in prompt if not visit.memory.silent]
-        stores, sweep = await self._both_sides(plan, prompt, deadline)
-        if stragglers:
-            await asyncio.wait(stragglers, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        for task in stragglers:
-            task.cancel()
-        await asyncio.gather(*stragglers, return_exceptions=True)
-        observed = tuple([visit.observation() async for visit in _in_portions(visits)])
+        stores, sweep = await self._both_sides(plan, prompt, deadline, alone)
+        await alone.finish()
+        for visit in visits:
+            visit.spending.let_go()
+        observed = tuple([visit.observation() async for visit in in_portions(visits)])
         return _Read(observed, stores, sweep)
 
     async def _alone(self, visit: Visit) -> None:
+        began = asyncio.get_running_loop().time()
         await visit.read_metrics()
         await self._rest(visit)
+        spent = asyncio.get_running_loop().time() - began
+        visit.memory.late = spent > PATIENCE * self.plan.deadline()
 
     async def _rest(self, visit: Visit) -> None:
         """A slow process's other pages: its metrics may hang while the rest answers. Where nobody takes a
@@ -239,53 +255,69 @@ class Poller:
         else:
             await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
         if not visit.memory.silent:
-            await visit.read_values(self._entries.chosen)
+            await self._values(visit)
+
+    async def _gossip_of(self, visit: Visit) -> None:
+        await visit.read_gossip()
+        await self._values(visit)
+
+    async def _values(self, visit: Visit) -> None:
+        await visit.read_values(self._entries.chosen)
 
     async def _both_sides(
-        self, plan: Plan, visits: list[Visit], deadline: float
+        self, plan: Plan, visits: list[Visit], deadline: float, alone: Stragglers
     ) -> tuple[tuple[StoreContent, ...], float]:
-        external = _external_is_primary(visits)
-        if external:
+        if _external_is_primary(visits):
             now = asyncio.get_running_loop().time()
             in_time = now + STORE_SHARE * (deadline - now)
-            stores, rings = await asyncio.gather(self._read_stores(plan, in_time), self._rings(plan, visits))
-            return stores, max(rings, await self._gossip(plan, visits))
-        rings = await self._rings(plan, visits)
-        sweep = max(rings, await self._gossip(plan, visits))
+            stores, (visits, sweep) = await asyncio.gather(
+                self._read_stores(plan, in_time), self._rings(plan, visits, alone)
+            )
+            return stores, max(sweep, await self._gossip(plan, visits, alone))
+        visits, sweep = await self._rings(plan, visits, alone)
+        sweep = max(sweep, await self._gossip(plan, visits, alone))
         return await self._read_stores(plan, deadline), sweep
 
-    async def _rings(self, plan: Plan, visits: list[Visit]) -> float:
-        """Read the ring pages of those whose turn it is; gives the seconds until everybody was read."""
+    async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
+        """Read the ring pages of those whose turn it is; gives whoever was done in time, and the seconds
+        until everybody was read.
+        """
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}
 
         def last() -> dict[str, Last]:
             return {n: Last(v.memory.rings_read_at, v.memory.ring_bytes) for n, v in having.items()}
 
-        def read(names: Iterable[str]) -> Iterable[Awaitable[None]]:
-            return (having[name].read_rings(plan.pages) for name in names)
+        async def read(names: Iterable[str], size: float) -> set[str]:
+            turn = [having[name] for name in names]
+            done = await alone.prompt(turn, self._rings_of, self._gossip_of, _room(size))
+            return {visit.target.name for visit in turn if visit not in done}
 
-        first = frozenset[str]()
+        first, late = frozenset[str](), set[str]()
         if not any(known.size for known in last().values()):  # a few tell what a view costs
             first = with_each_kind(Turn(first, 0.0), last(), kinds).targets
-            await _few_at_once(read(first), 0)
+            late = await read(first, 0)
         known = last()
         turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"))
         turn = with_each_kind(turn, known, kinds)
-        async for name in _in_portions(having.keys() - turn.targets - first):
+        async for name in in_portions(having.keys() - turn.targets - first):
             having[name].put_off_rings(plan.pages)
-        await _few_at_once(read(sorted(turn.targets - first)), _mean(known))
-        return turn.sweep_seconds
+        late |= await read(sorted(turn.targets - first), _mean(known))
+        return [visit for name, visit in having.items() if name not in late], turn.sweep_seconds
 
-    async def _gossip(self, plan: Plan, visits: list[Visit]) -> float:
-        await _by_and_by(visit.read_gossip() for visit in visits)
-        having = {v.target.name: v for v in visits if v.gossip.value is not None}
+    async def _rings_of(self, visit: Visit) -> None:
+        await visit.read_rings(self.plan.pages)
+
+    async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> float:
+        prompt = await alone.prompt(visits, Visit.read_gossip, self._values)
+        having = {v.target.name: v for v in prompt if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
-        listed = frozenset[str]().union(*(visit.elected() for visit in having.values()))
+        listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(), listed))
-        elected = self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
-        await _few_at_once((having[name].read_values(elected) for name in sorted(turn.targets)), _mean(last))
+        self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
+        chosen = [having[name] for name in sorted(turn.targets)]
+        await alone.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
         return turn.sweep_seconds
 
     def _is_in_doubt(self) -> Callable[[str], bool]:
@@ -304,30 +336,13 @@ class _Read:
     sweep_seconds: float
 
 
-async def _by_and_by(reads: Iterable[Coroutine[None, None, None]]) -> None:
-    """Start a few in each round of the loop, so that starting a thousand does not block it."""
-    async with asyncio.TaskGroup() as group:
-        async for read in _in_portions(reads):
-            group.create_task(read)
+async def _no_rest(_: Visit) -> None:
+    return None
 
 
-async def _in_portions(things: Iterable[T]) -> AsyncIterator[T]:
-    """Go through things a few in each round of the loop."""
-    for number, thing in enumerate(things, start=1):
-        yield thing
-        if number % STARTED == 0:
-            await asyncio.sleep(0)
-
-
-async def _few_at_once(reads: Iterable[Awaitable[None]], size: float) -> None:
-    """Read views of about this many bytes, so many at a time that they fit into memory together."""
-    room = asyncio.Semaphore(max(AT_LEAST, min(MANY, int(IN_FLIGHT / max(size, 1.0)))) if size else AT_LEAST)
-
-    async def one(read: Awaitable[None]) -> None:
-        async with room:
-            await read
-
-    await _by_and_by(map(one, reads))
+def _room(size: float) -> int:
+    """How many views of about this many bytes fit into memory together."""
+    return max(AT_LEAST, min(MANY, int(IN_FLIGHT / max(size, 1.0)))) if size else AT_LEAST
 
 
 def _reported(observed: tuple[Observation, ...], share: Share | None) -> tuple[Observation, ...]:
@@ -341,10 +356,10 @@ def _mean(last: Mapping[str, Last]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _seeds(observed: Iterable[Observation]) -> set[str]:
-    """Name everything that the processes are configured to join."""
-    configs = [seen.config.value for seen in observed if seen.config.value is not None]
-    return {seed for config in configs for seed in config.join_members or ()}
+def _seeds(observed: Iterable[Observation]) -> Iterable[Iterable[str]]:
+    """Name everything that each process is configured to join."""
+    configs = (seen.config.value for seen in observed if seen.config.value is not None)
+    return (config.join_members or () for config in configs)
 
 
 def _external_is_primary(visits: Iterable[Visit]) -> bool:

@@ -102,6 +102,17 @@ class Entries:
         return self.chosen
 
 
+def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The names on at least two of the lists, and a few that stand on one alone: the one process that lists
+    a hundred thousand HA-tracker keys would make the others' wait for hours. All, where there are two lists.
+    """
+    if len(lists) <= 2:
+        return frozenset().union(*lists)
+    count = Counter(name for names in lists for name in names)
+    alone = sorted(name for name, lists_it in count.items() if lists_it == 1)
+    return frozenset(count).difference(alone[HA_AGAIN:])
+
+
 def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
     """Processes whose views of this kind looked wrong when they were last read."""
     if snapshot is None:

@@ -22,6 +22,8 @@ from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
+from exporter.errors import FetchError
+from exporter.listed import NOT_READ, rings_listed
 from exporter.memory import Memory, ending
 from exporter.model import (
     NOTICE,
@@ -50,10 +52,10 @@ from exporter.rings import (
     config_pages,
     ha_entry,
     key_of_client,
-    known_keys,
     pages_of,
 )
 from exporter.sources.http import Fetcher
+from exporter.sources.spending import Spending
 from exporter.trouble import trouble_of
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ class Visit:
     jitter: Callable[[], float]  # 0.8 to 1.2
     memo: Memo
     product: Product = Product.UNKNOWN  # as configured
+    spending: Spending = field(default_factory=Spending)
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
     partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
@@ -287,21 +290,13 @@ class Visit:
         """
         if self.gossip.value is None:
             return
-        wanted = [*self._rings(), *sorted(elected & self.elected())]
+        rings, left_out = rings_listed(self.gossip.value.keys, self.kind)
+        self.values |= dict.fromkeys(left_out, NOT_READ)
+        wanted = [*rings, *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
         self.memory.values_ended = ending(self.values.values())
         self.memory.value_bytes = sum(sizes)
         self.memory.values_read_at = self.now()
-
-    def _rings(self) -> list[str]:
-        listed = self.gossip.value.keys if self.gossip.value else {}
-        tails = {key.rsplit("/", 1)[-1] for key in known_keys(self.kind)}
-        return [
-            key
-            for key, what in listed.items()
-            if not (what.deleted or ha_entry(key))
-            and ("ring" in what.codec.lower() or not what.codec or key.rsplit("/", 1)[-1] in tails)
-        ]
 
     async def _read_value(self, key: str) -> int:
         place = f"/memberlist?downloadKey={key}"
@@ -310,14 +305,18 @@ class Visit:
             self.values[key] = held
             return 0
         answer = await self.fetcher.get(
-            self.target, "/memberlist", query={"downloadKey": key}, deadline=self.deadline
+            self.target,
+            "/memberlist",
+            query={"downloadKey": key},
+            deadline=self.deadline,
+            spending=self.spending,
         )
         page = self.values[key] = await self._decoded(
             "/memberlist?downloadKey",
             answer,
             lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
         )
-        self.memory.pauses.learn(place, page, len(answer.body), self.now())
+        self.memory.pauses.learn(place, page, answer.received, self.now())
         return len(answer.body)
 
     async def _page(
@@ -326,10 +325,12 @@ class Visit:
         held = self.memory.pauses.held(path, self.now())
         if held is not None:
             return held
-        answer = await self.fetcher.get(self.target, path, accept=accept, deadline=self.deadline)
+        answer = await self.fetcher.get(
+            self.target, path, accept=accept, deadline=self.deadline, spending=self.spending
+        )
         self._size += len(answer.body)
         page = await self._decoded(path, answer, decode)
-        self.memory.pauses.learn(path, page, len(answer.body), self.now())
+        self.memory.pauses.learn(path, page, answer.received, self.now())
         if page.outcome is Outcome.ABSENT and not self._young:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
@@ -342,17 +343,26 @@ class Visit:
             return _without(path, answer, answer.outcome)
         try:
             if len(answer.body) > BIG:
-                value = await asyncio.to_thread(decode, answer.body, answer.date)
+                value = await asyncio.to_thread(lambda: self._timed(decode, answer))
             else:
                 await self.fetcher.pace.wait_with_body()
-                value = decode(answer.body, answer.date)
+                value = self._timed(decode, answer)
+            self.spending.take_members_of(value)
+        except FetchError as error:
+            return _without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
         except Exception as error:
             detail = trouble_of(error, target=self.target.name, page=path)
             return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
+        finally:
+            self.spending.let_go(answer.body)
         if value is None:
             return _without(path, answer, Outcome.ABSENT, detail=NOTICE)
         clock = getattr(value, "now", None) or answer.date
         return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
+
+    def _timed(self, decode: Callable[[bytes, float | None], T | None], answer: Answer) -> T | None:
+        with self.spending.timed():
+            return decode(answer.body, answer.date)
 
 
 def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:

@@ -121,6 +121,7 @@ class Watch:
         await self.discovery.start()
         self._stack.push_async_callback(self.discovery.stop)
         self._stack.push_async_callback(self.rejections.close)
+        self._stack.push_async_callback(self.seeds.close)
         return self
 
     async def __aexit__(

@@ -12,7 +12,7 @@ import yaml
 from exporter.config import load_text
 from exporter.facts import PageFacts
 from exporter.model import Outcome, Page, Reason
-from exporter.pauses import FIRST, HEAVY, LONGEST, MOST, Pauses
+from exporter.pauses import FIRST, HEAVY, LONGEST, MOST, MUCH, Pauses
 from exporter.watch import Watch
 from tests.sources import wire
 
@@ -29,6 +29,9 @@ CASES = [
     (failed(Reason.DECODE), HEAVY + 1, True),
     (failed(Reason.DECODE), HEAVY, False),
     (failed(Reason.TIMEOUT), HEAVY + 1, False),
+    (failed(Reason.TIMEOUT), MUCH + 1, True),
+    (failed(Reason.CLOSED), MUCH + 1, True),
+    (failed(Reason.BUDGET), 0, False),
     (failed(Reason.STATUS), HEAVY + 1, False),
     (Page("/ring", Outcome.ABSENT), HEAVY + 1, False),
     (Page("/ring", Outcome.OK, 1), HEAVY + 1, False),

@@ -17,6 +17,7 @@ from exporter.sweep import (
     Entries,
     Last,
     Turn,
+    listed_by_several,
     suspects,
     whose_turn,
     with_each_kind,
@@ -191,3 +192,12 @@ def test_a_few_entries_that_left_a_doubt_are_read_beside_those_whose_turn_it_is(
     assert entries.take(names, 1, again) == {*names[100:200], names[0]}
     assert len(entries.take(names, 1, frozenset(names[:100]))) == 100 + HA_AGAIN
     assert entries.take(names, 1) == set(names[:100])
+
+
+def test_one_process_that_lists_a_flood_of_tracker_keys_does_not_make_the_others_wait() -> None:
+    honest = frozenset(f"ha-tracker/user/cluster-{n:03}" for n in range(30))
+    flood = frozenset(f"ha-tracker/aaa/{n:05}" for n in range(5000))
+    listed = listed_by_several([honest, honest | flood, honest])
+    assert honest <= listed
+    assert len(listed) == len(honest) + HA_AGAIN
+    assert listed_by_several([honest, flood]) == honest | flood, "of two nobody can say which is right"

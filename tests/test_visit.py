@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
 from exporter.decode.memo import Memo
+from exporter.listed import MORE_KEYS
 from exporter.memory import Memory
 from exporter.model import Answer, Observation, Outcome, Page, Product, Reason, Target
 from exporter.sources.http import Fetcher
@@ -52,13 +54,8 @@ class OneProcess:
             return Answer(Outcome.OK, status=200, body=self.shown[path], asked_at=self.now)
         return Answer(Outcome.ABSENT, status=404)
 
-    def visit(self, seconds: float = 600.0, rings: bool | None = None) -> Observation:
-        """Let time pass and read the first round, and the second where that is asked for: `False` where it
-        is somebody else's turn.
-        """
-        self.now += seconds
-        self.asked.clear()
-        visit = Visit(
+    def begin(self) -> Visit:
+        return Visit(
             Target("a:1", "http://a:1"),
             self.memory,
             cast(Fetcher, self),
@@ -68,6 +65,14 @@ class OneProcess:
             Memo(),
             self.product,
         )
+
+    def visit(self, seconds: float = 600.0, rings: bool | None = None) -> Observation:
+        """Let time pass and read the first round, and the second where that is asked for: `False` where it
+        is somebody else's turn.
+        """
+        self.now += seconds
+        self.asked.clear()
+        visit = self.begin()
         asyncio.run(visit.read_metrics())
         if rings:
             asyncio.run(visit.read_rings())
@@ -297,3 +302,23 @@ def test_how_the_pages_of_a_process_ended_is_forgotten_when_it_restarts_or_falls
     assert bool(process.visit(15.0, rings=False).earlier) is stands
     process.failing = {}
     assert bool(process.visit(15.0, rings=False).earlier) is stands
+
+
+def _listing(keys: list[str]) -> bytes:
+    store = {key: {"Version": 1, "CodecID": "ringDesc"} for key in keys}
+    return json.dumps({"SortedMembers": [], "Store": store, "Now": None}).encode()
+
+
+@pytest.mark.parametrize(("count", "unread"), [(10, 0), (5000, 1)])
+def test_of_the_keys_that_a_process_lists_its_products_own_are_read_and_a_few_more(
+    count: int, unread: int
+) -> None:
+    own = ["collectors/ring", "collectors/compactor"]
+    process = OneProcess(shown={"/memberlist": _listing([f"a/{n:05}" for n in range(count)] + own)})
+    visit = process.begin()
+    asyncio.run(visit.read_gossip())
+    process.asked.clear()
+    asyncio.run(visit.read_values(frozenset()))
+    assert len(process.asked) == len(own) + min(count, MORE_KEYS)
+    assert set(own) <= visit.values.keys()
+    assert [page.reason for page in visit.values.values()].count(Reason.TOO_LARGE) == unread

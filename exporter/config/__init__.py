@@ -23,6 +23,7 @@ from exporter.config.models import (
     Scale,
     Stores,
 )
+from exporter.config.scalars import shown_url
 from exporter.config.targets import Dns, FileSd, GossipSd, HttpSd, Kubernetes, Static, TargetEntry
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "load_as",
     "load_text",
     "schema",
+    "shown_url",
 ]

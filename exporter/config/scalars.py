@@ -162,8 +162,12 @@ def redacted(url: SecretStr | str) -> str:
     return urlunsplit(parts._replace(netloc=f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def _shown_url(url: str) -> str:
-    parts = urlsplit(url)
+def shown_url(url: str) -> str:
+    """A URL as it may be printed and logged: without user, password and what its query holds."""
+    try:
+        parts = urlsplit(redacted(url))
+    except ValueError:
+        return "a URL that is none"
     names = [piece.partition("=")[0] for piece in parts.query.split("&") if piece]
     return urlunsplit(parts._replace(query="&".join(f"{name}={HIDDEN}" for name in names)))
 
@@ -214,7 +218,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=253)]
 Regex = Annotated[Text, AfterValidator(_regex)]
 Url = Annotated[
-    Text, AfterValidator(_open_url), PlainSerializer(_shown_url, return_type=str, when_used="json")
+    Text, AfterValidator(_open_url), PlainSerializer(shown_url, return_type=str, when_used="json")
 ]
 """Any http(s) URL without credentials and fragment; what its query holds is not shown."""
 BaseUrl = Annotated[Text, AfterValidator(_base_url)]

@@ -28,6 +28,8 @@ _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _KINDS)
 _MERGE = "<<"
+# Where the library quotes a name out of the file, which may be a password that begins with * & or !
+_NAMED = re.compile(r"\b(alias|anchor|handle) .*?(?=; first|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> Document:
     what = _one_line(error.problem or error.context or "syntax error")
     if what.startswith("but ") and error.context:
         what = f"{_one_line(error.context)}, {what}"
+    what = _NAMED.sub(r"\1; put a value that begins with * & or ! into quotes", what)
     if mark is None:
         return _failed(0, f"not YAML: {what}")
     return _failed(mark.line + 1, f"not YAML: {what} (column {mark.column + 1})")
@@ -129,7 +132,7 @@ class _Reader:
             self._wrong(node, path, "an alias that holds itself")
             return None
         if node.tag not in _TAGS:
-            self._wrong(node, path, f"the tag {node.tag[:40]} is not known here")
+            self._wrong(node, path, "this tag is not known; put a value that begins with ! into quotes")
             return None
         if isinstance(node, ScalarNode):
             return self._scalar(node)

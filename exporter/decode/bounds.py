@@ -9,7 +9,8 @@ import msgspec
 from exporter.errors import DecodeError
 
 MAX_TEXT = 512  # characters of an id, an address, a zone, a label
-MAX_MEMBERS = 100_000  # of one ring, one gossip, one HA tracker
+MAX_MEMBERS = 20_000  # of one ring or one gossip; several times the largest there is
+MAX_ENTRIES = 100_000  # of one HA tracker
 MAX_KEYS = 100_000  # of one gossip store
 
 S = TypeVar("S")

@@ -19,7 +19,7 @@ from exporter.decode.bounds import MAX_TEXT
 from exporter.errors import DecodeError
 
 MAX_LINE = 16_384  # bytes of a line that is used
-MAX_SAMPLES = 200_000  # lines that are parsed
+MAX_SAMPLES = 150_000  # lines with a word, wanted or not; 3,000 members and their shares are 30,000
 MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
 
 K = TypeVar("K")
@@ -82,10 +82,13 @@ def check_exposition(body: bytes) -> None:
 
 def search(body: bytes, wanted: Wanted[K]) -> Found[K]:
     """Everything of one kind on a page. Raises `DecodeError`."""
-    found, at = Found[K](), 0
+    found, at, looks = Found[K](), 0, 0
     while (at := body.find(wanted.word, at)) >= 0:
         start = body.rfind(b"\n", 0, at) + 1
         end = body.find(b"\n", at)
+        looks += 1
+        if looks > MAX_SAMPLES:
+            raise DecodeError(f"metrics: more than {MAX_SAMPLES} lines with {wanted.word.decode()}")
         at = len(body) if end < 0 else end
         _take(found, wanted, start, body[start : min(at, start + MAX_LINE + 1)])
     return found
@@ -110,8 +113,6 @@ def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
         number = float(value)
     found.readings.append((told[1], number))
     found.places.append(Place(start, *told))
-    if len(found.places) > MAX_SAMPLES:
-        raise DecodeError(f"metrics: more than {MAX_SAMPLES} samples")
 
 
 @lru_cache(maxsize=16_384)

@@ -14,6 +14,7 @@ from exporter.model import GossipMember, Member, Tokens
 
 T = TypeVar("T")
 HEAD = 256  # bytes: a member's name, address and heartbeat, or a dozen tokens
+ROOM = 32 * 1024 * 1024  # bytes that one generation remembers; several times the largest real ring
 TOKEN_TURNS = 8  # a member that did not change leaves its tokens untouched for some cycles
 
 
@@ -26,6 +27,7 @@ class Known(Generic[T]):
 
     def __init__(self, head: int | None = HEAD) -> None:
         self._head = head
+        self._room = ROOM
         self._new: dict[bytes, tuple[bytes, T]] = {}
         self._old: dict[bytes, tuple[bytes, T]] = {}
 
@@ -41,12 +43,16 @@ class Known(Generic[T]):
         return found[1] if found[0] == raw else None
 
     def put(self, raw: bytes, found: T) -> None:
-        """Remember what these bytes gave."""
-        self._new[raw[: self._head]] = raw, found
+        """Remember what these bytes gave, as long as there is room: what one process sends must not fill
+        the memory.
+        """
+        self._room -= len(raw)
+        if self._room >= 0:
+            self._new[raw[: self._head]] = raw, found
 
     def turn(self) -> None:
         """Start a new generation."""
-        self._old, self._new = self._new, {}
+        self._old, self._new, self._room = self._new, {}, ROOM
 
 
 def remembered(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from exporter.decode import times
-from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, looks_like_json, text
+from exporter.decode.bounds import MAX_ENTRIES, at_most, from_json, looks_like_json, text
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import TrackerEntry, TrackerPage
@@ -42,9 +42,9 @@ def decode_tracker(body: bytes, *, clock: float | None = None) -> TrackerPage | 
 
 
 def _from_json(body: bytes, clock: float | None) -> TrackerPage:
-    page = from_json(body, _Page, "HA tracker page", MAX_MEMBERS + 8)
+    page = from_json(body, _Page, "HA tracker page", MAX_ENTRIES + 8)
     entries = page.elected or []
-    at_most(len(entries), MAX_MEMBERS, "HA tracker page: elected")
+    at_most(len(entries), MAX_ENTRIES, "HA tracker page: elected")
     return TrackerPage(
         tuple(_entry_of_json(entry) for entry in entries),
         times.parse_time(page.now, "HA tracker page: now") or clock,

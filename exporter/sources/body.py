@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zlib_ng import zlib_ng
 
 from exporter.errors import FetchError
@@ -13,10 +15,15 @@ _GZIP = 16 + zlib_ng.MAX_WBITS
 
 
 class Body:
-    """Collects at most `cap` bytes; raises `FetchError` where there are more or they do not unpack."""
+    """Collects at most `cap` bytes; raises `FetchError` where there are more or they do not unpack.
+    `received` is told of each part, and may raise as well.
+    """
 
-    def __init__(self, cap: int, encoding: str = "") -> None:
+    def __init__(
+        self, cap: int, encoding: str = "", received: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._cap = cap
+        self._received = received
         self._size = 0
         self._parts: list[bytes] = []
         encoding = encoding.strip().lower()
@@ -66,6 +73,7 @@ class Body:
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
+        self._received(len(part))
         if self._size > self._cap:
             raise FetchError(Reason.TOO_LARGE, f"more than {self._cap} bytes")
         if part:

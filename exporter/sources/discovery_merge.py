@@ -9,7 +9,6 @@ processes that nobody else found.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from types import MappingProxyType
 from exporter.config import TargetEntry
 from exporter.model import Target
 from exporter.sources.discovery_found import Found
-from exporter.sources.resolve import Resolver
+from exporter.sources.resolve import Resolver, is_address
 
 RESOLVE_EVERY = 30.0
 RESOLVE_LIMIT = 5.0  # seconds for all names together; the rest keep the addresses they had
@@ -82,7 +81,7 @@ class Addresses:
 
     async def learn(self, hosts: Iterable[str]) -> None:
         """Ask for all these names; those that give no answer keep the one they had."""
-        names = [host for host in hosts if not _is_address(host)]
+        names = [host for host in hosts if not is_address(host)]
         if not names:
             return
         resolver = Resolver()
@@ -104,16 +103,6 @@ async def _single(resolver: Resolver, name: str) -> str:
     except OSError:
         return ""
     return found.pop() if len(found) == 1 else name
-
-
-def _is_address(host: str) -> bool:
-    if ":" in host:
-        return True
-    try:
-        socket.inet_aton(host)
-    except OSError:
-        return False
-    return True
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from aiohttp import http_exceptions
 
 from exporter.errors import FetchError
 from exporter.model import Reason
+from exporter.sources.wire import CostlyAnswerError
 
 WIRE_ERRORS = (
     aiohttp.ClientError,
@@ -85,6 +86,7 @@ _TLS_ALERTS = (
 
 # First match wins; "" asks the system for the words.
 _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Reason, str], ...] = (
+    (CostlyAnswerError, Reason.TOO_LARGE, "taking it apart costs more than its bytes are worth"),
     (aiohttp.ClientConnectorDNSError, Reason.DNS, "the name does not resolve"),
     (aiohttp.ClientSSLError, Reason.TLS, "no TLS handshake"),
     (aiohttp.ServerFingerprintMismatch, Reason.TLS, "another certificate than the pinned one"),

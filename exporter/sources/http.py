@@ -19,8 +19,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Self, TypeVar
@@ -31,26 +29,21 @@ from yarl import URL
 from exporter.errors import FetchError
 from exporter.model import EMPTY, Answer, Outcome, Reason, Target
 from exporter.sources import allow
-from exporter.sources.body import Body
-from exporter.sources.failures import WIRE_ERRORS, failure_of, plain
+from exporter.sources.failures import WIRE_ERRORS, failure_of
 from exporter.sources.pace import Pace
 from exporter.sources.places import Place, Places
+from exporter.sources.reply import Reply
 from exporter.sources.resolve import Resolver
+from exporter.sources.spending import Spending
+from exporter.sources.wire import START, Connector, CostlyAnswerError
 
 T = TypeVar("T")
 MAX_PORT = 65_535
 MAX_REDIRECTS = 3
-MAX_ERROR_BODY = 64 * 1024
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 _BASE = re.compile(rf"https?://{_HOST}(?P<prefix>/.*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_OUTCOMES = {
-    200: (Outcome.OK, None),
-    404: (Outcome.ABSENT, None),
-    401: (Outcome.FAILED, Reason.DENIED),
-    403: (Outcome.FAILED, Reason.DENIED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +98,7 @@ class Call:
     index_header: str = ""  # a header with a number that the answer is to keep
     hiding_header: str = ""  # an answer with this header set to "true" is not the whole answer
     page: str = ""  # the label it is counted under, where that is not its path
+    spending: Spending | None = None  # what the process that it goes to has cost in this cycle
 
 
 class Fetcher:
@@ -120,9 +114,15 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         self.pace = Pace()
+        self._large = asyncio.Semaphore(1)
+
+    @property
+    def max_response_bytes(self) -> int:
+        """The common cap on one answer."""
+        return self._settings.max_response_bytes
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             limit=0,  # our own limits come first; a second queue would only hide waiting
             limit_per_host=0,
             resolver=Resolver(),
@@ -146,7 +146,7 @@ class Fetcher:
             await self._session.close()
             self._session = None
 
-    async def get(
+    async def get(  # noqa: PLR0913 - what is asked, how, and within which bounds
         self,
         target: Target,
         path: str,
@@ -154,11 +154,14 @@ class Fetcher:
         accept: str = "*/*",
         query: Mapping[str, str] | None = None,
         deadline: float | None = None,
+        spending: Spending | None = None,
     ) -> Answer:
-        """One page of one process. `query` holds plain values, `deadline` is a time of the running loop."""
+        """One page of one process. `query` holds plain values, `deadline` is a time of the running loop.
+        `spending` is to be told by `let_go` when the body is no longer needed.
+        """
         if query:
             path = f"{path}?{'&'.join(f'{key}={allow.encoded(value)}' for key, value in query.items())}"
-        call = Call(target, path, headers={"Accept": accept}, page=allow.page_name(path))
+        call = Call(target, path, headers={"Accept": accept}, page=allow.page_name(path), spending=spending)
         if not allow.is_allowed(path, self._settings.ring_pages):
             return self._counted("other", self._refused("this path is not on the allow-list"))
         return self._counted(call.page, await self._run(call, deadline))
@@ -193,6 +196,7 @@ class Fetcher:
         """Wait for a place, then ask; whatever happens on the wire becomes an answer."""
         asked_at, started = self._clock(), time.monotonic()
         limit = 0.0  # seconds from when it is asked
+        reply = Reply(self.pace, self._large, call.spending)
         left = asyncio.timeout_at(deadline)
         try:
             async with left, self._places.place(call.target.url) as place:
@@ -200,21 +204,23 @@ class Fetcher:
                 access = _access(call.access or self._settings.for_target, call.target)
                 limit = _given(access.timeout, limit)
                 _end_by(left, asyncio.get_running_loop().time() + limit)
-                answer = await self._follow(call, access, place)
+                answer = await self._follow(call, access, place, reply)
         except TimeoutError:
             answer = _too_late(limit, cycle_ended=left.expired() and left.when() == deadline)
         except (FetchError, *WIRE_ERRORS) as error:
             answer = Answer(Outcome.FAILED, *failure_of(error))
+            if call.spending is not None and isinstance(error, CostlyAnswerError):
+                call.spending.cpu += 3 * START  # and twice as much to pass the pieces on
         if limit:
             self._places.learn(call.target.url, answer)
-        return _timed(answer, asked_at, time.monotonic() - started)
+        return _timed(answer, asked_at, time.monotonic() - started, reply.received)
 
-    async def _follow(self, call: Call, access: TargetAccess, place: Place) -> Answer:
+    async def _follow(self, call: Call, access: TargetAccess, place: Place, reply: Reply) -> Answer:
         base, prefix = _base(call.target.url)
         follow = _given(access.follow_redirects, self._settings.follow_redirects)
         url = URL(base + prefix + call.path, encoded=True)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._exchange(call, url, access, place)
+            answer = await self._exchange(call, url, access, place, reply)
             if not isinstance(answer, str):
                 return answer
             if call.method != "GET" or not follow:
@@ -240,8 +246,12 @@ class Fetcher:
             raise FetchError(Reason.REDIRECT, "it redirects to a path that is not on the allow-list")
         return there
 
-    async def _exchange(self, call: Call, url: URL, access: TargetAccess, place: Place) -> Answer | str:
+    async def _exchange(
+        self, call: Call, url: URL, access: TargetAccess, place: Place, reply: Reply
+    ) -> Answer | str:
         """One request: the answer, or where it sends us instead."""
+        if call.spending is not None:
+            call.spending.take_request()
         if self._session is None:
             raise RuntimeError("the fetcher is not open: use it as `async with Fetcher(...)`")
         await self.pace.wait()
@@ -264,51 +274,17 @@ class Fetcher:
                 if call.hiding_header and response.headers.get(call.hiding_header) == "true":
                     raise FetchError(Reason.DENIED, "the token may not see all keys")
                 cap = _given(access.max_response_bytes, self._settings.max_response_bytes)
-                return await _answer(response, cap, self.pace, call.index_header)
+                return await reply.answer(response, cap, call.index_header)
             finally:
                 if not response.content.at_eof():
                     response.close()  # never drain what a server goes on sending
 
 
-async def _answer(response: aiohttp.ClientResponse, cap: int, pace: Pace, index: str = "") -> Answer:
-    outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
-    read = _read if outcome is Outcome.OK else _read_error
-    return Answer(
-        outcome,
-        reason,
-        "" if reason is None else f"status {response.status}",
-        status=response.status,
-        body=await read(response, cap, pace),
-        content_type=plain(response.headers.get("Content-Type", "")),
-        date=_date(response.headers.get("Date", "")[:64]),
-        index=_index(response.headers.get(index, "")) if index else 0,
-    )
-
-
-async def _read(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> bytes:
-    if (response.content_length or 0) > cap:
-        raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
-    body = Body(cap, response.headers.get("Content-Encoding", ""))
-    async for chunk in response.content.iter_any():
-        await pace.wait()
-        body.feed(chunk)
-    await pace.wait()
-    return body.finish()
-
-
-async def _read_error(response: aiohttp.ClientResponse, cap: int, pace: Pace) -> bytes:
-    """What an error says, if it says it shortly; read mostly so that the connection can be used again."""
-    try:
-        return await _read(response, min(cap, MAX_ERROR_BODY), pace)
-    except (FetchError, aiohttp.ClientError):
-        return b"unread"
-
-
-def _timed(answer: Answer, asked_at: float, duration: float) -> Answer:
+def _timed(answer: Answer, asked_at: float, duration: float, received: int) -> Answer:
     """As `dataclasses.replace` does it, in a third of the time."""
     return Answer(
         answer.outcome, answer.reason, answer.detail, answer.status, answer.body, answer.content_type,
-        answer.date, asked_at, duration, answer.index,
+        answer.date, asked_at, duration, answer.index, received,
     )  # fmt: skip
 
 
@@ -354,16 +330,3 @@ def _together(*parts: Mapping[str, str]) -> dict[str, str]:
         if _CONTROL.search(name) or _CONTROL.search(value):
             raise FetchError(Reason.FORBIDDEN, "a configured header has a control character in it")
     return headers
-
-
-def _index(header: str) -> int:
-    return int(header) if len(header) < 20 and header.isascii() and header.isdigit() else 0
-
-
-@lru_cache(maxsize=1_024)  # a thousand answers of one cycle have a handful of dates
-def _date(header: str) -> float | None:
-    try:
-        at = parsedate_to_datetime(header)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.config import shown_url
 from exporter.errors import DecodeError
 from exporter.model import Answer, Outcome, Target
 from exporter.sources import allow
@@ -152,7 +153,7 @@ class LokiSource:
 
     def _failed(self, words: str) -> None:
         if words != self._at.failing:
-            log.warning("Loki at %s cannot be asked: %s", self.settings.url, words)
+            log.warning("Loki at %s cannot be asked: %s", shown_url(self.settings.url), words)
         self._at.failing = words
 
 

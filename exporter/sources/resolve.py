@@ -42,3 +42,14 @@ class Resolver(AbstractResolver):
     async def close(self) -> None:
         """Let go of the threads; one that hangs in the system ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def is_address(host: str) -> bool:
+    """Whether this is an address as it stands, so that there is nothing to ask for."""
+    if ":" in host:
+        return True
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.decode import ring_pb2
-from exporter.decode.memo import HEAD, Known, Memo, remembered
+from exporter.decode.memo import HEAD, ROOM, Known, Memo, remembered
 from exporter.decode.ring import decode_ring
 from exporter.decode.value import decode_value, kind_of
 from exporter.errors import DecodeError
@@ -105,3 +105,14 @@ def test_a_member_named_twice_is_refused_with_a_memo_too() -> None:
     body = b'{"shards":[{"id":"a"},{"id":"a"}]}'
     with pytest.raises(DecodeError, match="twice"):
         decode_ring(body, memo=Memo())
+
+
+def test_a_generation_remembers_no_more_than_it_has_room_for_and_the_next_one_has_room_again() -> None:
+    known: Known[int] = Known()
+    large = [bytes([n]) * (ROOM // 2) for n in range(3)]
+    for number, raw in enumerate(large):
+        known.put(raw, number)
+    assert [known.get(raw) for raw in large] == [0, 1, None]
+    known.turn()
+    known.put(large[2], 2)
+    assert known.get(large[2]) == 2

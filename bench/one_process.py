@@ -1,0 +1,283 @@
+"""`python -m bench.one_process`: what one hostile process of ten costs, attack by attack.
+
+::
+
+    python -m bench.one_process --code /tmp/before --column before   # another state of the code
+    python -m bench.one_process                                      # this one: the column `after`
+
+Nine processes of the demo and one of `bench.hostile`, watched by a real `kvmigration serve` under the
+chart's memory limit. Writes `results/one-process.json` and, of both columns, `results/one-process.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.hostile import KINDS
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+LIMIT = ROOT / "deploy/helm/kvmigration-exporter/values.yaml"
+INTERVAL = 5
+HONEST = 9
+TICKS = os.sysconf("SC_CLK_TCK")
+WHAT = {
+    "none": "nine processes, no hostile one",
+    "keys": "99,000 keys listed in /memberlist",
+    "members": "90,000 members on every ring page, 99,000 in /memberlist",
+    "tokens": "2,000 members of 4,096 tokens on every ring page",
+    "html": "40 MB of HTML on every ring page",
+    "bomb": "1 GiB of zeros in every gzip body",
+    "deep": "30 MB of `[` on every page",
+    "aliases": "60,000 aliases in /config",
+    "lines": "2,000,000 lines of /metrics that nearly match",
+    "chunks": "bodies without end in chunks of one byte",
+    "interim": "interim answers (103) without end",
+    "headers": "headers without end",
+    "drip": "a byte every 200 ms",
+}
+
+HEAD = """\
+# One hostile process of ten
+
+Made by `python -m bench.one_process`. Interval {interval} s, {seconds:.0f} s for each attack. The chart's
+memory limit is {limit} MiB. Each cell says before → after. CPU is what the exporter needs more than with nine
+processes alone, as a share of one core. The machine is shared: silences and cycle times are upper bounds.
+
+"""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Asks /-/healthy and /metrics all the time; remembers the longest silence of each."""
+
+    base: str
+    longest: dict[str, float] = field(default_factory=lambda: {"/-/healthy": 0.0, "/metrics": 0.0})
+    page: str = ""
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self, path: str) -> None:
+        """Ask for one path until the end."""
+        while not self._ended.wait(0.2):
+            asked = time.monotonic()
+            with suppress(OSError, urllib.error.URLError):
+                with urllib.request.urlopen(self.base + path, timeout=60) as answer:
+                    text = answer.read().decode()
+                if path == "/metrics":
+                    self.page = text
+            self.longest[path] = max(self.longest[path], time.monotonic() - asked)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Ask for both inside the `with`."""
+        threads = [threading.Thread(target=self.watch, args=(path,), daemon=True) for path in self.longest]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            for thread in threads:
+                thread.join(70)
+
+    def value(self, name: str) -> float:
+        """A sample without labels of the last /metrics."""
+        found = re.search(rf"(?m)^{name} (\S+)", self.page)
+        return float(found[1]) if found else 0.0
+
+
+def memory_limit() -> int:
+    """The chart's memory limit, MiB."""
+    return int(yaml.safe_load(LIMIT.read_text())["resources"]["limits"]["memory"].removesuffix("Mi"))
+
+
+def measure(kind: str, code: Path, base: int, seconds: float) -> dict[str, Any]:
+    """One attack, against the exporter in `code`."""
+    urls = [f"http://127.0.0.1:{base + n}" for n in range(HONEST)]
+    python, ended = sys.executable, []
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            demo = [
+                "-m",
+                "exporter",
+                "demo",
+                "--no-exporter",
+                "--base-port",
+                str(base),
+                "--size",
+                str(HONEST),
+            ]
+            ended.append(
+                _start([python, *demo, "--start-phase", "mirroring", "--hold", "--log.level", "error"], code)
+            )
+            if kind != "none":
+                hostile = _start(
+                    [python, "-m", "bench.hostile", str(base + 90), kind], ROOT, stdout=subprocess.PIPE
+                )
+                ended.append(hostile)
+                assert hostile.stdout is not None
+                hostile.stdout.readline()
+                urls.append(f"http://127.0.0.1:{base + 90}")
+            _answers(urls[0])
+            config = Path(directory) / "config.yml"
+            store = {"consul": {"url": f"http://127.0.0.1:{base + 900}"}}
+            told = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": urls}}], "stores": store}
+            config.write_text(yaml.safe_dump(told))
+            listen = f"127.0.0.1:{base + 91}"
+            serve = [
+                python,
+                "-m",
+                "exporter",
+                "serve",
+                "--config.file",
+                str(config),
+                "--web.listen-address",
+                listen,
+            ]
+            served = _start(serve, code)
+            ended.append(served)
+            _answers(f"http://{listen}/-/healthy")
+            return {"kind": kind} | _watched(served.pid, f"http://{listen}", urls[:HONEST], seconds)
+        finally:
+            for process in reversed(ended):
+                process.kill()
+                process.wait()
+
+
+def _watched(pid: int, base: str, honest: list[str], seconds: float) -> dict[str, Any]:
+    watcher, cycles, hurt, last = Watcher(base), list[float](), 0, 0.0
+    started, began = _cpu(pid), time.monotonic()
+    with watcher.watching():
+        while time.monotonic() - began < seconds and Path(f"/proc/{pid}/stat").exists():
+            time.sleep(0.5)
+            at = watcher.value("kvmigration_snapshot_timestamp_seconds")
+            if at and at != last:
+                cycles.append(watcher.value("kvmigration_cycle_duration_seconds"))
+                last = at
+                hurt += _hurt(base, honest)
+        spent = _cpu(pid) - started
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024  # type: ignore[index] # Linux says it
+    return {
+        "cycles": cycles,
+        "hurt": hurt,
+        "peak_mib": peak,
+        "cpu_share": spent / (time.monotonic() - began),
+        "silence": {path: round(longest, 2) for path, longest in watcher.longest.items()},
+    }
+
+
+def _hurt(base: str, honest: list[str]) -> int:
+    """How many pages of the honest failed in the last cycle."""
+    try:
+        with urllib.request.urlopen(f"{base}/targets", timeout=60) as answer:
+            rows = json.loads(answer.read())["data"]
+    except (OSError, ValueError):
+        return 1
+    theirs = [row for row in rows if row["url"] in honest]
+    return sum(page["outcome"] == "failed" for row in theirs for page in row["pages"])
+
+
+def _start(command: list[str], cwd: Path, **how: Any) -> subprocess.Popen[bytes]:
+    how.setdefault("stdout", subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=cwd, stderr=subprocess.DEVNULL, **how)
+
+
+def _answers(url: str, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"{url} does not answer")
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def table(told: dict[str, dict[str, Any]]) -> str:
+    """Both columns, a row for each attack."""
+    lines = [
+        "| one process of ten sends | cycles: longest, s | pages of the other nine lost | peak, MiB | "
+        "longest silence of /-/healthy, /metrics, s | CPU of a core for that process |",
+        "|---|---|---|---|---|---|",
+    ]
+    columns = [column for column in ("before", "after") if column in told]
+    for kind in ("none", *KINDS):
+        cells = [_cells(told[column].get(kind), told[column].get("none")) for column in columns]
+        joined = [" → ".join(each) for each in zip(*cells, strict=True)]
+        lines.append(f"| {WHAT[kind]} | {' | '.join(joined)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: dict[str, Any] | None, none: dict[str, Any] | None) -> tuple[str, ...]:
+    if row is None:
+        return ("–",) * 5
+    silence = row["silence"]
+    longest = f"{max(row['cycles']):.1f}" if row["cycles"] else "no cycle ended"
+    share = row["cpu_share"] - (none["cpu_share"] if none and row["kind"] != "none" else 0.0)
+    return (
+        longest,
+        str(row["hurt"]),
+        str(row["peak_mib"]),
+        f"{silence['/-/healthy']:.1f}, {silence['/metrics']:.1f}",
+        f"{max(0.0, share):.0%}",
+    )
+
+
+def save(told: dict[str, dict[str, Any]], seconds: float) -> None:
+    """Write the numbers and the table."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "one-process.json").write_text(json.dumps(told, indent=1) + "\n")
+    limit = memory_limit()
+    (RESULTS / "one-process.md").write_text(
+        HEAD.format(interval=INTERVAL, seconds=seconds, limit=limit) + table(told)
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.one_process", description=__doc__)
+    parser.add_argument("--code", type=Path, default=ROOT, help="a directory with the package `exporter`")
+    parser.add_argument("--column", choices=("before", "after"), default="after")
+    parser.add_argument("--kinds", nargs="+", default=("none", *KINDS), choices=("none", *KINDS))
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--base-port", type=int, default=28000)
+    args = parser.parse_args()
+    file = RESULTS / "one-process.json"
+    told: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind in args.kinds:
+        row = measure(kind, args.code, args.base_port, args.seconds)
+        told.setdefault(args.column, {})[kind] = row
+        print(json.dumps(row), flush=True)
+        save(told, args.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""A connection that does not let an answer cost more CPU than its bytes are worth.
+
+A body in chunks of one byte, or interim answers without an end, cost a hundred times as much to take apart
+as they cost to send: a time limit and a size cap bound neither. So the parsing itself is timed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+PIECE = 16 * 1024  # bytes taken apart between two looks at the time
+START = 0.03  # seconds of CPU that any answer may take
+RATE = 30e6  # bytes that make it worth another second; honest ones are taken apart at ten times this rate
+
+
+class CostlyAnswerError(aiohttp.ClientError):
+    """The answer cost more than its bytes are worth."""
+
+
+class Wire(ResponseHandler):
+    """aiohttp's connection with a bound on the CPU of each answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._cpu = 0.0
+        self._bytes = 0
+
+    def set_response_params(self, **how: Any) -> None:
+        """Begin another answer."""
+        self._cpu, self._bytes = 0.0, 0
+        super().set_response_params(**how)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes apart, a piece at a time, until they cost too much."""
+        if not data:  # aiohttp goes on with what it kept while it paused
+            self._timed(data)
+            return
+        for start in range(0, len(data), PIECE):
+            if not self._timed(data[start : start + PIECE] if len(data) > PIECE else data):
+                return
+
+    def _timed(self, data: bytes) -> bool:
+        began = time.thread_time()
+        super().data_received(data)
+        self._cpu += time.thread_time() - began
+        self._bytes += len(data)
+        if self._cpu <= START + self._bytes / RATE:
+            return True
+        self._refuse()
+        return False
+
+    def _refuse(self) -> None:
+        error = CostlyAnswerError("more CPU than its bytes are worth")
+        if self._payload is not None:
+            self._payload.set_exception(error)
+        self.set_exception(error)
+        self._parser = self._payload = None  # else the end of the connection would say that it was cut short
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Connector(aiohttp.TCPConnector):
+    """Makes connections that are timed."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        # aiohttp has no other way to say which protocol it makes
+        make: Callable[..., ResponseHandler] = Wire
+        self._factory = partial(make, loop=asyncio.get_running_loop())
