@@ -112,54 +112,47 @@ def memory_limit() -> int:
 def measure(kind: str, code: Path, base: int, seconds: float) -> dict[str, Any]:
     """One attack, against the exporter in `code`."""
     urls = [f"http://127.0.0.1:{base + n}" for n in range(HONEST)]
-    python, ended = sys.executable, []
-    with tempfile.TemporaryDirectory() as directory:
-        try:
-            demo = [
-                "-m",
-                "exporter",
-                "demo",
-                "--no-exporter",
-                "--base-port",
-                str(base),
-                "--size",
-                str(HONEST),
-            ]
-            ended.append(
-                _start([python, *demo, "--start-phase", "mirroring", "--hold", "--log.level", "error"], code)
-            )
-            if kind != "none":
-                hostile = _start(
-                    [python, "-m", "bench.hostile", str(base + 90), kind], ROOT, stdout=subprocess.PIPE
-                )
-                ended.append(hostile)
-                assert hostile.stdout is not None
-                hostile.stdout.readline()
-                urls.append(f"http://127.0.0.1:{base + 90}")
-            _answers(urls[0])
-            config = Path(directory) / "config.yml"
-            store = {"consul": {"url": f"http://127.0.0.1:{base + 900}"}}
-            told = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": urls}}], "stores": store}
-            config.write_text(yaml.safe_dump(told))
-            listen = f"127.0.0.1:{base + 91}"
-            serve = [
-                python,
-                "-m",
-                "exporter",
-                "serve",
-                "--config.file",
-                str(config),
-                "--web.listen-address",
-                listen,
-            ]
-            served = _start(serve, code)
-            ended.append(served)
-            _answers(f"http://{listen}/-/healthy")
-            return {"kind": kind} | _watched(served.pid, f"http://{listen}", urls[:HONEST], seconds)
-        finally:
-            for process in reversed(ended):
-                process.kill()
-                process.wait()
+    with tempfile.TemporaryDirectory() as directory, _ended() as started:
+        started.append(_start(_demo(base), code))
+        every = list(urls)
+        if kind != "none":
+            started.append(_hostile(base + 90, kind))
+            every.append(f"http://127.0.0.1:{base + 90}")
+        _answers(urls[0])
+        config, listen = Path(directory) / "config.yml", f"127.0.0.1:{base + 91}"
+        store = {"consul": {"url": f"http://127.0.0.1:{base + 900}"}}
+        told = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": every}}], "stores": store}
+        config.write_text(yaml.safe_dump(told))
+        serve = ["-m", "exporter", "serve", "--config.file", str(config), "--web.listen-address", listen]
+        served = _start([sys.executable, *serve], code)
+        started.append(served)
+        _answers(f"http://{listen}/-/healthy")
+        return {"kind": kind} | _watched(served.pid, f"http://{listen}", urls, seconds)
+
+
+@contextmanager
+def _ended() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """A list of processes, which end with the block."""
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        yield started
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+def _demo(base: int) -> list[str]:
+    demo = ["-m", "exporter", "demo", "--no-exporter", "--base-port", str(base), "--size", str(HONEST)]
+    return [sys.executable, *demo, "--start-phase", "mirroring", "--hold", "--log.level", "error"]
+
+
+def _hostile(port: int, kind: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bench.hostile", str(port), kind]
+    hostile = _start(command, ROOT, stdout=subprocess.PIPE)
+    if hostile.stdout is None or not hostile.stdout.readline():
+        raise RuntimeError(f"{kind} did not start")
+    return hostile
 
 
 def _watched(pid: int, base: str, honest: list[str], seconds: float) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Visit:
     values: dict[str, Page[Value]] = field(default_factory=dict)
     waiting: frozenset[str] = frozenset()
     _size: int = 0
+    _elected: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         self.metrics = _not_asked("/metrics")
@@ -275,14 +276,17 @@ class Visit:
 
     async def read_gossip(self) -> None:
         """Third round: whom it sees, and which keys it holds."""
+        self._elected = None
         self.gossip = await self._page(
             "/memberlist", lambda body, _: decode_memberlist(body, self.memo), accept=JSON
         )
 
     def elected(self) -> frozenset[str]:
         """The living HA-tracker keys that it lists."""
-        listed = self.gossip.value.keys if self.gossip.value else {}
-        return frozenset(key for key, what in listed.items() if ha_entry(key) and not what.deleted)
+        if self._elected is None:
+            listed = self.gossip.value.keys if self.gossip.value else {}
+            self._elected = frozenset(k for k, what in listed.items() if ha_entry(k) and not what.deleted)
+        return self._elected
 
     async def read_values(self, elected: frozenset[str]) -> None:
         """Third round, for the processes whose turn it is: its copy of each ring, and of those HA-tracker

@@ -11,7 +11,8 @@ from exporter.errors import DecodeError
 MAX_TEXT = 512  # characters of an id, an address, a zone, a label
 MAX_MEMBERS = 20_000  # of one ring or one gossip; several times the largest there is
 MAX_ENTRIES = 100_000  # of one HA tracker
-MAX_KEYS = 100_000  # of one gossip store
+MAX_KEYS = 100_000  # of one gossip store; nearly all of them the HA tracker's
+MAX_RING_KEYS = 1_000  # of these, that are not the HA tracker's: no product has a twentieth of it
 
 S = TypeVar("S")
 

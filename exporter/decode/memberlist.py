@@ -14,15 +14,26 @@ from typing import TypeVar
 import msgspec
 
 from exporter.decode import times
-from exporter.decode.bounds import MAX_KEYS, MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.bounds import (
+    MAX_KEYS,
+    MAX_MEMBERS,
+    MAX_RING_KEYS,
+    at_most,
+    from_json,
+    identity,
+    looks_like_json,
+    text,
+)
 from exporter.decode.memo import Memo
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
 from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
+from exporter.rings import RING_PAGES, ha_entry
 
 P = TypeVar("P")
 
 _STATES = (GossipState.ALIVE, GossipState.SUSPECT, GossipState.DEAD, GossipState.LEFT)
+_TAILS = frozenset(page.key.rsplit("/", 1)[-1] for page in RING_PAGES)
 _NOTHING = msgspec.Raw(b"null")
 _HEALTH = re.compile(rb"Health Score:\s*(-?\d{1,9})\b", re.IGNORECASE)
 _DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
@@ -131,8 +142,16 @@ def _is_number(shown: str) -> bool:
 
 
 def _keys(keys: Iterable[GossipKey]) -> MappingProxyType[str, GossipKey]:
+    """All keys of the HA tracker, and of the others so many that one process's list costs the others little:
+    those first that end as a ring's key does.
+    """
     found = {key.key: key for key in keys}
     at_most(len(found), MAX_KEYS, "memberlist: keys")
+    if len(found) > MAX_RING_KEYS:
+        rings = [name for name in found if not ha_entry(name)]
+        rings.sort(key=lambda name: (name.rsplit("/", 1)[-1] not in _TAILS, name))
+        for name in rings[MAX_RING_KEYS:]:
+            del found[name]
     return MappingProxyType(found)
 
 

@@ -35,7 +35,7 @@ from exporter.sources.places import Place, Places
 from exporter.sources.reply import Reply
 from exporter.sources.resolve import Resolver
 from exporter.sources.spending import Spending
-from exporter.sources.wire import START, Connector, CostlyAnswerError
+from exporter.sources.wire import Connector, CostlyAnswerError
 
 T = TypeVar("T")
 MAX_PORT = 65_535
@@ -210,7 +210,7 @@ class Fetcher:
         except (FetchError, *WIRE_ERRORS) as error:
             answer = Answer(Outcome.FAILED, *failure_of(error))
             if call.spending is not None and isinstance(error, CostlyAnswerError):
-                call.spending.cpu += 3 * START  # and twice as much to pass the pieces on
+                call.spending.exhaust()
         if limit:
             self._places.learn(call.target.url, answer)
         return _timed(answer, asked_at, time.monotonic() - started, reply.received)

@@ -13,7 +13,9 @@ from weakref import WeakValueDictionary
 from exporter.model import Answer, Reason
 
 PATIENCE = 0.5  # seconds of silence after which the common place goes to somebody else
-_SILENT = frozenset((Reason.TIMEOUT, Reason.DEADLINE))
+_DOUBTFUL = frozenset(
+    (Reason.TIMEOUT, Reason.DEADLINE, Reason.TOO_LARGE)
+)  # four such pages side by side would cost four times as much
 _MAX_SUSPECTS = 100_000  # vanished targets stay in the set; beyond this it starts anew
 
 
@@ -97,8 +99,10 @@ class Places:
         return Stay(lane, Place(self._doubtful if suspect else self._asking, self._late))
 
     def learn(self, url: str, answer: Answer) -> None:
-        """Note whether the target answered at all; a closed door is an answer, silence is not."""
-        if answer.reason not in _SILENT:
+        """Note whether the target answered at all, and not too much; a closed door is an answer, silence
+        is not.
+        """
+        if answer.reason not in _DOUBTFUL:
             self._suspects.discard(url)
         elif len(self._suspects) < _MAX_SUSPECTS:
             self._suspects.add(url)

@@ -16,6 +16,7 @@ process costs (see `Allowance`).
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,6 +81,10 @@ class Spending:
         """Note bytes of a body, after decompression."""
         self.bytes += count
         _within(self.bytes, self.allowance.bytes, "bytes")
+
+    def exhaust(self) -> None:
+        """Let nothing more be asked in this cycle: no honest server sends what was just taken apart."""
+        self.cpu = math.inf
 
     def take_members(self, count: int, tokens: int = 0) -> None:
         """Note members of a ring or of the gossip, and how many tokens they have together."""
