@@ -267,6 +267,7 @@ class GossipFacts:
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
+    foreign_keys: tuple[str, ...] = ()  # of `unknown_keys`, those that only another product has
     remains: tuple[str, ...] = ()  # of `unknown_keys`, those that nobody writes any more: gossip keeps them
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unverified: tuple[str, ...] = ()
@@ -289,6 +290,9 @@ class StoreFacts:
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
     prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
+    uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
+    alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
+    entries: frozenset[str] = frozenset()  # the HA entries among its keys
 
 
 @dataclass(frozen=True, slots=True)

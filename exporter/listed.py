@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from exporter.keyspace import HaKeys, by_codec
 from exporter.model import GossipKey, Outcome, Page, Product, Reason
-from exporter.rings import ha_entry, known_keys
+from exporter.rings import known_keys
 
 MORE_KEYS = 50  # beside those that the product has
 NOT_READ: Page[Any] = Page(
@@ -17,18 +18,25 @@ NOT_READ: Page[Any] = Page(
 )
 
 
-def rings_listed(listed: Mapping[str, GossipKey], product: Product) -> tuple[list[str], list[str]]:
+def is_elected(what: GossipKey, ha: HaKeys) -> bool:
+    """Tell whether a listed key holds a living entry of the HA tracker, by its prefix or by its codec."""
+    return not what.deleted and (bool(ha.entry(what.key)) or by_codec(what.key, what.codec))
+
+
+def rings_listed(
+    listed: Mapping[str, GossipKey], product: Product, ha: HaKeys
+) -> tuple[list[str], list[str]]:
     """The keys of rings to read: those that the product has, then a few others, the likeliest first. Beside
     them one of those that are left out, to be told as not read, where there are any.
     """
     known = known_keys(product)
     tails = {key.rsplit("/", 1)[-1] for key in known}
-    rings = [key for key, what in listed.items() if _is_ring(key, what, tails)]
+    rings = [what.key for what in listed.values() if _is_ring(what, tails) and not is_elected(what, ha)]
     others = sorted(set(rings) - known, key=lambda key: (key.rsplit("/", 1)[-1] not in tails, key))
     return [*(key for key in rings if key in known), *others[:MORE_KEYS]], others[MORE_KEYS : MORE_KEYS + 1]
 
 
-def _is_ring(key: str, what: GossipKey, tails: set[str]) -> bool:
-    if what.deleted or ha_entry(key):
+def _is_ring(what: GossipKey, tails: set[str]) -> bool:
+    if what.deleted:
         return False
-    return "ring" in what.codec.lower() or not what.codec or key.rsplit("/", 1)[-1] in tails
+    return "ring" in what.codec.lower() or not what.codec or what.key.rsplit("/", 1)[-1] in tails

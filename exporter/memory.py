@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,3 +96,10 @@ def ending(pages: Iterable[Page[Any]]) -> tuple[Page[Any], ...]:
 
 def _failed(page: Page[Any]) -> bool:
     return page.outcome is Outcome.FAILED
+
+
+def configurations(memories: Iterable[Memory]) -> Iterator[ProcessConfig]:
+    """The configurations that are known."""
+    for memory in memories:
+        if memory.config is not None and memory.config.value is not None:
+            yield memory.config.value

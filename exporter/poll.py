@@ -24,10 +24,11 @@ from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
 from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
-from exporter.memory import Memory
+from exporter.keyspace import HaKeys, ha_keys
+from exporter.memory import Memory, configurations
 from exporter.model import KVClient, Observation, Product, Target
 from exporter.part import Share
-from exporter.rings import HA_KEY, RingPage, ha_entry
+from exporter.rings import HA_KEY, RingPage
 from exporter.rounds import PATIENCE, Stragglers, in_portions
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
@@ -201,6 +202,7 @@ class Poller:
     def _visits(self, targets: tuple[Target, ...], deadline: float) -> tuple[Visit, ...]:
         self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
+        ha = self._ha_keys()
         return tuple(
             Visit(
                 target=target,
@@ -212,9 +214,14 @@ class Poller:
                 memo=self._memo,
                 product=self.plan.product,
                 spending=Spending(self.plan.allowance()),
+                ha=ha,
             )
             for target in targets
         )
+
+    def _ha_keys(self) -> HaKeys:
+        """How the HA tracker's keys are recognised, by all configurations that are known by now."""
+        return ha_keys(configurations(self._memories.values()), self.history.names.ha.learned())
 
     async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
         """Make the rounds. Nobody waits for a process that was silent or late last time, or is it now."""
@@ -309,21 +316,24 @@ class Poller:
         await visit.read_rings(self.plan.pages)
 
     async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> float:
+        ha = self._ha_keys()  # the configurations have been read since the visits began
+        for visit in visits:
+            visit.ha = ha
         prompt = await alone.prompt(visits, Visit.read_gossip, self._values)
         having = {v.target.name: v for v in prompt if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
         listed = listed_by_several([visit.elected() for visit in having.values()])
-        again = frozenset(filter(self._is_in_doubt(), listed))
+        again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
         chosen = [having[name] for name in sorted(turn.targets)]
         await alone.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
         return turn.sweep_seconds
 
-    def _is_in_doubt(self) -> Callable[[str], bool]:
+    def _is_in_doubt(self, ha: HaKeys) -> Callable[[str], bool]:
         known = self.history.rings.get(HA_KEY)
         doubted = known.standing.again() if known else frozenset()
-        return lambda name: bool(doubted) and ha_entry(name) in doubted
+        return lambda name: bool(doubted) and ha.entry(name) in doubted
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
         return await read_stores(plan.stores, deadline, self.snapshot, self._memo)

@@ -156,20 +156,9 @@ def reads_only_by_name(name: str) -> bool:
     return lowered.endswith(("-ring", "-client", "-watcher", "-reader")) or lowered.startswith("querier-")
 
 
-def canonical(key: str) -> str:
-    """The key a metric is labelled with: HA-tracker entries are counted together."""
-    return HA_KEY if ha_entry(key) else key
-
-
-def ha_entry(key: str) -> str:
-    """The `user/cluster` of an HA-tracker key, whatever stands before `ha-tracker/`; "" for other keys."""
-    before, found, entry = key.partition(HA_KEY)
-    return entry if found and (not before or before.endswith("/")) else ""
-
-
 def ring_of(key: str) -> str:
     """A key's everyday name: `ingester` for `collectors/ring`; the last part where it is not known."""
-    if key == HA_KEY or ha_entry(key):
+    if key == HA_KEY:
         return "ha-tracker"
     known = next((page.ring for page in RING_PAGES if key.removeprefix("/") == page.key), "") or next(
         (page.ring for page in RING_PAGES if key.endswith(f"/{page.key}")), ""

@@ -23,7 +23,8 @@ from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.errors import FetchError
-from exporter.listed import NOT_READ, rings_listed
+from exporter.keyspace import HaKeys
+from exporter.listed import NOT_READ, is_elected, rings_listed
 from exporter.memory import Memory, ending
 from exporter.model import (
     NOTICE,
@@ -50,7 +51,6 @@ from exporter.rings import (
     TRACKER_PAGE,
     RingPage,
     config_pages,
-    ha_entry,
     key_of_client,
     pages_of,
 )
@@ -84,6 +84,7 @@ class Visit:
     memo: Memo
     product: Product = Product.UNKNOWN  # as configured
     spending: Spending = field(default_factory=Spending)
+    ha: HaKeys = field(default_factory=HaKeys)  # how all processes together say that entries are called
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
     partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
@@ -278,14 +279,14 @@ class Visit:
         """Third round: whom it sees, and which keys it holds."""
         self._elected = None
         self.gossip = await self._page(
-            "/memberlist", lambda body, _: decode_memberlist(body, self.memo), accept=JSON
+            "/memberlist", lambda body, _: decode_memberlist(body, self.memo, self.ha), accept=JSON
         )
 
     def elected(self) -> frozenset[str]:
         """The living HA-tracker keys that it lists."""
         if self._elected is None:
-            listed = self.gossip.value.keys if self.gossip.value else {}
-            self._elected = frozenset(k for k, what in listed.items() if ha_entry(k) and not what.deleted)
+            listed = self.gossip.value.keys.values() if self.gossip.value else ()
+            self._elected = frozenset(what.key for what in listed if is_elected(what, self.ha))
         return self._elected
 
     async def read_values(self, elected: frozenset[str]) -> None:
@@ -294,7 +295,7 @@ class Visit:
         """
         if self.gossip.value is None:
             return
-        rings, left_out = rings_listed(self.gossip.value.keys, self.kind)
+        rings, left_out = rings_listed(self.gossip.value.keys, self.kind, self.ha)
         self.values |= dict.fromkeys(left_out, NOT_READ)
         wanted = [*rings, *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))

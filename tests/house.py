@@ -26,6 +26,7 @@ SHARED = {
     "exporter.steps",
     "exporter.errors",
     "exporter.rings",
+    "exporter.keyspace",
     "exporter.__version__",
 }
 EDGES = {"sources", "expose"}  # the rooms with a network: they may read the configuration, and log

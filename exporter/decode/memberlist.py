@@ -7,7 +7,8 @@ be long and are passed over without a look. Source: dskit `kv/memberlist/http_st
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -27,8 +28,9 @@ from exporter.decode.bounds import (
 from exporter.decode.memo import Memo
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
+from exporter.keyspace import HaKeys, by_codec
 from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
-from exporter.rings import RING_PAGES, ha_entry
+from exporter.rings import RING_PAGES
 
 P = TypeVar("P")
 
@@ -38,6 +40,8 @@ _NOTHING = msgspec.Raw(b"null")
 _HEALTH = re.compile(rb"Health Score:\s*(-?\d{1,9})\b", re.IGNORECASE)
 _DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
 _WITH_MESSAGES = 65_536  # bytes of the page's head in which the health score stands
+
+USUAL = HaKeys()
 
 
 class _Page(msgspec.Struct):
@@ -59,16 +63,19 @@ class _Key(msgspec.Struct):
     deleted: bool = msgspec.field(name="Deleted", default=False)
 
 
-def decode_memberlist(body: bytes, memo: Memo | None = None) -> MemberlistPage | None:
+def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL) -> MemberlistPage | None:
     """The member list, keys and clock; `None` where the process does not use memberlist.
 
-    Whoever sees the same members has the very same tuple of them with a `memo`. Raises `DecodeError`.
+    Whoever sees the same members has the very same tuple of them with a `memo`; `ha` recognises the HA
+    tracker's keys, of which there may be many. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        return _from_json(body, memo or Memo())
-    if is_notice(body):
+        page = _from_json(body, memo or Memo())
+    elif is_notice(body):
         return None
-    return _from_html(body)
+    else:
+        page = _from_html(body)
+    return replace(page, keys=_bounded(page.keys, ha))
 
 
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
@@ -142,17 +149,21 @@ def _is_number(shown: str) -> bool:
 
 
 def _keys(keys: Iterable[GossipKey]) -> MappingProxyType[str, GossipKey]:
+    found = {key.key: key for key in keys}
+    at_most(len(found), MAX_KEYS, "memberlist: keys")
+    return MappingProxyType(found)
+
+
+def _bounded(keys: Mapping[str, GossipKey], ha: HaKeys) -> Mapping[str, GossipKey]:
     """All keys of the HA tracker, and of the others so many that one process's list costs the others little:
     those first that end as a ring's key does.
     """
-    found = {key.key: key for key in keys}
-    at_most(len(found), MAX_KEYS, "memberlist: keys")
-    if len(found) > MAX_RING_KEYS:
-        rings = [name for name in found if not ha_entry(name)]
-        rings.sort(key=lambda name: (name.rsplit("/", 1)[-1] not in _TAILS, name))
-        for name in rings[MAX_RING_KEYS:]:
-            del found[name]
-    return MappingProxyType(found)
+    if len(keys) <= MAX_RING_KEYS:
+        return keys
+    rings = [name for name, what in keys.items() if not (ha.entry(name) or by_codec(name, what.codec))]
+    rings.sort(key=lambda name: (name.rsplit("/", 1)[-1] not in _TAILS, name))
+    left = frozenset(rings[MAX_RING_KEYS:])
+    return MappingProxyType({name: what for name, what in keys.items() if name not in left}) if left else keys
 
 
 def _key(name: str, codec: str, deleted: bool, version: int) -> GossipKey:

@@ -5,6 +5,7 @@ The bytes are a snappy block around protobuf (`ring.proto` here); which message 
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from types import MappingProxyType
 
@@ -21,10 +22,13 @@ from exporter.decode.memo import Memo, remembered
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.decode.ring import ring_of_members, state_of
 from exporter.errors import DecodeError
+from exporter.keyspace import RING_KEYS
 from exporter.model import Member, PartitionRing, Replica, Ring, State, Tokens, Value
 
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
+_REPLICA_NUMBERS = range(2, 6)  # received_at, deleted_at, elected_at, elected_changes
+_VIEWED_REPLICA = re.compile(rb'\s*\{\s*"replica"')
 _NO_TOKENS = msgspec.Raw(b"null")
 _BY_NUMBER = MappingProxyType(
     {
@@ -78,25 +82,24 @@ class _ReplicaView(msgspec.Struct):
 
 
 def kind_of(key: str) -> str:
-    """What a key holds: "ha", "partition" or "ring", whatever prefix it has."""
-    if key.startswith("ha-tracker/") or "/ha-tracker/" in key:
-        return "ha"
+    """What a ring's key holds, "partition" or "ring", whatever prefix it has."""
     return "partition" if "partition" in key.rsplit("/", 1)[-1] else "ring"
 
 
 def decode_value(
     key: str, body: bytes, *, tokens: bool = True, packed: bool = False, memo: Memo | None = None
 ) -> Value:
-    """A stored value: `Ring` or `PartitionRing` (without a clock) or `Replica`, as the key says.
+    """A stored value: `Replica` where it is one by its content (an HA tracker's prefix can be any), else
+    `Ring` or `PartitionRing` (without a clock), as the key says.
 
     `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted. `memo`
     spares members that were decoded before; its members always have `packed`.
     Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
-    kind = kind_of(key)
-    if kind == "ha":
+    if key not in RING_KEYS and _is_replica(plain):
         return _stored_replica(key, plain)
+    kind = kind_of(key)
     entries = _entries(key, plain)
     at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
     if kind == "ring" and memo is not None and (tokens or packed):
@@ -107,14 +110,21 @@ def decode_value(
 
 def decode_view(key: str, body: bytes, *, tokens: bool = True, packed: bool = False) -> Value:
     """The JSON of `viewKey`, the same value as `decode_value` gives for the same key."""
-    kind = kind_of(key)
-    if kind == "ha":
+    if key not in RING_KEYS and _VIEWED_REPLICA.match(body):
         return _viewed_replica(key, body)
-    read = _viewed_partitions if kind == "partition" else _viewed_ring
+    read = _viewed_partitions if kind_of(key) == "partition" else _viewed_ring
     return read(key, body, tokens or packed, packed)
 
 
 # --- the bytes ---
+
+
+def _is_replica(plain: bytes) -> bool:
+    """Tell whether a message is an HA entry: the only one with numbers in it; rings hold entries of maps."""
+    at = 0
+    if plain[:1] == b"\x0a" and len(plain) > 2:  # its first field, the replica's name
+        at = 2 + plain[1] if plain[1] < 0x80 else 3 + (plain[1] & 0x7F) + (plain[2] << 7)
+    return at < len(plain) and plain[at] & 7 == 0 and plain[at] >> 3 in _REPLICA_NUMBERS
 
 
 def _unpacked(key: str, body: bytes) -> bytes:

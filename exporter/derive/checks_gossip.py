@@ -7,7 +7,7 @@ from collections.abc import Callable
 from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question, restarting_none
-from exporter.facts import GossipTarget, TargetFacts
+from exporter.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.steps import Check
 
 DOC = "docs/labels.md"
@@ -103,13 +103,25 @@ def no_strangers(seen: Evidence) -> Check:
     if seen.gossip is None:
         return STRANGERS.answer([], "", nothing=NOBODY)
     wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
-    wrong += [f"key {key}" for key in seen.gossip.unknown_keys if key not in seen.gossip.remains]
+    foreign, nobodys = _keys_of_others(seen, seen.gossip)
+    wrong += [f"key {key}, which only another product has" for key in foreign]
     left = f" Nobody writes {', '.join(few(seen.gossip.remains, 5))} any more." if seen.gossip.remains else ""
     strangers = {stranger.name for stranger in seen.gossip.strangers}
     elsewhere = "has the name of a process that is elsewhere"
     namesakes = [one for one in seen.gossip.namesakes if one.name not in strangers]
     unknown = [f"{one.name} at {one.address} {elsewhere}" for one in namesakes]
+    unknown += [f"whose key {key} is" for key in nobodys]
     return STRANGERS.answer(wrong, f"None.{left}", [*unknown, *seen.gossip.unread])
+
+
+def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
+    """Give the living keys in the gossip that only another product has, and those that no table has: of
+    these one whose members are all processes of ours is ours.
+    """
+    living = [key for key in gossip.unknown_keys if key not in gossip.remains]
+    ours = {key.key for key in seen.now.keys if key.members and all(m.target for m in key.members)}
+    foreign = [key for key in living if key in gossip.foreign_keys]
+    return foreign, [key for key in living if key not in gossip.foreign_keys and key not in ours]
 
 
 def complete(seen: Evidence) -> Check:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from exporter.derive.checks_stores import freshly_written
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question, forgetting_none
 from exporter.facts import ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase, Product
-from exporter.rings import HA_KEY, QUORUM_RINGS, canonical, pages_of
+from exporter.rings import HA_KEY, QUORUM_RINGS
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
@@ -162,35 +161,10 @@ def no_ghosts(seen: Evidence) -> Check:
     """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""
     wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
-    unknown += [f"{key} is written, and none of these processes uses it" for key in _written_unseen(seen)]
+    unknown += [f"{key} lives in {store}, and no target uses it" for key, store in seen.unattended.items()]
     return forgetting_none(GHOSTS, seen).answer(
         wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read"
     )
-
-
-def _written_unseen(seen: Evidence) -> list[str]:
-    """Keys of this product that somebody writes to the store and none of our processes serves or shows:
-    its rulers, say, that are in no list of targets. Of a shard's part others may serve them, and below
-    another prefix they are another installation's.
-    """
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients}
-    known = {page.key for page in pages_of(seen.now.fleet.product)}
-    places = {_prefix(key) for key in ours}
-    written = set() if seen.is_part else {key for s in seen.now.stores for key in freshly_written(s, seen)}
-    return [
-        key
-        for key in sorted(written)
-        if canonical(key) not in ours
-        and (key in known or (_prefix(key) in places and _tail(key) in map(_tail, known)))
-    ]
-
-
-def _prefix(key: str) -> str:
-    return key.rpartition("/")[0]
-
-
-def _tail(key: str) -> str:
-    return key.rpartition("/")[2]
 
 
 def quorum_margin(seen: Evidence) -> Check:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exporter.derive.phase import EXTERNAL_STORES
-from exporter.derive.rules import DEFAULT_PERIOD
+from exporter.derive.prefixes import QUIET, freshly_written, label
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import StoreFacts
 from exporter.model import Outcome, Phase
-from exporter.rings import HA_KEY, canonical, ha_entry
+from exporter.rings import HA_KEY
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
@@ -54,13 +54,6 @@ NOTHING_LOST = Question(
     f"{DOC}#lost-in-the-switch",
     NAMED,
 )
-QUIET = 2 * DEFAULT_PERIOD
-
-
-def freshly_written(store: StoreFacts, seen: Evidence) -> list[str]:
-    """Keys whose index moved of late, and not only by our first look at it."""
-    first, now = store.since or seen.now.at, seen.now.at
-    return [key for key, at in store.moved_at.items() if now - at < QUIET and at > first]
 
 
 def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
@@ -69,11 +62,22 @@ def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
     return read, failed if seen.now.stores else ["no store is configured"]
 
 
+def _uncovered(read: list[StoreFacts]) -> list[str]:
+    """Name the prefixes and keys of ours that no store's reading covers."""
+    missing = [frozenset(store.uncovered) for store in read]
+    everywhere = frozenset.intersection(*missing) if missing else frozenset()
+    kinds = " and ".join(sorted(store.kind for store in read))
+    return [f"{name} is used or configured, and not read in {kinds}" for name in sorted(everywhere)]
+
+
 def store_read(seen: Evidence) -> Check:
-    """Hold that the store's content is known, and that our rings' is among it: one in which nothing of
-    ours could be proves nothing, however quiet it is.
+    """Hold that the store's content is known, and that all of ours would be in what was read: every key in
+    use, and every prefix that a configuration names. A store without a key proves nothing, whatever it
+    had before: it may be another one.
     """
     read, unknown = _stores(seen)
+    unknown += [f"{s.kind}: no key is in it below {', '.join(s.prefixes) or '/'}" for s in read if not s.keys]
+    unknown += _uncovered(read)
     nothing = next((text for store in read if (text := _beside(store, seen))), "")
     good = f"{sum(store.keys or 0 for store in read)} keys."
     return STORE_READ.answer([], good, unknown, nothing=nothing)
@@ -81,10 +85,8 @@ def store_read(seen: Evidence) -> Check:
 
 def _beside(store: StoreFacts, seen: Evidence) -> str:
     """Say why what was read of a store has nothing to do with us, "" where it may have."""
-    if not store.moved_at and not store.keys:
-        return f"{store.kind}: no key was ever seen in it below its prefixes"
     ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
-    if any(canonical(key) in ours for key in store.moved_at) or not store.prefixes:
+    if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
         return ""
     below = any(key.startswith(store.prefixes) for key in ours)
     return "" if below else f"{store.kind}: no key that our processes use is below its prefixes"
@@ -101,13 +103,14 @@ def store_idle(seen: Evidence) -> Check:
     wrong = [
         f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
         for store in read
-        for key in sorted(freshly_written(store, seen))
+        for key in sorted(freshly_written(store, seen.now))
     ]
     unknown += [
         f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"
         for kind, seconds in since.items()
         if seconds < QUIET
     ]
+    unknown += _uncovered(read)
     moved = [now - at for store in read for at in store.moved_at.values()]
     good = f"No index has moved for {min(moved, default=0.0):.0f} s."
     return STORE_IDLE.answer(wrong, good, unknown, nothing="" if moved else "no key was ever seen")
@@ -119,6 +122,7 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Check:
     wrong = [key for store in read for key in store.only_here or ()]
     wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
+    unknown += _uncovered(read)
     return STORE_EMPTY.answer(wrong, "Every key is in the gossip.", unknown)
 
 
@@ -148,12 +152,13 @@ def nothing_lost(seen: Evidence) -> Check:
     read, unread = _stores(seen) if seen.now.stores else ([], [])
     unknown = unread if any(client.mirror for client in seen.clients) else []
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
+    moved |= set(seen.unattended)
     entries_lost = HA_KEY in moved and not _has_entries(seen)
     wrong = [
         name
         for store in read
         for name in store.only_here or ()
-        if (entries_lost if ha_entry(name) else name.partition(": ")[0] in moved)
+        if (entries_lost if name in store.entries else name.partition(": ")[0] in moved)
     ]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
     good = "Nothing of ours is in the store alone." if read else "There is no store to compare with."
@@ -161,6 +166,9 @@ def nothing_lost(seen: Evidence) -> Check:
 
 
 def _has_entries(seen: Evidence) -> bool:
-    """Tell whether the gossip has any HA cluster."""
-    lists = (target.gossip.keys for target in seen.up if target.gossip is not None)
-    return any(ha_entry(key) for listed in lists for key in listed)
+    """Tell whether the gossip has an HA cluster: most of the copies that were read hold an entry. That a
+    process lists one says nothing.
+    """
+    ha = next((key for key in seen.now.keys if key.key == HA_KEY), None)
+    views = [view for view in ha.views if view.kind == "gossip" and view.known and view.judged] if ha else []
+    return bool(views) and 2 * sum(view.present for view in views) >= len(views)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.derive.match import Identity
+from exporter.derive.naming import Names
 from exporter.derive.settling import Standing
 from exporter.facts import MemberFacts, Snapshot
 from exporter.model import State
@@ -42,6 +43,7 @@ class History:
     identities: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
     rings: Mapping[str, RingHistory] = field(default_factory=lambda: MappingProxyType({}))
     indexes: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    names: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True, slots=True)

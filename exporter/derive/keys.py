@@ -37,7 +37,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
     primary = find_primary(read)
     config = health.merge_configs(read.configs)
     names = _names(read)
-    name, called = _called(read.key, world.rules.page_of(names))
+    name, called = _called(read, world.rules.page_of(names))
     timeout = _timeout(names, config, world.rules)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
@@ -130,11 +130,14 @@ def _names(read: KeyInput) -> tuple[str, ...]:
     return read.key, *sorted({config.default_key for config in read.configs if config.default_key})
 
 
-def _called(key: str, page: RingPage | None) -> tuple[str, str]:
+def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
     """What the ring is by its key, which decides how it is judged, and what the configuration calls it.
-    Only a key that nobody knows is judged by its configured name.
+    Behind a prefix of its own a key is known by its default one; only a key that nobody knows is judged by
+    its configured name.
     """
-    ring = ring_of(key)
+    ring = ring_of(read.key)
+    if ring not in RING_NAMES and read.default:
+        ring = ring_of(read.default)
     if page is None:
         return ring, ""
     if ring not in RING_NAMES and page.ring in RING_NAMES:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from exporter.derive.targets import stored_key
+from exporter.derive.naming import Names
 from exporter.external import StoreContent
 from exporter.facts import TargetFacts
 from exporter.model import Observation, Product
-from exporter.rings import RingPage, canonical, pages_of
+from exporter.rings import RingPage, pages_of
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
     """What is the same for every process: the configured pages, the product of those that do not show
-    theirs, and, where that is not known, the keys that somebody has for certain.
+    theirs, and, where that is not known, the keys that somebody has for certain; `names` say how keys are
+    called.
     """
 
     pages: tuple[RingPage, ...] | None = None
     product: Product = Product.UNKNOWN
     used: frozenset[str] = frozenset()
+    names: Names = field(default_factory=Names)
 
 
 def product_for(targets: Iterable[TargetFacts], configured: Product) -> Product:
@@ -45,7 +47,7 @@ def used_keys(
     for target in targets:
         if target.product is not Product.UNKNOWN:
             found |= {client.key for client in target.clients}
-    return frozenset(map(canonical, found))
+    return frozenset(found)
 
 
 def meant(target: TargetFacts, common: Common) -> tuple[RingPage, ...]:
@@ -81,7 +83,7 @@ def _told_apart(
     if fitting:
         return fitting
     config = target.config
-    having = [page for page in same if config and stored_key(page.key, config) in config.rings]
+    having = [page for page in same if config and common.names.stored(page.key, config) in config.rings]
     if len(having) != 1:
-        having = [page for page in same if stored_key(page.key, config) in common.used]
+        having = [page for page in same if common.names.stored(page.key, config) in common.used]
     return having or same[:1]

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of, each_once
 from exporter.derive.labels import rollout
 from exporter.derive.match import Identity
+from exporter.derive.prefixes import unused_keys
 from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
 from exporter.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
+from exporter.keyspace import HaKeys
 from exporter.model import (
     GossipMember,
     Observation,
@@ -21,7 +23,6 @@ from exporter.model import (
     State,
     Value,
 )
-from exporter.rings import ha_entry, known_keys
 
 DEAD = 2 * DEFAULT_TIMEOUT
 STAYS = 120.0  # seconds; who restarted leaves its former self in others' lists for up to a minute
@@ -110,9 +111,13 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
 
 
 def judge_gossip(
-    targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
+    targets: Iterable[TargetFacts],
+    known: Iterable[Identity],
+    product: Product,
+    rules: Rules,
+    ha: HaKeys | None = None,
 ) -> GossipFacts | None:
-    """Judge the gossip as a whole; `None` where nobody has memberlist."""
+    """Judge the gossip as a whole; `None` where nobody has memberlist. `ha` recognises the HA entries."""
     everybody = tuple(targets)
     having = {t.name: t.gossip for t in everybody if t.gossip is not None}
     if not having:
@@ -127,15 +132,17 @@ def judge_gossip(
     for name, config in told.items():
         if config.label is not None:
             labels.setdefault(config.label, []).append(name)
-    foreign = _unknown_keys(having.values(), product)
+    listed = frozenset(key for gossip in having.values() for key in gossip.keys)
+    unused = unused_keys(listed, everybody, product, ha or HaKeys())
     return GossipFacts(
         clusters=_components(having, members, judged),
         strangers=strangers,
         namesakes=namesakes,
         absent=_absent(sees, judged & {name for name, own in members.items() if own}),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
-        unknown_keys=foreign,
-        remains=_remains(foreign, having.values()),
+        unknown_keys=tuple(unused),
+        foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
+        remains=_remains(tuple(unused), having.values()),
         labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
         unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
@@ -287,18 +294,6 @@ class Ours:
 def is_expected(member: str, rules: Rules) -> bool:
     """Tell whether `expected_members` names a member."""
     return any(pattern.search(member) for pattern in rules.expected_members)
-
-
-def _unknown_keys(gossips: Iterable[GossipTarget], product: Product) -> tuple[str, ...]:
-    """Keys no ring of this product uses: the trace of another product in the gossip.
-
-    A configured prefix moves every key alike, so the part after it decides.
-    """
-    if product is Product.UNKNOWN:
-        return ()
-    tails = {key.rsplit("/", 1)[-1] for key in known_keys(product)}
-    keys = {key for gossip in gossips for key in gossip.keys}
-    return tuple(sorted(key for key in keys if not ha_entry(key) and key.rsplit("/", 1)[-1] not in tails))
 
 
 def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:

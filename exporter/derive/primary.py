@@ -40,6 +40,7 @@ class KeyInput:
     fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
     failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
+    default: str = ""  # the key with the product's default prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def find_primary(read: KeyInput) -> Primary:
     if page is not None:
         what = "tracker page" if read.key == HA_KEY else "ring page"
         return Primary(page.value, f"{what} of {page.target}", _clock(page, read.skew), store, page.young)
-    copy = _freshest(read.copies, read.skew) if store == "memberlist" else None
+    copy = _freshest(read.copies, read.skew) if store in ("", "memberlist") else None
     if copy is not None:
         return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store, copy.young)
     return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import median_high
 from types import MappingProxyType
 
 from exporter.derive import targets
 from exporter.derive.meaning import Common, meant, product_for, used_keys
+from exporter.derive.naming import Names
 from exporter.derive.phase import EXTERNAL_STORES, primary_of
 from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.views import View, view
 from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
-from exporter.model import Observation, Outcome, Page, PartitionRing, Product, Replica, Ring, TrackerPage
+from exporter.keyspace import HaKeys, prefixes_in
+from exporter.model import (
+    Observation,
+    Outcome,
+    Page,
+    PartitionRing,
+    Product,
+    Replica,
+    Ring,
+    RingConfig,
+    TrackerPage,
+)
 from exporter.part import Share
-from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage, canonical, ha_entry
+from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage
 
 MAX_KEYS = 500
 
@@ -39,6 +53,7 @@ class Cycle:
     probes: tuple[ProbeResult, ...] = ()
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     share: Share | None = None  # where only a part of the processes is watched here
+    names: Names = field(default_factory=Names)  # how its keys are called, once that is found out
 
 
 def read_keys(
@@ -53,7 +68,7 @@ def read_keys(
     """
     facts = {target.name: target for target in judged}
     stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
-    common = Common(pages, product_for(judged, product))
+    common = Common(pages, product_for(judged, product), names=cycle.names)
     if common.product is Product.UNKNOWN:
         common = replace(common, used=used_keys(cycle.observed, stores, judged))
     up = tuple(
@@ -61,9 +76,9 @@ def read_keys(
     )
     clients = [client for seen in up for client in seen.target.clients]
     ours = {client.key for client in clients}
-    found = sorted(_keys(up, stores), key=lambda key: (key not in ours, key))[:MAX_KEYS]
+    found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
-    fleet = _Fleet(up, stores, failed, primary_of(clients), skew_of(cycle.observed))
+    fleet = _Fleet(up, stores, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
 
@@ -88,23 +103,22 @@ def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
     for known in meant(target, common):
         page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
         if page is not None:
-            key = targets.stored_key(known.key, target.config)
+            key = common.names.stored(known.key, target.config)
             found[key] = (*found.get(key, ()), page)
         elif known.path in read.waiting:
-            waiting.add(targets.stored_key(known.key, target.config))
+            waiting.add(common.names.stored(known.key, target.config))
     listed: dict[str, list[str]] = {}
     for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
         if not what.deleted:
-            listed.setdefault(canonical(name), []).append(name)
+            listed.setdefault(common.names.ha.canonical(name), []).append(name)
     by_key = {key: tuple(names) for key, names in listed.items()}
     return Seen(read, target, found, by_key, frozenset(waiting))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: the prefixes are gathered once
 class _Fleet:
-    """What is the same for every key: who answered, the stores that were read, the kinds of
-    those that were not, the common primary, and
-    how far the processes' clocks are ahead of ours.
+    """What is the same for every key: who answered, the stores that were read, the kinds of those that
+    were not, the common primary, how far the processes' clocks are ahead of ours, and how keys are called.
     """
 
     up: tuple[Seen, ...]
@@ -112,6 +126,18 @@ class _Fleet:
     failed: frozenset[str]
     primary: str
     skew: float | None
+    names: Names
+
+    @property
+    def ha(self) -> HaKeys:
+        """How the HA tracker's entries are recognised."""
+        return self.names.ha
+
+    @cached_property
+    def trackers(self) -> tuple[str, ...]:
+        """The prefixes of the HA trackers that run; all that configurations name where none says so."""
+        configs = [seen.target.config for seen in self.up if seen.target.config]
+        return tuple(prefixes_in(configs, tracking=True) or prefixes_in(configs))
 
 
 def skew_of(observed: Iterable[Observation]) -> float | None:
@@ -122,17 +148,17 @@ def skew_of(observed: Iterable[Observation]) -> float | None:
     return median_high(known) if known else None
 
 
-def _keys(up: Iterable[Seen], stores: Iterable[StoreContent]) -> set[str]:
+def _keys(up: Iterable[Seen], stores: Iterable[StoreContent], ha: HaKeys) -> set[str]:
     found: set[str] = set()
     for seen in up:
         found |= {key for key, pages in seen.pages.items() if any(p.value is not None for p in pages)}
         found |= {client.key for client in seen.target.clients if client.key} | (seen.waiting - {HA_KEY})
-        found |= {canonical(key) for key in seen.read.gossip.values}
+        found |= {ha.canonical(key) for key in seen.read.gossip.values}
         tracker = seen.read.tracker
         if tracker is not None and tracker.value and tracker.value.entries:
             found.add(HA_KEY)
     for store in stores:
-        found |= {canonical(key) for key in store.values} | {canonical(key) for key in store.broken}
+        found |= {ha.canonical(key) for key in (*store.values, *store.broken)}
     return found
 
 
@@ -140,27 +166,35 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
     up = fleet.up
     clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
     store = _store_of(clients, fleet.stores)
-    stored = _stored(key, store) if store is not None else None
+    stored = _stored(key, store, fleet.ha) if store is not None else None
+    configs = tuple(
+        seen.read.config.value.rings[key]
+        for seen in up
+        if seen.read.config.value is not None and key in seen.read.config.value.rings
+    )
     return KeyInput(
         key=key,
         clients=clients,
         pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
-        copies=tuple(_copy(key, seen) for seen in up if _has_gossip(seen.read)),
+        copies=tuple(_copy(key, seen, fleet.ha) for seen in up if _has_gossip(seen.read)),
         store=stored,
-        store_known=store is not None and _was_read(key, store),
-        store_broken=store is not None and _is_broken(key, store),
+        store_known=store is not None and _was_read(key, store, fleet),
+        store_broken=store is not None and _is_broken(key, store, fleet.ha),
         store_kind=store.kind if store is not None else "",
         store_clock=_clock_of(store, fleet.skew) if store is not None else None,
-        configs=tuple(
-            seen.read.config.value.rings[key]
-            for seen in up
-            if seen.read.config.value is not None and key in seen.read.config.value.rings
-        ),
+        configs=configs,
         kept=kept,
         fleet=fleet.primary,
         failed=fleet.failed,
         skew=fleet.skew,
+        default=_default(configs) or fleet.names.default(key),
     )
+
+
+def _default(configs: Iterable[RingConfig]) -> str:
+    """The default key of a stored one, as most configurations that name it have it."""
+    told = Counter(config.default_key for config in configs).most_common(1)
+    return told[0][0] if told else ""
 
 
 def _store_of(clients: Iterable[ClientFacts], stores: tuple[StoreContent, ...]) -> StoreContent | None:
@@ -170,18 +204,20 @@ def _store_of(clients: Iterable[ClientFacts], stores: tuple[StoreContent, ...]) 
     return next((store for store in stores if not named or store.kind in named), None)
 
 
-def _was_read(key: str, store: StoreContent) -> bool:
-    """Tell whether a key's absence in what was read means that the store has not got it."""
-    if key == HA_KEY:
-        looked = any(map(ha_entry, store.values)) or any(ha_entry(f"{p}/x") for p in store.prefixes)
-    else:
-        looked = any(key.startswith(prefix) for prefix in store.prefixes)
-    looked = looked or not store.prefixes
-    return looked and not _is_broken(key, store)
+def _was_read(key: str, store: StoreContent, fleet: _Fleet) -> bool:
+    """Tell whether a key's absence in what was read means that the store has not got it. HA entries may be
+    below each prefix that a tracker has.
+    """
+    if _is_broken(key, store, fleet.ha):
+        return False
+    if key == HA_KEY and not fleet.trackers:  # no configuration was read: below a prefix like the usual one
+        return not store.prefixes or any(fleet.ha.entry(f"{prefix}u/c") for prefix in store.prefixes)
+    sought = fleet.trackers if key == HA_KEY else (key,)
+    return not store.prefixes or all(name.startswith(store.prefixes) for name in sought)
 
 
-def _is_broken(key: str, store: StoreContent) -> bool:
-    return any(canonical(name) == key for name in store.broken)
+def _is_broken(key: str, store: StoreContent, ha: HaKeys) -> bool:
+    return any(ha.canonical(name) == key for name in store.broken)
 
 
 def _clock_of(store: StoreContent, skew: float | None) -> float:
@@ -193,20 +229,24 @@ def _clock_of(store: StoreContent, skew: float | None) -> float:
     return store.clock or store.asked_at
 
 
-def _stored(key: str, store: StoreContent) -> Stored | None:
+def _stored(key: str, store: StoreContent, ha: HaKeys) -> Stored | None:
     if key != HA_KEY:
         return store.values.get(key)
-    entries = _entries(store.values)
+    entries = _entries(store.values, ha)
     return entries or None
 
 
-def _entries(values: Mapping[str, object]) -> dict[str, Replica]:
-    """Give HA-tracker entries by `user/cluster`, deleted ones left out."""
-    return {
-        entry: value
-        for key, value in values.items()
-        if (entry := ha_entry(key)) and isinstance(value, Replica) and not value.deleted_at
-    }
+def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
+    """Give HA-tracker entries by `user/cluster`, deleted ones left out; of one that stands below two
+    prefixes the newer.
+    """
+    found: dict[str, Replica] = {}
+    for key, value in values.items():
+        if isinstance(value, Replica) and not value.deleted_at and (entry := ha.entry(key)):
+            other = found.get(entry)
+            if other is None or (value.received_at or 0.0) > (other.received_at or 0.0):
+                found[entry] = value
+    return found
 
 
 def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
@@ -262,7 +302,7 @@ def _has_gossip(seen: Observation) -> bool:
     return seen.gossip.page.outcome is not Outcome.ABSENT
 
 
-def _copy(key: str, seen: Seen) -> View:
+def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
     """Give one process's gossip copy: read, absent for certain, or not known."""
     page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
     if page.value is None:
@@ -275,7 +315,7 @@ def _copy(key: str, seen: Seen) -> View:
     silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
     stored: Stored | None = next(iter(read.values()), None)
     if key == HA_KEY:
-        stored = _entries(read) or None
+        stored = _entries(read, ha) or None
     return view(
         target.name,
         stored,
@@ -284,7 +324,7 @@ def _copy(key: str, seen: Seen) -> View:
         young=target.young,
         clock=page.value.now or page.clock,
         read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
-        unread=frozenset(ha_entry(name) for name in silent),
+        unread=frozenset(ha.entry(name) for name in silent),
     )
 
 

@@ -18,11 +18,12 @@ from exporter.derive.labels import attributed
 from exporter.derive.links import linked
 from exporter.derive.match import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.membership import judge_gossip, outstayed, with_isolation
+from exporter.derive.naming import names_of
 from exporter.derive.part import Found, apart, part_of
-from exporter.derive.reading import Cycle, read_keys
+from exporter.derive.reading import Cycle, read_keys, skew_of
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
-from exporter.derive.stores import judge_store
+from exporter.derive.stores import Around, judge_store
 from exporter.derive.targets import judge_target
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
 from exporter.model import Outcome, Product
@@ -32,19 +33,19 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     """Conclude one cycle; the second value is what the next one needs."""
     rules = _grouped(cycle, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
+    cycle = replace(cycle, names=names_of(cycle.observed, cycle.stores, rules.product, past.names))
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
-    gossip = judge_gossip(targets, known.values(), product_of(targets), rules)
-    gossip = outstayed(gossip, past.snapshot, cycle.at)
-    gossip = _excuse(gossip, targets, past.identities)
+    gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
+    gossip = _excuse(outstayed(gossip, past.snapshot, cycle.at), targets, past.identities)
     gossip = _with_ring_strangers(gossip, keys)
     part = None
     if cycle.share is not None:
         found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
-    stores = _judge_stores(cycle, past)
+    stores = _judge_stores(cycle, past, targets)
     fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure), past.snapshot, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
@@ -105,7 +106,9 @@ def _remember(
         else past.indexes.get(store.kind, MappingProxyType({}))
         for store in cycle.stores
     }
-    return History(snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes))
+    return History(
+        snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes), cycle.names
+    )
 
 
 def _judge_targets(
@@ -113,7 +116,7 @@ def _judge_targets(
 ) -> tuple[TargetFacts, ...]:
     before = {target.name: target for target in past.snapshot.targets} if past.snapshot else {}
     return tuple(
-        judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules)
+        judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules, cycle.names)
         for seen in cycle.observed
     )
 
@@ -191,15 +194,15 @@ def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...])
     return replace(gossip, ring_strangers=ghosts)
 
 
-def _judge_stores(cycle: Cycle, past: History) -> tuple[StoreFacts, ...]:
+def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:
+    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
     before = {store.kind: store for store in past.snapshot.stores} if past.snapshot else {}
     return tuple(
         judge_store(
             store,
             past.indexes.get(store.kind, MappingProxyType({})),
             before.get(store.kind),
-            cycle.observed,
-            cycle.at,
+            around,
         )
         for store in cycle.stores
     )

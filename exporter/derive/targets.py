@@ -10,6 +10,7 @@ from types import MappingProxyType
 from exporter.derive import phase
 from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
+from exporter.derive.naming import Names
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import ClientFacts, PageFacts, TargetFacts
 from exporter.model import (
@@ -21,15 +22,22 @@ from exporter.model import (
     ProcessMetrics,
     Product,
 )
-from exporter.rings import HA_KEY, RING_PAGES
+from exporter.rings import RING_PAGES
 
 TRAFFIC = "traffic"
+NO_NAMES = Names()
 
 
 def judge_target(
-    seen: Observation, known: Identity | None, before: TargetFacts | None, rules: Rules
+    seen: Observation,
+    known: Identity | None,
+    before: TargetFacts | None,
+    rules: Rules,
+    names: Names = NO_NAMES,
 ) -> TargetFacts:
-    """Judge one process. One that did not answer keeps its name, its component and nothing else."""
+    """Judge one process. One that did not answer keeps its name, its component and nothing else. `names`
+    say how the keys of this cycle are called.
+    """
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     component = seen.target.component or (before.component if before else "")
     if not answers(seen) or known is None:
@@ -45,7 +53,8 @@ def judge_target(
             pages=pages,
             seen_at=before.seen_at if before else None,
         )
-    return _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
+    found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
+    return replace(found, clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients))
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
@@ -59,7 +68,7 @@ def _answering(
     product = product_of(seen, before)
     clock = clock_of(seen)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = _clients(seen, product, before, rules)
+    clients = _clients(seen, product, before)
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
     return TargetFacts(
         name=seen.target.name,
@@ -83,29 +92,19 @@ def _answering(
     )
 
 
-def _clients(
-    seen: Observation, product: Product, before: TargetFacts | None, rules: Rules
-) -> tuple[ClientFacts, ...]:
+def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
     if seen.metrics.value is None:
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
     times = phase.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
-    judged = phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
-    return tuple(_stored(client, seen.config.value, rules) for client in judged)
+    return phase.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
 
 
-def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules) -> ClientFacts:
+def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
     """The client with its key as it stands in the stores, and whether that is to stay there."""
-    key = stored_key(client.key, config)
+    key = names.stored(client.key, config)
     kept = rules.keeps(key)
     return replace(client, key=key, kept=kept) if kept or key != client.key else client
-
-
-def stored_key(key: str, config: ProcessConfig | None) -> str:
-    """Give the key as it stands in the stores: the prefix of each ring can be configured."""
-    if config is None or not key or key == HA_KEY:
-        return key
-    return next((actual for actual, told in config.rings.items() if told.default_key == key), key)
 
 
 def _since(before: TargetFacts | None, now: float) -> float | None:

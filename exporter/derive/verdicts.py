@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.derive import phase
 from exporter.derive.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, universe
+from exporter.derive.prefixes import unattended
 from exporter.derive.rollback import is_mixed
 from exporter.derive.rules import Rules
 from exporter.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
@@ -58,6 +59,14 @@ class Evidence:
     def universe(self) -> Universe:
         """What there is to look at."""
         return universe(self.now, self.keys)
+
+    @cached_property
+    def unattended(self) -> Mapping[str, str]:
+        """Keys of ours that live in a store and that no target serves or shows, with the store: its rulers,
+        say, that are in no list of targets. Of a shard's part others may serve them.
+        """
+        ours = {key.key for key in self.keys} | {client.key for client in self.clients}
+        return {} if self.is_part else unattended(self.now, ours, self.rules)
 
     @cached_property
     def left_out(self) -> frozenset[str]:

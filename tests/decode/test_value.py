@@ -182,9 +182,6 @@ KINDS = {
     "collectors/ring": "ring",
     "mimir/collectors/ring": "ring",
     "rulers/rulers": "ring",
-    "ha-tracker/fake/demo": "ha",
-    "ha-tracker/fake/team/partition": "ha",
-    "mimir/ha-tracker/fake/demo": "ha",
     "collectors/ingester-partitions": "partition",
     "collectors/ingester-partitions-key": "partition",
     "collectors/livestore-partitions": "partition",
@@ -195,6 +192,13 @@ KINDS = {
 @pytest.mark.parametrize(("key", "kind"), KINDS.items())
 def test_the_key_says_what_a_value_is(key: str, kind: str) -> None:
     assert kind_of(key) == kind
+
+
+@pytest.mark.parametrize("key", ["ha-tracker/a/b", "prom_ha/a/b", "prom_haa/b", "team/a/partition"])
+def test_an_ha_entry_is_known_by_what_it_holds_whatever_its_prefix(key: str) -> None:
+    for stored in (field(1, "r") + field(2, 1), field(2, 1), field(1, "r" * 200) + field(2, 1)):
+        assert isinstance(decode_value(key, snappy(stored)), Replica)
+    assert isinstance(decode_view(key, b'{"replica":"r","received_at":1}'), Replica)
 
 
 # --- refusals ---

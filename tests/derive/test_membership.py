@@ -10,7 +10,7 @@ from exporter.derive.census import bare
 from exporter.derive.match import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.rules import Rules
 from exporter.facts import GossipFacts, Snapshot
-from exporter.model import GossipMember, GossipState, Member, ProcessConfig, Product
+from exporter.model import GossipMember, GossipState, Member, ProcessConfig, Product, Replica
 from exporter.rings import known_keys
 from tests.derive.build import NOW, Fleet, Process, member, ring
 
@@ -215,7 +215,7 @@ def test_ring_members_of_nobody_are_reported_beside_the_strangers() -> None:
 def test_a_key_of_another_product_is_unknown_and_our_own_are_not() -> None:
     fleet = fleet_of(3)
     fleet.processes[0].copies["collectors/usagestats_token"] = fleet.processes[0].copies["collectors/ring"]
-    fleet.processes[0].copies["ha-tracker/user/cluster"] = fleet.processes[0].copies["collectors/ring"]
+    fleet.processes[0].copies["ha-tracker/user/cluster"] = Replica("r", NOW)
     assert gossip_of(fleet.look()).unknown_keys == ("collectors/usagestats_token",)
 
 

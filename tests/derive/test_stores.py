@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.stores import MAX_GONE, judge_store
+from exporter.derive.stores import MAX_GONE, Around, judge_store
 from exporter.external import StoreContent
 from exporter.facts import StoreFacts
 from exporter.model import (
@@ -40,7 +40,7 @@ def before(**moved: float) -> StoreFacts:
 def judge(read: StoreContent, *copies: dict[str, Value | None], **more: Any) -> StoreFacts:
     observed = tuple(Process(n + 1, copies=dict(copy)).read(NOW) for n, copy in enumerate(copies))
     told: dict[str, Any] = {"indexes": {}, "before": None} | more
-    return judge_store(read, told["indexes"], told["before"], observed, NOW)
+    return judge_store(read, told["indexes"], told["before"], Around(NOW, observed))
 
 
 def test_the_first_look_counts_as_a_write() -> None:
@@ -119,7 +119,7 @@ def test_partitions_are_compared_and_members_are_not(
 
 def test_without_any_copy_of_a_partition_ring_nothing_is_known() -> None:
     seen = Process(1, copies={P: parts(1)}, lost=frozenset({P})).read(NOW)
-    assert judge_store(store({P: parts(1)}), {}, None, (seen,), NOW).only_here is None
+    assert judge_store(store({P: parts(1)}), {}, None, Around(NOW, (seen,))).only_here is None
 
 
 def test_broken_values_are_counted_as_keys_and_named() -> None:

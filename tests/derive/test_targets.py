@@ -9,6 +9,7 @@ import pytest
 
 from exporter.derive import targets
 from exporter.derive.match import identities
+from exporter.derive.naming import Names
 from exporter.derive.rules import Rules
 from exporter.facts import TargetFacts
 from exporter.model import (
@@ -167,7 +168,7 @@ def test_keys_stand_under_the_prefix_of_the_process() -> None:
     rings = {"prod/ring": RingConfig("multi", default_key=INGESTER, prefix="prod/")}
     found = judge(Process(1, config={"rings": rings}).read(NOW))
     assert {c.key for c in found.clients} == {"prod/ring", COMPACTOR}
-    assert targets.stored_key("", ProcessConfig(rings=rings)) == ""
+    assert Names().stored("", ProcessConfig(rings=rings)) == ""
 
 
 FLEETS = [

@@ -11,8 +11,8 @@ from exporter.derive.rules import Rules
 from exporter.derive.turns import MAX_ODD, Odd, odd_entries, with_entries
 from exporter.derive.views import View, judge_views, view
 from exporter.facts import Snapshot
+from exporter.keyspace import HaKeys
 from exporter.model import KVClient, Page, Replica, Value
-from exporter.rings import ha_entry
 from exporter.sweep import Entries
 from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts
 
@@ -94,7 +94,7 @@ class Reader(Process):
     chosen: frozenset[str] = field(default_factory=frozenset)
 
     def _values(self, now: float) -> Iterable[tuple[str, Page[Value]]]:
-        return ((k, page) for k, page in super()._values(now) if not ha_entry(k) or k in self.chosen)
+        return ((k, page) for k, page in super()._values(now) if not HaKeys().entry(k) or k in self.chosen)
 
 
 def looks(switched: bool, wrong: set[tuple[int, str]], count: int = 16) -> list[Snapshot]:
