@@ -196,12 +196,15 @@ def text_of(step: StepOut) -> str:
         said = said.removeprefix(verdict)
     lines = [*wrapped(f"{step.step}: {word}: {said}"), ""]
     order = {"fails": 0, "unknown": 1, "holds": 2}
+    told: set[str] = set()
     for check in sorted(step.checks, key=lambda check: order[check.verdict]):
-        lines += _check_lines(check)
+        lines += _check_lines(check, check.remedy in told)
+        told |= {check.remedy} if check.verdict != "holds" else set()
     return "\n".join(lines) + "\n"
 
 
-def _check_lines(check: CheckOut) -> list[str]:
+def _check_lines(check: CheckOut, again: bool) -> list[str]:
+    """Give one check; a remedy that was printed before is not printed `again`."""
     lines = wrapped(check.sentence, f"{MARKS[check.verdict]} ", " " * 4)
     if check.verdict == "holds":
         return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
@@ -210,7 +213,8 @@ def _check_lines(check: CheckOut) -> list[str]:
         lines += wrapped(name, "    - ", " " * 6)
     if len(culprits) > SHOWN:
         lines.append(f"    - and {len(culprits) - SHOWN} more")
-    return [*lines, *wrapped(check.remedy, "    > ", " " * 6), f"      {check.doc}"]
+    remedy = "As above." if again else check.remedy
+    return [*lines, *wrapped(remedy, "    > ", " " * 6), f"      {check.doc}"]
 
 
 def _coverage(check: CheckOut) -> str:

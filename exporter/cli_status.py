@@ -126,21 +126,29 @@ def _phases(clients: Iterable[ClientOut]) -> str:
 
 
 def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
-    lines = [f"{'KEY':<30} {'PHASE':<10} {'MEMBERS':>7} {'ILL':>4} {'LAG':>6}  SECONDARY"]
+    lines = [f"{'KEY':<26} {'PHASE':<10} {'MEMBERS':>7} {'UNHEALTHY':>9} {'LAG':>6}  SECONDARY"]
     for ring in rings[:most]:
-        members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
-        ill = ring.members_by_state.get("unhealthy", 0) + len(ring.ahead_seconds)
+        members, unhealthy = _members(ring)
         lag = (
             "-"
             if ring.secondary is None or ring.secondary.lag_seconds is None
             else f"{ring.secondary.lag_seconds:.0f} s"
         )
         where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
-        start = f"{_cut(ring.key, 30):<30} {where:<10} {members:>7} {ill:>4} {lag:>6}"
+        start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
         lines.append(f"{start}  {_cut(_copy(ring), 16)}")
     if any(not ring.phase_uniform for ring in rings):
         lines.append("* the earliest; its clients are not all there, or not known")
     return lines + _rest(len(rings) - most)
+
+
+def _members(ring: RingOut) -> tuple[str, str]:
+    """Count the members and the unhealthy ones; "-" for a ring that was read nowhere."""
+    if not ring.source:
+        return "-", "-"
+    members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
+    unhealthy = ring.members_by_state.get("unhealthy", 0) + len(ring.ahead_seconds)
+    return str(members), str(unhealthy)
 
 
 def _copy(ring: RingOut) -> str:
@@ -198,7 +206,7 @@ def _next(seen: Overview, room: int) -> list[str]:
     if step is None:
         return ["Next step: not known."]
     lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)
-    bad = [check for check in step.checks if check.verdict != "holds"]
+    bad = sorted((c for c in step.checks if c.verdict != "holds"), key=lambda check: check.verdict != "fails")
     room = max(room - len(lines) - 1, 4)
     shown: list[str] = []
     for count, check in enumerate(bad):

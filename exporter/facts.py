@@ -335,12 +335,13 @@ class Fleet:
     product: Product
     versions: tuple[str, ...]
     next_step: str  # "" when done or unknown
-    warnings: tuple[str, ...] = ()  # mixed primaries, splits: in order of danger
+    warnings: tuple[str, ...] = ()  # causes before their effects, in order of danger
     phase_since: float | None = None
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
     rollback: Rollback = NO_WAY_KNOWN
     finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
     left_out: tuple[str, ...] = ()  # keys that stay on the store by configuration, and are there
+    causes: tuple[str, ...] = ()  # the id of each warning in `derive.causes`
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Check:
     cure: str = ""  # what to do where it fails, whatever the verdict
     known_by: str = ""  # what makes it known, whatever the verdict
     covered: tuple[Covered, ...] = ()  # what it looked at; an unknown check names the rest as culprits
+    cause: str = ""  # id of the finding that explains it: its remedy is for that
 
     def withheld(self, why: str) -> Check:
         """The same check, of which nothing is known any more."""

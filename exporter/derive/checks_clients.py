@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.derive import phase
+from exporter.derive.advice import ADVICE
 from exporter.derive.fleet import few, said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.targets import is_mute
@@ -19,7 +20,7 @@ from exporter.steps import Check
 ANSWER = Question(
     "targets-answer",
     "Every configured process answers.",
-    "Find out why it does not answer, or take it out of the targets if it is gone for good.",
+    ADVICE["process-down"].text,
     "docs/ring.md#processes-that-do-not-answer",
     "Mend the source of targets that is named, or name processes under targets in the configuration: there "
     "may be processes that only it knows.",
@@ -35,7 +36,7 @@ SETTLED = Question(
 CLOCKS = Question(
     "clocks-agree",
     "The processes' clocks agree to within a heartbeat period.",
-    "Set the clock (NTP): memberlist believes the newest time stamp, so a clock that is ahead wins.",
+    ADVICE["clocks-differ"].text,
     "docs/ring.md#clocks",
 )
 MIRROR_ERRORS = Question(
@@ -69,19 +70,13 @@ FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
 REMEDIES = {
     Phase.MULTI: "Roll the client to store: multi with the external store as primary and mirroring off.",
-    Phase.MIRRORING: "Switch mirroring on in the client's static configuration: the runtime switch does not "
-    "reach every client.",
+    Phase.MIRRORING: ADVICE["mirroring-partial"].text,
     Phase.SWITCHED: "Once kvmigration check switch-primary is open, make memberlist the primary of all "
     "clients at once, by runtime configuration where it reaches them.",
     Phase.DETACHED: "Once every other check of disable-mirroring holds, switch mirroring off for the client.",
     Phase.MEMBERLIST: "Once every other check of remove-multi holds, roll the client to store: memberlist, "
     "without multi.",
 }
-STOP = (
-    "Stop: primaries are mixed, and a small ring may be written over a whole one. Take no step and restart "
-    "nobody. Bring all clients to the side whose rings are whole (kvmigration diff KEY shows both), in one "
-    "change of the runtime configuration; those it does not reach one ring after another."
-)
 
 
 def targets_answer(seen: Evidence) -> Check:
@@ -140,8 +135,9 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        asked = _stopped(question) if seen.mixed else _ahead(question, wanted, clients)
-        told = asked.answer(_named(wrong, clients), good, unknown, nothing=nothing)
+        told = _possible(question, wanted, clients).answer(
+            _named(wrong, clients), good, unknown, nothing=nothing
+        )
         return _with_left_out(told, wanted, seen)
 
     return check
@@ -153,19 +149,19 @@ def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:
     if not said:
         return told
     if wanted is Phase.MEMBERLIST:
-        return told if seen.mixed else replace(told, remedy=STAYING)
+        return replace(told, remedy=STAYING)
     return replace(told, evidence=f"{told.evidence}{said}")
 
 
-def _stopped(question: Question) -> Question:
-    return replace(question, remedy=STOP, doc="docs/ring.md#when-primaries-are-mixed")
-
-
-def _ahead(question: Question, wanted: Phase, clients: Iterable[ClientFacts]) -> Question:
-    """Where clients are in the way because they are further, the remedy is for the others to follow."""
+def _possible(question: Question, wanted: Phase, clients: Iterable[ClientFacts]) -> Question:
+    """Say what the client that is furthest behind can do next: one without multi cannot mirror. Where all
+    are further, the remedy is for the others to follow.
+    """
     phases = {client.phase for client in clients} - {Phase.UNKNOWN}
-    if not phases or min(phases) < wanted:
+    if not phases:
         return question
+    if min(phases) < wanted:
+        return replace(question, remedy=REMEDIES[Phase(min(phases) + 1)])
     if wanted not in phases:
         return replace(question, remedy="All are further already: nothing is to be done for this step.")
     there = min(phases - {wanted}, default=wanted)
@@ -232,7 +228,9 @@ def mirror_writes(seen: Evidence) -> Check:
     unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
     unknown += [f"{c.name} on {c.target}" for c in writing if c.phase is Phase.UNKNOWN]
     good = f"{len(mirroring)} clients mirror what they write."
-    return MIRROR_WRITES.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
+    cannot = {c.phase for c in phase.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
+    question = replace(MIRROR_WRITES, remedy=ADVICE["without-multi"].text) if cannot else MIRROR_WRITES
+    return question.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
 
 
 def _not_mirroring(writing: tuple[ClientFacts, ...]) -> list[str]:

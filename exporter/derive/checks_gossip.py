@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from exporter.derive.advice import ADVICE
 from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
-from exporter.derive.verdicts import Evidence, Question, restarting_none
+from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.steps import Check
 
@@ -19,8 +20,7 @@ CONFIGURED = "Let the exporter read /config of every process: the labels and the
 ONE = Question(
     "gossip-one-cluster",
     "The processes form one gossip cluster.",
-    "Compare labels, join members and network of the groups; a process that sees only itself joins again "
-    "when it restarts with seeds that answer.",
+    ADVICE["gossip-split"].text,
     f"{DOC}#the-gossip-is-split",
     LISTED,
 )
@@ -93,9 +93,7 @@ def one_cluster(seen: Evidence) -> Check:
     unknown = [] if groups else ["no process is old enough to be judged"]
     if seen.now.part and not seen.now.part.linked:
         unknown.append("none of the processes that all shards watch is in the gossip")
-    return restarting_none(ONE, seen).answer(
-        groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown]
-    )
+    return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
 
 
 def no_strangers(seen: Evidence) -> Check:

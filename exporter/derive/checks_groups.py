@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from exporter.derive.fleet import few
 from exporter.derive.health import merge_configs, quorum_margin
-from exporter.derive.verdicts import CheckFunction, Evidence, Question, forgetting_none
+from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import KeyFacts
 from exporter.model import State
 from exporter.rings import QUORUM_RINGS
@@ -154,7 +154,7 @@ def old_group_left(seen: Evidence) -> Check:
                 f"{name} in {key.key} is of no group" for name in key.owners if not seen.rules.group_of(name)
             ]
     wrong = [f"{key.key}: {', '.join(few(names, 4))}" for key, names in left if names]
-    return forgetting_none(NONE_LEFT, seen).answer(wrong, "None.", unknown, nothing=_nothing(_rings(seen)))
+    return NONE_LEFT.answer(wrong, "None.", unknown, nothing=_nothing(_rings(seen)))
 
 
 def old_group_idle(seen: Evidence) -> Check:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.derive.advice import ADVICE
 from exporter.derive.fleet import said_left_out
-from exporter.derive.verdicts import Evidence, Question, forgetting_none, restarting_none
+from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import KeyFacts, SecondaryFacts, ViewFacts
 from exporter.model import Outcome, PartitionState, State
 from exporter.rings import HA_KEY
@@ -31,7 +32,7 @@ COPIED = Question(
 MEMBERS = Question(
     "members-copied",
     "Every member of every ring is in every view of the secondary.",
-    "Run kvmigration diff KEY to see who is missing in whose view.",
+    ADVICE["members-missing"].text,
     f"{DOC}#members-are-missing",
     BOTH_SIDES,
 )
@@ -52,7 +53,7 @@ LAG = Question(
 TOKENS = Question(
     "no-token-conflicts",
     "No token is claimed by two members.",
-    "Restart one of the two members with tokens of its own; see the runbook.",
+    ADVICE["token-conflict"].text,
     f"{DOC}#token-conflicts",
     SHOWN,
 )
@@ -66,8 +67,7 @@ VIEWS = Question(
 HEALTHY = Question(
     "members-healthy",
     "No ring has an unhealthy member or a heartbeat from the future, and each partition ring is in use.",
-    "Bring the member back, or forget it on the ring page if it is gone for good. A heartbeat from the "
-    "future: set that clock, then wait until its time has come.",
+    ADVICE["member-unhealthy"].text,
     f"{DOC}#unhealthy-members",
     SHOWN,
 )
@@ -166,7 +166,7 @@ def no_token_conflicts(seen: Evidence) -> Check:
     """Hold that no ring has a token twice."""
     wrong = [f"{key.key}: {key.token_conflicts} tokens" for key in seen.keys if key.token_conflicts]
     unknown = [k.key for k in seen.keys if k.token_conflicts is None and any(m.tokens for m in k.members)]
-    return restarting_none(TOKENS, seen).answer(wrong, "None.", unknown)
+    return TOKENS.answer(wrong, "None.", unknown)
 
 
 def views_agree(seen: Evidence) -> Check:
@@ -235,9 +235,7 @@ def members_healthy(seen: Evidence) -> Check:
     ]
     nothing = "" if seen.keys else "no ring was read"
     count = sum(len(key.members) for key in seen.keys)
-    return forgetting_none(HEALTHY, seen).answer(
-        wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing
-    )
+    return HEALTHY.answer(wrong, f"{count} members in {len(seen.keys)} rings.", unknown, nothing=nothing)
 
 
 def _out_of_use(key: KeyFacts) -> Iterable[str]:

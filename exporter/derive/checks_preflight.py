@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from exporter.derive.advice import ADVICE
 from exporter.derive.fleet import few
-from exporter.derive.verdicts import Evidence, Question, forgetting_none
+from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase, Product
 from exporter.rings import HA_KEY, QUORUM_RINGS
@@ -39,7 +40,7 @@ REACHED = Question(
 GHOSTS = Question(
     "no-ghosts",
     "No ring has a member that belongs to nobody.",
-    "Forget the ghost on the ring page once you know whose it was; it eats the quorum.",
+    ADVICE["orphaned-member"].text,
     f"{DOC}#ghosts",
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
     "readable: whose a member is shows there.",
@@ -162,9 +163,7 @@ def no_ghosts(seen: Evidence) -> Check:
     wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
     unknown += [f"{key} lives in {store}, and no target uses it" for key, store in seen.unattended.items()]
-    return forgetting_none(GHOSTS, seen).answer(
-        wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read"
-    )
+    return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
 
 
 def quorum_margin(seen: Evidence) -> Check:

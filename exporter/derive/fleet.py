@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.derive import phase
+from exporter.derive.causes import Finding, ordered
 from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, StoreFacts, TargetFacts
 from exporter.model import Outcome, Phase, Product
+from exporter.rings import HA_KEY
 from exporter.steps import Step
 
 _AGREED = {True: "", False: ", not uniform", None: ", not known for every process"}
@@ -34,6 +36,7 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
     where, uniform = fleet_phase(targets)
     kept = before is not None and before.fleet.phase is where
     writing = tuple(client for target in targets for client in phase.writing(target.clients))
+    found = ordered(_findings(whole, writing, where))
     return Fleet(
         phase=where,
         uniform=None if uniform and whole.unsure else uniform,  # there may be processes nobody asked
@@ -41,7 +44,8 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
         product=product_of(targets),
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
         next_step="",
-        warnings=tuple(_warnings(whole, writing, where)),
+        warnings=tuple(finding.text for finding in found),
+        causes=tuple(finding.id for finding in found),
         risks=risks(targets, whole.keys, where),
         finished_keys=tuple(sorted(phase.finished(writing))),
         left_out=tuple(sorted(phase.left_out(writing))),
@@ -77,29 +81,53 @@ def said_left_out(names: Iterable[str]) -> str:
     return f" Left out by configuration: {', '.join(listed)}." if listed else ""
 
 
-def _warnings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> Iterable[str]:
-    targets, gossip = whole.targets, whole.gossip
-    clients = phase.moving(writing)
-    yield from _mixed(clients)
-    if gossip is not None and len(gossip.clusters) > 1:
-        parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
-        yield f"Gossip is split into {len(gossip.clusters)} clusters: {parts}."
-    if gossip is not None and gossip.strangers:
-        names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
-        yield f"{len(gossip.strangers)} unknown members in the gossip: {names}."
+def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> Iterable[Finding]:
+    """Name what is wrong with the whole; what one key or member suffers is for the checks to say."""
+    targets, clients = whole.targets, phase.moving(writing)
+    yield from _mixed(clients, _alone(targets))
+    yield from _in_gossip(whole.gossip)
     for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
         was, now = key.size + key.lost, key.size
-        yield f"Ring {key.name} lost {key.things} at once: {was} before, {now} now."
+        yield Finding("ring-shrunk", f"Ring {key.name} lost {key.things} at once: {was} before, {now} now.")
     if where is not Phase.MEMBERLIST or phase.left_out(writing):
         yield from _stores_unread(whole.stores)
     yield from _not_kept(clients)
     yield from _unreached(clients)
-    yield from _lonely(targets)
+    yield from _rings_unread(whole, writing)
+    if alone := _alone(targets):
+        sees = "sees" if len(alone) == 1 else "see"
+        yield Finding("process-alone", f"{', '.join(few(alone, 5))} {sees} no other gossip member.")
     if whole.unsure:
-        yield f"There may be processes that nobody watches: {whole.unsure[0]}."
+        yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure[0]}.")
     down = [silence(target) for target in targets if not target.up]
     if down:
-        yield f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
+        text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
+        yield Finding("process-down", text)
+
+
+def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
+    if gossip is None:
+        return
+    if len(gossip.clusters) > 1:
+        labels = {label: set(names) for label, names in gossip.labels.items()}
+        if _is_split_by(labels, gossip.clusters):
+            parts = "; ".join(
+                f'"{label}" on {", ".join(few(sorted(names), 3))}' for label, names in labels.items()
+            )
+            yield Finding("labels-split", f"Different labels split the gossip: {parts}.")
+        parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
+        yield Finding("gossip-split", f"Gossip is split into {len(gossip.clusters)} clusters: {parts}.")
+    if gossip.strangers:
+        names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
+        yield Finding("strangers", f"{len(gossip.strangers)} unknown members in the gossip: {names}.")
+
+
+def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
+    """Tell whether each process's label is known and no two gossip clusters have one in common."""
+    carried = [{label for label, names in labels.items() if names & set(c)} for c in clusters]
+    known = set().union(*labels.values()) if labels else set()
+    whole = all(known >= set(cluster) for cluster in clusters)
+    return whole and sum(map(len, carried)) == len(set().union(*carried))
 
 
 def _harmless(key: KeyFacts) -> tuple[bool, float]:
@@ -116,7 +144,7 @@ def silence(target: TargetFacts, *, detail: bool = False) -> str:
     return f"{target.name} ({failed.reason.value}{more})"
 
 
-def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
+def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:
     """The dangerous middle: whole values of one key are written back and forth between two stores.
     Keys that differ as a whole are less dangerous, and a switch that did not reach everybody.
     """
@@ -127,33 +155,40 @@ def _mixed(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
     if both:
         gossip = sorted({target for found in both for target in _on_gossip(found)})
         external = sorted({target for found in both for target in _on_store(found)})
-        yield (
+        cut_off = sorted(set(alone) & set(gossip))
+        writer = f"{', '.join(few(cut_off, 3))} sees no other gossip member and" if cut_off else ""
+        yield Finding(
+            "primaries-mixed",
             f"Primaries are mixed: memberlist on {', '.join(few(gossip, 3))}; the external store on "
-            f"{', '.join(few(external, 3))}. A process with a small gossip view overwrites the store with it."
+            f"{', '.join(few(external, 3))}. {writer or 'A process with a small gossip view'} overwrites the "
+            f"store with {'what it knows alone' if cut_off else 'it'}.",
         )
         return
     moved = sorted(key for key, found in keys.items() if _on_gossip(found))
     left = sorted(key for key, found in keys.items() if _on_store(found))
     if moved and left:
-        yield (
+        yield Finding(
+            "primaries-mixed",
             f"Primaries are mixed by key: memberlist for {', '.join(few(moved, 5))}; still the external "
-            f"store for {', '.join(few(left, 5))}. The switch did not reach their clients."
+            f"store for {', '.join(few(left, 5))}. The switch did not reach their clients.",
         )
 
 
-def _stores_unread(stores: Iterable[StoreFacts]) -> Iterable[str]:
+def _stores_unread(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
     for store in stores:
         if store.outcome is not Outcome.OK:
             why = store.detail or store.reason
-            yield f"The external store was not read: {store.kind}{f': {why}' if why else ''}."
+            text = f"The external store was not read: {store.kind}{f': {why}' if why else ''}."
+            yield Finding("store-unread", text)
 
 
-def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[str]:
+def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
     """Name the keys that should stay on the store, where some client has left it or is not known."""
     names = sorted({c.key or c.name for c in clients if c.kept and c.phase is not Phase.EXTERNAL})
     if names:
         listed = ", ".join(few(names, 5))
-        yield f"To stay on the external store by configuration, and not there alone: {listed}."
+        text = f"To stay on the external store by configuration, and not there alone: {listed}."
+        yield Finding("kept-moved", text)
 
 
 def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:
@@ -167,20 +202,44 @@ def _on_store(clients: Iterable[ClientFacts]) -> set[str]:
 _EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 
 
-def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[str]:
-    """Name the clients that the runtime switch did not reach, while others mirror."""
-    mirrored = [client for client in clients if client.mirror]
-    for name in sorted({c.name for c in clients if c.mirror is False and mirrored}):
+def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
+    """Name the clients that do not mirror while others do: those that have multi on no process, and so
+    cannot, and those that the runtime switch did not reach. The HA tracker moves on its own, or never.
+    """
+    mirroring = any(client.mirror for client in clients)
+    for name in sorted({client.name for client in clients}) if mirroring else ():
         same = [client for client in clients if client.name == name]
         off = sum(1 for client in same if client.mirror is False)
-        yield f"{name} on {off} of {len(same)} processes still has mirroring off."
+        if off:
+            text = f"{name} on {off} of {len(same)} processes still has mirroring off."
+            yield Finding("mirroring-partial", text)
+        elif {(c.phase, c.key == HA_KEY) for c in same} == {(Phase.EXTERNAL, False)}:
+            yield Finding(
+                "without-multi",
+                f"{name} on {len(same)} of {len(same)} processes was left out: it has no multi while other "
+                "clients mirror. Give it store: multi first.",
+            )
 
 
-def _lonely(targets: Iterable[TargetFacts]) -> Iterable[str]:
+def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
+    """Name the rings that clients write to a store and that neither it nor any process shows."""
+    written = {c.key for c in writing if c.written and c.phase is not Phase.MEMBERLIST}
+    unread = [key.key for key in whole.keys if not key.source and key.kind == "ring" and key.key in written]
+    if unread and all(target.up for target in whole.targets):
+        stores = sorted(
+            {store for c in writing for store in c.store_requests if store in phase.EXTERNAL_STORES}
+        )
+        yield Finding(
+            "rings-unread",
+            f"{len(unread)} rings are written to {' and '.join(stores)} and shown by no process: "
+            f"{', '.join(few(unread, 5))}. Check that the processes reach it, and name it under stores.",
+        )
+
+
+def _alone(targets: tuple[TargetFacts, ...]) -> list[str]:
+    """Name the processes that see no other gossip member, where any sees one."""
     alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
-    if alone and len(alone) < sum(1 for t in targets if t.gossip is not None):
-        words = "sees nobody but itself" if len(alone) == 1 else "see nobody but themselves"
-        yield f"{', '.join(few(alone, 5))} {words} in the gossip."
+    return alone if len(alone) < sum(1 for t in targets if t.gossip is not None) else []
 
 
 def few(names: Iterable[str], limit: int = 10) -> list[str]:

@@ -12,6 +12,7 @@ from exporter.derive import checks_joining as joining
 from exporter.derive import checks_keys as keys
 from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
+from exporter.derive.causes import explained, warned
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence, covered
 from exporter.facts import Fleet, Snapshot
@@ -208,6 +209,9 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
     past = _past(now, before, rules)
     functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
     told = {function: covered(function(seen), seen.universe) for function in functions}
+    fleet = warned(now.fleet, told.values())
+    told = {function: explained(check, fleet.causes) for function, check in told.items()}
+    seen = replace(seen, now=replace(now, fleet=fleet))
     return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
 
 
@@ -235,7 +239,8 @@ def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, 
 
 def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Step | None) -> Step:
     old = {check.id: check for check in past.checks} if past else {}
-    checks = tuple(_since(told[function], old, seen.now.at) for function in rule.checks)
+    told_now = (_since(told[function], old, seen.now.at) for function in rule.checks)
+    checks = tuple(sorted(told_now, key=lambda check: bool(check.cause)))  # what is an effect comes last
     verdict = _overall(checks)
     held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0

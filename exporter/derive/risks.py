@@ -17,12 +17,15 @@ _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 
 
 def risks(targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase) -> tuple[str, ...]:
-    """Name the processes that would write a small view; none once no external store is left."""
-    if where in _NO_STORE_LEFT:
-        return ()
+    """Name the processes that would write a small view, while an external store is left, and those that let
+    in any other cluster.
+    """
     having = [target for target in targets if target.gossip is not None and not target.young]
+    if where in _NO_STORE_LEFT:
+        return tuple(_unverified(having))
     small = (*_few_seen(having), *_small_copies(keys))
-    return (*small, *_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
+    others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
+    return (*small, *others, *_unverified(having))
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
@@ -77,6 +80,16 @@ def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
                 f"{target.name} names only itself in join_members: after a restart it is alone until "
                 "somebody joins it, and would overwrite the store with its small view."
             )
+
+
+def _unverified(having: list[TargetFacts]) -> Iterable[str]:
+    """A label that is not verified keeps no other cluster out; in a label's rollout it is so for a while."""
+    off = [t.name for t in having if t.gossip and t.gossip.label and t.gossip.verified is False]
+    if off:
+        yield (
+            f"Label verification is switched off on {len(off)} of {len(having)} processes: "
+            f"{', '.join(off[:3])}. A member of any other cluster that reaches one gets into the rings."
+        )
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive import phase
-from exporter.facts import ClientFacts, KeyFacts, TargetFacts
-from exporter.model import Phase
+from exporter.derive.advice import ADVICE
+from exporter.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model import Outcome, Phase
 from exporter.steps import Rollback
 
 _WAYS = {
@@ -21,8 +22,8 @@ _WAYS = {
     "until the store has every key and member, then switch. The store's present content is stale.",
 }
 _MIXED = (
-    "some clients have memberlist as their primary and some the external store. Bring all to the side whose "
-    "rings are whole (kvmigration diff KEY) at once, by runtime configuration."
+    "some clients have memberlist as their primary and some the external store. "
+    f"{ADVICE['primaries-mixed'].text}"
 )
 UNKNOWN = "not known, because the phase is not known."
 SHOWN = 3
@@ -30,10 +31,11 @@ _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
 
-def judge_rollback(
-    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, max_lag: float
-) -> Rollback:
-    """Say what going back needs; `safe` is `None` where a process or the store's freshness is not known."""
+def judge_rollback(now: Snapshot, max_lag: float) -> Rollback:
+    """Say what going back needs. `safe` is `None` where anything is not known that it rests on: a process,
+    the store that it goes back to, what is in a ring. `max_lag` is in seconds.
+    """
+    targets, keys, where = now.targets, now.keys, now.fleet.phase
     everybody = [client for target in targets for client in phase.writing(target.clients)]
     clients = phase.moving(everybody)
     phases = {client.phase for client in clients}
@@ -42,12 +44,24 @@ def judge_rollback(
         return Rollback(_MIXED, safe=False)
     if phases & _STORE_STALE:
         return Rollback(text, safe=False)
-    if phases and phases <= _STORE_LEADS and all(target.up for target in targets):
-        return Rollback(text, safe=True)
+    served = {client.key for client in clients}
+    used = [key for key in keys if key.key in served]
+    if phases and phases <= _STORE_LEADS:
+        return _leading(text, now, used)
     if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
         return Rollback(text, safe=None)
-    served = {client.key for client in clients}
-    return _switched(text, targets, [key for key in keys if key.key in served], max_lag)
+    return _switched(text, targets, used, max_lag)
+
+
+def _leading(text: str, now: Snapshot, keys: list[KeyFacts]) -> Rollback:
+    """The way back to a store that is the primary already, and what of it is not known."""
+    unknown = [f"{target.name} does not answer" for target in now.targets if not target.up]
+    unknown += [f"{store.kind} was not read" for store in now.stores if store.outcome is not Outcome.OK]
+    unknown += [f"{key.key} was not read" for key in keys if not key.source]
+    unknown += [f"{key.key} itself lost {key.lost} {key.things} at once" for key in keys if key.lost]
+    if not unknown:
+        return Rollback(text, safe=True)
+    return Rollback(f"{text.rstrip('.')}. Not all of it is known: {_some(unknown)}.", safe=None)
 
 
 def _switched(text: str, targets: tuple[TargetFacts, ...], keys: list[KeyFacts], max_lag: float) -> Rollback:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import gate
+from exporter.derive.causes import warned
 from exporter.derive.census import each_once
 from exporter.derive.dated import dated
 from exporter.derive.events import events
@@ -82,8 +83,9 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     judged, following = gate.judge_steps(snapshot, before, rules)
     steps = linked(judged, rules.docs_url)
-    back = judge_rollback(snapshot.targets, snapshot.keys, snapshot.fleet.phase, rules.max_lag)
-    fleet = replace(snapshot.fleet, next_step=following, rollback=back)
+    back = judge_rollback(snapshot, rules.max_lag)
+    checks = (check for step in steps for check in step.checks)
+    fleet = replace(warned(snapshot.fleet, checks), next_step=following, rollback=back)
     text = headline(fleet, steps if snapshot.part is None else ())
     if snapshot.part is not None:
         share = snapshot.part.share

@@ -12,7 +12,6 @@ from exporter.derive.prefixes import unattended
 from exporter.derive.rollback import is_mixed
 from exporter.derive.rules import Rules
 from exporter.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model import Outcome
 from exporter.steps import Check, Covered, Verdict
 
 
@@ -78,15 +77,6 @@ class Evidence:
         """Whether primaries are mixed: following those who are further would finish the accident."""
         return is_mixed(self.clients)
 
-    @cached_property
-    def turmoil(self) -> str:
-        """Why who is missing here may be whole elsewhere, "" where nothing says so."""
-        said = ["primaries are mixed"] if self.mixed else []
-        said += ["the gossip is split"] if self.gossip and len(self.gossip.clusters) > 1 else []
-        said += [f"{key.key} lost {key.things} at once" for key in self.now.keys if key.lost][:1]
-        said += [f"{store.kind} was not read" for store in self.now.stores if store.outcome is not Outcome.OK]
-        return ", ".join(said)
-
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
     """Pick the keys that any client serves or any process shows a page of: others in a shared store or
@@ -151,28 +141,6 @@ def covered(check: Check, whole: Universe) -> Check:
 def _unknown(check: Check, missing: tuple[str, ...], *, vacuous: bool = False) -> Check:
     told = replace(check, verdict=Verdict.UNKNOWN, evidence=f"Not known: {_counted(missing)}")
     return replace(told, culprits=missing, remedy=check.known_by, vacuous=vacuous)
-
-
-def forgetting_none(question: Question, seen: Evidence) -> Question:
-    """Advise nobody to forget members while they may be whole on another side."""
-    if not seen.turmoil:
-        return question
-    return replace(
-        question,
-        remedy=f"Forget nobody now: {seen.turmoil}, so who is missing on one side may be whole on the other. "
-        "Mend that first, and bring back the processes that are down.",
-    )
-
-
-def restarting_none(question: Question, seen: Evidence) -> Question:
-    """Advise no restart while primaries are mixed: who restarts is alone, and writes what it then knows."""
-    if not seen.mixed:
-        return question
-    return replace(
-        question,
-        remedy="Restart nobody while primaries are mixed; bring all clients to one side first, as status "
-        f"says. Then: {question.remedy[:1].lower()}{question.remedy[1:]}",
-    )
 
 
 def _counted(names: tuple[str, ...]) -> str:

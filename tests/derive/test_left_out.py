@@ -127,10 +127,10 @@ def test_a_store_that_does_not_answer_is_a_warning_after_the_dangers_of_the_goss
     assert _unread(made) == ["The external store was not read: consul: refused."]
     for process, sees in zip(made.processes, ((1,), (2, 3), (2, 3)), strict=True):
         process.sees = sees
-    split, store, lonely = made.look(beat=True).fleet.warnings
+    split, store, alone = made.look(beat=True).fleet.warnings
     assert split.startswith("Gossip is split")
     assert store.startswith("The external store")
-    assert lonely.endswith("sees nobody but itself in the gossip.")
+    assert alone.endswith("sees no other gossip member.")
 
 
 def test_a_store_that_nobody_needs_any_more_may_be_gone() -> None:

@@ -66,7 +66,7 @@ WAYS: list[tuple[str, Change, bool | None, str]] = [
     ("the store lacks the key", _switched(_gone), False, f"says: the store lacks {INGESTER}."),
     ("the store does not answer", _switched(_silent), None, f"the store's {INGESTER} was not compared"),
     ("a process does not answer", _switched(_one_down), None, "10.0.0.3:80 does not answer"),
-    ("primaries are mixed", _one_switched, False, "Bring all to the side whose rings are whole"),
+    ("primaries are mixed", _one_switched, False, "Find the store whose rings are complete"),
     ("detached", _all(primary="memberlist", mirror=False), False, "the store is stale"),
     ("memberlist", _alone, False, "present content is stale"),
     ("a client does not say", _all(mirror=None), None, "the phase is not known"),

@@ -1,0 +1,118 @@
+"""What to do in each state where wrong advice does harm: written once, for gate, alerts and runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do now, in one sentence, and then. `never` are the verbs that do harm in this state: no text
+    about it may ask for them. `doc` is where the state is explained.
+    """
+
+    now: str
+    then: str
+    doc: str
+    never: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.now} {self.then}"
+
+
+ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
+    {
+        "primaries-mixed": Advice(
+            "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
+            "Find the store whose rings are complete (kvmigration diff KEY shows both); where the gossip is "
+            "split it is the external store. Make it the primary of all clients, in one change of the "
+            "runtime configuration. Change the clients that it does not reach after that, in their static "
+            "configuration, one ring after another.",
+            "docs/ring.md#when-primaries-are-mixed",
+            ("restart", "forget"),
+        ),
+        "labels-split": Advice(
+            "Forget no member: a member that one group lacks is alive in another one.",
+            "Give all processes the same label, in the three steps of docs/labels.md.",
+            "docs/labels.md#rolling-out",
+            ("forget",),
+        ),
+        "gossip-split": Advice(
+            "Forget no member: a member that one group lacks may be alive in another one.",
+            "Compare label, join_members and network policy of the groups, and mend what differs. With a "
+            "rejoin_interval above 0 the groups then join by themselves; without one, restart one process of "
+            "the smaller group once its seeds answer.",
+            "docs/labels.md#the-gossip-is-split",
+            ("forget",),
+        ),
+        "ring-shrunk": Advice(
+            "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
+            "The other store may still have the complete ring (kvmigration diff KEY shows both). If it has, "
+            "make it the primary of all clients, in one change of the runtime configuration. Members that "
+            "are alive return with their next heartbeat; partitions return when their owners run.",
+            "docs/ring.md#when-primaries-are-mixed",
+            ("restart", "forget"),
+        ),
+        "clocks-differ": Advice(
+            "Set the clock of the named process (NTP), and forget no member until it is right.",
+            "Members call a process unhealthy by its clock, and memberlist keeps the newest time stamp.",
+            "docs/ring.md#clocks",
+            ("forget",),
+        ),
+        "store-unread": Advice(
+            "Make the external store answer, restart nothing and forget no member until it does.",
+            "Ask it from the host of a process and from here. The exporter's address for it is under stores "
+            "in the configuration; its token must be allowed to read.",
+            "docs/ring.md#a-store-that-is-not-read",
+            ("restart", "forget"),
+        ),
+        "process-down": Advice(
+            "Find out why the process does not answer, and bring it back.",
+            "If it is gone for good, take it out of the targets and forget its members on the ring page.",
+            "docs/ring.md#processes-that-do-not-answer",
+        ),
+        "without-multi": Advice(
+            "Give the named client store: multi first, with the external store as primary.",
+            "It was left out: mirroring and the switch of the primary exist only in a client that has multi.",
+            "docs/ring.md#multi",
+        ),
+        "mirroring-partial": Advice(
+            "Switch mirroring on in the static configuration of the named client.",
+            "The runtime switch does not reach every client. Then wait for a heartbeat: there is no "
+            "backfill.",
+            "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
+        ),
+        "member-unhealthy": Advice(
+            "Bring the process of the member back.",
+            "Forget the member on the ring page only if its process is gone for good. A heartbeat from the "
+            "future: set that clock, then wait until its time has come.",
+            "docs/ring.md#unhealthy-members",
+        ),
+        "orphaned-member": Advice(
+            "Find out whose member it was.",
+            "Forget it on the ring page once it is certain that no process has it: it uses up quorum.",
+            "docs/ring.md#ghosts",
+        ),
+        "members-missing": Advice(
+            "Run kvmigration diff KEY: it names the members and the views that lack them.",
+            "A member that is alive is not mirrored: look for mirror errors of its process. A member whose "
+            "process is gone for good is never mirrored: forget it on the ring page of the primary.",
+            "docs/ring.md#members-are-missing",
+        ),
+        "token-conflict": Advice(
+            "Restart one of the two members without its tokens file, never both at once.",
+            "Let it flush and leave in order before.",
+            "docs/ring.md#token-conflicts",
+        ),
+    }
+)
+GUARD: Final = (
+    "First run kvmigration status. Restart nothing and forget no member while it warns of mixed primaries, a "
+    "split gossip, a ring that lost members at once, clocks that differ or a store that was not read: what "
+    "is missing in one place may be complete in another."
+)
