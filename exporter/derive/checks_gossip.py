@@ -7,7 +7,8 @@ from collections.abc import Callable
 from exporter.derive.advice import ADVICE
 from exporter.derive.census import census_of, each_once
 from exporter.derive.fleet import few
-from exporter.derive.verdicts import Evidence, Question
+from exporter.derive.labels import label_of
+from exporter.derive.verdicts import Evidence, Question, in_rings
 from exporter.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.steps import Check
 
@@ -57,7 +58,7 @@ UNVERIFIED = Question(
     "verification-off",
     "Label verification is switched off on every process.",
     "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
-    "the cluster while it is rolled out.",
+    "the cluster while it is rolled out. A release without cluster labels has to be upgraded before.",
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
@@ -81,6 +82,10 @@ MEMBERS_UNVERIFIED = Question(
 )
 # Names that charts and examples set for everybody: two installations with it are one gossip cluster.
 DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
+TOO_OLD = (
+    "No process can carry a label: these releases have no such setting. Keep other clusters off the gossip "
+    "port by network policy, or upgrade first."
+)
 NOBODY = "no process shows a member list"
 
 
@@ -151,11 +156,12 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:
     """Give processes by label, and those whose label is not known."""
     found: dict[str, list[str]] = {}
     unknown = []
-    for target in seen.up:
-        if target.config is None or target.config.label is None:
+    for target in in_rings(seen):
+        label = label_of(target.config)
+        if label is None:
             unknown.append(f"label of {target.name}")
         else:
-            found.setdefault(target.config.label, []).append(target.name)
+            found.setdefault(label, []).append(target.name)
     return found, unknown
 
 
@@ -171,8 +177,12 @@ def labels_agree(seen: Evidence) -> Check:
 
 
 def label_set(seen: Evidence) -> Check:
-    """Hold that the one label is a real one."""
+    """Hold that the one label is a real one. Releases without labels cannot carry one: there the network
+    alone keeps other clusters away, and the checks on the gossip say whether it does.
+    """
     found, unknown = _labels(seen)
+    if found and not unknown and all(_is_too_old(target) for target in in_rings(seen)):
+        return LABEL_SET.answer([], TOO_OLD)
     wrong = [
         f'"{label}" on {", ".join(few(names, 3))}'
         for label, names in sorted(found.items())
@@ -183,12 +193,19 @@ def label_set(seen: Evidence) -> Check:
     )
 
 
+def _is_too_old(target: TargetFacts) -> bool:
+    """Tell whether a process's release has no cluster label."""
+    return target.config is not None and target.config.labels_supported is False
+
+
 def verification_off(seen: Evidence) -> Check:
     """Hold that a process with another label is still let in, on every process."""
     on, unknown = [], []
-    for target in seen.up:
+    for target in in_rings(seen):
         disabled = target.config.label_verification_disabled if target.config else None
-        if disabled is None:
+        if _is_too_old(target):
+            on.append(f"{target.name} is of a release without cluster labels")
+        elif disabled is None:
             unknown.append(f"setting of {target.name}")
         elif not disabled:
             on.append(f"{target.name} verifies")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from exporter.derive.fleet import few
 from exporter.derive.match import host_in, port_of
 from exporter.derive.risks import is_at, joins_only_itself
-from exporter.derive.verdicts import CheckFunction, Evidence, Question
+from exporter.derive.verdicts import CheckFunction, Evidence, Question, in_rings
 from exporter.facts import TargetFacts
 from exporter.model import Phase
 from exporter.steps import Check
@@ -50,11 +50,6 @@ NONE_USES = "No process uses memberlist yet."
 DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 Asked = tuple[TargetFacts, ...]
 Choice = Callable[[Evidence], Asked]
-
-
-def _with_clients(seen: Evidence) -> Asked:
-    """Processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
-    return tuple(target for target in seen.up if target.clients or target.gossip is not None)
 
 
 def _with_memberlist(seen: Evidence) -> Asked:
@@ -132,7 +127,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
 
 
 join_members, rejoin_interval, settings_agree = (
-    make(_with_clients) for make in (_join_members, _rejoin_interval, _settings_agree)
+    make(in_rings) for make in (_join_members, _rejoin_interval, _settings_agree)
 )
 # The same before a restart of processes that use memberlist already; those that do not are not asked.
 restart_seeds, restart_rejoin, restart_settings = (
@@ -209,7 +204,7 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
 
 def join_members_resolve(seen: Evidence) -> Check:
     """Hold that every seed has an address, as far as this exporter can look names up."""
-    seeds, wrong, unknown = _looked_up(seen, _with_clients(seen))
+    seeds, wrong, unknown = _looked_up(seen, in_rings(seen))
     return RESOLVE.answer(wrong, f"{len(seeds)} names.", unknown)
 
 

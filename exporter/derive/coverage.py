@@ -98,7 +98,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     up = tuple(target for target in now.targets if target.up)
     return {
         METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
-        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if _is_in_rings(t)),
+        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if is_in_rings(t)),
         MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if _gossips(t)),
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
@@ -116,7 +116,7 @@ def _is_ok(target: TargetFacts, path: str) -> bool:
     return any(page.name == path and page.outcome is Outcome.OK for page in target.pages)
 
 
-def _is_in_rings(target: TargetFacts) -> bool:
+def is_in_rings(target: TargetFacts) -> bool:
     """Tell whether a process keeps or watches a ring: a query frontend does neither, and has no setting
     that counts.
     """

@@ -74,16 +74,37 @@ def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
         conflicts=conflicts,
         unexpected=unexpected,
     )
+    old = sorted(t.name for t in up if t.config and t.config.labels_supported is False)
+    if old:
+        return replace(found, next=f"Upgrade first: the release of {_few(old)} has no cluster label.")
     return replace(found, next=_next(found, set(labels.values()), wanted))
+
+
+def label_of(config: ProcessConfig | None) -> str | None:
+    """Give a process's label, `None` where it was not read. A release without the setting (the products
+    have it since 2022) has none.
+    """
+    if config is None:
+        return None
+    return "" if config.label is None and config.labels_supported is False else config.label
+
+
+def _verifies(config: ProcessConfig) -> bool | None:
+    """Tell whether a process drops packets with another label; a release without labels drops any label."""
+    if config.labels_supported is False:
+        return True
+    disabled = config.label_verification_disabled
+    return None if disabled is None else not disabled
 
 
 def stage_of(config: ProcessConfig | None) -> str:
     """In which stage one process is, by its configuration."""
-    if config is None or config.label is None or config.label_verification_disabled is None:
+    label, verifies = label_of(config), _verifies(config) if config else None
+    if label is None or verifies is None:
         return NOT_KNOWN
-    if config.label_verification_disabled:
-        return LABELLED if config.label else OPEN
-    return ENFORCED if config.label else UNLABELLED
+    if verifies:
+        return ENFORCED if label else UNLABELLED
+    return LABELLED if label else OPEN
 
 
 def _stage(by_stage: Mapping[str, list[str]]) -> str:
@@ -95,15 +116,15 @@ def _stage(by_stage: Mapping[str, list[str]]) -> str:
 
 def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
     """Who drops whose packets: a process that verifies drops every label but its own."""
-    told = [(t.name, t.config.label, t.config.label_verification_disabled) for t in up if t.config]
+    told = [(t.name, label_of(t.config), _verifies(t.config)) for t in up if t.config]
     carriers: dict[str, list[str]] = {}
     for name, label, _ in told:
         if label is not None:
             carriers.setdefault(label, []).append(name)
     found = []
-    for name, label, disabled in told:
+    for name, label, verifies in told:
         others = [other for other in sorted(carriers) if other != label]
-        if label is not None and disabled is False and others:
+        if label is not None and verifies and others:
             named = ", ".join(f'"{other}" ({_few(sorted(carriers[other]), 3)})' for other in others)
             found.append(f'{name} verifies "{label}" and drops {named}')
     return tuple(sorted(found))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of, each_once
-from exporter.derive.labels import rollout
+from exporter.derive.labels import label_of, rollout
 from exporter.derive.match import Identity
 from exporter.derive.prefixes import unused_keys
 from exporter.derive.rules import DEFAULT_TIMEOUT, Rules
@@ -60,7 +60,7 @@ def _configured(config: ProcessConfig | None) -> dict[str, object]:
         return {}
     disabled = config.label_verification_disabled
     return {
-        "label": config.label,
+        "label": label_of(config),
         "verified": None if disabled is None else not disabled,
         "port": (config.advertise_port if config.advertise_address else None) or config.bind_port,
         "join_members": config.join_members,
@@ -130,8 +130,9 @@ def judge_gossip(
     labels: dict[str, list[str]] = {}
     told = {target.name: target.config for target in everybody if target.up and target.config}
     for name, config in told.items():
-        if config.label is not None:
-            labels.setdefault(config.label, []).append(name)
+        label = label_of(config)
+        if label is not None:
+            labels.setdefault(label, []).append(name)
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
     unused = unused_keys(listed, everybody, product, ha or HaKeys())
     return GossipFacts(

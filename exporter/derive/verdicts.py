@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.derive import phase
-from exporter.derive.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, universe
+from exporter.derive.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, is_in_rings, universe
 from exporter.derive.prefixes import unattended
 from exporter.derive.rollback import is_mixed
 from exporter.derive.rules import Rules
@@ -84,6 +84,11 @@ def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyF
     """
     served = {client.key for client in clients}
     return tuple(key for key in keys if key.key in served or any(v.kind == "ring" for v in key.views))
+
+
+def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
+    """Pick the processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
+    return tuple(target for target in seen.up if is_in_rings(target))
 
 
 CheckFunction = Callable[[Evidence], Check]

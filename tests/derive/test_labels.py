@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -225,3 +226,46 @@ def test_a_split_gossip_keeps_both_label_steps_closed() -> None:
     seen = fleet.look()
     assert "gossip-one-cluster" in verdicts(seen, "set-label")
     assert "gossip-one-cluster" in verdicts(seen, "enforce-label")
+
+
+OLD = {"label": None, "label_verification_disabled": None, "labels_supported": False}
+UNREAD_LABEL = {"label": None, "label_verification_disabled": None}
+
+
+def _configured(*told: dict[str, Any]) -> Snapshot:
+    fleet = Fleet()
+    for process, config in zip(fleet.processes, told, strict=False):
+        process.config = config
+    return fleet.look()
+
+
+@pytest.mark.parametrize(
+    ("told", "step", "check", "verdict"),
+    [
+        ((OLD, OLD, OLD), "switch-primary", "labels-agree", "holds"),
+        ((OLD, OLD, OLD), "preflight", "label-set", "holds"),
+        ((OLD, OLD, OLD), "set-label", "verification-off", "fails"),
+        ((OLD, OLD), "switch-primary", "labels-agree", "fails"),  # the third carries one
+        ((OLD, OLD), "preflight", "label-set", "fails"),
+        ((OLD, OLD, UNREAD_LABEL), "switch-primary", "labels-agree", "unknown"),
+        ((OLD, OLD, UNREAD_LABEL), "preflight", "label-set", "fails"),
+    ],
+)
+def test_a_release_without_labels_carries_none_and_is_not_unread(
+    told: tuple[dict[str, Any], ...], step: str, check: str, verdict: str
+) -> None:
+    found = next(c for c in step_of(_configured(*told), step).checks if c.id == check)
+    assert found.verdict.value == verdict
+
+
+def test_a_release_without_labels_is_upgraded_first() -> None:
+    seen = _configured(OLD, OLD, OLD)
+    assert seen.gossip is not None and seen.gossip.rollout is not None
+    assert seen.gossip.rollout.stage == "unlabelled"
+    assert seen.gossip.rollout.next.startswith("Upgrade first: the release of 10.0.0.1:80, ")
+
+
+def test_a_process_that_joins_no_gossip_needs_no_label() -> None:
+    fleet = Fleet()
+    fleet.processes.append(Process(9, clients=(), memberlist=False, label=""))
+    assert "labels-agree" not in verdicts(fleet.look(), "switch-primary")
