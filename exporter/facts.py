@@ -262,6 +262,10 @@ class GossipFacts:
     """The gossip as a whole. `clusters` are the connected components of who sees whom, as target names."""
 
     clusters: tuple[tuple[str, ...], ...]
+    doubts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that are in their cluster by what one side says, and since when, our clock."""
+    partial: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that list half of their cluster or less: how many, and of how many."""
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay

@@ -90,12 +90,16 @@ NOBODY = "no process shows a member list"
 
 
 def one_cluster(seen: Evidence) -> Check:
-    """Hold that who sees whom connects all processes."""
+    """Hold that all processes are connected by members that list each other."""
     gossip = seen.gossip
     if gossip is None:
         return ONE.answer([], "", nothing=NOBODY)
     groups = [", ".join(few(cluster, 5)) for cluster in gossip.clusters]
     unknown = [] if groups else ["no process is old enough to be judged"]
+    unknown += [
+        f"{name} and the others do not list each other (for {seen.now.at - since:.0f} s)"
+        for name, since in sorted(gossip.doubts.items())
+    ]
     if seen.now.part and not seen.now.part.linked:
         unknown.append("none of the processes that all shards watch is in the gossip")
     return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
@@ -128,7 +132,9 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
 
 
 def complete(seen: Evidence) -> Check:
-    """Hold that every process with memberlist is in somebody else's list."""
+    """Hold that every process with memberlist is in another's list, and knows more than half of its cluster:
+    as a primary, what it does not know of it would be lost.
+    """
     if seen.gossip is None:
         return COMPLETE.answer([], "", nothing=NOBODY)
     having = sum(1 for target in seen.up if target.gossip is not None)
@@ -138,6 +144,11 @@ def complete(seen: Evidence) -> Check:
     wrong = [
         *(name for name in seen.gossip.absent if not any(a.startswith(f"{name} ") for a in alone)),
         *alone,
+        *(
+            f"{name} sees {count} of {of} processes"
+            for name, (count, of) in sorted(seen.gossip.partial.items())
+            if not any(a.startswith(f"{name} ") for a in alone)
+        ),
     ]
     return COMPLETE.answer(wrong, f"{having} processes.", unknown)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.census import ALIVE, Census, Place, Spot, bare, census_of, each_once
+from exporter.derive.components import Lists, components, partial
 from exporter.derive.labels import label_of, rollout
 from exporter.derive.match import Identity
 from exporter.derive.prefixes import unused_keys
@@ -126,6 +127,10 @@ def judge_gossip(
     judged = {t.name for t in everybody if not t.young}
     members = {name: ids[name].member for name in having if name in ids}
     sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
+    steady = frozenset(judged & {name for name, own in members.items() if own})
+    alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
+    lists = Lists(sees, alive, steady)
+    found = components(lists, judged)
     strangers, namesakes = _strangers(having, ids.values(), rules)
     labels: dict[str, list[str]] = {}
     told = {target.name: target.config for target in everybody if target.up and target.config}
@@ -136,10 +141,12 @@ def judge_gossip(
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
     unused = unused_keys(listed, everybody, product, ha or HaKeys())
     return GossipFacts(
-        clusters=_components(having, members, judged),
+        clusters=found.clusters,
+        doubts=MappingProxyType(dict.fromkeys(found.doubts, 0.0)),
+        partial=partial(found, lists),
         strangers=strangers,
         namesakes=namesakes,
-        absent=_absent(sees, judged & {name for name, own in members.items() if own}),
+        absent=_absent(sees, steady),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
         unknown_keys=tuple(unused),
         foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
@@ -170,42 +177,7 @@ def _seen_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
     return frozenset(target for target, spot in spots.items() if spot in census.spots)
 
 
-def _components(
-    having: Mapping[str, GossipTarget], members: Mapping[str, str], judged: set[str]
-) -> tuple[tuple[str, ...], ...]:
-    """Connected components of who sees whom: two processes are connected if one sees the other or
-    both see the same member. Who is too young to have joined counts once it sees somebody, or if
-    there is nobody else.
-    """
-    groups: list[tuple[set[str], set[str]]] = []
-    for some, listed in _by_list(having, members):
-        mine, names = some, listed
-        apart = []
-        for others, theirs in groups:
-            if names.isdisjoint(theirs):
-                apart.append((others, theirs))
-            else:
-                mine, names = mine | others, names | theirs
-        groups = [*apart, (mine, names)]
-    counted = [mine for mine, _ in groups if len(mine) > 1 or mine <= judged] or [mine for mine, _ in groups]
-    clusters = (tuple(sorted(mine)) for mine in counted)
-    return tuple(sorted(clusters, key=lambda cluster: (-len(cluster), cluster)))
-
-
-def _by_list(
-    having: Mapping[str, GossipTarget], members: Mapping[str, str]
-) -> Iterable[tuple[set[str], set[str]]]:
-    """Give the processes with the same list together, and the members that they see or are."""
-    same: dict[int | str, tuple[set[str], set[str]]] = {}
-    for name, gossip in having.items():
-        alive = census_of(gossip.members).alive
-        mine, names = same.setdefault(id(gossip.members) if alive else name, (set(), set(alive)))
-        mine.add(name)
-        names |= {members.get(name, "")} - {""}
-    return same.values()
-
-
-def _absent(sees: Mapping[str, frozenset[str]], judged: set[str]) -> tuple[str, ...]:
+def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple[str, ...]:
     """Processes with memberlist that no other process sees, where there is another to see them."""
     if len(sees) < 2:
         return ()

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from exporter.derive import gate
 from exporter.derive.causes import warned
 from exporter.derive.census import each_once
+from exporter.derive.components import parted
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
@@ -39,8 +40,8 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
-    gossip = _excuse(outstayed(gossip, past.snapshot, cycle.at), targets, past.identities)
-    gossip = _with_ring_strangers(gossip, keys)
+    gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
+    gossip = _with_ring_strangers(_excuse(gossip, targets, past.identities), keys)
     part = None
     if cycle.share is not None:
         found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
