@@ -132,12 +132,7 @@ def judge_gossip(
     lists = Lists(sees, alive, steady)
     found = components(lists, judged)
     strangers, namesakes = _strangers(having, ids.values(), rules)
-    labels: dict[str, list[str]] = {}
     told = {target.name: target.config for target in everybody if target.up and target.config}
-    for name, config in told.items():
-        label = label_of(config)
-        if label is not None:
-            labels.setdefault(label, []).append(name)
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
     unused = unused_keys(listed, everybody, product, ha or HaKeys())
     return GossipFacts(
@@ -151,11 +146,21 @@ def judge_gossip(
         unknown_keys=tuple(unused),
         foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
         remains=_remains(tuple(unused), having.values()),
-        labels=MappingProxyType({label: tuple(sorted(names)) for label, names in labels.items()}),
+        labels=_by_label(told),
         unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in everybody if _unread(t))),
         rollout=rollout(everybody, rules.label),
     )
+
+
+def _by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
+    """Give the processes whose label was read, by label."""
+    found: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        label = label_of(config)
+        if label is not None:
+            found.setdefault(label, []).append(name)
+    return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
 
 
 def _unread(target: TargetFacts) -> bool:
