@@ -37,7 +37,11 @@ P = TypeVar("P")
 _STATES = (GossipState.ALIVE, GossipState.SUSPECT, GossipState.DEAD, GossipState.LEFT)
 _TAILS = frozenset(page.key.rsplit("/", 1)[-1] for page in RING_PAGES)
 _NOTHING = msgspec.Raw(b"null")
-_HEALTH = re.compile(rb"Health Score:\s*(-?\d{1,9})\b", re.IGNORECASE)
+# dskit's own page says "Health Score: 1"; Mimir's page (`pkg/api/memberlist_status.gohtml`) "health score is
+# 1", and of a score of 0 that the cluster is healthy.
+_HEALTH = re.compile(
+    rb"Health Score(?::|\s+is)\s*(-?\d{1,9})\b|\bit is <strong>healthy</strong>", re.IGNORECASE
+)
 _DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
 _WITH_MESSAGES = 65_536  # bytes of the page's head in which the health score stands
 
@@ -112,7 +116,7 @@ def _from_html(body: bytes) -> MemberlistPage:
         members=tuple(_member_of_row(row) for row in members),
         keys=_keys(_key_of_row(row) for row in keys),
         now=times.parse_time(page_clock(body), "memberlist: Current time"),
-        health_score=int(health[1]) if health else None,
+        health_score=int(health[1] or 0) if health else None,
     )
 
 
@@ -138,10 +142,21 @@ def _member(name: str, address: str, port: int, state: int) -> GossipMember:
 def _member_of_row(row: dict[str, str]) -> GossipMember:
     """The address of the page is `host:port`, with brackets round an IPv6 host."""
     host, _, port = row["address"].rpartition(":")
-    state = row["state"]
-    if not (_is_number(port) and _is_number(state)):
-        raise DecodeError(f"memberlist: {row['address'][:60]!r}, expected host:port and a numbered state")
-    return _member(row["name"], host.strip("[]"), int(port), int(state))
+    if not _is_number(port):
+        raise DecodeError(f"memberlist: {row['address'][:60]!r}, expected host:port")
+    return _member(row["name"], host.strip("[]"), int(port), _number_of(row["state"]))
+
+
+def _number_of(state: str) -> int:
+    """A state's number. Cortex and dskit before 2024 show it, newer dskit the word: `Alive`, `Left`."""
+    if _is_number(state):
+        return int(state)
+    word = state.lower()
+    if word not in _STATES:
+        raise DecodeError(
+            f"memberlist: state {state[:60]!r}, expected a number or one of {', '.join(_STATES)}"
+        )
+    return [known.value for known in _STATES].index(word)
 
 
 def _is_number(shown: str) -> bool:

@@ -82,6 +82,41 @@ def test_both_forms_round_trip(some: list[GossipMember], stored: list[GossipKey]
     assert (one.health_score, other.health_score) == (None, health)
 
 
+def mimirs(state: str, summary: bytes) -> bytes:
+    """The page as Mimir words it since 2022: states as badges, the score in a sentence."""
+    keys = pages.page("KV", "", ["Key", "Codec", "Version", "Actions"], [["a", "ringDesc", "4", ""]])
+    badge = b'<span class="badge bg-success">%s</span>' % state.encode()
+    columns = ["Name", "Address", "State", "Zone", "Role"]
+    shown = pages.page("Members", "", columns, [["m-1", "[::1]:7946", "BADGE", "zone-a", "member"]])
+    return summary + keys.replace(b"</form></body></html>", b"") + shown.replace(b"BADGE", badge)
+
+
+@pytest.mark.parametrize(("word", "state"), [(state.value.title(), state) for state in STATES])
+def test_a_state_in_a_word_is_the_state_of_that_number(word: str, state: GossipState) -> None:
+    page = decode_memberlist(mimirs(word, b""))
+    assert page is not None
+    assert page.members == (GossipMember("m-1", "::1", 7946, state),)
+
+
+@pytest.mark.parametrize(
+    ("summary", "score"),
+    [
+        (b"<div>has <strong>3</strong> members and it is <strong>healthy</strong>.</div>", 0),
+        (b"<div>has <strong>3</strong> members but health score\n   is 2 (lower is better).</div>", 2),
+        (b"<div>has <strong>3</strong> members.</div>", None),
+    ],
+)
+def test_the_health_score_stands_in_a_sentence(summary: bytes, score: int | None) -> None:
+    page = decode_memberlist(mimirs("Alive", summary))
+    assert page is not None
+    assert page.health_score == score
+
+
+def test_a_state_of_tomorrow_is_refused() -> None:
+    with pytest.raises(DecodeError, match="state 'Unknown: 4', expected a number or one of alive"):
+        decode_memberlist(mimirs("Unknown: 4", b""))
+
+
 def test_cortex_and_older_dskit_say_less_of_a_key() -> None:
     body = b'{"SortedMembers":null,"Store":{"a":{},"b":{"Version":7,"CodecID":"ringDesc"}}}'
     page = decode_memberlist(body)
