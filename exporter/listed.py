@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.keyspace import HaKeys, by_codec
 from exporter.model import GossipKey, Outcome, Page, Product, Reason
-from exporter.rings import known_keys
+from exporter.rings import ring_keys
 
 MORE_KEYS = 50  # beside those that the product has
 NOT_READ: Page[Any] = Page(
@@ -29,7 +29,7 @@ def rings_listed(
     """The keys of rings to read: those that the product has, then a few others, the likeliest first. Beside
     them one of those that are left out, to be told as not read, where there are any.
     """
-    known = known_keys(product)
+    known = ring_keys(product)
     tails = {key.rsplit("/", 1)[-1] for key in known}
     rings = [what.key for what in listed.values() if _is_ring(what, tails) and not is_elected(what, ha)]
     others = sorted(set(rings) - known, key=lambda key: (key.rsplit("/", 1)[-1] not in tails, key))

@@ -49,7 +49,9 @@ from exporter.rings import (
     CONFIG_PAGE,
     HA_KEY,
     TRACKER_PAGE,
+    TRACKING,
     RingPage,
+    build_pages,
     config_pages,
     key_of_client,
     pages_of,
@@ -65,10 +67,6 @@ READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
 UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, whatever is asked
 SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
-BUILD_PATHS = {
-    Product.LOKI: "/loki/api/v1/status/buildinfo",
-    Product.TEMPO: "/api/status/buildinfo",
-}
 
 
 @dataclass(slots=True)
@@ -180,16 +178,17 @@ class Visit:
 
     def _decode_config(self, body: bytes, _: float | None) -> ProcessConfig:
         known = self.memory.config.value if self.memory.config else None
-        if known is None or hash(body) != self.memory.config_hash:
-            known = decode_config(body)
-            self.memory.config_hash = hash(body)
+        shown = hash((body, self.kind))
+        if known is None or shown != self.memory.config_hash:
+            known = decode_config(body, self.kind)
+            self.memory.config_hash = shown
         return known
 
     async def _read_build(self) -> None:
-        path = BUILD_PATHS.get(self.kind, "/api/v1/status/buildinfo")
-        if self._is_due(path, ""):
-            page = await self._page(path, lambda body, _: decode_build(body))
-            self.memory.build = replace(page, clock=None) if page.value is not None else None
+        for path in build_pages(self.kind):
+            if self.memory.build is None and self._is_due(path, ""):
+                page = await self._page(path, lambda body, _: decode_build(body))
+                self.memory.build = replace(page, clock=None) if page.value is not None else None
 
     async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
         """Second round: what the primary's watch delivered. One page for each key is enough."""
@@ -258,7 +257,7 @@ class Visit:
 
     async def _read_tracker(self) -> None:
         path = TRACKER_PAGE
-        if self.kind in (Product.MIMIR, Product.CORTEX, Product.UNKNOWN) and self._is_due(path, HA_KEY):
+        if self.kind in TRACKING | {Product.UNKNOWN} and self._is_due(path, HA_KEY):
             self.tracker = await self._page(
                 path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
             )

@@ -69,6 +69,7 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
     (house.rooms_keep_apart, "exporter/decode/a.py", "from exporter.config import Config", "exporter.config"),
     (house.rooms_keep_apart, "exporter/expose/a.py", "from exporter.poll import Poller", "exporter.poll"),
     (house.rooms_keep_apart, "exporter/expose/a.py", "import dashboards.panels", "dashboards.panels"),
+    (house.rooms_keep_apart, "exporter/products/a.py", "from exporter.rings import x", "products imports"),
     (house.pure_rooms_are_pure, "exporter/decode/a.py", "import time", "decode imports time"),
     (house.pure_rooms_are_pure, "exporter/derive/a/b.py", "from asyncio import sleep", "asyncio.sleep"),
     (house.pure_rooms_are_pure, "exporter/derive/a.py", "import aiohttp.web", "aiohttp.web"),

@@ -8,8 +8,9 @@ and Mimir.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -17,72 +18,54 @@ from exporter.decode import times
 from exporter.decode.bounds import text
 from exporter.decode.yaml_nodes import Block, read_blocks
 from exporter.errors import DecodeError
-from exporter.model import ProcessConfig, RingConfig
+from exporter.model import ProcessConfig, Product, RingConfig
+from exporter.products import registry
 
 MAX_LIST = 1_000  # join_members, bind addresses
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Where a ring's settings stand, and the key's name below the prefix of its KV store."""
+    """Where one ring's settings stand, or the HA tracker's, and the key that they are about."""
 
-    path: str
-    name: str
-    prefix: str = "collectors/"
-    override: str = ""  # Tempo lets the name be chosen, beside the ring's block
+    block: str
+    key: str  # with the default prefix
+    chosen_by: str = ""
+    inherits: frozenset[str] = frozenset()
+
+    @property
+    def prefix(self) -> str:
+        return self.key[: self.key.rindex("/") + 1]
+
+    @property
+    def name(self) -> str:
+        return self.key[len(self.prefix) :]
 
 
-_SECTIONS = (
-    _Section("ingester.ring", "ring"),  # Mimir
-    _Section("ingester.lifecycler.ring", "ring", override="ingester.override_ring_key"),  # the others
-    _Section("ingester.partition_ring", "ingester-partitions"),  # Mimir, Tempo 2
-    _Section("ingester.kafka_ingestion.partition_ring", "ingester-partitions-key"),  # Loki
-    _Section("distributor.ring", "distributor", override="distributor.override_ring_key"),
-    _Section("distributor.ha_tracker", "", "ha-tracker/"),
-    _Section("store_gateway.sharding_ring", "store-gateway"),
-    _Section("compactor.sharding_ring", "compactor"),  # Mimir, Cortex, Pyroscope
-    _Section("compactor.compactor_ring", "compactor"),  # Loki
-    _Section("compactor.ring", "compactor", override="compactor.override_ring_key"),  # Tempo 2
-    _Section("ruler.ring", "ring", "rulers/"),
-    _Section("alertmanager.sharding_ring", "alertmanager", "alertmanagers/"),
-    _Section("query_scheduler.ring", "query-scheduler"),
-    _Section("query_scheduler.scheduler_ring", "scheduler"),  # Loki
-    _Section("overrides_exporter.ring", "overrides-exporter"),
-    _Section("querier.ring", "querier"),
-    _Section("parquet_converter.ring", "parquet-converter"),
-    _Section("usage_tracker.instance_ring", "usage-tracker-instances"),
-    _Section("usage_tracker.partition_ring", "usage-tracker-partitions"),
-    _Section("index_gateway.ring", "index-gateway"),
-    _Section("pattern_ingester.lifecycler.ring", "pattern-ring"),
-    _Section("ingest_limits.lifecycler.ring", "ingest-limits"),
-    _Section("ingest_limits_frontend.lifecycler.ring", "ingest-limits-frontend"),
-    _Section("dataobj.consumer.lifecycler.ring", "dataobj-consumer"),
-    _Section("dataobj.consumer.partition_ring", "dataobj-consumer-partitions-key"),
-    _Section("ui.ring", "ui"),
-    _Section("live_store.ring", "live-store", override="live_store.override_ring_key"),
-    _Section("live_store.partition_ring", "livestore-partitions"),
-    _Section("backend_worker.ring", "backend-worker", override="backend_worker.override_ring_key"),
-    _Section("metrics_generator.ring", "metrics-generator", override="metrics_generator.override_ring_key"),
-    _Section("segment_writer.lifecycler.ring", "segment-writer"),
-)
-_LOKI_RULER = "rulers"  # Loki's ruler ring is called otherwise than Mimir's and Cortex's
+@cache
+def _sections(product: Product) -> tuple[_Section, ...]:
+    """The product's sections. Where it is not known, those of all: Loki's are told by its own blocks and
+    come last, and of two readings the one counts that can be chosen.
+    """
+    found: dict[str, _Section] = {}
+    rows = (
+        _Section(block, ring.key, ring.chosen_by, ring.inherits)
+        for ring in registry.rings(product)
+        for block in ring.blocks
+    )
+    for section in rows:
+        if section.block not in found or section.chosen_by:
+            found[section.block] = section
+    for tracker in registry.trackers(product):
+        found[tracker.block] = _Section(tracker.block, tracker.key)
+    return tuple(found.values())
+
+
 _LOKI_ONLY = re.compile(rb"^(?:limits_config|schema_config):", re.MULTILINE)
 _COMMON = "common"  # Loki's block that hands settings on to its rings
-_BLOCKS = frozenset(section.path.split(".")[0] for section in _SECTIONS) | {
+_BLOCKS = frozenset(section.block.split(".")[0] for one in Product for section in _sections(one)) | {
     "target", "server", "memberlist", "ingest_storage", _COMMON,
 }  # fmt: skip
-# What Loki hands on beside each ring's store and times, see applyConfigToRings, applyCommonReplicationFactor
-# and applyIngesterReplicationFactor in its source.
-_INHERITING = frozenset(
-    (
-        "ingester.lifecycler.ring", "distributor.ring", "ruler.ring", "query_scheduler.scheduler_ring",
-        "compactor.compactor_ring", "index_gateway.ring", "pattern_ingester.lifecycler.ring",
-        "ingest_limits.lifecycler.ring", "ingest_limits_frontend.lifecycler.ring",
-        "dataobj.consumer.lifecycler.ring", "ui.ring",
-    )
-)  # fmt: skip
-_WITHOUT_ZONES = frozenset({"distributor.ring", "ruler.ring"})
-_WITH_REPLICATION = frozenset({"ingester.lifecycler.ring", "index_gateway.ring"})
 # The members of one gossip cluster should agree on these. No paths of keys and no secrets.
 _GOSSIP_SETTINGS = (
     "tls_server_name", "tls_insecure_skip_verify", "tls_cipher_suites", "tls_min_version",
@@ -93,7 +76,7 @@ _GOSSIP_SETTINGS = (
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
-def decode_config(body: bytes) -> ProcessConfig:
+def decode_config(body: bytes, product: Product = Product.UNKNOWN) -> ProcessConfig:
     """The settings that are used; `None` or empty where the page does not say. Durations in seconds.
 
     `rings` is by KV key as it is in the store, prefix included; the HA tracker is under its prefix
@@ -101,14 +84,17 @@ def decode_config(body: bytes) -> ProcessConfig:
     stands before their query API only and is not meant. Raises `DecodeError`.
     """
     page = read_blocks(body, _BLOCKS)
+    if product is Product.UNKNOWN and _LOKI_ONLY.search(body):
+        product = Product.LOKI
+    sections = _sections(product)
     return ProcessConfig(
         target=",".join(_texts(page.at("target")) or ()),
         path_prefix=_text(page.at("server.http_path_prefix")).rstrip("/"),
-        instance_id=_instance_id(page),
+        instance_id=_instance_id(page, sections),
         grpc_port=_int(page.at("server.grpc_listen_port")),
         ha_tracker=_bool(page.at("distributor.ha_tracker.enable_ha_tracker")),
         ingest_storage=_bool(page.at("ingest_storage.enabled")),
-        rings=_rings(page, loki=_LOKI_ONLY.search(body) is not None),
+        rings=MappingProxyType(dict(_each_ring(page, sections))),
         **_gossip(page.at("memberlist")),
     )
 
@@ -135,9 +121,9 @@ def _gossip(block: Block) -> dict[str, Any]:
     }
 
 
-def _instance_id(page: Block) -> str:
+def _instance_id(page: Block, sections: Iterable[_Section]) -> str:
     """What the process is called in the rings: the ingester's name, else the first ring's that has one."""
-    return next((name for section in _SECTIONS if (name := _named(page.at(section.path)))), "")
+    return next((name for section in sections if (name := _named(page.at(section.block)))), "")
 
 
 def _named(ring: Block) -> str:
@@ -145,35 +131,24 @@ def _named(ring: Block) -> str:
     return _text(ring.at("instance_id")) or _text(ring.beside("id"))
 
 
-def _rings(page: Block, *, loki: bool) -> Mapping[str, RingConfig]:
-    return MappingProxyType(dict(_each_ring(page, loki)))
-
-
-def _each_ring(page: Block, loki: bool) -> Iterator[tuple[str, RingConfig]]:
+def _each_ring(page: Block, sections: Iterable[_Section]) -> Iterator[tuple[str, RingConfig]]:
     common = page.at(_COMMON)
-    for section in _SECTIONS:
-        block = page.at(section.path)
-        whole = block.over(common.at("ring")) if loki and section.path in _INHERITING else block
+    for section in sections:
+        block = page.at(section.block)
+        whole = block.over(common.at("ring")) if section.inherits else block
         kvstore = whole.at("kvstore")
         if kvstore:
             prefix = _text(kvstore.at("prefix")) if kvstore.at("prefix") else section.prefix
-            name = _name(page, section, loki)
+            name = (_text(page.at(section.chosen_by)) if section.chosen_by else "") or section.name
             ring = replace(_ring(whole, kvstore), prefix=prefix, default_key=section.prefix + name)
-            yield prefix + name, _handed_on(ring, block, common, section) if loki else ring
-
-
-def _name(page: Block, section: _Section, loki: bool) -> str:
-    if loki and section.path == "ruler.ring":
-        return _LOKI_RULER
-    chosen = _text(page.at(section.override)) if section.override else ""
-    return chosen or section.name
+            yield prefix + name, _handed_on(ring, block, common, section) if section.inherits else ring
 
 
 def _handed_on(ring: RingConfig, block: Block, common: Block, section: _Section) -> RingConfig:
     """Settle what Loki's common block hands on to some rings only."""
-    if section.path in _WITHOUT_ZONES:
+    if "zone_awareness" not in section.inherits:
         ring = replace(ring, zone_awareness=_bool(block.at("zone_awareness_enabled")))
-    if section.path in _WITH_REPLICATION and ring.replication_factor is None:
+    if "replication_factor" in section.inherits and ring.replication_factor is None:
         ring = replace(ring, replication_factor=_int(common.at("replication_factor")))
     return ring
 

@@ -1,0 +1,91 @@
+"""All products' tables, and what is looked up in them by product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from types import MappingProxyType
+
+from exporter.model import Product
+from exporter.products import cortex, loki, mimir, pyroscope, tempo
+from exporter.products.table import HATracker, ProductTable, Ring
+
+TABLES: Mapping[Product, ProductTable] = MappingProxyType(
+    {module.TABLE.product: module.TABLE for module in (mimir, cortex, loki, tempo, pyroscope)}
+)
+# What the libraries put behind a ring's name, by what the client is for: dskit's and Cortex's
+# ring/lifecycler.go, ring/ring.go, ring/partition_ring_watcher.go, Loki's pkg/util/ring/ring_manager.go.
+_USES = ("-ring-manager", "-lifecycler", "-watcher", "-ring", "-client", "-reader", "-editor")
+# Components that put their own name before that of a ring they read: `querier-store-gateway`,
+# `query-frontend-query-scheduler-client-ring`.
+_READERS = ("query-frontend-", "querier-", "ruler-", "distributor-", "frontend-")
+
+
+def tables(product: Product) -> tuple[ProductTable, ...]:
+    """The product's table; every table where it is not known."""
+    return tuple(TABLES.values()) if product is Product.UNKNOWN else (TABLES[product],)
+
+
+def rings(product: Product) -> Iterator[Ring]:
+    """The product's rings; those of every product where it is not known."""
+    for table in tables(product):
+        yield from table.rings
+
+
+def config_pages(product: Product) -> tuple[str, ...]:
+    """Where a product's configuration page is; every path that has one where it is not known."""
+    return tuple(dict.fromkeys(table.config_page for table in tables(product)))
+
+
+def build_pages(product: Product) -> tuple[str, ...]:
+    """Where a product's build information is; every path that has it where it is not known."""
+    return tuple(dict.fromkeys(table.build_page for table in tables(product)))
+
+
+@lru_cache(maxsize=4096)
+def key_of_client(name: str, product: Product) -> str:
+    """The default key of the ring, or of the HA tracker, that a KV client (`kv_name`) serves.
+
+    "" where no table has the name, or where the product is not known and products differ.
+    """
+    stem = _stem(name.lower())
+    found = {key for table in tables(product) if (key := _served(table, stem))}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _stem(name: str) -> str:
+    """A client's name without what says how it uses its ring: `query-scheduler-client-ring`."""
+    shorter = next((name.removesuffix(use) for use in _USES if name.endswith(use)), name)
+    return name if shorter == name else _stem(shorter)
+
+
+def _served(table: ProductTable, stem: str) -> str:
+    clients = _clients(table.product)
+    bare = next((stem.removeprefix(owner) for owner in _READERS if stem.startswith(owner)), stem)
+    return clients.get(stem) or clients.get(bare, "")
+
+
+@cache
+def _clients(product: Product) -> Mapping[str, str]:
+    table = TABLES[product]
+    found = {client: ring.key for ring in table.rings for client in ring.clients}
+    if table.tracker is not None:
+        found |= dict.fromkeys(table.tracker.clients, table.tracker.key)
+    return found
+
+
+@cache
+def ring_keys(product: Product) -> frozenset[str]:
+    """The keys, with their default prefixes, that the product's rings have or had in an earlier release."""
+    return frozenset(key for ring in rings(product) for key in (ring.key, *ring.formerly))
+
+
+@cache
+def known_keys(product: Product) -> frozenset[str]:
+    """Every key that the product writes but those of its HA tracker."""
+    return ring_keys(product) | {key for table in tables(product) for key, _ in table.other_keys}
+
+
+def trackers(product: Product) -> Iterator[HATracker]:
+    """The product's HA tracker, if it has one; that of every product where it is not known."""
+    yield from (table.tracker for table in tables(product) if table.tracker is not None)
