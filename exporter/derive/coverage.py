@@ -157,11 +157,21 @@ def _primaries(
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
-    """Tell whether a process has no ring page to show: its product has none for the key, or the process
-    itself says that the ring does not run there.
+    """Tell whether a process has no ring page to show: its product has none for the key, the process itself
+    says that the ring does not run there, or it does not watch the ring.
     """
     paths = _paths(target.product, _default_of(target, key))
-    return not paths or any(p.name in paths and p.detail == NOTICE for p in target.pages)
+    shown = [page for page in target.pages if page.name in paths]
+    failed = any(page.outcome is Outcome.FAILED for page in shown)
+    return not paths or any(page.detail == NOTICE for page in shown) or not (failed or _watches(target, key))
+
+
+def _watches(target: TargetFacts, key: str) -> bool:
+    """Tell whether a process watches a ring that it writes. A lifecycler alone does not, and the page belongs
+    to the watch: the ingesters of a Loki, Tempo or Pyroscope in microservices have none (their module
+    `ring`, which registers it, runs beside distributors and queriers).
+    """
+    return any(client.key == key and not client.name.endswith("-lifecycler") for client in target.clients)
 
 
 def _default_of(target: TargetFacts, key: str) -> str:
