@@ -27,6 +27,7 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
         "KVMigrationPhaseStalled|KVMigrationRingViewsDiverged|KVMigrationRingViewStale"
         "|KVMigrationMirror.+|KVMigrationSecondary.+",
     ),
+    ("KVMigrationStoreReplaced", "KVMigrationRingShrunk|KVMigrationSecondary.+"),
     ("KVMigrationStoreUnreachable", "KVMigrationMirrorWrite.+|KVMigrationRingMembersUnhealthy"),
     ("KVMigrationMirroringPartial", "KVMigrationPhaseStalled|KVMigrationSecondary.+"),
     ("KVMigrationMirrorWritesStopped|KVMigrationMirrorWriteErrors", "KVMigrationSecondary.+"),

@@ -13,6 +13,11 @@ def down(q: Queries) -> str:
     return f"{q.most(c.STORE_UP, 'store')} == 0"
 
 
+def replaced(q: Queries) -> str:
+    """Stores that are not the ones that they were, as every exporter that reads them says."""
+    return f"{q.most(c.STORE_REPLACED, 'store')} == 1"
+
+
 def written(q: Queries) -> str:
     """Stores that were written a moment ago."""
     age = f"time() - {q.most(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, 'store')}"
@@ -45,6 +50,20 @@ GROUP = Group(
     (
         _says("primary"),
         _says("secondary"),
+        Alert(
+            "KVMigrationStoreReplaced",
+            Severity.CRITICAL,
+            t.STORE_REPLACED,
+            lambda q: f"count {q.by()} ({replaced(q)})",
+            "The external store is not the one that it was",
+            (
+                "The exporter of <fleet> reads another store than before at <names>: another cluster, a "
+                "restored backup, or a store without its data. Take no step before you know which one the "
+                "processes use."
+            ),
+            "The external store's cluster id changed, its revision went back, or keys vanished together.",
+            names=Names(replaced, ("store",)),
+        ),
         Alert(
             "KVMigrationStoreStillWritten",
             Severity.WARNING,

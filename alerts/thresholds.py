@@ -127,6 +127,7 @@ FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapp
 
 # The external store
 STORE_UNREACHABLE = Wait(5 * MINUTE, "a leader election of Consul or etcd takes seconds")
+STORE_REPLACED = Wait(MINUTE, "one more cycle: a store that lost its data gets no better by waiting")
 STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: a write younger than this, all the time, is somebody at work")
 STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until it is gone")
 

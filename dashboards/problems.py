@@ -47,6 +47,7 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "phase not known": f"count({q.clients()} == {Phase.UNKNOWN.value})",
         "no process found": f"sum({last} > bool 0 unless on {q.by()} {up})",
         "external store not readable": q.how_many(f"{store} == bool 0"),
+        "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
         "clocks that are off": q.how_many(
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
         ),

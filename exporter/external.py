@@ -12,6 +12,18 @@ from exporter.model import Outcome, Reason, Value
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one store from another one at the same address. `rings` are indexes by key."""
+
+    cluster: str = ""
+    revision: int = 0
+    rings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    entries: bool = False  # whether it has entries of an HA tracker
+    addresses: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
 class StoreRead(Generic[T]):
     """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from exporter.external import Identity
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
 from exporter.steps import NO_WAY_KNOWN, Rollback, Step
@@ -282,7 +283,9 @@ class GossipFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock."""
+    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock.
+    `replaced` says why it is not the store that it was, and `identity` is then the former one's.
+    """
 
     kind: str
     outcome: Outcome
@@ -297,6 +300,24 @@ class StoreFacts:
     uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
     alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
     entries: frozenset[str] = frozenset()  # the HA entries among its keys
+    name: str = ""  # as configured; "" for the kind
+    addresses: tuple[str, ...] = ()
+    identity: Identity | None = None
+    replaced: str = ""
+    replaced_at: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called in metrics and sentences."""
+        return self.name or self.kind
+
+    @property
+    def fault(self) -> str:
+        """Why nothing may be concluded from its content, "" where something may."""
+        if self.outcome is not Outcome.OK:
+            why = self.detail or (self.reason.value if self.reason else "")
+            return f"{self.title} was not read{f' ({why})' if why else ''}"
+        return f"{self.title} is not the store that it was: {self.replaced}" if self.replaced else ""
 
 
 @dataclass(frozen=True, slots=True)

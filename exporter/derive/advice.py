@@ -64,6 +64,16 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "docs/ring.md#clocks",
             ("forget",),
         ),
+        "store-replaced": Advice(
+            "Take no step, restart nothing and forget no member before it is certain which store the "
+            "processes use.",
+            "Compare the address under stores with consul.host or etcd.endpoints in the processes' /config. "
+            "A store that lost its data gets its rings back with the members' next heartbeats, its "
+            "partitions and HA entries from a backup only. If nothing writes it any more and it is the "
+            "right one, restart the exporter.",
+            "docs/stores.md#not-the-store-that-it-was",
+            ("restart", "forget"),
+        ),
         "store-unread": Advice(
             "Make the external store answer, restart nothing and forget no member until it does.",
             "Ask it from the host of a process and from here. The exporter's address for it is under stores "

@@ -45,6 +45,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
     Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
     Cause("strangers", frozenset()),
+    Cause("store-replaced", _RINGS | _STORES | {"ring-shrunk"}),
     Cause("ring-shrunk", _RINGS),
     Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree", "Clocks differ: {}."),
     Cause("store-unread", _RINGS | _STORES),

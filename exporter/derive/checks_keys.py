@@ -108,7 +108,7 @@ def _nothing(seen: Evidence) -> str:
 
 def _stores_unread(seen: Evidence) -> list[str]:
     """A store that is configured and does not answer may hold more than the ring pages show."""
-    return [f"{s.kind} was not read" for s in seen.now.stores if s.outcome is not Outcome.OK]
+    return [store.fault for store in seen.now.stores if store.fault]
 
 
 def keys_copied(seen: Evidence) -> Check:

@@ -6,7 +6,7 @@ from exporter.derive.phase import EXTERNAL_STORES
 from exporter.derive.prefixes import QUIET, freshly_written, label
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import StoreFacts
-from exporter.model import Outcome, Phase
+from exporter.model import Phase
 from exporter.rings import HA_KEY
 from exporter.steps import Check
 
@@ -57,8 +57,8 @@ NOTHING_LOST = Question(
 
 
 def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
-    read = [store for store in seen.now.stores if store.outcome is Outcome.OK]
-    failed = [f"{s.kind} was not read ({s.detail or s.reason})" for s in seen.now.stores if s not in read]
+    read = [store for store in seen.now.stores if not store.fault]
+    failed = [store.fault for store in seen.now.stores if store.fault]
     return read, failed if seen.now.stores else ["no store is configured"]
 
 

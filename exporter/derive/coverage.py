@@ -103,7 +103,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
         TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
-        STORE: _part((store.kind, store.outcome is Outcome.OK) for store in now.stores),
+        STORE: _part((store.fault or store.title, not store.fault) for store in now.stores),
     }
 
 
@@ -153,7 +153,7 @@ def _primaries(
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield f"ring page of {client.key} on {target.name}", had
     external = {key.primary for key in keys} & EXTERNAL_STORES
-    yield from ((s.kind, s.outcome is Outcome.OK) for s in now.stores if s.kind in external)
+    yield from ((s.fault or s.title, not s.fault) for s in now.stores if s.kind in external)
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:

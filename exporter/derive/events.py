@@ -88,7 +88,12 @@ def _strangers(before: Snapshot, now: Snapshot) -> Iterable[Change]:
 
 
 def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:
-    was = {store.kind: store.outcome for store in before.stores}
+    was = {store.title: store for store in before.stores}
     for store in now.stores:
-        if was.get(store.kind, store.outcome) is not store.outcome:
-            yield "store", f"Store {store.kind}: {store.outcome.value}. {store.detail}", store.kind
+        old = was.get(store.title, store)
+        if old.outcome is not store.outcome:
+            yield "store", f"Store {store.title}: {store.outcome.value}. {store.detail}", store.title
+        if store.replaced and not old.replaced:
+            yield "store", f"Store {store.title} is not the store that it was: {store.replaced}.", store.title
+        if old.replaced and not store.replaced:
+            yield "store", f"Store {store.title} is the store that it was, or is used anew.", store.title

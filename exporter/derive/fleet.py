@@ -89,8 +89,8 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
         was, now = key.size + key.lost, key.size
         yield Finding("ring-shrunk", f"Ring {key.name} lost {key.things} at once: {was} before, {now} now.")
-    if where is not Phase.MEMBERLIST or phase.left_out(writing):
-        yield from _stores_unread(whole.stores)
+    needed = where is not Phase.MEMBERLIST or bool(phase.left_out(writing))
+    yield from _store_faults(store for store in whole.stores if needed or store.replaced)
     yield from _not_kept(clients)
     yield from _unreached(clients)
     yield from _rings_unread(whole, writing)
@@ -174,12 +174,11 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
         )
 
 
-def _stores_unread(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
+def _store_faults(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
     for store in stores:
-        if store.outcome is not Outcome.OK:
-            why = store.detail or store.reason
-            text = f"The external store was not read: {store.kind}{f': {why}' if why else ''}."
-            yield Finding("store-unread", text)
+        if store.fault:
+            cause = "store-replaced" if store.replaced else "store-unread"
+            yield Finding(cause, f"The external store {store.fault}.")
 
 
 def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from exporter.derive import phase
 from exporter.derive.advice import ADVICE
 from exporter.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model import Outcome, Phase
+from exporter.model import Phase
 from exporter.steps import Rollback
 
 _WAYS = {
@@ -56,7 +56,7 @@ def judge_rollback(now: Snapshot, max_lag: float) -> Rollback:
 def _leading(text: str, now: Snapshot, keys: list[KeyFacts]) -> Rollback:
     """The way back to a store that is the primary already, and what of it is not known."""
     unknown = [f"{target.name} does not answer" for target in now.targets if not target.up]
-    unknown += [f"{store.kind} was not read" for store in now.stores if store.outcome is not Outcome.OK]
+    unknown += [store.fault for store in now.stores if store.fault]
     unknown += [f"{key.key} was not read" for key in keys if not key.source]
     unknown += [f"{key.key} itself lost {key.lost} {key.things} at once" for key in keys if key.lost]
     if not unknown:

@@ -25,6 +25,7 @@ from exporter.derive.part import Found, apart, part_of
 from exporter.derive.reading import Cycle, read_keys, skew_of
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
+from exporter.derive.store_identity import identified
 from exporter.derive.stores import Around, judge_store
 from exporter.derive.targets import judge_target
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
@@ -104,9 +105,9 @@ def _remember(
     current = {seen.target.name for seen in cycle.observed}
     kept = {name: identity for name, identity in past.identities.items() if name in current}
     indexes = {
-        store.kind: store.modified
+        store.title: store.modified
         if store.outcome is Outcome.OK
-        else past.indexes.get(store.kind, MappingProxyType({}))
+        else past.indexes.get(store.title, MappingProxyType({}))
         for store in cycle.stores
     }
     return History(
@@ -199,13 +200,11 @@ def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...])
 
 def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
-    before = {store.kind: store for store in past.snapshot.stores} if past.snapshot else {}
-    return tuple(
-        judge_store(
-            store,
-            past.indexes.get(store.kind, MappingProxyType({})),
-            before.get(store.kind),
-            around,
-        )
-        for store in cycle.stores
-    )
+    before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
+    found: list[StoreFacts] = []
+    for store in cycle.stores:
+        indexes, old = past.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
+        judged = judge_store(store, indexes, old, around)
+        judged = replace(judged, name=store.name, addresses=store.addresses)
+        found.append(identified(judged, store, old, cycle.at))
+    return tuple(found)

@@ -205,12 +205,14 @@ def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
 
 def _store(facts: StoreFacts) -> StoreOut:
     return StoreOut(
-        store=facts.kind,
+        store=facts.title,
         outcome=facts.outcome.value,
         reason=facts.reason.value if facts.reason else None,
         detail=facts.detail,
         keys=facts.keys,
         last_write_at=max(facts.moved_at.values(), default=None),
+        replaced=facts.replaced,
+        replaced_at=facts.replaced_at,
     )
 
 

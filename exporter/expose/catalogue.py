@@ -268,6 +268,11 @@ SECONDARY_UNREAD_VIEWS = _gauge(
 _section("The external store")
 _STORE = "the store named in stores"
 STORE_UP = _gauge("store_up", "store", "1 if the external store was read, 0 if it failed.", _STORE, per="S")
+STORE_REPLACED = _gauge(
+    "store_replaced", "store",
+    "1 if the external store is not the one that was read before: another cluster, a revision that went "
+    "back, or keys that vanished together.", _STORE, per="S",
+)  # fmt: skip
 STORE_KEYS = _gauge(
     "store_keys", "store", "Keys in the external store below the configured prefixes.", _STORE, per="S"
 )

@@ -221,11 +221,13 @@ def _store(store: StoreFacts) -> Rows:
     if store.outcome is Outcome.ABSENT:
         return
     read = store.outcome is Outcome.OK
-    yield c.STORE_UP, (store.kind,), read
+    yield c.STORE_UP, (store.title,), read
+    if read or store.replaced:
+        yield c.STORE_REPLACED, (store.title,), bool(store.replaced)
     if read:
-        yield c.STORE_KEYS, (store.kind,), store.keys
+        yield c.STORE_KEYS, (store.title,), store.keys
         last = max(store.moved_at.values(), default=None)
-        yield c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, (store.kind,), last
+        yield c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, (store.title,), last
 
 
 def _gossip(snapshot: Snapshot) -> Rows:

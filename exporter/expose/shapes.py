@@ -27,6 +27,8 @@ class StoreOut(Struct, frozen=True):
     detail: str
     keys: int | None
     last_write_at: Unix | None
+    replaced: str
+    replaced_at: Unix | None
 
 
 class RollbackOut(Struct, frozen=True):

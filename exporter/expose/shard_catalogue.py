@@ -44,6 +44,7 @@ JOINED: Mapping[Metric, str] = MappingProxyType(
         c.SECONDARY_MISMATCHED_MEMBERS: "max",
         c.SECONDARY_UNREAD_VIEWS: "max",
         c.STORE_UP: "min",
+        c.STORE_REPLACED: "max",
         c.STORE_KEYS: "max",
         c.STORE_LAST_WRITE_TIMESTAMP_SECONDS: "max",
         c.GOSSIP_CLUSTERS: "max",

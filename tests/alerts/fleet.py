@@ -146,6 +146,7 @@ def healthy(phase: int = 2, step: int = 60) -> dict[str, str]:
         series |= _key(key)
     return series | {
         'store_up{store="consul"}': always(1),
+        'store_replaced{store="consul"}': always(0),
         'store_last_write_timestamp_seconds{store="consul"}': rising(step) if phase < 4 else always(0),
         "gossip_clusters": always(1),
         "gossip_unknown_members": always(0),

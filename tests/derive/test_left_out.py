@@ -124,7 +124,7 @@ def _unread(made: Fleet) -> list[str]:
 def test_a_store_that_does_not_answer_is_a_warning_after_the_dangers_of_the_gossip() -> None:
     made = Fleet()
     assert made.look(beat=True).fleet.warnings == ()
-    assert _unread(made) == ["The external store was not read: consul: refused."]
+    assert _unread(made) == ["The external store consul was not read (refused)."]
     for process, sees in zip(made.processes, ((1,), (2, 3), (2, 3)), strict=True):
         process.sees = sees
     split, store, alone = made.look(beat=True).fleet.warnings

@@ -5,10 +5,15 @@ from tests.alerts.cases.mirroring import tracker
 from tests.alerts.fleet import phases
 
 UNREACHABLE, WRITTEN = "KVMigrationStoreUnreachable", "KVMigrationStoreStillWritten"
+REPLACED = "KVMigrationStoreReplaced"
 
 
 def up(values: str, instance: str = "exporter-0:9895") -> dict[str, str]:
     return {f'store_up{{store="consul",instance="{instance}"}}': values}
+
+
+def replaced(values: str, instance: str = "exporter-0:9895") -> dict[str, str]:
+    return {f'store_replaced{{store="etcd",instance="{instance}"}}': values}
 
 
 def last_write(values: str) -> dict[str, str]:
@@ -110,4 +115,28 @@ CASES = (
         phase=3,
     ),
     Case(WRITTEN, LOOKALIKE, "no store is configured", {}, phase=5, without=("store_",)),
+    Case(
+        REPLACED,
+        FIRES,
+        "etcd came back without its data",
+        replaced("0x14 1x100"),
+        at=16,
+        severity="critical",
+        says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
+        "backup, or a store without its data. Take no step before you know which one the processes use.",
+    ),
+    Case(
+        REPLACED,
+        FIRES,
+        "the other exporter was restarted since, and knows nothing of it",
+        replaced("0x14 1x100") | replaced("0x200", "exporter-1:9895"),
+        phase=5,
+        at=16,
+        severity="critical",
+        says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
+        "backup, or a store without its data. Take no step before you know which one the processes use.",
+    ),
+    Case(REPLACED, THRESHOLD, "one reading of a proxy that led elsewhere", replaced("0x9 1 0x100")),
+    Case(REPLACED, LOOKALIKE, "the store is as it was, and unreachable for a while", replaced("0x200")),
+    Case(REPLACED, LOOKALIKE, "no store is configured", {}, without=("store_",)),
 )
