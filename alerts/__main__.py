@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+from alerts.advised import runbooks
 from alerts.rule import Options
 from alerts.written import HERE, documentation, files
 
@@ -103,6 +104,8 @@ def run(arguments: list[str]) -> int:
     built: Path = said.output or BUILT
     page: Path = said.output / PAGE.name if said.output else PAGE
     wanted = {built / name: text for name, text in files(options).items()} | {page: documentation(options)}
+    if not said.output:
+        wanted |= runbooks()
     if said.check:
         differing = _differing(wanted)
         for path in differing:

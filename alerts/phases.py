@@ -6,6 +6,7 @@ from alerts import thresholds as t
 from alerts.mirroring import CLIENT, WRITERS, still
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
+from exporter.derive.advice import ADVICE
 from exporter.expose import catalogue as c
 
 HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
@@ -77,7 +78,7 @@ GROUP = Group(
             (
                 "{{ $value }} key(s) of <fleet> are read from memberlist by some processes and from the"
                 " old store by others: <names>. Whole values are written back and forth; a process "
-                "with a small view can overwrite the ring. Move all clients to one side now."
+                f"with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
             ),
             "Some clients of a key have memberlist as primary, others the external store.",
             names=Names(mixed, ("key",)),

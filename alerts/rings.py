@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity, Text
+from exporter.derive.advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.expose.catalogue import Metric
 
@@ -54,7 +55,8 @@ GROUP = Group(
             "A ring has lost half of its members, or partitions, at once",
             (
                 "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished at once and are not "
-                "back: <names>. Somebody with a smaller view may have overwritten the store."
+                "back: <names>. A process with a smaller view may have overwritten the "
+                f"store. {ADVICE['ring-shrunk'].now}"
             ),
             "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
             names=Names(shrunk, ("key",), value=COUNT),

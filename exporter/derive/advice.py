@@ -122,7 +122,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Restart nothing and forget no member while it warns of mixed primaries, a "
-    "split gossip, a ring that lost members at once, clocks that differ or a store that was not read: what "
-    "is missing in one place may be complete in another."
+    "First run kvmigration status. Forget no member while it warns of mixed primaries, a split gossip, a "
+    "ring that lost members at once, clocks that differ or a store that was not read: what is missing in one "
+    "place may be complete in another. While it warns of mixed primaries, of such a ring or of the store, "
+    "restart nothing either."
 )

@@ -31,7 +31,8 @@ CASES = (
         severity="critical",
         says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
         "store by others: collectors/ring. Whole values are written back and forth; a process"
-        " with a small view can overwrite the ring. Move all clients to one side now.",
+        " with a small view can overwrite the ring. "
+        "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
     ),
     Case(
         MIXED,
@@ -42,7 +43,8 @@ CASES = (
         severity="critical",
         says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
         "store by others: collectors/ring. Whole values are written back and forth; a process"
-        " with a small view can overwrite the ring. Move all clients to one side now.",
+        " with a small view can overwrite the ring. "
+        "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
     ),
     Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3x4 2x100"}),
     Case(

@@ -35,7 +35,8 @@ CASES = (
         at=11,
         severity="critical",
         says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
-        "collectors/ring (2). Somebody with a smaller view may have overwritten the store.",
+        "collectors/ring (2). A process with a smaller view may have overwritten the store. "
+        "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
     Case(
         SHRUNK,
@@ -47,7 +48,8 @@ CASES = (
         gone=30,
         severity="critical",
         says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
-        "collectors/ring (2). Somebody with a smaller view may have overwritten the store.",
+        "collectors/ring (2). A process with a smaller view may have overwritten the store. "
+        "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
     Case(
         SHRUNK,

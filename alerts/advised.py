@@ -1,0 +1,42 @@
+"""What runbooks say where wrong advice does harm: taken from the table that the gate's remedies come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from exporter.derive.advice import ADVICE, GUARD
+
+RUNBOOKS: Final = Path(__file__).parent / "runbooks"
+# Which state each of these alerts is about, by its id in the table.
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "KVMigrationPrimariesMixed": "primaries-mixed",
+        "KVMigrationLabelsDisagree": "labels-split",
+        "KVMigrationGossipSplit": "gossip-split",
+        "KVMigrationRingShrunk": "ring-shrunk",
+        "KVMigrationClockSkew": "clocks-differ",
+        "KVMigrationStoreUnreachable": "store-unread",
+        "KVMigrationTargetsDown": "process-down",
+        "KVMigrationMirroringPartial": "mirroring-partial",
+        "KVMigrationRingMembersUnhealthy": "member-unhealthy",
+        "KVMigrationRingGhostMembers": "orphaned-member",
+        "KVMigrationSecondaryMembersMissing": "members-missing",
+        "KVMigrationRingTokenConflicts": "token-conflict",
+    }
+)
+_BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.DOTALL)
+
+
+def runbooks() -> dict[Path, str]:
+    """Give every runbook with its blocks of advice as the table has them. `KeyError`: no such advice."""
+    found = ((path, path.read_text(encoding="utf-8")) for path in sorted(RUNBOOKS.glob("*.md")))
+    return {path: _BLOCK.sub(_block, text) for path, text in found}
+
+
+def _block(found: re.Match[str]) -> str:
+    text = GUARD if found[1] == "guard" else ADVICE[found[1]].text
+    return f"<!-- advice: {found[1]} -->\n{text}\n<!-- end of advice -->"
