@@ -20,6 +20,7 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
         "KVMigrationRingShrunk": "ring-shrunk",
         "KVMigrationClockSkew": "clocks-differ",
         "KVMigrationStoreUnreachable": "store-unread",
+        "KVMigrationStoreReplaced": "store-replaced",
         "KVMigrationTargetsDown": "process-down",
         "KVMigrationMirroringPartial": "mirroring-partial",
         "KVMigrationRingMembersUnhealthy": "member-unhealthy",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.external import Identity
+from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
 from exporter.steps import NO_WAY_KNOWN, Rollback, Step
@@ -242,20 +243,6 @@ class Stranger:
     seen_by: tuple[str, ...]
     where: str = "gossip"  # or the ring's key
     since: float | None = None  # when a namesake of ours was first seen, our clock
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRollout:
-    """How far a gossip label has been rolled out. `stages` are the names of processes by stage, every
-    stage present: `unlabelled` (no label, verified), `open` (no label, not verified), `labelled` (a label,
-    not verified), `enforced` (a label, verified), `unknown`. `stage` is the earliest of all.
-    """
-
-    stages: Mapping[str, tuple[str, ...]]
-    stage: str
-    next: str = ""  # what to do next, one sentence
-    conflicts: tuple[str, ...] = ()  # who drops whose packets
-    unexpected: tuple[str, ...] = ()  # processes whose label is not that of our configuration
 
 
 @dataclass(frozen=True, slots=True)

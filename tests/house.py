@@ -21,6 +21,7 @@ SHARED = {
     "exporter.model",
     "exporter.settings",
     "exporter.external",
+    "exporter.label_rollout",
     "exporter.part",
     "exporter.facts",
     "exporter.steps",
@@ -40,8 +41,15 @@ VOCABULARY = {
     "model": {"exporter.settings"},
     "external": {"exporter.model"},
     "part": {"exporter.model"},
+    "label_rollout": set(),
     "steps": set(),
-    "facts": {"exporter.external", "exporter.model", "exporter.part", "exporter.steps"},
+    "facts": {
+        "exporter.external",
+        "exporter.label_rollout",
+        "exporter.model",
+        "exporter.part",
+        "exporter.steps",
+    },
 }
 PACKAGES = ("exporter", "dashboards", "alerts")
 CHECKED = (*PACKAGES, "tests", "tools", "bench")

@@ -9,7 +9,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.match import Identity
-from exporter.facts import LabelRollout, Rejection, TargetFacts
+from exporter.facts import Rejection, TargetFacts
+from exporter.label_rollout import LabelRollout
 from exporter.model import ProcessConfig
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")

@@ -37,7 +37,6 @@ from exporter.facts import (
     GossipFacts,
     GossipTarget,
     KeyFacts,
-    LabelRollout,
     MemberFacts,
     PageFacts,
     ProbeResult,
@@ -49,6 +48,7 @@ from exporter.facts import (
     TargetFacts,
     ViewFacts,
 )
+from exporter.label_rollout import LabelRollout
 from exporter.model import Phase
 from exporter.steps import Check, Step, Verdict
 

@@ -19,8 +19,9 @@ FORBIDS = r"(?:never|not|nobody|nothing|no)"
 
 
 def asks(verb: str, text: str) -> bool:
-    """Whether a text asks for something, anywhere in it."""
-    said = re.sub(rf"(?i)\b{verb}\w* {FORBIDS}\b|\b(?:do not|never|not) {verb}\b", "", text)
+    """Whether a text asks for something, anywhere in it; the exporter itself may always be restarted."""
+    kinds = (rf"\b{verb}\w* {FORBIDS}\b", rf"\b(?:do not|never|not) {verb}\b", rf"\b{verb} the exporter\b")
+    said = re.sub(rf"(?i){'|'.join(kinds)}", "", text)
     return bool(re.search(rf"(?i)\b{verb}(?! member\b)\b", said))
 
 

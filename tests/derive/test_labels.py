@@ -10,7 +10,8 @@ import pytest
 from exporter.derive.labels import STAGES, attributed
 from exporter.derive.match import Identity
 from exporter.derive.rules import Rules
-from exporter.facts import LabelRollout, Rejection, Snapshot
+from exporter.facts import Rejection, Snapshot
+from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember
 from tests.derive.build import Fleet, Process, step_of, verdicts
 
