@@ -32,6 +32,7 @@ GOOD = {
     "exporter/facts.py": "from exporter.model import Ring\nfrom exporter.part import Part\n",
     "exporter/external.py": "from exporter.model import Ring\n",
     "exporter/part.py": "from exporter.model import Ring\n",
+    "exporter/label_rollout.py": "from dataclasses import dataclass\n",
     "exporter/steps.py": "import enum\n",
     "exporter/decode/ring.py": "import re\nfrom exporter.model import Ring\nfrom exporter.decode import x\n",
     "exporter/derive/gate.py": "from exporter import facts\nfrom . import phase\nfrom .phase import one\n",
