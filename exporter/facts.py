@@ -97,7 +97,8 @@ class GossipTarget:
     own_member: str = ""  # its own name in the gossip, "" where it could not be told
     keys: tuple[str, ...] = ()
     alone: bool = False  # sees nobody but itself
-    quiet_keys: tuple[str, ...] = ()  # of `keys`, those read of which nobody alive is left
+    quiet_keys: tuple[str, ...] = ()  # of `keys`, those read that have no living member left
+    busy_keys: tuple[str, ...] = ()  # of `keys`, the rings read that have one
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
     state = State.UNHEALTHY if member.id in around.ill else state_of(member, age, around.timeout)
     ill = state is State.UNHEALTHY
     inherited = member.address in named or around.owners.inherited(member, ill=ill)
-    owner = around.owners.of(member) or ("" if inherited else around.owners.at(member))
+    owner = around.owners.of(member, ill=ill) or ("" if inherited else around.owners.at(member))
     return MemberFacts(
         id=member.id,
         address=member.address,

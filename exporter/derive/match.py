@@ -47,6 +47,7 @@ class Identity:
     host: str
     config: ProcessConfig | None
     names: frozenset[str]
+    given: frozenset[str] = frozenset()  # of these, the names that it does not tell of itself
     member: str = ""  # its own gossip member
     place: Place = ("", 0)  # where that stands
     started: float | None = None  # by its own clock
@@ -54,7 +55,8 @@ class Identity:
 
 def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
     """Give each answering process its identity, with its own gossip member where it can be told."""
-    return tuple(_identity(seen) for seen in observed if answers(seen))
+    observed = tuple(observed)
+    return tuple(_identity(seen, observed) for seen in observed if answers(seen))
 
 
 def answers(seen: Observation) -> bool:
@@ -67,15 +69,15 @@ def answers(seen: Observation) -> bool:
     return Outcome.OK in outcomes
 
 
-def _identity(seen: Observation) -> Identity:
+def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
     host = host_in(seen.target.url)
     config = seen.config.value
-    names = {seen.target.name, host_of(seen.target.name), host.split(".")[0] if not _is_ip(host) else ""}
-    names |= {str(seen.target.labels.get("pod", "")), str(seen.target.labels.get("instance", ""))}
-    if config:
-        names |= {config.instance_id, config.node_name}
+    given = _given_names(seen, host)
+    names = given | ({config.instance_id, config.node_name} if config else set())
     page = seen.gossip.page.value
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
+    if own and page and not _is_its_own(own, seen, given, observed):
+        own = own_member(page.members, host, None, frozenset(given - {""}))
     if own:
         names.add(bare(own.name))
     metrics = seen.metrics.value
@@ -84,10 +86,36 @@ def _identity(seen: Observation) -> Identity:
         host,
         config,
         frozenset(names - {""}),
+        frozenset(given - {""}),
         member=own.name if own else "",
         place=(own.address, own.port) if own else ("", 0),
         started=metrics.start_time if metrics else None,
     )
+
+
+def _given_names(seen: Observation, host: str) -> set[str]:
+    """The names by which a process was discovered: it has no say in them."""
+    target = seen.target
+    names = {target.name, host_of(target.name), host.split(".", maxsplit=1)[0] if not _is_ip(host) else ""}
+    return names | {str(target.labels.get("pod", "")), str(target.labels.get("instance", ""))}
+
+
+def _is_its_own(
+    own: GossipMember, seen: Observation, given: set[str], observed: tuple[Observation, ...]
+) -> bool:
+    """Tell whether a process may claim a gossip member. Its own configuration must not contradict it, and a
+    member elsewhere than where the process answers needs a witness: a name from discovery, or the ring on
+    another process's page. Its word alone would vouch for any member.
+    """
+    name, config, host = bare(own.name), seen.config.value, host_in(seen.target.url)
+    if config and config.node_name and config.node_name not in (own.name, name):
+        return False
+    if own.address == host or not _is_ip(host) or name in given:
+        return True
+    others = [other for other in observed if other is not seen]
+    pages = (page.value for other in others for page in other.rings.values() if page.value is not None)
+    entries = (entry for ring in pages if (entry := ring.members.get(name)) is not None)
+    return not others or any(host_of(entry.address) == own.address for entry in entries)
 
 
 @lru_cache(maxsize=16_384)
@@ -148,9 +176,28 @@ class Owners:
     sure: bool
     known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
-    def of(self, member: Member) -> str:
-        """The process a ring member belongs to by its id, "" where none is known."""
-        return self.by_name.get(member.id, "")
+    def of(self, member: Member, *, ill: bool = False) -> str:
+        """The process a ring member belongs to by its id, "" where none is known. An `ill` member belongs to
+        a process that merely calls itself so only where it stands there: one that claims a dead member's
+        id would hide it.
+        """
+        target = self.by_name.get(member.id, "")
+        process = self.known.get(target)
+        if not ill or process is None or member.id in process.given or self._stands(member, process):
+            return target
+        return ""
+
+    def _stands(self, member: Member, process: Identity) -> bool:
+        """Tell whether a ring member has the address of a process, and its port where others share it."""
+        host = host_of(member.address)
+        if not _is_ip(process.host) or not _is_ip(host):
+            return True
+        return host in (process.place[0], process.host) and self._has_port(member, process)
+
+    def _has_port(self, member: Member, process: Identity) -> bool:
+        port = process.config.grpc_port if process.config else None
+        alone = (process.host, None) in self.by_address
+        return alone or not port or port_of(member.address) in (None, port)
 
     def at(self, member: Member) -> str:
         """The process at a ring member's address: it may have inherited the address from another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -52,6 +53,11 @@ def gossip_of(
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         alone=not census.alive - {identity.member},
         quiet_keys=tuple(sorted(k for k, v in values.items() if _is_quiet(v, page.now or clock))),
+        busy_keys=tuple(
+            sorted(
+                k for k, v in values.items() if isinstance(v, Ring) and not _is_quiet(v, page.now or clock)
+            )
+        ),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'
     )
 
@@ -275,6 +281,11 @@ def is_expected(member: str, rules: Rules) -> bool:
 
 
 def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:
-    """Of the unknown keys, those in which nobody is alive: some copy was read, and no other disagrees."""
-    quiet = {key for gossip in gossips for key in gossip.quiet_keys}
-    return tuple(key for key in keys if key in quiet)
+    """Of the unknown keys, those without a living member: every copy that was read agrees, and of a key
+    that several processes list more than one was.
+    """
+    told = tuple(gossips)
+    listed = Counter(key for gossip in told for key in gossip.keys)
+    quiet = Counter(key for gossip in told for key in gossip.quiet_keys)
+    busy = {key for gossip in told for key in gossip.busy_keys}
+    return tuple(key for key in keys if key not in busy and quiet[key] >= min(2, max(1, listed[key])))

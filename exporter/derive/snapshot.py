@@ -42,7 +42,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
     gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
-    gossip = _with_ring_strangers(_excuse(gossip, targets, past.identities), keys)
+    gossip = _with_ring_strangers(_excuse(gossip, targets, {**known, **past.identities}), keys)
     part = None
     if cycle.share is not None:
         found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
