@@ -15,6 +15,7 @@ from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.access import WebConfigFile
 from exporter.expose.application import build
 from exporter.expose.listen import DEFAULT_ADDRESS, listening
+from exporter.expose.out_of_descriptors import Seldom
 from exporter.expose.render import Renderer, SelfFacts
 from exporter.expose.staleness import Newest
 from exporter.expose.state import ServerState
@@ -43,6 +44,7 @@ class Service:
     async def run(self, ready: Callable[[tuple[str, ...]], Awaitable[None]] | None = None) -> int:
         """Serve until a signal or `stop()`; `ready` is told the addresses."""
         web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
+        asyncio.get_running_loop().set_exception_handler(Seldom())
         async with Watch(self.config) as watch:
             self.config_loaded_at = watch.poller.now()
             watch.poller.on_snapshot = self._concluded

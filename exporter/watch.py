@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ from exporter.config import Config, RingSpec
 from exporter.derive.census import each_once
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
-from exporter.model import Product, Target
+from exporter.model import GossipState, Product, Target
 from exporter.poll import RELOADED, Plan, Poller, none_rejected
 from exporter.probing import Probing
 from exporter.rejection_sources import sources_of
@@ -23,6 +24,7 @@ from exporter.rejections import Rejections
 from exporter.rings import ANY, RING_PAGES, RingPage, ring_of
 from exporter.sources.access import Access
 from exporter.sources.discovery import Discovery
+from exporter.sources.discovery_gossip import Lists, host_of
 from exporter.sources.http import Fetcher, FetchSettings
 from exporter.sources.seeds import Seeds
 from exporter.stores import store_readers
@@ -165,9 +167,7 @@ class Watch:
         return self.poller.share()[0]
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
-        gossips = (target.gossip for target in snapshot.targets if target.gossip is not None)
-        lists = each_once(gossip.members for gossip in gossips)
-        self.discovery.gossip_seen({member.address for some in lists.values() for member in some})
+        self.discovery.gossip_heard(lists_of(snapshot))
 
     async def replace(self, config: Config) -> None:
         """Take another configuration, whole. What is known of the processes and the past is kept.
@@ -190,6 +190,16 @@ class Watch:
         await prepared.close()
         await self.poller.between_cycles()
         await old.__aexit__(None, None, None)
+
+
+def lists_of(snapshot: Snapshot) -> Iterator[Lists]:
+    """The member lists that were read, equal ones together: most processes see the same members."""
+    members = [target.gossip.members for target in snapshot.targets if target.gossip is not None]
+    count = Counter(map(id, members))
+    for same, some in each_once(members).items():
+        every = frozenset(filter(None, (host_of(member.address) for member in some)))
+        alive = (member.address for member in some if member.state is GossipState.ALIVE)
+        yield Lists(frozenset(filter(None, map(host_of, alive))), every, count[same])
 
 
 def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = time.time) -> Fetcher:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -207,6 +207,12 @@ class HttpClient(Settings):
         if not processes and self.path_prefix:
             return "path_prefix", "it is for processes; write the path into the URL instead"
         return None
+
+    def without_credentials(self) -> HttpClient:
+        """The same for processes that are not to be trusted: no credentials, no headers, no certificate."""
+        tls = self.tls_config.model_copy(update={"cert_file": None, "key_file": None})
+        update: dict[str, Any] = {**dict.fromkeys(AUTHENTICATION), "headers": {}, "tls_config": tls}
+        return self.model_copy(update=update)
 
     def over(self, common: HttpClient) -> HttpClient:
         """These settings where they were given, the common ones elsewhere.

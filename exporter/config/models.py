@@ -325,7 +325,8 @@ class Config(Settings):
                 yield ("stores", kind), store.http_client
 
     def http_settings(self) -> dict[str, HttpClient]:
-        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own;
+        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own,
+        `targets[2] without credentials` for processes of it that are not to have them;
         `stores.consul`, `stores.etcd` and `rejections[1].loki` for what is no target.
 
         As in Prometheus, a timeout that nobody set is never longer than `interval`.
@@ -335,6 +336,9 @@ class Config(Settings):
             for index, entry in enumerate(self.targets)
             if entry.http_client is not None
         }
+        for index in range(len(self.targets)):
+            own = clients.get(f"targets[{index}]", self.http_client)
+            clients[f"targets[{index}] without credentials"] = own.without_credentials()
         for kind, store in (("consul", self.stores.consul), ("etcd", self.stores.etcd)):
             if store is not None:
                 clients[f"stores.{kind}"] = store.http_client

@@ -153,11 +153,24 @@ class Kubernetes(Settings):
         return self
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise refuse(f'"{value[:60]}" is not a network such as 10.0.0.0/8') from None
+
+
+Network = Annotated[Text, AfterValidator(_network)]
+
+
 class GossipSd(Settings):
-    """Whoever the other targets' /memberlist pages list."""
+    """Members that most of the other targets' /memberlist pages call alive."""
 
     port: Port = Field(description="The HTTP port of the members.", examples=[8080])
     scheme: Scheme = Field(default="http", description="How to ask the members.", examples=["https"])
+    max_members: Annotated[int, Field(ge=1, le=20_000)] = Field(
+        default=2000, description="Members that become targets at most.", examples=[100]
+    )
 
 
 Source = Static | Dns | FileSd | HttpSd | Kubernetes | GossipSd
@@ -172,10 +185,19 @@ class TargetEntry(Settings):
     file: FileSd | None = Field(default=None, description="Prometheus file_sd.")
     http: HttpSd | None = Field(default=None, description="Prometheus http_sd.")
     kubernetes: Kubernetes | None = Field(default=None, description="Pods, through the Kubernetes API.")
-    gossip: GossipSd | None = Field(default=None, description="Whoever the targets' /memberlist pages list.")
+    gossip: GossipSd | None = Field(
+        default=None, description="Members that most of the targets' /memberlist pages call alive."
+    )
     http_client: HttpClient | None = Field(
         default=None,
         description="HTTP settings for these processes; what is left out is as in the common ones.",
+    )
+    credentials_for: tuple[Network, ...] | None = Field(
+        default=None,
+        description="Networks whose processes are sent the credentials, headers and client certificate of "
+        "`http_client`; others, and names, are asked without. Left out: all that this entry finds, but none "
+        "that `gossip` finds.",
+        examples=[["10.0.0.0/8"]],
     )
     component: Text = Field(
         default="",
@@ -191,7 +213,28 @@ class TargetEntry(Settings):
             raise refuse(f"a kind is missing; give one of {', '.join(KINDS)}")
         if len(given) > 1:
             raise refuse(f"{' and '.join(given)} in one entry; make an entry of each", given[1])
+        own = self.http_client
+        if self.gossip and own and self.credentials_for is None and own.without_credentials() != own:
+            raise refuse(
+                "what gossip finds is sent no credentials; name its networks in credentials_for",
+                "http_client",
+            )
         return self
+
+    def is_trusted(self, scheme: str, host: str) -> bool:
+        """Whether a process that this entry found is sent credentials: not where `credentials_for` says
+        otherwise, nor in clear text where the entry asks for https.
+        """
+        wanted = getattr(getattr(self, self.kind), "scheme", scheme)
+        if wanted == "https" and scheme != "https":
+            return False
+        if self.credentials_for is None:
+            return self.gossip is None
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in ipaddress.ip_network(network) for network in self.credentials_for)
 
     @field_serializer("http_client", when_used="json-unless-none")
     def _as_given(self, client: HttpClient) -> dict[str, Any]:

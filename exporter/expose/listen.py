@@ -7,6 +7,7 @@ import errno
 import logging
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,6 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from exporter import logs
 from exporter.errors import UsageError
 from exporter.expose.access import WebConfigFile
+from exporter.expose.doors import KEEPALIVE, WHOLE_REQUEST, Doors
 
 DEFAULT_ADDRESS: Final = ":9895"
 GRACE: Final = 0.8  # seconds for requests under way; aiohttp waits it out twice
@@ -35,19 +37,52 @@ async def listening(
     """
     context = web_config.ssl_context if web_config else None
     sockets = await _bound(addresses)
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=GRACE, logger=_http_log()
-    )
+    runner = _runner(app)
+    servers: list[asyncio.Server] = []
+    doors: Doors | None = None
     try:
         await runner.setup()
+        doors = Doors(_handlers(runner))
         for bound in sockets:
-            await web.SockSite(runner, bound, ssl_context=context, backlog=_BACKLOG).start()
+            servers.append(await _served(doors, bound, context))
             _log.info("listening", address=shown(bound), tls=context is not None)
         yield tuple(shown(bound) for bound in sockets)
     finally:
+        for server in servers:
+            server.close()
+        if doors is not None:
+            doors.close()
         await runner.cleanup()
         for bound in sockets:
             bound.close()
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=GRACE,
+        logger=_http_log(),
+        keepalive_timeout=KEEPALIVE,
+        lingering_time=1.0,
+    )
+
+
+def _handlers(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        raise RuntimeError("the runner is not set up")
+    return runner.server
+
+
+async def _served(doors: Doors, bound: socket.socket, context: ssl.SSLContext | None) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(
+        doors,
+        sock=bound,
+        ssl=context,
+        backlog=_BACKLOG,
+        ssl_handshake_timeout=WHOLE_REQUEST if context is not None else None,
+    )
 
 
 async def serve(

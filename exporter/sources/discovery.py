@@ -6,7 +6,7 @@
     await discovery.refresh()       # one look everywhere, before the first cycle
     await discovery.start()         # from now on by itself
     discovery.targets()
-    discovery.gossip_seen(["10.0.0.7:7946", …])   # after each cycle
+    discovery.gossip_heard(lists)   # after each cycle
     await discovery.replace(config) # a reload
     await discovery.stop()
 
@@ -27,11 +27,12 @@ from exporter.errors import KVMigrationError, UsageError
 from exporter.model import Target
 from exporter.sources.discovery_dns import DnsSource
 from exporter.sources.discovery_file import FileSource
-from exporter.sources.discovery_found import Found, Source
+from exporter.sources.discovery_found import Finding, Found, Source, is_nobody
+from exporter.sources.discovery_gossip import GossipSource, Lists
 from exporter.sources.discovery_http import HttpSource
 from exporter.sources.discovery_kubernetes import KubernetesSource
 from exporter.sources.discovery_merge import Addresses, Claim, merge
-from exporter.sources.discovery_static import GossipSource, StaticSource
+from exporter.sources.discovery_static import StaticSource
 
 log = logging.getLogger("kvmigration.discovery")
 FIRST_LOOK = 15.0  # seconds a source has at the first refresh before the others are used without it
@@ -76,6 +77,7 @@ class _Slot:
             log.exception("a source of targets failed", extra={"source": self.label})
             self._note(False, "an error of our own; see the log")
         else:
+            finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
             if finding.found != self.found:
                 self.found = finding.found
             self._note(not finding.trouble, finding.trouble)
@@ -203,12 +205,14 @@ class Discovery:
             if self._started:
                 slot.start()
 
-    def gossip_seen(self, addresses: Iterable[str]) -> None:
-        """Tell the gossip sources which members the last cycle's lists had."""
-        seen = tuple(addresses)
-        for slot in self._slots:
+    def gossip_heard(self, lists: Iterable[Lists]) -> None:
+        """Tell the gossip sources which member lists the last cycle read."""
+        heard = tuple(lists)
+        gossips = [slot for slot in self._slots if isinstance(slot.source, GossipSource)]
+        seeds = frozenset(found.host for slot in self._slots if slot not in gossips for found in slot.found)
+        for slot in gossips:
             if isinstance(slot.source, GossipSource):
-                slot.source.seen(seen)
+                slot.source.heard(heard, seeds)
                 current = slot.source.current()
                 slot.found = slot.found if slot.found == current else current
 
@@ -248,9 +252,23 @@ class Discovery:
         claims = []
         for index, (entry, slot) in enumerate(zip(self._config.targets, self._slots, strict=True)):
             key = f"targets[{index}]" if entry.http_client is not None else ""
-            prefix = settings[key].path_prefix
-            claims += [Claim(found, entry, key, prefix, index) for found in slot.found]
+            bare, prefix = f"targets[{index}] without credentials", settings[key].path_prefix
+            for found in slot.found:
+                trusted = entry.is_trusted(found.scheme, found.host)
+                claims.append(Claim(found, entry, key if trusted else bare, prefix, index))
         return claims
+
+
+def _askable(finding: Finding) -> Finding:
+    """Without addresses where no process can be: whoever writes a list cannot make us ask a cloud's metadata
+    service.
+    """
+    found = tuple(each for each in finding.found if not is_nobody(each.host))
+    left_out = len(finding.found) - len(found)
+    if not left_out:
+        return finding
+    told = f"{left_out} at addresses where no process can be: left out"
+    return Finding(found, f"{finding.trouble}; {told}" if finding.trouble else told)
 
 
 async def _look(slots: list[_Slot]) -> None:

@@ -23,6 +23,10 @@ COMPONENT_LABELS = (
     "__meta_kubernetes_pod_label_component",
 )
 NAME_LABELS = ("pod", "__meta_kubernetes_pod_name", "instance")
+# Of Alibaba, Azure, Oracle and AWS (IPv6); all others are link-local.
+_METADATA = frozenset(
+    map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
@@ -107,6 +111,35 @@ def labelled(found: Found, labels: Mapping[str, str]) -> Found:
         component=plain_name(component),
         labels=kept,
     )
+
+
+def is_nobody(host: str) -> bool:
+    """Whether no process of a cluster can be at this address, though a cloud's metadata service may be:
+    link-local, unspecified, multicast, reserved, and the metadata services elsewhere. False for a name.
+    """
+    found = _address(host)
+    return found is not None and (
+        found in _METADATA
+        or found.is_link_local
+        or found.is_unspecified
+        or found.is_multicast
+        or (found.is_reserved and found.version == 4)
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is the exporter's own machine."""
+    found = _address(host)
+    return host == "localhost" or (found is not None and found.is_loopback)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
 
 
 def plain_name(name: str) -> str:

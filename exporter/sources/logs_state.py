@@ -24,6 +24,7 @@ from exporter.sources.logs_file import Position
 VERSION = 1
 MAX_BYTES = 8 * 1024 * 1024
 MAX_TEXT = 4096
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _MARK = re.compile(r"[0-9a-f]{32}|")
 Counts = tuple[tuple[str, str, int], ...]
 
@@ -97,8 +98,11 @@ def save(path: Path, state: State) -> None:
     ]
     body = json.dumps({"version": VERSION, "files": files, "counts": state.counts}).encode()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)  # left by a kill, or a link that somebody laid there
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(
+            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"
+        ) as file:
             file.write(body)
             file.flush()
             os.fsync(file.fileno())

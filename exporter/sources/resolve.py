@@ -13,12 +13,16 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from exporter.sources.discovery_found import is_nobody
+
 _THREADS = 32
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """What the system's resolver says, hosts file and search domains included."""
+    """What the system's resolver says, hosts file and search domains included. A name leads to no address
+    where no process can be, such as a cloud's metadata service.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="dns")
@@ -32,12 +36,16 @@ class Resolver(AbstractResolver):
             found = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         except UnicodeError:  # a label over 63 characters: the codec's error, not the resolver's
             raise OSError("not a host name") from None
-        return [
+        allowed = [
             ResolveResult(
                 hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=_NUMERIC
             )
             for kind, _, proto, _, address in found
+            if not is_nobody(str(address[0]).partition("%")[0])
         ]
+        if not allowed:
+            raise OSError("the name leads to no address where a process can be")
+        return allowed
 
     async def close(self) -> None:
         """Let go of the threads; one that hangs in the system ends by itself."""

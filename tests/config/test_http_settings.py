@@ -23,7 +23,8 @@ def _config(text: str) -> Config:
 
 def test_an_entry_without_its_own_has_the_common_ones() -> None:
     config = _config(COMMON)
-    assert set(config.http_settings()) == {"", "targets[1]", "targets[2]"}
+    bare = {f"targets[{index}] without credentials" for index in range(3)}
+    assert set(config.http_settings()) == {"", "targets[1]", "targets[2]"} | bare
     assert config.http_settings()[""] == config.http_client
 
 
@@ -59,3 +60,13 @@ def test_an_entry_with_its_own_proxy_does_not_keep_the_common_exceptions() -> No
     text = TARGETS.replace("timeout: 2s", 'proxy_url: "http://own:3128"')
     config = load_text(text + 'http_client: {proxy_url: "http://common:3128", no_proxy: b}\n')
     assert config.http_settings()["targets[1]"].no_proxy == ""
+
+
+def test_settings_without_credentials_keep_what_is_no_secret() -> None:
+    text = (
+        COMMON
+        + "  headers: {X-Scope-OrgID: '1'}\n  tls_config: {cert_file: /c, key_file: /k, server_name: m}\n"
+    )
+    settings = _config(text).http_settings()["targets[0] without credentials"]
+    assert (settings.basic_auth, settings.headers, settings.tls_config.cert_file) == (None, {}, None)
+    assert (settings.path_prefix, settings.tls_config.server_name) == ("/mimir", "m")

@@ -144,6 +144,19 @@ async def test_a_reload_reloads(start: Start, method: str) -> None:
         assert (answer.status, calls) == (403, [1])
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 403), ("null", 403), ("", 403), ("own", 200), (None, 200)],
+)
+async def test_a_reload_that_another_sites_page_asks_for_is_refused(
+    start: Start, origin: str | None, status: int
+) -> None:
+    client = await start(World(reload=lambda: None))
+    headers = {} if origin is None else {"Origin": client.base if origin == "own" else origin}
+    async with client.request("POST", "/-/reload", headers=headers) as answer:
+        assert answer.status == status
+
+
 async def test_a_failed_reload_says_why(start: Start) -> None:
     def fail() -> None:
         raise ConfigError("config.yml:3: interval: must be above 0")

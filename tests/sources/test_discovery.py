@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter.config import Config, GossipSd, load_text
+from exporter.config import Config, load_text
 from exporter.sources import discovery as module
 from exporter.sources.discovery import FAILS_FOR, Discovery
-from exporter.sources.discovery_static import GOSSIP_GRACE, GossipSource
 from tests.sources.serving import Clock, serving
 
 
@@ -139,42 +138,6 @@ async def test_an_error_of_our_own_in_one_source_is_logged_and_the_rest_goes_on(
     assert _names(discovery) == ["a:1"]
     assert discovery.status()[1].ok is False
     assert "oops" in caplog.text
-
-
-@pytest.mark.asyncio
-async def test_members_of_the_gossip_become_targets() -> None:
-    discovery = Discovery(_config('static: {urls: ["http://127.0.0.1:8080"]}', "gossip: {port: 8080}"))
-    await discovery.refresh()
-    discovery.gossip_seen(["127.0.0.1:7946", "10.0.0.7:7946", "[fd00::1]:7946", "rub bish"])
-    assert _names(discovery) == ["10.0.0.7:8080", "127.0.0.1:8080", "[fd00::1]:8080"]
-    assert {target.name: target.source for target in discovery.targets()}["127.0.0.1:8080"] == "static"
-    assert discovery.discovered() == {"static": 1, "gossip": 3}
-
-
-def test_a_member_that_is_gone_stays_a_target_for_a_while() -> None:
-    clock = Clock()
-    source = GossipSource(GossipSd(port=1), clock)
-    source.seen(["10.0.0.1:7946", "10.0.0.2:7946"])
-    clock.now += GOSSIP_GRACE - 1
-    source.seen(["10.0.0.1"])
-    assert [found.host for found in source.current()] == ["10.0.0.1", "10.0.0.2"]
-    clock.now += 2
-    assert [found.host for found in source.current()] == ["10.0.0.1"]
-
-
-def test_a_cycle_without_any_list_says_nothing_about_the_members() -> None:
-    clock = Clock()
-    source = GossipSource(GossipSd(port=1), clock)
-    source.seen(["10.0.0.1:7946"])
-    clock.now += 1
-    source.seen([])
-    assert [found.host for found in source.current()] == ["10.0.0.1"]
-
-
-def test_a_flood_of_members_is_capped() -> None:
-    source = GossipSource(GossipSd(port=1), Clock())
-    source.seen(f"10.{a}.{b}.1" for a in range(200) for b in range(200))
-    assert len(source.current()) == 20_000
 
 
 @pytest.mark.asyncio

@@ -296,6 +296,18 @@ def test_a_full_disk_costs_one_warning_and_no_count(
     assert tail(tmp_path / "a.log", state=state).look() == []
 
 
+def test_a_state_is_written_through_no_link_that_somebody_laid(tmp_path: Path) -> None:
+    victim, state = tmp_path / "victim", tmp_path / "state.json"
+    victim.write_text("precious")
+    beside = tmp_path / f".state.json.{os.getpid()}"
+    for laid in (beside, state):
+        laid.symlink_to(victim)
+    logs_state.save(state, logs_state.State((), (("a", "b", 1),)))
+    assert victim.read_text() == "precious"
+    assert not state.is_symlink()
+    assert logs_state.load(state) == logs_state.State((), (("a", "b", 1),))
+
+
 def test_a_state_file_that_cannot_be_written_is_no_reason_to_stop(
     tmp_path: Path, tail: Callable[..., Tail], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,136 @@
+"""Connections of the web server: how many, and for how long one may keep a place without a whole request.
+
+Whoever opens connections and sends half a request, or reads his answer a byte a second, must not keep
+Prometheus out. At the cap the oldest connection that has no request under way makes room for a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable
+
+from aiohttp.web_protocol import RequestHandler
+
+MOST = 512  # connections
+LEAST = 16
+SHARE = 4  # a part of the descriptors that the process may have; the others are for asking the cluster
+WHOLE_REQUEST = 10.0  # seconds from connecting, or from its first byte, to the last one of its head
+WHOLE_ANSWER = 60.0  # seconds from a whole request to the last byte of the answer
+KEEPALIVE = 75.0  # seconds without a request
+SWEEP = 1.0
+
+
+def capacity() -> int:
+    """How many connections there may be, by the descriptors that this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(LEAST, min(MOST, soft // SHARE))
+
+
+class Doors:
+    """All connections of one server: a factory of protocols for `loop.create_server`."""
+
+    def __init__(self, make: Callable[[], RequestHandler], most: int | None = None) -> None:
+        self._make = make
+        self._most = most or capacity()
+        self._open: dict[Door, None] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> Door:
+        """The protocol of one connection."""
+        return Door(self, self._make())
+
+    def enter(self, door: Door) -> bool:
+        """Let one in; false where every place is taken by a request under way."""
+        if len(self._open) >= self._most:
+            idle = next((other for other in self._open if not other.is_busy), None)
+            if idle is None:
+                return False
+            del self._open[idle]
+            idle.abort()
+        self._open[door] = None
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
+        return True
+
+    def leave(self, door: Door) -> None:
+        """Note that one has gone."""
+        self._open.pop(door, None)
+
+    def close(self) -> None:
+        """Stop looking after them."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for door in [door for door in self._open if door.is_late(now)]:
+            door.abort()
+        again = asyncio.get_running_loop().call_later
+        self._sweeping = again(SWEEP, self._sweep) if self._open else None
+
+
+class Door(asyncio.Protocol):
+    """One connection: passes everything on to aiohttp's own protocol, and knows since when it waits."""
+
+    def __init__(self, doors: Doors, handler: RequestHandler) -> None:
+        self._doors = doors
+        self._handler = handler
+        self._transport: asyncio.BaseTransport | None = None
+        self._waiting_since: float | None = None  # for the rest of a request
+        self._requests = 0  # that had come when it was last looked at,
+        self._busy_since: float | None = None  # and since when one of them is under way
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a whole request has come that is not answered yet."""
+        return self._handler._request_in_progress or bool(self._handler._messages)
+
+    def is_late(self, now: float) -> bool:
+        """Whether its time is up."""
+        if not self.is_busy:
+            self._busy_since = None
+            return self._waiting_since is not None and now - self._waiting_since > WHOLE_REQUEST
+        if self._busy_since is None or self._requests != self._handler._request_count:
+            self._requests, self._busy_since = self._handler._request_count, now
+        return now - self._busy_since > WHOLE_ANSWER
+
+    def abort(self) -> None:
+        """End it at once, whatever is still to be sent."""
+        if isinstance(self._transport, asyncio.Transport):
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place."""
+        self._transport = transport
+        if not self._doors.enter(self):
+            self.abort()
+        self._waiting_since = asyncio.get_running_loop().time()
+        self._handler.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place back."""
+        self._doors.leave(self)
+        self._handler.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what came, and note whether a request is still to be completed."""
+        self._handler.data_received(data)
+        if self.is_busy:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = asyncio.get_running_loop().time()
+
+    def eof_received(self) -> bool | None:
+        """Pass it on."""
+        self._handler.eof_received()
+        return None
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._handler.resume_writing()
