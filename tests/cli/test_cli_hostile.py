@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -51,8 +52,6 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
 
 async def told(command: list[str], url: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """The exit status of a command, which runs in a thread as it has a loop of its own, and all it says."""
-    import asyncio  # noqa: PLC0415
-
     status = await asyncio.to_thread(run, [*command, "--server", url])
     said = capsys.readouterr()
     return status, said.out + said.err
@@ -93,8 +92,6 @@ async def test_no_message_quotes_the_user_the_password_or_the_query(
 
 
 async def test_prometheus_is_told_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
-    import asyncio  # noqa: PLC0415
-
     for url in ("http://user:hunter2@127.0.0.1:1", "http://127.0.0.1:1/?token=hunter2"):
         status = await asyncio.to_thread(run, ["check", "switch-primary", "--prometheus", url])
         said = capsys.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import ipaddress
 import json
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,32 @@ def test_without_rbac_the_pod_gets_no_token() -> None:
     pod = only(things(LITTLE), "Deployment")["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert not any(thing["kind"] in ("Role", "RoleBinding", "ServiceAccount") for thing in things(LITTLE))
+
+
+def test_a_token_is_there_only_where_the_configuration_asks_the_api() -> None:
+    """An exporter that finds its processes otherwise would only lose it."""
+    by_dns = {"config": EVERYTHING["config"]}
+    logs = {"config": EVERYTHING["config"] | {"rejections": [{"kubernetes": {"selector": "a=b"}}]}}
+    for over, token in (({}, True), (by_dns, False), (logs, True)):
+        found = things(over)
+        assert workload(found)["spec"]["template"]["spec"]["automountServiceAccountToken"] is token
+        (policy,) = (thing for thing in found if thing["kind"] == "NetworkPolicy")
+        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+        assert (6443 in ports) is token
+
+
+@pytest.mark.parametrize("case", ["the defaults", "everything"])
+def test_the_policy_names_a_destination_for_every_port_and_none_is_the_metadata_service(case: str) -> None:
+    (policy,) = (thing for thing in things(CASES[case]) if thing["kind"] == "NetworkPolicy")
+    for rule in policy["spec"]["egress"]:
+        assert rule["ports"]
+        assert rule["to"]
+        for block in (peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer):
+            cut = [ipaddress.ip_network(network) for network in block.get("except", ())]
+            for address in map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254")):
+                assert address not in ipaddress.ip_network(block["cidr"]) or any(
+                    address in net for net in cut
+                )
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -47,3 +47,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{- /* "true" where the configuration asks the Kubernetes API: for pods, or for their logs. */ -}}
+{{- define "kvmigration.asksTheApi" -}}
+{{- if contains "kubernetes:" (toYaml .Values.config) -}}true{{- end -}}
+{{- end -}}

@@ -15,7 +15,7 @@ metadata:
     {{- end }}
 spec:
   serviceAccountName: {{ include "kvmigration.account" . }}
-  automountServiceAccountToken: {{ .Values.rbac.create }}
+  automountServiceAccountToken: {{ and .Values.rbac.create (eq (include "kvmigration.asksTheApi" .) "true") }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: 10
   securityContext:
