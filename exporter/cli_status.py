@@ -76,6 +76,10 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     since = f", for {ago(now, status.phase_since)}" if now is not None else ""
     where = f"phase {status.phase} ({agreed}{since})" if status.phase != "unknown" else "phase not known"
     lines += wrapped(f"{what}: {where}")
+    for store in status.stores:
+        if store.not_covered:
+            text = f"{store.store} is not read below {', '.join(store.not_covered)}: add this to its prefixes"
+            lines += _shortened(wrapped(text, "!  ", "   "), 2)
     if status.finished_keys:
         lines += _shortened(wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  "), 2)
     if status.left_out_keys:

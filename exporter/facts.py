@@ -215,9 +215,9 @@ class KeyFacts:
     owners: tuple[str, ...] = ()  # of its living partitions
     partitions: int = 0
     phase_since: float | None = None  # in this phase without a break since, our clock
-    partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Partitions by state; empty where the key is no partition ring or was not read."""
+    partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # {}: none read
     called: str = ""  # its everyday name as configured
+    lacking: tuple[str, ...] = ()  # fresh on some page, and not in the store that is its primary
 
     @property
     def size(self) -> int:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.model import ProcessConfig, Replica, Value
-from exporter.rings import HA_KEY, RING_PAGES
+from exporter.model import ProcessConfig, Product, Replica, Value
+from exporter.rings import HA_KEY, ring_keys
 
 MAX_PREFIXES = 16
-RING_KEYS = frozenset(page.key for page in RING_PAGES)
+RING_KEYS = ring_keys(Product.UNKNOWN)
 _CODEC = "replica"  # dskit's codec of the tracker's entries is called replicaDesc
 
 

@@ -17,6 +17,10 @@ from exporter.rings import RING_PAGES
 
 ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
 Auto = Literal["auto"]
+PREFIXES_READ = (
+    "Key prefixes to read. Each prefix that the configuration page of any process names must be below one of "
+    "them: what stands elsewhere is not known, and keeps decommission-store unknown by name."
+)
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
 # as `sources.allow` will have it: nothing else is asked
 _RING_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*/(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
@@ -60,7 +64,7 @@ class Consul(Settings):
 
     url: Url = Field(description="Consul's HTTP address.", examples=["http://consul:8500"])
     prefixes: tuple[Name, ...] = Field(
-        default=PREFIXES, min_length=1, description="Key prefixes to read.", examples=[["collectors/"]]
+        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
     )
     token_file: FileName | None = Field(
         default=None, description="A file with the ACL token.", examples=["/etc/kvmigration/consul-token"]
@@ -82,7 +86,7 @@ class Etcd(Settings):
         examples=[["http://etcd:2379"]],
     )
     prefixes: tuple[Name, ...] = Field(
-        default=PREFIXES, min_length=1, description="Key prefixes to read.", examples=[["collectors/"]]
+        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
     )
     username: Text = Field(default="", description="The user name.", examples=["kvmigration"])
     password_file: FileName | None = Field(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive.advice import ADVICE
-from exporter.derive.fleet import said_left_out
+from exporter.derive.fleet import few, said_left_out
+from exporter.derive.prefixes import label
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import KeyFacts, SecondaryFacts, ViewFacts
+from exporter.facts import KeyFacts, SecondaryFacts, TargetFacts, ViewFacts
+from exporter.keyspace import prefixes_in
 from exporter.model import Outcome, PartitionState, State
 from exporter.rings import HA_KEY
 from exporter.steps import Check
@@ -99,7 +101,31 @@ def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
 
 def _unknown(seen: Evidence) -> list[str]:
     partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
-    return _unread(seen.copied) + partial + _stores_unread(seen)
+    return _unread(seen.copied) + partial + _stores_unread(seen) + lacking(seen.copied) + _unattended(seen)
+
+
+def lacking(keys: Iterable[KeyFacts]) -> list[str]:
+    """Name the keys whose primary store lacks what a page shows: compared with it nothing is proved."""
+    return [
+        f"{key.key}: {key.primary or 'store'} lacks {', '.join(few(_named(key), 3))}, which a process shows"
+        for key in keys
+        if key.lacking
+    ]
+
+
+def _named(key: KeyFacts) -> tuple[str, ...]:
+    """No tenant's name stands where it need not."""
+    return (f"{len(key.lacking)} HA clusters",) if key.key == HA_KEY else key.lacking
+
+
+def _unattended(seen: Evidence) -> list[str]:
+    """Name the keys of ours that live in a store, in no gossip copy, and that no target uses."""
+    alone = {label(store, name) for store in seen.now.stores for name in store.only_here or ()}
+    return [
+        f"{key} lives in {store} alone, and no target uses it"
+        for key, store in seen.unattended.items()
+        if key in alone
+    ]
 
 
 def _nothing(seen: Evidence) -> str:
@@ -219,7 +245,7 @@ def members_healthy(seen: Evidence) -> Check:
         for name, by in key.ahead.items()
     ]
     wrong += [text for key in seen.keys for text in _out_of_use(key)]
-    unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
+    unknown = [f"{key.key}: not read" for key in seen.keys if not key.source] + lacking(seen.keys)
     unknown += [
         f"{key.key}: {member.id} has no heartbeat"
         if member.heartbeat is None
@@ -256,9 +282,10 @@ def _is_void(key: KeyFacts, seen: Evidence) -> bool:
 def ha_elections_equal(seen: Evidence) -> Check:
     """Hold that tracker pages, primary and secondary name the same replicas; nothing to ask without."""
     found = next((key for key in seen.keys if key.key == HA_KEY), None)
+    apart = _trackers_apart(seen)
     if found is None:
         failed = [t.name for t in seen.up for p in t.pages if _is_failed_tracker(p.name, p.outcome)]
-        return ELECTIONS.answer([], "No HA cluster is tracked.", failed)
+        return ELECTIONS.answer(apart, "No HA cluster is tracked.", failed)
     differ = list(found.secondary.mismatched.get("replica", ())) if found.secondary else []
     settled = [name for name in differ if found.secondary and name in found.secondary.settled]
     judged = [v for v in found.views if v.kind == "ring" and v.known and v.judged]
@@ -269,8 +296,26 @@ def ha_elections_equal(seen: Evidence) -> Check:
     wrong += [
         f"{v.target} differed when it was read last" for v in judged if v.odd and not _is_fresh(v, seen)
     ]
-    unread = [v.target for v in found.views if v.kind == "ring" and not v.known]
-    return ELECTIONS.answer(wrong, f"{found.entries} HA clusters.", unread)
+    unread = [v.target for v in found.views if v.kind == "ring" and not v.known] + lacking([found])
+    return ELECTIONS.answer([*wrong, *apart], f"{found.entries} HA clusters.", unread)
+
+
+def _trackers_apart(seen: Evidence) -> list[str]:
+    """Say which trackers have which prefix, where they are not of one mind: each elects below its own."""
+    prefixes: dict[str, list[str]] = {}
+    for target in seen.up:
+        configs = [target.config] if target.config and _tracks(target) else []
+        for prefix in prefixes_in(configs, tracking=True):
+            prefixes.setdefault(prefix, []).append(target.name)
+    return [
+        f'the tracker of {", ".join(few(names, 3))} has the prefix "{prefix}"'
+        for prefix, names in sorted(prefixes.items())
+        if len(prefixes) > 1
+    ]
+
+
+def _tracks(target: TargetFacts) -> bool:
+    return any(client.key == HA_KEY for client in target.clients)
 
 
 def _is_failed_tracker(name: str, outcome: Outcome) -> bool:

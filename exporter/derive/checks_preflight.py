@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from exporter.derive.advice import ADVICE
+from exporter.derive.checks_keys import lacking
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import ClientFacts, TargetFacts
@@ -215,7 +216,7 @@ def _margins(seen: Evidence) -> tuple[list[str], list[str]]:
         if factor is None:
             unknown.append(f"{key.key}: no /config tells its replication factor")
         elif key.quorum_margin is None:
-            unknown.append(f"{key.key}: not read")
+            unknown += lacking([key]) or [f"{key.key}: not read"]
         elif key.quorum_margin < (1 if factor > 1 else 0):
             wrong.append(f"{key.key}: margin {key.quorum_margin}")
     return wrong, unknown

@@ -33,6 +33,7 @@ class RingHistory:
     returned: int = 0
     at: float | None = None
     standing: Standing = field(default_factory=Standing)
+    stored: bool = False  # the external store had something of it, in some cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def advance(
         returned=past.returned + len(back),
         at=now,
         standing=past.standing,
+        stored=past.stored,
     )
 
 

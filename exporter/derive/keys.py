@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from exporter.derive import health, partitions, phase
+from exporter.derive.absentees import Absentees, absentees, believed
 from exporter.derive.ahead import ahead
 from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
@@ -34,19 +36,16 @@ class World:
 
 def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
-    primary = find_primary(read)
     config = health.merge_configs(read.configs)
-    names = _names(read)
-    name, called = _called(read, world.rules.page_of(names))
-    timeout = _timeout(names, config, world.rules)
+    name, called = _called(read, world.rules.page_of(_names(read)))
+    timeout = _timeout(_names(read), config, world.rules)
+    period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
+    primary, missing = _primary(read, past, timeout, period)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
-    told = (primary.clock, timeout, past.since, world.now)
-    judged_with = shares(lists or {}), ill_by_pages(read, primary)
-    around = health.Surroundings(world.owners, world.gossip, world.rules, *told, *judged_with)
-    members = health.judge_members(ring, around) if ring else ()
+    told = (primary.clock, timeout, past.since, world.now, shares(lists or {}), ill_by_pages(read, primary))
+    members = health.judge_members(ring, _around(world, *told)) if ring else ()
     then = _advanced(past, primary, members, read, world)
-    period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
     sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
     facts = KeyFacts(
         key=read.key,
@@ -66,12 +65,32 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost),
+        lacking=missing.names,
     )
     if ring:
         facts = _with_health(facts, lists, config, read, world.now)
     elif isinstance(primary.value, PartitionRing):
         facts = _with_partitions(facts, primary.value)
-    return facts, replace(then, standing=sides.standing)
+    if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading
+        facts = replace(facts, quorum_margin=None)
+    return facts, replace(then, standing=sides.standing, stored=past.stored or _is_stored(facts))
+
+
+def _is_stored(facts: KeyFacts) -> bool:
+    return facts.source == "store" and bool(facts.size or facts.entries)
+
+
+def _around(world: World, *told: Any) -> health.Surroundings:
+    return health.Surroundings(world.owners, world.gossip, world.rules, *told)
+
+
+def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -> tuple[Primary, Absentees]:
+    """Where the primary is read, and what the store lacks where it is that. A store that had the ring before
+    and is empty now has lost it.
+    """
+    primary = find_primary(read)
+    missing = absentees(read, primary, timeout, period)
+    return (primary if past.stored else believed(read, primary, missing)), missing
 
 
 def _advanced(

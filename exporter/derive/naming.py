@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from exporter.derive.health import live
 from exporter.external import StoreContent
-from exporter.keyspace import HaKeys, ha_keys
+from exporter.keyspace import RING_KEYS, HaKeys, ha_keys
 from exporter.model import (
     Member,
     Observation,
@@ -26,7 +26,7 @@ from exporter.model import (
     Ring,
     Value,
 )
-from exporter.rings import HA_KEY, RING_PAGES, RingPage, pages_of
+from exporter.rings import HA_KEY, RingPage, pages_of
 
 PAGES_COMPARED = 8  # of each ring: most processes show the same
 Content = Mapping[str, str]  # what identifies a ring's things: member ids with their tokens
@@ -152,7 +152,7 @@ def _same(key: str, page: Content, contents: Mapping[str, Content]) -> str:
 @lru_cache(maxsize=4096)
 def _default_of(name: str) -> str:
     """The key of the products' tables that a name is or ends in, behind a prefix; "" for other names."""
-    known = (page.key for page in RING_PAGES if name == page.key or name.endswith(f"/{page.key}"))
+    known = (key for key in RING_KEYS if name == key or name.endswith(f"/{key}"))
     return max(known, key=len, default="")
 
 

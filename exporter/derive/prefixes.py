@@ -12,10 +12,9 @@ from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import Snapshot, StoreFacts, TargetFacts
 from exporter.keyspace import HaKeys
 from exporter.model import ProcessConfig, Product
-from exporter.rings import HA_KEY, known_keys
+from exporter.rings import HA_KEY, TRACKING, known_keys
 
 QUIET = 2 * DEFAULT_PERIOD
-TRACKING = frozenset({Product.MIMIR, Product.CORTEX, Product.UNKNOWN})  # products with an HA tracker
 
 
 def configs_of(targets: Iterable[TargetFacts]) -> tuple[ProcessConfig, ...]:

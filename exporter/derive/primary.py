@@ -64,18 +64,28 @@ def find_primary(read: KeyInput) -> Primary:
     if read.store_broken and _is_of_store(read, store):
         return Primary(None, "", read.store_clock, store)
     page = _freshest(read.pages, read.skew)
-    if _speaks(read, store):
+    if speaks(read, store):
         if read.store is not None:
             return Primary(read.store, "store", read.store_clock, store or read.store_kind)
         if store and page is not None:  # what processes remember is not what the store has
             return Primary(_emptied(page.value), "store", read.store_clock, store)
     if page is not None:
-        what = "tracker page" if read.key == HA_KEY else "ring page"
-        return Primary(page.value, f"{what} of {page.target}", _clock(page, read.skew), store, page.young)
+        return _of_page(read, page, store)
     copy = _freshest(read.copies, read.skew) if store in ("", "memberlist") else None
     if copy is not None:
-        return Primary(copy.value, f"gossip of {copy.target}", _clock(copy, read.skew), store, copy.young)
-    return Primary(None, "store" if _speaks(read, store) else "", read.store_clock, store)
+        return Primary(copy.value, f"gossip of {copy.target}", clock_of(copy, read.skew), store, copy.young)
+    return Primary(None, "store" if speaks(read, store) else "", read.store_clock, store)
+
+
+def page_of(read: KeyInput, store: str) -> Primary | None:
+    """The primary as the freshest page shows it; `None` where no page does."""
+    page = _freshest(read.pages, read.skew)
+    return None if page is None else _of_page(read, page, store)
+
+
+def _of_page(read: KeyInput, page: View, store: str) -> Primary:
+    what = "tracker page" if read.key == HA_KEY else "ring page"
+    return Primary(page.value, f"{what} of {page.target}", clock_of(page, read.skew), store, page.young)
 
 
 def is_remembered(read: KeyInput, primary: Primary) -> bool:
@@ -99,7 +109,8 @@ def ill_by_pages(read: KeyInput, primary: Primary) -> frozenset[str]:
     return frozenset(ill - well)
 
 
-def _speaks(read: KeyInput, store: str) -> bool:
+def speaks(read: KeyInput, store: str) -> bool:
+    """Tell whether the store that is the primary was read."""
     return read.store_known and _is_of_store(read, store)
 
 
@@ -116,7 +127,7 @@ def _emptied(value: Stored | None) -> Stored:
     return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
 
 
-def _clock(view: View, skew: float | None) -> float | None:
+def clock_of(view: View, skew: float | None) -> float | None:
     """Give the time of the answering process, or that of the others where its clock is wrong."""
     if _is_skewed(view, skew):
         return (view.read_at or 0.0) + (skew or 0.0)

@@ -213,6 +213,7 @@ def _store(facts: StoreFacts) -> StoreOut:
         last_write_at=max(facts.moved_at.values(), default=None),
         replaced=facts.replaced,
         replaced_at=facts.replaced_at,
+        not_covered=facts.uncovered,
     )
 
 

@@ -29,6 +29,7 @@ class StoreOut(Struct, frozen=True):
     last_write_at: Unix | None
     replaced: str
     replaced_at: Unix | None
+    not_covered: Annotated[Named, Meta(description="Prefixes and keys in use that were not read in it.")]
 
 
 class RollbackOut(Struct, frozen=True):

@@ -13,6 +13,7 @@ from exporter.external import StoreContent
 from exporter.facts import StoreFacts
 from exporter.model import (
     Outcome,
+    Page,
     Partition,
     PartitionRing,
     PartitionState,
@@ -93,6 +94,38 @@ def test_living_keys_that_no_gossip_has(
     values: dict[str, Value], copies: list[dict[str, Value | None]], only: tuple[str, ...] | None
 ) -> None:
     assert judge(store(values), *copies).only_here == only
+
+
+VOTES = [
+    ("one of three lists it and has no value", [FULL, None, None], [0], (COMPACTOR,)),
+    ("all list it, and none has a value", [FULL, FULL, FULL], [0, 1, 2], (COMPACTOR,)),
+    ("one of three has it", [FULL, None, None], [], (COMPACTOR,)),
+    ("two of three have it", [FULL, FULL, None], [], ()),
+]
+
+
+@pytest.mark.parametrize(("copies", "without", "only"), [c[1:] for c in VOTES], ids=[c[0] for c in VOTES])
+def test_a_key_is_in_the_gossip_where_its_value_was_read(
+    copies: list[Value | None], without: list[int], only: tuple[str, ...]
+) -> None:
+    seen = [Process(n + 1, copies={COMPACTOR: copy}).read(NOW) for n, copy in enumerate(copies)]
+    gone: Any = {COMPACTOR: Page("/memberlist?downloadKey", Outcome.ABSENT)}
+    for at in without:
+        seen[at] = replace(seen[at], gossip=replace(seen[at].gossip, values=gone))
+    assert judge_store(store({COMPACTOR: FULL}), {}, None, Around(NOW, tuple(seen))).only_here == only
+
+
+def test_a_key_is_alive_while_somebody_keeps_it_fresh() -> None:
+    values: dict[str, Value] = {
+        INGESTER: FULL,
+        COMPACTOR: ring([member("m-1", NOW - 4000)]),
+        "collectors/p": PartitionRing({}),
+        "ha-tracker/u/c": Replica("a", NOW),
+        "ha-tracker/u/d": Replica("a", NOW, deleted_at=NOW),
+    }
+    found = judge(store(values), {})
+    assert found.alive == {INGESTER, "ha-tracker/"}
+    assert found.entries == {"ha-tracker/u/c", "ha-tracker/u/d"}
 
 
 def parts(*numbers: int, state: PartitionState = PartitionState.ACTIVE) -> PartitionRing:
