@@ -182,7 +182,7 @@ class SecondaryFacts:
     settled_missing_in: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
     differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
-    remembered: bool = False  # the primary could not be read: compared with what the processes remember of it
+    remembered: bool = False  # the primary was not read whole: compared with what the processes show of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from exporter.derive.primary import KeyInput, Primary, Stored, find_primary, ill
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.secondary import Times, judge_sides
 from exporter.derive.tokens import count_conflicts, shares
-from exporter.facts import KeyFacts, MemberFacts
+from exporter.facts import KeyFacts, MemberFacts, SecondaryFacts
 from exporter.model import PartitionRing, Ring, RingConfig, State
 from exporter.rings import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
 
@@ -61,7 +61,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         ahead=ahead(read, period),
         views=sides.views,
         distinct=sides.distinct,
-        secondary=sides.secondary,
+        secondary=_doubted(sides.secondary, missing),
         entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost),
@@ -78,6 +78,11 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
 
 def _is_stored(facts: KeyFacts) -> bool:
     return facts.source == "store" and bool(facts.size or facts.entries)
+
+
+def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:
+    """A copy of a store that is not the whole primary is not known to be complete."""
+    return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
 
 
 def _around(world: World, *told: Any) -> health.Surroundings:

@@ -93,7 +93,7 @@ COPIES = {
     "remembered": (
         replace(RING, secondary=replace(EQUAL, remembered=True)),
         "unknown",
-        "equal to what is remembered; the store was not read",
+        "equal to what the processes show; the store was not read whole",
     ),
     "partly read": (with_copy(unread=("a",)), "unknown", "equal where read; 1 view not read"),
     "not read while mirroring": (replace(RING, secondary=None), "unknown", "not known"),
