@@ -135,8 +135,8 @@ class Page(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """A member's tokens. `digest` is equal for equal sets whatever page they came from; `None`
-    where the page shows only a count. `packed` is sorted little-endian uint32, kept for one cycle
-    and only where the reader asked for it.
+    where the page shows only a count, which is -1 where it does not show that either. `packed` is sorted
+    little-endian uint32, kept for one cycle and only where the reader asked for it.
     """
 
     count: int

@@ -194,7 +194,7 @@ def _member_of_row(row: dict[str, str], id_column: str, now: float | None) -> Me
         heartbeat=_heartbeat(row.get("last heartbeat", ""), now),
         registered=times.parse_time(row.get("registered at"), f"{place}: registered at"),
         read_only=row.get("read-only", "").lower() == "true",
-        tokens=_token_count(row.get("tokens", "")),
+        tokens=_token_count(row["tokens"]) if "tokens" in row else Tokens(-1),
     )
 
 

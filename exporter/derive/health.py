@@ -157,7 +157,7 @@ def quorum_margin(
 def _takes_part(member: MemberFacts, *, by_quorum: bool) -> bool:
     """Tell whether a member can be among the owners of a token that is written."""
     if member.state in _IN_TRANSIT:
-        return by_quorum and member.tokens > 0
+        return by_quorum and member.tokens != 0
     return member.state is not State.READ_ONLY  # taken out of the ring before its owners are looked up
 
 

@@ -233,7 +233,8 @@ def _member_fields(mine: Member, theirs: Member) -> list[tuple[str, str, str]]:
 
 def _token_field(mine: Tokens, theirs: Tokens) -> list[tuple[str, str, str]]:
     known = mine.digest is not None and theirs.digest is not None
-    differs = mine.digest != theirs.digest if known else mine.count != theirs.count
+    counted = mine.count >= 0 and theirs.count >= 0
+    differs = mine.digest != theirs.digest if known else counted and mine.count != theirs.count
     return [("tokens", _token_text(mine), _token_text(theirs))] if differs else []
 
 

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from exporter.derive.health import own_state
 from exporter.derive.lag import Content, Thing, content_of, same
@@ -101,6 +102,7 @@ class _Peers:
     hidden: frozenset[str]
     unread: frozenset[str]  # HA entries that somebody's copy was not asked for
     stored: frozenset[str]  # what lives in the primary, which these views are to show
+    counted: Mapping[str, bool]  # whose tokens some page does not list; whether one does not even count them
 
 
 Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it says, by whose clock
@@ -128,10 +130,11 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
     """
     best: dict[str, Record] = {}
     hidden: set[str] = set()
+    counted: dict[str, bool] = {}
     long = {name for name, seconds in stored.items() if seconds > SHOWN_AFTER}
     for v in views:
         if v.known:
-            _freshen(best, hidden, v)
+            _freshen(best, hidden, counted, v)
     dead = frozenset(name for name, record in best.items() if record[1])
     return _Peers(
         newest={name: record[0] for name, record in best.items()},
@@ -140,11 +143,14 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
         dead=dead,
         hidden=frozenset(hidden),
         unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
+        counted=counted,
     )
 
 
-def _freshen(best: dict[str, Record], hidden: set[str], v: View) -> None:
-    """Put what is fresher in a view into `best`, and the ids that it calls unhealthy into `hidden`."""
+def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool], v: View) -> None:
+    """Put what is fresher in a view into `best`, the ids that it calls unhealthy into `hidden`, and those
+    whose tokens it does not list into `counted`: pages in HTML list none.
+    """
     clock, known = _clock(v), best.get
     for name, thing, gone in _records(v):
         record = known(name)
@@ -155,6 +161,8 @@ def _freshen(best: dict[str, Record], hidden: set[str], v: View) -> None:
             best[name] = (when, gone, thing, clock)
         if type(thing) is Member and thing.state is State.UNHEALTHY:
             hidden.add(name)
+        if isinstance(thing, Member | Partition) and thing.tokens.digest is None:
+            counted[name] = counted.get(name, False) or thing.tokens.count < 0
 
 
 def _clock(v: View) -> float | None:
@@ -250,9 +258,9 @@ class _Fingerprints:
         return hashed
 
     def _mark(self, content: Content) -> Mark:
-        hidden, unread = self.peers.hidden, self.peers.unread
-        whole = fingerprint(content, hidden, unread)
-        bare = fingerprint(content, frozenset(content), unread)
+        hidden, unread, counted = self.peers.hidden, self.peers.unread, self.peers.counted
+        whole = fingerprint(content, hidden, unread, counted)
+        bare = fingerprint(content, frozenset(content), unread, counted)
         return whole, (bare,) if hidden else (bare, whole)
 
 
@@ -269,26 +277,34 @@ def _alike(content: Content, known: Content) -> bool:
 
 
 def fingerprint(
-    content: Content, hidden: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset()
+    content: Content,
+    hidden: frozenset[str] = frozenset(),
+    unread: frozenset[str] = frozenset(),
+    counted: Mapping[str, bool] = MappingProxyType({}),
 ) -> str:
     """Hash what counts of a content: members, states and tokens (replicas, for the HA tracker).
 
-    `hidden` have no state that is known everywhere, `unread` are left out: not everybody was asked.
+    `hidden` have no state that is known everywhere, `unread` are left out: not everybody was asked. Of the
+    tokens of `counted` the number counts alone, or nothing where some page does not say it.
     """
     essence = [
-        (name, _essence(thing, name in hidden)) for name, thing in content.items() if name not in unread
+        (name, _essence(thing, name in hidden, counted.get(name)))
+        for name, thing in content.items()
+        if name not in unread
     ]
     essence.sort(key=lambda pair: pair[0])
     return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _essence(thing: Thing, state_hidden: bool) -> tuple[object, ...]:
+def _essence(thing: Thing, state_hidden: bool, uncounted: bool | None) -> tuple[object, ...]:
     if isinstance(thing, Member):
-        return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens)
+        return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens, uncounted)
     if isinstance(thing, Partition):
-        return thing.state.value, _tokens(thing.tokens)
+        return thing.state.value, _tokens(thing.tokens, uncounted)
     return (thing.replica,) if isinstance(thing, Replica) else (thing,)
 
 
-def _tokens(tokens: Tokens) -> object:
-    return tokens.digest if tokens.digest is not None else tokens.count
+def _tokens(tokens: Tokens, uncounted: bool | None) -> object:
+    if uncounted is None and tokens.digest is not None:
+        return tokens.digest
+    return "" if uncounted else tokens.count

@@ -96,7 +96,7 @@ class Spending:
     def take_members_of(self, value: object) -> None:
         """Note the members of a page, and their tokens."""
         if isinstance(value, Ring):
-            tokens = sum(member.tokens.count for member in value.members.values())
+            tokens = sum(max(member.tokens.count, 0) for member in value.members.values())
             self.take_members(len(value.members), tokens)
         elif isinstance(value, MemberlistPage):
             self.take_members(len(value.members))

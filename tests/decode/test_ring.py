@@ -86,6 +86,13 @@ def test_a_page_of_2020_has_fewer_columns_and_another_name_for_the_first() -> No
     assert (member.heartbeat, member.tokens) == (NOW - 5, Tokens(2))
 
 
+def test_a_page_that_does_not_count_tokens_says_nothing_of_them() -> None:
+    body = pages.cortex_html([MADE]).replace(b"<th>Tokens</th>", b"<th>Something</th>")
+    found = decode_ring(body)
+    assert found is not None
+    assert found.members["ingester-0"].tokens == Tokens(-1)
+
+
 @pytest.mark.parametrize("body", [b'{"shards":null,"now":"2026-11-21T01:44:43Z"}', pages.dskit_html([])])
 def test_a_ring_without_members_is_empty_and_not_absent(body: bytes) -> None:
     found = decode_ring(body)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.model import KVClient
+from exporter.model import KVClient, Phase
 from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts
 
 STEP = "switch-primary"
@@ -39,6 +41,35 @@ def test_a_process_that_nobody_watched_before_breaks_the_soak() -> None:
     assert verdicts(seen, STEP) == {}
     assert not step_of(seen, STEP).open
     assert [step_of(fleet.look(beat=True), STEP).open for _ in range(3)][-1]
+
+
+UNNAMED = "brand-new-lifecycler"
+ON_MEMBERLIST = client(
+    UNNAMED, primary="", stores=(), mirror=None, mirror_writes=None, requests={("memberlist", "CAS"): 9.0}
+)
+IN_MEMORY = replace(ON_MEMBERLIST, requests={("inmemory", "CAS"): 9.0})
+
+
+@pytest.mark.parametrize(
+    ("more", "verdicts_of_all", "phases"),
+    [
+        (client(UNNAMED), {"client-keys": "unknown"}, {(UNNAMED, "", Phase.MIRRORING)}),
+        (ON_MEMBERLIST, {}, {(UNNAMED, "", Phase.MEMBERLIST)}),
+        (IN_MEMORY, {}, set()),
+    ],
+    ids=["mirroring", "on memberlist", "in memory"],
+)
+def test_a_client_that_no_table_names_keeps_its_phase_and_holds_back_only_what_it_moves(
+    more: KVClient, verdicts_of_all: dict[str, str], phases: set[tuple[str, str, Phase]]
+) -> None:
+    fleet = Fleet()
+    fleet.processes[0].clients = (*fleet.processes[0].clients, more)
+    seen = fleet.look()
+    assert verdicts(seen, STEP) == verdicts_of_all
+    clients = [one for target in seen.targets for one in target.clients if one.name == UNNAMED]
+    assert {(one.name, one.key, one.phase) for one in clients} == phases
+    assert seen.gossip is not None
+    assert not seen.gossip.unknown_keys
 
 
 def test_no_process_at_all_is_not_known() -> None:

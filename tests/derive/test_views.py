@@ -76,6 +76,19 @@ def test_a_state_that_one_page_hides_makes_no_second_content() -> None:
     assert distinct(seen.values()) == 1
 
 
+@pytest.mark.parametrize(
+    ("shown", "contents"),
+    [(Tokens(2), 1), (Tokens(-1), 1), (Tokens(3), 2)],
+    ids=["HTML counts them", "HTML has no such column", "another count"],
+)
+def test_tokens_that_one_page_does_not_list_make_no_second_content(shown: Tokens, contents: int) -> None:
+    listed = tuple(three())
+    in_html = (replace(listed[0], tokens=shown), *listed[1:])
+    found = judged(page("a", *listed), page("b", *listed), page("c", *in_html))
+    assert distinct(found.values()) == contents
+    assert found["c"].odd is (contents > 1)
+
+
 def test_a_page_that_was_not_read_counts_for_nothing() -> None:
     seen = judged(page("a", *three()), view("b", None, known=False))
     assert distinct(seen.values()) == 1
