@@ -71,6 +71,7 @@ class TargetFacts:
     young: bool = False  # younger than two heartbeat periods: not judged
     pages: tuple[PageFacts, ...] = ()
     clients: tuple[ClientFacts, ...] = ()
+    in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known
     rings: tuple[str, ...] = ()  # keys in which one of its members was found
     gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
     config: ProcessConfig | None = None

@@ -61,6 +61,13 @@ class Times:
     seconds: float | None = None
 
 
+def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
+    """Name the default keys that a process keeps in its own memory and nowhere else."""
+    alone = {name for name, client in metrics.clients.items() if _in_memory(client)}
+    shared = {key_of_client(name, product) for name in metrics.clients.keys() - alone}
+    return frozenset(key_of_client(name, product) for name in alone) - (shared - {""})
+
+
 def _in_memory(client: KVClient) -> bool:
     """A ring kept in the process itself takes no part in any migration."""
     kinds = {kind for kind, _ in client.requests}

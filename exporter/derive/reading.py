@@ -97,10 +97,14 @@ class Seen:
 
 
 def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
-    """Sort one process's pages. The key of a page is the one in the store: with the process's prefix."""
+    """Sort one process's pages. The key of a page is the one in the store: with the process's prefix. What a
+    process keeps in its own memory is in no store, and no view of what is.
+    """
     found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
     waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
     for known in meant(target, common):
+        if known.key in target.in_memory:
+            continue
         page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
         if page is not None:
             key = common.names.stored(known.key, target.config)

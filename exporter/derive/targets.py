@@ -85,6 +85,7 @@ def _answering(
         young=is_young(seen, clock, started),
         pages=pages,
         clients=clients,
+        in_memory=phase.in_memory(metrics, product) if metrics else frozenset(),
         gossip=gossip_of(seen, known, values, clock),
         config=seen.config.value,
         **_counted(metrics, before, seen, component_of(seen, before)),  # type: ignore[arg-type] # the fields' names
@@ -237,7 +238,7 @@ def is_mute(target: TargetFacts) -> bool:
     """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
     shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
     told = target.config.rings.values() if target.config else ()
-    in_memory = bool(told) and all(ring.store == "inmemory" for ring in told)
+    in_memory = bool(target.in_memory) or (bool(told) and all(ring.store == "inmemory" for ring in told))
     return shows and not target.clients and not target.young and not in_memory
 
 

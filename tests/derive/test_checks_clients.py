@@ -8,7 +8,19 @@ import pytest
 
 from exporter.derive.rules import Rules
 from exporter.model import KVClient, Phase
-from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts
+from tests.derive.build import (
+    CLIENTS,
+    COMPACTOR,
+    INGESTER,
+    NOW,
+    Fleet,
+    Process,
+    client,
+    member,
+    ring,
+    step_of,
+    verdicts,
+)
 
 STEP = "switch-primary"
 
@@ -70,6 +82,25 @@ def test_a_client_that_no_table_names_keeps_its_phase_and_holds_back_only_what_i
     assert {(one.name, one.key, one.phase) for one in clients} == phases
     assert seen.gossip is not None
     assert not seen.gossip.unknown_keys
+
+
+def test_a_ring_that_a_process_keeps_in_memory_takes_no_part() -> None:
+    fleet = Fleet()
+    fleet.store.pop(COMPACTOR)
+    for process in fleet.processes:
+        process.copies.pop(COMPACTOR)
+        process.pages.pop(COMPACTOR)
+    alone = fleet.processes[0]
+    alone.clients = (client(CLIENTS[0]), replace(IN_MEMORY, name=CLIENTS[1]))
+    alone.pages[COMPACTOR] = ring([member("c-1")])
+    for process in fleet.processes[1:]:
+        process.clients = (client(CLIENTS[0]),)
+    seen = fleet.look()
+    assert {key.key for key in seen.keys} == {INGESTER}
+    assert verdicts(seen, STEP) == {}
+    alone.clients = (replace(IN_MEMORY, name=CLIENTS[1]),)
+    alone.pages.pop(INGESTER)
+    assert "clients-mirroring" not in verdicts(fleet.look(), STEP)
 
 
 def test_no_process_at_all_is_not_known() -> None:
