@@ -184,11 +184,25 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
 
 
 def _name_in(entry: bytes) -> bytes:
-    """A map entry's key, where it stands first as every encoder writes it and is short; else nothing."""
+    """A map entry's key, where it is short and stands first, and one value behind it up to the end, as every
+    encoder writes it; else nothing: of two keys in one entry the last counts.
+    """
     body = entry[2:] if entry[1] < 0x80 else entry[3:] if entry[2] < 0x80 else entry[4:]
     if len(body) < 2 or body[0] != 0x0A or body[1] > 0x7F:
         return b""
-    return body[2 : 2 + body[1]]
+    value = body[2 + body[1] :]
+    return body[2 : 2 + body[1]] if not value or _is_one_value(value) else b""
+
+
+def _is_one_value(field: bytes) -> bool:
+    """Tell whether this is one field with the tag of a map's value, and nothing behind it."""
+    length, shift, at = 0, 0, 1
+    while at < min(len(field), 5):
+        length |= (field[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if field[at - 1] < 0x80:
+            return field[0] == 0x12 and at + length == len(field)
+    return False
 
 
 def _parsed(key: str, message: Message, data: bytes) -> None:
