@@ -42,7 +42,10 @@ def decode_vector(body: bytes) -> tuple[VectorSample, ...]:
     """The samples of an instant query. Raises `DecodeError` with what Prometheus itself says, if anything."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # msgspec's own are ValueErrors
         raise DecodeError(f"query: no answer of Prometheus's query API ({str(error)[:100]})") from None
     if answer.status != "success" or answer.data is None:
         raise DecodeError(f"query: {answer.error[:MAX_ERROR] or 'no success in the answer'}")

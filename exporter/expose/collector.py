@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from exporter.expose.labels import clean
 from exporter.expose.series import rows_of
 from exporter.expose.shard_series import Row
 from exporter.facts import Snapshot
+from exporter.model import Product
+from exporter.rings import HA_KEY, known_keys
 
 Series = dict[tuple[str, ...], float]
 
@@ -31,6 +34,9 @@ Series = dict[tuple[str, ...], float]
 _COUNTS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
 _SUMS = _COUNTS | {shards.PART_OF[metric] for metric in _COUNTS if metric in shards.PART_OF}
 # Labels whose values are as many as the cluster, or somebody hostile in it, likes.
+_KNOWN_KEYS = known_keys(Product.UNKNOWN) | {HA_KEY}
+# What says which processes answer and where they stand: an alert that needs it is the last to lose it.
+_UP = frozenset({c.TARGET_UP, c.TARGET_INFO, c.TARGET_PHASE, c.PAGE_UP})
 _OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone", "member", "serves"})
 
 
@@ -77,24 +83,42 @@ def _number(metric: Metric, value: float | None) -> float | None:
 
 
 def _cut(families: dict[Metric, Series], max_series: int) -> int:
-    """Cut the largest families to one common size, those with a `target` first, then those by key.
+    """Cut the largest families to one common size: those with a `target` first, then those by key, and those
+    last that say what is up.
 
-    Fleet-wide families are never cut. The same snapshot always loses the same series: the last by label.
+    Fleet-wide families are never cut. The same snapshot always loses the same series, see `_ranked`.
     """
     dropped = 0
     per_target = [metric for metric in families if "target" in metric.labels]
+    details = [metric for metric in per_target if metric not in _UP]
     per_key = [m for m in families if m not in per_target and _OPEN_LABELS & set(m.labels)]
-    for tier in (per_target, per_key):
+    for tier in (details, per_key, [metric for metric in per_target if metric in _UP]):
         over = sum(map(len, families.values())) - max_series
         if over <= 0:
             break
         sizes = [len(families[metric]) for metric in tier]
         size = _common_size(sizes, sum(sizes) - over)
         for metric in tier:
-            kept = dict(sorted(families[metric].items())[:size])
+            kept = dict(_ranked(metric, families[metric])[:size])
             dropped += len(families[metric]) - len(kept)
             families[metric] = kept
     return dropped
+
+
+def _ranked(metric: Metric, series: Series) -> list[tuple[tuple[str, ...], float]]:
+    """The series in the order in which they are kept: those of keys that products have first, then the first
+    of each target, then the second: whoever has the most loses the most.
+    """
+    owner = metric.labels.index("target") if "target" in metric.labels else None
+    key = metric.labels.index("key") if "key" in metric.labels else None
+    count = Counter[str]()
+    ranked = []
+    for labels, value in sorted(series.items()):
+        rank = 0
+        if owner is not None:
+            rank, count[labels[owner]] = count[labels[owner]], count[labels[owner]] + 1
+        ranked.append((key is not None and labels[key] not in _KNOWN_KEYS, rank, labels, value))
+    return [(labels, value) for _, _, labels, value in sorted(ranked)]
 
 
 def _common_size(sizes: list[int], budget: int) -> int:

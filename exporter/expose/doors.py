@@ -17,6 +17,7 @@ LEAST = 16
 SHARE = 4  # a part of the descriptors that the process may have; the others are for asking the cluster
 WHOLE_REQUEST = 10.0  # seconds from connecting, or from its first byte, to the last one of its head
 WHOLE_ANSWER = 60.0  # seconds from a whole request to the last byte of the answer
+HANDSHAKE = 5.0  # seconds from connecting to the end of the TLS handshake
 KEEPALIVE = 75.0  # seconds without a request
 SWEEP = 1.0
 
@@ -34,14 +35,25 @@ class Doors:
         self._make = make
         self._most = most or capacity()
         self._open: dict[Door, None] = {}
+        self._shaking: dict[Door, float] = {}  # TLS handshakes under way, and since when
         self._sweeping: asyncio.TimerHandle | None = None
 
     def __call__(self) -> Door:
-        """The protocol of one connection."""
-        return Door(self, self._make())
+        """The protocol of one connection, before its TLS handshake where there is one. Raises where too many
+        are under way; the connection is then dropped. asyncio does not say how a handshake that fails ends.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._shaking and now - next(iter(self._shaking.values())) > HANDSHAKE:
+            del self._shaking[next(iter(self._shaking))]
+        if len(self._shaking) >= self._most:
+            raise ConnectionRefusedError("too many handshakes")
+        door = Door(self, self._make())
+        self._shaking[door] = now
+        return door
 
     def enter(self, door: Door) -> bool:
         """Let one in; false where every place is taken by a request under way."""
+        self._shaking.pop(door, None)
         if len(self._open) >= self._most:
             idle = next((other for other in self._open if not other.is_busy), None)
             if idle is None:

@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from exporter import logs
 from exporter.errors import UsageError
 from exporter.expose.access import WebConfigFile
-from exporter.expose.doors import KEEPALIVE, WHOLE_REQUEST, Doors
+from exporter.expose.doors import HANDSHAKE, KEEPALIVE, Doors
 
 DEFAULT_ADDRESS: Final = ":9895"
 GRACE: Final = 0.8  # seconds for requests under way; aiohttp waits it out twice
@@ -81,7 +81,7 @@ async def _served(doors: Doors, bound: socket.socket, context: ssl.SSLContext | 
         sock=bound,
         ssl=context,
         backlog=_BACKLOG,
-        ssl_handshake_timeout=WHOLE_REQUEST if context is not None else None,
+        ssl_handshake_timeout=HANDSHAKE if context is not None else None,
     )
 
 

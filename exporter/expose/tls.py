@@ -57,6 +57,7 @@ def server_context(tls: TlsServer) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[tls.min_version]
     context.maximum_version = _VERSIONS[tls.max_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than whoever asks for it
     if tls.prefer_server_cipher_suites:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     suites = [CIPHERS[name] for name in tls.cipher_suites if CIPHERS[name]]

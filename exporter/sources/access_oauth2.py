@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
-import aiohttp
-
 from exporter.config import OAuth2, TlsConfig
 from exporter.errors import FetchError
 from exporter.model import Reason
@@ -18,6 +16,7 @@ from exporter.sources.access_proxy import basic_header
 from exporter.sources.access_tls import Tls
 from exporter.sources.failures import WIRE_ERRORS, failure_of
 from exporter.sources.secret_files import SecretFile
+from exporter.sources.session import body_of, session
 
 MAX_TOKEN_ANSWER = 64 * 1024
 UNTOLD_LIFE = 3600.0  # seconds, where the server does not say
@@ -93,8 +92,8 @@ class TokenSource:
     async def _ask(self, *, in_body: bool) -> tuple[int, dict[str, Any]]:
         form, headers = self._request(in_body)
         async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.post(
+            session() as asking,
+            asking.post(
                 self._config.token_url,
                 data=form,
                 headers=headers,
@@ -103,7 +102,7 @@ class TokenSource:
                 allow_redirects=False,
             ) as response,
         ):
-            body = await _capped(response)
+            body = await body_of(response, MAX_TOKEN_ANSWER)
             return response.status, _decoded(body) if response.status == 200 else {}
 
     def _request(self, in_body: bool) -> tuple[dict[str, str], dict[str, str]]:
@@ -123,15 +122,6 @@ class TokenSource:
             return self._file.for_request()
         secret = self._config.client_secret
         return secret.get_secret_value() if secret else ""
-
-
-async def _capped(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_TOKEN_ANSWER:
-            raise FetchError(Reason.TOO_LARGE, "the answer is no token")
-    return bytes(body)
 
 
 def _decoded(body: bytes) -> dict[str, Any]:

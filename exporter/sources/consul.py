@@ -18,7 +18,7 @@ from exporter.errors import FetchError
 from exporter.external import RawStore
 from exporter.model import Answer, Outcome, Reason, Target
 from exporter.sources import allow, store_answers
-from exporter.sources.collected import Collected
+from exporter.sources.collected import MAX_KEYS, Collected
 from exporter.sources.http import Access, Call, Fetcher
 from exporter.sources.store_answers import failure, side_by_side
 
@@ -161,6 +161,8 @@ class _Reader:
 
 
 def _entries(body: bytes) -> list[_Entry]:
+    if body.count(b"{") > MAX_KEYS:  # judged before anything is made of them
+        raise FetchError(Reason.TOO_LARGE, "more keys than any ring store holds")
     try:
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -13,6 +13,9 @@ from exporter.sources.access import ClientAccess
 from exporter.sources.discovery_found import Finding
 from exporter.sources.discovery_lists import read_json
 from exporter.sources.failures import WIRE_ERRORS, failure_of
+from exporter.sources.session import body_of, session
+
+MAX_LIST = 16 * 1024 * 1024  # bytes; 20,000 targets with their labels
 
 
 class HttpSource:
@@ -43,13 +46,12 @@ class HttpSource:
         access = self._access.to(self._config.url)
         headers = {
             "Accept": "application/json",
-            "User-Agent": "kvmigration-exporter",
             "X-Prometheus-Refresh-Interval-Seconds": f"{self._config.refresh:g}",
             **access.headers,
         }
         async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.get(
+            session() as asking,
+            asking.get(
                 self._config.url,
                 headers=headers,
                 ssl=access.ssl,
@@ -67,9 +69,4 @@ class HttpSource:
             raise FetchError(Reason.DENIED if denied else Reason.STATUS, f"status {response.status}")
         if response.content_type != "application/json":
             raise FetchError(Reason.DECODE, "the answer is not application/json")
-        body, cap = bytearray(), self._config.http_client.max_response_bytes
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > cap:
-                raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes")
-        return bytes(body)
+        return await body_of(response, min(MAX_LIST, self._config.http_client.max_response_bytes))

@@ -23,12 +23,19 @@ from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
 from exporter.model import Reason
 from exporter.sources.discovery_found import MAX_FOUND, Finding, Found
-from exporter.sources.discovery_pods import found_in, pod_key, resource_version
+from exporter.sources.discovery_pods import (
+    continues_at,
+    found_in,
+    objects_in,
+    pod_key,
+    resource_version,
+)
 from exporter.sources.failures import WIRE_ERRORS, failure_of
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PAGE_SIZE = 500
-MAX_ANSWER = 256 * 1024**2
+MAX_ANSWER = 64 * 1024**2
+MAX_PAGES = 2 * MAX_FOUND // PAGE_SIZE
 LIST_LIMIT = 30.0  # seconds for one page of the list
 WATCH_FOR = 240  # seconds, then the API ends the watch and we ask for a new one
 SILENCE = 300.0  # seconds without a byte, bookmarks included, after which a watch counts as dead
@@ -152,18 +159,20 @@ class KubernetesSource:
         """All pods, page by page; then they are what is known. Returns where the watch begins."""
         pods: dict[str, Found | None] = {}
         more = ""
-        while True:
+        for _ in range(MAX_PAGES):
             query = {"limit": PAGE_SIZE, **({"_continue": more} if more else {})}
             async with asyncio.timeout(LIST_LIMIT):
                 answer = await self._ask(api, namespace, query)
                 page = _object(await _capped(answer))
-            for pod in page.get("items") or ():
+            for pod in objects_in(page):
                 pods[pod_key(pod)] = found_in(pod, self._config)
             if len(pods) > MAX_FOUND:
                 raise DecodeError(f"more than {MAX_FOUND} pods; set a selector")
-            more = (page.get("metadata") or {}).get("continue") or ""
+            more = continues_at(page)
             if not more:
                 break
+        else:
+            raise DecodeError("a list of pods without an end")
         self._pods = pods
         self._changed()
         return resource_version(page)
@@ -216,7 +225,7 @@ class KubernetesSource:
             raise FetchError(Reason.STATUS, f"the watch ended with status {thing.get('code')}")
         if kind == "DELETED":
             self._pods.pop(pod_key(thing), None)
-        elif kind in {"ADDED", "MODIFIED"} and len(self._pods) <= MAX_FOUND:
+        elif kind in ("ADDED", "MODIFIED") and len(self._pods) <= MAX_FOUND:
             self._pods[pod_key(thing)] = found_in(thing, self._config)
         self._changed()
         return resource_version(thing)
@@ -233,7 +242,7 @@ async def _capped(answer: aiohttp.ClientResponse) -> bytes:
     async for chunk in answer.content.iter_any():
         body += chunk
         if len(body) > MAX_ANSWER:
-            raise FetchError(Reason.TOO_LARGE, "a list of pods larger than 256MiB")
+            raise FetchError(Reason.TOO_LARGE, "a list of pods larger than 64MiB")
     return bytes(body)
 
 

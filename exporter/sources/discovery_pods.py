@@ -22,6 +22,20 @@ def pod_key(pod: Mapping[str, Any]) -> str:
     return uid
 
 
+def objects_in(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pods of one page of a list. Raises `DecodeError` where they are none."""
+    items = page.get("items")
+    if not (items is None or isinstance(items, list)) or not all(isinstance(i, Mapping) for i in items or ()):
+        raise DecodeError("a list of pods whose items are no objects")
+    return items or []
+
+
+def continues_at(page: Mapping[str, Any]) -> str:
+    """What asks for the next page, "" on the last one."""
+    more = _mapping(page.get("metadata")).get("continue")
+    return more if isinstance(more, str) else ""
+
+
 def resource_version(thing: Mapping[str, Any]) -> str:
     """Where a list or an object stands in the history of the cluster; "" where it does not say."""
     version = _mapping(thing.get("metadata")).get("resourceVersion")

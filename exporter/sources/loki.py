@@ -28,6 +28,7 @@ DELAY = 10.0
 LOOK_BACK = 300.0  # seconds before the start that the first look covers
 MAX_RANGE = 3600.0  # seconds asked for at once after an outage; Loki refuses ranges that are too long
 LIMIT = 1000  # lines of one answer; Loki's own default cap is 5000
+MAX_BODY = 16 * 1024 * 1024  # bytes of one answer; the lines in question have some hundred each
 PAGES = 20  # answers of one look
 PROCESS_LABELS = ("pod", "instance", "host", "hostname", "node_name", "filename")
 NANO = 1_000_000_000
@@ -158,6 +159,8 @@ class LokiSource:
 
 
 def _lines_of(answer: Answer) -> list[tuple[Line, str]]:
+    if len(answer.body) > MAX_BODY:
+        raise DecodeError(f"query_range: more than {MAX_BODY} bytes for {LIMIT} lines")
     if answer.outcome is not Outcome.OK:
         raise DecodeError(f"{answer.reason.value}: {answer.detail}" if answer.reason else "no such page")
     return list(read_streams(answer.body))

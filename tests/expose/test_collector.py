@@ -265,6 +265,20 @@ def test_fleet_wide_series_outlive_any_cap(max_series: int) -> None:
     assert kept <= max(max_series, 60)
 
 
+def test_a_process_with_a_flood_of_clients_loses_its_own_series_and_what_is_up_is_the_last_to_go() -> None:
+    honest = [(c.MIRROR_ENABLED, (f"mimir-{n}", "ingester"), 1.0) for n in range(10)]
+    flood = [(c.MIRROR_ENABLED, ("aaa", f"{n:04}"), 1.0) for n in range(500)]
+    up = [(c.TARGET_UP, (f"mimir-{n}", ""), 1.0) for n in range(40)]
+    keys = [(c.RING_TOKEN_CONFLICTS, (f"aaa/{n:03}", "x"), 0.0) for n in range(90)]
+    known = [(c.RING_TOKEN_CONFLICTS, ("collectors/ring", "ingester"), 0.0)]
+    found = gather([*flood, *honest, *up, *keys, *known], 150).families
+    assert {("mimir-3", "ingester"), ("mimir-9", "ingester")} <= found[c.MIRROR_ENABLED].keys()
+    assert (len(found[c.TARGET_UP]), len(found[c.RING_TOKEN_CONFLICTS])) == (40, 91)
+    few = gather([*flood, *honest, *up, *keys, *known], 45).families
+    assert len(few[c.TARGET_UP]) == 40
+    assert ("collectors/ring", "ingester") in few[c.RING_TOKEN_CONFLICTS]
+
+
 def test_series_dropped_says_how_many() -> None:
     assert "kvmigration_series_dropped 0.0" in plain(snapshots.rich())
     dropped = gather(rows_of(snapshots.rich()), 100).dropped

@@ -117,6 +117,22 @@ async def test_a_connection_that_is_kept_for_the_next_scrape_stays(monkeypatch: 
             writer.write(WHOLE)
 
 
+async def test_handshakes_that_do_not_end_have_a_cap_and_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = web.Application()
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server is not None
+    doors = Doors(runner.server, 3)
+    for _ in range(3):
+        doors()
+    with pytest.raises(ConnectionRefusedError):
+        doors()
+    monkeypatch.setattr(module, "HANDSHAKE", 0.0)
+    await asyncio.sleep(0.01)
+    doors()
+    await runner.cleanup()
+
+
 async def test_there_are_fewer_connections_where_there_are_few_descriptors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
