@@ -103,6 +103,7 @@ class Process:
     traffic: Mapping[str, float] = field(default_factory=dict)
     version: str = "1.21.0"
     elections: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    beats: bool = True  # has a member in every ring, and shows the rings
     url: str = ""  # where it answers, where that is elsewhere
 
     @property
@@ -223,11 +224,11 @@ class Fleet:
     def beat(self) -> None:
         """Everybody has a fresh heartbeat, in the store, on the pages and in the gossip."""
         for key in PAGES:
-            value = ring((member(p.name, self.now) for p in self.processes), self.now)
+            value = ring((member(p.name, self.now) for p in self.processes if p.beats), self.now)
             if self.stored:
                 self.store[key] = value
                 self.modified[key] = self.modified.get(key, 0) + 1
-            for process in self.processes:
+            for process in (p for p in self.processes if p.beats):
                 process.pages[key] = value
                 process.copies[key] = value
 

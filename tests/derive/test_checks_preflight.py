@@ -68,6 +68,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("no member list is read", _lost("gossip"), "gossip-port-quiet", "unknown"),
     ("nobody runs memberlist yet", _no_memberlist, "gossip-port-reachable", "holds"),
     ("nobody runs memberlist yet", _no_memberlist, "gossip-port-quiet", "holds"),
+    ("the release has no such counter", _lost(), "gossip-port-quiet", "holds"),
     ("no configuration is read", _lost("config"), "join-members", "unknown"),
     ("no configuration is read", _lost("config"), "rejoin-interval", "unknown"),
     ("no configuration is read", _lost("config"), "label-set", "unknown"),
