@@ -37,6 +37,10 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
         "KVMigrationGossipAbsentMembers|KVMigrationGossipProcessIsolated|KVMigrationGossipUnhealthy"
         "|KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationSecondary.+",
     ),
+    (
+        "KVMigrationRingForeignMembers",
+        "KVMigrationGossipUnknownMembers|KVMigrationGossipUnknownKeys|KVMigrationRingGhostMembers",
+    ),
     ("KVMigrationGossipUnknownMembers", "KVMigrationGossipUnknownKeys|KVMigrationRingGhostMembers"),
     (
         "KVMigrationGossipProcessIsolated|KVMigrationGossipAbsentMembers",

@@ -38,6 +38,10 @@ shrunk = _above_zero(c.RING_SHRUNK_MEMBERS)
 conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
 tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
 corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
+foreign = _above_zero(c.RING_FOREIGN_MEMBERS)
+memberless = _above_zero(c.RING_WRITERS_MISSING)
+duplicates = _above_zero(c.RING_DUPLICATE_ADDRESSES)
+unowned = _above_zero(c.RING_PARTITIONS_WITHOUT_OWNER)
 
 
 def _total(operation: str, text: Text) -> Text:
@@ -62,6 +66,48 @@ GROUP = Group(
             names=Names(shrunk, ("key",), value=COUNT),
             board="rings",
             keep=t.SHRUNK_KEEP,
+        ),
+        Alert(
+            "KVMigrationRingForeignMembers",
+            Severity.CRITICAL,
+            t.FOREIGN_MEMBERS,
+            _total("count", foreign),
+            "Rings have members of another product, cluster or release",
+            (
+                "{{ $value }} ring(s) of <fleet> have foreign members: <names>. Two clusters are merging. "
+                "Halt all rollouts."
+            ),
+            "Rings have members that certainly belong to another product, cluster or release.",
+            names=Names(foreign, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingWritersMissing",
+            Severity.WARNING,
+            t.WRITERS_MISSING,
+            _total("sum", memberless),
+            "Processes write a ring and are not in it",
+            (
+                "{{ $value }} process(es) of <fleet> write a ring and have no member in it: <names>. Their "
+                "writes to the ring fail, or were overwritten."
+            ),
+            "Processes write a ring and have no member in it.",
+            names=Names(memberless, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingDuplicateAddresses",
+            Severity.WARNING,
+            t.DUPLICATE_ADDRESSES,
+            _total("max", duplicates),
+            "Ring members share an address",
+            (
+                "Up to {{ $value }} address(es) of a ring of <fleet> belong to two or more members: "
+                "<names>. Replicas of one series reach one process."
+            ),
+            "Two or more members of a ring have one address and port.",
+            names=Names(duplicates, ("key",), value=COUNT),
+            board="rings",
         ),
         Alert(
             "KVMigrationRingMembersUnhealthy",
@@ -142,6 +188,20 @@ GROUP = Group(
             ),
             "A member that had left is back with an old heartbeat.",
             names=Names(returned, ("key",)),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationPartitionsWithoutOwner",
+            Severity.WARNING,
+            t.PARTITIONS_UNOWNED,
+            _total("sum", unowned),
+            "Partitions have no living owner",
+            (
+                "{{ $value }} partition(s) of <fleet> are active without a living owner, or inactive with "
+                "unhealthy owners alone: <names>. What is in them is not served."
+            ),
+            "Partitions are active without a living owner, or inactive with unhealthy owners alone.",
+            names=Names(unowned, ("key",), value=COUNT),
             board="rings",
         ),
         Alert(

@@ -84,10 +84,22 @@ UNHEALTHY = Wait(
 )
 QUORUM_LOST = Wait(2 * MINUTE, "writes fail now; two minutes is twice the heartbeat timeout")
 GHOSTS = Wait(30 * MINUTE, "a rollout leaves entries for minutes, discovery may lag behind it")
+FOREIGN_MEMBERS = Wait(
+    MINUTE, "it does not heal, and each minute spreads it: two cycles and this must stay below 3 minutes"
+)
+WRITERS_MISSING = Wait(
+    10 * MINUTE, "a process that shuts down leaves its ring minutes before it stops answering"
+)
+DUPLICATE_ADDRESSES = Wait(
+    10 * MINUTE, "a killed member and the next process at its address stand side by side for one timeout"
+)
 TOKEN_CONFLICTS = Wait(15 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
 RETURNED = Wait(0, "an edge: it has happened, and the window shows it for an hour")
 RETURNED_WINDOW = Wait(HOUR, "members may come back one at a time, one with each restart")
+PARTITIONS_UNOWNED = Wait(
+    10 * MINUTE, "a partition with a single owner has none while that owner restarts and replays"
+)
 PARTITIONS_CORRUPTED = Wait(10 * MINUTE, "a page read amid a change is right in the next cycles")
 
 # Views

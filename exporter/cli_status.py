@@ -179,9 +179,11 @@ def _gossip(seen: Overview) -> list[str]:
         ", ".join(f'"{label}" on {len(names)}' for label, names in sorted(found.labels.items()))
         or "not known"
     )
+    foreign = f"{len(found.foreign)} foreign and " if found.foreign else ""
     text = (
         f"Gossip: {len(found.clusters)} cluster{'s' if len(found.clusters) != 1 else ''}, "
-        f"{len(found.strangers)} unknown members, {len(found.absent)} absent; labels: {labels}."
+        f"{foreign}{len(found.strangers) - len(found.foreign)} unknown members, "
+        f"{len(found.absent)} absent; labels: {labels}."
     )
     return wrapped(text) + _labels(found)
 

@@ -14,6 +14,7 @@ from exporter.external import Identity
 from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
+from exporter.ring_facts import PartitionFacts, WriterFacts
 from exporter.steps import NO_WAY_KNOWN, Rollback, Step
 
 
@@ -119,6 +120,7 @@ class MemberFacts:
     target: str = ""  # the process it belongs to, where known
     registered: float | None = None
     since: float | None = None  # when this state was first seen, our clock
+    foreign: bool = False  # belongs to another product, cluster or release for certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,9 @@ class KeyFacts:
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # {}: none read
     called: str = ""  # its everyday name as configured
     lacking: tuple[str, ...] = ()  # fresh on some page, and not in the store that is its primary
+    writers: WriterFacts | None = None  # None: it is no ring of members, or was not read
+    owned: tuple[PartitionFacts, ...] = ()  # its living partitions
+    foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not looked for
 
     @property
     def size(self) -> int:
@@ -259,6 +264,7 @@ class GossipFacts:
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
+    foreign: tuple[Stranger, ...] = ()  # of the strangers, those of another product, cluster or release
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     foreign_keys: tuple[str, ...] = ()  # of `unknown_keys`, those that only another product has

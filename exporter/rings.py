@@ -53,6 +53,17 @@ RING_NAMES = frozenset(ring.name for ring in registry.rings(Product.UNKNOWN))
 # alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
 QUORUM_RINGS = frozenset({"ingester"})
 
+# Whose members own the partitions: an owner's id is its instance id, followed by "/" and the partition's
+# number where one instance owns several (dskit's MultiPartitionInstanceRing, in Mimir's usage-tracker).
+# Mimir pkg/ingester, Loki pkg/ingester and pkg/dataobj/consumer, Tempo modules/livestore: they all pass the
+# lifecycler's id to PartitionInstanceLifecycler.
+PARTITION_OWNERS = {
+    "ingester-partitions": "ingester",
+    "usage-tracker-partitions": "usage-tracker",
+    "dataobj-consumer-partitions": "dataobj-consumer",
+    "livestore-partitions": "live-store",
+}
+
 
 def pages_of(product: Product) -> Iterator[RingPage]:
     """The ring pages a product can have; every page there is where the product is not known."""

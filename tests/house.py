@@ -23,6 +23,7 @@ SHARED = {
     "exporter.external",
     "exporter.label_rollout",
     "exporter.part",
+    "exporter.ring_facts",
     "exporter.facts",
     "exporter.steps",
     "exporter.errors",
@@ -43,11 +44,13 @@ VOCABULARY = {
     "part": {"exporter.model"},
     "label_rollout": set(),
     "steps": set(),
+    "ring_facts": {"exporter.model"},
     "facts": {
         "exporter.external",
         "exporter.label_rollout",
         "exporter.model",
         "exporter.part",
+        "exporter.ring_facts",
         "exporter.steps",
     },
 }

@@ -31,6 +31,7 @@ GOOD = {
     "exporter/settings.py": "import dataclasses\n",
     "exporter/facts.py": "from exporter.model import Ring\nfrom exporter.part import Part\n",
     "exporter/external.py": "from exporter.model import Ring\n",
+    "exporter/ring_facts.py": "from exporter.model import Ring\n",
     "exporter/part.py": "from exporter.model import Ring\n",
     "exporter/label_rollout.py": "from dataclasses import dataclass\n",
     "exporter/steps.py": "import enum\n",

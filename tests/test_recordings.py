@@ -225,3 +225,24 @@ def test_ownership_is_what_the_ring_page_of_the_recording_says(replay: Start) ->
         member.id: round((member.ownership or 0) * 100, 4) for member in seen.key("collectors/ring").members
     }
     assert owned == {"cortex-1": 32.4065, "cortex-2": 38.8557, "cortex-3": 28.7379}
+
+
+def test_the_loki_that_joined_a_mimir_is_foreign_in_each_ring_it_is_in(replay: Start) -> None:
+    seen = look(replay("mimir/f4-merged"))
+    found = seen.values("ring_foreign_members", "key")
+    merged = {"collectors/ring", "collectors/distributor", "collectors/compactor"}
+    assert {key for key, count in found.items() if count} == merged
+    assert {found[key] for key in merged} == {3.0}
+    assert seen.value("gossip_foreign_members") == 3
+    assert seen.snapshot.fleet.headline.startswith("3 rings have foreign members: collectors/ring 3 (loki-1,")
+    assert seen.check("preflight", "no-foreign-members").verdict is Verdict.FAILS
+    assert set(seen.values("ring_writers_missing", "key").values()) == {0.0}
+
+
+@pytest.mark.parametrize("recording", ["mimir/0-consul", "mimir/1-multi", "mimir/2-mirroring"])
+def test_each_writer_of_a_healthy_mimir_is_a_member_and_none_is_foreign(
+    replay: Start, recording: str
+) -> None:
+    seen = look(replay(recording))
+    for metric in ("foreign_members", "writers_missing", "duplicate_addresses"):
+        assert set(seen.values(f"ring_{metric}", "key").values()) == {0.0}

@@ -281,15 +281,19 @@ def _oddities(house: House) -> Band:
         [house.runbook("KVMigrationRingTokenConflicts")],
     )
     ghosts = Show(
-        "Ghosts and members without tokens",
-        "Members that belong to no process that answers and to no gossip member; active members that own "
-        "nothing.",
+        "Members that should not be there, and writers that should",
+        "Foreign members belong to another product, cluster or release; ghosts to no process that answers "
+        "and to no gossip member. Active members without tokens own nothing. Writers without a member write "
+        "the ring and are not in it.",
         [
+            Ask(f"max by (ring) ({q.of(c.RING_FOREIGN_MEMBERS)})", "{{ring}} foreign"),
+            Ask(f"max by (ring) ({q.of(c.RING_WRITERS_MISSING)})", "{{ring}} writers without a member"),
+            Ask(f"max by (ring) ({q.of(c.RING_DUPLICATE_ADDRESSES)})", "{{ring}} shared addresses"),
             Ask(f"max by (ring) ({q.of(c.RING_GHOST_MEMBERS)})", "{{ring}} ghosts"),
             Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
         ],
         Look(steps=f.above(1)),
-        [house.runbook("KVMigrationRingGhostMembers")],
+        [house.runbook("KVMigrationRingForeignMembers"), house.runbook("KVMigrationRingGhostMembers")],
     )
     lost = Show(
         "Members lost at once, and come back",

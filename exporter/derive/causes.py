@@ -20,10 +20,12 @@ from exporter.steps import Check, Verdict
 _COPIES = frozenset({"keys-copied", "members-copied", "contents-equal", "lag", "ha-elections-equal"})
 _MEMBERS = frozenset({"members-healthy", "no-ghosts", "quorum-margin", "quorum-kept"})
 _GOSSIP = frozenset({"gossip-one-cluster", "gossip-complete", "gossip-port-reachable"})
-_RINGS = _COPIES | _MEMBERS | {"views-agree", "old-group-left"}
+_WRITERS = frozenset({"writers-are-members", "writers-missing"})
+_RINGS = _COPIES | _MEMBERS | _WRITERS | {"views-agree", "old-group-left"}
 _CLIENTS = frozenset(f"clients-{phase.label}" for phase in Phase if phase > Phase.EXTERNAL)
 _BY_NO_CLOCK = frozenset({"keys-copied", "ha-elections-equal"})
 _STORES = frozenset({"store-read", "store-idle", "store-has-nothing-of-its-own", "nothing-lost"})
+_TWICE = frozenset({"no-token-conflicts", "members-distinct"})
 _MIRRORS = frozenset({"mirror-writes", "mirror-errors"})
 
 
@@ -41,7 +43,8 @@ class Cause:
 
 
 CAUSES: Final[tuple[Cause, ...]] = (
-    Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | {"no-token-conflicts", "gossip-split"}),
+    Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | {"gossip-split"}),
+    Cause("foreign-members", frozenset()),
     Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
     Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
     Cause("strangers", frozenset()),
@@ -54,6 +57,9 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("mirroring-partial", _COPIES | {"mirror-writes"}),
     Cause("rings-unread", frozenset()),
     Cause("process-alone", _COPIES | {"views-agree", "gossip-complete"}),
+    Cause("writers-missing", frozenset()),
+    Cause("addresses-shared", frozenset()),
+    Cause("partitions-unowned", frozenset()),
     Cause("sources-fail", frozenset()),
     Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
     Cause("token-conflict", frozenset(), "no-token-conflicts", "Two members claim the same tokens: {}."),

@@ -12,7 +12,7 @@ def events(before: Snapshot | None, now: Snapshot, limit: int) -> tuple[Event, .
     """Give the newest `limit` events, oldest first, those of this cycle at the end."""
     if before is None:
         first = Event(now.at, "phase", f"First cycle: phase {now.fleet.phase.label}.", now.fleet.phase.label)
-        return (first,)
+        return (first, *(Event(now.at, *change) for change in _foreign(None, now)))
     fresh = [Event(now.at, kind, text, subject) for kind, text, subject in _changes(before, now)]
     return (*before.events, *fresh)[-limit:]
 
@@ -30,6 +30,7 @@ def _changes(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     yield from _targets(before, now)
     yield from _keys(before, now)
     yield from _strangers(before, now)
+    yield from _foreign(before, now)
     yield from _stores(before, now)
     was = {step.name: step.open for step in before.steps}
     for step in now.steps:
@@ -85,6 +86,15 @@ def _strangers(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     for stranger in now.gossip.strangers if now.gossip else ():
         if stranger.name not in known:
             yield "stranger", f"Unknown gossip member {stranger.name} at {stranger.address}.", stranger.name
+
+
+def _foreign(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
+    known = {key.key: key.foreign or () for key in before.keys} if before else {}
+    for key in now.keys:
+        fresh = [name for name in key.foreign or () if name not in known.get(key.key, ())]
+        if fresh:
+            members = f"{len(fresh)} foreign member{'s' if len(fresh) > 1 else ''}"
+            yield "stranger", f"{members} in ring {key.name}: {', '.join(few(fresh, 5))}.", key.key
 
 
 def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:

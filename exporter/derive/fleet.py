@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from exporter.derive import phase
 from exporter.derive.causes import Finding, ordered
+from exporter.derive.partitions import without_owner
+from exporter.derive.ring_writers import sharing, without_member
 from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, StoreFacts, TargetFacts
@@ -85,6 +88,7 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     """Name what is wrong with the whole; what one key or member suffers is for the checks to say."""
     targets, clients = whole.targets, phase.moving(writing)
     yield from _mixed(clients, _alone(targets))
+    yield from _foreign(whole)
     yield from _in_gossip(whole.gossip)
     for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
         was, now = key.size + key.lost, key.size
@@ -97,6 +101,9 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     if alone := _alone(targets):
         sees = "sees" if len(alone) == 1 else "see"
         yield Finding("process-alone", f"{', '.join(few(alone, 5))} {sees} no other gossip member.")
+    for name, say in _OF_RINGS.items():
+        if texts := [text for key in whole.keys for text in say(key)]:
+            yield Finding(name, _sentence("; ".join(few(texts, 3))))
     if whole.unsure:
         yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure[0]}.")
     down = [silence(target) for target in targets if not target.up]
@@ -117,9 +124,10 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
             yield Finding("labels-split", f"Different labels split the gossip: {parts}.")
         parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
         yield Finding("gossip-split", f"Gossip is split into {len(gossip.clusters)} clusters: {parts}.")
-    if gossip.strangers:
-        names = ", ".join(few([stranger.name for stranger in gossip.strangers], 5))
-        yield Finding("strangers", f"{len(gossip.strangers)} unknown members in the gossip: {names}.")
+    unknown = [stranger.name for stranger in gossip.strangers if stranger not in gossip.foreign]
+    if unknown:
+        names = ", ".join(few(unknown, 5))
+        yield Finding("strangers", f"{len(unknown)} unknown members in the gossip: {names}.")
 
 
 def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
@@ -128,6 +136,30 @@ def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]
     known = set().union(*labels.values()) if labels else set()
     whole = all(known >= set(cluster) for cluster in clusters)
     return whole and sum(map(len, carried)) == len(set().union(*carried))
+
+
+_OF_RINGS: Mapping[str, Callable[[KeyFacts], Iterable[str]]] = MappingProxyType(
+    {"writers-missing": without_member, "addresses-shared": sharing, "partitions-unowned": without_owner}
+)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _foreign(whole: Whole) -> Iterable[Finding]:
+    """Name the members of another product, cluster or release, by ring: two clusters are merging."""
+    taken = sorted((key for key in whole.keys if key.foreign), key=_harmless)
+    if taken:
+        ids = ((key.key, key.foreign or ()) for key in taken)
+        listed = (f"{key} {len(names)} ({', '.join(few(names, 5))})" for key, names in ids)
+        count = "1 ring has" if len(taken) == 1 else f"{len(taken)} rings have"
+        text = f"{count} foreign members: {'; '.join(few(listed, 4))}. Halt all rollouts."
+        yield Finding("foreign-members", text)
+    if whole.gossip is not None and whole.gossip.foreign:
+        names = ", ".join(few([stranger.name for stranger in whole.gossip.foreign], 5))
+        text = f"{len(whole.gossip.foreign)} foreign members in the gossip: {names}."
+        yield Finding("foreign-members", text)
 
 
 def _harmless(key: KeyFacts) -> tuple[bool, float]:

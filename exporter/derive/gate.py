@@ -10,6 +10,7 @@ from exporter.derive import checks_gossip as gossip
 from exporter.derive import checks_groups as groups
 from exporter.derive import checks_joining as joining
 from exporter.derive import checks_keys as keys
+from exporter.derive import checks_members as members
 from exporter.derive import checks_preflight as preflight
 from exporter.derive import checks_stores as stores
 from exporter.derive.causes import explained, warned
@@ -20,6 +21,12 @@ from exporter.model import Phase, Product
 from exporter.part import Share
 from exporter.steps import Check, Step, Verdict
 
+MEMBERS: tuple[CheckFunction, ...] = (
+    members.writers_are_members,
+    members.members_distinct,
+    members.partitions_owned,
+    members.no_foreign_members,
+)
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
 # Asked of every step that is a rolling restart, or that one follows: a process that starts must join.
 RESTART: tuple[CheckFunction, ...] = (
@@ -54,6 +61,7 @@ STEPS = (
             preflight.gossip_port_quiet,
             preflight.gossip_port_reachable,
             preflight.no_ghosts,
+            *MEMBERS,
             preflight.quorum_margin,
             preflight.ha_baseline,
             clients.clocks_agree,
@@ -73,6 +81,7 @@ STEPS = (
             joining.restart_settings,
             keys.members_healthy,
             preflight.no_ghosts,
+            *MEMBERS,
             preflight.quorum_margin_told,
             clients.settled,
         ),
@@ -94,6 +103,7 @@ STEPS = (
             keys.views_agree,
             keys.members_healthy,
             preflight.no_ghosts,
+            *MEMBERS,
             preflight.quorum_kept,
             keys.ha_elections_equal,
             *GOSSIP,
@@ -115,6 +125,7 @@ STEPS = (
             gossip.labels_agree,
             keys.members_healthy,
             preflight.no_ghosts,
+            *MEMBERS,
             preflight.quorum_kept,
             clients.settled,
         ),
@@ -133,6 +144,7 @@ STEPS = (
             *RESTART,
             keys.members_healthy,
             preflight.no_ghosts,
+            *MEMBERS,
             preflight.quorum_margin_told,
             clients.settled,
         ),
@@ -147,6 +159,7 @@ STEPS = (
             keys.views_agree,
             *GOSSIP,
             keys.members_healthy,
+            *MEMBERS,
             stores.store_has_no_clients,
             stores.store_read,
             stores.store_idle,

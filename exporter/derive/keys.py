@@ -123,6 +123,7 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
         partition_states=states,
         corrupted=partitions.corrupted(ring),
         owners=partitions.owners(ring),
+        owned=partitions.listed(ring),
     )
 
 

@@ -14,6 +14,7 @@ from exporter.derive.components import parted
 from exporter.derive.dated import dated
 from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
+from exporter.derive.foreign import signs_of, with_foreign
 from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.keys import World, judge_key
 from exporter.derive.labels import attributed
@@ -22,7 +23,9 @@ from exporter.derive.match import Gossipers, Identity, gossipers, host_in, ident
 from exporter.derive.membership import judge_gossip, outstayed, with_isolation
 from exporter.derive.naming import names_of
 from exporter.derive.part import Found, apart, part_of
+from exporter.derive.partitions import with_owners
 from exporter.derive.reading import Cycle, read_keys, skew_of
+from exporter.derive.ring_writers import with_writers
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
 from exporter.derive.store_identity import identified
@@ -40,9 +43,9 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
-    gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
-    gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
-    gossip = _with_ring_strangers(_excuse(gossip, targets, {**known, **past.identities}), keys)
+    gossip = _judge_gossip(cycle, targets, known, past, rules)
+    signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
+    gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
     part = None
     if cycle.share is not None:
         found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
@@ -147,13 +150,22 @@ def _judge_keys(
     for read in read_keys(cycle, targets, before, rules.pages, rules.product):
         judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
         facts.append(judged)
-    return tuple(facts), MappingProxyType(rings)
+    keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)
+    return with_owners(keys, targets, known.values()), MappingProxyType(rings)
 
 
 def _gossipers(cycle: Cycle) -> Gossipers | None:
     pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
     lists = each_once(page.members for page in pages)
     return gossipers(member for members in lists.values() for member in members) if pages else None
+
+
+def _judge_gossip(
+    cycle: Cycle, targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, rules: Rules
+) -> GossipFacts | None:
+    gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
+    gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
+    return _excuse(gossip, targets, {**known, **past.identities})
 
 
 def _excuse(
@@ -183,19 +195,6 @@ def _excuse(
             continue
         left.append(stranger)
     return replace(gossip, strangers=tuple(left))
-
-
-def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
-    """Report ring members that belong to no process and to no gossip member beside the strangers."""
-    if gossip is None:
-        return None
-    ghosts = tuple(
-        Stranger(member.id, member.address, (), where=key.key)
-        for key in keys
-        for member in key.members
-        if member.ghost
-    )
-    return replace(gossip, ring_strangers=ghosts)
 
 
 def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:

@@ -188,6 +188,19 @@ RING_GHOST_MEMBERS = _gauge(
     "ring_ghost_members", "key ring",
     "Members that belong to no target that answers and to no gossip member.", _RING, per="K",
 )  # fmt: skip
+RING_FOREIGN_MEMBERS = _gauge(
+    "ring_foreign_members", "key ring",
+    "Members that certainly belong to another product, cluster or release.", _RING, per="K",
+)  # fmt: skip
+RING_WRITERS_MISSING = _gauge(
+    "ring_writers_missing", "key ring",
+    "Processes older than two heartbeat periods that write this ring and have no member in it.", _RING,
+    per="K",
+)  # fmt: skip
+RING_DUPLICATE_ADDRESSES = _gauge(
+    "ring_duplicate_addresses", "key ring",
+    "Addresses (host and port) that two or more members of this ring share.", _RING, per="K",
+)  # fmt: skip
 RING_QUORUM_MARGIN = _gauge(
     "ring_quorum_margin", "key ring",
     "Healthy members (zones where zone-aware) that may still be lost before writes fail; below 0 they fail.",
@@ -212,6 +225,11 @@ RING_PARTITIONS = _gauge(
 RING_CORRUPTED_PARTITIONS = _gauge(
     "ring_corrupted_partitions", "key ring", "Partitions that the page marks as corrupted.", _RING, per="K"
 )
+RING_PARTITIONS_WITHOUT_OWNER = _gauge(
+    "ring_partitions_without_owner", "key ring",
+    "Active partitions without a living owner, and inactive ones all of whose owners are unhealthy or gone.",
+    _RING, per="K",
+)  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
     "ha_tracker_entries", "", "HA-tracker entries, one per user and cluster, in the primary view.", _RING
 )
@@ -293,6 +311,11 @@ GOSSIP_CLUSTERS = _gauge(
 GOSSIP_UNKNOWN_MEMBERS = _gauge(
     "gossip_unknown_members", "", "Gossip members that are no target and match no expected_members.", _GOSSIP
 )
+GOSSIP_FOREIGN_MEMBERS = _gauge(
+    "gossip_foreign_members", "",
+    "Of the unknown gossip members, those that certainly belong to another product, cluster or release.",
+    _GOSSIP,
+)  # fmt: skip
 GOSSIP_ABSENT_MEMBERS = _gauge(
     "gossip_absent_members", "", "Targets with memberlist that no other target sees.", _GOSSIP
 )
@@ -332,7 +355,7 @@ GATE_OPEN = _gauge(
     "gate_open", "step",
     "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
 )  # fmt: skip
-GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 110")
+GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 130")
 
 _section("The exporter itself")
 SNAPSHOT_TIMESTAMP_SECONDS = _gauge(

@@ -146,8 +146,12 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
     yield c.RING_TOKEN_CONFLICTS, labels, key.token_conflicts
     yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
     yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)
+    yield c.RING_FOREIGN_MEMBERS, labels, _size(key.foreign)
     yield c.RING_QUORUM_MARGIN, labels, key.quorum_margin
     yield c.RING_SHRUNK_MEMBERS, labels, key.lost
+    if key.writers is not None:
+        yield c.RING_WRITERS_MISSING, labels, len(key.writers.missing)
+        yield c.RING_DUPLICATE_ADDRESSES, labels, len(key.writers.shared)
 
 
 def _members(key: KeyFacts) -> Rows:
@@ -168,6 +172,9 @@ def _partitions(key: KeyFacts, known: bool) -> Rows:
         return
     yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.name), len(key.corrupted)
     yield c.RING_SHRUNK_MEMBERS, (key.key, key.name), key.lost
+    if all(p.alive is not None for p in key.owned):
+        ownerless = sum(p.is_ownerless for p in key.owned)
+        yield c.RING_PARTITIONS_WITHOUT_OWNER, (key.key, key.name), ownerless
     if key.partition_states or not key.partitions:
         for state in PartitionState:
             count = key.partition_states.get(state.value, 0)
@@ -238,6 +245,7 @@ def _gossip(snapshot: Snapshot) -> Rows:
         yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
         strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
         yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
+        yield c.GOSSIP_FOREIGN_MEMBERS, (), len(gossip.foreign)
         yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
         yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
     for found in snapshot.rejections:

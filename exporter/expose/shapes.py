@@ -155,8 +155,12 @@ class RingOut(Struct, frozen=True):
     token_conflicts: int | None
     members_without_tokens: Named | None
     ghosts: Named | None
+    foreign_members: Named | None
+    missing_writers: Named | None
+    shared_addresses: dict[str, Named] | None
     quorum_margin: int | None
     partitions: int
+    partitions_without_owner: tuple[int, ...]
     corrupted_partitions: tuple[int, ...]
     entries: int
     distinct_views: dict[str, int]
@@ -176,6 +180,7 @@ class MemberOut(Struct, frozen=True):
     ownership: float | None
     group: str
     ghost: bool | None
+    foreign: bool
     target: str
     registered_at: Unix | None
 
@@ -256,6 +261,7 @@ class GossipOut(Struct, frozen=True):
     clusters: tuple[Named, ...]
     strangers: tuple[StrangerOut, ...]
     ring_strangers: tuple[StrangerOut, ...]
+    foreign: tuple[StrangerOut, ...]
     absent: Named
     unknown_keys: Named
     labels: dict[str, Named]

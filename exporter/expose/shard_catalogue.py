@@ -30,11 +30,15 @@ JOINED: Mapping[Metric, str] = MappingProxyType(
         c.RING_TOKEN_CONFLICTS: "max",
         c.RING_MEMBERS_WITHOUT_TOKENS: "max",
         c.RING_GHOST_MEMBERS: "rule",
+        c.RING_FOREIGN_MEMBERS: "max",
+        c.RING_WRITERS_MISSING: "max",
+        c.RING_DUPLICATE_ADDRESSES: "max",
         c.RING_QUORUM_MARGIN: "min",
         c.RING_MEMBERS_RETURNED_TOTAL: "max",
         c.RING_SHRUNK_MEMBERS: "max",
         c.RING_PARTITIONS: "max",
         c.RING_CORRUPTED_PARTITIONS: "max",
+        c.RING_PARTITIONS_WITHOUT_OWNER: "max",
         c.HA_TRACKER_ENTRIES: "max",
         c.RING_VIEWS: "rule",
         c.SECONDARY_KEY_MISSING: "max",
@@ -49,6 +53,7 @@ JOINED: Mapping[Metric, str] = MappingProxyType(
         c.STORE_LAST_WRITE_TIMESTAMP_SECONDS: "max",
         c.GOSSIP_CLUSTERS: "max",
         c.GOSSIP_UNKNOWN_MEMBERS: "rule",
+        c.GOSSIP_FOREIGN_MEMBERS: "max",
         c.GOSSIP_ABSENT_MEMBERS: "rule",
         c.GOSSIP_UNKNOWN_KEYS: "max",
         c.GOSSIP_LABEL_TARGETS: "sum",
@@ -91,7 +96,7 @@ SHARD_SOAK_SECONDS = _own("shard_soak_seconds", "", "The configured gate.soak, i
 SHARD_INTERVAL_SECONDS = _own("shard_interval_seconds", "", "The configured interval, in seconds.")
 SHARD_CHECK = _own(
     "shard_check", "step check", f"A check of the gate, as far as this shard's part shows: {VERDICTS}.",
-    per="about 110",
+    per="about 130",
 )  # fmt: skip
 SHARD_CLIENTS = _own(
     "shard_clients", "serves phase writes kept",

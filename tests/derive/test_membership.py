@@ -189,6 +189,7 @@ def test_the_member_of_a_process_that_never_answered_is_no_stranger() -> None:
 
 def test_a_member_that_carries_our_name_under_another_suffix_is_no_stranger_at_once() -> None:
     fleet = fleet_of(3)
+    fleet.processes[1].started = fleet.now
     fleet.processes[0].strangers = (GossipMember("p-2-ffffffff", "10.0.0.77", 7946),)
     assert gossip_of(fleet.look()).strangers == ()
 

@@ -38,6 +38,12 @@ def join(fleet: Fleet, *members: GossipMember) -> None:
         process.strangers = members
 
 
+def restarted(fleet: Fleet) -> None:
+    """All processes have started just now: who has their names elsewhere may be their former selves."""
+    for process in fleet.processes:
+        process.started = fleet.now
+
+
 def facts(seen: Snapshot) -> GossipFacts:
     assert seen.gossip is not None
     return seen.gossip
@@ -56,9 +62,21 @@ def pass_by(fleet: Fleet, seconds: float) -> Snapshot:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_twin_installation_closes_the_gate_at_once_and_is_strange_once_it_stays(step: str) -> None:
+def test_a_twin_installation_of_processes_that_run_for_long_is_foreign_at_once(step: str) -> None:
     fleet = fleet_at(step)
     assert held(pass_by(fleet, 60), step) == (True, Verdict.HOLDS)
+    join(fleet, *TWINS)
+    first = fleet.look(beat=True)
+    assert held(first, step) == (False, Verdict.FAILS)
+    assert [one.name for one in facts(first).foreign] == [twin.name for twin in TWINS]
+    assert first.fleet.headline.startswith("3 foreign members in the gossip")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_twin_installation_closes_the_gate_at_once_and_is_foreign_once_it_stays(step: str) -> None:
+    fleet = fleet_at(step)
+    assert held(pass_by(fleet, 60), step) == (True, Verdict.HOLDS)
+    restarted(fleet)
     join(fleet, *TWINS)
     first = fleet.look(beat=True)
     assert held(first, step) == (False, Verdict.UNKNOWN)
@@ -70,7 +88,8 @@ def test_a_twin_installation_closes_the_gate_at_once_and_is_strange_once_it_stay
         after = fleet.look(beat=True)
         assert held(after, step) == (False, Verdict.FAILS)
         assert [one.name for one in facts(after).strangers] == [twin.name for twin in TWINS]
-        assert "3 unknown members" in after.fleet.headline
+        assert facts(after).foreign == facts(after).strangers
+        assert "3 foreign members" in after.fleet.headline
 
 
 MEMBERS: dict[str, tuple[GossipMember, Verdict]] = {
@@ -144,6 +163,7 @@ def test_an_expected_namesake_is_none() -> None:
 def test_the_former_self_of_a_pod_with_a_new_address_is_never_a_stranger() -> None:
     fleet = fleet_at()
     pass_by(fleet, 60)
+    restarted(fleet)
     join(fleet, GossipMember("p-1-deadbee1", ELSEWHERE, 7946))
     while_listed = [pass_by(fleet, 15) for _ in range(5)]
     assert {held(seen)[1] for seen in while_listed} == {Verdict.UNKNOWN}
@@ -151,6 +171,7 @@ def test_the_former_self_of_a_pod_with_a_new_address_is_never_a_stranger() -> No
     gone = fleet.look(beat=True)
     assert held(gone)[1] is Verdict.HOLDS
     assert not any(facts(seen).strangers or seen.fleet.warnings for seen in (*while_listed, gone))
+    restarted(fleet)
     join(fleet, GossipMember("p-1-deadbee1", ELSEWHERE, 7946))
     assert facts(pass_by(fleet, 60)).strangers == (), "it is counted anew"
 
@@ -159,6 +180,7 @@ def test_a_rollout_that_leaves_one_former_self_after_the_other_names_no_stranger
     fleet = fleet_at()
     pass_by(fleet, 60)
     for round_of_one in range(6):
+        fleet.processes[round_of_one % 3].started = fleet.now
         join(fleet, GossipMember(f"p-{round_of_one % 3 + 1}-deadbe{round_of_one:02}", ELSEWHERE, 7946))
         assert facts(pass_by(fleet, 60)).strangers == ()
 
@@ -181,6 +203,7 @@ def test_a_part_excuses_a_namesake_first_and_names_it_once_it_stays() -> None:
     share = Share(shard=0, shards=2, digest=7, common=common)
     fleet = Fleet(processes=processes, share=share, others=frozenset({3, 4}))
     assert held(pass_by(fleet, 60))[1] is Verdict.HOLDS
+    restarted(fleet)
     join(fleet, TWINS[0])
     for strange in (False, True):
         seen = pass_by(fleet, STAYS)

@@ -24,7 +24,18 @@ from exporter.facts import (
     TargetFacts,
     ViewFacts,
 )
-from exporter.model import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason, State
+from exporter.model import (
+    GossipMember,
+    GossipState,
+    Outcome,
+    PartitionState,
+    Phase,
+    ProcessConfig,
+    Product,
+    Reason,
+    State,
+)
+from exporter.ring_facts import PartitionFacts, WriterFacts
 from exporter.steps import Check, Step, Verdict
 
 NOW = 1_780_000_000.0
@@ -168,6 +179,8 @@ def ring_key() -> KeyFacts:
         token_conflicts=0,
         without_tokens=(),
         ghosts=("mimir-write-2",),
+        foreign=("loki-write-0",),
+        writers=WriterFacts(3, missing=("mimir-write-3",), shared={"10.0.0.1:9095": ("a", "b")}),
         quorum_margin=0,
         returned_total=1,
         lost=3,
@@ -200,7 +213,8 @@ def other_keys() -> tuple[KeyFacts, ...]:
     return (
         KeyFacts(COMPACTOR, "compactor", "ring", Phase.MULTI, False, "consul", source=""),
         KeyFacts(PARTITIONS, "ingester-partitions", "partition", Phase.MULTI, True, "consul", source="store",
-                 corrupted=(3,), partitions=3, partition_states={"active": 2, "inactive": 1}),
+                 corrupted=(3,), partitions=3, owned=(PartitionFacts(3, PartitionState.ACTIVE, ("q",), ()),),
+                  partition_states={"active": 2, "inactive": 1}),
         KeyFacts(HA, "ha-tracker", "ha", Phase.UNKNOWN, False, "", source="store", entries=2,
                  secondary=unread),
     )  # fmt: skip
@@ -236,6 +250,7 @@ def gossip() -> GossipFacts:
             Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),
             Stranger("ghost", "10.0.9.8:9095", ("mimir-write-0",), where=RING),
         ),
+        foreign=(Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),),
         absent=(),
         unknown_keys=("collectors/usagestats_token2",),
         labels={"prod-eu.mimir": ("mimir-write-0",), "": ("mimir-write-1",)},

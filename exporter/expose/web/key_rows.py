@@ -111,6 +111,14 @@ def notes(key: KeyFacts, snapshot: Snapshot) -> Iterable[str]:
     """What is wrong with the ring itself, whatever its copy is worth."""
     if key.token_conflicts:
         yield count(key.token_conflicts, "token conflict")
+    if key.foreign:
+        yield count(len(key.foreign), "foreign member")
+    if key.writers and key.writers.missing:
+        yield count(len(key.writers.missing), "writer without a member", "writers without a member")
+    if key.writers and key.writers.shared:
+        yield count(len(key.writers.shared), "shared address", "shared addresses")
+    if ownerless := sum(partition.is_ownerless for partition in key.owned):
+        yield count(ownerless, "partition without an owner", "partitions without an owner")
     if key.ghosts:
         yield count(len(key.ghosts), "ghost")
     if key.ahead:

@@ -3,6 +3,12 @@
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.fleet import COMPACTOR, PARTITIONS, RING
 
+FOREIGN, MEMBERLESS, DUPLICATES, UNOWNED = (
+    "KVMigrationRingForeignMembers",
+    "KVMigrationRingWritersMissing",
+    "KVMigrationRingDuplicateAddresses",
+    "KVMigrationPartitionsWithoutOwner",
+)
 SHRUNK, UNHEALTHY, QUORUM, GHOSTS, TOKENS, TOKENLESS, RETURNED, CORRUPTED = (
     "KVMigrationRingShrunk",
     "KVMigrationRingMembersUnhealthy",
@@ -70,6 +76,76 @@ CASES = (
         ring("shrunk_members", "_x9 0x100"),
     ),
     Case(SHRUNK, LOOKALIKE, "the ring's page is gone", {}, without=("ring_",)),
+    Case(
+        FOREIGN,
+        FIRES,
+        "a Loki with the same label joined a Mimir, as in recording f4",
+        ring("foreign_members", "0x9 3x100") | ring("foreign_members", "0x9 3x100", COMPACTOR),
+        at=11,
+        severity="critical",
+        says="2 ring(s) of <fleet> have foreign members: collectors/compactor (3), collectors/ring (3). "
+        "Two clusters are merging. Halt all rollouts.",
+    ),
+    Case(FOREIGN, THRESHOLD, "one cycle only", ring("foreign_members", "0x9 1 0x100")),
+    Case(
+        FOREIGN,
+        LOOKALIKE,
+        "members that are no target yet: unknown, not foreign",
+        {"gossip_unknown_members": "0x9 3x5 0x100"},
+    ),
+    Case(
+        MEMBERLESS,
+        FIRES,
+        "an ingester's writes to the ring fail",
+        ring("writers_missing", "0x9 1x100"),
+        at=20,
+        says="1 process(es) of <fleet> write a ring and have no member in it: collectors/ring (1). Their "
+        "writes to the ring fail, or were overwritten.",
+    ),
+    Case(MEMBERLESS, THRESHOLD, "in the ring one step before its time", ring("writers_missing", "1x9 0x100")),
+    Case(
+        MEMBERLESS,
+        LOOKALIKE,
+        "a rollout: each process has left its ring for some minutes before it stops answering",
+        ring("writers_missing", "0x2 1x3 0x2 1x3 0x2 1x3 0x100"),
+    ),
+    Case(
+        DUPLICATES,
+        FIRES,
+        "three members are at 127.0.0.1:9095",
+        ring("duplicate_addresses", "0x9 1x100"),
+        at=20,
+        says="Up to 1 address(es) of a ring of <fleet> belong to two or more members: collectors/ring (1). "
+        "Replicas of one series reach one process.",
+    ),
+    Case(DUPLICATES, THRESHOLD, "gone one step before its time", ring("duplicate_addresses", "1x9 0x100")),
+    Case(
+        DUPLICATES,
+        LOOKALIKE,
+        "a killed container and its heir have one address until the heartbeat times out",
+        ring("duplicate_addresses", "0x4 1x2 0x4 1x2 0x100"),
+    ),
+    Case(
+        UNOWNED,
+        FIRES,
+        "an active partition lost its three owners",
+        ring("partitions_without_owner", "0x9 1x100", PARTITIONS),
+        at=20,
+        says="1 partition(s) of <fleet> are active without a living owner, or inactive with unhealthy "
+        "owners alone: collectors/ingester-partitions (1). What is in them is not served.",
+    ),
+    Case(
+        UNOWNED,
+        THRESHOLD,
+        "its owner is back one step before its time",
+        ring("partitions_without_owner", "1x9 0x100", PARTITIONS),
+    ),
+    Case(
+        UNOWNED,
+        LOOKALIKE,
+        "owners restart one after the other, each the only one of its partition",
+        ring("partitions_without_owner", "0x4 1x4 0x2 1x4 0x100", PARTITIONS),
+    ),
     Case(
         UNHEALTHY,
         FIRES,

@@ -1,0 +1,147 @@
+"""The owners of partitions, held against the ring of their instances and against processes."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.derive.partitions import with_owners
+from exporter.facts import KeyFacts, MemberFacts, Snapshot
+from exporter.model import Partition, PartitionRing, PartitionState, Phase, Product, State
+from exporter.ring_facts import PartitionFacts
+from exporter.steps import Check
+from tests.derive.build import CLIENTS, NOW, Fleet, client, member, ring, step_of
+
+KEY = "collectors/ingester-partitions"
+STEPS = (
+    "preflight", "enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi",
+    "decommission-store",
+)  # fmt: skip
+ACTIVE, INACTIVE, PENDING = PartitionState.ACTIVE, PartitionState.INACTIVE, PartitionState.PENDING
+
+
+def fleet_with(*partitions: Partition) -> Fleet:
+    fleet = Fleet()
+    value = PartitionRing({partition.id: partition for partition in partitions}, NOW)
+    fleet.store[KEY] = value
+    for process in fleet.processes:
+        process.product = Product.MIMIR
+        process.clients = tuple(client(name) for name in (*CLIENTS, "ingester-partitions-lifecycler"))
+        process.copies[KEY] = value
+    return fleet
+
+
+def owned(number: int, *owners: str, state: PartitionState = ACTIVE) -> Partition:
+    return Partition(number, state, NOW - 900, owners=owners)
+
+
+def checked(seen: Snapshot, step: str = "switch-primary") -> Check:
+    return next(check for check in step_of(seen, step).checks if check.id == "partitions-owned")
+
+
+WRONG: list[tuple[str, Partition, str]] = [
+    (
+        "active, and its owners are gone",
+        owned(2, "q-7", "q-8"),
+        f"partition 2 of {KEY} is ACTIVE and none of its 2 owners is a member or process: q-7, q-8",
+    ),
+    ("active without owners", owned(2), f"partition 2 of {KEY} is ACTIVE and has no owner"),
+    (
+        "active, and its owners are unhealthy",
+        owned(2, "old-8"),
+        f"partition 2 of {KEY} is ACTIVE and none of its 1 owners is a healthy member: old-8",
+    ),
+    (
+        "inactive, and its owners are unhealthy or gone",
+        owned(2, "old-8", "q-7", state=INACTIVE),
+        f"partition 2 of {KEY} is INACTIVE and none of its 2 owners is a healthy member: old-8, q-7",
+    ),
+    (
+        "one owner of two is gone",
+        owned(2, "p-1", "q-7"),
+        f"1 of 2 owners of partition 2 of {KEY} are neither member nor process: q-7",
+    ),
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("name", "partition", "said"), WRONG, ids=[row[0] for row in WRONG])
+def test_a_partition_that_nobody_consumes_fails_each_step_that_touches_rings(
+    name: str, partition: Partition, said: str, step: str
+) -> None:
+    fleet = fleet_with(owned(1, "p-1", "p-2"), partition)
+    value = ring([*(member(p.name) for p in fleet.processes), member("old-8", NOW - 400)])
+    fleet.store["collectors/ring"] = value
+    check = checked(fleet.look(), step)
+    assert (check.verdict.value, check.culprits) == ("fails", (said,)), name
+
+
+RIGHT: list[tuple[str, Partition]] = [
+    ("living owners", owned(2, "p-2", "p-3")),
+    ("owners of several partitions", owned(2, "p-2/2", "p-3/2")),
+    ("inactive with a living owner", owned(2, "p-2", state=INACTIVE)),
+    ("inactive without owners: it waits to be deleted", owned(2, state=INACTIVE)),
+    ("pending without owners", owned(2, state=PENDING)),
+    ("deleted", owned(2, "q-7", state=PartitionState.DELETED)),
+]
+
+
+@pytest.mark.parametrize(("name", "partition"), RIGHT, ids=[row[0] for row in RIGHT])
+def test_a_partition_that_is_served_or_on_its_way_out_is_fine(name: str, partition: Partition) -> None:
+    seen = fleet_with(owned(1, "p-1"), partition).look()
+    assert checked(seen).verdict.value == "holds", name
+    assert not [text for text in seen.fleet.warnings if "artition" in text]
+
+
+def test_the_headline_names_the_partition() -> None:
+    seen = fleet_with(owned(2, "q-7")).look()
+    assert seen.fleet.headline.startswith(f"Partition 2 of {KEY} is ACTIVE and none of its 1 owners is")
+
+
+def test_without_a_partition_ring_there_is_nothing_to_ask() -> None:
+    assert checked(Fleet().look()).verdict.value == "holds"
+
+
+def key(name: str, ring_name: str, *members: str, source: str = "store", **more: object) -> KeyFacts:
+    listed = tuple(
+        MemberFacts(m, "10.0.0.1:9095", "", State.ACTIVE, heartbeat=NOW, age=1.0, tokens=1) for m in members
+    )
+    kind = "partition" if more else "ring"
+    return KeyFacts(
+        name, ring_name, kind, Phase.MULTI, True, "consul", source, members=listed, **more  # type: ignore[arg-type] # one field
+    )  # fmt: skip
+
+
+PAIRS = [
+    ("c/ingester-partitions", "ingester-partitions", "c/ring", "ingester"),
+    ("c/ingester-partitions-key", "ingester-partitions", "c/ring", "ingester"),
+    ("c/usage-tracker-partitions", "usage-tracker-partitions", "c/usage-tracker-instances", "usage-tracker"),
+    ("c/livestore-partitions", "livestore-partitions", "c/live-store", "live-store"),
+    (
+        "c/dataobj-consumer-partitions-key",
+        "dataobj-consumer-partitions",
+        "x/dataobj-consumer",
+        "dataobj-consumer",
+    ),
+    ("c/new-partitions", "new-partitions", "c/new", "new"),
+]
+
+
+@pytest.mark.parametrize(("partitions", "called", "instances", "of"), PAIRS, ids=[row[0] for row in PAIRS])
+def test_owners_are_looked_for_in_the_ring_of_their_component(
+    partitions: str, called: str, instances: str, of: str
+) -> None:
+    there = PartitionFacts(1, ACTIVE, ("a-1",))
+    keys = (key(partitions, called, owned=(there,)), key(instances, of, "a-1"))
+    assert with_owners(keys, (), ())[0].owned[0].alive == ("a-1",)
+
+
+@pytest.mark.parametrize(
+    ("ring_", "alive"),
+    [(key("c/compactor", "compactor", "a-1"), None), (key("c/ring", "ingester", "a-1", source=""), None)],
+    ids=["another ring", "not read"],
+)
+def test_owners_whose_ring_was_not_read_are_not_known(ring_: KeyFacts, alive: None) -> None:
+    there = PartitionFacts(1, ACTIVE, ("a-1",))
+    found = with_owners((key("c/ingester-partitions", "ingester-partitions", owned=(there,)), ring_), (), ())
+    assert found[0].owned[0].alive is alive
+    assert not found[0].owned[0].is_ownerless
