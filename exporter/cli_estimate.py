@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.config import Config
+from exporter.config import Config, each_store
 from exporter.expose import catalogue
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.catalogue import Metric
@@ -107,7 +107,7 @@ def _letters(config: Config, targets: int) -> dict[str, int]:
         "P": pages + OTHER_PAGES,
         "Z": ZONES,
         "G": max(2, len(config.groups)),
-        "S": sum(store is not None for store in (config.stores.consul, config.stores.etcd)),
+        "S": len(list(each_store(config.stores))),
         "D": len({entry.kind for entry in config.targets}),
         "L": LABELS,
     } | ({"M": targets} if config.scale.shards > 1 else {})

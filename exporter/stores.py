@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
-from exporter.config import Config
+from exporter.config import Config, Consul, Etcd, each_store
 from exporter.decode.memo import Memo
 from exporter.decode.value import decode_value
 from exporter.external import RawStore, StoreContent
@@ -28,28 +30,48 @@ def store_readers(config: Config, fetcher: Fetcher, access: Access) -> tuple[Sto
 
 
 def _readers(config: Config, fetcher: Fetcher, access: Access) -> Iterator[StoreReader]:
-    if config.stores.consul is not None:
-        consul = config.stores.consul
-        settings = ConsulSettings(
-            url=consul.url,
-            prefixes=consul.prefixes,
-            token_file=Path(consul.token_file) if consul.token_file else None,
-            datacenter=consul.datacenter,
-            access=lambda target: access.to("stores.consul", target.url),
-            certificate=bool(consul.http_client.tls_config.cert_file),
-        )
-        yield lambda deadline, used: read_consul(fetcher, settings, deadline, used)
-    if config.stores.etcd is not None:
-        etcd = config.stores.etcd
-        wanted = EtcdSettings(
-            urls=etcd.urls,
-            prefixes=etcd.prefixes,
-            username=etcd.username,
-            password_file=Path(etcd.password_file) if etcd.password_file else None,
-            access=lambda target: access.to("stores.etcd", target.url),
-            certificate=bool(etcd.http_client.tls_config.cert_file),
-        )
-        yield lambda deadline, used: read_etcd(fetcher, wanted, deadline, used)
+    for place, name, store in each_store(config.stores):
+        http = f"stores{place}"
+        if isinstance(store, Consul):
+            yield _named(_consul(store, fetcher, access, http), name, store)
+        else:
+            yield _named(_etcd(store, fetcher, access, http), name, store)
+
+
+def _consul(store: Consul, fetcher: Fetcher, access: Access, http: str) -> StoreReader:
+    settings = ConsulSettings(
+        url=store.url,
+        prefixes=store.prefixes,
+        token_file=Path(store.token_file) if store.token_file else None,
+        datacenter=store.datacenter,
+        access=lambda target: access.to(http, target.url),
+        certificate=bool(store.http_client.tls_config.cert_file),
+    )
+    return lambda deadline, used: read_consul(fetcher, settings, deadline, used)
+
+
+def _etcd(store: Etcd, fetcher: Fetcher, access: Access, http: str) -> StoreReader:
+    settings = EtcdSettings(
+        urls=store.urls,
+        prefixes=store.prefixes,
+        username=store.username,
+        password_file=Path(store.password_file) if store.password_file else None,
+        access=lambda target: access.to(http, target.url),
+        certificate=bool(store.http_client.tls_config.cert_file),
+    )
+    return lambda deadline, used: read_etcd(fetcher, settings, deadline, used)
+
+
+def _named(read: StoreReader, name: str, store: Consul | Etcd) -> StoreReader:
+    """A reader whose answers say which store it is, and how processes may call it."""
+    urls = (store.url,) if isinstance(store, Consul) else store.urls
+    addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
+
+    async def named(deadline: float, used: frozenset[str]) -> RawStore:
+        found = await read(deadline, used)
+        return replace(found, name="" if name == found.kind else name, addresses=addresses)
+
+    return named
 
 
 async def read_stores(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from exporter.config import Config, RingSpec
+from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.census import each_once
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot
@@ -63,11 +63,9 @@ def rules_of(config: Config) -> Rules:
 
 def _stores_read(config: Config) -> Iterator[str]:
     """What is read of which external store, without the way to it."""
-    consul, etcd = config.stores.consul, config.stores.etcd
-    if consul is not None:
-        yield f"consul {consul.url} {consul.datacenter or ''} {' '.join(consul.prefixes)}"
-    if etcd is not None:
-        yield f"etcd {' '.join(etcd.urls)} {' '.join(etcd.prefixes)}"
+    for _, name, store in each_store(config.stores):
+        where = f"{store.url} {store.datacenter}" if isinstance(store, Consul) else " ".join(store.urls)
+        yield f"{name} {where} {' '.join((*store.known_as, *store.prefixes))}"
 
 
 def pages_of(config: Config) -> tuple[RingPage, ...] | None:

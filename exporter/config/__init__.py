@@ -10,8 +10,6 @@ from exporter.config.http_client import Authorization, BasicAuth, HttpClient, OA
 from exporter.config.loading import load, load_as, load_text, schema
 from exporter.config.models import (
     Config,
-    Consul,
-    Etcd,
     Gate,
     Gossip,
     Group,
@@ -21,9 +19,9 @@ from exporter.config.models import (
     RejectionEntry,
     RingSpec,
     Scale,
-    Stores,
 )
 from exporter.config.scalars import shown_url
+from exporter.config.stores import Consul, Etcd, StoreEntry, Stores, each_store
 from exporter.config.targets import Dns, FileSd, GossipSd, HttpSd, Kubernetes, Static, TargetEntry
 
 __all__ = [
@@ -49,9 +47,11 @@ __all__ = [
     "RingSpec",
     "Scale",
     "Static",
+    "StoreEntry",
     "Stores",
     "TargetEntry",
     "TlsConfig",
+    "each_store",
     "load",
     "load_as",
     "load_text",

@@ -11,17 +11,13 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from exporter.config.http_client import HttpClient, TlsConfig
 from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
+from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
 from exporter.rings import RING_PAGES
 
 ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
 Auto = Literal["auto"]
-PREFIXES_READ = (
-    "Key prefixes to read. Each prefix that the configuration page of any process names must be below one of "
-    "them: what stands elsewhere is not known, and keeps decommission-store unknown by name."
-)
-PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
 # as `sources.allow` will have it: nothing else is asked
 _RING_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*/(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _KNOWN_PATHS = frozenset(page.path for page in RING_PAGES)
@@ -57,58 +53,6 @@ class RingSpec(Settings):
         if not self.key and self.path not in _KNOWN_PATHS:
             raise refuse(f"key is missing; {self.path} is not a page whose key is known")
         return self
-
-
-class Consul(Settings):
-    """Consul, read through its KV API."""
-
-    url: Url = Field(description="Consul's HTTP address.", examples=["http://consul:8500"])
-    prefixes: tuple[Name, ...] = Field(
-        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
-    )
-    token_file: FileName | None = Field(
-        default=None, description="A file with the ACL token.", examples=["/etc/kvmigration/consul-token"]
-    )
-    datacenter: Text = Field(
-        default="", description="The datacenter; empty for the agent's own.", examples=["dc1"]
-    )
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings; not shared with the processes."
-    )
-
-
-class Etcd(Settings):
-    """etcd, read through its v3 JSON gateway."""
-
-    urls: tuple[Url, ...] = Field(
-        min_length=1,
-        description="Endpoints; the first that answers is used.",
-        examples=[["http://etcd:2379"]],
-    )
-    prefixes: tuple[Name, ...] = Field(
-        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
-    )
-    username: Text = Field(default="", description="The user name.", examples=["kvmigration"])
-    password_file: FileName | None = Field(
-        default=None, description="A file with the password.", examples=["/etc/kvmigration/etcd-password"]
-    )
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings; not shared with the processes."
-    )
-
-    @model_validator(mode="after")
-    def _user_and_password(self) -> Self:
-        if bool(self.username) != bool(self.password_file):
-            lacking = "password_file" if self.username else "username"
-            raise refuse(f"{lacking} is missing; username and password_file belong together")
-        return self
-
-
-class Stores(Settings):
-    """The external stores, read directly. Left out, the ring pages speak for them."""
-
-    consul: Consul | None = Field(default=None, description="Consul.")
-    etcd: Etcd | None = Field(default=None, description="etcd.")
 
 
 class Probe(Settings):
@@ -280,7 +224,10 @@ class Config(Settings):
     targets: tuple[TargetEntry, ...] = Field(min_length=1, description="Where the processes are.")
     http_client: HttpClient = Field(default=HttpClient(), description="HTTP settings for all processes.")
     rings: Rings = Field(default="auto", description="Which ring pages to read; `auto` knows them.")
-    stores: Stores = Field(default=Stores(), description="The external stores, read directly.")
+    stores: EveryStore = Field(
+        default=Stores(),
+        description="The external stores, read directly; a list where there are several of one kind.",
+    )
     gossip: Gossip = Field(default=Gossip(), description="What the gossip cluster should look like.")
     rejections: tuple[RejectionEntry, ...] = Field(default=(), description="Where the log lines are.")
     groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
@@ -304,6 +251,14 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        names = [name for _, name, _ in each_store(self.stores)]
+        for name in names:
+            if names.count(name) > 1:
+                raise refuse(f'{names.count(name)} stores are called "{name}"; give each a name', "stores")
+        return self
+
+    @model_validator(mode="after")
     def _of_effect(self) -> Self:
         for at, client in (*self._clients(), *self._other_clients()):
             wrong = client.unused(processes=at[0] == "targets" and len(at) == 2) if at else None
@@ -324,9 +279,9 @@ class Config(Settings):
         for index, entry in enumerate(self.targets):
             if entry.http_client is not None:
                 yield ("targets", index), entry.http_client
-        for kind, store in (("consul", self.stores.consul), ("etcd", self.stores.etcd)):
-            if store is not None:
-                yield ("stores", kind), store.http_client
+        for place, _, store in each_store(self.stores):
+            number, _, kind = place.removeprefix("[").partition("].")
+            yield ("stores", int(number), kind) if kind else ("stores", place[1:]), store.http_client
 
     def http_settings(self) -> dict[str, HttpClient]:
         """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own,
@@ -343,9 +298,7 @@ class Config(Settings):
         for index in range(len(self.targets)):
             own = clients.get(f"targets[{index}]", self.http_client)
             clients[f"targets[{index}] without credentials"] = own.without_credentials()
-        for kind, store in (("consul", self.stores.consul), ("etcd", self.stores.etcd)):
-            if store is not None:
-                clients[f"stores.{kind}"] = store.http_client
+        clients |= {f"stores{place}": store.http_client for place, _, store in each_store(self.stores)}
         for index, rejection in enumerate(self.rejections):
             if rejection.loki is not None:
                 clients[f"rejections[{index}].loki"] = rejection.loki.http_client

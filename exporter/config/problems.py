@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from exporter.config.stores import translated
 from exporter.config.yaml_source import Document, Path, Problem
 
 _KINDS = {
@@ -87,7 +88,8 @@ def _in_document(location: tuple[int | str, ...], value: Any) -> Path:
 def _message(entry: dict[str, Any], path: Path, model: type[BaseModel]) -> str:
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(path, model)
+        known = translated(model_at(path[:-1], model), str(path[-1]), entry["input"])
+        return f"this is a product's own key: {known}" if known else _unknown(path, model)
     if kind == "literal_error":
         return _choice(entry["input"], _QUOTED.findall(context["expected"]))
     if kind in _BOUNDS:
