@@ -55,5 +55,44 @@ class StoreRead(Generic[T]):
         return self.name or self.kind
 
 
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock.
+    `replaced` says why it is not the store that it was, and `identity` is then the former one's.
+    """
+
+    kind: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    keys: int | None = None
+    moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
+    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    since: float | None = None  # first cycle that read it
+    prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
+    uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
+    alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
+    entries: frozenset[str] = frozenset()  # the HA entries among its keys
+    name: str = ""  # as configured; "" for the kind
+    addresses: tuple[str, ...] = ()
+    identity: Identity | None = None
+    replaced: str = ""
+    replaced_at: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called in metrics and sentences."""
+        return self.name or self.kind
+
+    @property
+    def fault(self) -> str:
+        """Why nothing may be concluded from its content, "" where something may."""
+        if self.outcome is not Outcome.OK:
+            why = self.detail or (self.reason.value if self.reason else "")
+            return f"{self.title} was not read{f' ({why})' if why else ''}"
+        return f"{self.title} is not the store that it was: {self.replaced}" if self.replaced else ""
+
+
 RawStore = StoreRead[bytes]
 StoreContent = StoreRead[Value]

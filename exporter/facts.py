@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from exporter.external import Identity
+from exporter.external import StoreFacts
 from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
@@ -274,45 +274,6 @@ class GossipFacts:
     unread: tuple[str, ...] = ()  # targets whose member list could not be read
     unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
     rollout: LabelRollout | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock.
-    `replaced` says why it is not the store that it was, and `identity` is then the former one's.
-    """
-
-    kind: str
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    keys: int | None = None
-    moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
-    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    since: float | None = None  # first cycle that read it
-    prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
-    uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
-    alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
-    entries: frozenset[str] = frozenset()  # the HA entries among its keys
-    name: str = ""  # as configured; "" for the kind
-    addresses: tuple[str, ...] = ()
-    identity: Identity | None = None
-    replaced: str = ""
-    replaced_at: float | None = None
-
-    @property
-    def title(self) -> str:
-        """What it is called in metrics and sentences."""
-        return self.name or self.kind
-
-    @property
-    def fault(self) -> str:
-        """Why nothing may be concluded from its content, "" where something may."""
-        if self.outcome is not Outcome.OK:
-            why = self.detail or (self.reason.value if self.reason else "")
-            return f"{self.title} was not read{f' ({why})' if why else ''}"
-        return f"{self.title} is not the store that it was: {self.replaced}" if self.replaced else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.derive.phase import EXTERNAL_STORES
 from exporter.derive.prefixes import QUIET, freshly_written, label
 from exporter.derive.verdicts import Evidence, Question
-from exporter.facts import StoreFacts
+from exporter.external import StoreFacts
 from exporter.model import Phase
 from exporter.rings import HA_KEY
 from exporter.steps import Check

@@ -13,7 +13,8 @@ from exporter.derive.partitions import without_owner
 from exporter.derive.ring_writers import sharing, without_member
 from exporter.derive.risks import risks
 from exporter.derive.targets import fleet_phase
-from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, StoreFacts, TargetFacts
+from exporter.external import StoreFacts
+from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model import Outcome, Phase, Product
 from exporter.rings import HA_KEY
 from exporter.steps import Step

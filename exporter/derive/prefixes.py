@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
-from exporter.facts import Snapshot, StoreFacts, TargetFacts
+from exporter.external import StoreFacts
+from exporter.facts import Snapshot, TargetFacts
 from exporter.keyspace import HaKeys
 from exporter.model import ProcessConfig, Product
 from exporter.rings import HA_KEY, TRACKING, known_keys

@@ -14,6 +14,7 @@ from exporter.derive.meaning import Common, meant, product_for, used_keys
 from exporter.derive.naming import Names
 from exporter.derive.phase import EXTERNAL_STORES, primary_of
 from exporter.derive.primary import KeyInput, Stored
+from exporter.derive.store_places import Places, places_of
 from exporter.derive.views import View, view
 from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
@@ -78,7 +79,8 @@ def read_keys(
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
-    fleet = _Fleet(up, stores, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
+    places = places_of((seen.target for seen in up), cycle.stores)
+    fleet = _Fleet(up, places, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
 
@@ -126,7 +128,7 @@ class _Fleet:
     """
 
     up: tuple[Seen, ...]
-    stores: tuple[StoreContent, ...]
+    places: Places
     failed: frozenset[str]
     primary: str
     skew: float | None
@@ -169,7 +171,9 @@ def _keys(up: Iterable[Seen], stores: Iterable[StoreContent], ha: HaKeys) -> set
 def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]) -> KeyInput:
     up = fleet.up
     clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
-    store = _store_of(clients, fleet.stores)
+    place = _store_of(key, clients, fleet)
+    store = place if place is not None and place.outcome is Outcome.OK else None
+    failed = fleet.failed if place is None or store is None else frozenset[str]()
     stored = _stored(key, store, fleet.ha) if store is not None else None
     configs = tuple(
         seen.read.config.value.rings[key]
@@ -189,7 +193,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         configs=configs,
         kept=kept,
         fleet=fleet.primary,
-        failed=fleet.failed,
+        failed=failed,
         skew=fleet.skew,
         default=_default(configs) or fleet.names.default(key),
     )
@@ -201,11 +205,10 @@ def _default(configs: Iterable[RingConfig]) -> str:
     return told[0][0] if told else ""
 
 
-def _store_of(clients: Iterable[ClientFacts], stores: tuple[StoreContent, ...]) -> StoreContent | None:
-    """The store that a key's clients use; where they name none, the first that was read."""
+def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:
+    """The store that a key's clients use, as far as it is configured."""
     kinds = {kind for client in clients for kind in (client.primary, *client.stores, *client.store_requests)}
-    named = kinds & EXTERNAL_STORES
-    return next((store for store in stores if not named or store.kind in named), None)
+    return fleet.places.of(key, kinds & EXTERNAL_STORES)
 
 
 def _was_read(key: str, store: StoreContent, fleet: _Fleet) -> bool:

@@ -29,9 +29,11 @@ from exporter.derive.ring_writers import with_writers
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
 from exporter.derive.store_identity import identified
+from exporter.derive.store_places import places_of
 from exporter.derive.stores import Around, judge_store
 from exporter.derive.targets import judge_target
-from exporter.facts import GossipFacts, KeyFacts, Snapshot, StoreFacts, Stranger, TargetFacts, ViewFacts
+from exporter.external import StoreFacts
+from exporter.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
 from exporter.model import Outcome, Product
 
 
@@ -200,10 +202,12 @@ def _excuse(
 def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
     before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
+    places = places_of(targets, cycle.stores)
     found: list[StoreFacts] = []
     for store in cycle.stores:
         indexes, old = past.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
         judged = judge_store(store, indexes, old, around)
-        judged = replace(judged, name=store.name, addresses=store.addresses)
+        uncovered = (*judged.uncovered, *places.elsewhere(store))
+        judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
         found.append(identified(judged, store, old, cycle.at))
     return tuple(found)

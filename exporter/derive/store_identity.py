@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from exporter.external import Identity, StoreContent
-from exporter.facts import StoreFacts
+from exporter.external import Identity, StoreContent, StoreFacts
 from exporter.model import Outcome, PartitionRing, Replica, Ring
 
 TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, several are lost

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from exporter.derive.health import live
 from exporter.derive.prefixes import configs_of, uncovered
 from exporter.derive.rules import DEFAULT_TIMEOUT
-from exporter.external import StoreContent
-from exporter.facts import StoreFacts, TargetFacts
+from exporter.external import StoreContent, StoreFacts
+from exporter.facts import TargetFacts
 from exporter.keyspace import HaKeys
 from exporter.model import Observation, Outcome, PartitionRing, PartitionState, Replica, Ring, Value
 

@@ -32,6 +32,7 @@ from exporter.expose.shapes import (
     TargetOut,
     ViewOut,
 )
+from exporter.external import StoreFacts
 from exporter.facts import (
     ClientFacts,
     GossipFacts,
@@ -43,7 +44,6 @@ from exporter.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    StoreFacts,
     Stranger,
     TargetFacts,
     ViewFacts,

@@ -12,7 +12,8 @@ from collections import Counter
 from exporter.expose import catalogue as c
 from exporter.expose.counted import by_label
 from exporter.expose.shard_series import Rows, shard_rows
-from exporter.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, StoreFacts, TargetFacts, ViewFacts
+from exporter.external import StoreFacts
+from exporter.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts, ViewFacts
 from exporter.model import GossipState, Outcome, PartitionState, Phase, ProcessConfig, State
 from exporter.steps import Verdict
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.store_identity import identified
-from exporter.external import StoreContent
-from exporter.facts import StoreFacts
+from exporter.external import StoreContent, StoreFacts
 from exporter.model import Outcome, Reason, Replica, Value
 from tests.derive.build import member, ring
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.stores import MAX_GONE, Around, judge_store
-from exporter.external import StoreContent
-from exporter.facts import StoreFacts
+from exporter.external import StoreContent, StoreFacts
 from exporter.model import (
     Outcome,
     Page,

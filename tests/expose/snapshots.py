@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from exporter.external import StoreFacts
 from exporter.facts import (
     ClientFacts,
     Comparison,
@@ -19,7 +20,6 @@ from exporter.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    StoreFacts,
     Stranger,
     TargetFacts,
     ViewFacts,
