@@ -209,6 +209,10 @@ def _check_lines(check: CheckOut, again: bool) -> list[str]:
     if check.verdict == "holds":
         return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
     culprits = check.culprits or (check.evidence,)
+    if culprits[0] not in check.evidence or len(check.evidence) > len("; ".join(culprits)) + len(
+        "Not known: "
+    ):
+        lines += wrapped(check.evidence, " " * 6)
     for name in culprits[:SHOWN]:
         lines += wrapped(name, "    - ", " " * 6)
     if len(culprits) > SHOWN:

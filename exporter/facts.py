@@ -81,6 +81,7 @@ class TargetFacts:
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
+    why_none: str = ""  # why it is probably no process of a product: what was asked, and what came back
 
 
 @dataclass(frozen=True, slots=True)

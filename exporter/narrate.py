@@ -29,6 +29,7 @@ class Narrator:
         self._told_at: float | None = None
         self._failing: Mapping[Names, _Failure] = {}
         self._seen_up: frozenset[str] = frozenset()
+        self._none: Mapping[str, str] = {}
 
     def tell(self, snapshot: Snapshot) -> None:
         """Write what is new in a snapshot."""
@@ -50,6 +51,7 @@ class Narrator:
                 log.info(event.text, kind=event.kind, subject=event.subject)
         self._told_at = snapshot.at
         self._pages(snapshot)
+        self._no_targets(snapshot)
 
     def _pages(self, snapshot: Snapshot) -> None:
         pages = {(t.name, page.name): page for t in snapshot.targets for page in t.pages}
@@ -68,6 +70,14 @@ class Narrator:
         self._failing = unasked | now
         self._seen_up |= {target.name for target in snapshot.targets if target.up}
         self._seen_up &= known
+
+    def _no_targets(self, snapshot: Snapshot) -> None:
+        """One line for a target that is probably no process of a product, when that is new or changes."""
+        none = {target.name: target.why_none for target in snapshot.targets if target.why_none}
+        fresh = [(name, why) for name, why in none.items() if self._none.get(name) != why]
+        for name, why in fresh[:MAX_LINES]:
+            log.warning("target is none", target=name, why=why)
+        self._none = none
 
     def _tell_failures(self, fresh: Iterable[Names], pages: Mapping[Names, PageFacts]) -> None:
         """One line for all pages of a process that fail alike."""

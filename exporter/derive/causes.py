@@ -61,6 +61,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("addresses-shared", frozenset()),
     Cause("partitions-unowned", frozenset()),
     Cause("sources-fail", frozenset()),
+    Cause("no-target", frozenset()),
     Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
     Cause("token-conflict", frozenset(), "no-token-conflicts", "Two members claim the same tokens: {}."),
     Cause("mirror-errors", _COPIES, "mirror-errors", "Mirror writes fail: {}."),

@@ -90,7 +90,9 @@ def targets_answer(seen: Evidence) -> Check:
     ]
     nothing = "" if seen.targets else "no process is known"
     good = f"{len(seen.targets)} of {len(seen.targets)} answer."
-    wrong, why = [*(target.name for target in down), *blind], [silence(t, detail=True) for t in down]
+    others = [target for target in seen.up if target.why_none]
+    wrong = [*(target.name for target in (*down, *others)), *blind]
+    why = [silence(target, detail=True) for target in (*down, *others)]
     return ANSWER.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind])), nothing)
 
 

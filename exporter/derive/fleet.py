@@ -107,6 +107,12 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
             yield Finding(name, _sentence("; ".join(few(texts, 3))))
     if whole.unsure:
         yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure[0]}.")
+    others = [f"{t.name} ({t.why_none})" for t in targets if t.up and t.why_none]
+    if others:
+        yield Finding(
+            "no-target",
+            f"{len(others)} of {len(targets)} targets show no product: {', '.join(few(others, 3))}.",
+        )
     down = [silence(target) for target in targets if not target.up]
     if down:
         text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
@@ -171,10 +177,10 @@ def _harmless(key: KeyFacts) -> tuple[bool, float]:
 def silence(target: TargetFacts, *, detail: bool = False) -> str:
     """Name a process that does not answer, with the reason where there is one."""
     failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
-    if failed is None or failed.reason is None:
-        return target.name
-    more = f": {failed.detail}" if detail and failed.detail else ""
-    return f"{target.name} ({failed.reason.value}{more})"
+    said = [failed.reason.value] if failed is not None and failed.reason is not None else []
+    said += [failed.detail] if detail and failed is not None and failed.detail else []
+    said += [target.why_none] if target.why_none else []
+    return f"{target.name} ({': '.join(said)})" if said else target.name
 
 
 def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:

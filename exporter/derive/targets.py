@@ -11,6 +11,7 @@ from exporter.derive import phase
 from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.naming import Names
+from exporter.derive.no_target import why_none
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.facts import ClientFacts, PageFacts, TargetFacts
 from exporter.model import (
@@ -41,7 +42,7 @@ def judge_target(
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     component = seen.target.component or (before.component if before else "")
     if not answers(seen) or known is None:
-        return TargetFacts(
+        silent = TargetFacts(
             name=seen.target.name,
             url=seen.target.url,
             component=component,
@@ -53,8 +54,13 @@ def judge_target(
             pages=pages,
             seen_at=before.seen_at if before else None,
         )
+        return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
-    return replace(found, clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients))
+    return replace(
+        found,
+        why_none=why_none(found),
+        clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients),
+    )
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:

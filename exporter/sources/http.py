@@ -235,15 +235,19 @@ class Fetcher:
         try:
             there = url.join(URL(location, encoded=True))
             same = there.origin() == url.origin() and there.raw_user is None
+            server = f"{there.scheme}://{there.raw_host}"  # no path, no query: they may carry secrets
         except ValueError:
             raise FetchError(Reason.REDIRECT, "it redirects to no plain URL") from None
         if not same:
-            raise FetchError(Reason.REDIRECT, "it redirects to another scheme, host or port")
+            raise FetchError(Reason.REDIRECT, f"it redirects to another scheme, host or port: {server}")
         path = there.raw_path_qs
         if not path.startswith(prefix) or not allow.is_allowed(
             path[len(prefix) :], self._settings.ring_pages
         ):
-            raise FetchError(Reason.REDIRECT, "it redirects to a path that is not on the allow-list")
+            where = _beginning(there.raw_path)
+            raise FetchError(
+                Reason.REDIRECT, f"it redirects to a path that is not on the allow-list: {where}"
+            )
         return there
 
     async def _exchange(
@@ -278,6 +282,12 @@ class Fetcher:
             finally:
                 if not response.content.at_eof():
                     response.close()  # never drain what a server goes on sending
+
+
+def _beginning(path: str) -> str:
+    """The first part of a path where it is a plain word, such as `/login`: the rest may carry secrets."""
+    found = re.match(r"/[a-zA-Z_-]{0,20}(?=/|$)", path)
+    return found[0] if found else "/…"
 
 
 def _timed(answer: Answer, asked_at: float, duration: float, received: int) -> Answer:
