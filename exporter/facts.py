@@ -15,6 +15,7 @@ from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
 from exporter.ring_facts import PartitionFacts, WriterFacts
+from exporter.settings import NO_SETTINGS, RingSettings
 from exporter.steps import NO_WAY_KNOWN, Rollback, Step
 
 
@@ -122,6 +123,7 @@ class MemberFacts:
     registered: float | None = None
     since: float | None = None  # when this state was first seen, our clock
     foreign: bool = False  # belongs to another product, cluster or release for certain
+    read_only: bool = False  # whatever its state is
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ class KeyFacts:
     source: str  # where the primary was read: "store", "ring page of X", "gossip of X", ""
     members: tuple[MemberFacts, ...] = ()
     heartbeat_timeout: float = 60.0
+    settings: RingSettings = NO_SETTINGS
+    writes_by: str = "owner"  # "quorum", "partitions" (ingest storage) or "owner": one healthy is enough
     oldest_age: float | None = None
     ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # s into the future
     longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is

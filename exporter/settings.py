@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -68,3 +69,26 @@ class ProcessConfig:
     """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
     text of each setting by its name in the `memberlist` block. No secrets."""
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
+
+
+class Replication(NamedTuple):
+    """How often a value is kept; `zones` tells whether zones are told apart, `None` where nobody says."""
+
+    factor: int
+    zones: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RingSettings:
+    """One ring's settings as the processes that own it agree on them. Times in seconds; a `timeout` of 0
+    is switched off, `None` not known. `differing` says on what processes disagree, by name.
+    """
+
+    period: float = 15.0
+    timeout: float | None = None
+    replication: tuple[Replication, ...] = ()
+    differing: tuple[str, ...] = ()
+    known: bool = False  # some process's configuration was read
+
+
+NO_SETTINGS = RingSettings()

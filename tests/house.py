@@ -51,6 +51,7 @@ VOCABULARY = {
         "exporter.model",
         "exporter.part",
         "exporter.ring_facts",
+        "exporter.settings",
         "exporter.steps",
     },
 }

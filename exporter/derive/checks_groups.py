@@ -7,11 +7,10 @@ group has left whole is done, whatever the other rings are at.
 from __future__ import annotations
 
 from exporter.derive.fleet import few
-from exporter.derive.health import merge_configs, quorum_margin
+from exporter.derive.quorum import margin, spare
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import KeyFacts
 from exporter.model import State
-from exporter.rings import QUORUM_RINGS
 from exporter.steps import Check
 
 OLD, NEW = "microservices", "read-write"
@@ -116,20 +115,19 @@ def old_group_present(seen: Evidence) -> Check:
 
 def new_group_keeps_quorum(seen: Evidence) -> Check:
     """Hold that a ring written by quorum keeps it, and every replica, when the old group has gone."""
-    rings = [key for key in _rings(seen) if key.ring in QUORUM_RINGS]
+    rings = [key for key in _rings(seen) if key.writes_by == "quorum"]
     wrong, unknown = [], _unread(seen, rings)
     for key in rings if _grouped(seen) else ():
-        told = (t.config.rings[key.key] for t in seen.up if t.config and key.key in t.config.rings)
-        config = merge_configs(told)
-        factor = config.replication_factor if config else None
+        told, product = key.settings.replication, seen.now.fleet.product
+        factor = max((one.factor for one in told), default=0)
         new = [member for member in key.members if member.group == NEW]
-        margin = quorum_margin(new, config)
-        if factor is None or margin is None:
+        left = margin(new, told, product)
+        if left is None:
             unknown.append(f"{key.key}: no /config tells its replication factor")
-        elif margin < factor - (factor // 2 + 1):
+        elif left < spare(told, product):
             active = sum(member.state is State.ACTIVE for member in new)
             wrong.append(f"{key.key}: {active} active of {len(new)} in {NEW}, replication factor {factor}")
-    return NEW_QUORUM.answer(wrong, f"{len(rings)} rings.", unknown, nothing=_nothing(rings))
+    return NEW_QUORUM.answer(wrong, f"{len(rings)} rings.", unknown, nothing=_nothing(_rings(seen)))
 
 
 def new_group_active(seen: Evidence) -> Check:

@@ -178,14 +178,21 @@ def contents_equal(seen: Evidence) -> Check:
 
 
 def lag(seen: Evidence) -> Check:
-    """Hold that no key lags more than the limit. A partition ring has no heartbeats and no lag."""
+    """Hold that no key lags more than the limit, beyond one heartbeat period of its own. A partition ring
+    has no heartbeats and no lag.
+    """
     limit = seen.rules.max_lag
     known = [(key, found.lag) for key, found in _compared(seen) if found.lag is not None]
-    wrong = [f"{key.key} is {behind:g} s behind" for key, behind in known if behind > limit]
+    wrong = [f"{key.key} is {behind:g} s behind" for key, behind in known if behind > seen.late(key)]
     timed = [key for key, found in _compared(seen) if found.lag is None and (key.members or key.entries)]
     worst = max((behind for _, behind in known), default=0.0)
     unknown = [f"{key.key}: no heartbeat to compare" for key in timed] + _unknown(seen)
-    return LAG.answer(wrong, f"At most {worst:g} s, limit {limit:g} s.", unknown, nothing=_nothing(seen))
+    return LAG.answer(
+        wrong,
+        f"At most {worst:g} s, limit {limit:g} s and one heartbeat period.",
+        unknown,
+        nothing=_nothing(seen),
+    )
 
 
 def no_token_conflicts(seen: Evidence) -> Check:
@@ -214,7 +221,7 @@ def views_agree(seen: Evidence) -> Check:
             wrong += [
                 f"{key.key}: {kind} view of {v.target} is {v.staleness:g} s behind"
                 for v in read
-                if v.staleness is not None and v.staleness > seen.rules.max_lag
+                if v.staleness is not None and v.staleness > seen.late(key)
             ]
             unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
             unknown += [f"{key.key}: not all entries of {v.target} were read" for v in read if not v.whole]

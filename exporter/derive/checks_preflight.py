@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from exporter.derive.advice import ADVICE
-from exporter.derive.checks_keys import lacking
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase, Product
-from exporter.rings import HA_KEY, QUORUM_RINGS
+from exporter.rings import HA_KEY
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
@@ -46,19 +45,6 @@ GHOSTS = Question(
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
     "readable: whose a member is shows there.",
 )
-QUORUM = Question(
-    "quorum-margin",
-    "Every ring that is written by quorum can lose one more member.",
-    "Bring the unhealthy members back before anything is restarted.",
-    f"{DOC}#quorum",
-    "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
-)
-KEPT = Question(
-    "quorum-kept",
-    "Every ring that is written by quorum has it now, and its active members have tokens.",
-    "Bring the members back that are leaving, joining or without tokens: writes fail already.",
-    f"{DOC}#quorum",
-)
 BASELINE = Question(
     "ha-baseline",
     "The HA tracker's election rate is known, to compare with later.",
@@ -66,8 +52,6 @@ BASELINE = Question(
     "docs/ha-tracker.md#election-rate",
     "Make the metrics of the distributors readable.",
 )
-SPARE = "Every ring that is written by quorum has one to spare."
-SINGLE = "With a replication factor of 1 there is none to spare; nobody is ill."
 MIMIR_HA = (2, 17)
 CORTEX_HA = (1, 21)
 UNKNOWN_CONNECTIONS = "unknown_connections_total"
@@ -170,66 +154,6 @@ def no_ghosts(seen: Evidence) -> Check:
     unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
     unknown += [f"{key} lives in {store}, and no target uses it" for key, store in seen.unattended.items()]
     return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
-
-
-def quorum_margin(seen: Evidence) -> Check:
-    """Hold a margin of 1 in the rings that are written by quorum; with a replication factor of 1 there
-    is none to hold, but nobody may be ill.
-    """
-    wrong, unknown = _margins(seen)
-    return _margin(seen, wrong, unknown, _spare(seen))
-
-
-def quorum_margin_told(seen: Evidence) -> Check:
-    """Hold it where the replication factor is told. Where it is not, the step goes by its members-healthy,
-    which is unknown where the ring itself was not read.
-    """
-    wrong, untold = _margins(seen)
-    stands_in = f"Every member is to be healthy instead: {'; '.join(few(untold, 3))}."
-    return _margin(seen, wrong, [], stands_in if untold else _spare(seen))
-
-
-def quorum_kept(seen: Evidence) -> Check:
-    """Hold that no ring is short of its quorum, where the replication factor is told, and that no active
-    member of any ring lacks its tokens. No restart follows, so there need be nothing to spare.
-    """
-    told = [key for key in seen.keys if key.ring in QUORUM_RINGS and key.quorum_margin is not None]
-    wrong = [f"{key.key}: margin {key.quorum_margin}" for key in told if (key.quorum_margin or 0) < 0]
-    wrong += [f"{name} in {key.key} has no tokens" for key in seen.keys for name in key.without_tokens or ()]
-    return KEPT.answer(wrong, "No ring is short of it.", nothing="" if seen.keys else "no ring was read")
-
-
-def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> Check:
-    if not any(key.ring in QUORUM_RINGS for key in seen.keys):
-        good = "No ring that is written by quorum is among what these processes show."
-    return QUORUM.answer(wrong, good, unknown, nothing="" if seen.keys else "no ring was read")
-
-
-def _spare(seen: Evidence) -> str:
-    factors = {_factor(seen, key.key) for key in seen.keys if key.ring in QUORUM_RINGS}
-    return SINGLE if 1 in factors else SPARE
-
-
-def _margins(seen: Evidence) -> tuple[list[str], list[str]]:
-    """Give the rings whose margin is too small, and those where it is not known."""
-    wrong: list[str] = []
-    unknown: list[str] = []
-    for key in seen.keys:
-        if key.ring not in QUORUM_RINGS:
-            continue
-        factor = _factor(seen, key.key)
-        if factor is None:
-            unknown.append(f"{key.key}: no /config tells its replication factor")
-        elif key.quorum_margin is None:
-            unknown += lacking([key]) or [f"{key.key}: not read"]
-        elif key.quorum_margin < (1 if factor > 1 else 0):
-            wrong.append(f"{key.key}: margin {key.quorum_margin}")
-    return wrong, unknown
-
-
-def _factor(seen: Evidence, key: str) -> int | None:
-    told = [t.config.rings[key].replication_factor for t in seen.up if t.config and key in t.config.rings]
-    return max((factor for factor in told if factor), default=None)
 
 
 def ha_baseline(seen: Evidence) -> Check:

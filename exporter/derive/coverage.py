@@ -59,6 +59,7 @@ RESTS_ON: Mapping[str, tuple[Source, ...]] = {
     "no-foreign-members": (*_RING, MEMBERS),
     "quorum-margin": _RING,
     "quorum-kept": _RING,
+    "settings-agree": _SETTING,
     "members-healthy": _RING,
     "no-token-conflicts": _VIEWS,
     "views-agree": _VIEWS,

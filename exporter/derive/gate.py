@@ -12,6 +12,7 @@ from exporter.derive import checks_joining as joining
 from exporter.derive import checks_keys as keys
 from exporter.derive import checks_members as members
 from exporter.derive import checks_preflight as preflight
+from exporter.derive import checks_quorum as quorum
 from exporter.derive import checks_stores as stores
 from exporter.derive.causes import explained, warned
 from exporter.derive.rules import Rules
@@ -62,7 +63,9 @@ STEPS = (
             preflight.gossip_port_reachable,
             preflight.no_ghosts,
             *MEMBERS,
-            preflight.quorum_margin,
+            quorum.quorum_margin,
+            quorum.settings_agree,
+            keys.views_agree,
             preflight.ha_baseline,
             clients.clocks_agree,
         ),
@@ -75,6 +78,7 @@ STEPS = (
             clients.in_phase(Phase.MULTI, readers=False),
             *GOSSIP,
             gossip.labels_agree,
+            keys.views_agree,
             # Restarts follow; an unhealthy member is copied too, and harder to be rid of in the gossip.
             joining.mirror_seeds,
             joining.restart_seeds_resolve,
@@ -82,7 +86,8 @@ STEPS = (
             keys.members_healthy,
             preflight.no_ghosts,
             *MEMBERS,
-            preflight.quorum_margin_told,
+            quorum.quorum_margin_told,
+            quorum.settings_agree,
             clients.settled,
         ),
     ),
@@ -104,7 +109,8 @@ STEPS = (
             keys.members_healthy,
             preflight.no_ghosts,
             *MEMBERS,
-            preflight.quorum_kept,
+            quorum.quorum_kept,
+            quorum.settings_agree,
             keys.ha_elections_equal,
             *GOSSIP,
             gossip.labels_agree,
@@ -126,7 +132,8 @@ STEPS = (
             keys.members_healthy,
             preflight.no_ghosts,
             *MEMBERS,
-            preflight.quorum_kept,
+            quorum.quorum_kept,
+            quorum.settings_agree,
             clients.settled,
         ),
     ),
@@ -145,7 +152,8 @@ STEPS = (
             keys.members_healthy,
             preflight.no_ghosts,
             *MEMBERS,
-            preflight.quorum_margin_told,
+            quorum.quorum_margin_told,
+            quorum.settings_agree,
             clients.settled,
         ),
     ),
@@ -160,6 +168,7 @@ STEPS = (
             *GOSSIP,
             keys.members_healthy,
             *MEMBERS,
+            quorum.settings_agree,
             stores.store_has_no_clients,
             stores.store_read,
             stores.store_idle,
@@ -199,13 +208,21 @@ STEPS = (
             groups.write_rings_have_both,
             groups.new_group_keeps_quorum,
             keys.members_healthy,
+            keys.views_agree,
+            quorum.settings_agree,
             *RESTART,
         ),
     ),
     Rule(
         "finish-read-write",
         None,
-        (clients.targets_answer, groups.new_group_active, groups.old_group_left, groups.old_group_idle),
+        (
+            clients.targets_answer,
+            groups.new_group_active,
+            groups.old_group_left,
+            groups.old_group_idle,
+            keys.views_agree,
+        ),
     ),
 )
 NAMES = tuple(rule.name for rule in STEPS)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, field
 
 from exporter.derive.match import Gossipers, Owners
-from exporter.derive.rules import DEFAULT_PERIOD, Rules
+from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.facts import MemberFacts
-from exporter.model import Member, Ring, RingConfig, State
-
-Number = TypeVar("Number", int, float)
+from exporter.model import Member, Ring, State
 
 _IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
+NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
 
 
 def live(ring: Ring) -> dict[str, Member]:
@@ -38,29 +36,55 @@ def age_of(member: Member, clock: float | None) -> float | None:
     return age if age < -DEFAULT_PERIOD else max(0.0, age)
 
 
-def state_of(member: Member, age: float | None, timeout: float) -> State:
-    """Give the one state a member is in. A timeout of 0 switches the check off, as in the products."""
-    if member.state is State.UNHEALTHY or (timeout > 0 and age is not None and age > timeout):
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A ring's heartbeat timeout in seconds, 0 where it is switched off; `known` says that a configuration
+    tells it.
+    """
+
+    timeout: float
+    known: bool = False
+
+
+def state_of(member: Member, clock: float | None, limit: Limit) -> State:
+    """Give the one state a member is in. A heartbeat that was never set is older than any timeout; a timeout
+    of 0 switches the check off: dskit, ring/model.go, `IsHeartbeatHealthy`.
+    """
+    age = age_of(member, clock)
+    if limit.timeout > 0 and clock is not None and (age is None or age > limit.timeout):
         return State.UNHEALTHY
-    return own_state(member)
+    if member.state is not State.UNHEALTHY or not contradicted(age, limit):
+        return own_state(member)
+    return State.READ_ONLY if member.read_only else State.ACTIVE
+
+
+def contradicted(age: float | None, limit: Limit) -> bool:
+    """Tell whether a page that calls a member unhealthy is wrong by the heartbeat it shows itself, and the
+    timeout that is configured. The page of a lifecycler took the heartbeat period for it until May 2022
+    (grafana/dskit#172, grafana/mimir#1917), that of Loki's distributors for longer (grafana/loki#7253).
+    Close to the timeout the page is believed, so that nothing flaps.
+    """
+    if age is None or not limit.known:
+        return False
+    timeout = limit.timeout or DEFAULT_TIMEOUT
+    return age <= timeout - min(NEAR, timeout / 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What one ring's members are held against. `gossip` is `None` where no member list was read;
-    `clock` is the answering process's, `timeout` the ring's heartbeat timeout in seconds, `since`
-    when a member was first seen in a state, by our clock.
+    `clock` is the answering process's, `since` when a member was first seen in a state, by our clock.
     """
 
     owners: Owners
     gossip: Gossipers | None
     rules: Rules
     clock: float | None
-    timeout: float
+    limit: Limit
     since: Mapping[tuple[str, State], float]
     now: float | None = None  # our clock, for a state that is seen for the first time
     owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
-    ill: frozenset[str] = frozenset()  # whom the ring pages call unhealthy
+    ill: frozenset[str] = frozenset()  # members that most ring pages call unhealthy
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
@@ -74,7 +98,7 @@ def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
 
 def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
     age = age_of(member, around.clock)
-    state = State.UNHEALTHY if member.id in around.ill else state_of(member, age, around.timeout)
+    state = State.UNHEALTHY if member.id in around.ill else state_of(member, around.clock, around.limit)
     ill = state is State.UNHEALTHY
     inherited = member.address in named or around.owners.inherited(member, ill=ill)
     owner = around.owners.of(member, ill=ill) or ("" if inherited else around.owners.at(member))
@@ -92,6 +116,7 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
         registered=member.registered,
         since=around.since.get((member.id, state), around.now),
         ownership=around.owned.get(member.id),
+        read_only=own_state(member) is State.READ_ONLY or member.read_only,
     )
 
 
@@ -131,49 +156,3 @@ def without_tokens(members: Iterable[MemberFacts], *, always: bool = False) -> t
     if not always and not any(member.tokens for member in members):
         return ()
     return tuple(m.id for m in members if m.state is State.ACTIVE and not m.tokens)
-
-
-def quorum_margin(
-    members: Iterable[MemberFacts], config: RingConfig | None, *, by_quorum: bool = True
-) -> int | None:
-    """How many healthy members (zones, where zone-aware) may be lost before some write fails.
-
-    dskit's default replication strategy needs RF/2+1 of a token's RF owners; rings that are not
-    written `by_quorum` need one. The ill ones may all own the same token, so that is what is counted.
-    Only an active owner takes writes: one that leaves or joins and has tokens stands in their way, or
-    makes the set of owners one larger, which forgives one less. `None` where /config names no
-    replication factor.
-    """
-    if config is None or not config.replication_factor:
-        return None
-    counted = [member for member in members if _takes_part(member, by_quorum=by_quorum)]
-    ill = {m.zone if config.zone_awareness else m.id for m in counted if m.state is not State.ACTIVE}
-    places = {m.zone if config.zone_awareness else m.id for m in counted}
-    factor = config.replication_factor
-    needed = factor // 2 + 1 if by_quorum else 1
-    return min(len(places), factor) - len(ill) - needed
-
-
-def _takes_part(member: MemberFacts, *, by_quorum: bool) -> bool:
-    """Tell whether a member can be among the owners of a token that is written."""
-    if member.state in _IN_TRANSIT:
-        return by_quorum and member.tokens != 0
-    return member.state is not State.READ_ONLY  # taken out of the ring before its owners are looked up
-
-
-def merge_configs(configs: Iterable[RingConfig]) -> RingConfig | None:
-    """One view of a ring's settings over all processes: the longest times, the largest factor."""
-    found = tuple(configs)
-    if not found:
-        return None
-    return replace(
-        found[0],
-        heartbeat_timeout=_most(c.heartbeat_timeout for c in found),
-        heartbeat_period=_most(c.heartbeat_period for c in found),
-        replication_factor=_most(c.replication_factor for c in found),
-        zone_awareness=any(c.zone_awareness for c in found),
-    )
-
-
-def _most(values: Iterable[Number | None]) -> Number | None:
-    return max((value for value in values if value is not None), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,16 @@ from exporter.derive.history import RingHistory, Watched, advance
 from exporter.derive.lag import content_of
 from exporter.derive.match import Gossipers, Owners
 from exporter.derive.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
-from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.derive.quorum import margin
+from exporter.derive.rules import Rules
 from exporter.derive.secondary import Times, judge_sides
+from exporter.derive.settings import heartbeat_limit
 from exporter.derive.tokens import count_conflicts, shares
-from exporter.facts import KeyFacts, MemberFacts, SecondaryFacts
-from exporter.model import PartitionRing, Ring, RingConfig, State
+from exporter.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
+from exporter.model import PartitionRing, PartitionState, Product, Ring, State
 from exporter.rings import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
 
+MIMIR_PARTITIONS = "ingester-partitions"
 TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none at all is a failure
 
 
@@ -32,21 +35,22 @@ class World:
     rules: Rules
     now: float
     watched: Watched
+    product: Product = Product.UNKNOWN  # what most processes are
+    partitioned: bool = False  # partitions have the say, not the ingesters' quorum
 
 
 def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
-    config = health.merge_configs(read.configs)
-    name, called = _called(read, world.rules.page_of(_names(read)))
-    timeout = _timeout(_names(read), config, world.rules)
-    period = (config.heartbeat_period if config else None) or DEFAULT_PERIOD
-    primary, missing = _primary(read, past, timeout, period)
+    settings, names = read.settings, _names(read)
+    name, called = _called(read, world.rules.page_of(names))
+    limit = health.Limit(*heartbeat_limit(settings, world.rules.timeout_of(names)))
+    primary, missing = _primary(read, past, limit.timeout, settings.period)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
-    told = (primary.clock, timeout, past.since, world.now, shares(lists or {}), ill_by_pages(read, primary))
+    told = (primary.clock, limit, past.since, world.now, shares(lists or {}), ill_by_pages(read, limit))
     members = health.judge_members(ring, _around(world, *told)) if ring else ()
     then = _advanced(past, primary, members, read, world)
-    sides = judge_sides(read, primary, past.standing, Times(timeout, period, world.now))
+    sides = judge_sides(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
     facts = KeyFacts(
         key=read.key,
         ring=name,
@@ -57,8 +61,10 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         primary=primary.store,
         source=primary.source,
         members=members,
-        heartbeat_timeout=timeout,
-        ahead=ahead(read, period),
+        heartbeat_timeout=limit.timeout,
+        settings=settings,
+        writes_by=_writes_by(name, world),
+        ahead=ahead(read, settings.period),
         views=sides.views,
         distinct=sides.distinct,
         secondary=_doubted(sides.secondary, missing),
@@ -67,13 +73,18 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
         lost=len(then.lost),
         lacking=missing.names,
     )
-    if ring:
-        facts = _with_health(facts, lists, config, read, world.now)
-    elif isinstance(primary.value, PartitionRing):
-        facts = _with_partitions(facts, primary.value)
+    facts = _with_contents(facts, primary, lists, read, world)
     if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading
         facts = replace(facts, quorum_margin=None)
     return facts, replace(then, standing=sides.standing, stored=past.stored or _is_stored(facts))
+
+
+def _with_contents(
+    facts: KeyFacts, primary: Primary, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
+) -> KeyFacts:
+    if isinstance(primary.value, Ring):
+        return _with_health(facts, lists, read, world)
+    return _with_partitions(facts, primary.value) if isinstance(primary.value, PartitionRing) else facts
 
 
 def _is_stored(facts: KeyFacts) -> bool:
@@ -96,6 +107,37 @@ def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -
     primary = find_primary(read)
     missing = absentees(read, primary, timeout, period)
     return (primary if past.stored else believed(read, primary, missing)), missing
+
+
+def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
+    """Tell whether partitions have the say instead of the ingesters' quorum, by most of the configurations
+    that tell (Mimir, `ingest_storage.enabled`). Where none does, by Mimir's partition ring: in use, and shown
+    by half of those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
+    (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions tell nothing.
+    """
+    told = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
+    votes = [on for on in told if on is not None]
+    if votes:
+        return 2 * sum(votes) > len(votes)
+    shown = {tail: _showing(tail, reads) for tail in ("ring", MIMIR_PARTITIONS)}
+    return bool(shown[MIMIR_PARTITIONS]) and 2 * len(shown[MIMIR_PARTITIONS]) >= len(shown["ring"])
+
+
+def _showing(tail: str, reads: Iterable[KeyInput]) -> set[str]:
+    """The processes that show a ring of this name, or a partition ring in use, on a page or in gossip."""
+    return {
+        view.target
+        for read in reads
+        if read.key.rpartition("/")[2] == tail and ring_of(read.key).startswith("ingester")
+        for view in (*read.pages, *read.copies)
+        if isinstance(view.value, Ring) or _is_active(view.value)
+    }
+
+
+def _is_active(value: object) -> bool:
+    return isinstance(value, PartitionRing) and any(
+        p.state is PartitionState.ACTIVE for p in value.partitions.values()
+    )
 
 
 def _advanced(
@@ -128,19 +170,33 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 
 
 def _with_health(
-    facts: KeyFacts, lists: Mapping[str, bytes] | None, config: RingConfig | None, read: KeyInput, now: float
+    facts: KeyFacts, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
 ) -> KeyFacts:
     return replace(
         facts,
-        longest_transition=health.longest_transition(facts.members, now),
+        longest_transition=health.longest_transition(facts.members, world.now),
         oldest_age=health.oldest_age(facts.members),
         token_conflicts=None if lists is None else count_conflicts(lists.values()),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         ghosts=health.ghosts(facts.members),
-        quorum_margin=health.quorum_margin(facts.members, config, by_quorum=facts.ring in QUORUM_RINGS)
-        if facts.members or _is_shown(read)
-        else None,
+        quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,
     )
+
+
+def _margin(facts: KeyFacts, world: World) -> int | None:
+    if facts.writes_by == "partitions":
+        return None
+    told, by_quorum = facts.settings.replication, facts.writes_by == "quorum"
+    return margin(facts.members, told, world.product, by_quorum=by_quorum)
+
+
+def _writes_by(name: str, world: World) -> str:
+    """How a ring is written. With ingest storage the distributors write to Kafka, by partition, and no
+    ingester takes part: Mimir, pkg/distributor/distributor.go, `sendWriteRequestToPartitions`.
+    """
+    if name not in QUORUM_RINGS:
+        return "owner"
+    return "partitions" if world.partitioned else "quorum"
 
 
 def _is_shown(read: KeyInput) -> bool:
@@ -152,7 +208,8 @@ def _names(read: KeyInput) -> tuple[str, ...]:
     """The key as it stands in the store, and without the prefix that processes put before it: who
     configures a page may leave its key out, and the prefix is the processes' to know.
     """
-    return read.key, *sorted({config.default_key for config in read.configs if config.default_key})
+    told = {claim.config.default_key for claim in read.configs}
+    return read.key, *sorted(told - {""})
 
 
 def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
@@ -168,13 +225,6 @@ def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
     if ring not in RING_NAMES and page.ring in RING_NAMES:
         ring = page.ring
     return ring, page.ring
-
-
-def _timeout(names: tuple[str, ...], config: RingConfig | None, rules: Rules) -> float:
-    told = rules.timeout_of(names)
-    if told is None and config is not None:
-        told = config.heartbeat_timeout
-    return DEFAULT_TIMEOUT if told is None else told
 
 
 def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:

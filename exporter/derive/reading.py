@@ -14,6 +14,7 @@ from exporter.derive.meaning import Common, meant, product_for, used_keys
 from exporter.derive.naming import Names
 from exporter.derive.phase import EXTERNAL_STORES, primary_of
 from exporter.derive.primary import KeyInput, Stored
+from exporter.derive.settings import Claim, Role
 from exporter.derive.store_places import Places, places_of
 from exporter.derive.views import View, view
 from exporter.external import StoreContent
@@ -27,7 +28,6 @@ from exporter.model import (
     Product,
     Replica,
     Ring,
-    RingConfig,
     TrackerPage,
 )
 from exporter.part import Share
@@ -175,11 +175,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
     store = place if place is not None and place.outcome is Outcome.OK else None
     failed = fleet.failed if place is None or store is None else frozenset[str]()
     stored = _stored(key, store, fleet.ha) if store is not None else None
-    configs = tuple(
-        seen.read.config.value.rings[key]
-        for seen in up
-        if seen.read.config.value is not None and key in seen.read.config.value.rings
-    )
+    configs = tuple(_claims(key, up))
     return KeyInput(
         key=key,
         clients=clients,
@@ -199,10 +195,20 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
     )
 
 
-def _default(configs: Iterable[RingConfig]) -> str:
+def _default(claims: Iterable[Claim]) -> str:
     """The default key of a stored one, as most configurations that name it have it."""
-    told = Counter(config.default_key for config in configs).most_common(1)
+    told = Counter(claim.config.default_key for claim in claims).most_common(1)
     return told[0][0] if told else ""
+
+
+def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
+    """What each configuration says of a ring, and what its process has to do with it."""
+    for seen in up:
+        config = seen.read.config.value
+        if config is not None and key in config.rings:
+            clients = [client for client in seen.target.clients if client.key == key]
+            role = Role.OWNER if any(c.writes for c in clients) else Role.READER if clients else Role.NONE
+            yield Claim(config.rings[key], seen.target.name, role)
 
 
 def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:

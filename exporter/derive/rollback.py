@@ -98,7 +98,7 @@ def _staleness(key: KeyFacts, max_lag: float) -> str:
         return f"the store lacks {key.key}"
     if lost := set(found.missing_members) & set(found.settled):
         return f"the store lacks {len(lost)} of {len(key.members) or len(lost)} members of {key.key}"
-    behind = found.lag is not None and found.lag > max_lag
+    behind = found.lag is not None and found.lag > key.settings.period + max_lag
     return f"the store is {found.lag:.0f} s behind in {key.key}" if behind else ""
 
 

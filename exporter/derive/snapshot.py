@@ -16,7 +16,7 @@ from exporter.derive.events import events
 from exporter.derive.fleet import Whole, headline, judge_fleet, product_of
 from exporter.derive.foreign import signs_of, with_foreign
 from exporter.derive.history import History, RingHistory, Watched
-from exporter.derive.keys import World, judge_key
+from exporter.derive.keys import World, is_partitioned, judge_key
 from exporter.derive.labels import attributed
 from exporter.derive.links import linked
 from exporter.derive.match import Gossipers, Identity, gossipers, host_in, identities, owners
@@ -143,13 +143,16 @@ def _judge_keys(
         rules=rules,
         now=cycle.at,
         watched=Watched(frozenset(t.name for t in targets if t.up and not t.young), all=cycle.share is None),
+        product=product_of(targets),
     )
     before: dict[str, tuple[ViewFacts, ...]] = {}
     if past.snapshot is not None:
         before = {key.key: key.views for key in past.snapshot.keys}
     facts: list[KeyFacts] = []
     rings: dict[str, RingHistory] = dict(past.rings)
-    for read in read_keys(cycle, targets, before, rules.pages, rules.product):
+    reads = read_keys(cycle, targets, before, rules.pages, rules.product)
+    world = replace(world, partitioned=is_partitioned(targets, reads))
+    for read in reads:
         judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
         facts.append(judged)
     keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)

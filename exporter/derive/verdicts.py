@@ -77,6 +77,12 @@ class Evidence:
         """Whether primaries are mixed: following those who are further would finish the accident."""
         return is_mixed(self.clients)
 
+    def late(self, key: KeyFacts) -> float:
+        """Seconds behind from which a view of a ring is late: one heartbeat of the ring explains as much, and
+        `gate.max_lag` is granted on top.
+        """
+        return key.settings.period + self.rules.max_lag
+
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
     """Pick the keys that any client serves or any process shows a page of: others in a shared store or

@@ -49,6 +49,11 @@ class View:
     asked: bool = True  # False: it was not this process's turn, so an older reading may stand in
     unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
 
+    @property
+    def now(self) -> float | None:
+        """The answering process's time, from the page itself where it has one."""
+        return (self.value.now if isinstance(self.value, Ring | PartitionRing) else None) or self.clock
+
 
 def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: object) -> View:
     """Make a view with its content computed."""
@@ -110,7 +115,7 @@ Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it say
 
 def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
     """How long each living member of a stored ring has been in it, seconds; 0 where nobody knows."""
-    if stored is None or not isinstance(stored.value, Ring) or (clock := _clock(stored)) is None:
+    if stored is None or not isinstance(stored.value, Ring) or (clock := stored.now) is None:
         return {}
     return {
         name: clock - (member.registered or clock)
@@ -151,7 +156,7 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
     """Put what is fresher in a view into `best`, the ids that it calls unhealthy into `hidden`, and those
     whose tokens it does not list into `counted`: pages in HTML list none.
     """
-    clock, known = _clock(v), best.get
+    clock, known = v.now, best.get
     for name, thing, gone in _records(v):
         record = known(name)
         if record is not None and record[2] is thing:
@@ -163,10 +168,6 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
             hidden.add(name)
         if isinstance(thing, Member | Partition) and thing.tokens.digest is None:
             counted[name] = counted.get(name, False) or thing.tokens.count < 0
-
-
-def _clock(v: View) -> float | None:
-    return (v.value.now if isinstance(v.value, Ring | PartitionRing) else None) or v.clock
 
 
 def _records(v: View) -> Iterable[tuple[str, Thing, bool]]:

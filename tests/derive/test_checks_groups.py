@@ -57,11 +57,11 @@ def fleet(**rings: Ring) -> Fleet:
     return made
 
 
-def of(*names: str, **states: State) -> Ring:
+def of(*names: str, zone: str = "", **states: State) -> Ring:
     """A ring of these members; `write_4=State.JOINING` is the state of `mimir-write-4`."""
     told = dict.fromkeys(names, State.ACTIVE)
     told |= {f"mimir-{name.replace('_', '-')}": state for name, state in states.items()}
-    return ring(member(name, state=state) for name, state in told.items())
+    return ring(member(name, state=state, zone=zone) for name, state in told.items())
 
 
 def test_both_groups_in_every_ring_open_the_way() -> None:
@@ -114,7 +114,8 @@ ALONE: list[tuple[str, Ring, int | None, bool, str | None]] = [
     ("two where two are asked for", of(*OLD[INGESTER], *NEW[INGESTER][:2]), 2, False, None),
     ("one where one is asked for", of(*OLD[INGESTER], "mimir-write-4"), 1, False, None),
     ("nobody tells the factor", of(*OLD[INGESTER], *NEW[INGESTER]), None, False, "unknown"),
-    ("all in one zone", of(*OLD[INGESTER], *NEW[INGESTER]), 3, True, "fails"),
+    ("all in one zone", of(*OLD[INGESTER], *NEW[INGESTER], zone="a"), 3, True, "fails"),
+    ("zones that no member has", of(*OLD[INGESTER], *NEW[INGESTER]), 3, True, None),
 ]
 
 

@@ -109,14 +109,15 @@ def _half(fleet: Fleet) -> None:
     _shown(fleet, COMPACTOR, member("p-1", fleet.now), member("p-2", fleet.now))
 
 
-def _called_ill(*, pages: int) -> Break:
-    """So many pages call p-3 unhealthy; its heartbeat is fresh."""
+def _called_ill(*, pages: int, age: float) -> Break:
+    """So many pages call p-3 unhealthy; its heartbeat has this age on every page. The timeout is 60 s."""
 
     def apply(fleet: Fleet) -> None:
-        everybody = [member("p-1", fleet.now), member("p-2", fleet.now)]
-        ill = ring([*everybody, member("p-3", fleet.now, State.UNHEALTHY)], fleet.now)
-        for process in fleet.processes[:pages]:
-            process.pages[COMPACTOR] = ill
+        others = [member("p-1", fleet.now), member("p-2", fleet.now)]
+        for number, process in enumerate(fleet.processes):
+            state = State.UNHEALTHY if number < pages else State.ACTIVE
+            told = [*others, member("p-3", fleet.now - age, state)]
+            process.pages[COMPACTOR] = ring(told, fleet.now)
 
     return apply
 
@@ -162,7 +163,8 @@ def _tokenless(fleet: Fleet) -> None:
         (_clients(mirror_writes=2.0, mirror_errors=2.0), "mirror-errors", "fails"),
         (partial(_shown, key=COMPACTOR), "views-agree", "fails"),
         (_half, "views-agree", "fails"),
-        (_called_ill(pages=3), "members-healthy", "fails"),
+        (_called_ill(pages=3, age=58), "members-healthy", "fails"),
+        (_called_ill(pages=2, age=58), "members-healthy", "fails"),
         (_ghost, "no-ghosts", "fails"),
         (_leaving, "quorum-kept", "fails"),
         (_tokenless, "quorum-kept", "fails"),
@@ -181,7 +183,8 @@ def test_the_gate_stays_closed(broken: Break, check: str, verdict: str) -> None:
         _clients(mirror_writes=50.0, mirror_errors=2.0),
         _clients(mirror_writes=1.0, mirror_errors=1.0),  # the first beat after a start
         _clients(mirror_writes=0.0, requests={}),  # it has written nothing at all, and has a writer's name
-        _called_ill(pages=1),  # it crosses the limit a moment before the others
+        _called_ill(pages=1, age=58),  # it crosses the limit a moment before the others
+        _called_ill(pages=3, age=7),  # a release that takes the period for the timeout
     ],
 )
 def test_the_gate_stays_open(harmless: Break) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from exporter.derive import health
+from exporter.derive.health import Limit
 from exporter.derive.match import Gossipers, Owners
 from exporter.derive.rules import Rules
 from exporter.facts import MemberFacts
-from exporter.model import Member, Ring, RingConfig, State
+from exporter.model import Member, Ring, State
 from tests.derive.build import NOW, member, ring
 
 NOBODY = Owners({}, {}, sure=True)
@@ -23,7 +24,7 @@ def around(**more: Any) -> health.Surroundings:
         "gossip": None,
         "rules": Rules(),
         "clock": NOW,
-        "timeout": 60.0,
+        "limit": Limit(60.0),
         "since": {},
         "now": NOW,
     }
@@ -34,12 +35,33 @@ def judged(*members: Member, **more: Any) -> dict[str, MemberFacts]:
     return {m.id: m for m in health.judge_members(ring(members), around(**more))}
 
 
+KNOWN_LIMIT = {"limit": Limit(60.0, known=True)}
+OFF = {"limit": Limit(0.0, known=True)}
 STATES = [
     ("fresh", member("m-1", NOW - 60), {}, State.ACTIVE),
     ("a second too old", member("m-1", NOW - 61), {}, State.UNHEALTHY),
-    ("the page says so", member("m-1", NOW, State.UNHEALTHY), {}, State.UNHEALTHY),
-    ("the check is switched off", member("m-1", NOW - 9999), {"timeout": 0.0}, State.ACTIVE),
-    ("off, but the page says so", member("m-1", NOW, State.UNHEALTHY), {"timeout": 0.0}, State.UNHEALTHY),
+    ("no heartbeat ever", replace(member("m-1"), heartbeat=None), {}, State.UNHEALTHY),
+    ("no heartbeat ever, the check off", replace(member("m-1"), heartbeat=None), OFF, State.ACTIVE),
+    ("no clock to judge by", replace(member("m-1"), heartbeat=None), {"clock": None}, State.ACTIVE),
+    ("the page says so, no timeout is told", member("m-1", NOW, State.UNHEALTHY), {}, State.UNHEALTHY),
+    ("the page takes the period", member("m-1", NOW - 7, State.UNHEALTHY), KNOWN_LIMIT, State.ACTIVE),
+    (
+        "the page takes the period of a read-only one",
+        member("m-1", NOW - 7, State.UNHEALTHY, read_only=True),
+        KNOWN_LIMIT,
+        State.READ_ONLY,
+    ),
+    ("the page says so near it", member("m-1", NOW - 57, State.UNHEALTHY), KNOWN_LIMIT, State.UNHEALTHY),
+    ("the page says so beyond", member("m-1", NOW - 61, State.UNHEALTHY), KNOWN_LIMIT, State.UNHEALTHY),
+    (
+        "the page says so, without a clock",
+        member("m-1", NOW - 7, State.UNHEALTHY),
+        KNOWN_LIMIT | {"clock": None},
+        State.UNHEALTHY,
+    ),
+    ("the check is switched off", member("m-1", NOW - 9999), OFF, State.ACTIVE),
+    ("off, and the page is wrong", member("m-1", NOW - 7, State.UNHEALTHY), OFF, State.ACTIVE),
+    ("off, but the page is right", member("m-1", NOW - 99, State.UNHEALTHY), OFF, State.UNHEALTHY),
     ("leaving and dead", member("m-1", NOW - 61, State.LEAVING), {}, State.UNHEALTHY),
     ("leaving", member("m-1", NOW, State.LEAVING), {}, State.LEAVING),
     ("read-only by flag", member("m-1", NOW, read_only=True), {}, State.READ_ONLY),
@@ -112,70 +134,6 @@ def test_active_members_without_tokens() -> None:
     nobody = judged(bare("m-2"), bare("m-3")).values()
     assert health.without_tokens(nobody) == (), "a ring without tokens at all has none"
     assert health.without_tokens(nobody, always=True) == ("m-2", "m-3")
-
-
-def fleet(active: int, ill: int = 0, zones: int = 0, **others: State) -> list[MemberFacts]:
-    """Members by state; zones are given out in turn."""
-    states = [State.ACTIVE] * active + [State.UNHEALTHY] * ill + list(others.values())
-    return [
-        MemberFacts(f"m-{n}", "", f"z-{n % zones}" if zones else "", state, NOW, 0.0, tokens=4)
-        for n, state in enumerate(states)
-    ]
-
-
-MARGINS = [
-    ("three of three", fleet(3), False, 1),
-    ("three of a hundred ill", fleet(97, 3), False, -2),
-    ("one ill", fleet(9, 1), False, 0),
-    ("two ill may own one token", fleet(8, 2), False, -1),
-    ("two members", fleet(2), False, 0),
-    ("one member", fleet(1), False, -1),
-    ("nobody", [], False, -2),
-    ("one leaves: it takes no writes", fleet(3, a=State.LEAVING), False, 0),
-    ("one joins with tokens", fleet(3, a=State.JOINING), False, 0),
-    ("read-only members stand in nobody's way", fleet(3, a=State.READ_ONLY, b=State.READ_ONLY), False, 1),
-    ("three zones", fleet(9, zones=3), True, 1),
-    ("two ill in one zone", [*fleet(9, zones=3)[:-1], *fleet(0, 1, zones=3)], True, 0),
-    ("ill in two zones", fleet(7, 2, zones=3), True, -1),
-    ("two zones", fleet(8, zones=2), True, 0),
-]
-
-
-@pytest.mark.parametrize(
-    ("members", "zones", "margin"), [c[1:] for c in MARGINS], ids=[c[0] for c in MARGINS]
-)
-def test_how_many_may_be_lost_before_writes_fail(
-    members: list[MemberFacts], zones: bool, margin: int
-) -> None:
-    assert health.quorum_margin(members, RingConfig(replication_factor=3, zone_awareness=zones)) == margin
-
-
-def test_a_pending_member_without_tokens_owns_nothing() -> None:
-    pending = replace(fleet(0, a=State.PENDING)[0], tokens=0)
-    assert health.quorum_margin([*fleet(3), pending], RingConfig(replication_factor=3)) == 1
-
-
-def test_one_healthy_owner_is_enough_for_rings_that_ignore_the_ill() -> None:
-    config = RingConfig(replication_factor=3)
-    assert health.quorum_margin(fleet(1, 2), config, by_quorum=False) == 0
-    assert health.quorum_margin(fleet(3, a=State.LEAVING), config, by_quorum=False) == 2
-
-
-def test_no_margin_is_known_without_a_replication_factor() -> None:
-    assert health.quorum_margin(fleet(3), None) is None
-    assert health.quorum_margin(fleet(3), RingConfig()) is None
-
-
-def test_settings_of_a_ring_are_those_of_its_strictest_process() -> None:
-    merged = health.merge_configs(
-        [
-            RingConfig(heartbeat_timeout=60.0, replication_factor=2),
-            RingConfig(replication_factor=3, zone_awareness=True),
-        ]
-    )
-    assert merged is not None
-    assert (merged.heartbeat_timeout, merged.replication_factor, merged.zone_awareness) == (60.0, 3, True)
-    assert health.merge_configs([]) is None
 
 
 def test_an_empty_ring_has_no_members() -> None:

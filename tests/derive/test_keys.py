@@ -12,6 +12,7 @@ from exporter.derive.keys import World, judge_key
 from exporter.derive.match import Owners
 from exporter.derive.primary import KeyInput, find_primary
 from exporter.derive.rules import Rules
+from exporter.derive.settings import Claim
 from exporter.derive.views import View, view
 from exporter.facts import ClientFacts, KeyFacts
 from exporter.model import Member, Phase, Replica, Ring, RingConfig, State
@@ -89,24 +90,29 @@ def test_a_key_that_the_store_lost_is_empty_whatever_processes_remember() -> Non
 
 
 BELIEVED = [
-    ("the fresher", page("a", *three(NOW - 40)), page("b", *three(NOW - 5)), "b"),
+    ("the fresher", page("a", *three(NOW - 40)), page("b", *three(NOW - 5)), NOW - 5),
+    ("the newer", page("a", *three(NOW - 15)), page("b", *three(NOW - 5)), NOW - 5),
     (
         "not the isolated, however fresh its own heartbeat",
         page("a", *three(NOW - 3)),
-        page("b", member("m-1", NOW)),
-        "a",
+        page("b", member("m-3", NOW - 50), member("m-2", NOW - 50), member("m-1", NOW)),
+        NOW - 3,
     ),
-    ("not the young", page("a", *three(NOW - 20)), page("b", *three(), young=True), "a"),
-    ("the young where nobody is older", page("a", young=True), page("b", *three(), young=True), "b"),
-    ("not the failed", page("a", *three(NOW - 20)), replace(page("b", *three()), known=False), "a"),
-    ("not the one with the wrong clock", page("a", *three(NOW - 9)), page("b", *three(), skew=-300.0), "a"),
-]
+    ("not the young", page("a", *three(NOW - 20)), page("b", *three(), young=True), NOW - 20),
+    ("the young where nobody is older", page("a", young=True), page("b", *three(), young=True), NOW),
+    ("not the failed", page("a", *three(NOW - 20)), replace(page("b", *three()), known=False), NOW - 20),
+    ("not one with a wrong clock", page("a", *three(NOW - 9)), page("b", *three(), skew=-300.0), NOW - 9),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("a", "b", "target"), [c[1:] for c in BELIEVED], ids=[c[0] for c in BELIEVED])
-def test_which_page_is_believed(a: View, b: View, target: str) -> None:
+@pytest.mark.parametrize(("a", "b", "time"), [c[1:] for c in BELIEVED], ids=[c[0] for c in BELIEVED])
+def test_which_of_two_pages_is_believed(a: View, b: View, time: float) -> None:
     for pages in ((a, b), (b, a)):
-        assert find_primary(read(*pages, skew=0.0)).source == f"ring page of {target}"
+        value = find_primary(read(*pages, skew=0.0)).value
+        assert isinstance(value, Ring)
+        assert {(m.id, m.heartbeat) for m in value.members.values()} == {
+            (name, time) for name in ("m-1", "m-2", "m-3")
+        }
 
 
 @pytest.mark.parametrize("skew", [-300.0, 300.0])
@@ -121,7 +127,7 @@ def judge(given: KeyInput, past: RingHistory | None = None, **world: Any) -> tup
 
 
 def test_an_empty_ring_that_processes_read_has_lost_its_quorum() -> None:
-    config = (RingConfig(replication_factor=3),)
+    config = (Claim(RingConfig(replication_factor=3)),)
     shown, _ = judge(read(page("a"), configs=config))
     assert (shown.quorum_margin, shown.members) == (-2, ())
     leftover, _ = judge(replace(read(configs=config, **stored()), clients=()))
@@ -155,14 +161,14 @@ def test_the_store_failing_between_two_cycles_changes_who_speaks_and_nothing_els
 
 
 def test_the_timeout_is_the_configured_one_then_the_processes_own_then_the_default() -> None:
-    configs = (RingConfig(heartbeat_timeout=600.0),)
+    configs = (Claim(RingConfig(heartbeat_timeout=600.0)),)
     assert judge(read(page("a"), configs=configs))[0].heartbeat_timeout == 600.0
     assert judge(read(page("a")))[0].heartbeat_timeout == 60.0
     rules = Rules(heartbeat_timeouts={INGESTER: 30.0})
     assert judge(read(page("a"), configs=configs), rules=rules)[0].heartbeat_timeout == 30.0
 
 
-PREFIXED = RingConfig(default_key="collectors/own")
+PREFIXED = Claim(RingConfig(default_key="collectors/own"))
 NAMED: list[tuple[str, str, dict[str, Any], tuple[str, str, float]]] = [
     ("as the key has it", INGESTER, {}, ("ingester", "ingester", 60.0)),
     ("as configured", INGESTER, {"key": INGESTER}, ("ingester", "mine", 2.0)),

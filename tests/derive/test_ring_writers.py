@@ -12,7 +12,7 @@ from exporter.facts import KeyFacts, Snapshot
 from exporter.model import Member, RingConfig, State
 from exporter.ring_facts import WriterFacts
 from exporter.steps import Check
-from tests.derive.build import COMPACTOR, INGESTER, Fleet, Process, client, key_of, member, ring, step_of
+from tests.derive.build import COMPACTOR, INGESTER, NOW, Fleet, Process, client, key_of, member, ring, step_of
 
 STEPS = (
     "preflight",
@@ -190,8 +190,8 @@ def test_a_client_whose_ring_is_not_known_may_write_any() -> None:
     assert facts(fleet.look()).misplaced == ()
 
 
-def at(address: str, *names: str, state: State = State.ACTIVE) -> list[Member]:
-    return [replace(member(name, state=state), address=address) for name in names]
+def at(address: str, *names: str, state: State = State.ACTIVE, age: float = 0.0) -> list[Member]:
+    return [replace(member(name, NOW - age, state), address=address) for name in names]
 
 
 SHARED: list[tuple[str, list[Member], tuple[str, ...]]] = [
@@ -222,7 +222,11 @@ SHARED: list[tuple[str, list[Member], tuple[str, ...]]] = [
     ),
     (
         "a dead member's address was given to the next",
-        [*at("10.0.0.1:9095", "p-1"), *at("10.0.0.1:9095", "p-9", state=State.UNHEALTHY), member("p-2")],
+        [
+            *at("10.0.0.1:9095", "p-1"),
+            *at("10.0.0.1:9095", "p-9", state=State.UNHEALTHY, age=120),
+            member("p-2"),
+        ],
         (),
     ),
     (
