@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -218,17 +219,32 @@ def uniform(clients: Iterable[ClientFacts]) -> bool | None:
 
 
 def primary_of(clients: Iterable[ClientFacts]) -> str:
-    """Name the primary store of a key from its writing clients: external until all have left it.
+    """Name the primary store of a key from its writing clients: external until all have left it, and of
+    several external ones that of most. A name that is no store's is none.
 
     Where no writer says, its readers do: targets may be queriers alone.
     """
     clients = tuple(clients)
     found = [_primary(client) for client in writing(clients)]
     found = found if any(found) else [_primary(client) for client in clients]
-    external = sorted({name for name in found if name and name != "memberlist"})
+    external = Counter(name for name in found if name in EXTERNAL_STORES)
     if external:
-        return external[0]
+        return max(external, key=lambda name: (external[name], name))
     return "memberlist" if "memberlist" in found else ""
+
+
+def differing_primaries(clients: Iterable[ClientFacts]) -> tuple[str, ...]:
+    """Name the clients of one key whose external primary is another than most have, by store."""
+    having: dict[str, set[str]] = {}
+    for client in writing(clients):
+        if (name := _primary(client)) and name != "memberlist":
+            having.setdefault(name, set()).add(client.target)
+    usual = max(having, key=lambda name: (name in EXTERNAL_STORES, len(having[name]), name), default="")
+    return tuple(
+        f"primary {name} on {', '.join(sorted(targets)[:5])}, {usual} on {len(having[usual])} others"
+        for name, targets in sorted(having.items())
+        if name != usual
+    )
 
 
 def _primary(client: ClientFacts) -> str:

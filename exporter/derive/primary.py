@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median_high
 from types import MappingProxyType
@@ -48,8 +48,9 @@ class KeyInput:
 
     @cached_property
     def settings(self) -> RingSettings:
-        """The ring's settings, as the processes that own them agree."""
-        return agree(self.configs)
+        """The ring's settings, as the processes that own them agree; its primary store is one of them."""
+        found = agree(self.configs)
+        return replace(found, differing=(*found.differing, *phase.differing_primaries(self.clients)))
 
 
 @dataclass(frozen=True, slots=True)

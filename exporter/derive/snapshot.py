@@ -80,11 +80,15 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
 
 
 def _grouped(cycle: Cycle, rules: Rules) -> Rules:
-    """Mimir's own deployment modes count where it is Mimir and nobody configured others."""
-    told = {seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None}
-    return (
-        replace(rules, groups=rules.default_groups) if not rules.groups and Product.MIMIR in told else rules
-    )
+    """Mimir's own deployment modes count where a quarter of the processes or more are Mimir's and nobody
+    configured others: one process that shows another product's build in every second cycle would change what
+    all steps are judged by, and break their soak.
+    """
+    pages = [seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None]
+    known = Counter(product for product in pages if product is not Product.UNKNOWN)
+    if rules.groups or not known or 4 * known[Product.MIMIR] < known.total():
+        return rules
+    return replace(rules, groups=rules.default_groups)
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:

@@ -13,6 +13,7 @@ from exporter.derive.membership import gossip_of
 from exporter.derive.naming import Names
 from exporter.derive.no_target import why_none
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
+from exporter.derive.settings import LONGEST_PERIOD
 from exporter.facts import ClientFacts, PageFacts, TargetFacts
 from exporter.model import (
     Observation,
@@ -191,7 +192,7 @@ def is_young(seen: Observation, clock: float | None, started: float | None) -> b
     config = seen.config.value
     periods = [ring.heartbeat_period for ring in config.rings.values()] if config else []
     period = max((p for p in periods if p), default=DEFAULT_PERIOD)
-    return clock - started < 2 * period
+    return clock - started < 2 * min(period, LONGEST_PERIOD)
 
 
 def product_of(seen: Observation, before: TargetFacts | None) -> Product:

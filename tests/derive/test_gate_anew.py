@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.model import Outcome
+from exporter.model import Outcome, Product
 from exporter.steps import Verdict
-from tests.derive.build import CLIENTS, Fleet, client, step_of
+from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
 
 OTHER_RULES = [
     ("another store", {"stores": ("consul http://b:8500 ",)}, False),
@@ -64,3 +65,17 @@ def test_what_is_compared_with_the_memory_of_a_store_says_so() -> None:
     for process in fleet.processes:
         process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
     assert not [key.key for key in fleet.look().keys if key.secondary and key.secondary.remembered]
+
+
+def test_one_process_that_shows_another_product_breaks_nobodys_soak() -> None:
+    grouped = Rules(soak=1000.0, stores=("consul",), default_groups=(("read-write", re.compile("-write-")),))
+    fleet = Fleet(rules=grouped, processes=[Process(n) for n in range(1, 7)])
+    for process in fleet.processes:
+        process.sees = tuple(range(1, 7))
+    began = []
+    for cycle in range(6):
+        fleet.processes[-1].product = Product.MIMIR if cycle % 2 else Product.CORTEX
+        step = step_of(fleet.look(beat=True), "switch-primary")
+        began.append({check.id: check.since for check in step.checks if check.since})
+    anew = {name for name, since in began[0].items() if began[2].get(name) != since}
+    assert anew <= {"no-foreign-members"}, "only what asks for other products' members"

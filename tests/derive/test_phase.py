@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,9 @@ PRIMARIES = [
     ("before multi", [facts("", Phase.EXTERNAL, store_requests={"etcd": 3.0})], "etcd"),
     ("after multi", [facts("", Phase.MEMBERLIST)], "memberlist"),
     ("nobody says", [UNSAID], ""),
+    ("one voice names a store that is none", [CONSUL, CONSUL, facts("aaa", Phase.MIRRORING)], "consul"),
+    ("one voice names another store", [CONSUL, CONSUL, facts("etcd", Phase.MIRRORING)], "consul"),
+    ("a name that is none, alone", [facts("aaa", Phase.MIRRORING)], ""),
     ("nobody", [], ""),
 ]
 
@@ -87,6 +91,16 @@ PRIMARIES = [
 @pytest.mark.parametrize(("clients", "store"), [c[1:] for c in PRIMARIES], ids=[c[0] for c in PRIMARIES])
 def test_the_primary_is_external_until_all_have_left_it(clients: list[ClientFacts], store: str) -> None:
     assert phase.primary_of(clients) == store
+
+
+def test_two_external_primaries_of_one_key_are_named() -> None:
+    other = replace(facts("etcd", Phase.MIRRORING), target="p-9")
+    unknown = replace(facts("aaa", Phase.MIRRORING), target="p-8")
+    assert phase.differing_primaries([CONSUL, CONSUL]) == ()
+    assert phase.differing_primaries([CONSUL, GOSSIP]) == ()
+    assert phase.differing_primaries([CONSUL, other]) != ()
+    (told,) = phase.differing_primaries([CONSUL, unknown])
+    assert told.startswith("primary aaa on p-8, consul on")
 
 
 def test_the_secondary_is_the_other_store() -> None:
