@@ -90,10 +90,14 @@ def _used(snapshot: Snapshot | None) -> Iterable[str]:
 
 
 def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:
-    """Decode each value; one that is no ring is named as broken and costs only itself."""
+    """Decode each value; one that is no ring is named as broken and costs only itself. The bytes are let go
+    one after another: all of them beside all that they decode to would be twice the memory.
+    """
     values: dict[str, Value] = {}
     broken: dict[str, str] = {}
-    for key, body in raw.values.items():
+    bodies = raw.values if isinstance(raw.values, dict) else dict(raw.values)
+    for key in list(bodies):
+        body = bodies.pop(key)
         try:
             values[key] = decode_value(key, body, packed=True, memo=memo)
         except Exception as error:

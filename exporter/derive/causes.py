@@ -24,7 +24,9 @@ _WRITERS = frozenset({"writers-are-members", "writers-missing"})
 _RINGS = _COPIES | _MEMBERS | _WRITERS | {"views-agree", "old-group-left"}
 _CLIENTS = frozenset(f"clients-{phase.label}" for phase in Phase if phase > Phase.EXTERNAL)
 _BY_NO_CLOCK = frozenset({"keys-copied", "ha-elections-equal"})
-_STORES = frozenset({"store-read", "store-idle", "store-has-nothing-of-its-own", "nothing-lost"})
+_STORES = frozenset(
+    {"stores-readable", "store-read", "store-idle", "store-has-nothing-of-its-own", "nothing-lost"}
+)
 _TWICE = frozenset({"no-token-conflicts", "members-distinct"})
 _MIRRORS = frozenset({"mirror-writes", "mirror-errors"})
 

@@ -24,6 +24,13 @@ STORE_READ = Question(
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
     "keys: without it nobody can say that it is not used any more.",
 )
+STORES_READABLE = Question(
+    "stores-readable",
+    "Every configured external store is read.",
+    "Mend what is named above: the address, the token or user, its rights, or the certificate under stores "
+    "in the configuration. A later step needs the store.",
+    f"{DOC}#a-store-that-is-not-read",
+)
 STORE_IDLE = Question(
     "store-idle",
     "Nobody writes the store's keys.",
@@ -68,6 +75,13 @@ def _uncovered(read: list[StoreFacts]) -> list[str]:
     everywhere = frozenset.intersection(*missing) if missing else frozenset()
     kinds = " and ".join(sorted(store.kind for store in read))
     return [f"{name} is used or configured, and not read in {kinds}" for name in sorted(everywhere)]
+
+
+def stores_readable(seen: Evidence) -> Check:
+    """Hold that each store under `stores` is read; while nothing has moved yet, that is cheap to mend."""
+    wrong = [store.fault for store in seen.now.stores if store.fault]
+    names = ", ".join(f"{store.title}: {store.keys} keys" for store in seen.now.stores if not store.fault)
+    return STORES_READABLE.answer(wrong, f"{names or 'None is configured'}.")
 
 
 def store_read(seen: Evidence) -> Check:

@@ -59,6 +59,7 @@ STEPS = (
             joining.join_members_resolve,
             joining.rejoin_interval,
             joining.settings_agree,
+            stores.stores_readable,
             preflight.gossip_port_quiet,
             preflight.gossip_port_reachable,
             preflight.no_ghosts,

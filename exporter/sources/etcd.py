@@ -31,7 +31,7 @@ from exporter.sources.failures import plain
 from exporter.sources.http import Fetcher
 from exporter.sources.store_answers import COMPACTED, side_by_side
 
-FIRST_PAGE = 2  # keys, of whatever size; the largest rings hold 8 MB, and several are read at one time
+FIRST_PAGE = 1  # keys, of whatever size: the largest rings hold 8 MB, and memory is bounded
 MAX_PAGE = 10_000  # keys
 PAGE_BYTES = 8 * 1024 * 1024  # of values, as far as the last page tells
 GRACE = 1.0  # seconds that the other endpoints have when the content is there

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.rules import Rules
-from exporter.model import RingConfig
+from exporter.model import Outcome, RingConfig
 from exporter.steps import Check
 from tests.derive.build import (
     CLIENTS,
@@ -63,7 +63,13 @@ def _no_memberlist(fleet: Fleet) -> None:
         process.clients = tuple(client(name, **alone) for name in CLIENTS)
 
 
+def _store_fails(fleet: Fleet) -> None:
+    fleet.store_outcome = Outcome.FAILED
+
+
 CASES: list[tuple[str, Change, str, str]] = [
+    ("a configured store is read", _lost(), "stores-readable", "holds"),
+    ("a configured store is not read", _store_fails, "stores-readable", "fails"),
     ("no member list is read", _lost("gossip"), "gossip-port-reachable", "unknown"),
     ("no member list is read", _lost("gossip"), "gossip-port-quiet", "unknown"),
     ("nobody runs memberlist yet", _no_memberlist, "gossip-port-reachable", "holds"),
