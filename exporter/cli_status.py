@@ -63,7 +63,19 @@ def text_of(seen: Overview, now: float) -> str:
     components = _components(seen.targets, dated)
     room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
     lines = [*top, "", *components, "", *_keys(seen.rings, max(room - 3, LEAST_KEYS)), "", *below, ""]
-    return "\n".join([*lines, *_next(seen, HEIGHT - len(lines))]) + "\n"
+    suggested = _suggested(seen, HEIGHT - len(lines) - LEAST_FOR_NEXT)
+    return "\n".join([*lines, *_next(seen, HEIGHT - len(lines) - len(suggested)), *suggested]) + "\n"
+
+
+def _suggested(seen: Overview, room: int) -> list[str]:
+    """The block that would have the external store read, where none is configured."""
+    block = [plain(line) for line in seen.status.suggested_stores]
+    if not block:
+        return []
+    told = ["", "No external store is read. The configuration pages suggest:", *block]
+    if len(told) <= room:
+        return told
+    return [f"No external store is read; suggested_stores names the block{ALL}"] if room > 0 else []
 
 
 def _top(seen: Overview, now: float | None) -> list[str]:

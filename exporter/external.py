@@ -24,6 +24,15 @@ class Identity:
     prefixes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NamedStore:
+    """An external store as configuration pages name it: host:port, and the prefixes of the keys in use."""
+
+    kind: str
+    addresses: tuple[str, ...]
+    prefixes: tuple[str, ...]
+
+
 @dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
 class StoreRead(Generic[T]):
     """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):

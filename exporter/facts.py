@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from exporter.external import StoreFacts
+from exporter.external import NamedStore, StoreFacts
 from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
 from exporter.part import Part
@@ -342,6 +342,7 @@ class Snapshot:
     keys: tuple[KeyFacts, ...] = ()
     gossip: GossipFacts | None = None  # None: nobody has memberlist
     stores: tuple[StoreFacts, ...] = ()
+    named_stores: tuple[NamedStore, ...] = ()  # where none is configured: what the processes use
     steps: tuple[Step, ...] = ()
     events: tuple[Event, ...] = ()
     rejections: tuple[Rejection, ...] = ()

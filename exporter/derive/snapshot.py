@@ -29,7 +29,7 @@ from exporter.derive.ring_writers import with_writers
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
 from exporter.derive.store_identity import identified
-from exporter.derive.store_places import places_of
+from exporter.derive.store_places import named_stores, places_of
 from exporter.derive.stores import Around, judge_store
 from exporter.derive.targets import judge_target
 from exporter.external import StoreFacts
@@ -64,6 +64,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         keys=keys,
         gossip=gossip,
         stores=stores,
+        named_stores=() if stores else named_stores(targets),
         rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,

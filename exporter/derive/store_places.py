@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.external import StoreContent
+from exporter.external import NamedStore, StoreContent
 from exporter.facts import TargetFacts
 from exporter.model import Outcome
 from exporter.rings import HA_KEY
@@ -72,6 +72,25 @@ def places_of(targets: Iterable[TargetFacts], stores: Iterable[StoreContent]) ->
             by_key |= {(kind, key): store for key in keys}
         hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
     return Places(read, by_key, hosts)
+
+
+def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
+    """The stores that most processes name for the keys that their clients use."""
+    listed = tuple(target for target in targets if target.up)
+    prefixes = _prefixes(listed)
+    found: list[NamedStore] = []
+    for kind in PORTS:
+        named = _named(listed, kind)
+        for group in _alike(named):
+            said = Counter(hosts for key in group for hosts in named[key].values())
+            below = sorted({prefixes[key] for key in group})
+            found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
+    return tuple(found)
+
+
+def _prefixes(targets: tuple[TargetFacts, ...]) -> dict[str, str]:
+    rings = [item for target in targets if target.config for item in target.config.rings.items()]
+    return {HA_KEY if ring.default_key == HA_KEY else name: ring.prefix for name, ring in rings}
 
 
 def _named(targets: tuple[TargetFacts, ...], kind: str) -> dict[str, dict[int, Hosts]]:

@@ -32,6 +32,7 @@ from exporter.expose.shapes import (
     TargetOut,
     ViewOut,
 )
+from exporter.expose.suggested_stores import suggested_stores
 from exporter.external import StoreFacts
 from exporter.facts import (
     ClientFacts,
@@ -117,6 +118,7 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         targets_down=len(snapshot.targets) - len(up),
         clients_by_phase=dict(Counter(c.phase.label for target in up for c in target.clients)),
         stores=tuple(map(_store, snapshot.stores)),
+        suggested_stores=suggested_stores(snapshot.named_stores),
         cycle=snapshot.cycle,
         cycle_seconds=max(0.0, snapshot.at - snapshot.started),
         exporter_version=version,

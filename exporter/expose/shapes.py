@@ -60,6 +60,7 @@ class StatusOut(Struct, frozen=True):
     targets_down: int
     clients_by_phase: dict[str, int]
     stores: tuple[StoreOut, ...]
+    suggested_stores: Named
     cycle: int
     cycle_seconds: float
     exporter_version: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.derive.store_places import Places, places_of
+from exporter.derive.store_places import Places, named_stores, places_of
 from exporter.external import StoreContent
 from exporter.facts import ClientFacts, TargetFacts
 from exporter.model import Outcome, Phase
@@ -112,3 +112,12 @@ def test_what_is_elsewhere_is_named_with_its_address() -> None:
     places = places_of(fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), [A])
     assert places.elsewhere(A) == ("ha-tracker/ (in b:8500)",)
     assert places_of(fleet(ring="a:8500", ha="a:8500"), [A]).elsewhere(A) == ()
+
+
+def test_the_stores_that_the_processes_name_are_suggested() -> None:
+    found = named_stores(fleet(ring="a:8500", compactor="a:8500", ha="b:8500"))
+    assert [(store.kind, store.addresses) for store in found] == [
+        ("consul", ("a:8500",)),
+        ("consul", ("b:8500",)),
+    ]
+    assert named_stores([]) == ()
