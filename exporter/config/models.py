@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from exporter.config.http_client import HttpClient, TlsConfig
 from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
@@ -144,6 +144,13 @@ class Group(Settings):
     )
 
 
+def _without_query(value: str) -> str:
+    """Names of pages and headings are put behind it, and everybody who sees the page sees it whole."""
+    if "?" in value:
+        raise refuse("this URL must not have a query (?…)")
+    return value
+
+
 class Gate(Settings):
     """When a step counts as safe."""
 
@@ -163,7 +170,7 @@ class Gate(Settings):
         "to go.",
         examples=[["ha-tracker/"]],
     )
-    docs_url: Url | None = Field(
+    docs_url: Annotated[Url, AfterValidator(_without_query)] | None = Field(
         default=None,
         description="Where this project's `docs` are served, so that a check links to what explains it; left "
         "out, it names the file.",

@@ -10,6 +10,8 @@ from exporter.errors import DecodeError
 
 MAX_TEXT = 512  # characters of an id, an address, a zone, a label
 MAX_MEMBERS = 20_000  # of one ring or one gossip; several times the largest there is
+MAX_TOKENS = 8_000_000  # of one ring
+MAX_HTML = 16 * 1024 * 1024  # bytes of a page of tables; 20,000 rows have as many
 MAX_ENTRIES = 100_000  # of one HA tracker
 MAX_KEYS = 100_000  # of one gossip store; nearly all of them the HA tracker's
 MAX_RING_KEYS = 1_000  # of these, that are not the HA tracker's: no product has a twentieth of it

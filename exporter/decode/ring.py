@@ -13,7 +13,15 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.decode import packed, times
-from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json, text
+from exporter.decode.bounds import (
+    MAX_MEMBERS,
+    MAX_TOKENS,
+    at_most,
+    from_json,
+    identity,
+    looks_like_json,
+    text,
+)
 from exporter.decode.memo import Memo, remembered
 from exporter.decode.tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
@@ -73,6 +81,8 @@ def decode_ring(
     members always have `packed`. Raises `DecodeError`.
     """
     if looks_like_json(body):
+        if len(body) > 2 * MAX_TOKENS:  # a token takes two bytes at least, and a comma stands before it
+            at_most(body.count(b","), MAX_TOKENS, "ring page: tokens")
         if memo is not None and (tokens or packed):
             return _from_pieces(body, clock, memo) or _from_json(body, clock, partial(_remembered, memo))
         return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))

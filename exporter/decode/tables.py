@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.decode.bounds import MAX_MEMBERS, at_most
+from exporter.decode.bounds import MAX_HTML, MAX_MEMBERS, at_most
 from exporter.errors import DecodeError
 
 MAX_COLUMNS = 64
@@ -58,6 +58,7 @@ def is_notice(body: bytes) -> bool:
 
 def tables(body: bytes, place: str) -> list[Table]:
     """Every table of a whole page. A page that ends before its end is refused: rows would be missing."""
+    at_most(len(body), MAX_HTML, f"{place}: bytes of a page")
     if not body.rstrip()[-7:].lower() == b"</html>":
         raise DecodeError(f"{place}: the page does not end in </html>, expected a whole page")
     at_most(body.count(b"<t"), MAX_CELLS, f"{place}: cells of a page")

@@ -9,8 +9,8 @@
     spending.take_members(len(ring.members))
 
 Whoever spends more gets `FetchError` with `too_large`, and the page counts as failed: what one process
-sends costs the others nothing. The bounds are several times what the largest real
-process costs (see `Allowance`).
+sends costs the others nothing. The bounds are several times what the largest real process costs (see
+`Allowance`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Allowance:
 
     requests: int = 400
     bytes: int = 160 * 1024 * 1024  # after decompression
-    members: int = 60_000  # of rings and of the gossip
+    members: int = 100_000  # of rings and of the gossip
     tokens: int = 8_000_000  # of these members
     cpu: float = 1.5  # seconds of reading and decoding
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.decode import bounds
+from exporter.decode.memo import Memo
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
 from exporter.model import Member, State, Tokens
@@ -206,8 +208,8 @@ def test_an_age_cut_to_seconds_gives_back_the_exact_heartbeat(age: int, millis: 
 
 
 def test_a_page_of_very_many_cells_is_refused_before_it_is_built() -> None:
-    rows = b"<tr>" + b"<td>x</td>" * 60 + b"</tr>"
-    body = b"<html><table><tr><th>Instance ID</th><th>State</th></tr>" + rows * 40_000 + b"</table></html>"
+    rows = b"<tr>" + b"<td>x" * 60
+    body = b"<html><table><tr><th>Instance ID</th><th>State</th></tr>" + rows * 36_000 + b"</table></html>"
     with pytest.raises(DecodeError, match=r"cells of a page"):
         decode_ring(body)
 
@@ -224,6 +226,17 @@ def test_nested_elements_cost_no_more_than_others() -> None:
 
 
 def test_a_json_of_very_many_members_is_refused_before_it_is_built() -> None:
-    body = json.dumps({"shards": [{"id": str(n)} for n in range(200_001)]}).encode()
-    with pytest.raises(DecodeError, match=r"JSON objects: 200002, expected at most 200000"):
+    most = 2 * bounds.MAX_MEMBERS  # a member may have an object of its own
+    body = json.dumps({"shards": [{"id": str(n)} for n in range(most + 1)]}).encode()
+    with pytest.raises(DecodeError, match=rf"JSON objects: {most + 2}, expected at most {most}"):
         decode_ring(body)
+
+
+@pytest.mark.parametrize(("body", "what"), [
+    (b'{"shards":[{"id":"a","tokens":[' + b"1," * bounds.MAX_TOKENS + b"1,1]}]}", "tokens"),
+    (b"<html><table>" + b" " * bounds.MAX_HTML + b"</table></html>", "bytes of a page"),
+    (b'{"shards":[' + b'{"id":"a"},' * (2 * bounds.MAX_MEMBERS) + b"{}]}", "expected at most"),
+])  # fmt: skip
+def test_a_page_beyond_any_ring_is_refused_before_anything_is_made_of_it(body: bytes, what: str) -> None:
+    with pytest.raises(DecodeError, match=what):
+        decode_ring(body, packed=True, memo=Memo())
