@@ -75,9 +75,12 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         part=part,
         judged_by=judged_by(rules),
     )
-    snapshot = _with_steps(snapshot, past.snapshot, rules)
-    snapshot = replace(snapshot, events=events(past.snapshot, snapshot, rules.max_events))
+    snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
     return snapshot, _remember(cycle, past, snapshot, known, rings)
+
+
+def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    return replace(snapshot, events=events(before, snapshot, rules.max_events))
 
 
 def _grouped(cycle: Cycle, rules: Rules) -> Rules:
