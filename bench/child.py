@@ -76,7 +76,7 @@ class Recorded:
 
     async def get(self, target: Target, path: str, **how: Any) -> Any:
         answer = await self._get(target, path, **how)
-        kept = {name: value for name, value in how.items() if name != "deadline"}
+        kept = {name: value for name, value in how.items() if name not in ("deadline", "spending")}
         self.calls.append((target.url, path, kept))
         self.size += len(answer.body)
         return answer

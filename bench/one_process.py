@@ -61,7 +61,7 @@ HEAD = """\
 Made by `python -m bench.one_process`. Interval {interval} s, {seconds:.0f} s for each attack. The chart's
 memory limit is {limit} MiB. Each cell says before → after. CPU is what the exporter needs more than with nine
 processes alone, as a share of one core. The machine is shared: silences and cycle times are upper bounds. A
-cycle waits for a process that answers too slowly until 90 % of the interval; the others' pages are read before.
+cycle waits for a process that answers too slowly until 90 % of the interval; the others are read before.
 
 The limit: 1,000 processes with 1,000 members need 250 MiB (last.md), one hostile process at most 130 MiB more
 than nine processes alone, and a quarter is left for what was not thought of.
