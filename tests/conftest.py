@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -35,6 +36,10 @@ TOGETHER = frozenset(
     }
 )
 REPLAY_PORTS = (*range(1, 21), 91, 92)  # offsets that replay.py may take from its base port
+
+# A busy machine is slow to make examples and to run them, which says nothing of either.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")  # --hypothesis-profile goes before it
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from exporter.derive.advice import ADVICE
 from exporter.derive.census import census_of, each_once
+from exporter.derive.coverage import runs_memberlist
 from exporter.derive.fleet import few
 from exporter.derive.labels import label_of
 from exporter.derive.verdicts import Evidence, Question, in_rings
@@ -160,7 +161,7 @@ def _is_alone(target: TargetFacts) -> bool:
 
 def _hides(target: TargetFacts) -> bool:
     """Tell whether a process has memberlist, by its clients, and its page is absent (a proxy's 404)."""
-    return target.gossip is None and any("memberlist" in client.stores for client in target.clients)
+    return target.gossip is None and runs_memberlist(target)
 
 
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from exporter.derive.coverage import runs_memberlist
 from exporter.derive.fleet import few
 from exporter.derive.match import host_in, port_of
 from exporter.derive.risks import is_at, joins_only_itself
 from exporter.derive.verdicts import CheckFunction, Evidence, Question, in_rings
 from exporter.facts import TargetFacts
-from exporter.model import Phase
 from exporter.steps import Check
 
 DOC = "docs/ring.md"
@@ -54,11 +54,7 @@ Choice = Callable[[Evidence], Asked]
 
 def _with_memberlist(seen: Evidence) -> Asked:
     """Processes that use memberlist, by their page or by a client of theirs."""
-    return tuple(target for target in seen.up if target.gossip is not None or _uses_memberlist(target))
-
-
-def _uses_memberlist(target: TargetFacts) -> bool:
-    return any("memberlist" in c.stores or c.phase is Phase.MEMBERLIST for c in target.clients)
+    return tuple(target for target in seen.up if runs_memberlist(target))
 
 
 def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> str:

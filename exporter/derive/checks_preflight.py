@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from exporter.derive.advice import ADVICE
+from exporter.derive.coverage import uses_memberlist
 from exporter.derive.fleet import few
 from exporter.derive.verdicts import Evidence, Question
 from exporter.facts import ClientFacts, TargetFacts
-from exporter.model import Outcome, Phase, Product
+from exporter.model import Outcome, Product
 from exporter.rings import HA_KEY
 from exporter.steps import Check
 
@@ -89,8 +90,7 @@ def _trackers(target: TargetFacts) -> list[ClientFacts]:
 
 def _moves_already(target: TargetFacts) -> bool:
     """Tell whether the process's HA tracker has memberlist, alone or below multi."""
-    clients = _trackers(target)
-    return any("memberlist" in c.stores or c.phase is Phase.MEMBERLIST for c in clients)
+    return uses_memberlist(_trackers(target))
 
 
 def _tracks(target: TargetFacts) -> bool:

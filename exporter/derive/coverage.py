@@ -104,7 +104,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     return {
         METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
         CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if is_in_rings(t)),
-        MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if _gossips(t)),
+        MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if runs_memberlist(t)),
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
         TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
@@ -128,13 +128,14 @@ def is_in_rings(target: TargetFacts) -> bool:
     return bool(target.clients) or target.gossip is not None
 
 
-def _gossips(target: TargetFacts) -> bool:
+def runs_memberlist(target: TargetFacts) -> bool:
     """Tell whether a process runs memberlist: it shows its list, or a KV client of it has that store."""
-    return target.gossip is not None or any(_uses_memberlist(client) for client in target.clients)
+    return target.gossip is not None or uses_memberlist(target.clients)
 
 
-def _uses_memberlist(client: ClientFacts) -> bool:
-    return "memberlist" in client.stores or client.phase is Phase.MEMBERLIST
+def uses_memberlist(clients: Iterable[ClientFacts]) -> bool:
+    """Tell whether a KV client has memberlist as its store, alone or beside another one."""
+    return any("memberlist" in client.stores or client.phase is Phase.MEMBERLIST for client in clients)
 
 
 def _tracks(target: TargetFacts) -> bool:
@@ -195,7 +196,7 @@ def _copies(
     """The gossip copies of each key whose primary is memberlist, or that is in a phase `since` this one, on
     each process that runs memberlist and did not start recently.
     """
-    having = [target.name for target in up if _gossips(target) and not target.young]
+    having = [target.name for target in up if runs_memberlist(target) and not target.young]
     for key in keys:
         if key.primary == "memberlist" or key.phase >= since:
             known = {view.target for view in key.views if view.kind == "gossip" and view.known}

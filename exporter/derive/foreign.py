@@ -16,17 +16,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from exporter.derive.census import bare
 from exporter.derive.match import Identity, host_of
 from exporter.derive.membership import STAYS, is_expected
+from exporter.derive.prefixes import is_foreign
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import used
 from exporter.facts import GossipFacts, KeyFacts, MemberFacts, Stranger, TargetFacts
 from exporter.model import Product, Ring, Value
-from exporter.rings import known_keys
 
 Spot = tuple[str, str]  # an id and the host it is at
 # Mimir grew out of Cortex, and many a Mimir's processes are still called after it.
@@ -92,9 +91,8 @@ def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
 
 
 def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
-    tails = _tails_of_others(product)
     for key, value in _values(cycle):
-        if key.rpartition("/")[2] in tails and isinstance(value, Ring):
+        if isinstance(value, Ring) and is_foreign(key, product):
             yield from ((member.id, host_of(member.address)) for member in value.members.values())
 
 
@@ -103,13 +101,6 @@ def _values(cycle: Cycle) -> Iterable[tuple[str, Value | None]]:
         yield from store.values.items()
     for seen in cycle.observed:
         yield from ((key, page.value) for key, page in seen.gossip.values.items())
-
-
-@lru_cache(maxsize=8)
-def _tails_of_others(product: Product) -> frozenset[str]:
-    """Last parts of the keys that other products have and this one has not."""
-    tails = {key.rpartition("/")[2] for key in known_keys(product)}
-    return frozenset(key.rpartition("/")[2] for p in Product for key in known_keys(p)) - tails
 
 
 def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: float) -> frozenset[str]:
