@@ -53,7 +53,7 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
             await started.cycles(2)
             status, out, _ = await _run("check", "switch-primary", "--server", server)
             assert status == 1
-            assert out.startswith("switch-primary: closed: 2 unknown members in the gossip:")
+            assert out.startswith("switch-primary: closed: 2 foreign members in the gossip:")
             assert (await started.get("/api/v1/gate/switch-primary?strict=1"))[0] == 409
         status, _, err = await _run("check", "switch-primary", "--server", server)
         assert status == 2

@@ -24,7 +24,7 @@ CAUSES = {
     "lag": "The secondary lags: collectors/ring is 6",
     "crash": "1 of 4 processes do not answer: VICTIM (refused)",
     "foreign-label": 'Different labels split the gossip: .*"other" on VICTIM',
-    "conjoined": "2 unknown members in the gossip: tempo-ingester-0",
+    "conjoined": "2 foreign members in the gossip: tempo-ingester-0",
     "split": "Gossip is split into 2 clusters",
     "token-conflict": "Two members claim the same tokens: collectors/ring: 3 tokens",
     "store-down": "The external store consul was not read .*",
