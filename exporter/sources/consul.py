@@ -148,7 +148,7 @@ class _Reader:
 
     def _names(self, prefix: str) -> dict[str, str]:
         store = self._store
-        names = {"prefix": prefix, "datacenter": store.datacenter, "url": store.url}
+        names = {"prefix": prefix, "datacenter": store.datacenter or "(its own)", "url": store.url}
         return names | {
             "token": "set" if self._headers else "",
             "certificate": "set" if store.certificate else "",

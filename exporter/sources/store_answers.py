@@ -50,6 +50,11 @@ CONSUL = (
     Known(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
     Known(b"no path to datacenter", Reason.STATUS, "Consul knows no datacenter {datacenter}"),
     Known(b"no cluster leader", Reason.STATUS, "Consul has no leader: most of its servers are unreachable"),
+    Known(
+        b"rpc error getting client",
+        Reason.STATUS,
+        "this Consul reaches no server of datacenter {datacenter}",
+    ),
     Known(b"too many concurrent connections", Reason.STATUS, "Consul limits the connections of one client"),
     _NOT_TLS,
 )

@@ -289,6 +289,11 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
     [
         ("consul", b"No cluster leader", "Consul has no leader: most of its servers are unreachable"),
         ("consul", b"rpc error making call: Permission denied: token lacks permission 'key:read'", MISSING),
+        (
+            "consul",
+            b"rpc error getting client: failed to get conn: dial tcp",
+            "reaches no server of datacenter",
+        ),
         ("consul", b"secret of the server", "status 500"),
         ("etcd", b'{"error":"etcdserver: no leader","code":14}', "etcd has no leader: most"),
         ("etcd", b"Client sent an HTTP request to an HTTPS server.\n", "it expects TLS: write https://"),
