@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-PIECE = 16 * 1024  # bytes taken apart between two looks at the time
+PIECE = 256 * 1024  # bytes taken apart between two looks at the time: as many as the loop reads at once
 START = 0.03  # seconds of CPU that any answer may take
 RATE = 30e6  # bytes that make it worth another second; honest ones are taken apart at ten times this rate
 
