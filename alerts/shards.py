@@ -32,7 +32,7 @@ from alerts.shards_across import (
     unmet,
 )
 from alerts.thresholds import Wait
-from exporter.derive.gate import STEPS
+from exporter.derive.harms import STEPS
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric

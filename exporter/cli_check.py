@@ -17,7 +17,8 @@ import msgspec
 
 from exporter.cli_look import Steps, add_source, duration, look_from
 from exporter.cli_prometheus import add_prometheus, joined_from
-from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
+from exporter.derive.gate import NEED_TWO_LOOKS
+from exporter.derive.harms import NAMES
 from exporter.errors import UsageError
 from exporter.expose.shapes import CheckOut, StepOut
 from exporter.terminal import plain

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from exporter.config import HttpClient, load_as, shown_url
 from exporter.decode.prometheus import VectorSample, decode_vector
-from exporter.derive.gate import STEPS, blank, place_of
+from exporter.derive.gate import blank, place_of
+from exporter.derive.harms import STEPS
 from exporter.errors import DecodeError, UsageError
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s

@@ -18,7 +18,8 @@ from aiohttp import web
 from exporter.cli import run
 from exporter.cli_prometheus import MAX_AGE, Told, Vector, step_of
 from exporter.decode.prometheus import VectorSample
-from exporter.derive.gate import NAMES, blank
+from exporter.derive.gate import blank
+from exporter.derive.harms import NAMES
 
 STEP = "switch-primary"
 CHECKS = tuple(check.id for check in blank(STEP).checks)

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.pack import NAMES as NAMES_OF_ALERTS
 from exporter.cli import parser
-from exporter.derive.gate import NAMES
+from exporter.derive.harms import NAMES
 from exporter.expose import catalogue, shard_catalogue
 from tests.derive.test_checks import anchors, checks
 

@@ -11,7 +11,7 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.derive import checks_gossip, checks_joining, checks_preflight, gate
+from exporter.derive import checks_gossip, checks_joining, checks_preflight, harms
 from exporter.derive.verdicts import Question
 from exporter.expose import catalogue
 from exporter.expose.answers import gossip_out
@@ -111,5 +111,5 @@ def test_every_metric_alert_and_check_on_the_page_exists() -> None:
     modules = (checks_gossip, checks_joining, checks_preflight)
     questions = (value for module in modules for value in vars(module).values())
     asked = {value.id for value in questions if isinstance(value, Question)}
-    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(gate.NAMES)
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(harms.NAMES)
     assert named <= asked

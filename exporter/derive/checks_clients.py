@@ -54,6 +54,13 @@ MIRROR_WRITES = Question(
     "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
     "is counted then, its process's log says why.",
 )
+PRIMARIES = Question(
+    "primaries-agree",
+    "No client has memberlist as its primary while another one has the external store.",
+    ADVICE["primaries-mixed"].text,
+    "docs/ring.md#when-primaries-are-mixed",
+    "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
+)
 REPORT = "Report the client's name to the project; until then compare its ring by hand."
 CLIENT_KEYS = Question(
     "client-keys",
@@ -113,6 +120,16 @@ def clocks_agree(seen: Evidence) -> Check:
     unknown = [f"clock of {target.name}" for target in seen.up if target.skew is None]
     widest = max((abs(skew - middle) for skew in told.values()), default=0.0)
     return CLOCKS.answer(wrong, f"At most {widest:.0f} s apart from the middle one.", unknown)
+
+
+def primaries_agree(seen: Evidence) -> Check:
+    """Hold that primaries are not mixed: a client's process that restarts follows one side of them."""
+    moving = phase.moving(phase.writing(seen.clients))
+    ahead = Counter(c.name for c in moving if seen.mixed and c.phase >= Phase.SWITCHED)
+    wrong = [f"{name} on {count} processes has memberlist" for name, count in sorted(ahead.items())]
+    unknown = [f"{c.name} on {c.target}" for c in moving if c.phase is Phase.UNKNOWN]
+    nothing = "" if seen.up else "no process answers"
+    return PRIMARIES.answer(wrong, f"{len(moving)} clients that write.", unknown, nothing=nothing)
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:

@@ -6,10 +6,12 @@ group has left whole is done, whatever the other rings are at.
 
 from __future__ import annotations
 
+import re
+
 from exporter.derive.fleet import few
 from exporter.derive.quorum import margin, spare
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
-from exporter.facts import KeyFacts
+from exporter.facts import KeyFacts, TargetFacts
 from exporter.model import State
 from exporter.steps import Check
 
@@ -69,6 +71,16 @@ TRAFFIC = Question(
     f"{DOC}#traffic",
     "Look again: a rate needs two looks. Every process must be of a group, by groups in the configuration.",
 )
+
+READS = Question(
+    "new-group-reads",
+    "A process of the new group answers queries.",
+    "Scale up mimir-read, wait until it responds, and point the read path's ingress at it.",
+    f"{DOC}#the-read-path",
+    "Let the exporter read /config of every process: its target says what it serves. Give every process a "
+    "group, by groups in the configuration.",
+)
+READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 
 
 def _rings(seen: Evidence) -> list[KeyFacts]:
@@ -171,6 +183,30 @@ def old_group_idle(seen: Evidence) -> Check:
         if t.traffic_rate != 0
     ]
     return TRAFFIC.answer(wrong, f"{len(old)} processes of the old group run, none is asked.", unknown)
+
+
+def new_group_reads(seen: Evidence) -> Check:
+    """Hold that queries have somewhere to go when the old group has gone: mimir-read is in no ring, so that
+    no ring shows that it is missing.
+    """
+    settled = [target for target in seen.up if not target.young]
+    new = [target for target in settled if target.group == NEW]
+    serving = [target.name for target in new if _serves_reads(target)]
+    unknown = [f"component of {target.name}" for target in new if not _words(target)]
+    unknown += [f"group of {target.name}" for target in settled if not target.group and _serves_reads(target)]
+    wrong = [] if serving or unknown else [f"none of {len(new)} processes in {NEW} answers queries"]
+    good = f"{len(serving)} processes: {', '.join(few(serving, 5))}."
+    return READS.answer(wrong, good, [] if serving else unknown)
+
+
+def _serves_reads(target: TargetFacts) -> bool:
+    return bool(_words(target) & READ_PATH)
+
+
+def _words(target: TargetFacts) -> frozenset[str]:
+    """What a process runs, word by word: as discovery calls it, and `target` of its configuration."""
+    told = f"{target.component},{target.config.target if target.config else ''}".lower()
+    return frozenset(re.split(r"[^a-z0-9]+", told)) - {""}
 
 
 def _grouped(seen: Evidence) -> bool:

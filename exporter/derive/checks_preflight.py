@@ -112,7 +112,7 @@ def _version(text: str) -> tuple[int, int] | None:
 
 def gossip_port_quiet(seen: Evidence) -> Check:
     """Hold that the count of connections that were no gossip stands still."""
-    wrong, unknown = [], _silent_about_gossip(seen)
+    wrong, unknown = [], silent_about_gossip(seen)
     for target in seen.up:
         if target.gossip is None:
             continue  # nothing listens there yet, or it is among the unknown
@@ -133,12 +133,12 @@ def gossip_port_reachable(seen: Evidence) -> Check:
     runs nothing listens; the same is asked again at the next step.
     """
     if seen.gossip is None:
-        return REACHED.answer([], "No process runs memberlist yet.", _silent_about_gossip(seen))
+        return REACHED.answer([], "No process runs memberlist yet.", silent_about_gossip(seen))
     unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
     return REACHED.answer(seen.gossip.absent, "Others see every process.", unknown)
 
 
-def _silent_about_gossip(seen: Evidence) -> list[str]:
+def silent_about_gossip(seen: Evidence) -> list[str]:
     """Name the processes whose member list could not be read: it may run or not."""
     return [
         f"member list of {target.name}"

@@ -77,6 +77,7 @@ RESTS_ON: Mapping[str, tuple[Source, ...]] = {
     "new-group-keeps-quorum": _RING,
     "new-group-active": _RING,
     "old-group-left": _RING,
+    "no-long-transitions": _RING,
 }
 """By check id. What is not named here rests on the processes' metrics alone."""
 FROM_METRICS = (METRICS,)

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from exporter.derive import checks_clients as clients
-from exporter.derive import checks_gossip as gossip
-from exporter.derive import checks_groups as groups
-from exporter.derive import checks_joining as joining
-from exporter.derive import checks_keys as keys
-from exporter.derive import checks_members as members
-from exporter.derive import checks_preflight as preflight
-from exporter.derive import checks_quorum as quorum
-from exporter.derive import checks_stores as stores
 from exporter.derive.causes import explained, warned
+from exporter.derive.harms import STEPS, Rule
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import CheckFunction, Evidence, covered
 from exporter.facts import Fleet, Snapshot
@@ -22,211 +14,6 @@ from exporter.model import Phase, Product
 from exporter.part import Share
 from exporter.steps import Check, Step, Verdict
 
-MEMBERS: tuple[CheckFunction, ...] = (
-    members.writers_are_members,
-    members.members_distinct,
-    members.partitions_owned,
-    members.no_foreign_members,
-)
-GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
-# Asked of every step that is a rolling restart, or that one follows: a process that starts must join.
-RESTART: tuple[CheckFunction, ...] = (
-    joining.restart_seeds,
-    joining.restart_seeds_resolve,
-    joining.restart_rejoin,
-    joining.restart_settings,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One step: the phase in which it is taken (`None`: any), and what must hold."""
-
-    name: str
-    phase: Phase | None
-    checks: tuple[CheckFunction, ...]
-
-
-STEPS = (
-    Rule(
-        "preflight",
-        Phase.EXTERNAL,
-        (
-            clients.targets_answer,
-            preflight.version_supports,
-            gossip.label_set,
-            joining.join_members,
-            joining.join_members_resolve,
-            joining.rejoin_interval,
-            joining.settings_agree,
-            stores.stores_readable,
-            preflight.gossip_port_quiet,
-            preflight.gossip_port_reachable,
-            preflight.no_ghosts,
-            *MEMBERS,
-            quorum.quorum_margin,
-            quorum.settings_agree,
-            keys.views_agree,
-            preflight.ha_baseline,
-            clients.clocks_agree,
-        ),
-    ),
-    Rule(
-        "enable-mirroring",
-        Phase.MULTI,
-        (
-            clients.targets_answer,
-            clients.in_phase(Phase.MULTI, readers=False),
-            *GOSSIP,
-            gossip.labels_agree,
-            keys.views_agree,
-            # Restarts follow; an unhealthy member is copied too, and harder to be rid of in the gossip.
-            joining.mirror_seeds,
-            joining.restart_seeds_resolve,
-            joining.restart_settings,
-            keys.members_healthy,
-            preflight.no_ghosts,
-            *MEMBERS,
-            quorum.quorum_margin_told,
-            quorum.settings_agree,
-            clients.settled,
-        ),
-    ),
-    Rule(
-        "switch-primary",
-        Phase.MIRRORING,
-        (
-            clients.targets_answer,
-            clients.in_phase(Phase.MIRRORING, readers=False),
-            keys.keys_copied,
-            keys.members_copied,
-            keys.contents_equal,
-            keys.lag,
-            clients.mirror_writes,
-            clients.mirror_errors,
-            clients.client_keys,
-            keys.no_token_conflicts,
-            keys.views_agree,
-            keys.members_healthy,
-            preflight.no_ghosts,
-            *MEMBERS,
-            quorum.quorum_kept,
-            quorum.settings_agree,
-            keys.ha_elections_equal,
-            *GOSSIP,
-            gossip.labels_agree,
-            clients.settled,
-            clients.clocks_agree,
-        ),
-    ),
-    Rule(
-        "disable-mirroring",
-        Phase.SWITCHED,
-        (
-            clients.targets_answer,
-            clients.in_phase(Phase.SWITCHED, readers=True),
-            keys.views_agree,
-            stores.nothing_lost,
-            keys.ha_elections_equal,
-            *GOSSIP,
-            gossip.labels_agree,
-            keys.members_healthy,
-            preflight.no_ghosts,
-            *MEMBERS,
-            quorum.quorum_kept,
-            quorum.settings_agree,
-            clients.settled,
-        ),
-    ),
-    Rule(
-        "remove-multi",
-        Phase.DETACHED,
-        # A rolling restart on memberlist alone: who joins again must find everybody, and well.
-        (
-            clients.targets_answer,
-            clients.in_phase(Phase.DETACHED, readers=True),
-            keys.views_agree,
-            stores.nothing_lost,
-            *GOSSIP,
-            gossip.labels_agree,
-            *RESTART,
-            keys.members_healthy,
-            preflight.no_ghosts,
-            *MEMBERS,
-            quorum.quorum_margin_told,
-            quorum.settings_agree,
-            clients.settled,
-        ),
-    ),
-    Rule(
-        "decommission-store",
-        Phase.MEMBERLIST,
-        # The way back ends here: what the gossip holds must be whole, and well.
-        (
-            clients.targets_answer,
-            clients.in_phase(Phase.MEMBERLIST, readers=True),
-            keys.views_agree,
-            *GOSSIP,
-            keys.members_healthy,
-            *MEMBERS,
-            quorum.settings_agree,
-            stores.store_has_no_clients,
-            stores.store_read,
-            stores.store_idle,
-            stores.store_has_nothing_of_its_own,
-        ),
-    ),
-    Rule(
-        "set-label",
-        None,
-        (
-            clients.targets_answer,
-            gossip.verification_off,
-            gossip.members_unverified,
-            gossip.one_cluster,
-            *RESTART,
-        ),
-    ),
-    Rule(
-        "enforce-label",
-        None,
-        (
-            clients.targets_answer,
-            gossip.label_set,
-            gossip.labels_agree,
-            gossip.members_labelled,
-            *GOSSIP,
-            *RESTART,
-        ),
-    ),
-    Rule(
-        "retire-microservices",
-        None,
-        (
-            clients.targets_answer,
-            groups.old_group_present,
-            groups.backend_rings_have_both,
-            groups.write_rings_have_both,
-            groups.new_group_keeps_quorum,
-            keys.members_healthy,
-            keys.views_agree,
-            quorum.settings_agree,
-            *RESTART,
-        ),
-    ),
-    Rule(
-        "finish-read-write",
-        None,
-        (
-            clients.targets_answer,
-            groups.new_group_active,
-            groups.old_group_left,
-            groups.old_group_idle,
-            keys.views_agree,
-        ),
-    ),
-)
-NAMES = tuple(rule.name for rule in STEPS)
 # After these, or in the restarts they need, a small view would be written over a store.
 RISKY = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
 # Checks that compare two looks: unknown at the first one, which says nothing yet.
@@ -307,11 +94,16 @@ def _overall(checks: tuple[Check, ...]) -> Verdict:
     return Verdict.HOLDS if verdicts == {Verdict.HOLDS} else Verdict.UNKNOWN
 
 
+def nothing_read() -> Evidence:
+    """What the checks look at before anything was read."""
+    fleet = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
+    return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=fleet), Rules())
+
+
 def blank(name: str) -> Step:
     """A step of which nothing is known: its checks' sentences and remedies. `KeyError` for unknown names."""
-    nothing = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
-    empty = Snapshot(at=0.0, started=0.0, cycle=0, fleet=nothing)
-    steps, _ = judge_steps(empty, None, Rules())
+    nothing = nothing_read()
+    steps, _ = judge_steps(nothing.now, None, nothing.rules)
     return {step.name: step for step in steps}[name]
 
 

@@ -10,7 +10,7 @@ from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.facts import MemberFacts
 from exporter.model import Member, Ring, State
 
-_IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
+IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
 
 
@@ -138,7 +138,7 @@ def oldest_age(members: Iterable[MemberFacts]) -> float | None:
 
 def longest_transition(members: Iterable[MemberFacts], now: float) -> float:
     """How long the member that has been leaving, joining or pending longest has been so, seconds."""
-    since = (m.since for m in members if m.state in _IN_TRANSIT and m.since is not None)
+    since = (m.since for m in members if m.state in IN_TRANSIT and m.since is not None)
     return max((now - at for at in since), default=0.0)
 
 

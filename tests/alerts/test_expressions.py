@@ -12,8 +12,8 @@ from alerts.recording import RECORDS
 from alerts.rule import Alert, Options, Record
 from alerts.shards import SHARD_RECORDS
 from alerts.shards_across import FAILS, NOT_KNOWN
-from exporter.derive.gate import NAMES as STEPS
 from exporter.derive.gate import blank
+from exporter.derive.harms import NAMES as STEPS
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import HELD
 from tests.alerts import promql

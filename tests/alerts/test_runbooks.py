@@ -14,7 +14,7 @@ from alerts.pack import ALERTS, NAMES
 from alerts.recording import RECORDS
 from alerts.shards import SHARD_RECORDS
 from exporter import cli
-from exporter.derive import gate
+from exporter.derive import harms
 from exporter.expose import catalogue, openapi, shard_catalogue
 from tests.alerts import promql
 
@@ -80,7 +80,7 @@ def accept(words: list[str]) -> None:
     """The real parser takes it, and a step that is named is one."""
     said: argparse.Namespace = cli.parser().parse_args(words)
     if words[0] == "check":
-        assert said.step in {rule.name for rule in gate.STEPS}, words
+        assert said.step in {rule.name for rule in harms.STEPS}, words
 
 
 def reachable(url: str) -> bool:

@@ -105,6 +105,7 @@ class Process:
     elections: Mapping[tuple[str, str], float] = field(default_factory=dict)
     beats: bool = True  # has a member in every ring, and shows the rings
     url: str = ""  # where it answers, where that is elsewhere
+    skew: float = 0.0  # of its clock, seconds ahead of ours
 
     @property
     def name(self) -> str:
@@ -145,7 +146,7 @@ class Process:
         if self._is_lost(name):
             return Page(name, asked_at=now, **LOST)
         outcome = Outcome.ABSENT if value is None else Outcome.OK
-        return Page(name, outcome, value, asked_at=now, clock=now)
+        return Page(name, outcome, value, asked_at=now, clock=now + self.skew)
 
     def _metrics(self, now: float) -> Page[ProcessMetrics]:
         told = ProcessMetrics(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.derive.gate import NAMES, NEED_TWO_LOOKS
+from exporter.derive.gate import NEED_TWO_LOOKS
+from exporter.derive.harms import NAMES
 from exporter.derive.rules import Rules
 from exporter.steps import Check
 from tests.derive.build import Fleet, step_of

@@ -42,6 +42,7 @@ NEW = {
 }
 BACKEND, WRITE = "backend-rings-have-both-groups", "write-rings-have-both-groups"
 QUORUM = "new-group-keeps-quorum"
+READER = {"instance_id": "mimir-read-3", "node_name": ""}
 PARTITIONS = "collectors/ingester-partitions"
 RETIRE, FINISH = "retire-microservices", "finish-read-write"
 
@@ -54,6 +55,7 @@ def fleet(**rings: Ring) -> Fleet:
         made.store[key] = told
         for process in made.processes:
             process.pages[key] = process.copies[key] = told
+    made.processes[2].config = READER
     return made
 
 
@@ -65,10 +67,12 @@ def of(*names: str, zone: str = "", **states: State) -> Ring:
 
 
 def test_both_groups_in_every_ring_open_the_way() -> None:
-    seen = fleet().look()
+    made = fleet()
+    made.look()
+    seen = made.look(beat=False)
     assert verdicts(seen, RETIRE) == {}
     assert step_of(seen, RETIRE).open
-    assert verdicts(seen, FINISH) == {"old-group-left": "fails", "old-group-idle": "unknown"}
+    assert verdicts(seen, FINISH) == {"old-group-left": "fails"}
 
 
 ALIKE: list[tuple[str, dict[str, Ring], str, str]] = [
@@ -98,12 +102,18 @@ def test_what_only_looks_like_both_groups_keeps_it_closed(row: tuple[str, dict[s
 
 def test_the_backend_may_go_before_the_write_path_has_come() -> None:
     """The guide's step 5: the write rings have no new member yet."""
-    assert verdicts(fleet(ring=of(*OLD[INGESTER])).look(), RETIRE) == {WRITE: "fails", QUORUM: "fails"}
+    assert _second(fleet(ring=of(*OLD[INGESTER]))) == {WRITE: "fails", QUORUM: "fails"}
 
 
 def test_a_ring_that_the_old_group_has_left_is_done() -> None:
     """The guide's step 7: the backend is new alone, the write path has both."""
-    assert verdicts(fleet(compactor=of(*NEW[COMPACTOR])).look(), RETIRE) == {}
+    assert _second(fleet(compactor=of(*NEW[COMPACTOR]))) == {}
+
+
+def _second(made: Fleet) -> dict[str, str]:
+    """What keeps the step closed at the second look: the first one knows no rate."""
+    made.look()
+    return verdicts(made.look(), RETIRE)
 
 
 ALONE: list[tuple[str, Ring, int | None, bool, str | None]] = [
@@ -191,7 +201,8 @@ def test_a_ring_that_nobody_is_in_any_more_is_no_good_end() -> None:
     for process in made.processes:
         process.pages[COMPACTOR] = of()
     made.store[COMPACTOR] = of()
-    assert verdicts(made.look(), FINISH) == {"new-group-active": "fails"}
+    told = verdicts(made.look(), FINISH)
+    assert told == {"new-group-active": "fails", "members-healthy": "unknown"}, "its members were lost"
 
 
 def _traffic(route: str, count: Callable[[int], float]) -> dict[str, str]:
@@ -276,3 +287,66 @@ def test_any_of_a_process_names_may_tell_its_group() -> None:
     rules = Rules(groups=MIMIR_GROUPS)
     assert rules.group_of("10.0.0.4:8080", "mimir-write-0") == "read-write"
     assert rules.group_of("10.0.0.4:8080", "ingester-0") == "microservices"
+
+
+def test_requests_to_the_old_group_keep_it_from_being_stopped() -> None:
+    made = fleet()
+    for turn in range(3):
+        made.processes[0].traffic = {"api_v1_push": 900.0 * turn}
+        found = verdicts(made.look(), RETIRE)
+    assert found == {"old-group-idle": "fails"}
+
+
+@pytest.mark.parametrize(
+    ("target", "closed"),
+    [("read", False), ("querier,query-frontend", False), ("all", False), ("backend", True), ("write", True)],
+)
+@pytest.mark.parametrize("step", [RETIRE, FINISH])
+def test_without_a_process_that_answers_queries_no_group_goes(step: str, target: str, closed: bool) -> None:
+    made = fleet() if step == RETIRE else _done()
+    for process in made.processes[2:] if step == RETIRE else made.processes:
+        process.config = {**process.config, "target": target}
+    made.look()
+    assert verdicts(made.look(), step) == ({"new-group-reads": "fails"} if closed else {})
+
+
+def _two_of_three_dead(made: Fleet) -> None:
+    dead = [member(name, made.now - 600.0 * (name != NEW[INGESTER][0])) for name in NEW[INGESTER]]
+    for process in made.processes:
+        process.pages[INGESTER] = process.copies[INGESTER] = ring(dead, made.now)
+    made.store[INGESTER] = ring(dead, made.now)
+
+
+def _split(made: Fleet) -> None:
+    made.processes[0].sees = (1,)
+    made.processes[1].sees = made.processes[2].sees = (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (_two_of_three_dead, "members-healthy"),
+        (_two_of_three_dead, "quorum-margin"),
+        (_split, "gossip-complete"),
+    ],
+)
+def test_the_end_is_not_reached_while_the_new_group_is_not_well(
+    spoil: Callable[[Fleet], None], check: str
+) -> None:
+    made = _done()
+    assert verdicts(made.look(), FINISH) == {}
+    spoil(made)
+    assert verdicts(made.look(), FINISH)[check] == "fails"
+
+
+def test_groups_on_consul_alone_have_no_gossip_to_ask() -> None:
+    made = _done()
+    for process in made.processes:
+        process.memberlist, process.copies = False, {}
+        process.clients = tuple(
+            client(c.name, primary="", stores=(), mirror=None, requests={("consul", "CAS"): 9.0})
+            for c in process.clients
+        )
+    assert verdicts(made.look(), FINISH) == {}
+    made.processes[1].lost = frozenset({"gossip"})
+    assert verdicts(made.look(), FINISH)["gossip-one-cluster"] == "unknown"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.gate import STEPS
+from exporter.derive.harms import STEPS
 from exporter.facts import Snapshot
 from exporter.steps import Check
 from tests.derive.build import CLIENTS, Fleet, Process, client, step_of

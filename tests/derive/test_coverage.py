@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.derive.gate import NAMES
+from exporter.derive.harms import NAMES
 from tests.derive.build import COMPACTOR, INGESTER, Fleet, client, step_of
 
 CHECK = "members-copied"

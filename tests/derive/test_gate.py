@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.derive.gate import NAMES, STEPS
+from exporter.derive.harms import NAMES, STEPS
 from exporter.derive.rules import Rules
 from exporter.model import GossipMember, Outcome, Replica, Ring, State
 from exporter.steps import Verdict

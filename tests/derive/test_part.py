@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.gate import NAMES
+from exporter.derive.harms import NAMES
 from exporter.derive.part import MAX_DIGESTS
 from exporter.derive.rules import Rules
 from exporter.facts import Snapshot

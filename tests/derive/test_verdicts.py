@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.derive.advice import ADVICE
-from exporter.derive.gate import NAMES
+from exporter.derive.harms import NAMES
 from exporter.facts import Snapshot
 from exporter.model import Outcome
 from exporter.steps import Check, Verdict
