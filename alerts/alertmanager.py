@@ -25,9 +25,13 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     (
         "KVMigrationPrimariesMixed",
         "KVMigrationPhaseStalled|KVMigrationRingViewsDiverged|KVMigrationRingViewStale"
-        "|KVMigrationMirror.+|KVMigrationSecondary.+",
+        "|KVMigrationRingWritersMissing|KVMigrationMirror.+|KVMigrationSecondary.+",
     ),
-    ("KVMigrationStoreReplaced", "KVMigrationRingShrunk|KVMigrationSecondary.+"),
+    (
+        "KVMigrationStoreReplaced",
+        "KVMigrationRingShrunk|KVMigrationRingWritersMissing|KVMigrationSecondary.+",
+    ),
+    ("KVMigrationRingShrunk", "KVMigrationRingWritersMissing"),
     ("KVMigrationStoreUnreachable", "KVMigrationMirrorWrite.+|KVMigrationRingMembersUnhealthy"),
     ("KVMigrationMirroringPartial", "KVMigrationPhaseStalled|KVMigrationSecondary.+"),
     ("KVMigrationMirrorWritesStopped|KVMigrationMirrorWriteErrors", "KVMigrationSecondary.+"),
@@ -35,7 +39,8 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     (
         "KVMigrationGossipSplit",
         "KVMigrationGossipAbsentMembers|KVMigrationGossipProcessIsolated|KVMigrationGossipUnhealthy"
-        "|KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationSecondary.+",
+        "|KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationRingWritersMissing"
+        "|KVMigrationSecondary.+",
     ),
     (
         "KVMigrationRingForeignMembers",
@@ -44,8 +49,8 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     ("KVMigrationGossipUnknownMembers", "KVMigrationGossipUnknownKeys|KVMigrationRingGhostMembers"),
     (
         "KVMigrationGossipProcessIsolated|KVMigrationGossipAbsentMembers",
-        "KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationSecondary.+"
-        "|KVMigrationGossipUnhealthy",
+        "KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationRingWritersMissing"
+        "|KVMigrationSecondary.+|KVMigrationGossipUnhealthy",
     ),
     ("KVMigrationRingViewStale", "KVMigrationRingViewsDiverged"),
     ("KVMigrationRingQuorumLost", "KVMigrationRingMembersUnhealthy"),

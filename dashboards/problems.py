@@ -126,6 +126,7 @@ def _of_gossip(q: Queries) -> dict[str, str]:
     labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
     return {
         "gossip clusters too many": f"sum({q.once(c.GOSSIP_CLUSTERS)} - 1)",
+        "foreign members in the gossip": f"sum({q.once(c.GOSSIP_FOREIGN_MEMBERS)})",
         "strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
         "keys of strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
         "processes that nobody sees in the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",

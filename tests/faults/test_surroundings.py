@@ -153,7 +153,8 @@ async def test_a_thousand_targets_come_and_go_and_leave_nothing(tmp_path: Path) 
     others = await asyncio.start_server(cheap, [host(number) for number in range(1, 1500)], port)
     path = tmp_path / "targets.json"
     config = {
-        "interval": "60s",
+        "interval": "600s",  # a busy machine may take minutes for a thousand
+        "http_client": {"timeout": "300s"},
         "product": "loki",
         "rings": [{"path": "/ring", "key": "collectors/ring"}],
         "targets": [{"file": {"paths": [str(path)]}}],
@@ -168,7 +169,8 @@ async def test_a_thousand_targets_come_and_go_and_leave_nothing(tmp_path: Path) 
                 await watch.discovery.refresh()
                 snapshot = await watch.poller.cycle()
                 assert len(snapshot.targets) == count
-                assert all(target.up for target in snapshot.targets)
+                failed = failed_pages(snapshot, names(addresses(port, first, count)))
+                assert not failed, (len(failed), failed[:3])
                 seen += count
             assert watch.poller._memories == {}
             await idle(watch.fetcher)

@@ -75,6 +75,7 @@ def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None
 
 
 RING = snapshots.ring_key()
+FAULTLESS = replace(RING, ghosts=(), foreign=(), writers=None)
 
 
 def with_copy(**found: tuple[str, ...]) -> KeyFacts:
@@ -120,7 +121,7 @@ def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() ->
 
 
 def test_a_quorum_margin_is_a_trouble_only_where_the_gate_finds_it_one() -> None:
-    thin = replace(RING, quorum_margin=0, ghosts=())
+    thin = replace(FAULTLESS, quorum_margin=0)
     margin = Check("quorum-margin", "One to spare.", Verdict.FAILS, "", ("collectors/ring: margin 0",))
     named = of(replace(step(Verdict.FAILS), checks=(margin,)))
     assert list(key_rows.notes(thin, snapshots.rich())) == []
@@ -145,7 +146,7 @@ def test_what_was_not_read_is_not_shown_as_a_number() -> None:
 
 
 def test_troubled_keys_come_first() -> None:
-    fine = replace(RING, key="a", secondary=EQUAL, views=RING.views[:1], ghosts=(), quorum_margin=1)
+    fine = replace(FAULTLESS, key="a", secondary=EQUAL, views=RING.views[:1], quorum_margin=1)
     fine = replace(fine, lost=0, members=RING.members[:1])
     snapshot = replace(snapshots.rich(), keys=(fine, replace(fine, key="b", token_conflicts=2)))
     rows = key_rows.key_rows(snapshot, LagHistory(), 15)
