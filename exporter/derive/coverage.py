@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from exporter.derive import phase
 from exporter.derive.phase import EXTERNAL_STORES
 from exporter.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model import NOTICE, Outcome, Phase, Product
@@ -146,21 +145,33 @@ def _tracks(target: TargetFacts) -> bool:
 def _primaries(
     now: Snapshot, keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]
 ) -> Iterable[tuple[str, bool]]:
-    """Each key's primary, and the ring page of each process that writes the key: what its watch delivers
-    to the process is nowhere else. Of the external store the store itself, where it is configured.
+    """Each key's primary, and each ring page there should be: what a watch delivers to a process is nowhere
+    else. Of the external store the store itself, where it is configured.
     """
-    shown = {
-        key.key: {view.target for view in key.views if view.kind == "ring" and view.known} for key in keys
-    }
+    shown = {key.key: {v.target for v in key.views if v.kind == "ring" and v.known} for key in keys}
     for key in keys:
         yield key.key, bool(key.source)
     for target in up:
-        for client in phase.writing(target.clients):
-            if client.key in shown and client.key != HA_KEY and not target.young:
+        for client in target.clients if not target.young else ():
+            if client.key in shown and _shows(target, client):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield f"ring page of {client.key} on {target.name}", had
     external = {key.primary for key in keys} & EXTERNAL_STORES
     yield from ((s.fault or s.title, not s.fault) for s in now.stores if s.kind in external)
+
+
+_WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
+
+
+def _shows(target: TargetFacts, client: ClientFacts) -> bool:
+    """Tell whether the process of a KV client has a page of its ring. Who watches a ring under the ring's
+    name has one in every product; who only registers in it has none in Tempo and Pyroscope, whose ingesters
+    do not load the ring's module (Tempo's cmd/tempo/app/modules.go, Pyroscope's pkg/pyroscope/modules.go).
+    """
+    if client.key == HA_KEY:
+        return False
+    watches = client.name.endswith("-ring") and not client.name.endswith("-client-ring")
+    return watches or (client.writes and target.product in _WRITERS_SHOW)
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
