@@ -1,0 +1,175 @@
+"""Faults of a cluster, one at a time: each must keep the next step closed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.model import GossipMember, Member, Phase, Product, Ring, State, Tokens
+from tests.evidence.clusters import NOW, C, Cluster, Running
+
+Apply = Callable[[Cluster, random.Random], bool]  # False: this cluster cannot have the fault
+ALL = frozenset(phase for phase in Phase if phase is not Phase.UNKNOWN)
+GOSSIPING = ALL - {Phase.EXTERNAL}
+COPIED = ALL - {Phase.EXTERNAL, Phase.MULTI}
+RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, and the phases whose next step it must keep closed."""
+
+    name: str
+    phases: frozenset[Phase]
+    apply: Apply
+
+
+def _some(made: Cluster, chance: random.Random, *roles: str) -> Running:
+    return chance.choice([one for one in made.running if not roles or one.roles & set(roles)])
+
+
+def _ingester(made: Cluster, chance: random.Random) -> Running:
+    return _some(made, chance, "ingester", "segment-writer")
+
+
+def _write_key(made: Cluster) -> str:
+    return next(key for key, kind in made.kinds() if kind.role in {"ingester", "segment-writer"})
+
+
+def _writer_in_no_ring(made: Cluster, chance: random.Random) -> bool:
+    _ingester(made, chance).silent_ring = _write_key(made)
+    return made.readable
+
+
+def _one_address(made: Cluster, chance: random.Random) -> bool:
+    first, second, *_ = [one for one in made.running if one.roles & {"ingester", "segment-writer"}]
+    first.address = second.address = f"{first.host}:{first.grpc}"
+    del chance
+    return ":" not in first.host
+
+
+def _dead(made: Cluster, chance: random.Random) -> bool:
+    """Preflight asks for a margin in the rings that are written by quorum; Pyroscope's is none."""
+    _ingester(made, chance).dead = True
+    return made.phase is not Phase.EXTERNAL or (made.product is not Product.PYROSCOPE and not made.ingest)
+
+
+def _split(made: Cluster, chance: random.Random) -> bool:
+    half = frozenset(one.name for one in made.running[::2])
+    for one in made.running:
+        one.lonely = frozenset(o.name for o in made.running if (o.name in half) is not (one.name in half))
+    del chance
+    return True
+
+
+def _foreign_in_gossip(made: Cluster, chance: random.Random) -> bool:
+    made.outsiders.append(GossipMember("loki-write-9-0badcafe", "10.77.0.9", 7946))
+    del chance
+    return True
+
+
+def _foreign_in_ring(made: Cluster, chance: random.Random) -> bool:
+    number = chance.randint(50, 90)
+    packed = b"".join((number * 7919 + n).to_bytes(4, "little") for n in range(4))
+    tokens = Tokens(4, packed[:8], packed)
+    at = f"10.77.0.{number}:9095"
+    member = Member(f"stray-{number}", at, State.ACTIVE, "", NOW + 40, NOW - 5000, False, tokens)
+    made.intruders[_write_key(made)] = [member]
+    return True
+
+
+def _other_label(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).label = "another"
+    return made.readable
+
+
+def _no_seeds(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).seeds = ()
+    return made.readable
+
+
+def _other_tls(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).tls = True
+    return made.readable
+
+
+def _key_not_copied(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).lacks = frozenset({_write_key(made)})
+    return True
+
+
+def _member_not_copied(made: Cluster, chance: random.Random) -> bool:
+    key, victim = _write_key(made), _ingester(made, chance)
+    _some(made, chance).lacks = frozenset({f"{key} {victim.name}"})
+    return True
+
+
+def _stale(made: Cluster, chance: random.Random) -> bool:
+    made.stale_copies = made.period * 2 + 90
+    del chance
+    return True
+
+
+def _no_ha_copied(made: Cluster, chance: random.Random) -> bool:
+    made.gone_ha = True
+    del chance
+    return made.ha_prefix is not None
+
+
+def _left_behind(made: Cluster, chance: random.Random) -> bool:
+    """Before the first step a process that is further is a rollout that began, unless primaries are mixed."""
+    ahead = {phase for phase in ALL if phase >= Phase.SWITCHED} if made.phase is Phase.EXTERNAL else ALL
+    _ingester(made, chance).phase = chance.choice(sorted(ahead - {made.phase}))
+    return True
+
+
+def _forgotten_ring(made: Cluster, chance: random.Random) -> bool:
+    """A ring below one of our prefixes that lives in the store alone, and no target serves."""
+    prefix = made.prefixes.get(C, C)
+    number = chance.randint(50, 90)
+    member = Member(f"lost-{number}", f"10.9.9.{number}:9095", State.ACTIVE, "", NOW + 44, NOW - 5000)
+    made.stored_extra[f"{prefix}query-scheduler"] = Ring({member.id: member})
+    return bool(made.rules.stores) and made.readable
+
+
+def _no_tokens(made: Cluster, chance: random.Random) -> bool:
+    _ingester(made, chance).tokens = 0
+    return made.factor == 3 and len(made.running) > 0
+
+
+def _unowned_partition(made: Cluster, chance: random.Random) -> bool:
+    made.partition_owners[99] = (f"gone-{chance.randint(50, 90)}",)
+    return made.ingest
+
+
+def _store_down(made: Cluster, chance: random.Random) -> bool:
+    made.store_down = True
+    del chance
+    return bool(made.rules.stores)
+
+
+FAULTS = (
+    Fault("a writer is in no ring", ALL, _writer_in_no_ring),
+    Fault("two members have one address", ALL, _one_address),
+    Fault("a member is unhealthy", ALL, _dead),
+    Fault("the gossip is split", GOSSIPING, _split),
+    Fault("a foreign member is in the gossip", GOSSIPING, _foreign_in_gossip),
+    Fault("a foreign member is in a ring", ALL, _foreign_in_ring),
+    Fault("one process has another label", ALL - {Phase.DETACHED, Phase.MEMBERLIST}, _other_label),
+    Fault("one process has no seeds", RESTARTS, _no_seeds),
+    Fault("one process gossips with TLS", RESTARTS, _other_tls),
+    Fault("a key is in one copy not", COPIED, _key_not_copied),
+    Fault("a member is in one copy not", COPIED, _member_not_copied),
+    Fault("the copies lag", frozenset({Phase.MIRRORING}), _stale),
+    Fault("no HA entry is copied", frozenset({Phase.MIRRORING}), _no_ha_copied),
+    Fault("one process is in another phase", ALL, _left_behind),
+    Fault(
+        "a ring of ours is in the store alone",
+        frozenset({Phase.MIRRORING, Phase.MEMBERLIST}),
+        _forgotten_ring,
+    ),
+    Fault("an active member has no tokens", ALL - {Phase.MEMBERLIST}, _no_tokens),
+    Fault("a partition has no owner", ALL, _unowned_partition),
+    Fault("the store is down", frozenset({Phase.MIRRORING, Phase.MEMBERLIST}), _store_down),
+)

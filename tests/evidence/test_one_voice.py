@@ -1,0 +1,60 @@
+"""One voice opens nothing: what a fault keeps closed stays closed, whatever another process answers."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from exporter.derive.history import History
+from exporter.derive.snapshot import conclude
+from exporter.facts import Snapshot
+from exporter.steps import Verdict
+from tests.evidence.clusters import NOW, Cluster, cluster
+from tests.evidence.faults import FAULTS, Fault
+from tests.evidence.lies import lie, victims
+from tests.evidence.test_random import LOOKS, bad, look, next_step
+
+EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "60"))
+
+
+def look_at_liars(made: Cluster, liars: list[int], seed: str) -> Snapshot:
+    """Some cycles in each of which the liars answer otherwise; the same lie every time."""
+    past, snapshot = History(), None
+    for number in range(LOOKS):
+        cycle = made.read(NOW + 15.0 * number, number + 1)
+        honest = cycle.observed
+        told = list(honest)
+        for at in liars:
+            told[at] = lie(honest[at], honest, random.Random(f"{seed} {at}"))
+        snapshot, past = conclude(replace(cycle, observed=tuple(told)), past, made.rules)
+    assert snapshot is not None
+    return snapshot
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_liar_opens_no_gate_that_another_process_keeps_closed(fault: Fault) -> None:
+    for seed in range(EXAMPLES):
+        chance = random.Random(f"{fault.name} {seed}")
+        made = cluster(chance)
+        healthy = cluster(random.Random(f"{fault.name} {seed}"))
+        if made.phase not in fault.phases or not fault.apply(made, chance):
+            continue
+        if next_step(made, look(made)).verdict is Verdict.HOLDS:
+            continue  # what a fault alone must do is another test's
+        hit = victims(made, healthy)
+        free = [at for at, one in enumerate(made.running) if one.name not in hit]
+        if len(made.running) < 4 or not free:
+            continue
+        count = 2 if len(made.running) > 9 and chance.random() < 0.3 else 1
+        liars = chance.sample(free, min(count, len(free)))
+        step = next_step(made, look_at_liars(made, liars, f"{fault.name} {seed}"))
+        assert step.verdict is not Verdict.HOLDS, (
+            seed,
+            liars,
+            made.phase,
+            made.product,
+            bad(next_step(made, look(made))),
+        )

@@ -1,0 +1,83 @@
+"""Clusters at random: a healthy one may go on and has nothing unknown; one with a fault may not go on."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from exporter.derive.history import History
+from exporter.derive.snapshot import conclude
+from exporter.facts import Snapshot
+from exporter.model import Phase
+from exporter.steps import Step, Verdict
+from tests.evidence.clusters import NOW, Cluster, cluster
+from tests.evidence.faults import FAULTS, Fault
+
+EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "60"))
+NEXT = {
+    Phase.EXTERNAL: "preflight",
+    Phase.MULTI: "enable-mirroring",
+    Phase.MIRRORING: "switch-primary",
+    Phase.SWITCHED: "disable-mirroring",
+    Phase.DETACHED: "remove-multi",
+    Phase.MEMBERLIST: "decommission-store",
+}
+LOOKS = 4  # the last step watches the store for two heartbeat periods
+
+
+def look(made: Cluster) -> Snapshot:
+    """Some cycles, a quarter of a minute apart."""
+    past, snapshot = History(), None
+    for number in range(LOOKS):
+        snapshot, past = conclude(made.read(NOW + 15.0 * number, number + 1), past, made.rules)
+    assert snapshot is not None
+    return snapshot
+
+
+def next_step(made: Cluster, snapshot: Snapshot) -> Step:
+    """The step of the phase it is in."""
+    return next(step for step in snapshot.steps if step.name == NEXT[made.phase])
+
+
+def bad(step: Step) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What does not hold, and why."""
+    return {c.id: (c.verdict.value, c.culprits[:3]) for c in step.checks if c.verdict is not Verdict.HOLDS}
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_a_healthy_cluster_may_go_on_and_has_nothing_unknown(block: int) -> None:
+    for seed in range(block * EXAMPLES, (block + 1) * EXAMPLES):
+        made = cluster(random.Random(seed))
+        snapshot = look(made)
+        found = bad(next_step(made, snapshot))
+        failed = {name: why for name, why in found.items() if why[0] == "fails"}
+        assert not (found if made.readable else failed), (seed, found)
+        assert _strange(snapshot) == {}, seed
+
+
+def _strange(snapshot: Snapshot) -> dict[str, object]:
+    gossip = snapshot.gossip
+    keys = [key for key in snapshot.keys if key.secondary is not None]
+    told = {
+        "unknown members": gossip.strangers if gossip else (),
+        "unknown keys": gossip.unknown_keys if gossip else (),
+        "missing keys": [key.key for key in keys if key.secondary and key.secondary.missing_key],
+        "ghosts": [key.key for key in snapshot.keys if key.ghosts],
+    }
+    return {what: found for what, found in told.items() if found}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_cluster_with_a_fault_may_not_go_on(fault: Fault) -> None:
+    tried = 0
+    for seed in range(EXAMPLES * 4):
+        chance = random.Random(f"{fault.name} {seed}")
+        made = cluster(chance)
+        if made.phase not in fault.phases or not fault.apply(made, chance):
+            continue
+        tried += 1
+        step = next_step(made, look(made))
+        assert step.verdict is not Verdict.HOLDS, (seed, made)
+    assert tried
