@@ -201,10 +201,9 @@ def _elected(seen: Observation, fleet: Fleet, chance: random.Random) -> Observat
 def _less(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
     del fleet
     cycle = Cycle(NOW, NOW, 1, (seen,))
-    taken = chance.choices([Spot(spot.place, spot.what, spot.key) for spot in spots(cycle)], k=2)
-    return without(cycle, later(cycle, -60.0), taken, chance.choice(["failed", "absent", "older"])).observed[
-        0
-    ]
+    taken = chance.choices(list(spots(cycle)), k=2)
+    how = chance.choice(["failed", "absent", "older"])
+    return without(cycle, later(cycle, -60.0), taken, how).observed[0]
 
 
 LIES: tuple[Lie, ...] = (
