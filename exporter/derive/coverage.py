@@ -164,32 +164,21 @@ _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
 
 
 def _shows(target: TargetFacts, client: ClientFacts) -> bool:
-    """Tell whether the process of a KV client has a page of its ring. Who watches a ring under the ring's
-    name has one in every product; who only registers in it has none in Tempo and Pyroscope, whose ingesters
-    do not load the ring's module (Tempo's cmd/tempo/app/modules.go, Pyroscope's pkg/pyroscope/modules.go).
+    """Tell whether the process of a KV client has a page of its ring: the page belongs to the watch. A
+    lifecycler alone registers and watches nothing: the ingesters of a Loki, Tempo or Pyroscope in
+    microservices have no page (their module `ring` runs beside distributors and queriers).
     """
-    if client.key == HA_KEY:
+    if client.key == HA_KEY or client.name.endswith(("-lifecycler", "-client-ring")):
         return False
-    watches = client.name.endswith("-ring") and not client.name.endswith("-client-ring")
-    return watches or (client.writes and target.product in _WRITERS_SHOW)
+    return client.name.endswith("-ring") or (client.writes and target.product in _WRITERS_SHOW)
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
-    """Tell whether a process has no ring page to show: its product has none for the key, the process itself
-    says that the ring does not run there, or it does not watch the ring.
+    """Tell whether a process has no ring page to show: its product has none for the key, or the process
+    itself says that the ring does not run there.
     """
     paths = _paths(target.product, _default_of(target, key))
-    shown = [page for page in target.pages if page.name in paths]
-    failed = any(page.outcome is Outcome.FAILED for page in shown)
-    return not paths or any(page.detail == NOTICE for page in shown) or not (failed or _watches(target, key))
-
-
-def _watches(target: TargetFacts, key: str) -> bool:
-    """Tell whether a process watches a ring that it writes. A lifecycler alone does not, and the page belongs
-    to the watch: the ingesters of a Loki, Tempo or Pyroscope in microservices have none (their module
-    `ring`, which registers it, runs beside distributors and queriers).
-    """
-    return any(client.key == key and not client.name.endswith("-lifecycler") for client in target.clients)
+    return not paths or any(page.name in paths and page.detail == NOTICE for page in target.pages)
 
 
 def _default_of(target: TargetFacts, key: str) -> str:
