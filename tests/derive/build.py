@@ -96,6 +96,7 @@ class Process:
     memberlist: bool = True
     up: bool = True
     lost: frozenset[str] = frozenset()  # "metrics", "gossip", "config", a page's path, a key
+    notices: frozenset[str] = frozenset()  # pages in whose place it says that the ring is not running
     started: float = NOW - 3600
     label: str = "lab"
     product: Product = Product.CORTEX
@@ -146,7 +147,8 @@ class Process:
         if self._is_lost(name):
             return Page(name, asked_at=now, **LOST)
         outcome = Outcome.ABSENT if value is None else Outcome.OK
-        return Page(name, outcome, value, asked_at=now, clock=now + self.skew)
+        detail = NOTICE if name in self.notices else ""
+        return Page(name, outcome, value, detail=detail, asked_at=now, clock=now + self.skew)
 
     def _metrics(self, now: float) -> Page[ProcessMetrics]:
         told = ProcessMetrics(
