@@ -153,7 +153,7 @@ def _primaries(
         yield key.key, bool(key.source)
     for target in up:
         for client in target.clients if not target.young else ():
-            if client.key in shown and _shows(target, client):
+            if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield f"ring page of {client.key} on {target.name}", had
     external = {key.primary for key in keys} & EXTERNAL_STORES
@@ -171,6 +171,11 @@ def _shows(target: TargetFacts, client: ClientFacts) -> bool:
     if client.key == HA_KEY or client.name.endswith(("-lifecycler", "-client-ring")):
         return False
     return client.name.endswith("-ring") or (client.writes and target.product in _WRITERS_SHOW)
+
+
+def _failed(target: TargetFacts, key: str) -> bool:
+    paths = _paths(target.product, _default_of(target, key))
+    return any(page.name in paths and page.outcome is Outcome.FAILED for page in target.pages)
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:

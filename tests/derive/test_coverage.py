@@ -108,3 +108,31 @@ def test_the_table_names_checks_that_there_are_and_every_check_rests_on_metrics(
 def test_nothing_is_known_without_a_process() -> None:
     for name in NAMES:
         assert {check.verdict for check in blank(name).checks} == {Verdict.UNKNOWN}
+
+
+LIFECYCLERS = ("ingester-lifecycler", "compactor-lifecycler")
+
+
+@pytest.mark.parametrize(
+    ("clients", "lost", "verdict"),
+    [
+        (LIFECYCLERS, False, "holds"),
+        ((*LIFECYCLERS, "compactor-ring"), False, "holds"),  # it watches another ring
+        ((*LIFECYCLERS, "ingester-ring"), False, "unknown"),
+        (("ingester", "compactor-lifecycler"), False, "unknown"),  # one client for both
+        (LIFECYCLERS, True, "unknown"),
+    ],
+    ids=["writes alone", "watches another", "watches it too", "one client for both", "the page failed"],
+)
+def test_a_process_that_does_not_watch_a_ring_has_no_page_of_it(
+    clients: tuple[str, ...], lost: bool, verdict: str
+) -> None:
+    fleet = Fleet()
+    process = fleet.processes[0]
+    process.clients = tuple(client(name) for name in clients)
+    if lost:
+        process.lost = frozenset({"/ingester/ring"})
+    else:
+        del process.pages[INGESTER]
+    assert COMPACTOR in process.pages
+    assert _check(fleet.look(), "members-copied").verdict.value == verdict
