@@ -214,6 +214,7 @@ STEPS = (
                 (keys.views_agree, stores.store_read, stores.store_has_nothing_of_its_own),
             ),
             Harm("A client that still uses it fails.", (stores.store_has_no_clients, stores.store_idle)),
+            Harm("A live member that is no target may be one that still uses it.", (preflight.no_ghosts,)),
             Harm(MERGED, GOSSIP),
             Harm(
                 "A fault of the rings is found when no way leads back.",

@@ -45,6 +45,7 @@ from exporter.settings import ProcessConfig, RingConfig
 NOW = 1_800_000_000.0
 HA_PAGE, HA_CLIENT = "/distributor/ha_tracker", "distributor-hatracker"
 PARTITION_KEY, PARTITION_PAGE = "ingester-partitions", "/ingester/partition-ring"
+HA_PERIOD = 15.0  # an entry is renewed so often, whatever the rings' periods are
 MEMBERLIST_FROM = Phase.MULTI  # from this phase on every process runs memberlist
 
 
@@ -198,7 +199,8 @@ class Cluster:
             found[self.partitions()] = PartitionRing(parts)
         if self.ha_prefix is not None:
             for user in ("team-a", "team-b"):
-                found[f"{self.ha_prefix}{user}/prod"] = Replica("r-1", float(int(now - lag - 7)), None)
+                seen = float(int(now - min(lag, HA_PERIOD) - 7))
+                found[f"{self.ha_prefix}{user}/prod"] = Replica("r-1", seen, None)
         return found
 
     def read(self, now: float, number: int) -> Cycle:
@@ -417,6 +419,8 @@ def cluster(chance: random.Random) -> Cluster:
     )
     stores = (made.store,) if phase is Phase.MEMBERLIST or chance.random() < 0.7 else ()
     made.rules = Rules(soak=0.0, label=made.label if chance.random() < 0.5 else "", stores=stores)
+    if not made.readable:  # then the defaults are all there is to judge by
+        made.period, made.timeout = min(made.period, 15.0), 75.0
     made.running = list(_processes(chance, made))
     if made.ingest:
         owners = [one.name for one in made.running if "ingester" in one.roles]
