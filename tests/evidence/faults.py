@@ -142,9 +142,12 @@ def _forgotten_ring(made: Cluster, chance: random.Random) -> bool:
 
 
 def _no_tokens(made: Cluster, chance: random.Random) -> bool:
-    """Pyroscope's writers need no quorum: a member without tokens is named where its ring is compared."""
+    """Before a restart it is the margin that counts, where there is one; else such a member is named where
+    its ring is compared.
+    """
     _ingester(made, chance).tokens = 0
-    return made.product is not Product.PYROSCOPE or made.phase in {Phase.MIRRORING, Phase.SWITCHED}
+    margin = made.factor > 1 and not made.ingest and made.product is not Product.PYROSCOPE
+    return margin or made.phase in {Phase.MIRRORING, Phase.SWITCHED}
 
 
 def _unowned_partition(made: Cluster, chance: random.Random) -> bool:

@@ -17,7 +17,7 @@ from tests.conftest import free_base_port
 from tests.evidence.capture import capture, names
 from tests.evidence.changes import Spot, later, spots, without
 
-EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "12"))
 WAYS = ("failed", "absent", "older")
 
 
