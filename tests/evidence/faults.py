@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.model import GossipMember, Member, Phase, Product, Ring, State, Tokens
-from tests.evidence.clusters import NOW, C, Cluster, Running
+from tests.evidence.clusters import NOW, Cluster, Running
+from tests.evidence.product_rings import C
 
 Apply = Callable[[Cluster, random.Random], bool]  # False: this cluster cannot have the fault
 ALL = frozenset(phase for phase in Phase if phase is not Phase.UNKNOWN)

@@ -12,9 +12,10 @@ from exporter.derive.history import History
 from exporter.derive.snapshot import conclude
 from exporter.facts import Snapshot
 from exporter.steps import Verdict
-from tests.evidence.clusters import NOW, Cluster, cluster
+from tests.evidence.clusters import NOW, Cluster
 from tests.evidence.faults import FAULTS, Fault
 from tests.evidence.lies import lie, victims
+from tests.evidence.making import cluster
 from tests.evidence.test_random import LOOKS, bad, look, next_step
 
 EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "24"))

@@ -12,8 +12,9 @@ from exporter.derive.snapshot import conclude
 from exporter.facts import Snapshot
 from exporter.model import Phase
 from exporter.steps import Step, Verdict
-from tests.evidence.clusters import NOW, Cluster, cluster
+from tests.evidence.clusters import NOW, Cluster
 from tests.evidence.faults import FAULTS, Fault
+from tests.evidence.making import cluster
 
 EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "24"))
 NEXT = {
