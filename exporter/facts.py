@@ -55,6 +55,14 @@ class ClientFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a process: as it tells it by its own clock, and by ours."""
+
+    told: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFacts:
     """One process."""
 
@@ -71,6 +79,8 @@ class TargetFacts:
     skew: float | None = None  # its clock less ours, seconds
     started: float | None = None  # by its own clock
     young: bool = False  # younger than two heartbeat periods: not judged
+    starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
+    restarts: int = 0  # counted since it is watched
     pages: tuple[PageFacts, ...] = ()
     clients: tuple[ClientFacts, ...] = ()
     in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known

@@ -12,6 +12,7 @@ from exporter.pauses import Pauses
 from exporter.sources.http import Fetcher
 
 YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
+EARLY = 2.0  # seconds by which a start may seem to lie in the future: pages tell whole ones
 
 
 @dataclass(slots=True)
@@ -69,11 +70,12 @@ class Memory:
 
     def is_young(self, clock: float | None, now: float) -> bool:
         """Tell whether it started a moment ago; of one that does not say when, whether it was seen first
-        or to restart a moment ago. `clock` is its own, where it says the time.
+        or to restart a moment ago. `clock` is its own, where it says the time. A start in the future is of a
+        clock that was set back since.
         """
         if self.started is None:
             return now - self.since < YOUNG
-        return (now if clock is None else clock) - self.started < YOUNG
+        return -EARLY <= (now if clock is None else clock) - self.started < YOUNG
 
     def is_to_come(self, path: str, *, young: bool) -> bool:
         """Tell whether a page that is absent now is one that this process has: it was there since the

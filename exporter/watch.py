@@ -29,8 +29,16 @@ from exporter.sources.http import Fetcher, FetchSettings
 from exporter.sources.seeds import Seeds
 from exporter.stores import store_readers
 
+# A release may be called mimir-write: what follows it then is the name of a component, as Mimir has them.
+_COMPONENTS = (
+    "distributor|ingester|querier|query-|ruler|compactor|store-gateway|alertmanager|overrides-|gateway|"
+    "block-builder|usage-tracker"
+)
 MIMIR_GROUPS = (
-    ("read-write", re.compile(r"(^|-)mimir-(write|read|backend)-|^(write|read|backend)-\d")),
+    (
+        "read-write",
+        re.compile(rf"(^|-)mimir-(write|read|backend)-(?!({_COMPONENTS}))|^(write|read|backend)-\d"),
+    ),
     ("microservices", re.compile(".*")),
 )
 

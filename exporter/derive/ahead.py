@@ -1,5 +1,7 @@
 """Time stamps from the future. Memberlist keeps the newest one it heard of: until that time has come
-nothing updates such an entry, and nobody can tell that it died.
+nothing updates such an entry, and nobody can tell that it died. A tombstone from the future keeps its member
+out of every copy, however often the process renews it (dskit's `Desc.mergeWithTime` compares time stamps
+alone, and a tombstone's is when the entry was deleted, by the clock of the process that deleted it).
 """
 
 from __future__ import annotations
@@ -8,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from exporter.derive.lag import Content, content_of
-from exporter.derive.primary import KeyInput
+from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.views import View
-from exporter.model import Member, Partition, Replica
+from exporter.model import Member, Partition, PartitionRing, PartitionState, Replica, Ring, State
 
 
 def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
@@ -28,6 +30,17 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
     return MappingProxyType(found)
 
 
+def _tombstones(value: Stored | None) -> Content:
+    """Entries that were deleted and are kept as such, so that older news of them is dropped."""
+    if isinstance(value, Ring):
+        left = (m for m in value.members.values() if m.state is State.LEFT)
+        return {f"the tombstone of {member.id}": member for member in left}
+    if isinstance(value, PartitionRing):
+        gone = ((n, p) for n, p in value.partitions.items() if p.state is PartitionState.DELETED)
+        return {f"the tombstone of partition {number}": partition for number, partition in gone}
+    return {}
+
+
 def _time(thing: object) -> float | None:
     if isinstance(thing, Replica):
         return thing.received_at
@@ -38,10 +51,10 @@ def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
     """Every content that was read, with what most processes' clocks said then."""
     for view in (*read.pages, *read.copies):
         now = _clock(view, read.skew)
-        if view.known and view.content and now is not None:
-            yield view.content, now
+        if view.known and view.value is not None and now is not None:
+            yield {**(view.content or {}), **_tombstones(view.value)}, now
     if read.store is not None and read.store_clock is not None:
-        yield content_of(read.store), read.store_clock
+        yield {**content_of(read.store), **_tombstones(read.store)}, read.store_clock
 
 
 def _clock(view: View, skew: float | None) -> float | None:

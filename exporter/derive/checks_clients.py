@@ -10,6 +10,7 @@ from exporter.derive import phase
 from exporter.derive.advice import ADVICE
 from exporter.derive.fleet import few, said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
+from exporter.derive.starts import restarting
 from exporter.derive.targets import is_mute
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import ClientFacts
@@ -29,7 +30,8 @@ WAIT = "Wait for two heartbeat periods: what a process sees in its first seconds
 SETTLED = Question(
     "processes-settled",
     "No process has just started.",
-    WAIT,
+    "Find out why the named process restarts: its log and its exit code say so. Take no step before it has "
+    "run for five minutes.",
     "docs/ring.md#processes-that-have-just-started",
     WAIT,
 )
@@ -104,9 +106,11 @@ def targets_answer(seen: Evidence) -> Check:
 
 
 def settled(seen: Evidence) -> Check:
-    """Hold that every process is old enough to be judged: the other checks pass over those who are not."""
+    """Hold that every process is old enough to be judged: the other checks pass over those that are not. One
+    that restarts again and again is never judged by them.
+    """
     unknown = [f"{target.name} has just started" for target in seen.up if target.young]
-    return SETTLED.answer([], f"{len(seen.up)} processes.", unknown)
+    return SETTLED.answer(restarting(seen.targets), f"{len(seen.up)} processes.", unknown)
 
 
 def clocks_agree(seen: Evidence) -> Check:
@@ -154,12 +158,21 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         nothing = "" if counted else "no writing client was seen"
         good = f"{len(clients)} of {len(clients)} clients."
-        told = _possible(question, wanted, clients).answer(
-            _named(wrong, clients), good, unknown, nothing=nothing
-        )
+        left = [] if readers or seen.is_part else _stranded(seen.clients)
+        named = [*_named(wrong, clients), *left]
+        told = _possible(question, wanted, clients).answer(named, good, unknown, nothing=nothing)
         return _with_left_out(told, wanted, seen)
 
     return check
+
+
+def _stranded(clients: Iterable[ClientFacts]) -> list[str]:
+    """Name the readers that look at a store which no writer of their key writes."""
+    found = Counter((client.name, client.phase) for client in phase.stranded(clients))
+    return [
+        f"{name} on {count} processes only reads, and reads what nobody writes ({where.label})"
+        for (name, where), count in sorted(found.items())
+    ]
 
 
 def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from exporter.derive.advice import ADVICE
 from exporter.derive.census import census_of, each_once
 from exporter.derive.coverage import runs_memberlist
 from exporter.derive.fleet import few
-from exporter.derive.labels import label_of
+from exporter.derive.labels import DEFAULT_LABELS, alike, is_blank, label_of, oddity, quoted
 from exporter.derive.verdicts import Evidence, Question, in_rings
 from exporter.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.steps import Check
@@ -59,7 +60,7 @@ UNVERIFIED = Question(
     "verification-off",
     "Label verification is switched off on every process.",
     "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
-    "the cluster while it is rolled out. A release without cluster labels has to be upgraded before.",
+    "the cluster while it is rolled out.",
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
@@ -81,8 +82,6 @@ MEMBERS_UNVERIFIED = Question(
     "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
     "verifies drops all packets of those that have the label already.",
 )
-# Names that charts and examples set for everybody: two installations with it are one gossip cluster.
-DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
 TOO_OLD = (
     "No process can carry a label: these releases have no such setting. Keep other clusters off the gossip "
     "port by network policy, or upgrade first."
@@ -182,10 +181,11 @@ def labels_agree(seen: Evidence) -> Check:
     found, unknown = _labels(seen)
     wanted = seen.rules.label
     bad = len(found) > 1 or (wanted and set(found) - {wanted})
-    wrong = [f'"{label}" on {", ".join(few(names, 3))}' for label, names in sorted(found.items())]
-    expected = f' Our configuration expects "{wanted}".' if wanted else ""
-    good = f'All carry "{next(iter(found), "")}".{expected}'
-    return LABELS.answer(wrong if bad else [], good, unknown, nothing="" if found else "no label was read")
+    wrong = list(_carriers(found, wanted)) if bad else []
+    expected = f" Our configuration expects {quoted(wanted)}." if wanted else ""
+    good = f"All carry {quoted(next(iter(found), ''))}.{expected}"
+    nothing = "" if found else "no label was read"
+    return _possible(LABELS, seen).answer(wrong, good, unknown, nothing=nothing)
 
 
 def label_set(seen: Evidence) -> Check:
@@ -195,14 +195,31 @@ def label_set(seen: Evidence) -> Check:
     found, unknown = _labels(seen)
     if found and not unknown and all(_is_too_old(target) for target in in_rings(seen)):
         return LABEL_SET.answer([], TOO_OLD)
-    wrong = [
-        f'"{label}" on {", ".join(few(names, 3))}'
-        for label, names in sorted(found.items())
-        if not label or label in DEFAULT_LABELS or len(found) > 1
-    ]
-    return LABEL_SET.answer(
-        wrong, f'"{next(iter(found), "")}".', unknown, nothing="" if found else "no label was read"
+    bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
+    wrong = list(_carriers(found if len(found) > 1 else bad))
+    only = next(iter(found), "")
+    good = f"{quoted(only)}. It {oddity(only)}." if oddity(only) else f"{quoted(only)}."
+    return _possible(LABEL_SET, seen).answer(
+        wrong, good, unknown, nothing="" if found else "no label was read"
     )
+
+
+def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[str]:
+    """Say which label which processes carry, and what of it is easily overlooked."""
+    for label, names in sorted(found.items()):
+        odd = f", which {oddity(label)}," if label and oddity(label) else ""
+        yield f"{quoted(label)}{odd} on {', '.join(few(names, 3))}"
+    if alike([*found, *([wanted] if wanted and wanted not in found else [])]):
+        yield "labels differ by blanks, case or the composition of a character alone"
+
+
+def _possible(question: Question, seen: Evidence) -> Question:
+    """A release without labels has no setting to change: what helps there is an upgrade."""
+    old = [target.name for target in in_rings(seen) if _is_too_old(target)]
+    if not old:
+        return question
+    remedy = f"Upgrade {', '.join(few(old, 3))} first: this release has no cluster label to set."
+    return replace(question, remedy=remedy)
 
 
 def _is_too_old(target: TargetFacts) -> bool:
@@ -221,7 +238,8 @@ def verification_off(seen: Evidence) -> Check:
             unknown.append(f"setting of {target.name}")
         elif not disabled:
             on.append(f"{target.name} verifies")
-    return UNVERIFIED.answer(on, "Off everywhere.", unknown, nothing="" if seen.up else "no process answers")
+    nothing = "" if seen.up else "no process answers"
+    return _possible(UNVERIFIED, seen).answer(on, "Off everywhere.", unknown, nothing=nothing)
 
 
 def members_labelled(seen: Evidence) -> Check:

@@ -7,12 +7,15 @@ group has left whole is done, whatever the other rings are at.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 from exporter.derive.fleet import few
 from exporter.derive.quorum import margin, spare
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import KeyFacts, TargetFacts
 from exporter.model import State
+from exporter.rings import RING_NAMES
 from exporter.steps import Check
 
 OLD, NEW = "microservices", "read-write"
@@ -83,8 +86,42 @@ READS = Question(
 READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 
 
+ALONE = (
+    f"No {NEW} process runs the component of the ring that only {OLD} has, so scaling up adds none. Give "
+    "the component to the new group, or scale it down on purpose first: an emptied ring asks for nothing."
+)
+
+
 def _rings(seen: Evidence) -> list[KeyFacts]:
     return [key for key in seen.keys if key.kind == "ring"]
+
+
+def _unserved(seen: Evidence) -> list[KeyFacts]:
+    """Rings in the gossip that no process serves any more, and that still have members: those of the old
+    alertmanagers, when the last of them has been killed.
+    """
+    served = {key.key for key in seen.keys}
+    known = (key for key in seen.now.keys if key.key not in served and key.ring in RING_NAMES)
+    return [key for key in known if key.kind == "ring" and key.source.startswith("gossip") and key.members]
+
+
+def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
+    """Tell whether no process of the new group runs what keeps this ring, though processes of it are up."""
+    new = [target for target in seen.up if target.group == NEW and target.clients]
+    runs = any(client.key == key.key for target in new for client in target.clients)
+    return bool(new) and not runs and not any(member.group == NEW for member in key.members)
+
+
+def _lacking(rings: Iterable[KeyFacts], seen: Evidence, question: Question) -> tuple[list[str], Question]:
+    """Say which rings have no active member of the new group, and give the question with what helps them."""
+    without = [key for key in rings if not _active(key, NEW)]
+    alone = [key for key in without if _is_left_alone(key, seen)]
+    found = [f"{k.key} has members of {OLD} alone, no {NEW} process serves it" for k in alone]
+    found += [f"{key.key} has no active {NEW} member" for key in without if key not in alone]
+    if not alone:
+        return found, question
+    scaled = f"{question.remedy} " if len(without) > len(alone) else ""
+    return found, replace(question, remedy=f"{scaled}{ALONE}")
 
 
 def _active(key: KeyFacts, group: str) -> bool:
@@ -98,13 +135,14 @@ def _old_members(key: KeyFacts) -> list[str]:
 def _have_both(question: Question, *, write: bool) -> CheckFunction:
     def check(seen: Evidence) -> Check:
         rings = [key for key in _rings(seen) if (key.ring in WRITE_RINGS) == write]
-        wrong = []
-        for key in rings if _grouped(seen) else ():
-            if not _active(key, NEW):
-                wrong.append(f"{key.key} has no active {NEW} member")
-            if _old_members(key) and not _active(key, OLD):
-                wrong.append(f"{key.key} has no active {OLD} member")
-        return question.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
+        grouped = rings if _grouped(seen) else []
+        wrong, asked = _lacking(grouped, seen, question)
+        wrong += [
+            f"{key.key} has no active {OLD} member"
+            for key in grouped
+            if _old_members(key) and not _active(key, OLD)
+        ]
+        return asked.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
 
     return check
 
@@ -147,14 +185,15 @@ def new_group_active(seen: Evidence) -> Check:
     that was lost on the way.
     """
     rings = _rings(seen)
-    lacking = [f"{key.key} has no active {NEW} member" for key in rings if not _active(key, NEW)]
-    wrong = lacking if _grouped(seen) else []
-    return NEW_HEALTHY.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
+    wrong, asked = _lacking(rings if _grouped(seen) else [], seen, NEW_HEALTHY)
+    return asked.answer(wrong, f"{len(rings)} rings.", _unread(seen, rings), nothing=_nothing(rings))
 
 
 def old_group_left(seen: Evidence) -> Check:
-    """Hold that the old group has left all rings, unhealthy remains and owners of partitions included."""
-    left = [(key, _old_members(key)) for key in _rings(seen)]
+    """Hold that the old group has left all rings, unhealthy remains, owners of partitions and rings that no
+    process serves any more included.
+    """
+    left = [(key, _old_members(key)) for key in (*_rings(seen), *_unserved(seen))]
     unknown = _unread(seen, _rings(seen))
     for key in seen.keys:
         if key.kind == "partition":

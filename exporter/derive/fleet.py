@@ -9,9 +9,11 @@ from types import MappingProxyType
 
 from exporter.derive import phase
 from exporter.derive.causes import Finding, ordered
+from exporter.derive.labels import quoted
 from exporter.derive.partitions import without_owner
 from exporter.derive.ring_writers import sharing, without_member
 from exporter.derive.risks import risks
+from exporter.derive.starts import restarting
 from exporter.derive.targets import fleet_phase
 from exporter.external import StoreFacts
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
@@ -98,6 +100,8 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     yield from _store_faults(store for store in whole.stores if needed or store.replaced)
     yield from _not_kept(clients)
     yield from _unreached(clients)
+    yield from _stranded(targets)
+    yield from _between_stores(writing)
     yield from _rings_unread(whole, writing)
     if alone := _alone(targets):
         sees = "sees" if len(alone) == 1 else "see"
@@ -117,6 +121,8 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     if down:
         text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
         yield Finding("process-down", text)
+    if texts := restarting(targets):
+        yield Finding("process-restarting", f"{'; '.join(few(texts, 3))}. Its log says why.")
 
 
 def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
@@ -126,7 +132,7 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
         labels = {label: set(names) for label, names in gossip.labels.items()}
         if _is_split_by(labels, gossip.clusters):
             parts = "; ".join(
-                f'"{label}" on {", ".join(few(sorted(names), 3))}' for label, names in labels.items()
+                f"{quoted(label)} on {', '.join(few(sorted(names), 3))}" for label, names in labels.items()
             )
             yield Finding("labels-split", f"Different labels split the gossip: {parts}.")
         parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
@@ -244,10 +250,13 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
     """Name the clients that do not mirror while others do: those that have multi on no process, and so
     cannot, and those that the runtime switch did not reach. The HA tracker moves on its own, or never.
     """
+    clients = tuple(c for c in clients if not phase.is_between_stores(c.primary, c.stores))
     mirroring = any(client.mirror for client in clients)
     for name in sorted({client.name for client in clients}) if mirroring else ():
         same = [client for client in clients if client.name == name]
         off = sum(1 for client in same if client.mirror is False)
+        if off and {client.phase for client in same} <= _SWITCHING_OFF:
+            continue  # disable-mirroring is under way
         if off:
             text = f"{name} on {off} of {len(same)} processes still has mirroring off."
             yield Finding("mirroring-partial", text)
@@ -257,6 +266,32 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
                 f"{name} on {len(same)} of {len(same)} processes was left out: it has no multi while other "
                 "clients mirror. Give it store: multi first.",
             )
+
+
+_SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
+
+
+def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
+    """Name the readers that look at a store which nobody writes."""
+    found = Counter((c.name, c.key, c.phase) for c in phase.stranded(c for t in targets for c in t.clients))
+    texts = [
+        f"{name} on {count} {'process' if count == 1 else 'processes'} reads {key} from "
+        f"{'memberlist' if where is Phase.MEMBERLIST else 'the external store'} alone, and no process writes "
+        "it there"
+        for (name, key, where), count in sorted(found.items())
+    ]
+    if texts:
+        yield Finding("readers-stranded", _sentence("; ".join(few(texts, 3))))
+
+
+def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
+    """Name what is no migration of ours: a `multi` of two external stores."""
+    found = [c for c in clients if phase.is_between_stores(c.primary, c.stores)]
+    if found:
+        stores = " and ".join(sorted({store for client in found for store in client.stores}))
+        names = ", ".join(few(sorted({client.name for client in found}), 4))
+        text = f"{names}: multi of {stores}, which is no migration to memberlist. Finish or undo it first."
+        yield Finding("between-stores", text)
 
 
 def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -81,6 +82,43 @@ def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
     return replace(found, next=_next(found, set(labels.values()), wanted))
 
 
+# Names that charts and examples set for everybody: two installations with it are one gossip cluster.
+DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
+
+
+def is_blank(label: str) -> bool:
+    """Tell whether a label shows nothing: empty, or made of blanks and characters without a width."""
+    return all(unicodedata.category(sign)[0] in "ZC" for sign in label)
+
+
+def quoted(label: str) -> str:
+    """Show a label so that two which look alike can be told apart: with the codes of what is not ASCII."""
+    codes = ascii(label)[1:-1].replace("\\\\", "\\")
+    return f'"{label}"' if codes == label or label.isascii() else f'"{label}" ({codes})'
+
+
+def oddity(label: str) -> str:
+    """Say what of a label is easily written otherwise elsewhere, "" where nothing is."""
+    bare = label.strip()
+    if is_blank(label):
+        return "looks empty"
+    if any(unicodedata.category(sign)[0] == "C" for sign in label):
+        return "has a character that does not show"
+    if bare != label:
+        return "has a blank at an end"
+    return "differs from a chart's default by its case alone" if _is_default_but_for_case(label) else ""
+
+
+def _is_default_but_for_case(label: str) -> bool:
+    return label not in DEFAULT_LABELS and label.casefold() in DEFAULT_LABELS
+
+
+def alike(labels: Iterable[str]) -> bool:
+    """Tell whether two of these labels differ by blanks, case or composition of characters alone."""
+    listed = set(labels)
+    return len({unicodedata.normalize("NFKC", label).strip().casefold() for label in listed}) < len(listed)
+
+
 def label_of(config: ProcessConfig | None) -> str | None:
     """Give a process's label, `None` where it was not read. A release without the setting (the products
     have it since 2022) has none.
@@ -104,8 +142,8 @@ def stage_of(config: ProcessConfig | None) -> str:
     if label is None or verifies is None:
         return NOT_KNOWN
     if verifies:
-        return ENFORCED if label else UNLABELLED
-    return LABELLED if label else OPEN
+        return UNLABELLED if is_blank(label) else ENFORCED
+    return OPEN if is_blank(label) else LABELLED
 
 
 def _stage(by_stage: Mapping[str, list[str]]) -> str:
@@ -126,8 +164,8 @@ def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
     for name, label, verifies in told:
         others = [other for other in sorted(carriers) if other != label]
         if label is not None and verifies and others:
-            named = ", ".join(f'"{other}" ({_few(sorted(carriers[other]), 3)})' for other in others)
-            found.append(f'{name} verifies "{label}" and drops {named}')
+            named = ", ".join(f"{quoted(other)} ({_few(sorted(carriers[other]), 3)})" for other in others)
+            found.append(f"{name} verifies {quoted(label)} and drops {named}")
     return tuple(sorted(found))
 
 

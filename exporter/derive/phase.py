@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,7 +17,11 @@ WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
 
 
 def phase_of(client: KVClient) -> Phase:
-    """Give one client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store."""
+    """Give one client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store. A `multi` of two
+    external stores is not on its way to memberlist, wherever it is.
+    """
+    if is_between_stores(client.primary, client.stores):
+        return Phase.EXTERNAL
     if client.primary:
         return _multi_phase(client.primary, client.mirror)
     kinds = {kind for (kind, _), count in client.requests.items() if count > 0}
@@ -27,6 +31,11 @@ def phase_of(client: KVClient) -> Phase:
     if external:
         return Phase.EXTERNAL
     return Phase.MEMBERLIST if "memberlist" in kinds else Phase.UNKNOWN
+
+
+def is_between_stores(primary: str, stores: Collection[str]) -> bool:
+    """Tell whether a client has `multi` and memberlist is none of its stores: from Consul to etcd, say."""
+    return primary in EXTERNAL_STORES and len(stores) > 1 and EXTERNAL_STORES.issuperset(stores)
 
 
 def _multi_phase(primary: str, mirror: bool | None) -> Phase:
@@ -208,6 +217,29 @@ def _phases(clients: Iterable[ClientFacts]) -> dict[str, set[Phase]]:
 
 def _part(client: ClientFacts) -> str:
     return client.key or client.name
+
+
+def stranded(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the readers whose one store no writer of their key writes any more, or yet: they see a ring that
+    stands still, or none.
+    """
+    known = tuple(clients)
+    written: dict[str, set[str]] = {}
+    for client in writing(known):
+        written.setdefault(client.key, set()).update(_WRITTEN.get(client.phase, _BOTH))
+    return tuple(
+        c for c in known
+        if not c.writes and c.key in written and not _READ.get(c.phase, _BOTH) & written[c.key]
+    )  # fmt: skip
+
+
+_STORE, _GOSSIP = "store", "gossip"
+_BOTH = frozenset({_STORE, _GOSSIP})
+_WRITTEN = {
+    Phase.EXTERNAL: {_STORE}, Phase.MULTI: {_STORE}, Phase.MIRRORING: _BOTH, Phase.SWITCHED: _BOTH,
+    Phase.DETACHED: {_GOSSIP}, Phase.MEMBERLIST: {_GOSSIP},
+}  # fmt: skip
+_READ = {Phase.EXTERNAL: frozenset({_STORE}), Phase.MEMBERLIST: frozenset({_GOSSIP})}
 
 
 def uniform(clients: Iterable[ClientFacts]) -> bool | None:

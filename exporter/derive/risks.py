@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.derive.labels import oddity, quoted
 from exporter.derive.match import host_in, host_of, port_of
 from exporter.facts import KeyFacts, TargetFacts
 from exporter.model import GossipState, Outcome, Phase
@@ -22,10 +23,10 @@ def risks(targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: P
     """
     having = [target for target in targets if target.gossip is not None and not target.young]
     if where in _NO_STORE_LEFT:
-        return tuple(_unverified(having))
+        return (*_unverified(having), *_odd_labels(having))
     small = (*_few_seen(having), *_small_copies(keys))
     others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
-    return (*small, *others, *_unverified(having))
+    return (*small, *others, *_unverified(having), *_odd_labels(having))
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
@@ -90,6 +91,16 @@ def _unverified(having: list[TargetFacts]) -> Iterable[str]:
             f"Label verification is switched off on {len(off)} of {len(having)} processes: "
             f"{', '.join(off[:3])}. A member of any other cluster that reaches one gets into the rings."
         )
+
+
+def _odd_labels(having: list[TargetFacts]) -> Iterable[str]:
+    """A label that the next hand to write it may write otherwise, and so cut off what it configures."""
+    for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
+        if odd := oddity(label):
+            yield (
+                f"The cluster label {quoted(label)} {odd}: a process that is given it without that drops the "
+                "packets of all others, and they drop its packets."
+            )
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

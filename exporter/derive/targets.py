@@ -14,7 +14,8 @@ from exporter.derive.naming import Names
 from exporter.derive.no_target import why_none
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.derive.settings import LONGEST_PERIOD
-from exporter.facts import ClientFacts, PageFacts, TargetFacts
+from exporter.derive.starts import SAME, counted
+from exporter.facts import ClientFacts, PageFacts, Start, TargetFacts
 from exporter.model import (
     Observation,
     Outcome,
@@ -42,6 +43,7 @@ def judge_target(
     """
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     component = seen.target.component or (before.component if before else "")
+    starts, restarts = _starts(seen, before)
     if not answers(seen) or known is None:
         silent = TargetFacts(
             name=seen.target.name,
@@ -54,6 +56,8 @@ def judge_target(
             version=before.version if before else "",
             pages=pages,
             seen_at=before.seen_at if before else None,
+            starts=starts,
+            restarts=restarts,
         )
         return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
@@ -61,7 +65,16 @@ def judge_target(
         found,
         why_none=why_none(found),
         clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients),
+        starts=starts,
+        restarts=restarts,
     )
+
+
+def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
+    told = seen.metrics.value.start_time if seen.metrics.value else None
+    skew = skew_of(seen)
+    at = told - skew if told is not None and skew is not None else None
+    return counted(told, at, before, seen.metrics.asked_at)
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
@@ -186,13 +199,15 @@ def _telling(seen: Observation) -> Iterable[Page[object]]:
 
 
 def is_young(seen: Observation, clock: float | None, started: float | None) -> bool:
-    """Tell whether the process is younger than two heartbeat periods: it is not judged yet."""
+    """Tell whether the process is younger than two heartbeat periods: it is not judged yet. One that says it
+    starts in the future had its clock set back since, nobody knows when: it is judged.
+    """
     if clock is None or started is None:
         return False
     config = seen.config.value
     periods = [ring.heartbeat_period for ring in config.rings.values()] if config else []
     period = max((p for p in periods if p), default=DEFAULT_PERIOD)
-    return clock - started < 2 * min(period, LONGEST_PERIOD)
+    return -SAME <= clock - started < 2 * min(period, LONGEST_PERIOD)
 
 
 def product_of(seen: Observation, before: TargetFacts | None) -> Product:

@@ -118,6 +118,10 @@ TARGET_START_TIME_SECONDS = _gauge(
     "target_start_time_seconds", "target", "When the process started, unix seconds by its own clock.",
     _METRICS, per="T",
 )  # fmt: skip
+TARGET_RESTARTS_TOTAL = _counter(
+    "target_restarts_total", "target", "Restarts of this process since the exporter watches it.",
+    _METRICS, per="T",
+)  # fmt: skip
 PAGE_UP = _gauge(
     "page_up", "target page",
     "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series, "

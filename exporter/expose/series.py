@@ -87,6 +87,7 @@ def _target(target: TargetFacts) -> Rows:
     yield c.TARGET_PHASE, (name,), target.phase
     yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
     yield c.TARGET_START_TIME_SECONDS, (name,), target.started
+    yield c.TARGET_RESTARTS_TOTAL, (name,), target.restarts if target.starts else None
     yield c.GOSSIP_LABEL_VERIFIED, (name,), _verifies(target.config)
     yield c.HA_TRACKER_ELECTIONS_TOTAL, (name,), target.ha_elections
     for client in target.clients:

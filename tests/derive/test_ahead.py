@@ -51,9 +51,32 @@ def test_the_store_an_election_and_a_partition_count_as_well() -> None:
     assert ahead(read, 15.0) == {"partition 1": 30}
 
 
-def test_tombstones_are_no_entries() -> None:
-    gone = view("a", ring([member("m-1", NOW + 600, State.LEFT)]), clock=NOW, read_at=NOW)
-    assert ahead(KeyInput(INGESTER, copies=(gone,), skew=0.0), 15.0) == {}
+def test_a_tombstone_from_the_future_keeps_its_member_out() -> None:
+    gone = ring([member("m-1", NOW + 600, State.LEFT), member("m-2", NOW - 60, State.LEFT)])
+    copies = (view("a", gone, clock=NOW, read_at=NOW),)
+    assert ahead(KeyInput(INGESTER, copies=copies, skew=0.0), 15.0) == {"the tombstone of m-1": 600}
+    deleted = PartitionRing({1: Partition(1, PartitionState.DELETED, NOW + 30)})
+    read = KeyInput("p", copies=(view("a", deleted, clock=NOW, read_at=NOW),), skew=0.0)
+    assert ahead(read, 15.0) == {"the tombstone of partition 1": 30}
+
+
+def _forgotten(fleet: Fleet, by: float) -> None:
+    """A host whose clock was ahead forgot p-1: the process goes on beating, and no copy takes it in."""
+    fleet.beat()
+    here = [m for m in _members(fleet) if m.id != "p-1"]
+    for process in fleet.processes:
+        process.copies[INGESTER] = ring([*here, member("p-1", fleet.now + by, State.LEFT)], fleet.now)
+
+
+@pytest.mark.parametrize("step", ["disable-mirroring", "remove-multi"])
+@pytest.mark.parametrize(("by", "wrong"), [(3600, True), (40, True), (-2, False)])
+def test_a_tombstone_from_the_future_keeps_each_gate_closed(step: str, by: float, wrong: bool) -> None:
+    fleet = Fleet()
+    fleet.look(beat=True)
+    _forgotten(fleet, by)
+    check = next(c for c in step_of(fleet.look(0.0), step).checks if c.id == "members-healthy")
+    told = f"the tombstone of p-1 in collectors/ring is {by:.0f} s in the future"
+    assert (told in check.culprits) is wrong
 
 
 def _gossiped(fleet: Fleet, by: float) -> None:

@@ -13,6 +13,7 @@ from exporter.derive.rules import Rules
 from exporter.facts import Rejection, Snapshot
 from exporter.label_rollout import LabelRollout
 from exporter.model import GossipMember
+from exporter.steps import Check
 from tests.derive.build import Fleet, Process, step_of, verdicts
 
 
@@ -270,3 +271,76 @@ def test_a_process_that_joins_no_gossip_needs_no_label() -> None:
     fleet = Fleet()
     fleet.processes.append(Process(9, clients=(), memberlist=False, label=""))
     assert "labels-agree" not in verdicts(fleet.look(), "switch-primary")
+
+
+def _check(found: Snapshot, step: str, check: str) -> Check:
+    return next(c for c in step_of(found, step).checks if c.id == check)
+
+
+def _labelled(*labels: str) -> Snapshot:
+    return _configured(*({"label": label} for label in labels))
+
+
+@pytest.mark.parametrize(("label", "verdict"), [
+    ("", "fails"), ("  ", "fails"), ("\u200b", "fails"), ("mimir", "fails"),
+    ("lab", "holds"), ("mimir ", "holds"),
+])  # fmt: skip
+def test_a_label_that_looks_empty_is_empty(label: str, verdict: str) -> None:
+    seen = _labelled(label, label, label)
+    assert _check(seen, "preflight", "label-set").verdict.value == verdict
+    assert seen.gossip is not None and seen.gossip.rollout is not None
+    assert (seen.gossip.rollout.stage == "unlabelled") is (not label.strip(" \u200b"))
+
+
+ODD = [
+    ("lab", ""),
+    ("prod eu", ""),
+    ("mimir ", "has a blank at an end"),
+    (" lab", "has a blank at an end"),
+    ("Mimir", "differs from a chart's default by its case alone"),
+    ("la\u200bb", "has a character that does not show"),
+]
+
+
+@pytest.mark.parametrize(("label", "warning"), ODD)
+def test_a_label_that_is_easily_written_otherwise_is_a_warning(label: str, warning: str) -> None:
+    seen = _labelled(label, label, label)
+    said = [risk for risk in seen.fleet.risks if "The cluster label" in risk]
+    assert [warning in risk for risk in said] == ([True] if warning else [])
+    check = _check(seen, "preflight", "label-set")
+    assert check.verdict.value == "holds"
+    assert (warning in check.evidence) and (("It " in check.evidence) is bool(warning))
+
+
+ALIKE = [
+    (("lab", "bal"), False),
+    (("prod", "Prod"), True),
+    (("lab", "lab "), True),
+    (("prod-\u00e9", "prod-e\u0301"), True),
+]
+
+
+@pytest.mark.parametrize(("labels", "alike"), ALIKE)
+def test_labels_that_look_alike_are_shown_so_that_one_sees_the_difference(
+    labels: tuple[str, str],
+    alike: bool,  # a column
+) -> None:
+    check = _check(_labelled(*labels, labels[0]), "enforce-label", "labels-agree")
+    told = "labels differ by blanks, case or the composition of a character alone"
+    assert check.verdict.value == "fails"
+    assert (told in check.culprits) is alike
+
+
+def test_characters_that_are_not_ascii_are_shown_with_their_codes() -> None:
+    check = _check(_labelled("prod-\u00e9", "prod-e\u0301", "prod-\u00e9"), "enforce-label", "labels-agree")
+    assert "(prod-\\xe9)" in check.evidence
+    assert "(prod-e\\u0301)" in check.evidence
+
+
+@pytest.mark.parametrize(("step", "check"), [
+    ("set-label", "verification-off"), ("preflight", "label-set"), ("enforce-label", "labels-agree"),
+])  # fmt: skip
+def test_the_remedy_for_a_release_without_labels_is_one_that_exists(step: str, check: str) -> None:
+    without, with_setting = _configured(OLD, OLD), _labelled("", "", "lab")
+    assert _check(without, step, check).remedy.startswith("Upgrade 10.0.0.1:80, 10.0.0.2:80 first")
+    assert "Upgrade" not in _check(with_setting, step, check).remedy

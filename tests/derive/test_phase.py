@@ -37,9 +37,12 @@ PHASES = [
     ("mirroring", client("c"), Phase.MIRRORING),
     ("switched", client("c", primary="memberlist"), Phase.SWITCHED),
     ("detached", client("c", primary="memberlist", mirror=False), Phase.DETACHED),
+    ("from Consul to etcd", client("c", stores=("consul", "etcd")), Phase.EXTERNAL),
+    ("from etcd to Consul", client("c", primary="etcd", stores=("consul", "etcd")),
+     Phase.EXTERNAL),
     ("a primary without a mirror gauge", client("c", mirror=None), Phase.UNKNOWN),
     ("a mirror gauge without a primary", client("c", primary="", stores=()), Phase.UNKNOWN),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("given_", "expected"), [c[1:] for c in PHASES], ids=[c[0] for c in PHASES])
@@ -176,3 +179,34 @@ def test_rings_in_memory_take_no_part() -> None:
         phase.judge_clients("t", ProcessMetrics(clients={"c": alone}), Product.LOKI, {}, phase.Times(NOW))
         == ()
     )
+
+
+AT: dict[str, dict[str, Any]] = {
+    "external": {**PLAIN, "requests": {("consul", "CAS"): 9.0, ("consul", "GET"): 9.0}},
+    "multi": {"mirror": False}, "mirroring": {}, "switched": {"primary": "memberlist"},
+    "detached": {"primary": "memberlist", "mirror": False},
+    "memberlist": {**PLAIN, "requests": {("memberlist", "CAS"): 9.0}},
+}  # fmt: skip
+ONLY_READ: dict[str, Any] = {"mirror_writes": 0.0, "requests": {("consul", "GET"): 9.0}}
+READS = {
+    **{
+        name: {**told, "mirror_writes": 0.0, "requests": {("consul", "GET"): 9.0}}
+        for name, told in AT.items()
+    },
+    "memberlist": {**PLAIN, "requests": {("memberlist", "GET"): 9.0}},
+}
+STRANDED = {
+    ("detached", "external"), ("memberlist", "external"), ("external", "memberlist"), ("multi", "memberlist"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reader", READS)
+@pytest.mark.parametrize("writer", AT)
+def test_a_reader_of_a_store_that_nobody_writes_is_stranded(writer: str, reader: str) -> None:
+    clients = {
+        "ingester-lifecycler": client("ingester-lifecycler", **AT[writer]),
+        "ingester-ring": client("ingester-ring", **READS[reader]),
+    }
+    found = phase.judge_clients("p", ProcessMetrics(clients=clients), Product.CORTEX, {}, phase.Times(NOW))
+    assert [c.writes for c in found] == [True, False]
+    assert bool(phase.stranded(found)) is ((writer, reader) in STRANDED)

@@ -20,6 +20,7 @@ from exporter.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
+    Start,
     Stranger,
     TargetFacts,
     ViewFacts,
@@ -96,6 +97,7 @@ def target(name: str, *, component: str = "ingester") -> TargetFacts:
         phase=Phase.MULTI,
         skew=-0.25,
         started=NOW - 86_400,
+        starts=(Start(NOW - 86_400, NOW - 86_400),),
         pages=(
             PageFacts("/metrics", Outcome.OK),
             PageFacts("/memberlist", Outcome.OK),
