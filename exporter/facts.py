@@ -63,6 +63,18 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Elections:
+    """Elections that one process's HA tracker counted, and over how many seconds: while the external store
+    was its primary, and since memberlist is.
+    """
+
+    before: float = 0.0
+    before_seconds: float = 0.0
+    since: float = 0.0
+    since_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFacts:
     """One process."""
 
@@ -92,6 +104,8 @@ class TargetFacts:
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
+    elections: Elections | None = None  # None: it has no HA tracker
+    listed: bool = True  # False: gone from the list of targets together with half of it
     why_none: str = ""  # why it is probably no process of a product: what was asked, and what came back
 
 
@@ -359,6 +373,7 @@ class Snapshot:
     probes: tuple[ProbeResult, ...] = ()
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
+    not_running: tuple[str, ...] = ()  # processes that should run and do not, as discovery knows them
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -97,6 +97,17 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     source: str = "static"
     http: str = ""  # key of the HTTP settings that apply to it, "" for the common ones
+    listed: bool = True  # False: its source lost half of its list at once, this process with it
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """What discovery knows of processes that cannot be asked, as sentences: sources of targets that `fail`,
+    of which nobody knows what only they name, and processes that should run and do not.
+    """
+
+    fail: tuple[str, ...] = ()
+    not_running: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from exporter.external import StoreContent
 from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
 from exporter.keyspace import HaKeys, ha_keys
 from exporter.memory import Memory, configurations
-from exporter.model import KVClient, Observation, Product, Target
+from exporter.model import KVClient, Observation, Product, Target, Unwatched
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage
 from exporter.rounds import PATIENCE, Stragglers, in_portions
@@ -89,7 +89,7 @@ class Plan:
     stores: tuple[StoreReader, ...] = ()
     views_per_cycle: int | None = None
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
-    unsure: Callable[[], tuple[str, ...]] = tuple  # sources of targets that fail, and why
+    unsure: Callable[[], Unwatched] = Unwatched  # what discovery cannot name, or not reach
     rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
     probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
     look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found

@@ -154,7 +154,7 @@ class Watch:
             stores=store_readers(config, self.fetcher, self.access),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
-            unsure=self.discovery.unsure,
+            unsure=self.discovery.unwatched,
             rejections=self.rejections.look if config.scale.shard == 0 else none_rejected,
             probes=self.probing.probe,
             look_up=self.seeds.look_up,
@@ -174,6 +174,7 @@ class Watch:
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         self.discovery.gossip_heard(lists_of(snapshot))
+        self.discovery.answered({target.url for target in snapshot.targets if target.up})
 
     async def replace(self, config: Config) -> None:
         """Take another configuration, whole. What is known of the processes and the past is kept.

@@ -12,6 +12,7 @@ from exporter.derive.fleet import few, said_left_out, silence
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.starts import restarting
 from exporter.derive.targets import is_mute
+from exporter.derive.unlisted import unlisted
 from exporter.derive.verdicts import CheckFunction, Evidence, Question
 from exporter.facts import ClientFacts
 from exporter.model import Outcome, Phase
@@ -25,6 +26,10 @@ ANSWER = Question(
     "docs/ring.md#processes-that-do-not-answer",
     "Mend the source of targets that is named, or name processes under targets in the configuration: there "
     "may be processes that only it knows.",
+)
+RELIST = (
+    "Mend the list of the source, which lost half of its processes at once. If the shorter list is meant, "
+    "reload the configuration (SIGHUP)."
 )
 WAIT = "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet."
 SETTLED = Question(
@@ -89,7 +94,9 @@ REMEDIES = {
 
 
 def targets_answer(seen: Evidence) -> Check:
-    """Hold that every process answers and shows its metrics, and that every source of processes was read."""
+    """Hold that every process answers and shows its metrics, those that should run and do not included, and
+    that every source of processes was read.
+    """
     down = [target for target in seen.targets if not target.up]
     blind = [
         f"{t.name} (metrics)"
@@ -100,9 +107,12 @@ def targets_answer(seen: Evidence) -> Check:
     nothing = "" if seen.targets else "no process is known"
     good = f"{len(seen.targets)} of {len(seen.targets)} answer."
     others = [target for target in seen.up if target.why_none]
-    wrong = [*(target.name for target in (*down, *others)), *blind]
+    left = unlisted(seen.targets)
+    missing = [*seen.now.not_running, *left]
+    wrong = [*(target.name for target in (*down, *others)), *blind, *missing]
     why = [silence(target, detail=True) for target in (*down, *others)]
-    return ANSWER.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind])), nothing)
+    asked = replace(ANSWER, remedy=f"{RELIST} {ANSWER.remedy}") if left else ANSWER
+    return asked.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind, *missing])), nothing)
 
 
 def settled(seen: Evidence) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.derive import elections
 from exporter.derive.advice import ADVICE
 from exporter.derive.fleet import few, said_left_out
 from exporter.derive.prefixes import label
@@ -78,6 +79,15 @@ ELECTIONS = Question(
     "Everybody has the same elected replica for every HA cluster.",
     "Wait for the next update (15 s); if it stays, look at kvmigration diff ha-tracker/.",
     "docs/ha-tracker.md#elections-differ",
+)
+
+
+STEADY = Question(
+    "ha-elections-steady",
+    "The HA tracker elects other replicas no more often than before the switch.",
+    "Compare the clocks of the distributors: in memberlist the newest time stamp wins each election. Run "
+    "kvmigration diff ha-tracker/, which names the process that has another replica.",
+    "docs/ha-tracker.md#elections-before-and-after",
 )
 
 
@@ -305,6 +315,21 @@ def ha_elections_equal(seen: Evidence) -> Check:
     ]
     unread = [v.target for v in found.views if v.kind == "ring" and not v.known] + lacking([found])
     return ELECTIONS.answer([*wrong, *apart], f"{found.entries} HA clusters.", unread)
+
+
+def ha_elections_steady(seen: Evidence) -> Check:
+    """Hold that elections are as rare as while the external store was the primary. Where that was not
+    watched, their number is said and decides nothing.
+    """
+    known = elections.averaged(seen.up)
+    usual = elections.expected(known)
+    there = f"{known.since:.0f} elections in {known.since_seconds / 60:.0f} minutes since the switch"
+    if not known.since_seconds:
+        return STEADY.answer([], "No HA tracker has memberlist as its primary.")
+    if usual is None:
+        return STEADY.answer([], f"{there}; before it they were not watched.")
+    told = f"{there}, {usual:.0f} in as long before it"
+    return STEADY.answer([told] if elections.too_many(known) else [], f"{told}.")
 
 
 def _trackers_apart(seen: Evidence) -> list[str]:

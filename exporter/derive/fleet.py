@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.derive import phase
@@ -15,9 +15,10 @@ from exporter.derive.ring_writers import sharing, without_member
 from exporter.derive.risks import risks
 from exporter.derive.starts import restarting
 from exporter.derive.targets import fleet_phase
+from exporter.derive.unlisted import unlisted
 from exporter.external import StoreFacts
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model import Outcome, Phase, Product
+from exporter.model import Outcome, Phase, Product, Unwatched
 from exporter.rings import HA_KEY
 from exporter.steps import Step
 
@@ -33,7 +34,7 @@ class Whole:
     keys: tuple[KeyFacts, ...] = ()
     gossip: GossipFacts | None = None
     stores: tuple[StoreFacts, ...] = ()
-    unsure: tuple[str, ...] = ()  # sources of targets that fail
+    unsure: Unwatched = field(default_factory=Unwatched)
 
 
 def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
@@ -45,7 +46,7 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
     found = ordered(_findings(whole, writing, where))
     return Fleet(
         phase=where,
-        uniform=None if uniform and whole.unsure else uniform,  # there may be processes nobody asked
+        uniform=None if uniform and whole.unsure.fail else uniform,  # there may be processes nobody asked
         headline="",
         product=product_of(targets),
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
@@ -109,8 +110,10 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     for name, say in _OF_RINGS.items():
         if texts := [text for key in whole.keys for text in say(key)]:
             yield Finding(name, _sentence("; ".join(few(texts, 3))))
-    if whole.unsure:
-        yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure[0]}.")
+    if whole.unsure.fail:
+        yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure.fail[0]}.")
+    if texts := [*unlisted(targets), *whole.unsure.not_running]:
+        yield Finding("not-watched", f"{'; '.join(few(texts, 3))}.")
     others = [f"{t.name} ({t.why_none})" for t in targets if t.up and t.why_none]
     if others:
         yield Finding(

@@ -68,6 +68,7 @@ ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it 
 LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
 DIVERGED = "Processes see different rings: what one of them decides by, another one does not know."
 MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
+CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
 UNWATCHED = (clients.targets_answer, clients.settled)
 
 
@@ -177,6 +178,7 @@ STEPS = (
             Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
             Harm(DATED, (clients.clocks_agree,)),
         ),
     ),
@@ -199,6 +201,7 @@ STEPS = (
                 UNFINISHED,
                 (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
             ),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
             Harm(DATED, (clients.clocks_agree,)),
         ),
     ),
@@ -222,6 +225,7 @@ STEPS = (
             ),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
             Harm(DATED, (clients.clocks_agree,)),
         ),
     ),

@@ -29,6 +29,7 @@ from exporter.model import (
     Replica,
     Ring,
     TrackerPage,
+    Unwatched,
 )
 from exporter.part import Share
 from exporter.rings import HA_KEY, TRACKER_PAGE, RingPage
@@ -48,7 +49,7 @@ class Cycle:
     keep_views_since: float = 0.0
     sweep_seconds: float | None = None
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    unsure: tuple[str, ...] = ()  # sources of targets that fail, and why
+    unsure: Unwatched = field(default_factory=Unwatched)
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()

@@ -32,6 +32,7 @@ from exporter.derive.store_identity import identified
 from exporter.derive.store_places import named_stores, places_of
 from exporter.derive.stores import Around, judge_store
 from exporter.derive.targets import judge_target
+from exporter.derive.unlisted import still_there
 from exporter.external import StoreFacts
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
 from exporter.model import Outcome, Product
@@ -40,6 +41,7 @@ from exporter.model import Outcome, Product
 def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
     """Conclude one cycle; the second value is what the next one needs."""
     rules = _grouped(cycle, rules)
+    cycle = replace(cycle, observed=still_there(cycle.observed, past.snapshot))
     known = {identity.target: identity for identity in identities(cycle.observed)}
     cycle = replace(cycle, names=names_of(cycle.observed, cycle.stores, rules.product, past.names))
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
@@ -68,7 +70,8 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
-        unsure=cycle.unsure,
+        unsure=cycle.unsure.fail,
+        not_running=cycle.unsure.not_running,
         fetches=cycle.fetches,
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from exporter.derive import phase
+from exporter.derive import elections, phase
 from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.naming import Names
@@ -58,16 +58,19 @@ def judge_target(
             seen_at=before.seen_at if before else None,
             starts=starts,
             restarts=restarts,
+            elections=before.elections if before else None,
         )
         return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
-    return replace(
+    found = replace(
         found,
         why_none=why_none(found),
+        listed=seen.target.listed,
         clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients),
         starts=starts,
         restarts=restarts,
     )
+    return replace(found, elections=elections.counted(found, before))
 
 
 def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:

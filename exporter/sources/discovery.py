@@ -19,19 +19,19 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from exporter.config import Config, TargetEntry
 from exporter.errors import KVMigrationError, UsageError
-from exporter.model import Target
+from exporter.model import Target, Unwatched
 from exporter.sources.discovery_dns import DnsSource
 from exporter.sources.discovery_file import FileSource
 from exporter.sources.discovery_found import Finding, Found, Source, is_nobody
 from exporter.sources.discovery_gossip import GossipSource, Lists
 from exporter.sources.discovery_http import HttpSource
 from exporter.sources.discovery_kubernetes import KubernetesSource
-from exporter.sources.discovery_merge import Addresses, Claim, merge
+from exporter.sources.discovery_merge import Addresses, Claim, left_behind, merge
 from exporter.sources.discovery_static import StaticSource
 
 log = logging.getLogger("kvmigration.discovery")
@@ -59,6 +59,8 @@ class _Slot:
     def __init__(self, source: Source, now: Callable[[], float]) -> None:
         self.source = source
         self.found: tuple[Found, ...] = ()
+        self.left: tuple[Found, ...] = ()  # what it lost with half of its list, as long as that answers
+        self.not_running: tuple[str, ...] = ()
         self.ok: bool | None = None
         self.detail = "not asked yet"
         self.since = now()
@@ -79,7 +81,9 @@ class _Slot:
         else:
             finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
             if finding.found != self.found:
+                self.left = left_behind(self.found, self.left, finding.found)
                 self.found = finding.found
+            self.not_running = finding.not_running
             self._note(not finding.trouble, finding.trouble)
 
     def late(self) -> None:
@@ -202,6 +206,7 @@ class Discovery:
         self._config, self._slots = replacement.config, replacement.slots
         for index, (slot, entry) in enumerate(zip(self._slots, self._config.targets, strict=True)):
             slot.label = _label(entry, index)
+            slot.left = ()  # whoever reloads takes the lists as they are
             if self._started:
                 slot.start()
 
@@ -218,10 +223,23 @@ class Discovery:
 
     def targets(self) -> tuple[Target, ...]:
         """Every process once, by name; names are unique."""
-        state = (self._config, self._addresses.version, *(slot.found for slot in self._slots))
+        lists = (each for slot in self._slots for each in (slot.found, slot.left))
+        state = (self._config, self._addresses.version, *lists)
         if not _identical(state, self._merged[0]):
             self._merged = (state, merge(self._claims(), self._addresses))
         return self._merged[1]
+
+    def answered(self, urls: Collection[str]) -> None:
+        """Tell which targets the last cycle had something of: what left a list and is silent is gone."""
+        for claim in self._claims() if any(slot.left for slot in self._slots) else ():
+            slot = self._slots[claim.source]
+            if not claim.listed and claim.url not in urls:
+                slot.left = tuple(found for found in slot.left if found != claim.found)
+
+    def unwatched(self) -> Unwatched:
+        """What is known of processes that cannot be asked."""
+        missing = {one for slot in self._slots for one in slot.not_running}
+        return Unwatched(self.unsure(), tuple(sorted(missing)))
 
     def status(self) -> tuple[SourceStatus, ...]:
         """How each source is, in the order of the configuration."""
@@ -253,9 +271,10 @@ class Discovery:
         for index, (entry, slot) in enumerate(zip(self._config.targets, self._slots, strict=True)):
             key = f"targets[{index}]" if entry.http_client is not None else ""
             bare, prefix = f"targets[{index}] without credentials", settings[key].path_prefix
-            for found in slot.found:
+            for found in (*slot.found, *slot.left):
                 trusted = entry.is_trusted(found.scheme, found.host)
-                claims.append(Claim(found, entry, key if trusted else bare, prefix, index))
+                listed = found not in slot.left
+                claims.append(Claim(found, entry, key if trusted else bare, prefix, index, listed))
         return claims
 
 
@@ -268,7 +287,8 @@ def _askable(finding: Finding) -> Finding:
     if not left_out:
         return finding
     told = f"{left_out} at addresses where no process can be: left out"
-    return Finding(found, f"{finding.trouble}; {told}" if finding.trouble else told)
+    trouble = f"{finding.trouble}; {told}" if finding.trouble else told
+    return replace(finding, found=found, trouble=trouble)
 
 
 async def _look(slots: list[_Slot]) -> None:

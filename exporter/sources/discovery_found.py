@@ -54,10 +54,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look brought. `trouble` says what could not be used of it; the rest is good."""
+    """What one look brought. `trouble` says what could not be used of it; the rest is good. `not_running`
+    are processes that should run and have no address to be asked at, as sentences.
+    """
 
     found: tuple[Found, ...]
     trouble: str = ""
+    not_running: tuple[str, ...] = ()
 
 
 class Source(Protocol):

@@ -26,6 +26,7 @@ from exporter.sources.discovery_found import MAX_FOUND, Finding, Found
 from exporter.sources.discovery_pods import (
     continues_at,
     found_in,
+    not_running,
     objects_in,
     pod_key,
     resource_version,
@@ -56,8 +57,8 @@ class KubernetesSource:
     def __init__(self, config: Kubernetes, account: Path = SERVICE_ACCOUNT) -> None:
         self._config = config
         self._account = account
-        self._pods: dict[str, Found | None] = {}
-        self._found: tuple[Found, ...] = ()
+        self._pods: dict[str, tuple[Found | None, str]] = {}
+        self._found = Finding(())
         self._trouble = ""
         self._listed = asyncio.Event()  # or failed to, once
         self._task: asyncio.Task[None] | None = None
@@ -75,7 +76,7 @@ class KubernetesSource:
             self._task.result()  # a bug ended the watch: let it be seen; the next look starts anew
         if self._trouble:
             raise FetchError(Reason.REFUSED, self._trouble)
-        return Finding(self._found)
+        return self._found
 
     async def close(self) -> None:
         """End the watch."""
@@ -157,7 +158,7 @@ class KubernetesSource:
 
     async def _list(self, api: Any, namespace: str) -> str:
         """All pods, page by page; then they are what is known. Returns where the watch begins."""
-        pods: dict[str, Found | None] = {}
+        pods: dict[str, tuple[Found | None, str]] = {}
         more = ""
         for _ in range(MAX_PAGES):
             query = {"limit": PAGE_SIZE, **({"_continue": more} if more else {})}
@@ -165,7 +166,7 @@ class KubernetesSource:
                 answer = await self._ask(api, namespace, query)
                 page = _object(await _capped(answer))
             for pod in objects_in(page):
-                pods[pod_key(pod)] = found_in(pod, self._config)
+                pods[pod_key(pod)] = found_in(pod, self._config), not_running(pod, self._config)
             if len(pods) > MAX_FOUND:
                 raise DecodeError(f"more than {MAX_FOUND} pods; set a selector")
             more = continues_at(page)
@@ -226,13 +227,15 @@ class KubernetesSource:
         if kind == "DELETED":
             self._pods.pop(pod_key(thing), None)
         elif kind in ("ADDED", "MODIFIED") and len(self._pods) <= MAX_FOUND:
-            self._pods[pod_key(thing)] = found_in(thing, self._config)
+            self._pods[pod_key(thing)] = found_in(thing, self._config), not_running(thing, self._config)
         self._changed()
         return resource_version(thing)
 
     def _changed(self) -> None:
-        found = [pod for pod in self._pods.values() if pod is not None]
-        self._found = tuple(sorted(found, key=lambda pod: (pod.name, pod.host)))
+        found = [pod for pod, _ in self._pods.values() if pod is not None]
+        listed = tuple(sorted(found, key=lambda pod: (pod.name, pod.host)))
+        missing = {why for _, why in self._pods.values() if why}
+        self._found = Finding(listed, not_running=tuple(sorted(missing)))
         self._trouble = ""
         self._listed.set()
 

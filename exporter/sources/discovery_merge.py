@@ -32,6 +32,7 @@ class Claim:
     http: str
     prefix: str
     source: int
+    listed: bool = True  # False: its source listed it until it lost half of its list at once
 
     @property
     def url(self) -> str:
@@ -47,6 +48,7 @@ class Claim:
             labels=MappingProxyType({**self.entry.labels, **self.found.labels}),
             source=self.entry.kind,
             http=self.http,
+            listed=self.listed,
         )
 
 
@@ -118,12 +120,29 @@ class _Process:
         for target in reversed(targets):
             labels |= target.labels
         first = targets[0]
-        return replace(first, name=named or first.name, component=component, labels=MappingProxyType(labels))
+        listed = any(claim.listed for claim in self.claims)
+        kept = MappingProxyType(labels)
+        return replace(first, name=named or first.name, component=component, labels=kept, listed=listed)
+
+
+def left_behind(
+    before: tuple[Found, ...], left: tuple[Found, ...], now: tuple[Found, ...]
+) -> tuple[Found, ...]:
+    """What a source lost where it lost everything, or half of its list and more than one process, at once:
+    a list that was cut short looks like that. What comes back, or has another process at its address, is no
+    longer left; of what was left before the rest stays.
+    """
+    here = {(found.host, found.port, found.prefix) for found in now}
+    gone = [found for found in before if (found.host, found.port, found.prefix) not in here]
+    is_half = 2 * len(gone) >= len(before) and len(gone) > 1 and len(now) < len(before)
+    is_cut = bool(gone) and (not now or is_half)
+    kept = [found for found in left if (found.host, found.port, found.prefix) not in here]
+    return (*kept, *gone) if is_cut else tuple(kept)
 
 
 def merge(claims: Iterable[Claim], addresses: Addresses) -> tuple[Target, ...]:
     """The claims as targets with unique names, in the order of their names."""
-    ordered = sorted(claims, key=lambda claim: (claim.entry.kind == "gossip", claim.source))
+    ordered = sorted(claims, key=lambda c: (c.entry.kind == "gossip", not c.listed, c.source))
     processes: list[_Process] = []
     by_key: dict[object, _Process] = {}
     for claim in ordered:

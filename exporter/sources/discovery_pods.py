@@ -66,6 +66,42 @@ def found_in(pod: Mapping[str, Any], config: Kubernetes) -> Found | None:
     )
 
 
+def not_running(pod: Mapping[str, Any], config: Kubernetes) -> str:
+    """Say of a pod that should run, and does not, what it is instead; "" for all others.
+
+    A pod that has an address is a target, and says itself how it is. One that failed and belongs to a
+    ReplicaSet has been replaced (the controller counts active pods alone); one of a Job is at its end.
+    """
+    metadata, status = _mapping(pod.get("metadata")), _mapping(pod.get("status"))
+    phase, owner = status.get("phase"), _owner(metadata)
+    has_port = _port(_mapping(pod.get("spec")), str(config.port)) is not None
+    if owner == "Job" or metadata.get("deletionTimestamp") or not has_port:
+        return ""
+    if (phase == "Pending" and not status.get("podIP")) or (phase == "Failed" and owner != "ReplicaSet"):
+        why = plain_name(_reason(status))[:60]
+        name = plain_name(str(metadata.get("name", ""))) or "a pod"
+        return f"{name} is {phase} ({why})" if why else f"{name} is {phase}"
+    return ""
+
+
+def _owner(metadata: Mapping[str, Any]) -> str:
+    """The kind of the controller that made a pod."""
+    owners = map(_mapping, _list(metadata.get("ownerReferences")))
+    return next((str(owner.get("kind", "")) for owner in owners if owner.get("controller")), "")
+
+
+def _reason(status: Mapping[str, Any]) -> str:
+    """Why it does not run: its own reason (Evicted), that it has no node, or what a container waits for."""
+    placed = (c for c in map(_mapping, _list(status.get("conditions"))) if c.get("type") == "PodScheduled")
+    states = (_mapping(each.get("state")) for each in map(_mapping, _list(status.get("containerStatuses"))))
+    told = [
+        status.get("reason"),
+        *(condition.get("reason") for condition in placed if condition.get("status") == "False"),
+        *(_mapping(state.get("waiting")).get("reason") for state in states),
+    ]
+    return next((reason for reason in told if isinstance(reason, str) and reason), "")
+
+
 def _component(labels: Mapping[str, Any]) -> str:
     values = (labels.get(label) for label in COMPONENT_LABELS)
     return next((plain_name(value) for value in values if isinstance(value, str) and value), "")

@@ -36,6 +36,7 @@ from exporter.model import (
     Tokens,
     TrackerEntry,
     TrackerPage,
+    Unwatched,
     Value,
 )
 from exporter.part import Share
@@ -107,6 +108,7 @@ class Process:
     beats: bool = True  # has a member in every ring, and shows the rings
     url: str = ""  # where it answers, where that is elsewhere
     skew: float = 0.0  # of its clock, seconds ahead of ours
+    listed: bool = True  # whether its source of targets still names it
 
     @property
     def name(self) -> str:
@@ -116,7 +118,9 @@ class Process:
     def read(self, now: float) -> Observation:
         """What a cycle would have read of it."""
         return Observation(
-            target=Target(f"10.0.0.{self.number}:80", self.url or f"http://10.0.0.{self.number}:80"),
+            target=Target(
+                f"10.0.0.{self.number}:80", self.url or f"http://10.0.0.{self.number}:80", listed=self.listed
+            ),
             metrics=self._metrics(now),
             gossip=GossipView(self._memberlist(now), dict(self._values(now))),
             config=self._config(now),
@@ -217,6 +221,7 @@ class Fleet:
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     unsure: tuple[str, ...] = ()  # sources of targets that fail
+    not_running: tuple[str, ...] = ()  # processes that should run and do not, as discovery says
     resolved: dict[str, str] = field(default_factory=lambda: {"gossip-ring:7946": ""})
     share: Share | None = None  # with shards: how the processes are shared,
     others: frozenset[int] = frozenset()  # and those that only other shards watch
@@ -248,7 +253,7 @@ class Fleet:
             observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
             stores=(self._store(),) if self.rules.stores else (),
             resolved=self.resolved,
-            unsure=self.unsure,
+            unsure=Unwatched(self.unsure, self.not_running),
             share=self.share,
         )
         snapshot, self.history = conclude(cycle, self.history, self.rules)

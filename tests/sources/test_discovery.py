@@ -229,3 +229,21 @@ async def test_nothing_is_left_running_after_stop(tmp_path: Path) -> None:
     assert asyncio.all_tasks() > before
     await discovery.stop()
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.asyncio
+async def test_a_list_that_lost_half_of_itself_goes_on_with_what_answers(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text("- targets: [a:1, b:1, c:1, d:1]\n")
+    config = _config(f'file: {{paths: ["{path}"]}}')
+    discovery = Discovery(config)
+    await discovery.refresh()
+    path.write_text("- targets: [a:1]\n")
+    await discovery.refresh()
+    assert [(t.name, t.listed) for t in discovery.targets()] == [
+        ("a:1", True), ("b:1", False), ("c:1", False), ("d:1", False),
+    ]  # fmt: skip
+    discovery.answered({"http://a:1", "http://b:1", "http://c:1"})
+    assert _names(discovery) == ["a:1", "b:1", "c:1"]
+    discovery.commit(await discovery.prepare(config))
+    assert _names(discovery) == ["a:1"], "a reload takes the list as it is"

@@ -17,7 +17,7 @@ from exporter.errors import FetchError
 from exporter.sources import discovery_kubernetes as module
 from exporter.sources.discovery import Discovery
 from exporter.sources.discovery_kubernetes import KubernetesSource
-from exporter.sources.discovery_pods import found_in
+from exporter.sources.discovery_pods import found_in, not_running
 from tests.sources.certificates import Authority
 from tests.sources.kubernetes_api import KubernetesApi, pod
 from tests.sources.serving import serving
@@ -281,3 +281,59 @@ def test_a_port_by_name_or_number(port: str, address: str | None) -> None:
 )
 def test_what_is_no_target(thing: dict[str, Any]) -> None:
     assert found_in(thing, Kubernetes()) is None
+
+
+def _state(thing: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**thing, "status": {**thing["status"], **more}}
+
+
+def _of(thing: dict[str, Any], kind: str) -> dict[str, Any]:
+    owner = {"kind": kind, "name": "x", "controller": True}
+    return {**thing, "metadata": {**thing["metadata"], "ownerReferences": [owner]}}
+
+
+UNPLACED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}
+PULLING = {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
+EVICTED = {"reason": "Evicted"}
+PENDING, FAILED = pod("ingester-2", phase="Pending"), pod("ingester-2", phase="Failed")
+PODS: list[tuple[str, dict[str, Any], str]] = [
+    ("it runs", pod("ingester-2", "10.0.0.2"), ""),
+    ("it waits", PENDING, "ingester-2 is Pending"),
+    ("no node has room", _state(PENDING, **UNPLACED), "ingester-2 is Pending (Unschedulable)"),
+    ("its image is not there", _state(PENDING, **PULLING), "ingester-2 is Pending (ImagePullBackOff)"),
+    ("it failed", FAILED, "ingester-2 is Failed"),
+    ("it was evicted", _state(FAILED, **EVICTED), "ingester-2 is Failed (Evicted)"),
+    ("of a StatefulSet", _of(_state(FAILED, **EVICTED), "StatefulSet"), "ingester-2 is Failed (Evicted)"),
+    ("it has an address, so it is a target", pod("ingester-2", "10.0.0.2", phase="Pending"), ""),
+    ("a ReplicaSet has replaced it", _of(_state(FAILED, **EVICTED), "ReplicaSet"), ""),
+    ("a ReplicaSet waits for it", _of(PENDING, "ReplicaSet"), "ingester-2 is Pending"),
+    ("a job at its end", _of(FAILED, "Job"), ""),
+    ("a job that waits", _of(PENDING, "Job"), ""),
+    ("it is being deleted", {**PENDING, "metadata": {**PENDING["metadata"], "deletionTimestamp": "x"}}, ""),
+    ("it has no such port", {**PENDING, "spec": {"containers": [{"name": "cache"}]}}, ""),
+    ("rubbish", {"status": {"phase": "Pending", "conditions": [3]}, "spec": {"containers": 7}}, ""),
+    (
+        "a name that hurts",
+        _state({**PENDING, "metadata": {"name": "\x1b[2J"}}, reason="\n"),
+        "a pod is Pending",
+    ),
+]
+
+
+@pytest.mark.parametrize(("_", "thing", "said"), PODS, ids=[case[0] for case in PODS])
+def test_a_pod_that_should_run_and_does_not_is_named(_: str, thing: dict[str, Any], said: str) -> None:
+    assert not_running(thing, Kubernetes()) == said
+
+
+@pytest.mark.asyncio
+async def test_pods_that_do_not_run_are_told_until_they_do(tmp_path: Path) -> None:
+    api = KubernetesApi(pod("mimir-0", "10.0.0.1"), pod("mimir-1", phase="Pending"))
+    async with _source(api, tmp_path) as source:
+        found = await source.find()
+        assert ([one.name for one in found.found], found.not_running) == (
+            ["mimir-0"],
+            ("mimir-1 is Pending",),
+        )
+        api.send("MODIFIED", pod("mimir-1", "10.0.0.2"))
+        await _until(source, "mimir-0", "mimir-1")
+        assert (await source.find()).not_running == ()

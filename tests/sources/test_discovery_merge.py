@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from exporter.config import TargetEntry
 from exporter.model import Target
 from exporter.sources.discovery_found import Found, from_address, labelled
-from exporter.sources.discovery_merge import Addresses, Claim, merge
+from exporter.sources.discovery_merge import Addresses, Claim, left_behind, merge
 
 _KINDS: dict[str, dict[str, Any]] = {
     "static": {"static": {"urls": ("http://x:1",)}},
@@ -128,3 +129,34 @@ async def test_addresses_of_real_names_are_learned_and_unknown_ones_are_none() -
     assert known.of("127.0.0.1") == "127.0.0.1"
     assert known.of("localhost") in {"127.0.0.1", "::1", "localhost"}
     assert known.version is not version
+
+
+def _found(names: str) -> tuple[Found, ...]:
+    return tuple(from_address(f"{name}:80") for name in names)
+
+
+@pytest.mark.parametrize(("before", "left", "now", "expected"), [
+    ("abcd", "", "abcd", ""),
+    ("abcd", "", "abc", ""),  # a scale-down
+    ("abcd", "", "ab", "cd"),  # half of the list at once
+    ("abcd", "", "", "abcd"),
+    ("a", "", "", "a"),
+    ("ab", "", "b", ""),
+    ("a", "", "b", ""),  # it moved
+    ("abcd", "", "efgh", ""),  # all of them moved
+    ("abcd", "", "aef", "bcd"),
+    ("ab", "cd", "abc", "d"),  # one came back
+    ("ab", "cd", "a", "cd"),
+    ("ab", "cd", "", "cdab"),
+])  # fmt: skip
+def test_what_a_list_loses_with_half_of_itself_is_left_behind(
+    before: str, left: str, now: str, expected: str
+) -> None:
+    assert left_behind(_found(before), _found(left), _found(now)) == _found(expected)
+
+
+def test_what_another_source_lists_is_listed() -> None:
+    gone = replace(_claim("file", 0, "mimir-0:8080"), listed=False)
+    assert [target.listed for target in merge([gone], Addresses())] == [False]
+    there = _claim("static", 1, "mimir-0:8080")
+    assert [target.listed for target in merge([gone, there], Addresses())] == [True]
