@@ -40,10 +40,8 @@ from exporter.model import Outcome, Product
 
 def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
     """Conclude one cycle; the second value is what the next one needs."""
-    rules = _grouped(cycle, rules)
-    cycle = replace(cycle, observed=still_there(cycle.observed, past.snapshot))
+    cycle, rules = _begun(cycle, past, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
-    cycle = replace(cycle, names=names_of(cycle.observed, cycle.stores, rules.product, past.names))
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
@@ -84,6 +82,13 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
 
 def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     return replace(snapshot, events=events(before, snapshot, rules.max_events))
+
+
+def _begun(cycle: Cycle, past: History, rules: Rules) -> tuple[Cycle, Rules]:
+    """What the judgement begins with: the processes that are there, and what their keys are called."""
+    cycle = replace(cycle, observed=still_there(cycle.observed, past.snapshot))
+    names = names_of(cycle.observed, cycle.stores, rules.product, past.names)
+    return replace(cycle, names=names), _grouped(cycle, rules)
 
 
 def _grouped(cycle: Cycle, rules: Rules) -> Rules:

@@ -24,6 +24,7 @@ UNSHOWN = {
     "kvmigration_phase_uniform": "the boards count who is behind",
     "kvmigration_mirror_enabled": "part of the phase",
     "kvmigration_primary_store": "part of the phase",
+    "kvmigration_target_restarts_total": "the uptime of each process is on the board",
     "kvmigration_config_last_reload_success_timestamp_seconds": "the tile says whether, the log says when",
 }
 

@@ -108,11 +108,9 @@ def test_a_process_that_starts_looks_at_each_cluster_for_the_first_time() -> Non
     assert life.check("disable-mirroring")[0] == "holds"
 
 
-def _tracker(at: float, changes: float, phase: Phase, known: Elections | None = None) -> TargetFacts:
+def _tracker(at: float, count: float, phase: Phase, known: Elections | None = None) -> TargetFacts:
     one = ClientFacts("p", "distributor-hatracker", HA_KEY, phase, writes=True)
-    return TargetFacts(
-        "p", "", "", up=True, clients=(one,), seen_at=at, ha_elections=changes, elections=known
-    )
+    return TargetFacts("p", "", "", up=True, clients=(one,), seen_at=at, ha_elections=count, elections=known)
 
 
 def _then(known: Elections, *, seconds: float, changes: float, times: int, phase: Phase) -> Elections:
