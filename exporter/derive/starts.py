@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from exporter.facts import Start, TargetFacts
 
 WINDOW = 300.0  # seconds, in which starts are counted together
-OFTEN = 3  # starts in it: a rollout starts a process once, a second rollout right after it twice
+OFTEN = 4  # starts in it: a new process, a rollout that was wrong and the one that corrects it are three
 SAME = 2.0  # seconds by which a process's own account of its start may move (/proc tells whole ones)
 STEPPED = 5.0  # seconds by our clock; a page that tells the time in whole ones is off by one each way
 

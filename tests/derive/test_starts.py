@@ -15,7 +15,7 @@ LIVES: dict[str, tuple[Callable[[Process, float, int], None], int]] = {
     "one rollout": (lambda p, now, cycle: _start(p, now, cycle == 20), 1),
     "a rollout, and its correction": (lambda p, now, cycle: _start(p, now, cycle in {20, 30}), 2),
     "it dies every 20 s": (lambda p, now, _: _start(p, now, True), 40),
-    "it dies every 2 minutes": (lambda p, now, cycle: _start(p, now, cycle % 8 == 0), 5),
+    "it dies every 75 s": (lambda p, now, cycle: _start(p, now, cycle % 5 == 0), 8),
     "/proc tells the start in whole seconds": (lambda p, _now, cycle: _tell(p, NOW - 3600 + cycle % 2), 0),
 }
 
@@ -52,8 +52,9 @@ def test_restarts_are_counted(name: str) -> None:
 @pytest.mark.parametrize(("name", "fails"), [
     ("it runs", False),
     ("one rollout", False),
+    ("a rollout, and its correction", False),
     ("it dies every 20 s", True),
-    ("it dies every 2 minutes", True),
+    ("it dies every 75 s", True),
 ])  # fmt: skip
 def test_a_process_that_restarts_again_and_again_is_named(name: str, *, fails: bool) -> None:
     _, snapshot = _lived(LIVES[name][0])
