@@ -23,6 +23,7 @@ from exporter.derive.harms import NAMES
 
 STEP = "switch-primary"
 CHECKS = tuple(check.id for check in blank(STEP).checks)
+ALL = len(CHECKS)
 
 
 def sample(value: float, **labels: str) -> VectorSample:
@@ -53,12 +54,17 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("everything holds", {}, "open", "Open: every check holds."),
     ("it soaks", {"gates": (sample(0.0),)}, "closed", "for 400 s of 300 s"),
     ("one replica says closed", {"gates": (sample(1.0), sample(0.0))}, "closed", "every check holds"),
-    ("a check fails", {"checks": checks(lag=0.0)}, "closed", "1 of 26 checks do not hold"),
-    ("a replica says so", {"checks": (*checks(), sample(0.0, check="lag"))}, "closed", "1 of 26"),
-    ("a check is not known", {"checks": checks(lag=NAN)}, "unknown", "Cannot tell: 1 of 26"),
-    ("one fails, one is not known", {"checks": checks(lag=NAN, client_keys=0.0)}, "closed", "2 of 26"),
-    ("a check has no series", {"checks": checks(lag=-math.inf)}, "unknown", "1 of 26"),
-    ("another version's value", {"checks": checks(lag=0.5)}, "unknown", "1 of 26"),
+    ("a check fails", {"checks": checks(lag=0.0)}, "closed", f"1 of {ALL} checks do not hold"),
+    ("a replica says so", {"checks": (*checks(), sample(0.0, check="lag"))}, "closed", f"1 of {ALL}"),
+    ("a check is not known", {"checks": checks(lag=NAN)}, "unknown", f"Cannot tell: 1 of {ALL}"),
+    (
+        "one fails, one is not known",
+        {"checks": checks(lag=NAN, client_keys=0.0)},
+        "closed",
+        f"2 of {ALL}",
+    ),
+    ("a check has no series", {"checks": checks(lag=-math.inf)}, "unknown", f"1 of {ALL}"),
+    ("another version's value", {"checks": checks(lag=0.5)}, "unknown", f"1 of {ALL}"),
     ("nothing is there", {"checks": (), "ages": ()}, "unknown", "no kvmigration_gate_check"),
     ("the gate has no series", {"gates": ()}, "unknown", "no kvmigration_gate_open"),
     ("it is old", {"ages": (sample(3.0), sample(MAX_AGE + 1))}, "unknown", "181 s old"),

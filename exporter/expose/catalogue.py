@@ -359,7 +359,7 @@ GATE_OPEN = _gauge(
     "gate_open", "step",
     "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
 )  # fmt: skip
-GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 130")
+GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 200")
 
 _section("The exporter itself")
 SNAPSHOT_TIMESTAMP_SECONDS = _gauge(

@@ -96,7 +96,7 @@ SHARD_SOAK_SECONDS = _own("shard_soak_seconds", "", "The configured gate.soak, i
 SHARD_INTERVAL_SECONDS = _own("shard_interval_seconds", "", "The configured interval, in seconds.")
 SHARD_CHECK = _own(
     "shard_check", "step check", f"A check of the gate, as far as this shard's part shows: {VERDICTS}.",
-    per="about 130",
+    per="about 200",
 )  # fmt: skip
 SHARD_CLIENTS = _own(
     "shard_clients", "serves phase writes kept",
