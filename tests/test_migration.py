@@ -65,7 +65,7 @@ CASES = [
         "gossip-no-strangers",
         "tempo-ingester-0",
         1,
-        first_line="2 unknown members in the gossip",
+        first_line="2 foreign members in the gossip",
     ),
     Case("split", "switch-primary", "gossip-one-cluster", first_line="Gossip is split into 2 clusters"),
     Case("split", "enable-mirroring", "gossip-one-cluster", phase="multi"),
