@@ -25,13 +25,17 @@ NEXT = {
     Phase.DETACHED: "remove-multi",
     Phase.MEMBERLIST: "decommission-store",
 }
-LOOKS = 4  # the last step watches the store for two heartbeat periods
+
+
+def looks(made: Cluster) -> int:
+    """Cycles until all that can be known is: the last step watches the store for some heartbeat periods."""
+    return 4 if made.phase is Phase.MEMBERLIST else 2
 
 
 def look(made: Cluster) -> Snapshot:
     """Some cycles, a quarter of a minute apart."""
     past, snapshot = History(), None
-    for number in range(LOOKS):
+    for number in range(looks(made)):
         snapshot, past = conclude(made.read(NOW + 15.0 * number, number + 1), past, made.rules)
     assert snapshot is not None
     return snapshot
