@@ -115,7 +115,7 @@ def partitions_owned(seen: Evidence) -> Check:
 def no_foreign_members(seen: Evidence) -> Check:
     """Hold that no ring has taken members that certainly belong elsewhere."""
     wrong = [
-        f"{len(key.foreign)} of {len(key.members)} members of {key.key} are foreign: {named(key.foreign)}"
+        f"foreign members of {key.key}: {len(key.foreign)} ({named(key.foreign)})"
         for key in seen.keys
         if key.foreign
     ]

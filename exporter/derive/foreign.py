@@ -58,8 +58,9 @@ def with_foreign(
     places = _places(gossip, known)
     products = {target.name: target.product for target in targets}
     ours = {key.key for key in used(keys, (client for target in targets for client in target.clients))}
+    named = frozenset(bare(stranger.name) for stranger in gossip.foreign) if gossip else frozenset()
     judged = tuple(
-        _in_ring(key, places, products, signs)
+        _in_copies(_in_ring(key, places, products, signs), named, signs)
         if key.key in ours and key.kind == "ring" and key.source
         else key
         for key in keys
@@ -137,6 +138,16 @@ def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product]
     )
     ghosts = None if key.ghosts is None else tuple(name for name in key.ghosts if name not in found)
     return replace(key, foreign=tuple(sorted(found)), members=members, ghosts=ghosts)
+
+
+def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
+    """Count the foreign members that gossip alone has brought into the ring: while the external store is the
+    primary no ring page shows them, and the switch would make them members.
+    """
+    if key.secondary is None or key.secondary.side != "memberlist":
+        return key
+    extra = {i for i in key.secondary.extra_members if i in named or signs.tell(i, "")}
+    return replace(key, foreign=tuple(sorted({*(key.foreign or ()), *extra}))) if extra else key
 
 
 def _is_foreign(

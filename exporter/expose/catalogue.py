@@ -194,7 +194,8 @@ RING_GHOST_MEMBERS = _gauge(
 )  # fmt: skip
 RING_FOREIGN_MEMBERS = _gauge(
     "ring_foreign_members", "key ring",
-    "Members that certainly belong to another product, cluster or release.", _RING, per="K",
+    "Members that certainly belong to another product, cluster or release; in the gossip copies too.", _RING,
+    per="K",
 )  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",

@@ -53,8 +53,8 @@ def test_a_member_that_is_called_after_another_product_is_foreign_in_the_first_c
     merged(fleet, other("loki-write-0"))
     seen = fleet.look()
     assert failing(seen, step) == (
-        "1 of 4 members of collectors/compactor are foreign: loki-write-0",
-        "1 of 4 members of collectors/ring are foreign: loki-write-0",
+        "foreign members of collectors/compactor: 1 (loki-write-0)",
+        "foreign members of collectors/ring: 1 (loki-write-0)",
     )
     assert seen.fleet.headline == (
         "2 rings have foreign members: collectors/ring 1 (loki-write-0); collectors/compactor 1 "
@@ -66,6 +66,19 @@ def test_a_member_that_is_called_after_another_product_is_foreign_in_the_first_c
     ]
     facts = key_of(seen, INGESTER)
     assert (facts.foreign, facts.ghosts) == (("loki-write-0",), ()), "it is foreign, and not left over"
+
+
+@pytest.mark.parametrize(("name", "foreign"), [("loki-write-0", ("loki-write-0",)), ("p-3", ()), ("x-9", ())])
+def test_a_foreign_member_that_gossip_alone_brought_is_named_before_the_switch(
+    name: str, foreign: tuple[str, ...]
+) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        here = ring([*(member(p.name) for p in fleet.processes), other(name)])
+        process.copies[INGESTER] = here
+    facts = key_of(fleet.look(), INGESTER)
+    assert facts.foreign == foreign
+    assert name == "p-3" or name not in {one.id for one in facts.members}
 
 
 def test_a_member_of_a_ring_that_only_another_product_has_is_foreign_whatever_its_name() -> None:
