@@ -159,16 +159,12 @@ def _ports(target: TargetFacts) -> set[int]:
     return {port for port in {config.bind_port or DEFAULT_PORT, *advertised} if port}
 
 
-def _seed_ports(targets: Iterable[TargetFacts]) -> dict[int, list[str]]:
-    """Give processes by the ports that their seeds name; an SRV record brings its own port."""
-    found: dict[int, list[str]] = {}
-    for target in targets:
-        config = target.config
-        seeds = (config.join_members or ()) if config else ()
-        own = (config.bind_port if config else None) or DEFAULT_PORT  # what a seed without a port means
-        for port in {port_of(seed) or own for seed in seeds if not seed.startswith("dnssrv")}:
-            found.setdefault(port, []).append(target.name)
-    return found
+def _seed_ports(target: TargetFacts) -> frozenset[int]:
+    """The ports that a process's seeds name; an SRV record brings its own port."""
+    config = target.config
+    seeds = (config.join_members or ()) if config else ()
+    own = (config.bind_port if config else None) or DEFAULT_PORT  # what a seed without a port means
+    return frozenset(port_of(seed) or own for seed in seeds if not seed.startswith("dnssrv"))
 
 
 def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
@@ -178,23 +174,30 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
     hosts = [host_in(target.url) for target in targets]
     if len(set(hosts)) < len(hosts):
         return []
-    named = _seed_ports(targets)
+    named = frozenset[int]().union(*map(_seed_ports, targets))
     by_port: dict[str, list[str]] = {}
     for target in targets:
         by_port.setdefault("/".join(map(str, sorted(_ports(target)))), []).append(target.name)
     most = max(by_port.values(), key=len, default=[])
-    reached = [t.name for t in targets if t.name in most or _ports(t) & named.keys()]
+    reached = [t.name for t in targets if t.name in most or _ports(t) & named]
     apart = len(reached) < len(targets) and named
     return _differing("port", by_port) if apart else []
 
 
 def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
-    """Name the ports of seeds at which no process listens."""
+    """Name the processes none of whose seeds has a port at which a process listens. One that does is enough:
+    lists name processes as well that are yet to come.
+    """
     listening = {port for target in targets for port in _ports(target)}
+    listening |= {m.port for target in targets if target.gossip for m in target.gossip.members}
+    strange: dict[str, list[str]] = {}
+    for target in targets:
+        ports = _seed_ports(target)
+        if ports and listening and ports.isdisjoint(listening):
+            strange.setdefault(", ".join(map(str, sorted(ports))), []).append(target.name)
     return [
-        f"port {port} in join_members, where no process listens: {', '.join(few(names, 5))}"
-        for port, names in sorted(_seed_ports(targets).items())
-        if listening and port not in listening
+        f"port {ports} in join_members, where no process listens: {', '.join(few(names, 5))}"
+        for ports, names in sorted(strange.items())
     ]
 
 

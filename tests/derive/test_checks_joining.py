@@ -81,6 +81,8 @@ CASES: list[tuple[str, Change, str, str, str]] = [
     ),
     ("a seed's port where none listens", _all(join_members=("gossip-ring:7947",)), "gossip-settings-agree",
      "fails", "port 7947 in join_members"),
+    ("a seed of a process that is yet to come", _all(join_members=("gossip-ring:7946", "later:7999")),
+     "gossip-settings-agree", "holds", ""),
     ("a seed without a port", _all(join_members=("gossip-ring",)), "gossip-settings-agree", "holds", ""),
     ("a seed with an SRV record", _all(join_members=("dnssrv+_gossip._tcp.ring:1",)), "gossip-settings-agree",
      "holds", ""),
