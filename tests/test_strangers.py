@@ -11,7 +11,8 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.derive import checks_gossip, checks_joining, checks_preflight, harms
+from exporter.derive import checks_gossip, harms
+from exporter.derive.gate import blank
 from exporter.derive.verdicts import Question
 from exporter.expose import catalogue
 from exporter.expose.answers import gossip_out
@@ -108,8 +109,6 @@ def test_every_metric_alert_and_check_on_the_page_exists() -> None:
     assert set(re.findall(r"kvmigration_[a-z_]+", PAGE)) <= set(catalogue.by_name)
     alerts = (ROOT / "alerts" / "built" / "kvmigration-alerts.yaml").read_text(encoding="utf-8")
     assert all(f"alert: {name}\n" in alerts for name in re.findall(r"KVMigration[A-Za-z]+", PAGE))
-    modules = (checks_gossip, checks_joining, checks_preflight)
-    questions = (value for module in modules for value in vars(module).values())
-    asked = {value.id for value in questions if isinstance(value, Question)}
+    asked = {check.id for step in harms.NAMES for check in blank(step).checks}
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(harms.NAMES)
     assert named <= asked
