@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from exporter.derive.census import each_once
 from exporter.derive.coverage import runs_memberlist
 from exporter.derive.fleet import few
 from exporter.derive.match import host_in, port_of
@@ -174,11 +175,13 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
     hosts = [host_in(target.url) for target in targets]
     if len(set(hosts)) < len(hosts):
         return []
-    named = frozenset[int]().union(*map(_seed_ports, targets))
     by_port: dict[str, list[str]] = {}
     for target in targets:
         by_port.setdefault("/".join(map(str, sorted(_ports(target)))), []).append(target.name)
-    most = max(by_port.values(), key=len, default=[])
+    if len(by_port) < 2:
+        return []
+    named = frozenset[int]().union(*map(_seed_ports, targets))
+    most = max(by_port.values(), key=len)
     reached = [t.name for t in targets if t.name in most or _ports(t) & named]
     apart = len(reached) < len(targets) and named
     return _differing("port", by_port) if apart else []
@@ -189,7 +192,8 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
     lists name processes as well that are yet to come.
     """
     listening = {port for target in targets for port in _ports(target)}
-    listening |= {m.port for target in targets if target.gossip for m in target.gossip.members}
+    lists = each_once(target.gossip.members for target in targets if target.gossip)
+    listening |= {member.port for members in lists.values() for member in members}
     strange: dict[str, list[str]] = {}
     for target in targets:
         ports = _seed_ports(target)

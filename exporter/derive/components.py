@@ -126,9 +126,11 @@ def partial(found: Components, lists: Lists) -> Mapping[str, tuple[int, int]]:
     told: dict[str, tuple[int, int]] = {}
     for cluster in found.clusters:
         peers = lists.steady & set(cluster)
-        for name in cluster:
-            count = len((lists.sees[name] & peers) | ({name} & peers))
-            if name in peers and len(peers) > 1 and count <= SMALL * len(peers):
+        known = {seen: len(seen & peers) for seen in {lists.sees[name] for name in peers}}
+        for name in sorted(peers) if len(peers) > 1 else ():
+            seen = lists.sees[name]
+            count = known[seen] + (name not in seen)
+            if count <= SMALL * len(peers):
                 told[name] = (count, len(peers))
     return MappingProxyType(told)
 

@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from exporter.derive.census import bare
 from exporter.derive.match import Identity, host_of
@@ -33,6 +34,11 @@ _FAMILY = {Product.MIMIR: Product.CORTEX, Product.CORTEX: Product.MIMIR}
 _WORD = re.compile(r"[a-z]+")
 
 
+@lru_cache(maxsize=16_384)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(name.lower()))
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What tells that a member is foreign."""
@@ -45,7 +51,7 @@ class Signs:
 
     def tell(self, name: str, host: str) -> bool:
         """Tell whether a name at a host is foreign by itself."""
-        return (name, host) in self.elsewhere or not self.words.isdisjoint(_WORD.findall(name.lower()))
+        return (name, host) in self.elsewhere or not self.words.isdisjoint(_words(name))
 
 
 def with_foreign(
@@ -86,7 +92,7 @@ def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
     """Words in the names of two processes or more, or of the only one: a single process that goes by
     another product's name vouches for nobody.
     """
-    said = (frozenset(w for n in (i.target, *i.names) for w in _WORD.findall(n.lower())) for i in known)
+    said = (frozenset().union(*map(_words, (i.target, *i.names))) for i in known)
     counts = Counter(word for words in said for word in words)
     return frozenset(word for word, count in counts.items() if count >= min(2, len(known)))
 

@@ -79,10 +79,11 @@ def _voted(contents: Sequence[Mapping[Key, T]]) -> dict[Key, T]:
 def _shown(things: list[T]) -> T:
     """One entry as most show it, with the middle one of their times."""
     first = things[0]
-    if all(thing is first for thing in things):
+    different = dict(zip(map(id, things), things, strict=True)).values()
+    if len(different) == 1:
         return first  # the very same bytes on every page: nearly all are
     middle = sorted(things, key=_order)[len(things) // 2]
-    if all(same(first, thing) for thing in things):
+    if all(same(first, thing) for thing in different):
         return middle
     usual = max(_usual_of(things), key=_order)
     if isinstance(usual, Member) and isinstance(middle, Member):

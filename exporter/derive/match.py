@@ -19,6 +19,7 @@ from exporter.derive.census import ALIVE, Place, bare, census_of
 from exporter.model import GossipMember, Member, Observation, Outcome, ProcessConfig
 
 
+@lru_cache(maxsize=16_384)
 def host_of(address: str) -> str:
     """The host of `host:port`, brackets of IPv6 taken off; the whole where there is no port."""
     host, colon, port = address.rpartition(":")
@@ -27,6 +28,7 @@ def host_of(address: str) -> str:
     return host.strip("[]")
 
 
+@lru_cache(maxsize=16_384)
 def port_of(address: str) -> int | None:
     """The port of `host:port`, `None` where there is none."""
     port = address.rpartition(":")[2]

@@ -43,6 +43,7 @@ def gossip_of(
     config = seen.config.value
     census = census_of(page.members)
     metrics = seen.metrics.value
+    quiet = {key for key, value in values.items() if _is_quiet(value, page.now or clock)}
     score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
     return GossipTarget(
         members=page.members,
@@ -52,12 +53,8 @@ def gossip_of(
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         alone=not census.alive - {identity.member},
-        quiet_keys=tuple(sorted(k for k, v in values.items() if _is_quiet(v, page.now or clock))),
-        busy_keys=tuple(
-            sorted(
-                k for k, v in values.items() if isinstance(v, Ring) and not _is_quiet(v, page.now or clock)
-            )
-        ),
+        quiet_keys=tuple(sorted(quiet)),
+        busy_keys=tuple(sorted(k for k, v in values.items() if isinstance(v, Ring) and k not in quiet)),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'
     )
 

@@ -91,8 +91,9 @@ def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, li
         told = {ring.default_key for ring in seen.config.value.rings.values()} if seen.config.value else set()
         shows = seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN
         for page in pages_of(shows if shows is not Product.UNKNOWN else product):
-            content = _page(seen, page)
-            if page.key not in told and content and len(found[page.key]) < PAGES_COMPARED:
+            if page.key in told or len(found[page.key]) == PAGES_COMPARED:
+                continue
+            if content := _page(seen, page):
                 found[page.key].append(content)
     return {key: contents for key, contents in found.items() if contents}
 

@@ -80,8 +80,9 @@ def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
 
 def _in_memory(client: KVClient) -> bool:
     """A ring kept in the process itself takes no part in any migration."""
-    kinds = {kind for kind, _ in client.requests}
-    return not client.primary and kinds == {"inmemory"}
+    if client.primary or not client.requests:
+        return False
+    return all(kind == "inmemory" for kind, _ in client.requests)
 
 
 def _judge(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.match import Identity, host_in, host_of, port_of
@@ -160,6 +161,7 @@ def _unreachable(members: Iterable[MemberFacts], users: Iterable[TargetFacts]) -
     return _grouped(local, least=1)
 
 
+@lru_cache(maxsize=16_384)
 def _is_local(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)

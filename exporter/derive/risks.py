@@ -118,11 +118,14 @@ def is_at(target: TargetFacts, seed: str, more: frozenset[str] = frozenset()) ->
     config = target.config
     if config is None:
         return False
+    host, port = host_of(seed), port_of(seed)
+    if host in _ANY or port is None:
+        return False
+    own = (config.advertise_address, config.node_name, config.instance_id, host_in(target.url))
     advertised = config.advertise_port if config.advertise_address else None
-    ports = {config.bind_port, advertised} - {None}
-    hosts = {*config.bind_addresses, config.advertise_address, config.node_name, config.instance_id}
-    hosts = (hosts | {host_in(target.url), *more}) - {"", "0.0.0.0", "::"}
-    return host_of(seed) in hosts and port_of(seed) in ports
+    is_its_host = host in own or host in config.bind_addresses or host in more
+    return is_its_host and port in (config.bind_port, advertised)
 
 
+_ANY = frozenset({"", "0.0.0.0", "::"})  # no host of its own
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # of its own machine, with its own port: itself

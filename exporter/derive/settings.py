@@ -45,7 +45,8 @@ def agree(claims: Iterable[Claim]) -> RingSettings:
     shorter time, and every replication that is told, of which the smallest margin counts.
     """
     claims = tuple(claims)
-    counted = [claim.config for claim in claims if claim.role is _highest(claims)]
+    highest = max((claim.role for claim in claims), default=Role.NONE)
+    counted = [claim.config for claim in claims if claim.role is highest]
     return RingSettings(
         period=_period(counted),
         timeout=_timeout(counted),
@@ -53,10 +54,6 @@ def agree(claims: Iterable[Claim]) -> RingSettings:
         differing=tuple(_differing([claim for claim in claims if claim.role is not Role.NONE] or claims)),
         known=bool(counted),
     )
-
-
-def _highest(claims: tuple[Claim, ...]) -> Role:
-    return max((claim.role for claim in claims), default=Role.NONE)
 
 
 def _period(configs: Iterable[RingConfig]) -> float:
@@ -82,24 +79,33 @@ def _differing(claims: Iterable[Claim]) -> Iterable[str]:
     """Name each setting on which processes disagree, with the processes of every value but the most usual."""
     claims = tuple(claims)
     owners = [claim for claim in claims if claim.role is not Role.READER]
-    yield from _values("heartbeat period", owners, lambda c: _seconds(c.heartbeat_period))
-    yield from _values("heartbeat timeout", claims, lambda c: _seconds(c.heartbeat_timeout))
-    yield from _values("replication factor", claims, lambda c: str(c.replication_factor or ""))
-    yield from _values("zone awareness", claims, lambda c: _ON[c.zone_awareness])
+    yield from _values("heartbeat period", owners, lambda c: c.heartbeat_period, _seconds)
+    yield from _values("heartbeat timeout", claims, lambda c: c.heartbeat_timeout, _seconds)
+    yield from _values("replication factor", claims, lambda c: c.replication_factor or None, str)
+    yield from _values("zone awareness", claims, lambda c: c.zone_awareness, _on)
 
 
-_ON = {True: "on", False: "off", None: ""}
+def _on(value: object) -> str:
+    return "on" if value else "off"
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:g} s"
+def _seconds(value: object) -> str:
+    return f"{value:g} s"
 
 
-def _values(what: str, claims: Iterable[Claim], told: Callable[[RingConfig], str]) -> Iterable[str]:
-    having: dict[str, list[str]] = {}
+def _values(
+    what: str,
+    claims: Iterable[Claim],
+    told: Callable[[RingConfig], float | None],
+    text: Callable[[object], str],
+) -> Iterable[str]:
+    same: dict[float, list[str]] = {}
     for claim in claims:
-        if value := told(claim.config):
-            having.setdefault(value, []).append(claim.target)
+        if (each := told(claim.config)) is not None:
+            same.setdefault(each, []).append(claim.target)
+    having: dict[str, list[str]] = {}
+    for number, targets in same.items():
+        having.setdefault(text(number), []).extend(targets)
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     for value in sorted(having.keys() - {usual}):
         names = sorted(having[value])

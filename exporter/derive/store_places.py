@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.external import NamedStore, StoreContent
 from exporter.facts import TargetFacts
@@ -64,9 +65,9 @@ def places_of(targets: Iterable[TargetFacts], stores: Iterable[StoreContent]) ->
     by_key: dict[tuple[str, str], StoreContent | None] = {}
     hosts: dict[tuple[str, str], Hosts] = {}
     for kind in PORTS:
-        named = _named(listed, kind)
         fitting = [store for store in read if store.kind == kind]
-        if not named or not fitting:
+        named = _named(listed, kind) if fitting else {}
+        if not named:
             continue
         for keys, store in _paired(_alike(named), named, fitting, kind):
             by_key |= {(kind, key): store for key in keys}
@@ -100,7 +101,10 @@ def _named(targets: tuple[TargetFacts, ...], kind: str) -> dict[str, dict[int, H
         used = {client.key for client in target.clients}
         for name, ring in target.config.rings.items() if target.config else ():
             key = HA_KEY if ring.default_key == HA_KEY else name
-            if key in used and kind in _kinds(ring) and (hosts := _hosts(ring, kind)):
+            if key not in used or kind not in _kinds(ring):
+                continue
+            told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
+            if hosts := _hosts(told, kind):
                 found.setdefault(key, {})[number] = hosts
     return found
 
@@ -109,8 +113,8 @@ def _kinds(ring: RingConfig) -> tuple[str, ...]:
     return (ring.primary, ring.secondary) if ring.store == "multi" else (ring.store,)
 
 
-def _hosts(ring: RingConfig, kind: str) -> Hosts:
-    told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
+@lru_cache(maxsize=1024)  # of all processes and keys there are a few
+def _hosts(told: Hosts, kind: str) -> Hosts:
     return tuple(sorted({address(host, kind) for host in told if host}))
 
 

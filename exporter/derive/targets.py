@@ -70,7 +70,8 @@ def judge_target(
         starts=starts,
         restarts=restarts,
     )
-    return replace(found, elections=elections.counted(found, before))
+    elected = elections.counted(found, before)
+    return replace(found, elections=elected) if elected is not None else found
 
 
 def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
@@ -197,8 +198,10 @@ def skew_of(seen: Observation) -> float | None:
 
 
 def _telling(seen: Observation) -> Iterable[Page[object]]:
-    pages = tuple(pages_of(seen))
-    return (*(page for page in pages if getattr(page.value, "now", None) is not None), *pages)
+    for page in (seen.gossip.page, seen.tracker, *seen.rings.values(), *seen.partitions.values()):
+        if page is not None and page.value is not None and page.value.now is not None:
+            yield page  # type: ignore[misc] # a page of something is a page of an object
+    yield from pages_of(seen)
 
 
 def is_young(seen: Observation, clock: float | None, started: float | None) -> bool:
@@ -261,10 +264,12 @@ def _metrics_failed(target: TargetFacts) -> bool:
 
 def is_mute(target: TargetFacts) -> bool:
     """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
+    if target.clients or target.young:
+        return False
     shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
     told = target.config.rings.values() if target.config else ()
     in_memory = bool(target.in_memory) or (bool(told) and all(ring.store == "inmemory" for ring in told))
-    return shows and not target.clients and not target.young and not in_memory
+    return shows and not in_memory
 
 
 _RING_PATHS = frozenset(page.path for page in RING_PAGES)
