@@ -129,20 +129,24 @@ class _Walk:
     def pairs(self, primary: Content, view: Content) -> None:
         """Walk over what both have. This loop is the cycle's hottest: views times members."""
         behind, find = self.at.behind, view.get
-        lag = -1.0
+        lag, timed = 0.0, False
         for item, mine in primary.items():
             theirs = find(item)
             if theirs is None:
                 continue
-            told, seen = _time(mine), _time(theirs)
+            if type(mine) is type(theirs) is Member:
+                told, seen = mine.heartbeat, theirs.heartbeat
+            else:
+                told, seen = _time(mine), _time(theirs)
             if told is not None and seen is not None:
-                ahead = behind(item, told, seen) if told > seen else 0.0
-                lag = max(lag, ahead)
-                if ahead and len(self.late) < MAX_DIFFERENCES:
-                    self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
+                timed = True
+                if told > seen and (ahead := behind(item, told, seen)):
+                    lag = max(lag, ahead)
+                    if len(self.late) < MAX_DIFFERENCES:
+                        self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
             if not same(mine, theirs):
                 self._differ(item, mine, theirs)
-        self.lag = None if lag < 0 else lag
+        self.lag = lag if timed else None
 
     def _differ(self, item: str, mine: Thing, theirs: Thing) -> None:
         found = [Difference(item, self.name, *each) for each in _fields(mine, theirs)]

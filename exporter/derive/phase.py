@@ -184,36 +184,37 @@ def finished(clients: Iterable[ClientFacts]) -> frozenset[str]:
     """Name the keys all of whose clients are on memberlist alone, while others are still on their way:
     the rings of a Mimir whose HA tracker moves long after them. They have nothing left to do.
     """
-    known = tuple(clients)
-    staying = left_out(known)
-    phases = {part: found for part, found in _phases(known).items() if part not in staying}
-    done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
-    return frozenset() if len(done) == len(phases) else done
+    return _settled(clients)[0]
 
 
 def left_out(clients: Iterable[ClientFacts]) -> frozenset[str]:
     """Name the keys that are to stay on the external store by configuration, and all of whose clients
     are there: one that is further counts like any other. None where nothing else would be left.
     """
-    known = tuple(clients)
-    phases = _phases(known)
-    kept = {_part(client) for client in known if client.kept}
-    staying = frozenset(part for part in kept if phases[part] == {Phase.EXTERNAL})
-    return frozenset() if len(staying) == len(phases) else staying
+    return _settled(clients)[1]
 
 
 def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     """Pick the clients whose key is to move and is not finished; all of them where every key is."""
     known = tuple(clients)
-    settled = finished(known) | left_out(known)
-    return tuple(client for client in known if _part(client) not in settled)
+    done, staying = _settled(known)
+    settled = done | staying
+    return tuple(client for client in known if _part(client) not in settled) if settled else known
 
 
-def _phases(clients: Iterable[ClientFacts]) -> dict[str, set[Phase]]:
+def _settled(clients: Iterable[ClientFacts]) -> tuple[frozenset[str], frozenset[str]]:
+    """Name the keys that are finished and those that are left out."""
     phases: dict[str, set[Phase]] = {}
+    kept: set[str] = set()
     for client in clients:
         phases.setdefault(_part(client), set()).add(client.phase)
-    return phases
+        if client.kept:
+            kept.add(_part(client))
+    staying = frozenset(part for part in kept if phases[part] == {Phase.EXTERNAL})
+    if len(staying) == len(phases):
+        staying = frozenset()
+    done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
+    return frozenset() if len(done) == len(phases.keys() - staying) else done, staying
 
 
 def _part(client: ClientFacts) -> str:
