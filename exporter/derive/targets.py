@@ -70,8 +70,7 @@ def judge_target(
         starts=starts,
         restarts=restarts,
     )
-    elected = elections.counted(found, before)
-    return replace(found, elections=elected) if elected is not None else found
+    return replace(found, elections=told) if (told := elections.counted(found, before)) else found
 
 
 def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
