@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.derive.phase import EXTERNAL_STORES
-from exporter.derive.prefixes import QUIET, freshly_written, label
+from exporter.derive.prefixes import freshly_written, label, quiet_for
 from exporter.derive.verdicts import Evidence, Question
 from exporter.external import StoreFacts
 from exporter.model import Phase
@@ -112,7 +112,7 @@ def store_idle(seen: Evidence) -> Check:
     so is a hand that deletes a key.
     """
     read, unknown = _stores(seen)
-    now = seen.now.at
+    now, quiet = seen.now.at, quiet_for(seen.now)
     since = {store.kind: now - (store.since or now) for store in read}
     wrong = [
         f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
@@ -120,9 +120,9 @@ def store_idle(seen: Evidence) -> Check:
         for key in sorted(freshly_written(store, seen.now))
     ]
     unknown += [
-        f"{kind} has been watched for {seconds:.0f} s of {QUIET:.0f} s"
+        f"{kind} has been watched for {seconds:.0f} s of {quiet:.0f} s"
         for kind, seconds in since.items()
-        if seconds < QUIET
+        if seconds < quiet
     ]
     unknown += _uncovered(read)
     moved = [now - at for store in read for at in store.moved_at.values()]

@@ -53,7 +53,7 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
         next_step="",
         warnings=tuple(finding.text for finding in found),
         causes=tuple(finding.id for finding in found),
-        risks=risks(targets, whole.keys, where),
+        risks=risks(targets, whole.keys, where, product_of(targets)),
         finished_keys=tuple(sorted(phase.finished(writing))),
         left_out=tuple(sorted(phase.left_out(writing))),
         phase_since=before.fleet.phase_since if kept and before else now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,13 +28,12 @@ class Common:
 
 
 def product_for(targets: Iterable[TargetFacts], configured: Product) -> Product:
-    """The product of those that do not show theirs: as configured, else that of all the others; unknown
-    where they differ.
+    """The product of those that do not show theirs: as configured, else that of more than half of the others;
+    unknown where none has so many.
     """
-    shown = {target.product for target in targets} - {Product.UNKNOWN}
-    if configured is Product.UNKNOWN and len(shown) == 1:
-        return shown.pop()
-    return configured
+    shown = Counter(target.product for target in targets if target.product is not Product.UNKNOWN)
+    usual, count = next(iter(shown.most_common(1)), (Product.UNKNOWN, 0))
+    return usual if configured is Product.UNKNOWN and 2 * count > shown.total() else configured
 
 
 def used_keys(

@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
+from exporter.derive.settings import period_of
 from exporter.external import StoreFacts
 from exporter.facts import Snapshot, TargetFacts
 from exporter.keyspace import HaKeys
 from exporter.model import ProcessConfig, Product
 from exporter.rings import HA_KEY, TRACKING, known_keys
-
-QUIET = 2 * DEFAULT_PERIOD
 
 
 def configs_of(targets: Iterable[TargetFacts]) -> tuple[ProcessConfig, ...]:
@@ -116,7 +115,16 @@ def label(store: StoreFacts, key: str) -> str:
 def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
     """Keys whose index moved of late, and not only by our first look at it."""
     first = store.since or now.at
-    return [key for key, at in store.moved_at.items() if now.at - at < QUIET and at > first]
+    quiet = quiet_for(now)
+    return [key for key, at in store.moved_at.items() if now.at - at < quiet and at > first]
+
+
+def quiet_for(now: Snapshot) -> float:
+    """Seconds for which a store must not have been written: two of the longest heartbeat periods that any
+    process has for a ring it writes, since a last writer beats no faster.
+    """
+    periods = (period_of(target.clients, target.config) for target in now.targets)
+    return 2 * max((*periods, DEFAULT_PERIOD))
 
 
 def _tail(key: str) -> str:

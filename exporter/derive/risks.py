@@ -7,31 +7,38 @@ writes its small ring over the store's: seen live, a ring of three shrank to one
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import median_low
 
 from exporter.derive.labels import oddity, quoted
 from exporter.derive.match import host_in, host_of, port_of
+from exporter.derive.quorum import spare
 from exporter.facts import KeyFacts, TargetFacts
-from exporter.model import GossipState, Outcome, Phase
+from exporter.model import GossipState, Outcome, Phase, Product
 
 SMALL = 0.5  # a view of half the members or fewer
+_BEFORE_RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
 _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 
 
-def risks(targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase) -> tuple[str, ...]:
+def risks(
+    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
+) -> tuple[str, ...]:
     """Name the processes that would write a small view, while an external store is left, and those that let
-    in any other cluster.
+    in any other cluster; and, before a rolling restart, the rings that can spare no member.
     """
     having = [target for target in targets if target.gossip is not None and not target.young]
     if where in _NO_STORE_LEFT:
         return (*_unverified(having), *_odd_labels(having))
     small = (*_few_seen(having), *_small_copies(keys))
     others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
-    return (*small, *others, *_unverified(having), *_odd_labels(having))
+    beside = (*_odd_labels(having), *_none_to_spare(keys, where, product))
+    return (*small, *others, *_unverified(having), *beside)
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
+    """Those that see half or less of what most of them see: one list of invented members makes none small."""
     seen = {target.name: _alive(target) for target in having}
-    everybody = max(len(having), max(seen.values(), default=0))
+    everybody = max(len(having), median_low(seen.values()) if seen else 0)
     for name, count in seen.items():
         if everybody > 1 and count <= SMALL * everybody:
             yield (
@@ -81,6 +88,16 @@ def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
                 f"{target.name} names only itself in join_members: after a restart it is alone until "
                 "somebody joins it, and would overwrite the store with its small view."
             )
+
+
+def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[str]:
+    """What `quorum-margin` cannot ask for, where a rolling restart is the next thing to be done."""
+    if where not in _BEFORE_RESTARTS:
+        return
+    told = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
+    single = [key.key for key in told if not spare(key.settings.replication, product)]
+    if single:
+        yield f"No member of {', '.join(single)} may be lost (replication factor): writes fail in a restart."
 
 
 def _unverified(having: list[TargetFacts]) -> Iterable[str]:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
-from exporter.model import RingConfig
+from exporter.facts import ClientFacts
+from exporter.model import ProcessConfig, RingConfig
 from exporter.settings import Replication, RingSettings
 
 # No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of
@@ -59,6 +60,15 @@ def agree(claims: Iterable[Claim]) -> RingSettings:
 def _period(configs: Iterable[RingConfig]) -> float:
     periods = [config.heartbeat_period for config in configs if config.heartbeat_period]
     return min(min(periods, default=DEFAULT_PERIOD), LONGEST_PERIOD)
+
+
+def period_of(clients: Iterable[ClientFacts], config: ProcessConfig | None) -> float:
+    """The longest heartbeat period, in seconds, of the rings that a process writes, by its own configuration:
+    that has the block of every ring, used or not. No process is granted more than any real cluster has.
+    """
+    written = [config.rings.get(client.key) for client in clients if client.writes] if config else []
+    periods = (ring.heartbeat_period for ring in written if ring is not None)
+    return min(max((p for p in periods if p), default=DEFAULT_PERIOD), LONGEST_PERIOD)
 
 
 def _timeout(configs: Iterable[RingConfig]) -> float | None:

@@ -12,8 +12,8 @@ from exporter.derive.match import Identity, answers
 from exporter.derive.membership import gossip_of
 from exporter.derive.naming import Names
 from exporter.derive.no_target import why_none
-from exporter.derive.rules import DEFAULT_PERIOD, Rules
-from exporter.derive.settings import LONGEST_PERIOD
+from exporter.derive.rules import Rules
+from exporter.derive.settings import period_of
 from exporter.derive.starts import SAME, counted
 from exporter.facts import ClientFacts, PageFacts, Start, TargetFacts
 from exporter.model import (
@@ -62,11 +62,13 @@ def judge_target(
         )
         return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
+    clients = tuple(_stored(c, seen.config.value, rules, names) for c in found.clients)
     found = replace(
         found,
         why_none=why_none(found),
         listed=seen.target.listed,
-        clients=tuple(_stored(c, seen.config.value, rules, names) for c in found.clients),
+        clients=clients,
+        young=is_young(clock_of(seen), found.started, period_of(clients, seen.config.value)),
         starts=starts,
         restarts=restarts,
     )
@@ -89,7 +91,6 @@ def _answering(
 ) -> TargetFacts:
     metrics = seen.metrics.value
     product = product_of(seen, before)
-    clock = clock_of(seen)
     started = metrics.start_time if metrics else (before.started if before else None)
     clients = _clients(seen, product, before)
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
@@ -105,11 +106,10 @@ def _answering(
         phase=phase.earliest(client.phase for client in phase.writing(clients)),
         skew=skew_of(seen),
         started=started,
-        young=is_young(seen, clock, started),
         pages=pages,
         clients=clients,
         in_memory=phase.in_memory(metrics, product) if metrics else frozenset(),
-        gossip=gossip_of(seen, known, values, clock),
+        gossip=gossip_of(seen, known, values, clock_of(seen)),
         config=seen.config.value,
         **_counted(metrics, before, seen, component_of(seen, before)),  # type: ignore[arg-type] # the fields' names
         seen_at=seen.metrics.asked_at,
@@ -203,16 +203,11 @@ def _telling(seen: Observation) -> Iterable[Page[object]]:
     yield from pages_of(seen)
 
 
-def is_young(seen: Observation, clock: float | None, started: float | None) -> bool:
+def is_young(clock: float | None, started: float | None, period: float) -> bool:
     """Tell whether the process is younger than two heartbeat periods: it is not judged yet. One that says it
     starts in the future had its clock set back since, nobody knows when: it is judged.
     """
-    if clock is None or started is None:
-        return False
-    config = seen.config.value
-    periods = [ring.heartbeat_period for ring in config.rings.values()] if config else []
-    period = max((p for p in periods if p), default=DEFAULT_PERIOD)
-    return -SAME <= clock - started < 2 * min(period, LONGEST_PERIOD)
+    return clock is not None and started is not None and -SAME <= clock - started < 2 * period
 
 
 def product_of(seen: Observation, before: TargetFacts | None) -> Product:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.derive.harms import NAMES, STEPS
 from exporter.derive.rules import Rules
-from exporter.model import GossipMember, Outcome, Replica, Ring, State
+from exporter.model import GossipMember, Outcome, Replica, Ring, RingConfig, State
 from exporter.steps import Verdict
 from tests.derive.build import (
     CLIENTS,
@@ -237,6 +237,19 @@ def test_the_store_is_not_called_idle_before_it_was_watched_for_two_periods() ->
     assert opened == [False, False, False, False, False, True], "the soak comes on top"
     fleet.modified[INGESTER] += 1
     assert verdicts(fleet.look(20.0, beat=True), "decommission-store") == {"store-idle": "fails"}
+
+
+def test_the_store_is_watched_for_two_of_the_longest_period_that_a_process_writes_by() -> None:
+    fleet = _at_the_end(Rules(soak=0.0, stores=("consul",)))
+    slow = RingConfig("memberlist", "", 600.0, 120.0, 3, zone_awareness=False)
+    fleet.processes[0].config = {"rings": dict.fromkeys(PAGES, slow)}
+    looks = [fleet.look(20.0, beat=True) for _ in range(14)]
+    found = [verdicts(look, "decommission-store").get("store-idle") for look in looks]
+    assert found == ["unknown"] * 12 + [None] * 2
+    fleet.modified[INGESTER] += 1
+    assert verdicts(fleet.look(20.0, beat=True), "decommission-store")["store-idle"] == "fails"
+    assert verdicts(fleet.look(200.0, beat=True), "decommission-store")["store-idle"] == "fails"
+    assert "store-idle" not in verdicts(fleet.look(41.0, beat=True), "decommission-store")
 
 
 def _at_the_end(rules: Rules) -> Fleet:

@@ -64,6 +64,12 @@ CASES: list[tuple[str, list[TargetFacts], dict[str, Any], list[str]]] = [
         {},
         [LOKIS],
     ),
+    (
+        "most of the others' product, whatever one says",
+        [target(1, UNKNOWN), target(2, LOKI), target(3, LOKI), target(4, CORTEX)],
+        {"stored": RULERS},
+        [LOKIS],
+    ),
     ("what stands in the store", [target(1, UNKNOWN)], {"stored": LOKIS}, [LOKIS]),
     ("what stands in the gossip", [target(1, UNKNOWN)], {"copy": LOKIS}, [LOKIS]),
     ("what its configuration says", [target(1, UNKNOWN, config=config(LOKIS))], {"stored": RULERS}, [LOKIS]),

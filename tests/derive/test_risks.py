@@ -8,8 +8,8 @@ import pytest
 
 from exporter.derive.risks import joins_only_itself
 from exporter.facts import TargetFacts
-from exporter.model import ProcessConfig
-from tests.derive.build import CLIENTS, INGESTER, Fleet, client, member, ring, step_of
+from exporter.model import ProcessConfig, RingConfig
+from tests.derive.build import CLIENTS, INGESTER, PAGES, Fleet, client, member, ring, step_of
 
 
 def test_a_healthy_fleet_has_no_risk() -> None:
@@ -21,6 +21,33 @@ def test_a_process_that_sees_half_or_fewer_is_named() -> None:
     fleet.processes[1].sees = (2,)
     seen = fleet.look()
     assert seen.fleet.risks[0].startswith("10.0.0.2:80 sees 1 of 3 gossip members")
+
+
+def test_one_process_that_invents_members_makes_no_other_process_small() -> None:
+    fleet = Fleet()
+    fleet.processes[2].sees = tuple(range(1, 40))
+    assert [text for text in fleet.look().fleet.risks if "gossip members" in text] == []
+
+
+SPARED = [
+    ("one copy, before multi is rolled out", 1, "external", True),
+    ("two copies", 2, "external", True),
+    ("three copies: one may be lost", 3, "external", False),
+    ("one copy, while nothing is restarted", 1, "consul", False),
+]
+
+
+@pytest.mark.parametrize("case", SPARED, ids=[case[0] for case in SPARED])
+def test_a_ring_that_can_spare_no_member_is_a_risk(case: tuple[str, int, str, bool]) -> None:
+    _, factor, phase, told = case
+    fleet = Fleet()
+    plain = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "CAS"): 1.0}}
+    for process in fleet.processes:
+        process.clients = tuple(client(name, **plain if phase == "external" else {}) for name in CLIENTS)
+        block = RingConfig("consul", "", 60.0, 15.0, factor, zone_awareness=False)
+        process.config = {"rings": dict.fromkeys(PAGES, block)}
+    risk = "No member of collectors/ring may be lost (replication factor): writes fail in a restart."
+    assert (risk in fleet.look().fleet.risks) is told
 
 
 def test_a_copy_of_half_the_ring_or_less_is_named() -> None:

@@ -94,10 +94,18 @@ def test_who_is_younger_than_two_heartbeats_is_young(age: float, young: bool) ->
     assert judge(Process(1, started=NOW - age).read(NOW)).young is young
 
 
-def test_the_period_is_the_longest_configured_one() -> None:
-    rings = {INGESTER: RingConfig(heartbeat_period=15.0), COMPACTOR: RingConfig(heartbeat_period=60.0)}
-    process = Process(1, started=NOW - 100, config={"rings": rings})
-    assert judge(process.read(NOW)).young
+PERIODS = [
+    ("of two that it writes the longest", INGESTER, COMPACTOR, 60.0, 119.0, True),
+    ("no more than any real cluster has", INGESTER, COMPACTOR, 3600.0, 241.0, False),
+    ("not that of a ring it has nothing to do with", INGESTER, "collectors/ruler", 60.0, 31.0, False),
+]
+
+
+@pytest.mark.parametrize("case", PERIODS, ids=[case[0] for case in PERIODS])
+def test_the_period_by_which_a_process_is_young_is(case: tuple[str, str, str, float, float, bool]) -> None:
+    _, short, long, period, age, young = case
+    rings = {short: RingConfig(heartbeat_period=15.0), long: RingConfig(heartbeat_period=period)}
+    assert judge(Process(1, started=NOW - age, config={"rings": rings}).read(NOW)).young is young
 
 
 def test_who_does_not_say_when_it_started_is_judged() -> None:
