@@ -21,20 +21,28 @@ def strangers(q: Queries) -> str:
 
 
 def isolated(q: Queries) -> str:
-    """Processes that hear from nobody while others do; where nobody hears, mirroring has stopped.
+    """Processes that hear from nobody while others do; where nobody hears, mirroring has stopped. What
+    the slowest ring's heartbeat period explains is none.
 
     A process whose own clock is ahead of the others' takes every heartbeat for old: that much is
     taken off its age. Its clock is held against the fleet's median, not against the exporter's.
     """
     limit = number(t.ISOLATED_AGE)
     age = q.most(c.GOSSIP_HEARTBEAT_AGE_SECONDS, "target")
-    least = f"min {q.by()} ({q.series(c.GOSSIP_HEARTBEAT_AGE_SECONDS)}) <= {limit}"
+    least = _less_a_period(q, f"min {q.by()} ({q.series(c.GOSSIP_HEARTBEAT_AGE_SECONDS)})")
     skew = q.most(c.TARGET_CLOCK_SKEW_SECONDS, "target")
     ahead = f"({skew} - {q.on()} group_left () quantile {q.by()} (0.5, {skew}))"
+    by_others = _less_a_period(q, f"({age} - {q.on('target')} {ahead})")
     return (
-        f"{age} > {limit}\nunless {q.on('target')} ({age} - {q.on('target')} {ahead} <= {limit})\n"
-        f"and {q.on()} ({least})\n{q.any_from(t.MIRRORING)}"
+        f"{age} > {limit}\nunless {q.on('target')} ({_less_a_period(q, age)} <= {limit})\n"
+        f"unless {q.on('target')} ({by_others} <= {limit})\n"
+        f"and {q.on()} ({least} <= {limit})\n{q.any_from(t.MIRRORING)}"
     )
+
+
+def _less_a_period(q: Queries, value: str) -> str:
+    """An age less the period of the fleet's slowest ring, where it is told."""
+    return f"({value} - {q.on()} group_left () {q.most(c.RING_HEARTBEAT_PERIOD_SECONDS)} or {value})"
 
 
 def ill(q: Queries) -> str:
@@ -122,7 +130,8 @@ GROUP = Group(
                 "{{ $value }} process(es) of <fleet> know no fresh heartbeat of anybody else: <names>. "
                 "They serve an old ring, without an error in their logs."
             ),
-            "A process has not heard a fresh heartbeat of anybody else for longer than the timeout.",
+            "A process has not heard a fresh heartbeat of anybody else for longer than the timeout "
+            "and one period.",
             names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
         ),

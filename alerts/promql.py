@@ -85,6 +85,14 @@ class Queries:
         """Give the greatest value by fleet and labels: replicas of the exporter count once."""
         return f"max {self.by(*labels)} ({self.series(metric, matchers)})"
 
+    def beyond_a_period(self, value: str, limit: Limit, *labels: str) -> str:
+        """Hold where a value in seconds is above a limit and one heartbeat period of its key; above the limit
+        where no period is told. `labels` are the value's own, `key` among them.
+        """
+        above = f"{value} > {number(limit)}"
+        period = f"{self.on('key')} group_left () {self.most(c.RING_HEARTBEAT_PERIOD_SECONDS, 'key')}"
+        return f"({above}\nunless {self.on(*labels)} ({value} - {period} <= {number(limit)}))"
+
     def writing_phase(self, operation: str, *labels: str, matchers: str = "") -> str:
         """Give the `min` or `max` phase of the writing clients whose phase is known."""
         wanted = ",".join(part for part in ('writes="true"', matchers) if part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.promql import Queries, number
+from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity, Text
 from alerts.thresholds import Limit
 from exporter.expose import catalogue as c
@@ -40,7 +40,7 @@ def _lag(limit: Limit) -> Text:
     last writer saw, and its heartbeats jump.
     """
     return lambda q: q.key_within(
-        f"{q.most(c.SECONDARY_LAG_SECONDS, 'key')} > {number(limit)}", t.MIRRORING, t.MIRRORING
+        q.beyond_a_period(q.most(c.SECONDARY_LAG_SECONDS, "key"), limit, "key"), t.MIRRORING, t.MIRRORING
     )
 
 
@@ -104,9 +104,9 @@ GROUP = Group(
             "The secondary lags behind the primary",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (limit "
-                "<MAX_LAG>s): <names>."
+                "<MAX_LAG>s and one heartbeat period): <names>."
             ),
-            "The lag is above gate.max_lag: the gate for the switch is closed.",
+            "The lag is above gate.max_lag and one heartbeat period: the gate for the switch is closed.",
             names=Names(late, ("key",), value="humanizeDuration"),
             board="rings",
         ),
@@ -118,10 +118,10 @@ GROUP = Group(
             "The secondary is further behind than the heartbeat timeout",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
-                "timeout <HEARTBEAT_TIMEOUT>s): <names>. Do not switch: its members would all look "
-                "dead."
+                "timeout <HEARTBEAT_TIMEOUT>s and one period): <names>. Do not switch: its members would "
+                "all look dead."
             ),
-            "The lag is above the heartbeat timeout: a switch would make every member look dead.",
+            "The lag is above the heartbeat timeout and a period: at a switch every member would look dead.",
             names=Names(dead, ("key",), value="humanizeDuration"),
             board="rings",
         ),

@@ -69,10 +69,11 @@ KEY_MISSING = Wait(
 )
 MEMBERS_MISSING = Wait(10 * MINUTE, "as for the key; a new member's first heartbeat may come late")
 MISMATCH = Wait(10 * MINUTE, "a member that joins or leaves differs for one heartbeat, a rollout for minutes")
-MAX_LAG = Limit(30, "gate.max_lag: two heartbeat periods of 15 s")
+MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted on top, as by the gate")
 LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
 HEARTBEAT_TIMEOUT = Limit(
-    60, "the products' default ring heartbeat timeout: behind it every member would look dead at the switch"
+    60,
+    "the products' default heartbeat timeout: behind it and a period all members look dead at a switch",
 )
 LAG_CRITICAL = Wait(5 * MINUTE, "as for the warning; nobody switches within these minutes")
 
@@ -104,14 +105,14 @@ PARTITIONS_CORRUPTED = Wait(10 * MINUTE, "a page read amid a change is right in 
 
 # Views
 VIEWS_DIVERGED = Wait(15 * MINUTE, "in a rollout the contents change all the time and views follow")
-VIEW_STALENESS = Limit(60, "the heartbeat timeout: a view behind it takes healthy members for dead")
+VIEW_STALENESS = Limit(60, "the heartbeat timeout, with a period on top: healthy members look dead")
 VIEW_STALE = Wait(10 * MINUTE, "a process that is busy starting catches up in minutes")
 
 # Gossip
 SPLIT = Wait(10 * MINUTE, "a process that restarts is back in every list within a minute or two")
 UNKNOWN_MEMBERS = Wait(10 * MINUTE, "gossip knows a new pod before discovery does, by minutes")
 ABSENT_MEMBERS = Wait(15 * MINUTE, "a process joins within a minute; a slow replay of the WAL takes longer")
-ISOLATED_AGE = Limit(60, "the heartbeat timeout: older than this, the whole ring looks dead to the process")
+ISOLATED_AGE = Limit(60, "the heartbeat timeout, with a period on top: the ring looks dead to the process")
 ISOLATED = Wait(10 * MINUTE, "a start with an unresolvable name retries for minutes")
 UNKNOWN_KEYS = Wait(10 * MINUTE, "keys do not go away by themselves; ten minutes prove it")
 HEALTH_SCORE = Limit(2, "0 is healthy and 8 the worst; 1 and 2 come and go in any rollout")

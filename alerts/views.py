@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.promql import Queries, number
+from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
@@ -23,12 +23,13 @@ def diverged(q: Queries) -> str:
 
 def stale(q: Queries) -> str:
     """Processes with a view that is behind the freshest, by its worst key."""
-    ring, gossip = (
-        q.most(c.RING_VIEW_STALENESS_SECONDS, "target", "view", matchers=f'view="{kind}"')
-        + f" > {number(t.VIEW_STALENESS)}"
-        for kind in ("ring", "gossip")
-    )
-    return _relevant(q, ring, gossip)
+    return _relevant(q, _stale(q, "ring"), _stale(q, "gossip"))
+
+
+def _stale(q: Queries, kind: str) -> str:
+    labels = ("key", "target", "view")
+    each = q.most(c.RING_VIEW_STALENESS_SECONDS, *labels, matchers=f'view="{kind}"')
+    return f"max {q.by('target', 'view')} (\n{q.beyond_a_period(each, t.VIEW_STALENESS, *labels)}\n)"
 
 
 def _lacking(q: Queries) -> str:
@@ -76,7 +77,7 @@ GROUP = Group(
                 "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the freshest: "
                 "<names>. Such a process takes healthy members for dead."
             ),
-            "A process's view is further behind the freshest than the heartbeat timeout.",
+            "A process's view is further behind the freshest than the heartbeat timeout and one period.",
             names=Names(
                 stale,
                 (

@@ -7,7 +7,7 @@ asked (no gossip yet, nothing mirrors yet). What could not be read counts as a f
 from __future__ import annotations
 
 from dashboards import limits
-from dashboards.queries import RATE, Queries
+from dashboards.queries import EVERY_KEY, RATE, Queries
 from exporter.expose import catalogue as c
 from exporter.model import Phase
 
@@ -72,7 +72,7 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
             f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"
         ),
         "keys whose secondary lags": q.how_many(
-            f"{q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
+            f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
         ),
         "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
         "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
@@ -121,6 +121,13 @@ def rejecting(q: Queries) -> str:
     return f"max by {q.by('target')} (rate({q.of(c.FOREIGN_LABEL_REJECTIONS_TOTAL)}{RATE}))"
 
 
+def _unheard(q: Queries) -> str:
+    """Age of what each process heard last, less the heartbeat period of the slowest ring."""
+    age = q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS)
+    period = f"max by {q.by()} ({q.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
+    return f"({age} - on {q.by()} group_left () {period} or {age})"
+
+
 def _of_gossip(q: Queries) -> dict[str, str]:
     probe = c.LABEL_PROBE_ACCEPTED
     labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
@@ -130,9 +137,7 @@ def _of_gossip(q: Queries) -> dict[str, str]:
         "strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
         "keys of strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
         "processes that nobody sees in the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",
-        "processes alone in the gossip": q.how_many(
-            f"{q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS)} > bool {limits.ISOLATED_AGE:g}"
-        ),
+        "processes alone in the gossip": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
         "gossip labels too many": f"sum({labels} - 1)",
         "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),

@@ -63,6 +63,13 @@ class Queries:
         fails, unknown = f"0 * count by {by} ({told} == 0)", f"NaN * count by {by} ({told} != {told})"
         return f"({fails} or {unknown} or min by {by} ({told}))"
 
+    def beyond_a_period(self, metric: Metric) -> str:
+        """Seconds beyond one heartbeat period of the key, which explains as much; all where none is told."""
+        value = self.once(metric)
+        period = f"max by {self.by('key')} ({self.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
+        less = f"clamp_min({value} - on {self.by('key')} group_left () {period}, 0)"
+        return f"({less} or {value})"
+
     def rate(self, metric: Metric, *extra: str) -> str:
         """Per second, once for each label set."""
         return f"max by {self.by(*metric.labels)} (rate({self.of(metric, *extra)}{RATE}))"

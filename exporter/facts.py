@@ -293,6 +293,7 @@ class GossipFacts:
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
+    doubtful: tuple[Stranger, ...] = ()  # at the address of a process whose own member is not known
     foreign: tuple[Stranger, ...] = ()  # of the strangers, those of another product, cluster or release
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()

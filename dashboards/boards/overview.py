@@ -127,9 +127,10 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Worst lag",
-            "Greatest lag of any key's secondary while anything mirrors. Orange from gate.max_lag, red from "
-            "the heartbeat timeout, where every member would look dead at the switch.",
-            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})")],
+            "Greatest lag of any key's secondary beyond one heartbeat period, while anything mirrors. Orange "
+            "from gate.max_lag, red from the usual heartbeat timeout: every member would look dead at the "
+            "switch.",
+            [Ask(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
         ),
@@ -284,9 +285,9 @@ def _copy(house: House) -> Band:
     q = house.queries
     lag = Show(
         "Lag of the secondary per key",
-        "How far the secondary is behind, worst member and view of each key. Less than one heartbeat period "
-        "is none. Lines: gate.max_lag and the heartbeat timeout.",
-        [Ask(f"max by (ring) ({q.of(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
+        "How far the secondary is behind beyond one heartbeat period, worst member and view of each key. "
+        "Lines: gate.max_lag and the usual heartbeat timeout.",
+        [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
         Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
         [house.to_board(frame.RINGS, "Ring consistency")],
     )

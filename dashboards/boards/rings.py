@@ -61,8 +61,8 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Greatest lag",
-            "Greatest lag of the chosen keys' secondary, while anything mirrors.",
-            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})")],
+            "Greatest lag of the chosen keys' secondary beyond one heartbeat period, while anything mirrors.",
+            [Ask(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
@@ -139,7 +139,7 @@ def _keys(house: House) -> Band:
         Ask(f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})"),
         Ask(f"min {by} ({q.of(c.RING_QUORUM_MARGIN)})"),
         Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"),
-        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS))})"),
+        Ask(f"max {by} ({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"),
         Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"),
         Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_EXTRA_MEMBERS))})"),
         Ask(f"sum {by} ({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"),
@@ -154,7 +154,8 @@ def _keys(house: House) -> Band:
     show = Show(
         "Keys at a glance",
         "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "
-        "secondary compares. Grey is not known. Extra members are no fault: deletes are never mirrored.",
+        "secondary compares; lag is what one heartbeat period does not explain. Grey is not known. Extra "
+        "members are no fault: deletes are never mirrored.",
         asks,
         Look("short", f.plain(), [f.absent("?")], overrides),
     )
@@ -203,9 +204,9 @@ def _copy(house: House) -> Band:
     q = house.queries
     lag = Show(
         "Lag of each key",
-        "How far the secondary is behind; less than one heartbeat period is none. Lines: gate.max_lag and "
-        "the heartbeat timeout.",
-        [Ask(f"max by (ring) ({q.of(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
+        "How far the secondary is behind beyond one heartbeat period. Lines: gate.max_lag and the usual "
+        "heartbeat timeout.",
+        [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
         Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
         [house.runbook("KVMigrationSecondaryLagHigh")],
     )
@@ -232,6 +233,7 @@ def _copy(house: House) -> Band:
 
 def _views(house: House) -> Band:
     q = house.queries
+    stale_by = q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS)
     contents = Show(
         "Different contents shown",
         "How many different contents the processes' views of a ring show; 1 is agreement.",
@@ -241,8 +243,9 @@ def _views(house: House) -> Band:
     )
     stale = Show(
         "Staleness of the worst view of each process",
-        "How far a process's view is behind the freshest one, worst key. The line is the heartbeat timeout.",
-        [Ask(f"max by (target, view) ({q.of(c.RING_VIEW_STALENESS_SECONDS)})", "{{target}} {{view}}")],
+        "How far a process's view is behind the freshest one beyond one heartbeat period, worst key. The "
+        "line is the usual heartbeat timeout.",
+        [Ask(f"max by (target, view) ({stale_by})", "{{target}} {{view}}")],
         Look("s", f.above(limits.VIEW_STALENESS)),
         [house.runbook("KVMigrationRingViewStale")],
     )
@@ -252,14 +255,15 @@ def _views(house: House) -> Band:
 def _view_table(house: House) -> Band:
     q = house.queries
     by = "by (ring, view, target)"
+    stale = f"topk(50, max {by} ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS)}))"
     show = Show(
         "Views and their staleness",
-        "The 50 stalest views, and how many live members of the freshest ones each lacks.",
+        "The 50 stalest views, by what one heartbeat period does not explain, and how many live members of "
+        "the freshest ones each lacks.",
         [
-            Ask(f"topk(50, max {by} ({q.of(c.RING_VIEW_STALENESS_SECONDS)}))"),
+            Ask(stale),
             Ask(f"max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) > 0 or "
-                f"(max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) and "
-                f"topk(50, max {by} ({q.of(c.RING_VIEW_STALENESS_SECONDS)})))"),
+                f"(max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) and {stale})"),
         ],
         Look("short", f.plain(), [f.absent("?")], [
             f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(limits.VIEW_STALENESS))),

@@ -117,6 +117,7 @@ def no_strangers(seen: Evidence) -> Check:
     elsewhere = "has the name of a process that is elsewhere"
     namesakes = [one for one in seen.gossip.namesakes if one.name not in strangers]
     unknown = [f"{one.name} at {one.address} {elsewhere}" for one in namesakes]
+    unknown += [f"whether {s.name} at {s.address} is a process of ours" for s in seen.gossip.doubtful]
     unknown += [f"whose key {key} is" for key in nobodys]
     return STRANGERS.answer(wrong, f"None.{left}", [*unknown, *seen.gossip.unread])
 

@@ -119,10 +119,13 @@ def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: flo
 
 def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
     foreign = {s.name: s for s in gossip.namesakes if bare(s.name) in signs.settled}
-    foreign |= {s.name: s for s in gossip.strangers if signs.tell(bare(s.name), host_of(s.address))}
+    others = (*gossip.strangers, *gossip.doubtful)
+    foreign |= {s.name: s for s in others if signs.tell(bare(s.name), host_of(s.address))}
     strangers = {stranger.name: stranger for stranger in gossip.strangers} | foreign
     listed = tuple(strangers[name] for name in sorted(strangers))
-    return replace(gossip, strangers=listed, foreign=tuple(s for s in listed if s.name in foreign))
+    doubtful = tuple(s for s in gossip.doubtful if s.name not in foreign)
+    told = tuple(s for s in listed if s.name in foreign)
+    return replace(gossip, strangers=listed, foreign=told, doubtful=doubtful)
 
 
 def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[str]:

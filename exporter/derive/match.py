@@ -80,6 +80,7 @@ def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
     if own and page and not _is_its_own(own, seen, given, observed):
         own = own_member(page.members, host, None, frozenset(given - {""}))
+        own = None if own and bare(own.name) not in given and _contradicts(config, own) else own
     if own:
         names.add(bare(own.name))
     metrics = seen.metrics.value
@@ -109,8 +110,8 @@ def _is_its_own(
     member elsewhere than where the process answers needs a witness: a name from discovery, or the ring on
     another process's page. Its word alone would vouch for any member.
     """
-    name, config, host = bare(own.name), seen.config.value, host_in(seen.target.url)
-    if config and config.node_name and config.node_name not in (own.name, name):
+    name, host = bare(own.name), host_in(seen.target.url)
+    if _contradicts(seen.config.value, own):
         return False
     if own.address == host or not _is_ip(host) or name in given:
         return True
@@ -118,6 +119,11 @@ def _is_its_own(
     pages = (page.value for other in others for page in other.rings.values() if page.value is not None)
     entries = (entry for ring in pages if (entry := ring.members.get(name)) is not None)
     return not others or any(host_of(entry.address) == own.address for entry in entries)
+
+
+def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:
+    """Tell whether a process says itself that it goes by another name in the gossip."""
+    return bool(config and config.node_name and config.node_name not in (own.name, bare(own.name)))
 
 
 @lru_cache(maxsize=16_384)

@@ -195,7 +195,7 @@ def _excuse(
     """Take members out of the strangers that belong to a process of ours which does not answer, whose
     member list was not read, or whose own member cannot be told: one known from before by its name
     alone, since its address may be another's by now, else as many at an address as there are such
-    processes.
+    processes: these are doubtful.
     """
     if gossip is None or not gossip.strangers:
         return gossip
@@ -207,15 +207,17 @@ def _excuse(
     nameless = [t for t in silent if t.name not in identities or not identities[t.name].member]
     places = Counter(host_in(target.url) for target in nameless)
     left: list[Stranger] = []
+    doubtful: list[Stranger] = []
     for stranger in gossip.strangers:
         host = stranger.address.rpartition(":")[0]
         if stranger.name in names or stranger.name.rpartition("-")[0] in names:
             continue
         if places[host] > 0:
             places[host] -= 1
+            doubtful.append(stranger)
             continue
         left.append(stranger)
-    return replace(gossip, strangers=tuple(left))
+    return replace(gossip, strangers=tuple(left), doubtful=tuple(doubtful))
 
 
 def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:

@@ -176,6 +176,11 @@ RING_OLDEST_HEARTBEAT_AGE_SECONDS = _gauge(
     "ring_oldest_heartbeat_age_seconds", "key ring",
     "Age of the oldest heartbeat of any member in seconds, by the answering process's clock.", _RING, per="K",
 )  # fmt: skip
+RING_HEARTBEAT_PERIOD_SECONDS = _gauge(
+    "ring_heartbeat_period_seconds", "key ring",
+    "Heartbeat period by which this key's views are judged, in seconds: the shortest that a process which "
+    "writes it is configured with, at most 120; 15 where none is told.", "/config", per="K",
+)  # fmt: skip
 RING_LONGEST_TRANSITION_SECONDS = _gauge(
     "ring_longest_transition_seconds", "key ring",
     "How long the member that has been leaving, joining or pending longest has been so, in seconds, since it "

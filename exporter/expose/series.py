@@ -124,6 +124,7 @@ def _gossip_target(name: str, gossip: GossipTarget) -> Rows:
 
 def _key(key: KeyFacts) -> Rows:
     known = bool(key.source)  # the primary was read this cycle
+    yield c.RING_HEARTBEAT_PERIOD_SECONDS, (key.key, key.name), key.settings.period
     if key.kind == "ring":
         yield from _ring(key, known)
     elif key.kind == "partition":

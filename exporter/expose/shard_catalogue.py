@@ -26,6 +26,7 @@ JOINED: Mapping[Metric, str] = MappingProxyType(
         c.KEY_PHASE: "min",
         c.RING_MEMBERS: "max",
         c.RING_OLDEST_HEARTBEAT_AGE_SECONDS: "max",
+        c.RING_HEARTBEAT_PERIOD_SECONDS: "max",
         c.RING_LONGEST_TRANSITION_SECONDS: "max",
         c.RING_TOKEN_CONFLICTS: "max",
         c.RING_MEMBERS_WITHOUT_TOKENS: "max",

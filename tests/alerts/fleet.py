@@ -73,6 +73,11 @@ def _target(target: str, phase: int) -> dict[str, str]:
     return series | _gossip_of(of)
 
 
+def period(key: str, seconds: float) -> dict[str, str]:
+    """A ring with this heartbeat period; Mimir's own jsonnet has 120 s."""
+    return {f"ring_heartbeat_period_seconds{{{key}}}": always(seconds)}
+
+
 def phases(values: str) -> dict[str, str]:
     """Every KV client of every process goes through these phases."""
     return {
@@ -101,6 +106,7 @@ def _key(key: str) -> dict[str, str]:
         f"secondary_key_missing{{{key}}}": always(0),
         f"secondary_missing_members{{{key}}}": always(0),
         f"secondary_lag_seconds{{{key}}}": always(5),
+        f"ring_heartbeat_period_seconds{{{key}}}": always(15),
         f"ring_token_conflicts{{{key}}}": always(0),
         f"ring_members_without_tokens{{{key}}}": always(0),
         f"ring_ghost_members{{{key}}}": always(0),

@@ -34,6 +34,25 @@ def test_a_process_that_claims_an_unknown_members_address_does_not_vouch_for_it(
     assert _closed(fleet)
 
 
+LEFT = [
+    ("another product's name: foreign, whoever claims it", "tempo-ingester-0-99aa88bb", True),
+    ("a name that tells nothing: whose it is stays open", "pod-7-99aa88bb", False),
+]
+
+
+@pytest.mark.parametrize("case", LEFT, ids=[case[0] for case in LEFT])
+def test_a_member_where_a_process_that_has_no_own_one_answers_is_named(case: tuple[str, str, bool]) -> None:
+    _, name, foreign = case
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.strangers = (GossipMember(name, "10.0.0.3", 7999),)
+        process.sees = (1, 2)
+    fleet.processes[2].config = {"advertise_address": "10.0.0.3", "advertise_port": 7999}
+    check = next(c for c in step_of(fleet.look(), "switch-primary").checks if c.id == "gossip-no-strangers")
+    assert check.verdict.value == ("fails" if foreign else "unknown")
+    assert f"{name} at 10.0.0.3:7999" in check.evidence
+
+
 def _behind_addresses_of_their_own(fleet: Fleet) -> None:
     """The exporter reaches them by other addresses than those they gossip and register with."""
     for process in fleet.processes:

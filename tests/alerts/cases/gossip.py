@@ -1,7 +1,7 @@
 """Who is in the gossip."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
-from tests.alerts.fleet import phases
+from tests.alerts.fleet import RING, period, phases
 
 SPLIT, STRANGERS, ABSENT, ISOLATED, KEYS, ILL = (
     "KVMigrationGossipSplit",
@@ -169,7 +169,24 @@ CASES = (
         phase=5,
         also=("KVMigrationClockSkew",),
     ),
-    Case(ISOLATED, THRESHOLD, "exactly the heartbeat timeout", hears(2, "60x200"), phase=5),
+    Case(ISOLATED, THRESHOLD, "exactly the heartbeat timeout and a period", hears(2, "75x200"), phase=5),
+    Case(
+        ISOLATED,
+        LOOKALIKE,
+        "a ring that beats every 2 min: all that two processes hear of each other",
+        hears(2, "110x200") | period(RING, 120),
+        phase=5,
+    ),
+    Case(
+        ISOLATED,
+        FIRES,
+        "it hears nothing in a ring that beats every 2 min",
+        hears(2, "4x9 60+60x100") | period(RING, 120),
+        phase=5,
+        at=23,
+        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (14m "
+        "0s). They serve an old ring, without an error in their logs.",
+    ),
     Case(
         ISOLATED,
         LOOKALIKE,

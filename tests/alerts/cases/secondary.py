@@ -2,7 +2,7 @@
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.cases.mirroring import compactor, ring
-from tests.alerts.fleet import COMPACTOR, HA, PARTITIONS, RING, phases
+from tests.alerts.fleet import COMPACTOR, HA, PARTITIONS, RING, period, phases
 
 KEY, MEMBERS, MISMATCH, HIGH, CRITICAL = (
     "KVMigrationSecondaryKeyMissing",
@@ -157,12 +157,32 @@ CASES = (
         HIGH,
         FIRES,
         "two rings lag",
-        lag(RING, "5x9 45x100") | lag(COMPACTOR, "5x9 31x100"),
+        lag(RING, "5x9 60x100") | lag(COMPACTOR, "5x9 46x100"),
         at=15,
-        says="The secondary of <fleet> is up to 45s behind (limit 30s): collectors/compactor "
-        "(31s), collectors/ring (45s).",
+        says="The secondary of <fleet> is up to 1m 0s behind (limit 30s and one heartbeat period): "
+        "collectors/compactor (46s), collectors/ring (1m 0s).",
     ),
-    Case(HIGH, THRESHOLD, "exactly 30 s", lag(RING, "30x200")),
+    Case(
+        HIGH,
+        FIRES,
+        "a ring that beats every 2 min lags by more than that",
+        lag(RING, "5x9 151x100") | period(RING, 120),
+        at=15,
+        says="The secondary of <fleet> is up to 2m 31s behind (limit 30s and one heartbeat period): "
+        "collectors/ring (2m 31s).",
+    ),
+    Case(
+        HIGH,
+        FIRES,
+        "an exporter that tells no period",
+        lag(RING, "5x9 31x100"),
+        without=("ring_heartbeat_period",),
+        at=15,
+        says="The secondary of <fleet> is up to 31s behind (limit 30s and one heartbeat period): "
+        "collectors/ring (31s).",
+    ),
+    Case(HIGH, THRESHOLD, "exactly 30 s and one period", lag(RING, "45x200")),
+    Case(HIGH, LOOKALIKE, "a ring that beats every 2 min", lag(RING, "119x200") | period(RING, 120)),
     Case(HIGH, LOOKALIKE, "a burst of four minutes", lag(RING, "5x9 55x3 5x100")),
     Case(
         HIGH,
@@ -188,10 +208,11 @@ CASES = (
         at=15,
         severity="critical",
         also=(HIGH,),
-        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s): "
+        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s and one period): "
         "collectors/ring (10m 0s). Do not switch: its members would all look dead.",
     ),
-    Case(CRITICAL, THRESHOLD, "exactly the heartbeat timeout", lag(RING, "60x200"), also=(HIGH,)),
+    Case(CRITICAL, THRESHOLD, "exactly the timeout and a period", lag(RING, "75x200"), also=(HIGH,)),
+    Case(CRITICAL, LOOKALIKE, "a ring that beats every 2 min", lag(RING, "119x200") | period(RING, 120)),
     Case(CRITICAL, LOOKALIKE, "a gossip burst of four minutes", lag(RING, "5x9 600x3 5x100")),
     Case(
         CRITICAL,

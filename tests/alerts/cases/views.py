@@ -1,7 +1,7 @@
 """What each process sees."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
-from tests.alerts.fleet import COMPACTOR, RING, TARGETS
+from tests.alerts.fleet import COMPACTOR, RING, TARGETS, period
 
 DIVERGED, STALE = "KVMigrationRingViewsDiverged", "KVMigrationRingViewStale"
 
@@ -62,13 +62,23 @@ CASES = (
         "in three rings of one process: named once, by the worst",
         behind("gossip", 0, "100x200")
         | behind("gossip", 0, "90x200", COMPACTOR)
-        | behind("ring", 0, "70x200"),
+        | behind("ring", 0, "80x200"),
         at=10,
         phase=5,
         says="Views of <fleet> are up to 1m 40s behind the freshest: ingester-0 gossip (1m 40s), "
-        "ingester-0 ring (1m 10s). Such a process takes healthy members for dead.",
+        "ingester-0 ring (1m 20s). Such a process takes healthy members for dead.",
     ),
-    Case(STALE, THRESHOLD, "exactly one heartbeat timeout", behind("ring", 1, "60x200")),
+    Case(
+        STALE,
+        FIRES,
+        "one view of a ring that beats every 2 min stands still",
+        behind("ring", 1, "0+30x220") | period(RING, 120),
+        at=17,
+        says="Views of <fleet> are up to 8m 30s behind the freshest: ingester-1 ring (8m 30s). "
+        "Such a process takes healthy members for dead.",
+    ),
+    Case(STALE, THRESHOLD, "exactly one heartbeat timeout and a period", behind("ring", 1, "75x200")),
+    Case(STALE, LOOKALIKE, "a ring that beats every 2 min", behind("ring", 1, "120x200") | period(RING, 120)),
     Case(STALE, LOOKALIKE, "a busy start: nine minutes", behind("ring", 1, "500x8 0x100")),
     Case(
         STALE, LOOKALIKE, "old gossip copies before anybody mirrors", behind("gossip", 1, "5000x200"), phase=0
