@@ -83,6 +83,7 @@ class TargetFacts:
     component: str
     up: bool
     product: Product = Product.UNKNOWN
+    products: frozenset[Product] = frozenset()  # all that it has shown since it started
     version: str = ""
     source: str = "static"
     group: str = ""

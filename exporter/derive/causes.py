@@ -67,6 +67,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("sources-fail", frozenset()),
     Cause("no-target", frozenset()),
     Cause("not-watched", frozenset()),
+    Cause("two-products", frozenset()),
     Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
     Cause("process-restarting", frozenset()),
     Cause("token-conflict", frozenset(), "no-token-conflicts", "Two members claim the same tokens: {}."),

@@ -14,7 +14,7 @@ from exporter.derive.partitions import without_owner
 from exporter.derive.ring_writers import sharing, without_member
 from exporter.derive.risks import risks
 from exporter.derive.starts import restarting
-from exporter.derive.targets import fleet_phase
+from exporter.derive.targets import fleet_phase, is_of_two
 from exporter.derive.unlisted import unlisted
 from exporter.external import StoreFacts
 from exporter.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
@@ -120,6 +120,9 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
             "no-target",
             f"{len(others)} of {len(targets)} targets show no product: {', '.join(few(others, 3))}.",
         )
+    if double := [f"{t.name} ({' and '.join(sorted(t.products))})" for t in targets if is_of_two(t)]:
+        count = "1 process shows" if len(double) == 1 else f"{len(double)} processes show"
+        yield Finding("two-products", f"{count} two products without a restart: {', '.join(few(double, 3))}.")
     down = [silence(target) for target in targets if not target.up]
     if down:
         text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."

@@ -31,7 +31,7 @@ from exporter.derive.rules import Rules, judged_by
 from exporter.derive.store_identity import identified
 from exporter.derive.store_places import named_stores, places_of
 from exporter.derive.stores import Around, judge_store
-from exporter.derive.targets import judge_target
+from exporter.derive.targets import judge_target, with_usual_product
 from exporter.derive.unlisted import still_there
 from exporter.external import StoreFacts
 from exporter.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
@@ -140,9 +140,11 @@ def _judge_targets(
     cycle: Cycle, known: Mapping[str, Identity], past: History, rules: Rules
 ) -> tuple[TargetFacts, ...]:
     before = {target.name: target for target in past.snapshot.targets} if past.snapshot else {}
-    return tuple(
-        judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules, cycle.names)
-        for seen in cycle.observed
+    return with_usual_product(
+        tuple(
+            judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules, cycle.names)
+            for seen in cycle.observed
+        )
     )
 
 

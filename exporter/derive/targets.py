@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -100,6 +101,7 @@ def _answering(
         component=component_of(seen, before),
         up=True,
         product=product,
+        products=_products(seen, product, before),
         version=version_of(seen, before),
         source=seen.target.source,
         group=rules.group_of(seen.target.name, *sorted(known.names)),
@@ -211,11 +213,45 @@ def is_young(clock: float | None, started: float | None, period: float) -> bool:
 
 
 def product_of(seen: Observation, before: TargetFacts | None) -> Product:
-    """What runs there, from /metrics, else from the build page, else what it was before."""
+    """What runs there, as it shows it, else what it was before. No process becomes another product while it
+    runs: one that says so is misread, or lies.
+    """
+    shown, old = shown_by(seen), before.product if before else Product.UNKNOWN
+    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _lives_on(seen, before)):
+        return old
+    return shown
+
+
+def shown_by(seen: Observation) -> Product:
+    """The product that /metrics shows, else the build page."""
     told = [seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN]
     told.append(seen.build.value.product if seen.build and seen.build.value else Product.UNKNOWN)
-    told.append(before.product if before else Product.UNKNOWN)
     return next((product for product in told if product is not Product.UNKNOWN), Product.UNKNOWN)
+
+
+def _products(seen: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
+    """All products that a process has shown since it started."""
+    earlier = before.products if before is not None and _lives_on(seen, before) else frozenset[Product]()
+    return earlier | {shown_by(seen), product}
+
+
+def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:
+    started = seen.metrics.value.start_time if seen.metrics.value else None
+    return before is not None and started is not None and started == before.started
+
+
+def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:
+    """Take a process that has shown two products for what most of the others are, where that is one of them:
+    it may have told the wrong one first.
+    """
+    sure = Counter(t.product for t in targets if not is_of_two(t) and t.product is not Product.UNKNOWN)
+    usual = max(sure, key=lambda product: (sure[product], product), default=Product.UNKNOWN)
+    return tuple(replace(t, product=usual) if is_of_two(t) and usual in t.products else t for t in targets)
+
+
+def is_of_two(target: TargetFacts) -> bool:
+    """Tell whether a process has shown two products since it started."""
+    return len(target.products - {Product.UNKNOWN}) > 1
 
 
 def version_of(seen: Observation, before: TargetFacts | None) -> str:

@@ -23,7 +23,7 @@ from exporter.model import (
     Product,
     RingConfig,
 )
-from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, client, member, ring
+from tests.derive.build import COMPACTOR, INGESTER, NOW, Fleet, Process, client, member, ring, verdicts
 
 
 def judge(seen: Observation, before: TargetFacts | None = None) -> TargetFacts:
@@ -195,3 +195,30 @@ def test_the_fleet_is_as_far_as_its_last_client(
     found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
     found += [] if whole else [judge(Process(9, up=False).read(NOW))]
     assert targets.fleet_phase(found) == expected
+
+
+@pytest.mark.parametrize("first", [Product.CORTEX, Product.MIMIR])
+def test_a_process_that_shows_another_product_now_and_then_is_what_most_are_and_is_named(
+    first: Product,
+) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.product = Product.CORTEX
+    looks = []
+    for other in (first, Product.MIMIR, Product.CORTEX, Product.MIMIR):
+        fleet.processes[2].product = other
+        looks.append(fleet.look(beat=True))
+    for seen in looks[2:]:
+        assert {target.product for target in seen.targets} == {Product.CORTEX}
+        assert verdicts(seen, "switch-primary") == {}
+        assert "1 process shows two products without a restart: 10.0.0.3:80 (cortex and mimir)." in (
+            seen.fleet.warnings
+        )
+
+
+def test_a_process_that_is_another_product_after_a_restart_is_that() -> None:
+    fleet = Fleet()
+    fleet.look()
+    fleet.processes[2].product, fleet.processes[2].started = Product.LOKI, NOW
+    assert fleet.look(beat=True).targets[2].product is Product.LOKI
+    assert fleet.look(beat=True).fleet.causes.count("two-products") == 0
