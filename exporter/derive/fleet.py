@@ -120,15 +120,19 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
             "no-target",
             f"{len(others)} of {len(targets)} targets show no product: {', '.join(few(others, 3))}.",
         )
-    if double := [f"{t.name} ({' and '.join(sorted(t.products))})" for t in targets if is_of_two(t)]:
-        count = "1 process shows" if len(double) == 1 else f"{len(double)} processes show"
-        yield Finding("two-products", f"{count} two products without a restart: {', '.join(few(double, 3))}.")
+    yield from _of_two_products(targets)
     down = [silence(target) for target in targets if not target.up]
     if down:
         text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
         yield Finding("process-down", text)
     if texts := restarting(targets):
         yield Finding("process-restarting", f"{'; '.join(few(texts, 3))}. Its log says why.")
+
+
+def _of_two_products(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
+    if double := [f"{t.name} ({' and '.join(sorted(t.products))})" for t in targets if is_of_two(t)]:
+        count = "1 process shows" if len(double) == 1 else f"{len(double)} processes show"
+        yield Finding("two-products", f"{count} two products without a restart: {', '.join(few(double, 3))}.")
 
 
 def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:

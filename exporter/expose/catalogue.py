@@ -85,8 +85,7 @@ PHASE_UNIFORM = _gauge(
     "memberlist whole do not count while others move.", _METRICS,
 )  # fmt: skip
 NEXT_STEP = _gauge(
-    "next_step", "step", "1 for the migration's next step, 0 for the others; all 0 when done or unknown.",
-    per="10",
+    "next_step", "step", "1 for the migration's next step, 0 else; all 0 when done or unknown.", per="10",
 )  # fmt: skip
 KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
@@ -178,8 +177,7 @@ RING_OLDEST_HEARTBEAT_AGE_SECONDS = _gauge(
 )  # fmt: skip
 RING_HEARTBEAT_PERIOD_SECONDS = _gauge(
     "ring_heartbeat_period_seconds", "key ring",
-    "Heartbeat period by which this key's views are judged, in seconds: the shortest that a process which "
-    "writes it is configured with, at most 120; 15 where none is told.", "/config", per="K",
+    "Heartbeat period in seconds by which this key is judged: its writers' shortest.", "/config", per="K",
 )  # fmt: skip
 RING_LONGEST_TRANSITION_SECONDS = _gauge(
     "ring_longest_transition_seconds", "key ring",
@@ -204,8 +202,7 @@ RING_FOREIGN_MEMBERS = _gauge(
 )  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",
-    "Processes older than two heartbeat periods that write this ring and have no member in it.", _RING,
-    per="K",
+    "Processes older than two heartbeat periods that write this ring without a member.", _RING, per="K",
 )  # fmt: skip
 RING_DUPLICATE_ADDRESSES = _gauge(
     "ring_duplicate_addresses", "key ring",
@@ -224,8 +221,7 @@ RING_MEMBERS_RETURNED_TOTAL = _counter(
 RING_SHRUNK_MEMBERS = _gauge(
     "ring_shrunk_members", "key ring",
     "Members, or partitions, still missing since this ring lost half or more of them at once; 0 otherwise.",
-    _RING,
-    per="K",
+    _RING, per="K",
 )  # fmt: skip
 RING_PARTITIONS = _gauge(
     "ring_partitions", "key ring state",
