@@ -7,7 +7,7 @@ cannot share a mistake.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.derive.reading import Cycle
@@ -96,7 +96,7 @@ class Cluster:
     outsiders: list[GossipMember] = field(default_factory=list)
     intruders: dict[str, list[Member]] = field(default_factory=dict)  # by key: members nobody runs
     partition_owners: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    stored_extra: dict[str, Value] = field(default_factory=dict)
+    stored_extra: dict[str, list[Member]] = field(default_factory=dict)  # rings that live in the store alone
     store_down: bool = False
     stale_copies: float = 0.0  # seconds that gossip is behind the primary
     gone_ha: bool = False  # HA entries that the copies have not got
@@ -118,7 +118,7 @@ class Cluster:
             for one in self.running
             if kind.role in one.roles and one.silent_ring != key
         }
-        return found | {m.id: m for m in self.intruders.get(key, ())}
+        return found | {m.id: _beating(m, now) for m in self.intruders.get(key, ())}
 
     def _member(self, one: Running, kind: Kind, now: float) -> Member:
         number = int(one.name.rsplit("-", 1)[1])
@@ -164,8 +164,10 @@ class Cluster:
             yield StoreContent(self.store, Outcome.FAILED, Reason.REFUSED, asked_at=now)
             return
         left = self.phase >= Phase.DETACHED
-        values = dict(self.values(NOW - 3000 if left else now)) | self.stored_extra
-        index = {key: 7 if left else int(now) for key in values}
+        values = dict(self.values(NOW - 3000 if left else now))
+        index = {key: 7 if left else int(now) for key in values} | dict.fromkeys(self.stored_extra, int(now))
+        for key, members in self.stored_extra.items():
+            values[key] = Ring({member.id: _beating(member, now) for member in members})
         yield StoreContent(self.store, Outcome.OK, values=values, modified=index, asked_at=now, clock=now)
 
     def _observe(self, one: Running, now: float) -> Observation:
@@ -313,6 +315,10 @@ class Cluster:
             TrackerEntry(user, "prod", "r-1", float(int(now - 7))) for user in ("team-a", "team-b")
         )
         return _page(HA_PAGE, TrackerPage(entries, now), now)
+
+
+def _beating(member: Member, now: float) -> Member:
+    return replace(member, heartbeat=float(int(now - 4)))
 
 
 def _less(value: Value, lacks: set[str]) -> Value:

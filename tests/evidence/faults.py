@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.model import GossipMember, Member, Phase, Product, Ring, State, Tokens
+from exporter.model import GossipMember, Member, Phase, Product, State, Tokens
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import C
 
@@ -83,7 +83,7 @@ def _foreign_in_ring(made: Cluster, chance: random.Random) -> bool:
     packed = b"".join((number * 7919 + n).to_bytes(4, "little") for n in range(4))
     tokens = Tokens(4, packed[:8], packed)
     at = f"10.77.0.{number}:9095"
-    member = Member(f"stray-{number}", at, State.ACTIVE, "", NOW + 40, NOW - 5000, False, tokens)
+    member = Member(f"stray-{number}", at, State.ACTIVE, "", NOW + 280, NOW - 5000, False, tokens)
     made.intruders[_write_key(made)] = [member]
     return True
 
@@ -137,8 +137,8 @@ def _forgotten_ring(made: Cluster, chance: random.Random) -> bool:
     """A ring below one of our prefixes that lives in the store alone, and no target serves."""
     prefix = made.prefixes.get(C, C)
     number = chance.randint(50, 90)
-    member = Member(f"lost-{number}", f"10.9.9.{number}:9095", State.ACTIVE, "", NOW + 44, NOW - 5000)
-    made.stored_extra[prefix + UNUSED[made.product]] = Ring({member.id: member})
+    member = Member(f"lost-{number}", f"10.9.9.{number}:9095", State.ACTIVE, "", NOW + 280, NOW - 5000)
+    made.stored_extra[prefix + UNUSED[made.product]] = [member]
     return bool(made.rules.stores) and made.readable
 
 

@@ -16,7 +16,7 @@ from tests.evidence.clusters import NOW, Cluster
 from tests.evidence.faults import FAULTS, Fault
 from tests.evidence.lies import lie, victims
 from tests.evidence.making import cluster
-from tests.evidence.test_random import bad, look, looks, next_step
+from tests.evidence.test_random import bad, look, moments, next_step
 
 EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "24"))
 
@@ -24,8 +24,8 @@ EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "24"))
 def look_at_liars(made: Cluster, liars: list[int], seed: str) -> Snapshot:
     """Some cycles in each of which the liars answer otherwise; the same lie every time."""
     past, snapshot = History(), None
-    for number in range(looks(made)):
-        cycle = made.read(NOW + 15.0 * number, number + 1)
+    for number, later in enumerate(moments(made), start=1):
+        cycle = made.read(NOW + later, number)
         honest = cycle.observed
         told = list(honest)
         for at in liars:

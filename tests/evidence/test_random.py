@@ -27,16 +27,16 @@ NEXT = {
 }
 
 
-def looks(made: Cluster) -> int:
-    """Cycles until all that can be known is: the last step watches the store for some heartbeat periods."""
-    return 4 if made.phase is Phase.MEMBERLIST else 2
+def moments(made: Cluster) -> list[float]:
+    """When to look, seconds: the last step watches the store for two of the longest heartbeat periods."""
+    return [40.0 * n for n in range(8)] if made.phase is Phase.MEMBERLIST else [0.0, 15.0]
 
 
 def look(made: Cluster) -> Snapshot:
-    """Some cycles, a quarter of a minute apart."""
+    """Some cycles; the last one's snapshot."""
     past, snapshot = History(), None
-    for number in range(looks(made)):
-        snapshot, past = conclude(made.read(NOW + 15.0 * number, number + 1), past, made.rules)
+    for number, at in enumerate(moments(made), start=1):
+        snapshot, past = conclude(made.read(NOW + at, number), past, made.rules)
     assert snapshot is not None
     return snapshot
 
