@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from exporter.cli_estimate import count_targets, report
 from exporter.config import Config, load, schema
 from exporter.config.units import format_duration
+from exporter.derive.soak import LEAST_LOOKS
 from exporter.errors import ConfigError
 from exporter.terminal import plain
 
@@ -71,6 +72,7 @@ def warnings(config: Config) -> tuple[str, ...]:
         *(f"{file} cannot be read here" for file in missing_files(config)),
         *_matching_nothing(config),
         *_impatient(config),
+        *_short_soak(config),
     )
 
 
@@ -92,6 +94,18 @@ def _impatient(config: Config) -> Iterator[str]:
                 f"({format_duration(config.interval)}): whoever does not answer uses up the whole cycle, "
                 "and what is read last is cut off; make timeout shorter"
             )
+
+
+def _short_soak(config: Config) -> Iterator[str]:
+    """A soak that is over before it was looked at often enough: the cycles decide, not the time."""
+    least = LEAST_LOOKS * config.interval
+    if 0 < config.gate.soak < least:
+        yield (
+            f"gate.soak ({format_duration(config.gate.soak)}) is shorter than {LEAST_LOOKS} intervals: a step "
+            f"opens after {LEAST_LOOKS} further cycles, {format_duration(least)}; make interval shorter"
+        )
+    elif not config.gate.soak:
+        yield "gate.soak is 0: a step opens at the first cycle in which every check passes"
 
 
 def missing_files(config: Config) -> tuple[str, ...]:

@@ -380,6 +380,9 @@ class Snapshot:
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""
+    newcomers: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that are new to the list: since when, our clock."""
+    ticked: float | None = None  # the monotonic clock at `at`
     part: Part | None = None  # where this is one shard's part of the whole
     judged_by: str = ""  # the rules of its steps, as text: by other ones they soak anew
     is_withheld: bool = False

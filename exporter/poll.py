@@ -114,6 +114,7 @@ class Poller:
 
     plan: Plan
     now: Callable[[], float] = time.time
+    ticks: Callable[[], float] | None = None  # None: the monotonic clock, or `now` where that is another
     on_snapshot: Callable[[Snapshot], None] = lambda _: None
     snapshot: Snapshot | None = None
     history: History = field(default_factory=History)
@@ -161,6 +162,7 @@ class Poller:
 
     async def _cycle(self) -> Snapshot:
         started = self.now()
+        self.number += 1  # a cycle that fails is missing in the numbers
         deadline = asyncio.get_running_loop().time() + self.plan.deadline()
         plan = self.plan
         self._at_once.clear()
@@ -169,9 +171,9 @@ class Poller:
         visits = self._visits(targets, deadline)
         read, rejections = await asyncio.gather(self._read(plan, visits, deadline), plan.rejections(deadline))
         probes = await plan.probes(_reported(read.observed, share), deadline)
-        self.number += 1
         cycle = Cycle(
             at=self.now(),
+            ticked=self._ticked(),
             started=started,
             number=self.number,
             observed=read.observed,
@@ -193,6 +195,12 @@ class Poller:
         self.on_snapshot(snapshot)
         await plan.after_cycle(snapshot)
         return snapshot
+
+    def _ticked(self) -> float:
+        """The clock that counts what was watched; with a clock that is set from outside, that one."""
+        if self.ticks is not None:
+            return self.ticks()
+        return time.monotonic() if self.now is time.time else self.now()
 
     def share(self) -> tuple[tuple[Target, ...], Share | None]:
         """Give the processes to visit, as discovery knows them now, and how shards share them."""

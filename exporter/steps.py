@@ -35,6 +35,10 @@ class Check:
     remedy: str = ""  # what to do now: what cures it, or, of an unknown one, what makes it known
     doc: str = ""  # "docs/ring.md#switch-primary", or its address
     since: float | None = None  # holds without a break since, our clock
+    paused: float | None = (
+        None  # it does not hold just now, and would go on from then: nothing broke its soak
+    )
+    looks: int = 0  # cycles since `since` in which it held
     vacuous: bool = False  # unknown because there was nothing to look at
     cure: str = ""  # what to do where it fails, whatever the verdict
     known_by: str = ""  # what makes it known, whatever the verdict
@@ -59,6 +63,8 @@ class Step:
     open_since: float | None = None
     soaked_for: float = 0.0
     headline: str = ""
+    broken: str = ""  # what its soak was broken by last, "" where nothing broke it
+    broken_at: float | None = None  # our clock
 
     def withheld(self, why: str) -> Step:
         """The same step, of which nothing is known any more."""

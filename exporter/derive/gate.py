@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from exporter.derive import soak
 from exporter.derive.causes import explained, warned
 from exporter.derive.harms import STEPS, Rule
 from exporter.derive.rules import Rules
@@ -16,6 +17,7 @@ from exporter.steps import Check, Step, Verdict
 
 # After these, or in the restarts they need, a small view would be written over a store.
 RISKY = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
+SHOWN = 160  # characters of what broke a soak
 # Checks that compare two looks: unknown at the first one, which says nothing yet.
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
@@ -30,7 +32,7 @@ def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[t
     fleet = warned(now.fleet, told.values())
     told = {function: explained(check, fleet.causes) for function, check in told.items()}
     seen = replace(seen, now=replace(now, fleet=fleet))
-    return tuple(_judge(rule, told, seen, past.get(rule.name)) for rule in STEPS), following
+    return tuple(_judge(rule, told, seen, past) for rule in STEPS), following
 
 
 def _following(seen: Evidence) -> str:
@@ -41,31 +43,37 @@ def _following(seen: Evidence) -> str:
     return next((rule.name for rule in STEPS if rule.phase is where), "")
 
 
-def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Mapping[str, Step]:
-    """Give the steps as they were, unless the soak is broken: nobody looked for long, our clock was set
-    back, it is judged by something else, or the list of processes is another one. One that is gone from the
-    list may still be there.
-    """
-    if before is None or not 0 <= now.started - before.at <= rules.longest_gap:
-        return {}
-    if before.judged_by != now.judged_by:
-        return {}
-    if {target.name for target in now.targets} != {target.name for target in before.targets}:
-        return {}
-    return {step.name: step for step in before.steps}
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the soak goes by: the steps as they were, why nothing of them counts, and what was read."""
+
+    steps: Mapping[str, Step]
+    broken: str
+    read: soak.Reads
 
 
-def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Step | None) -> Step:
-    old = {check.id: check for check in past.checks} if past else {}
-    told_now = (_since(told[function], old, seen.now.at) for function in rule.checks)
-    checks = tuple(sorted(told_now, key=lambda check: bool(check.cause)))  # what is an effect comes last
+def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Past:
+    broken = soak.interrupted(now, before, rules)
+    steps = {step.name: step for step in before.steps} if before else {}
+    return Past(steps, broken, soak.reads(now, before))
+
+
+def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past) -> Step:
+    was = past.steps.get(rule.name)
+    old = {check.id: check for check in was.checks} if was and not past.broken else {}
+    plain = (told[function] for function in rule.checks)
+    timed = [soak.carried(one, old.get(one.id), past.read, seen.now.at) for one in plain]
+    checks = tuple(sorted(timed, key=lambda check: bool(check.cause)))  # what is an effect comes last
     verdict = _overall(checks)
     held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
+    looks = min((check.looks for check in checks), default=0)
     if seen.is_part and verdict is Verdict.HOLDS:
         verdict = Verdict.UNKNOWN  # the other parts may say otherwise
-    is_open = verdict is Verdict.HOLDS and soaked >= seen.rules.soak
-    since = (past.open_since if past and past.open else seen.now.at) if is_open else None
+    enough = soaked >= seen.rules.soak and (looks >= soak.LEAST_LOOKS or not seen.rules.soak)
+    is_open = verdict is Verdict.HOLDS and enough
+    since = (was.open_since if was and was.open and not past.broken else seen.now.at) if is_open else None
+    broken, broken_at = _broken(checks, old, was, past.broken, seen.now.at)
     step = Step(
         name=rule.name,
         open=is_open,
@@ -75,16 +83,21 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
         soak=seen.rules.soak,
         open_since=since,
         soaked_for=soaked,
+        broken=broken,
+        broken_at=broken_at,
     )
     return replace(step, headline=_headline(step, seen.now))
 
 
-def _since(check: Check, old: Mapping[str, Check], at: float) -> Check:
-    if check.verdict is not Verdict.HOLDS:
-        return check
-    before = old.get(check.id)
-    kept = before is not None and before.verdict is Verdict.HOLDS and before.since is not None
-    return replace(check, since=before.since if kept and before else at)
+def _broken(
+    checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, why: str, at: float
+) -> tuple[str, float | None]:
+    """What broke the soak last, and when: now, or what is remembered of it."""
+    lapsed = [check for check in checks if check.since is None and check.paused is None]
+    fresh = [c for c in lapsed if c.id in old and (old[c.id].since or old[c.id].paused) is not None]
+    if was is not None and (why or fresh):
+        return why or f"{fresh[0].id}: {fresh[0].evidence}"[:SHOWN], at
+    return (was.broken, was.broken_at) if was else ("", None)
 
 
 def _overall(checks: tuple[Check, ...]) -> Verdict:
@@ -131,7 +144,7 @@ def _headline(step: Step, now: Snapshot) -> str:
         return _partly(step, now.part.share)
     if fleet.warnings and not step.open:
         return fleet.warnings[0]
-    text = _said(step)
+    text = _said(step, now.at)
     if fleet.risks and step.name in RISKY and step.place == "next":
         return f"{text} Risk: {fleet.risks[0]}"
     return text
@@ -149,7 +162,7 @@ def _partly(step: Step, share: Share) -> str:
     )
 
 
-def _said(step: Step) -> str:
+def _said(step: Step, at: float) -> str:
     placed = {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}.get(step.place)
     if placed and not step.open:
         return placed
@@ -157,5 +170,8 @@ def _said(step: Step) -> str:
         return "Open: every check holds."
     bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
     if not bad:
-        return f"Closed: every check holds, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
+        text = f"Closed: every check holds, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
+        if not step.broken or step.broken_at is None:
+            return text
+        return f"{text} The soak was broken {at - step.broken_at:.0f} s ago: {step.broken.rstrip('.')}."
     return f"Closed: {bad} of {len(step.checks)} checks do not hold."

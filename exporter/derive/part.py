@@ -79,10 +79,14 @@ def _without_ghosts(key: KeyFacts) -> KeyFacts:
 def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Rules) -> float:
     """As with the gate's soak: after a gap, or with other processes discovered, it begins anew."""
     past = before.part if before else None
-    if before is None or past is None or found.started - before.at > rules.longest_gap:
+    if before is None or past is None or _is_gap(found, before, rules):
         return found.at
     same = (past.share.digest, past.share.shards) == (share.digest, share.shards)
     return past.steady_since if same else found.at
+
+
+def _is_gap(found: Found, before: Snapshot, rules: Rules) -> bool:
+    return max(found.started - before.at, found.at - found.started) > rules.longest_gap
 
 
 def _digest(text: str) -> int:

@@ -54,6 +54,7 @@ class Cycle:
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    ticked: float | None = None  # the monotonic clock at `at`; None: there is none to compare with
     share: Share | None = None  # where only a part of the processes is watched here
     names: Names = field(default_factory=Names)  # how its keys are called, once that is found out
 

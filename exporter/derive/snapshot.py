@@ -28,6 +28,7 @@ from exporter.derive.reading import Cycle, read_keys, skew_of
 from exporter.derive.ring_writers import with_writers
 from exporter.derive.rollback import judge_rollback
 from exporter.derive.rules import Rules, judged_by
+from exporter.derive.soak import newcomers
 from exporter.derive.store_identity import identified
 from exporter.derive.store_places import named_stores, places_of
 from exporter.derive.stores import Around, judge_store
@@ -74,6 +75,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,
         part=part,
+        ticked=cycle.ticked,
         judged_by=judged_by(rules),
     )
     snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
@@ -104,6 +106,7 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    snapshot = replace(snapshot, newcomers=newcomers(snapshot, before))
     judged, following = gate.judge_steps(snapshot, before, rules)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)

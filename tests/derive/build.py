@@ -246,7 +246,12 @@ class Fleet:
         if beat:
             self.beat()
         self.number += 1
-        cycle = Cycle(
+        snapshot, self.history = conclude(self.cycle(), self.history, self.rules)
+        return snapshot
+
+    def cycle(self) -> Cycle:
+        """What one cycle reads now."""
+        return Cycle(
             at=self.now,
             started=self.now - 0.5,
             number=self.number,
@@ -256,8 +261,6 @@ class Fleet:
             unsure=Unwatched(self.unsure, self.not_running),
             share=self.share,
         )
-        snapshot, self.history = conclude(cycle, self.history, self.rules)
-        return snapshot
 
     def _store(self) -> StoreContent:
         if self.store_outcome is not Outcome.OK:
