@@ -29,6 +29,7 @@ from exporter.sources.prometheus import PrometheusSettings, query
 from exporter.steps import Check
 
 MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
+MEMORY = "10m"  # an exporter that was scraped since then, and is not any more, was stopped or crashed
 MAX_AHEAD = 30.0  # seconds; of a picture that is ahead nobody sees that it stands still
 FLEET = ("cluster", "namespace", "job")
 CULPRITS = {
@@ -95,6 +96,7 @@ class Told:
     complete: Vector
     culprits: Vector
     phases: Vector
+    ups: Vector = ()  # whether each exporter's last scrape succeeded, where Prometheus scrapes them
 
 
 class Joined:
@@ -126,6 +128,8 @@ class Joined:
             self._series(s.COMPLETE),
             self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
             f"{self._series(c.PHASE.name)} == 1",
+            f"{self._series('up')} and on (job, instance) max_over_time("
+            f"{self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}[{MEMORY}])",
         )
         told = Told(*await self._ask_all(questions))
         _one_fleet(told.checks, shown_url(self._settings.url))
@@ -196,6 +200,8 @@ def _answer(checks: Iterable[CheckOut], told: Told, doubt: str) -> GateAnswer:
 
 def _doubt(told: Told) -> str:
     """What makes all of it not known, "" where nothing does."""
+    if down := sorted(sample.labels.get("instance", "?") for sample in told.ups if sample.value != 1):
+        return f"Cannot tell: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
     if not told.checks:
         return NOTHING
     if any(sample.value != 1 for sample in told.complete):

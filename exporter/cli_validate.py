@@ -101,8 +101,8 @@ def _short_soak(config: Config) -> Iterator[str]:
     least = LEAST_LOOKS * config.interval
     if 0 < config.gate.soak < least:
         yield (
-            f"gate.soak ({format_duration(config.gate.soak)}) is shorter than {LEAST_LOOKS} intervals: a step "
-            f"opens after {LEAST_LOOKS} further cycles, {format_duration(least)}; make interval shorter"
+            f"gate.soak ({format_duration(config.gate.soak)}) is shorter than {LEAST_LOOKS} intervals: a "
+            f"step opens after {LEAST_LOOKS} further cycles, {format_duration(least)}; make interval shorter"
         )
     elif not config.gate.soak:
         yield "gate.soak is 0: a step opens at the first cycle in which every check passes"

@@ -22,15 +22,15 @@ guard against that. `kvmigration check STEP` asks exactly these.
 
 ## What the soak counts
 
-- The soak (`gate.soak`) counts time that was watched. It begins anew after a cycle that failed, a pause of more
-  than three intervals, a cycle as long as that, a sleep of the machine, a step of its clock, other rules.
+- The soak (`gate.soak`) counts time that was watched. It begins anew after a cycle that failed, a pause of
+  more than three intervals, a cycle as long, a sleep of the machine, a step of its clock, other rules.
 - A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
-- A check that fails begins anew. A check that is not known for one cycle and passes in the next keeps its time;
-  the step is not open in the cycle in which it is not known.
-- Evidence is good for two cycles. Where at most one process in 20 was not read in a cycle, and was read in the
-  cycle before, its checks pass on that, and say so. A process that is not read twice in a row is not known.
-- A process that is new to the list pauses what depends on it for at most two minutes. A process that left the
-  list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
+- A check that fails begins anew. A check that is not known for one cycle and passes in the next keeps its
+  time; the step is not open in the cycle in which it is not known.
+- Evidence is good for two cycles. Where at most one process in 20 was not read in a cycle, and was read in
+  the cycle before, its checks pass on that, and say so. Two reads that fail in a row are not excused.
+- A process that is new to the list pauses what depends on it for at most two minutes. A process that left
+  the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
 - The line of a closed step says what broke its soak last, and how long ago.
 """
 

@@ -73,6 +73,9 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("one of its ages is no number", {"ages": (sample(3.0), sample(NAN))}, "unknown", "nan s old"),
     ("a clock is an hour ahead", {"ages": (sample(3.0), sample(-3600.0))}, "unknown", "3600 s ahead"),
     ("a clock is a little ahead", {"ages": (sample(3.0), sample(-2.0))}, "open", "Open"),
+    ("its exporter crashed", {"ups": (sample(0.0, instance="a:9895"),)}, "unknown", "exporter at a:9895"),
+    ("one of two crashed", {"ups": (sample(1.0), sample(0.0, instance="b:1"))}, "unknown", "at b:1"),
+    ("its exporter is scraped", {"ups": (sample(1.0, instance="a:9895"),)}, "open", "Open"),
     ("shards are missing", {"complete": (sample(0.0),)}, "unknown", "of 2 shards 2 are known"),
     (
         "shards are missing and something is wrong",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -26,9 +25,11 @@ from exporter.model import (
     ProcessMetrics,
     Product,
 )
+from exporter.products.registry import asks_from_outside
 from exporter.rings import RING_PAGES
 
 TRAFFIC = "traffic"
+QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
 
 
@@ -116,7 +117,7 @@ def _answering(
         in_memory=phase.in_memory(metrics, product) if metrics else frozenset(),
         gossip=gossip_of(seen, known, values, clock_of(seen)),
         config=seen.config.value,
-        **_counted(metrics, before, seen, component_of(seen, before)),  # type: ignore[arg-type] # the fields' names
+        **_counted(metrics, before, seen, (component_of(seen, before), product)),  # type: ignore[arg-type] # the fields' names
         seen_at=seen.metrics.asked_at,
     )
 
@@ -141,12 +142,15 @@ def _since(before: TargetFacts | None, now: float) -> float | None:
 
 
 def _counted(
-    metrics: ProcessMetrics | None, before: TargetFacts | None, seen: Observation, component: str
+    metrics: ProcessMetrics | None,
+    before: TargetFacts | None,
+    seen: Observation,
+    runs: tuple[str, Product],
 ) -> dict[str, object]:
     """Carry the few other counters, with their rates since the cycle before."""
     if metrics is None:
         return {}
-    counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, component)}
+    counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, *runs)}
     seconds, old = _since(before, seen.metrics.asked_at), before.counters if before else {}
     rates = {name: phase.rate(old.get(name), value, seconds) for name, value in counters.items()}
     return {
@@ -157,21 +161,19 @@ def _counted(
     }
 
 
-def from_outside(traffic: Mapping[str, float], component: str) -> float:
-    """Count the requests that an ingress sends: pushes and queries, as the read-write guide counts them.
-    Scrapes, health checks and what the components ask of each other go on to the end.
+def from_outside(traffic: Mapping[str, float], component: str, product: Product = Product.UNKNOWN) -> float:
+    """Count the requests that users cause: pushes, and queries to a frontend or to a querier directly. What
+    a query frontend counts by itself it counts by route as well, so the larger number is taken. Scrapes,
+    health checks and what the components ask of each other go on to the end.
     """
     proxied = "/httpgrpc" if "distributor" in component else None
-    return sum(
+    asked = asks_from_outside(product)
+    routes = sum(
         count
         for route, count in traffic.items()
-        if _FROM_OUTSIDE.search(route) or (proxied and route.startswith(proxied))
+        if asked.search(route) or (proxied and route.startswith(proxied))
     )
-
-
-_FROM_OUTSIDE = re.compile(
-    r"^query_frontend_queries$|^/distributor\.Distributor/Push$|^api_(v1|prom)_push|^otlp_v1_metrics$"
-)
+    return max(routes, traffic.get(QUERIES, 0.0))
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:

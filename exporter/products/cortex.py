@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.model import Product
-from exporter.products.table import HATracker, ProductTable, Ring
+from exporter.products.table import PROMETHEUS_TRAFFIC, HATracker, ProductTable, Ring
 
 RINGS = (
     Ring(
@@ -69,4 +69,5 @@ TABLE = ProductTable(
     config_page="/config",
     build_page="/api/v1/status/buildinfo",
     tracker=HATracker("distributor.ha_tracker", ("distributor-hatracker",), "pkg/ha/ha_tracker.go"),
+    traffic=PROMETHEUS_TRAFFIC,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.model import Product
-from exporter.products.table import LEADER_ELECTION, PROPAGATION, USAGE_SEED, ProductTable, Ring
+from exporter.products.table import LEADER_ELECTION, PROPAGATION, USAGE_SEED, ProductTable, Ring, Routes
 
 # pkg/loki/config_wrapper.go: applyConfigToRings, applyCommonReplicationFactor and
 # applyIngesterReplicationFactor.
@@ -158,4 +158,12 @@ TABLE = ProductTable(
     config_page="/config",
     build_page="/loki/api/v1/status/buildinfo",
     other_keys=(*PROPAGATION, *USAGE_SEED),
+    traffic=(
+        Routes(r"^(loki_api_v1|api_prom)_push$|^otlp_v1_logs$", "pkg/loki/modules.go, initDistributor"),
+        Routes(
+            r"^loki_api_v1_(query|query_range|labels?|label_name_values|series|tail|patterns|index_\w+|detected_\w+)$"
+            r"|^api_prom_(query|label|label_name_values|series|tail)$",
+            "production/loki-mixin, loki-reads.libsonnet, http_routes; pkg/loki/modules.go, initQuerier",
+        ),
+    ),
 )

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from exporter.model import Product
-from exporter.products.table import LEADER_ELECTION, PROPAGATION, HATracker, ProductTable, Ring
+from exporter.products.table import (
+    LEADER_ELECTION,
+    PROMETHEUS_TRAFFIC,
+    PROPAGATION,
+    HATracker,
+    ProductTable,
+    Ring,
+)
 
 RINGS = (
     Ring(
@@ -115,4 +122,5 @@ TABLE = ProductTable(
     build_page="/api/v1/status/buildinfo",
     tracker=HATracker("distributor.ha_tracker", ("distributor-hatracker",), "pkg/distributor/ha_tracker.go"),
     other_keys=PROPAGATION,
+    traffic=PROMETHEUS_TRAFFIC,
 )

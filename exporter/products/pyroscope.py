@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.model import Product
-from exporter.products.table import PROPAGATION, USAGE_SEED, ProductTable, Ring
+from exporter.products.table import PROPAGATION, USAGE_SEED, ProductTable, Ring, Routes
 
 RINGS = (
     Ring(
@@ -69,4 +69,11 @@ TABLE = ProductTable(
     config_page="/api/v1/status/config",
     build_page="/api/v1/status/buildinfo",
     other_keys=(*PROPAGATION, *USAGE_SEED),
+    traffic=(
+        Routes(r"^(pyroscope_)?ingest$|^/push\.v1\.PusherService/Push$", "pkg/api/api.go, distributor"),
+        Routes(
+            r"^pyroscope_(render|render_diff|label_values)$|^/querier\.v1\.QuerierService/\w+$",
+            "pkg/api/api.go, RegisterQueryFrontend and RegisterPyroscopeHandlers",
+        ),
+    ),
 )

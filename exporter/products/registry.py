@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
@@ -84,6 +85,14 @@ def ring_keys(product: Product) -> frozenset[str]:
 def known_keys(product: Product) -> frozenset[str]:
     """Every key that the product writes but those of its HA tracker."""
     return ring_keys(product) | {key for table in tables(product) for key, _ in table.other_keys}
+
+
+@cache
+def asks_from_outside(product: Product) -> re.Pattern[str]:
+    """What matches the routes by which users push and query; those of every product where it is not known."""
+    return re.compile(
+        "|".join(f"(?:{routes.pattern})" for table in tables(product) for routes in table.traffic)
+    )
 
 
 def trackers(product: Product) -> Iterator[HATracker]:

@@ -48,8 +48,20 @@ class HATracker:
 
 
 @dataclass(frozen=True, slots=True)
+class Routes:
+    """Routes of requests that users cause, as a pattern of the `route` label of the product's
+    `…_request_duration_seconds`: the path's template with "_" for all but letters and digits.
+    """
+
+    pattern: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProductTable:
-    """All of one product. `other_keys` are in its gossip or store and are no rings: key, then source."""
+    """All of one product. `other_keys` are in its gossip or store and are no rings: key, then source.
+    `traffic` are the routes by which its users push and query.
+    """
 
     product: Product
     rings: tuple[Ring, ...]
@@ -57,12 +69,27 @@ class ProductTable:
     build_page: str
     tracker: HATracker | None = None
     other_keys: tuple[tuple[str, str], ...] = ()
+    traffic: tuple[Routes, ...] = ()
 
 
 # dskit since December 2025, `kv/memberlist/propagation_tracker.go`: every process writes it where
 # memberlist.propagation_delay_tracker.enabled is set. It has no prefix and goes through no KV client.
 PROPAGATION = (
     ("memberlist-propagation-delay-tracker", "dskit kv/memberlist/propagation_tracker.go, since 2025"),
+)
+# Mimir's and Cortex's pushes and queries. Queriers that the frontend asks count them elsewhere
+# (`cortex_querier_request_duration_seconds`): who shows one of these was asked directly.
+PROMETHEUS_TRAFFIC = (
+    Routes(
+        r"^api_(v1|prom)_push|^otlp_v1_metrics$|^/distributor\.Distributor/Push$",
+        "Mimir's mixin, dashboard-queries.libsonnet, write_http_routes_regex; pkg/api/api.go",
+    ),
+    Routes(
+        r"(^|_)api_v1_(query|query_range|query_exemplars|series|labels|label_name_values|metadata|read|"
+        r"format_query|cardinality_\w+|rules|alerts)$",
+        "Mimir's mixin, dashboard-queries.libsonnet, read_http_routes_regex, below any "
+        "api.prometheus-http-prefix; pkg/api/handlers.go",
+    ),
 )
 # The seed of the usage statistics, a KV client of the ingester ring's store; the key is below its prefix.
 USAGE_SEED = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.model import Product
-from exporter.products.table import LEADER_ELECTION, PROPAGATION, USAGE_SEED, ProductTable, Ring
+from exporter.products.table import LEADER_ELECTION, PROPAGATION, USAGE_SEED, ProductTable, Ring, Routes
 
 RINGS = (
     Ring(
@@ -85,4 +85,11 @@ TABLE = ProductTable(
     config_page="/status/config",
     build_page="/api/status/buildinfo",
     other_keys=(*PROPAGATION, *USAGE_SEED),
+    traffic=(
+        # Pushes come in by receivers of their own port, which no route counts.
+        Routes(
+            r"^api_(traces_\w+|search|search_\w+|v2_(search|traces)_\w+|metrics_\w+)$",
+            "integration/e2e/api_test.go, routeTable; the querier's own begin with querier_",
+        ),
+    ),
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.rules import Rules
+from exporter.derive.targets import from_outside
 from exporter.model import (
     Page,
     Partition,
@@ -20,6 +21,7 @@ from exporter.model import (
     RingConfig,
     State,
 )
+from exporter.products.registry import TABLES
 from exporter.watch import MIMIR_GROUPS
 from tests.derive.build import (
     COMPACTOR,
@@ -223,6 +225,10 @@ def _traffic(route: str, count: Callable[[int], float]) -> dict[str, str]:
         "otlp_v1_metrics",
         "/distributor.Distributor/Push",
         "query_frontend_queries",
+        "prometheus_api_v1_query_range",
+        "mimir_api_v1_query",
+        "api_prom_api_v1_label_name_values",
+        "prometheus_api_v1_read",
     ],
 )
 def test_pushes_and_queries_to_the_old_group_are_traffic(route: str) -> None:
@@ -231,10 +237,31 @@ def test_pushes_and_queries_to_the_old_group_are_traffic(route: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "route", ["metrics", "ready", "/cortex.Ingester/Push", "/grpc.health.v1.Health/Check"]
+    "route",
+    ["metrics", "ready", "/cortex.Ingester/Push", "/grpc.health.v1.Health/Check", "api_v1_status_buildinfo"],
 )
 def test_scrapes_and_what_components_ask_each_other_is_no_traffic(route: str) -> None:
     assert "old-group-idle" not in _traffic(route, lambda turn: 100.0 * turn)
+
+
+PRODUCTS = [
+    (Product.LOKI, "loki_api_v1_query_range", True),
+    (Product.LOKI, "loki_api_v1_push", True),
+    (Product.LOKI, "loki_api_v1_status_buildinfo", False),
+    (Product.TEMPO, "api_traces_traceid", True),
+    (Product.TEMPO, "querier_api_traces_traceid", False),
+    (Product.TEMPO, "api_status_buildinfo", False),
+    (Product.PYROSCOPE, "/querier.v1.QuerierService/SelectMergeStacktraces", True),
+    (Product.PYROSCOPE, "/ingester.v1.IngesterService/Push", False),
+    (Product.CORTEX, "prometheus_api_v1_query_range", True),
+    (Product.CORTEX, "/cortex.Ingester/QueryStream", False),
+]
+
+
+@pytest.mark.parametrize(("product", "route", "counts"), PRODUCTS)
+def test_each_product_has_routes_of_its_own(product: Product, route: str, counts: bool) -> None:
+    assert (from_outside({route: 5.0}, "querier", product) == 5.0) is counts
+    assert all(routes.source for routes in TABLES[product].traffic)
 
 
 STRANGE: list[tuple[str, int, Callable[[int], float], str | None]] = [
