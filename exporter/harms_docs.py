@@ -29,7 +29,8 @@ guard against that. `kvmigration check STEP` asks exactly these.
   time; the step is not open in the cycle in which it is not known.
 - Evidence is good for two cycles. Where at most one process in 20 was not read in a cycle, and was read in
   the cycle before, its checks pass on that, and say so. Two reads that fail in a row are not excused.
-- A process that is new to the list pauses what depends on it for at most two minutes. A process that left
+- A process that is new to the list and started within two minutes only pauses what depends on it. One that
+  ran before it was listed begins every soak anew: it was not watched. A process that left
   the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
 - The line of a closed step says what broke its soak last, and how long ago.
 """

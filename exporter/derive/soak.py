@@ -31,7 +31,7 @@ def interrupted(now: Snapshot, before: Snapshot | None, rules: Rules) -> str:
         return why
     if now.cycle > before.cycle + 1:
         return f"{now.cycle - before.cycle - 1} cycles failed"
-    return "the configuration changed" if before.judged_by != now.judged_by else _left(now, before)
+    return "the configuration changed" if before.judged_by != now.judged_by else _listed(now, before)
 
 
 def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> str:
@@ -46,6 +46,22 @@ def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> str:
         if abs(step) > CLOCK_STEP:
             return f"this machine slept, or its clock was set, by {step:.0f} s"
     return ""
+
+
+def _listed(now: Snapshot, before: Snapshot) -> str:
+    """Say whose place on the list changed, and not in good order."""
+    return _left(now, before) or _unwatched_before(now, before)
+
+
+def _unwatched_before(now: Snapshot, before: Snapshot) -> str:
+    """Name the processes that are new to the list and have run for longer: nobody watched them."""
+    responded = {t.name for t in before.targets if t.up or t.name not in before.newcomers}
+    old = [t.name for t in now.targets if t.name not in responded and t.up and not _is_new(t, now.at)]
+    return f"{', '.join(old[:3])} ran already and was not on the list of processes" if old else ""
+
+
+def _is_new(target: TargetFacts, at: float) -> bool:
+    return target.started is not None and at + (target.skew or 0.0) - target.started < NEW_FOR
 
 
 def _left(now: Snapshot, before: Snapshot) -> str:
