@@ -29,7 +29,7 @@ from exporter.memory import Memory, configurations
 from exporter.model import KVClient, Observation, Product, Target, Unwatched
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage
-from exporter.rounds import PATIENCE, Stragglers, in_portions
+from exporter.rounds import PATIENCE, Stragglers, in_portions, ticked
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sources.spending import Allowance, Spending, allowance_of
@@ -114,7 +114,6 @@ class Poller:
 
     plan: Plan
     now: Callable[[], float] = time.time
-    ticks: Callable[[], float] | None = None  # None: the monotonic clock, or `now` where that is another
     on_snapshot: Callable[[Snapshot], None] = lambda _: None
     snapshot: Snapshot | None = None
     history: History = field(default_factory=History)
@@ -163,8 +162,7 @@ class Poller:
     async def _cycle(self) -> Snapshot:
         started = self.now()
         self.number += 1  # a cycle that fails is missing in the numbers
-        deadline = asyncio.get_running_loop().time() + self.plan.deadline()
-        plan = self.plan
+        plan, deadline = self.plan, asyncio.get_running_loop().time() + self.plan.deadline()
         self._at_once.clear()
         await plan.before_cycle()
         targets, share = self.share()
@@ -173,7 +171,7 @@ class Poller:
         probes = await plan.probes(_reported(read.observed, share), deadline)
         cycle = Cycle(
             at=self.now(),
-            ticked=self._ticked(),
+            ticked=ticked(self.now),
             started=started,
             number=self.number,
             observed=read.observed,
@@ -195,12 +193,6 @@ class Poller:
         self.on_snapshot(snapshot)
         await plan.after_cycle(snapshot)
         return snapshot
-
-    def _ticked(self) -> float:
-        """The clock that counts what was watched; with a clock that is set from outside, that one."""
-        if self.ticks is not None:
-            return self.ticks()
-        return time.monotonic() if self.now is time.time else self.now()
 
     def share(self) -> tuple[tuple[Target, ...], Share | None]:
         """Give the processes to visit, as discovery knows them now, and how shards share them."""
@@ -255,8 +247,7 @@ class Poller:
         began = asyncio.get_running_loop().time()
         await visit.read_metrics()
         await self._rest(visit)
-        spent = asyncio.get_running_loop().time() - began
-        visit.memory.late = spent > PATIENCE * self.plan.deadline()
+        visit.memory.late = asyncio.get_running_loop().time() - began > PATIENCE * self.plan.deadline()
 
     async def _rest(self, visit: Visit) -> None:
         """A slow process's other pages: its metrics may hang while the rest answers. Where nobody takes a

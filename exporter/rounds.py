@@ -7,6 +7,7 @@ last cycle: one process that hangs costs the others neither their pages nor the 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import TypeVar
 
@@ -76,3 +77,10 @@ async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
         yield thing
         if number % STARTED == 0:
             await asyncio.sleep(0)
+
+
+def ticked(now: Callable[[], float]) -> float:
+    """Seconds of the clock that no one sets, to hold the wall clock against; with a clock that is given from
+    outside, as in a simulation, that one.
+    """
+    return time.monotonic() if now is time.time else now()

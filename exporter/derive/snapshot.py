@@ -76,7 +76,6 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         resolved=cycle.resolved,
         part=part,
         ticked=cycle.ticked,
-        judged_by=judged_by(rules),
     )
     snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
     return snapshot, _remember(cycle, past, snapshot, known, rings)
@@ -106,7 +105,7 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
-    snapshot = replace(snapshot, newcomers=newcomers(snapshot, before))
+    snapshot = replace(snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules))
     judged, following = gate.judge_steps(snapshot, before, rules)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)
