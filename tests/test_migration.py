@@ -144,6 +144,7 @@ async def test_a_store_that_falls_silent_cannot_be_taken_down() -> None:
         await run.fault("store-down", on=True)
         assert await run.until_closed("decommission-store") == 1
         assert "consul was not read" in run.wrong("decommission-store")["store-read"]
+        await run.look()  # one cycle without it alone breaks no soak
         await run.fault("store-down", on=False)
         assert await run.until_open("decommission-store") >= SOAKED
 
