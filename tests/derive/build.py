@@ -172,7 +172,7 @@ class Process:
         return dict(LOST) if self._is_lost(what) else {}
 
     def _memberlist(self, now: float) -> Page[MemberlistPage]:
-        members = tuple(GossipMember(f"p-{n}-0000000{n}", f"10.0.0.{n}", 7946) for n in self.sees)
+        members = tuple(GossipMember(f"p-{n}-{n:08d}", f"10.0.0.{n}", 7946) for n in self.sees)
         keys = {key: GossipKey(key, "ringDesc") for key, value in self.copies.items() if value is not None}
         told = MemberlistPage(members + self.strangers, keys, now) if self.memberlist else None
         page = self._page("/memberlist", told, now)
