@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 
 from exporter.derive.rules import DEFAULT_PERIOD, Rules
 from exporter.derive.settings import period_of
@@ -24,13 +25,13 @@ def configs_of(targets: Iterable[TargetFacts]) -> tuple[ProcessConfig, ...]:
 
 def named_prefixes(targets: Iterable[TargetFacts]) -> frozenset[str]:
     """Every prefix that the configuration of any process names for a ring or for its HA tracker."""
-    return frozenset(ring.prefix for config in configs_of(targets) for ring in config.rings.values())
+    return frozenset({ring.prefix for config in configs_of(targets) for ring in config.rings.values()})
 
 
 def mostly_named(targets: Iterable[TargetFacts]) -> frozenset[str]:
     """The stored keys that more than half of the configurations name: one alone vouches for nothing."""
     configs = configs_of(targets)
-    said = Counter(key for config in configs for key in config.rings)
+    said = Counter(chain.from_iterable(config.rings for config in configs))
     return frozenset(key for key, count in said.items() if 2 * count > len(configs))
 
 

@@ -64,20 +64,20 @@ def judge_target(
         )
         return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
-    found = replace(_named(found, seen, rules, names), starts=starts, restarts=restarts)
+    named = _named(found, seen, rules, names)
+    found = replace(found, starts=starts, restarts=restarts, **named)  # type: ignore[arg-type] # the fields' names
     return replace(found, elections=told) if (told := elections.counted(found, before)) else found
 
 
-def _named(found: TargetFacts, seen: Observation, rules: Rules, names: Names) -> TargetFacts:
-    """The process with its clients by the names of their keys in the stores, and what follows from these."""
+def _named(found: TargetFacts, seen: Observation, rules: Rules, names: Names) -> dict[str, object]:
+    """The process's clients by the names of their keys in the stores, and what follows from these."""
     clients = tuple(_stored(c, seen.config.value, rules, names) for c in found.clients)
-    return replace(
-        found,
-        why_none=why_none(found),
-        listed=seen.target.listed,
-        clients=clients,
-        young=is_young(clock_of(seen), found.started, period_of(clients, seen.config.value)),
-    )
+    return {
+        "why_none": why_none(found),
+        "listed": seen.target.listed,
+        "clients": clients,
+        "young": is_young(clock_of(seen), found.started, period_of(clients, seen.config.value)),
+    }
 
 
 def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
