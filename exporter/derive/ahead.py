@@ -30,11 +30,13 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
     return MappingProxyType(found)
 
 
-def _tombstones(value: Stored | None) -> Content:
-    """Entries that were deleted and are kept as such, so that older news of them is dropped."""
+def _tombstones(value: Stored | None, content: Content) -> Content:
+    """Entries that were deleted and are kept as such, so that older news of them is dropped. `content` is
+    what lives of the value.
+    """
     if isinstance(value, Ring):
-        left = (m for m in value.members.values() if m.state is State.LEFT)
-        return {f"the tombstone of {member.id}": member for member in left}
+        dead = (value.members[name] for name in sorted(value.members.keys() - content.keys()))
+        return {f"the tombstone of {m.id}": m for m in dead if m.state is State.LEFT}
     if isinstance(value, PartitionRing):
         gone = ((n, p) for n, p in value.partitions.items() if p.state is PartitionState.DELETED)
         return {f"the tombstone of partition {number}": partition for number, partition in gone}
@@ -52,9 +54,13 @@ def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
     for view in (*read.pages, *read.copies):
         now = _clock(view, read.skew)
         if view.known and view.value is not None and now is not None:
-            yield {**(view.content or {}), **_tombstones(view.value)}, now
+            yield from _with_tombstones(view.value, view.content or {}, now)
     if read.store is not None and read.store_clock is not None:
-        yield {**content_of(read.store), **_tombstones(read.store)}, read.store_clock
+        yield from _with_tombstones(read.store, content_of(read.store), read.store_clock)
+
+
+def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:
+    return (content, now), (_tombstones(value, content), now)
 
 
 def _clock(view: View, skew: float | None) -> float | None:

@@ -45,8 +45,10 @@ class Names:
         """Give a default key as it stands in the stores of a process with this configuration."""
         if not key or key == HA_KEY:
             return key
-        told = config.rings.items() if config else ()
-        actual = next((name for name, ring in told if ring.default_key == key), "")
+        told = config.rings if config else {}
+        if key in told and told[key].default_key == key:
+            return key  # nearly always
+        actual = next((name for name, ring in told.items() if ring.default_key == key), "")
         return actual or self.aliases.get(key, key)
 
     def default(self, key: str) -> str:

@@ -89,7 +89,7 @@ def _judge(
     target: str, client: KVClient, product: Product, before: ClientFacts | None, times: Times
 ) -> ClientFacts:
     seconds = times.seconds
-    requests = _by_store(client)
+    requests, written = _by_store(client), _written(client)
     old = before.store_requests if before else {}
     return ClientFacts(
         target=target,
@@ -102,10 +102,10 @@ def _judge(
         mirror=client.mirror,
         mirror_writes=client.mirror_writes,
         mirror_errors=client.mirror_errors,
-        written=_written(client),
+        written=written,
         mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
         mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
-        window=_window(client, before, times.now),
+        window=_window(client, written, before, times.now),
         store_requests=requests,
         store_rates=MappingProxyType(
             {
@@ -118,14 +118,14 @@ def _judge(
 
 
 def _window(
-    client: KVClient, before: ClientFacts | None, now: float
+    client: KVClient, written: float, before: ClientFacts | None, now: float
 ) -> tuple[tuple[float, float, float, float], ...]:
     """Where the windows of the error ratio begin: the older is one to two `WINDOW` old. A counter
     that fell starts them anew.
     """
     if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
         return ()
-    here = (now, _written(client), client.mirror_writes, client.mirror_errors)
+    here = (now, written, client.mirror_writes, client.mirror_errors)
     past = before.window if before else ()
     if not past or any(new < old for new, old in zip(here[1:], past[-1][1:], strict=True)):
         return (here,)

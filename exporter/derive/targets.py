@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive import elections, phase
@@ -24,6 +25,7 @@ from exporter.model import (
     ProcessConfig,
     ProcessMetrics,
     Product,
+    Reason,
 )
 from exporter.products.registry import asks_from_outside
 from exporter.rings import RING_PAGES
@@ -88,7 +90,12 @@ def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start,
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
-    return tuple(PageFacts(page.name, page.outcome, page.reason, page.detail) for page in pages)
+    return tuple(_fact(page.name, page.outcome, page.reason, page.detail) for page in pages)
+
+
+@lru_cache(maxsize=4096)  # most processes' pages end alike
+def _fact(name: str, outcome: Outcome, reason: Reason | None, detail: str) -> PageFacts:
+    return PageFacts(name, outcome, reason, detail)
 
 
 def _answering(

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.health import own_state
@@ -203,11 +204,16 @@ def _is_live(record: Record, timeout: float) -> bool:
     return clock is None or limit <= 0 or clock - when <= limit
 
 
+@lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
+def _unknown(kind: str, target: str) -> ViewFacts:
+    return ViewFacts(kind, target, known=False, judged=False)
+
+
 def _judge(
     kind: str, v: View, prints: _Fingerprints, against: Comparison | None, *, judged: bool
 ) -> ViewFacts:
     if not v.known:
-        return ViewFacts(kind, v.target, known=False, judged=False)
+        return _unknown(kind, v.target)
     content, peers = v.content or {}, prints.peers
     wanted = peers.wanted if content else peers.wanted | peers.stored
     mark = prints.of(content)
