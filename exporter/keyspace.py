@@ -56,18 +56,20 @@ class HaKeys:
 def prefixes_in(configs: Iterable[ProcessConfig], *, tracking: bool = False) -> frozenset[str]:
     """The HA prefixes that configurations name; `tracking`: only those of processes with the tracker on."""
     return frozenset(
-        name
-        for config in configs
-        if config.ha_tracker or not tracking
-        for name, told in config.rings.items()
-        if told.default_key == HA_KEY
+        {
+            name
+            for config in configs
+            if config.ha_tracker or not tracking
+            for name, told in config.rings.items()
+            if told.default_key == HA_KEY
+        }
     )
 
 
 def rings_in(configs: Iterable[ProcessConfig]) -> frozenset[str]:
     """The keys of rings that configurations name."""
     return frozenset(
-        name for config in configs for name, told in config.rings.items() if told.default_key != HA_KEY
+        {name for config in configs for name, told in config.rings.items() if told.default_key != HA_KEY}
     )
 
 

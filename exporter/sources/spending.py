@@ -96,8 +96,8 @@ class Spending:
     def take_members_of(self, value: object) -> None:
         """Note the members of a page, and their tokens."""
         if isinstance(value, Ring):
-            tokens = sum(max(member.tokens.count, 0) for member in value.members.values())
-            self.take_members(len(value.members), tokens)
+            tokens = sum([member.tokens.count for member in value.members.values()])
+            self.take_members(len(value.members), max(tokens, 0))  # -1 of each where a page lists none
         elif isinstance(value, MemberlistPage):
             self.take_members(len(value.members))
 

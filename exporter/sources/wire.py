@@ -15,7 +15,6 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-PIECE = 256 * 1024  # bytes taken apart between two looks at the time: as many as the loop reads at once
 START = 0.03  # seconds of CPU that any answer may take
 RATE = 30e6  # bytes that make it worth another second; honest ones are taken apart at ten times this rate
 Clock = Callable[[], float]
@@ -45,26 +44,17 @@ class Wire(ResponseHandler):
         super().set_response_params(**how)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes apart, a piece at a time, until they cost too much."""
-        if not data:  # aiohttp goes on with what it kept while it paused
-            self._timed(data)
-            return
-        for start in range(0, len(data), PIECE):
-            if not self._timed(data[start : start + PIECE] if len(data) > PIECE else data):
-                return
-
-    def _timed(self, data: bytes) -> bool:
+        """Take bytes apart (the loop reads 256 KiB at once at most), unless they have cost too much."""
         began = self._clock()
         super().data_received(data)
         self._spent += self._clock() - began
         self._bytes += len(data)
         if self._spent <= START + self._bytes / RATE:
-            return True
+            return
         if self._clock is time.perf_counter:  # it may be the machine that is slow
             self._begin(time.thread_time)
-            return True
-        self._refuse()
-        return False
+        else:
+            self._refuse()
 
     def _refuse(self) -> None:
         error = CostlyAnswerError("more CPU than its bytes are worth")
