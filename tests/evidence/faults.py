@@ -147,7 +147,7 @@ def _no_tokens(made: Cluster, chance: random.Random) -> bool:
     its ring is compared.
     """
     _ingester(made, chance).tokens = 0
-    margin = made.factor > 1 and not made.ingest and made.product is not Product.PYROSCOPE
+    margin = made.factor == 3 and not made.ingest and made.product is not Product.PYROSCOPE
     return margin or made.phase in {Phase.MIRRORING, Phase.SWITCHED}
 
 
