@@ -18,7 +18,7 @@ from exporter.steps import Check, Step
 from exporter.watch import Watch
 
 INTERVAL = 15.0
-SOAK = 30.0
+SOAK = 45.0  # as many intervals as a gate asks looks
 WAYS = {
     "external": "preflight",
     "multi": "enable-mirroring",
