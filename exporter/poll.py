@@ -18,18 +18,17 @@ from types import MappingProxyType
 
 from exporter.decode.memo import Memo
 from exporter.derive.history import History
-from exporter.derive.phase import phase_of, primary_of
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.snapshot import conclude
 from exporter.external import StoreContent
-from exporter.facts import ClientFacts, ProbeResult, Rejection, Snapshot
+from exporter.facts import ProbeResult, Rejection, Snapshot
 from exporter.keyspace import HaKeys, ha_keys
 from exporter.memory import Memory, configurations
-from exporter.model import KVClient, Observation, Product, Target, Unwatched
+from exporter.model import Observation, Product, Target, Unwatched
 from exporter.part import Share
 from exporter.rings import HA_KEY, RingPage
-from exporter.rounds import PATIENCE, Stragglers, in_portions, ticked
+from exporter.rounds import PATIENCE, Stragglers, external_is_primary, in_portions, ticked
 from exporter.sharding import share_out
 from exporter.sources.http import Fetcher
 from exporter.sources.spending import Allowance, Spending, allowance_of
@@ -257,11 +256,25 @@ class Poller:
             await visit.read_gossip()
             if visit.gossip.reason in UNREACHABLE:
                 return
+            await self._rings_in_turn(visit)
+        else:
+            await asyncio.gather(self._rings_in_turn(visit), visit.read_gossip())
+        if not visit.memory.silent and self._has_turn(visit.memory.values_read_at):
+            await self._values(visit)
+
+    async def _rings_in_turn(self, visit: Visit) -> None:
+        if self._has_turn(visit.memory.rings_read_at):
             await visit.read_rings(self.plan.pages)
         else:
-            await asyncio.gather(visit.read_rings(self.plan.pages), visit.read_gossip())
-        if not visit.memory.silent:
-            await self._values(visit)
+            visit.put_off_rings(self.plan.pages)
+
+    def _has_turn(self, read_at: float) -> bool:
+        """Tell whether a process that goes on alone is read in full. Where contents are read in turns it
+        waits for its own as the others do: on a machine that is busy many are late, and to read all of them
+        would make the next cycle later still.
+        """
+        sweep = (self.snapshot.sweep_seconds if self.snapshot else None) or 0.0
+        return sweep < 2 * self.plan.interval or self.now() - read_at >= sweep - self.plan.interval / 2
 
     async def _gossip_of(self, visit: Visit) -> None:
         await visit.read_gossip()
@@ -273,7 +286,7 @@ class Poller:
     async def _both_sides(
         self, plan: Plan, visits: list[Visit], deadline: float, alone: Stragglers
     ) -> tuple[tuple[StoreContent, ...], float]:
-        if _external_is_primary(visits):
+        if external_is_primary(visits):
             now = asyncio.get_running_loop().time()
             in_time = now + STORE_SHARE * (deadline - now)
             stores, (visits, sweep) = await asyncio.gather(
@@ -369,30 +382,3 @@ def _seeds(observed: Iterable[Observation]) -> Iterable[Iterable[str]]:
     """Name everything that each process is configured to join."""
     configs = (seen.config.value for seen in observed if seen.config.value is not None)
     return (config.join_members or () for config in configs)
-
-
-def _external_is_primary(visits: Iterable[Visit]) -> bool:
-    """Tell which side to read first, from the metrics of this very cycle."""
-    clients = {
-        (client.primary, client.mirror, client.stores, *_asked(client)): client
-        for visit in visits
-        if visit.metrics.value is not None
-        for client in visit.metrics.value.clients.values()
-    }
-    facts = [
-        ClientFacts(
-            "",
-            client.name,
-            "",
-            phase_of(client),
-            writes=True,
-            primary=client.primary,
-            store_requests=MappingProxyType({kind: 1.0 for kind, _ in client.requests}),
-        )
-        for client in clients.values()  # most are like another process's
-    ]
-    return primary_of(facts) != "memberlist"
-
-
-def _asked(client: KVClient) -> Iterable[tuple[str, bool]]:
-    return ((kind, count > 0) for (kind, _), count in client.requests.items())

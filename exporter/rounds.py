@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from types import MappingProxyType
 from typing import TypeVar
 
+from exporter.derive.phase import phase_of, primary_of
+from exporter.facts import ClientFacts
+from exporter.model import KVClient
 from exporter.visit import Visit
 
 T = TypeVar("T")
@@ -84,3 +88,30 @@ def ticked(now: Callable[[], float]) -> float:
     outside, as in a simulation, that one.
     """
     return time.monotonic() if now is time.time else now()
+
+
+def external_is_primary(visits: Iterable[Visit]) -> bool:
+    """Tell which side to read first, from the metrics of this very cycle."""
+    clients = {
+        (client.primary, client.mirror, client.stores, *_asked(client)): client
+        for visit in visits
+        if visit.metrics.value is not None
+        for client in visit.metrics.value.clients.values()
+    }
+    facts = [
+        ClientFacts(
+            "",
+            client.name,
+            "",
+            phase_of(client),
+            writes=True,
+            primary=client.primary,
+            store_requests=MappingProxyType({kind: 1.0 for kind, _ in client.requests}),
+        )
+        for client in clients.values()  # most are like another process's
+    ]
+    return primary_of(facts) != "memberlist"
+
+
+def _asked(client: KVClient) -> Iterable[tuple[str, bool]]:
+    return ((kind, count > 0) for (kind, _), count in client.requests.items())

@@ -1,0 +1,54 @@
+"""A process that goes on alone keeps its turn: many are late on a busy machine, none costs more for it."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from exporter.poll import Plan, Poller
+
+NOW = 1_000.0
+
+
+class Late:
+    """What `Poller` does with a late process, noted."""
+
+    def __init__(self, read_at: float) -> None:
+        self.memory = SimpleNamespace(rings_read_at=read_at, values_read_at=read_at, silent=False)
+        self.metrics = SimpleNamespace(reason=None)
+        self.did: list[str] = []
+
+    async def read_rings(self, pages: Any) -> None:
+        self.did.append("rings")
+
+    def put_off_rings(self, pages: Any) -> None:
+        self.did.append("put off")
+
+    async def read_gossip(self) -> None:
+        self.did.append("gossip")
+
+    async def read_values(self, chosen: Any) -> None:
+        self.did.append("values")
+
+
+@pytest.mark.parametrize(
+    ("sweep", "read_at", "did"),
+    [
+        (15.0, NOW - 15, {"rings", "gossip", "values"}),  # everything is read in every cycle
+        (300.0, NOW - 30, {"put off", "gossip"}),
+        (300.0, NOW - 299, {"rings", "gossip", "values"}),
+        (300.0, 0.0, {"rings", "gossip", "values"}),  # never read
+        (None, 0.0, {"rings", "gossip", "values"}),  # the first cycle
+    ],
+)
+def test_a_late_process_is_read_in_full_when_its_turn_comes(
+    sweep: float | None, read_at: float, did: set[str]
+) -> None:
+    poller = Poller(Plan(targets=tuple, fetcher=cast(Any, None), rules=cast(Any, None)), now=lambda: NOW)
+    poller.snapshot = cast(Any, SimpleNamespace(sweep_seconds=sweep)) if sweep else None
+    late = Late(read_at)
+    asyncio.run(poller._rest(cast(Any, late)))
+    assert set(late.did) == did
