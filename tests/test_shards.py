@@ -19,7 +19,7 @@ WHOLE = frozenset(metric.name for metric in (*s.JOINED, *s.WHOLE))
 EVERYTHING = f'{{__name__=~"{"|".join(sorted(WHOLE))}"}}'
 OPEN = f"{c.GATE_OPEN.name} == 1"
 BEGUN = 4  # looks until the rules have seen a soak
-SETTLED = 7  # looks until everything that an event sets off has settled
+SETTLED = 8  # looks until everything that an event sets off has settled
 # Which view is the primary's, and so what it is compared with, is each shard's own choice.
 AT_LEAST = frozenset(
     metric.name
