@@ -128,7 +128,7 @@ def consul(folder: Path, *, acl: bool = False, more: dict[str, object] | None = 
         path.write_text(json.dumps(config), "utf-8")
         return [program, "agent", "-dev", f"-config-file={path}"]
 
-    with _running("consul", folder, command, 4, _consul_ready) as server:
+    with _running("consul", folder, command, 4, _guarded_consul_ready if acl else _consul_ready) as server:
         yield server
 
 
@@ -229,3 +229,9 @@ def _answers(path: str) -> Callable[[str], bool]:
 
 def _consul_ready(url: str) -> bool:
     return len(call("GET", f"{url}/v1/status/leader").strip()) > 2
+
+
+def _guarded_consul_ready(url: str) -> bool:
+    """The leader makes the first token a moment after it was elected; until then it is refused."""
+    call("GET", f"{url}/v1/acl/token/self", headers={"X-Consul-Token": MASTER_TOKEN})
+    return _consul_ready(url)

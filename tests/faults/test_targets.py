@@ -95,9 +95,7 @@ async def test_a_process_with_twenty_thousand_series_of_clients_is_bounded() -> 
 
 
 @pytest.mark.asyncio
-async def test_a_target_that_becomes_another_product_and_back_is_told_as_it_is_or_as_most_are() -> (
-    None
-):
+async def test_a_target_that_becomes_another_product_and_back_is_told_as_it_is_or_as_most_are() -> None:
     """With the start of the one before it looks like one process: then it is what most are."""
 
     async def play(factor: int) -> None:
