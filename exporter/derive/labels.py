@@ -13,6 +13,7 @@ from exporter.derive.match import Identity
 from exporter.facts import Rejection, TargetFacts
 from exporter.label_rollout import LabelRollout
 from exporter.model import ProcessConfig
+from exporter.ring_facts import named
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
@@ -164,8 +165,8 @@ def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
     for name, label, verifies in told:
         others = [other for other in sorted(carriers) if other != label]
         if label is not None and verifies and others:
-            named = ", ".join(f"{quoted(other)} ({_few(sorted(carriers[other]), 3)})" for other in others)
-            found.append(f"{name} verifies {quoted(label)} and drops {named}")
+            carried = ", ".join(f"{quoted(other)} ({_few(sorted(carriers[other]), 3)})" for other in others)
+            found.append(f"{name} verifies {quoted(label)} and drops {carried}")
     return tuple(sorted(found))
 
 
@@ -194,5 +195,4 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
 
 
 def _few(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return named(names, most)

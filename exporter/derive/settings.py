@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from exporter.derive.rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.facts import ClientFacts
 from exporter.model import ProcessConfig, RingConfig
+from exporter.ring_facts import named
 from exporter.settings import Replication, RingSettings
 
 # No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of
@@ -118,10 +119,8 @@ def _values(
         having.setdefault(text(number), []).extend(targets)
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     for value in sorted(having.keys() - {usual}):
-        names = sorted(having[value])
-        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         most = f"{usual} on {len(having[usual])} others"
-        yield f"{what} {value} on {', '.join(names[:MAX_NAMED])}{more}, {most}"
+        yield f"{what} {value} on {named(sorted(having[value]), MAX_NAMED)}, {most}"
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:
