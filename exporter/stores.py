@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from exporter.config import Config, Consul, Etcd, each_store
@@ -102,19 +103,6 @@ def _decode_store(raw: RawStore, memo: Memo) -> StoreContent:
             values[key] = decode_value(key, body, packed=True, memo=memo)
         except Exception as error:
             broken[key] = trouble_of(error, store=raw.kind, key=key)
-    return StoreContent(
-        kind=raw.kind,
-        outcome=raw.outcome,
-        reason=raw.reason,
-        detail=raw.detail,
-        values=MappingProxyType(values),
-        modified=raw.modified,
-        broken=MappingProxyType(broken),
-        asked_at=raw.asked_at,
-        clock=raw.clock,
-        prefixes=raw.prefixes,
-        name=raw.name,
-        cluster=raw.cluster,
-        revision=raw.revision,
-        addresses=raw.addresses,
-    )
+    # mypy takes what replaces the bytes for bytes: the two are one class of different values
+    decoded: dict[str, Any] = {"values": MappingProxyType(values), "broken": MappingProxyType(broken)}
+    return cast("StoreContent", replace(raw, **decoded))

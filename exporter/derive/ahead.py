@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from exporter.derive.lag import Content, content_of
+from exporter.derive.lag import Content, content_of, time_of
 from exporter.derive.primary import KeyInput, Stored
 from exporter.derive.rules import DEFAULT_PERIOD
 from exporter.derive.views import View
-from exporter.model import Member, Partition, PartitionRing, PartitionState, Replica, Ring, State
+from exporter.model import PartitionRing, PartitionState, Ring, State
 
 
 def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
@@ -24,8 +24,7 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
     for content, now in _dated(read):
         limit = now + max(period, DEFAULT_PERIOD)
         for name, thing in content.items():
-            when = thing.heartbeat if type(thing) is Member else _time(thing)
-            if when is not None and when > limit:
+            if (when := time_of(thing)) is not None and when > limit:
                 found[name] = max(found.get(name, 0.0), when - now)
     return MappingProxyType(found)
 
@@ -41,12 +40,6 @@ def _tombstones(value: Stored | None, content: Content) -> Content:
         gone = ((n, p) for n, p in value.partitions.items() if p.state is PartitionState.DELETED)
         return {f"the tombstone of partition {number}": partition for number, partition in gone}
     return {}
-
-
-def _time(thing: object) -> float | None:
-    if isinstance(thing, Replica):
-        return thing.received_at
-    return thing.changed if isinstance(thing, Partition) else None
 
 
 def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.derive.phase import EXTERNAL_STORES
+from exporter.external import StoreFacts
 from exporter.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model import NOTICE, Outcome, Phase, Product
 from exporter.rings import HA_KEY, TRACKER_PAGE, pages_of
@@ -108,7 +109,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
         TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
-        STORE: _part((store.fault or store.title, not store.fault) for store in now.stores),
+        STORE: _part(_stores(now.stores)),
     }
 
 
@@ -157,7 +158,11 @@ def _primaries(
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield f"ring page of {client.key} on {target.name}", had
     external = {key.primary for key in keys} & EXTERNAL_STORES
-    yield from ((s.fault or s.title, not s.fault) for s in now.stores if s.kind in external)
+    yield from _stores(store for store in now.stores if store.kind in external)
+
+
+def _stores(stores: Iterable[StoreFacts]) -> Iterable[tuple[str, bool]]:
+    return ((store.fault or store.title, not store.fault) for store in stores)
 
 
 _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})

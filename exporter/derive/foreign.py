@@ -21,12 +21,13 @@ from functools import lru_cache
 from exporter.derive.census import bare
 from exporter.derive.match import Identity, host_of
 from exporter.derive.membership import STAYS, is_expected
+from exporter.derive.naming import values_in
 from exporter.derive.prefixes import is_foreign
 from exporter.derive.reading import Cycle
 from exporter.derive.rules import Rules
 from exporter.derive.verdicts import used
 from exporter.facts import GossipFacts, KeyFacts, MemberFacts, Stranger, TargetFacts
-from exporter.model import Product, Ring, Value
+from exporter.model import Product, Ring
 
 Spot = tuple[str, str]  # an id and the host it is at
 # Mimir grew out of Cortex, and many a Mimir's processes are still called after it.
@@ -98,16 +99,9 @@ def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
 
 
 def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
-    for key, value in _values(cycle):
+    for key, value in values_in(cycle.observed, cycle.stores):
         if isinstance(value, Ring) and is_foreign(key, product):
             yield from ((member.id, host_of(member.address)) for member in value.members.values())
-
-
-def _values(cycle: Cycle) -> Iterable[tuple[str, Value | None]]:
-    for store in cycle.stores:
-        yield from store.values.items()
-    for seen in cycle.observed:
-        yield from ((key, page.value) for key, page in seen.gossip.values.items())
 
 
 def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: float) -> frozenset[str]:

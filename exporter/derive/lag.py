@@ -203,7 +203,17 @@ def _born(thing: Thing) -> float | None:
     return thing.changed if isinstance(thing, Partition) else None
 
 
+def time_of(thing: Thing) -> float | None:
+    """When an entry was last renewed, or a partition changed, unix seconds."""
+    if type(thing) is Member:
+        return thing.heartbeat
+    if isinstance(thing, Replica):
+        return thing.received_at
+    return thing.changed if isinstance(thing, Partition) else None
+
+
 def _time(thing: Thing) -> float | None:
+    """The time by which an entry can lag: a partition has no heartbeat."""
     if type(thing) is Member:
         return thing.heartbeat
     return thing.received_at if isinstance(thing, Replica) else None

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from exporter.derive.health import own_state
-from exporter.derive.lag import Content, Thing, same
+from exporter.derive.lag import Content, Thing, same, time_of
 from exporter.derive.views import View
 from exporter.model import Member, Partition, PartitionRing, Replica, Ring, State, Value
 
@@ -53,15 +53,6 @@ def fresh(views: Iterable[View], period: float) -> list[View]:
 def _usual(content: Content) -> float:
     times = [time for thing in content.values() if (time := time_of(thing)) is not None]
     return median_low(times) if times else 0.0
-
-
-def time_of(thing: Thing) -> float | None:
-    """When an entry was last renewed, unix seconds."""
-    if type(thing) is Member:
-        return thing.heartbeat
-    if isinstance(thing, Replica):
-        return thing.received_at
-    return thing.changed if isinstance(thing, Partition) else None
 
 
 def _voted(contents: Sequence[Mapping[Key, T]]) -> dict[Key, T]:

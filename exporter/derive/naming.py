@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.health import live
+from exporter.derive.prefixes import tail
 from exporter.external import StoreContent
 from exporter.keyspace import RING_KEYS, HaKeys, ha_keys
 from exporter.model import (
@@ -64,7 +65,7 @@ def names_of(
     """
     stores = tuple(store for store in stores if store.outcome is Outcome.OK)
     configs = [seen.config.value for seen in observed if seen.config.value is not None]
-    values = tuple(_values(observed, stores))
+    values = tuple(values_in(observed, stores))
     ha = ha_keys(configs, before.ha.learned(), values, _tracked(observed))
     aliases = dict(before.aliases)
     shown = _shown(observed, product)
@@ -74,7 +75,8 @@ def names_of(
     return Names(ha, MappingProxyType(aliases))
 
 
-def _values(observed: Iterable[Observation], stores: Iterable[StoreContent]) -> Iterator[tuple[str, Value]]:
+def values_in(observed: Iterable[Observation], stores: Iterable[StoreContent]) -> Iterator[tuple[str, Value]]:
+    """Everything that was read of gossip copies and stores, by key."""
     for seen in observed:
         yield from ((key, page.value) for key, page in seen.gossip.values.items() if page.value is not None)
     for store in stores:
@@ -147,7 +149,7 @@ def _same(key: str, page: Content, contents: Mapping[str, Content]) -> str:
         both = page.keys() & content.keys()
         alike = sum(1 for item in both if page[item] == content[item] != "")
         differ = sum(1 for item in both if page[item] and content[item] and page[item] != content[item])
-        if 2 * (len(both) - differ) >= len(page) and (alike or _tail(name) == _tail(key)):
+        if 2 * (len(both) - differ) >= len(page) and (alike or tail(name) == tail(key)):
             ranked.append((alike, name == key, name.endswith(f"/{key}"), name))
     return max((one for one in ranked if _default_of(one[3]) in ("", key)), default=("",))[-1]
 
@@ -157,7 +159,3 @@ def _default_of(name: str) -> str:
     """The key of the products' tables that a name is or ends in, behind a prefix; "" for other names."""
     known = (key for key in RING_KEYS if name == key or name.endswith(f"/{key}"))
     return max(known, key=len, default="")
-
-
-def _tail(key: str) -> str:
-    return key.rpartition("/")[2]

@@ -53,15 +53,15 @@ def uncovered(read: tuple[str, ...], targets: Iterable[TargetFacts], keys: Itera
 @lru_cache(maxsize=16)
 def tails_of(product: Product) -> frozenset[str]:
     """What a product calls its keys behind their prefix."""
-    return frozenset(_tail(key) for key in known_keys(product))
+    return frozenset(tail(key) for key in known_keys(product))
 
 
 def is_foreign(key: str, product: Product) -> bool:
     """Tell whether only other products have a key of this name, whatever its prefix."""
     others = (other for other in Product if other not in (product, Product.UNKNOWN))
-    if product is Product.UNKNOWN or _tail(key) in tails_of(product):
+    if product is Product.UNKNOWN or tail(key) in tails_of(product):
         return False
-    return any(_tail(key) in tails_of(other) for other in others)
+    return any(tail(key) in tails_of(other) for other in others)
 
 
 def unused_keys(
@@ -83,7 +83,7 @@ def unused_keys(
             if product not in TRACKING:
                 found[key] = True
             continue
-        ours = _tail(key) in tails_of(product) and (
+        ours = tail(key) in tails_of(product) and (
             not told or key in known_keys(product) or key.startswith(prefixes)
         )
         if not ours and key not in used:
@@ -128,5 +128,6 @@ def quiet_for(now: Snapshot) -> float:
     return 2 * max((*periods, DEFAULT_PERIOD))
 
 
-def _tail(key: str) -> str:
+def tail(key: str) -> str:
+    """A key behind its prefix."""
     return key.rpartition("/")[2]

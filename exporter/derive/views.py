@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.health import own_state
-from exporter.derive.lag import Content, Thing, content_of, same
+from exporter.derive.lag import Content, Thing, content_of, same, time_of
 from exporter.derive.rules import DEFAULT_TIMEOUT
 from exporter.facts import Comparison, ViewFacts
 from exporter.model import (
@@ -162,7 +162,7 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
         record = known(name)
         if record is not None and record[2] is thing:
             continue  # the very same bytes in another view
-        when = _time(thing)
+        when = time_of(thing) or 0.0
         if record is None or when > record[0] or (gone and when == record[0]):
             best[name] = (when, gone, thing, clock)
         if type(thing) is Member and thing.state is State.UNHEALTHY:
@@ -180,14 +180,6 @@ def _records(v: View) -> Iterable[tuple[str, Thing, bool]]:
         dead = [p for p in v.value.partitions.values() if p.state is PartitionState.DELETED]
         found += [(f"partition {p.id}", p, True) for p in dead]
     return found
-
-
-def _time(thing: Thing) -> float:
-    if isinstance(thing, Member):
-        return thing.heartbeat or 0.0
-    if isinstance(thing, Replica):
-        return thing.received_at or 0.0
-    return (thing.changed or 0.0) if isinstance(thing, Partition) else 0.0
 
 
 def _is_live(record: Record, timeout: float) -> bool:
