@@ -13,6 +13,7 @@ A server that is not installed skips the test with the reason, or fails it where
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -106,6 +107,23 @@ def etcd(folder: Path, *flags: str, context: ssl.SSLContext | None = None) -> It
 
     with _running("etcd", folder, command, 2, ready, scheme) as server:
         yield server
+
+
+def demand_login(url: str, context: ssl.SSLContext | None = None) -> None:
+    """Give an etcd the users `root` and `reader`, who may read collectors/ only; then authentication on."""
+    begin, end = (base64.b64encode(text).decode() for text in (b"collectors/", b"collectors0"))
+    permission = {"permType": "READ", "key": begin, "range_end": end}
+    for path, body in (
+        ("user/add", {"name": "root", "password": "rootpass"}),
+        ("role/add", {"name": "root"}),
+        ("user/grant", {"user": "root", "role": "root"}),
+        ("user/add", {"name": "reader", "password": "s3cret"}),
+        ("role/add", {"name": "rings"}),
+        ("role/grant", {"name": "rings", "perm": permission}),
+        ("user/grant", {"user": "reader", "role": "rings"}),
+        ("enable", {}),
+    ):
+        call("POST", f"{url}/v3/auth/{path}", body, context=context)
 
 
 @contextlib.contextmanager

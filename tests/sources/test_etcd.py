@@ -217,31 +217,13 @@ async def test_a_real_etcd_without_keys_is_empty(tmp_path: Path) -> None:
     assert (got.outcome, got.values) == (Outcome.OK, {})
 
 
-def _demand_login(url: str) -> None:
-    """Users `root` and `reader`, who may read collectors/ only; then authentication on."""
-    open_key, end = b64("collectors/"), b64("collectors0")
-    permission = {"permType": "READ", "key": open_key, "range_end": end}
-    for path, body in (
-        ("user/add", {"name": "root", "password": "rootpass"}),
-        ("user/grant", {"user": "root", "role": "root"}),
-        ("user/add", {"name": "reader", "password": "s3cret"}),
-        ("role/add", {"name": "rings"}),
-        ("role/grant", {"name": "rings", "perm": permission}),
-        ("user/grant", {"user": "reader", "role": "rings"}),
-        ("enable", {}),
-    ):
-        if body.get("role") == "root":
-            real_servers.call("POST", f"{url}/v3/auth/role/add", {"name": "root"})
-        real_servers.call("POST", f"{url}/v3/auth/{path}", body)
-
-
 @pytest.mark.real
 @asynchronous
 async def test_a_real_etcd_with_authentication(tmp_path: Path) -> None:
     with real_servers.etcd(tmp_path) as server:
         _put(server.url, {"collectors/ring": BYTES, "rulers/ring": b"x"})
         early = await _read(EtcdSettings((server.url,), PREFIXES, "reader", "s3cret"), PATIENT)
-        _demand_login(server.url)
+        real_servers.demand_login(server.url)
         urls, rings = (server.url,), ("collectors/",)
         cases = {
             "nobody": EtcdSettings(urls, rings),
@@ -266,7 +248,7 @@ async def test_a_token_that_a_restart_of_a_real_etcd_forgot_is_renewed(tmp_path:
     """Simple tokens live in the server's memory; here their life is one second."""
     with real_servers.etcd(tmp_path, "--auth-token-ttl=1") as server:
         _put(server.url, {"collectors/ring": BYTES})
-        _demand_login(server.url)
+        real_servers.demand_login(server.url)
         settings = EtcdSettings((server.url,), ("collectors/",), "reader", "s3cret")
         async with Fetcher(PATIENT) as fetcher:
             outcomes = []

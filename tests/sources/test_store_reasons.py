@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,30 +136,13 @@ def put(server: real_servers.Server, path: str, body: object, **more: Any) -> No
     real_servers.call("POST", f"{server.url}/v3/{path}", body, **more)
 
 
-def authentication_on(server: real_servers.Server, **more: Any) -> None:
-    """A root, and a reader of collectors/ only."""
-    text = b64encode(b"collectors/").decode(), b64encode(b"collectors0").decode()
-    permission = {"permType": "READ", "key": text[0], "range_end": text[1]}
-    for path, body in (
-        ("user/add", {"name": "root", "password": "rootpass"}),
-        ("role/add", {"name": "root"}),
-        ("user/grant", {"user": "root", "role": "root"}),
-        ("user/add", {"name": "reader", "password": "s3cret"}),
-        ("role/add", {"name": "rings"}),
-        ("role/grant", {"name": "rings", "perm": permission}),
-        ("user/grant", {"user": "reader", "role": "rings"}),
-        ("enable", {}),
-    ):
-        put(server, f"auth/{path}", body, **more)
-
-
 @pytest.mark.real
 @asynchronous
 async def test_what_a_real_etcd_refuses_with_is_told_by_its_cause(tmp_path: Path) -> None:
     with real_servers.etcd(tmp_path) as server:
         urls = (server.url,)
         off = await etcd_read(EtcdSettings(urls, RINGS, "reader", "s3cret"))
-        authentication_on(server)
+        real_servers.demand_login(server.url)
         said = {
             "none": EtcdSettings(urls, RINGS),
             "wrong": EtcdSettings(urls, RINGS, "reader", "wrong"),
@@ -204,7 +186,7 @@ def jwt_flags(folder: Path) -> tuple[str, ...]:
 async def test_a_session_survives_a_change_of_roles_in_a_real_etcd(session: str, tmp_path: Path) -> None:
     flags = jwt_flags(tmp_path) if session == "jwt" else ()
     with real_servers.etcd(tmp_path, *flags) as server:
-        authentication_on(server)
+        real_servers.demand_login(server.url)
         settings = EtcdSettings((server.url,), ("collectors/",), "reader", "s3cret")
         async with Fetcher(PATIENT) as fetcher:
             before = await read_etcd(fetcher, settings)
@@ -271,7 +253,7 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
 
     with real_servers.etcd(tmp_path, *flags, context=context) as server:
         said = {way: await read(way) for way in ways}
-        authentication_on(server, context=context)
+        real_servers.demand_login(server.url, context)
         said["common name"] = await read("mine", "reader")
     assert said == {
         "mine": "",
