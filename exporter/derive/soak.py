@@ -110,7 +110,8 @@ def reads(now: Snapshot, before: Snapshot | None) -> Reads:
     lost = _lost(now)
     if before is None or FEW * len(lost) > len(now.targets):
         return Reads(new=frozenset(now.newcomers))
-    return Reads(lost - _lost(before), _lost(before), frozenset(now.newcomers))
+    past = _lost(before)
+    return Reads(lost - past, past, frozenset(now.newcomers))
 
 
 def _lost(snapshot: Snapshot) -> frozenset[str]:
