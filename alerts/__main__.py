@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alerts.advised import runbooks
 from alerts.rule import Options
-from alerts.written import HERE, documentation, files
+from alerts.yaml_writer import HERE, documentation, files
 
 BUILT = HERE / "built"
 PAGE = HERE.parent / "docs" / "alerts.md"

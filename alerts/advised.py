@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from exporter.derive.advice import ADVICE, GUARD
+from exporter.derive.gate.advice import ADVICE, GUARD
 
 RUNBOOKS: Final = Path(__file__).parent / "runbooks"
 # Which state each of these alerts is about, by its id in the table.

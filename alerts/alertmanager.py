@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from alerts.pack import ALERTS
+from alerts.registry import ALERTS
 from alerts.rule import Options, Severity
 
 OURS = 'alertname=~"KVMigration.+"'

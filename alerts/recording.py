@@ -6,7 +6,7 @@ No alert needs them: whoever loads only the alerts has all of them working.
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.mirroring import CLIENT, WRITERS
+from alerts.groups.mirroring import CLIENT, WRITERS
 from alerts.promql import Queries
 from alerts.rule import Record
 from exporter.expose import catalogue as c

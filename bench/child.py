@@ -22,11 +22,11 @@ import aiohttp
 
 from bench.sampling import Sampling
 from exporter.config import load
-from exporter.expose.render import Renderer, SelfFacts
-from exporter.garbage import allow_for, collect_seldom
-from exporter.model import Target
-from exporter.sources.http import Fetcher, FetchSettings
-from exporter.watch import Watch
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.garbage_collection import allow_for, collect_seldom
+from exporter.model.pages import Target
+from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.wiring import Watch
 
 TICK = 0.002
 Run = Callable[[], Awaitable[dict[str, Any]]]

@@ -14,21 +14,21 @@ import random
 import time
 from collections.abc import Callable
 
-from exporter.decode.memo import Memo
+from exporter.decode.formats.memo import Memo
 from exporter.decode.value import decode_value
-from exporter.demo.values import Instance
-from exporter.demo.values import Tokens as DemoTokens
-from exporter.demo.wire import stored
+from exporter.demo.pages.wire_format import stored
+from exporter.demo.simulation.ring_values import Instance
+from exporter.demo.simulation.ring_values import Tokens as DemoTokens
+from exporter.derive.comparison.compare import Moment, compare, content_of
+from exporter.derive.comparison.primary import KeyInput
+from exporter.derive.comparison.views import view
 from exporter.derive.history import RingHistory, Watched
-from exporter.derive.keys import World, judge_key
-from exporter.derive.lag import Moment, compare, content_of
-from exporter.derive.match import Owners
-from exporter.derive.primary import KeyInput
-from exporter.derive.rules import Rules
-from exporter.derive.tokens import count_conflicts, forget
-from exporter.derive.views import view
-from exporter.facts import ClientFacts
-from exporter.model import Member, Phase, Ring, State, Tokens
+from exporter.derive.identity.identity import Owners
+from exporter.derive.limits import Rules
+from exporter.derive.ring.kv_key import World, judge_key
+from exporter.derive.ring.tokens import count_conflicts, forget
+from exporter.model.facts import ClientFacts
+from exporter.model.pages import Member, Phase, Ring, State, Tokens
 
 VALUE_MEMBERS = 3_000
 NOW = 1_800_000_000.0

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exporter.demo.cluster import Cluster
-from exporter.demo.process import Process
-from exporter.demo.settings import DemoSettings
-from exporter.demo.site import Site
-from exporter.demo.values import Instance, Tokens
-from exporter.demo.wire import stored
-from exporter.model import Phase
+from exporter.demo.pages.site import Site
+from exporter.demo.pages.wire_format import stored
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Process
+from exporter.demo.simulation.ring_values import Instance, Tokens
+from exporter.demo.simulation.settings import DemoSettings
+from exporter.model.pages import Phase
 
 VARIANTS = 3
 PERIOD = 5.0  # seconds between a member's heartbeats

@@ -22,8 +22,8 @@ import urllib.request
 from base64 import b64encode
 from pathlib import Path
 
-from exporter.demo.values import Instance, Replica, Tokens
-from exporter.demo.wire import stored
+from exporter.demo.pages.wire_format import stored
+from exporter.demo.simulation.ring_values import Instance, Replica, Tokens
 
 ENTRIES, RINGS, MEMBERS, TOKENS = 20_000, 6, 3_000, 512
 TICKS = os.sysconf("SC_CLK_TCK")

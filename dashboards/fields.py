@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exporter.model import Phase
+from exporter.model.pages import Phase
 
 Json = dict[str, Any]
 

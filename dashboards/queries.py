@@ -14,7 +14,7 @@ from dashboards.options import Options
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
-from exporter.model import Phase
+from exporter.model.pages import Phase
 
 RATE = "[$__rate_interval]"
 VARIABLE_LABELS = ("component", "key")

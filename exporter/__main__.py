@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from exporter.cli import run
+from exporter.cli.arguments import run
 
 
 def main() -> None:

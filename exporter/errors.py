@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from exporter.model import Reason
+from exporter.model.pages import Reason
 
 
 class KVMigrationError(Exception):

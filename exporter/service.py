@@ -8,22 +8,23 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from exporter import __version__, logs
-from exporter.cli_shard import Shard, sharded
+from exporter import __version__
+from exporter import log as logs
+from exporter.change_log import Narrator
+from exporter.cli.source.shard_option import Shard, sharded
 from exporter.config import Config, load
 from exporter.errors import ConfigError, KVMigrationError, UsageError
-from exporter.expose.access import WebConfigFile
-from exporter.expose.application import build
-from exporter.expose.listen import DEFAULT_ADDRESS, listening
-from exporter.expose.out_of_descriptors import Seldom
-from exporter.expose.render import Renderer, SelfFacts
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.expose.server.access import WebConfigFile
+from exporter.expose.server.application import build
+from exporter.expose.server.descriptor_limit import Seldom
+from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
+from exporter.expose.server.state import ServerState
 from exporter.expose.staleness import Newest
-from exporter.expose.state import ServerState
-from exporter.facts import Snapshot
-from exporter.garbage import allow_for
-from exporter.narrate import Narrator
-from exporter.probe_once import prober_of
-from exporter.watch import Watch, cancelled, target_rows
+from exporter.garbage_collection import allow_for
+from exporter.model.facts import Snapshot
+from exporter.polling.single_visit import prober_of
+from exporter.wiring import Watch, cancelled, target_rows
 
 log = logs.get("kvmigration")
 

@@ -12,10 +12,10 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.facts import Snapshot
-from exporter.model import Phase
-from exporter.steps import Check, Step
-from exporter.watch import Watch
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check, Step
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
 
 INTERVAL = 15.0
 SOAK = 45.0  # as many intervals as a gate asks looks

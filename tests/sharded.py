@@ -25,8 +25,8 @@ from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
 from exporter.expose.collector import gather
 from exporter.expose.series import rows_of
-from exporter.facts import Snapshot
-from exporter.watch import Watch
+from exporter.model.facts import Snapshot
+from exporter.wiring import Watch
 from tests.migration import INTERVAL, SOAK, Migration, migration
 
 RULES = Path(__file__).parents[1] / "alerts" / "built" / "kvmigration-shards.yaml"

@@ -11,8 +11,8 @@ import json
 import sys
 from urllib.parse import parse_qs, urlsplit
 
-from exporter.demo.cluster import Cluster
-from exporter.demo.process import Process
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Process
 from tests.demo.kit import get, held
 
 PATHS = (

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.sources.discovery_found import Finding, Found, is_nobody
-from exporter.watch import Watch
+from exporter.sources.discovery.found_targets import Finding, Found, is_nobody
+from exporter.wiring import Watch
 from tests.sources.wire import response
 
 MARK = "MARKED"

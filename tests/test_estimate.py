@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from exporter.cli_estimate import estimate, series_of
+from exporter.cli.estimate import estimate, series_of
 from exporter.expose import catalogue
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.collector import exposed
-from exporter.facts import Snapshot
-from exporter.model import Product
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Product
 from tests.migration import migration
 from tests.sharded import sharded
 

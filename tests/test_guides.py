@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.pack import NAMES as NAMES_OF_ALERTS
-from exporter.cli import parser
-from exporter.derive.harms import NAMES
+from alerts.registry import NAMES as NAMES_OF_ALERTS
+from exporter.cli.arguments import parser
+from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue, shard_catalogue
 from tests.derive.test_checks import anchors, checks
 

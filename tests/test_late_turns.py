@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.poll import Plan, Poller
+from exporter.polling.cycle import Plan, Poller
 
 NOW = 1_000.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from exporter.demo import FAULTS
-from exporter.visit import READ_CONFIG_AGAIN
+from exporter.polling.visit import READ_CONFIG_AGAIN
 from tests.migration import INTERVAL, SOAK, WAYS, Migration, migration, step_of
 
 pytestmark = pytest.mark.asyncio

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter import poll
 from exporter.demo.server import Demo
-from exporter.derive.coverage import RESTS_ON, Source
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
+from exporter.derive.gate.coverage import RESTS_ON, Source
 from exporter.derive.history import History
-from exporter.derive.reading import Cycle
-from exporter.derive.rules import Rules
-from exporter.derive.snapshot import conclude
+from exporter.derive.limits import Rules
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed
-from exporter.facts import Snapshot
-from exporter.steps import Step, Verdict
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Step, Verdict
+from exporter.polling import cycle as poll
 from tests.migration import Migration, migration
 
 COUNT, VICTIM = 40, 7

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.steps import Verdict
+from exporter.model.gate import Verdict
 from tests.conftest import Replay
 from tests.recorded import Seen, look
 

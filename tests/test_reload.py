@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from exporter.demo import Demo, DemoSettings
-from exporter.model import Phase
+from exporter.model.pages import Phase
 from tests.faults.stage import row
 from tests.running import Exporter, exporter, written
 from tests.sources import wire

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.expose import catalogue
-from exporter.model import GossipMember, Member, Partition, PartitionRing, PartitionState, State, Tokens
+from exporter.model.pages import GossipMember, Member, Partition, PartitionRing, PartitionState, State, Tokens
 from tests.derive.build import INGESTER, Fleet, Process, member, ring, tokens
 from tests.recorded import Seen, seen_in
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from exporter.cli import COMMANDS, parser
+from exporter.cli.arguments import COMMANDS, parser
 from tests.conftest import ROOT
 
-UNNEEDED = ("rich", "exporter.demo", "exporter.expose.web", "exporter.expose.openapi", "jinja2")
+UNNEEDED = ("rich", "exporter.demo", "exporter.expose.web", "exporter.expose.api.openapi", "jinja2")
 
 
 def imported(command: str) -> set[str]:

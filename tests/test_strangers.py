@@ -11,14 +11,15 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.derive import checks_gossip, harms
-from exporter.derive.gate import blank
-from exporter.derive.verdicts import Question
+from exporter.derive.gate import harms
+from exporter.derive.gate.check import Question
+from exporter.derive.gate.checks import gossip as checks_gossip
+from exporter.derive.gate.steps import blank
 from exporter.expose import catalogue
-from exporter.expose.answers import gossip_out
-from exporter.facts import Snapshot
-from exporter.model import Phase
-from exporter.watch import Watch
+from exporter.expose.api.answers import gossip_out
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
 from tests.recorded import seen_in
 
 STRANGERS = ["tempo-ingester-0", "tempo-ingester-1"]

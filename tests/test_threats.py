@@ -13,8 +13,8 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import PRODUCTS, Demo, DemoSettings
-from exporter.model import Phase
-from exporter.watch import Watch
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
 from tests.conftest import ROOT
 from tests.running import exporter, samples_in, written
 from tests.sources import wire

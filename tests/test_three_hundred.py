@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.facts import Snapshot
-from exporter.model import Reason
-from exporter.watch import Watch
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Reason
+from exporter.wiring import Watch
 from tests.conftest import ROOT
 from tests.faults.stage import evil
 

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from exporter.demo import DemoSettings
-from exporter.model import Phase
+from exporter.model.pages import Phase
 from tools.stage import INTERVAL, Stage, browser
 
 OUT: Final = Path(__file__).resolve().parent.parent / "docs" / "screenshots"

@@ -18,14 +18,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.expose.application import build
-from exporter.expose.listen import listening
-from exporter.expose.render import Renderer, SelfFacts
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.expose.server.application import build
+from exporter.expose.server.listen import listening
+from exporter.expose.server.state import ServerState
 from exporter.expose.staleness import Newest
-from exporter.expose.state import ServerState
 from exporter.expose.web.routes import PAGES
-from exporter.facts import Snapshot
-from exporter.watch import Watch
+from exporter.model.facts import Snapshot
+from exporter.wiring import Watch
 
 T = TypeVar("T")
 CHROMIUM: Final = Path("/usr/bin/chromium")

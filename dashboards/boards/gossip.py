@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dashboards import fields as f
 from dashboards import frame, limits
+from dashboards.faults import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
-from dashboards.problems import NOT_OWN, OWN, rejecting
 from dashboards.queries import RATE
 from exporter.expose import catalogue as c
 

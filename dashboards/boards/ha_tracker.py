@@ -8,7 +8,7 @@ from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
 from dashboards.queries import RATE, WRITING, equal
 from exporter.expose import catalogue as c
-from exporter.rings import HA_KEY
+from exporter.products.ring_pages import HA_KEY
 
 ABOUT = (
     "The HA tracker elects one replica of each pair of Prometheus servers. Its entries move like a ring's, "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dashboards import fields as f
 from dashboards import frame, limits
+from dashboards.faults import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
-from dashboards.problems import problems, what_is_wrong
 from dashboards.queries import EVERY_KEY, WRITING, Queries
 from exporter.expose import catalogue as c
-from exporter.model import Phase
+from exporter.model.pages import Phase
 
 ABOUT = (
     "A whole migration from Consul or etcd to memberlist on one board. The first row answers whether all "

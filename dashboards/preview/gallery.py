@@ -13,7 +13,7 @@ from dashboards.preview.draw import picture
 from dashboards.preview.server import backfilled, running
 from dashboards.preview.source import Window, values_of
 from dashboards.preview.walk import INTERVAL, Leg, Walk, walked
-from exporter.model import Phase
+from exporter.model.pages import Phase
 
 HOUR = 3600.0
 # Fifty minutes of an ordinary migration; a fault; time to recover; then on to the end.

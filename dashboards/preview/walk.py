@@ -19,9 +19,9 @@ from dashboards.component_metrics import ANY_PREFIX, EXACT
 from exporter import __version__
 from exporter.config import load
 from exporter.demo import Demo, DemoSettings
-from exporter.expose.render import Renderer, SelfFacts
-from exporter.model import Phase
-from exporter.watch import Watch
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
 
 INTERVAL = 15.0
 OURS = {"cluster": "demo", "namespace": "demo", "job": "kvmigration", "instance": "kvmigration:9895"}

@@ -14,7 +14,7 @@ from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, 
 from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
-from exporter.rings import RING_PAGES
+from exporter.products.ring_pages import RING_PAGES
 
 ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
 Auto = Literal["auto"]

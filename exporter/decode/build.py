@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from exporter.decode.bounds import from_json, text
+from exporter.decode.formats.bounds import from_json, text
 from exporter.errors import DecodeError
-from exporter.model import BuildInfo, Product
+from exporter.model.pages import BuildInfo, Product
 
 _PRODUCTS = tuple(product for product in Product if product is not Product.UNKNOWN)
 

@@ -14,11 +14,11 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from exporter.decode import times
-from exporter.decode.bounds import text
-from exporter.decode.yaml_nodes import Block, read_blocks
+from exporter.decode.formats import go_times
+from exporter.decode.formats.bounds import text
+from exporter.decode.formats.yaml_nodes import Block, read_blocks
 from exporter.errors import DecodeError
-from exporter.model import ProcessConfig, Product, RingConfig
+from exporter.model.pages import ProcessConfig, Product, RingConfig
 from exporter.products import registry
 
 MAX_LIST = 1_000  # join_members, bind addresses
@@ -217,4 +217,4 @@ def _int(block: Block) -> int | None:
 
 def _seconds(block: Block) -> float | None:
     value = block.scalar()
-    return None if value is None else times.parse_duration(value, f"config: {block.path}")
+    return None if value is None else go_times.parse_duration(value, f"config: {block.path}")

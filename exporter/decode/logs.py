@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from exporter.decode import times
-from exporter.decode.bounds import MAX_TEXT
+from exporter.decode.formats import go_times
+from exporter.decode.formats.bounds import MAX_TEXT
 from exporter.errors import DecodeError
-from exporter.model import LogRejection
+from exporter.model.pages import LogRejection
 
 MAX_LABEL = 255  # bytes; what memberlist itself allows
 _KINDS = ("packet", "stream")
@@ -107,6 +107,6 @@ def _at(before: str) -> float | None:
     """The time the program wrote, else the one the container runtime put before the line."""
     found = _TIMES.search(before) or _CRI.match(before)
     try:
-        return times.parse_time(found[1], "log line") if found else None
+        return go_times.parse_time(found[1], "log line") if found else None
     except DecodeError:
         return None

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from exporter.decode import times
-from exporter.decode.bounds import (
+from exporter.decode.formats import go_times
+from exporter.decode.formats.bounds import (
     MAX_KEYS,
     MAX_MEMBERS,
     MAX_RING_KEYS,
@@ -25,12 +25,12 @@ from exporter.decode.bounds import (
     looks_like_json,
     text,
 )
-from exporter.decode.memo import Memo
-from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.memo import Memo
 from exporter.errors import DecodeError
-from exporter.keyspace import HaKeys, by_codec
-from exporter.model import GossipKey, GossipMember, GossipState, MemberlistPage
-from exporter.rings import RING_PAGES
+from exporter.model.pages import GossipKey, GossipMember, GossipState, MemberlistPage
+from exporter.products.ha_keys import HaKeys, by_codec
+from exporter.products.ring_pages import RING_PAGES
 
 P = TypeVar("P")
 
@@ -94,7 +94,7 @@ def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
     return MemberlistPage(
         members=members,
         keys=_keys(_key(name, key.codec or "", key.deleted, key.version) for name, key in store.items()),
-        now=times.parse_time(page.now, "memberlist: Now"),
+        now=go_times.parse_time(page.now, "memberlist: Now"),
     )
 
 
@@ -115,7 +115,7 @@ def _from_html(body: bytes) -> MemberlistPage:
     return MemberlistPage(
         members=tuple(_member_of_row(row) for row in members),
         keys=_keys(_key_of_row(row) for row in keys),
-        now=times.parse_time(page_clock(body), "memberlist: Current time"),
+        now=go_times.parse_time(page_clock(body), "memberlist: Current time"),
         health_score=int(health[1] or 0) if health else None,
     )
 

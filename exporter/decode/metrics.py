@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from exporter.decode.exposition import Wanted, check_exposition, known, search
-from exporter.decode.layout import Layout, Readings
+from exporter.decode.formats.exposition import Wanted, check_exposition, known, search
+from exporter.decode.formats.metrics_page_map import Layout, Readings
 from exporter.errors import DecodeError
-from exporter.model import KVClient, ProcessMetrics, Product
+from exporter.model.pages import KVClient, ProcessMetrics, Product
 
 MAX_CLIENTS = 1_000
 MAX_ROUTES = 2_000

@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 import msgspec
 
-from exporter.decode import packed as token_lists
-from exporter.decode import times
-from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json
-from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats import go_times
+from exporter.decode.formats import tokens as token_lists
+from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json
+from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
-from exporter.model import Partition, PartitionRing, PartitionState, Tokens
+from exporter.model.pages import Partition, PartitionRing, PartitionState, Tokens
 
 _OWNER_DELETED = (2, "OwnerDeleted")
 _STATES = (
@@ -89,7 +89,7 @@ def partition_ring(key: str, stored: Iterable[Stored], owners: Iterable[Owner]) 
         Partition(
             id=each.id,
             state=_state(each.state),
-            changed=times.unix(each.changed, f"{key}: stateTimestamp"),
+            changed=go_times.unix(each.changed, f"{key}: stateTimestamp"),
             locked=each.locked,
             owners=tuple(sorted(owned.get(each.id, ()))),
             tokens=each.tokens,
@@ -136,7 +136,7 @@ def _partition(entry: _Entry, tokens: Tokens, place: str) -> Partition:
     return Partition(
         id=entry.id,
         state=_state(entry.state),
-        changed=times.parse_time(entry.state_timestamp, f"{place}: state_timestamp"),
+        changed=go_times.parse_time(entry.state_timestamp, f"{place}: state_timestamp"),
         locked=bool(entry.state_change_locked),
         corrupted=bool(entry.corrupted),
         owners=tuple(sorted(identity(owner, f"{place}: owner") for owner in owners)),
@@ -146,7 +146,7 @@ def _partition(entry: _Entry, tokens: Tokens, place: str) -> Partition:
 
 def _from_html(body: bytes, clock: float | None) -> PartitionRing:
     place = "partition ring page"
-    now = times.parse_time(page_clock(body), f"{place}: Current time") or clock
+    now = go_times.parse_time(page_clock(body), f"{place}: Current time") or clock
     table = _partitions(tables(body, place))
     return _ring((_partition_of_row(row, place) for row in table.records(place)), now, place)
 
@@ -174,8 +174,8 @@ def _partition_of_row(row: dict[str, str], place: str) -> Partition:
 def _html_time(shown: str, place: str) -> float | None:
     """`2006-01-02 15:04:05 UTC`; another zone's short name tells no offset, so it tells no time."""
     if shown.endswith((" UTC", " GMT")):
-        return times.parse_time(shown[:-4] + "Z", f"{place}: State updated at")
-    return times.parse_time(shown, f"{place}: State updated at") if shown[-5:-4] in {"+", "-"} else None
+        return go_times.parse_time(shown[:-4] + "Z", f"{place}: State updated at")
+    return go_times.parse_time(shown, f"{place}: State updated at") if shown[-5:-4] in {"+", "-"} else None
 
 
 def _number(shown: str, place: str) -> int:

@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from exporter.decode import packed, times
-from exporter.decode.bounds import (
+from exporter.decode.formats import go_times
+from exporter.decode.formats import tokens as packed
+from exporter.decode.formats.bounds import (
     MAX_MEMBERS,
     MAX_TOKENS,
     at_most,
@@ -22,10 +23,10 @@ from exporter.decode.bounds import (
     looks_like_json,
     text,
 )
-from exporter.decode.memo import Memo, remembered
-from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.memo import Memo, remembered
 from exporter.errors import DecodeError
-from exporter.model import Member, Ring, State, Tokens
+from exporter.model.pages import Member, Ring, State, Tokens
 
 STATES = MappingProxyType(
     {
@@ -110,7 +111,7 @@ def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]]
     page = from_json(body, _RingPage, "ring page", 2 * MAX_MEMBERS)
     shards = [bytes(shard) for shard in page.shards or []]
     at_most(len(shards), MAX_MEMBERS, "ring page: shards")
-    now = times.parse_time(page.now, "ring page: now") or clock
+    now = go_times.parse_time(page.now, "ring page: now") or clock
     return ring_of_members(members(shards), now, "ring page: shards")
 
 
@@ -129,7 +130,7 @@ def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
         members = _remembered(memo, [b'{"id":%b}' % piece for piece in pieces])
     except DecodeError:
         return None
-    now = times.parse_time(page.now, "ring page: now") or clock
+    now = go_times.parse_time(page.now, "ring page: now") or clock
     return ring_of_members(members, now, "ring page: shards")
 
 
@@ -171,15 +172,15 @@ def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:
         address=text(shard.address, f"{place}: address"),
         state=state_of(shard.state or ""),
         zone=text(shard.zone, f"{place}: zone"),
-        heartbeat=times.parse_time(shard.timestamp, f"{place}: timestamp"),
-        registered=times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
+        heartbeat=go_times.parse_time(shard.timestamp, f"{place}: timestamp"),
+        registered=go_times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
         read_only=bool(shard.read_only),
         tokens=tokens,
     )
 
 
 def _from_html(body: bytes, clock: float | None) -> Ring:
-    now = times.parse_time(page_clock(body), "ring page: Current time") or clock
+    now = go_times.parse_time(page_clock(body), "ring page: Current time") or clock
     table, id_column = _instances(tables(body, "ring page"))
     members = (_member_of_row(row, id_column, now) for row in table.records("ring page"))
     return ring_of_members(members, now, "ring page")
@@ -202,7 +203,7 @@ def _member_of_row(row: dict[str, str], id_column: str, now: float | None) -> Me
         state=state_of(row["state"]),
         zone=text(row.get("availability zone"), f"{place}: availability zone"),
         heartbeat=_heartbeat(row.get("last heartbeat", ""), now),
-        registered=times.parse_time(row.get("registered at"), f"{place}: registered at"),
+        registered=go_times.parse_time(row.get("registered at"), f"{place}: registered at"),
         read_only=row.get("read-only", "").lower() == "true",
         tokens=_token_count(row["tokens"]) if "tokens" in row else Tokens(-1),
     )
@@ -212,11 +213,11 @@ def _heartbeat(shown: str, now: float | None) -> float | None:
     """Cortex shows a time, dskit an age with a time of day: `5s ago (15:04:05)`."""
     found = _AGO.fullmatch(shown)
     if not found:
-        return times.parse_time(shown, "ring page: last heartbeat")
+        return go_times.parse_time(shown, "ring page: last heartbeat")
     if now is None:
         return None
-    about = now - times.parse_duration(found[1], "ring page: last heartbeat")
-    return times.unix(_nearest(about, found), "ring page: last heartbeat")
+    about = now - go_times.parse_duration(found[1], "ring page: last heartbeat")
+    return go_times.unix(_nearest(about, found), "ring page: last heartbeat")
 
 
 def _nearest(about: float, found: re.Match[str]) -> float:

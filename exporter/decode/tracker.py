@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-from exporter.decode import times
-from exporter.decode.bounds import MAX_ENTRIES, at_most, from_json, looks_like_json, text
-from exporter.decode.tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats import go_times
+from exporter.decode.formats.bounds import MAX_ENTRIES, at_most, from_json, looks_like_json, text
+from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
 from exporter.errors import DecodeError
-from exporter.model import TrackerEntry, TrackerPage
+from exporter.model.pages import TrackerEntry, TrackerPage
 
 
 class _Elected(msgspec.Struct, rename="camel"):
@@ -47,7 +47,7 @@ def _from_json(body: bytes, clock: float | None) -> TrackerPage:
     at_most(len(entries), MAX_ENTRIES, "HA tracker page: elected")
     return TrackerPage(
         tuple(_entry_of_json(entry) for entry in entries),
-        times.parse_time(page.now, "HA tracker page: now") or clock,
+        go_times.parse_time(page.now, "HA tracker page: now") or clock,
     )
 
 
@@ -62,8 +62,8 @@ def _entry(user: str, cluster: str, replica: str, seen: str | None, elected: str
         user=text(user, f"{place}: user"),
         cluster=text(cluster, f"{place}: cluster"),
         replica=text(replica, f"{place}: replica"),
-        received_at=times.parse_time(seen, f"{place}: last seen"),
-        elected_at=times.parse_time(elected, f"{place}: last election"),
+        received_at=go_times.parse_time(seen, f"{place}: last seen"),
+        elected_at=go_times.parse_time(elected, f"{place}: last election"),
     )
 
 
@@ -71,7 +71,7 @@ def _from_html(body: bytes, clock: float | None) -> TrackerPage:
     table = _elections(tables(body, "HA tracker page"))
     return TrackerPage(
         tuple(_entry_of_row(row) for row in table.records("HA tracker page")),
-        times.parse_time(page_clock(body), "HA tracker page: Current time") or clock,
+        go_times.parse_time(page_clock(body), "HA tracker page: Current time") or clock,
     )
 
 

@@ -15,15 +15,15 @@ from google.protobuf.message import DecodeError as WireError
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from exporter.decode import packed as token_lists
-from exporter.decode import ring_pb2, times
-from exporter.decode.bounds import MAX_MEMBERS, at_most, from_json, identity, text
-from exporter.decode.memo import Memo, remembered
+from exporter.decode.formats import go_times, ring_pb2
+from exporter.decode.formats import tokens as token_lists
+from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, identity, text
+from exporter.decode.formats.memo import Memo, remembered
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.decode.ring import ring_of_members, state_of
 from exporter.errors import DecodeError
-from exporter.keyspace import RING_KEYS
-from exporter.model import Member, PartitionRing, Replica, Ring, State, Tokens, Value
+from exporter.model.pages import Member, PartitionRing, Replica, Ring, State, Tokens, Value
+from exporter.products.ha_keys import RING_KEYS
 
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
@@ -255,8 +255,8 @@ def _member(key: str, name: str, each: ring_pb2.InstanceDesc | _Instance, tokens
         address=text(each.addr, f"{key}: addr"),
         state=_state(each.state),
         zone=text(each.zone, f"{key}: zone"),
-        heartbeat=times.unix(each.timestamp, f"{key}: timestamp"),
-        registered=times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
+        heartbeat=go_times.unix(each.timestamp, f"{key}: timestamp"),
+        registered=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
         read_only=each.read_only,
         tokens=tokens,
     )
@@ -289,9 +289,9 @@ def _stored_replica(key: str, data: bytes) -> Replica:
 def _replica(key: str, desc: ring_pb2.ReplicaDesc | _ReplicaView, changes: int | None) -> Replica:
     return Replica(
         replica=text(desc.replica, f"{key}: replica"),
-        received_at=times.unix_ms(desc.received_at, f"{key}: received_at"),
-        deleted_at=times.unix_ms(desc.deleted_at, f"{key}: deleted_at"),
-        elected_at=times.unix_ms(desc.elected_at, f"{key}: elected_at"),
+        received_at=go_times.unix_ms(desc.received_at, f"{key}: received_at"),
+        deleted_at=go_times.unix_ms(desc.deleted_at, f"{key}: deleted_at"),
+        elected_at=go_times.unix_ms(desc.elected_at, f"{key}: elected_at"),
         elected_changes=changes,
     )
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exporter.demo.page import JSON, Reply
-from exporter.demo.settings import FAULTS
-from exporter.model import Phase
+from exporter.demo.pages.answer import JSON, Reply
+from exporter.demo.simulation.settings import FAULTS
+from exporter.model.pages import Phase
 
 if TYPE_CHECKING:
     from exporter.demo.server import Demo

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from exporter.demo import faults
-from exporter.demo.cluster import Cluster
-from exporter.demo.process import Process
-from exporter.demo.wire import PING, ack, read_label
+from exporter.demo.pages.wire_format import PING, ack, read_label
+from exporter.demo.simulation import faults
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Process
 
 STREAM_TIMEOUT = 2.0
 _STREAM, _PACKET = 2, 1  # dskit's transport: what the first byte of a connection says will follow

@@ -17,16 +17,16 @@ from typing import Self
 
 from aiohttp import web
 
-from exporter.demo.cluster import Cluster
 from exporter.demo.control import Control
-from exporter.demo.door import Door, Handler, HttpDoor, StreamDoor
+from exporter.demo.delayed_port import Door, Handler, HttpDoor, StreamDoor
 from exporter.demo.gossip_port import GossipPort
-from exporter.demo.logfiles import LogFiles
-from exporter.demo.page import JSON, Reply
-from exporter.demo.process import Addresses, Process
-from exporter.demo.products import processes_of
-from exporter.demo.settings import DemoSettings
-from exporter.demo.site import Site
+from exporter.demo.log_files import LogFiles
+from exporter.demo.pages.answer import JSON, Reply
+from exporter.demo.pages.site import Site
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Addresses, Process
+from exporter.demo.simulation.products import processes_of
+from exporter.demo.simulation.settings import DemoSettings
 from exporter.demo.stores_http import StorePages
 
 TICK = 0.1

@@ -7,12 +7,12 @@ import binascii
 import json
 from collections.abc import Iterable
 
-from exporter.demo import go
-from exporter.demo.cluster import Cluster
-from exporter.demo.page import JSON, NOT_FOUND, Reply, json_reply, text
-from exporter.demo.pages_memberlist import with_id
-from exporter.demo.store import Entry
-from exporter.demo.wire import stored
+from exporter.demo.pages import go_format
+from exporter.demo.pages.answer import JSON, NOT_FOUND, Reply, json_reply, text
+from exporter.demo.pages.memberlist import with_id
+from exporter.demo.pages.wire_format import stored
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.store import Entry
 
 _ETCD_HEADER = {"cluster_id": "14841639068965178418", "member_id": "10276657743932975437"}
 _KV = "/v1/kv/"
@@ -97,7 +97,7 @@ class StorePages:
             page["more"] = True
         if count:
             page["count"] = str(count)
-        return json_reply(go.compact(page))
+        return json_reply(go_format.compact(page))
 
     def _etcd_entry(self, key: str, entry: Entry, keys_only: bool) -> dict[str, str]:
         row = {

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.derive.match import Identity
-from exporter.derive.naming import Names
-from exporter.derive.settling import Standing
-from exporter.facts import MemberFacts, Snapshot
-from exporter.model import State
+from exporter.derive.comparison.settling import Standing
+from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.key_names import Names
+from exporter.model.facts import MemberFacts, Snapshot
+from exporter.model.pages import State
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
 FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while who was lost still writes

@@ -21,12 +21,12 @@ from prometheus_client.registry import Collector
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.catalogue import Metric
-from exporter.expose.labels import clean
+from exporter.expose.label_values import clean
 from exporter.expose.series import rows_of
 from exporter.expose.shard_series import Row
-from exporter.facts import Snapshot
-from exporter.model import Product
-from exporter.rings import HA_KEY, known_keys
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Product
+from exporter.products.ring_pages import HA_KEY, known_keys
 
 Series = dict[tuple[str, ...], float]
 

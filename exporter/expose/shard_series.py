@@ -9,12 +9,12 @@ from dataclasses import replace
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
-from exporter.expose.counted import by_label
-from exporter.facts import Snapshot
-from exporter.model import Phase
-from exporter.part import Part
-from exporter.rings import ring_of
-from exporter.steps import Check, Verdict
+from exporter.expose.sample_counts import by_label
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check, Verdict
+from exporter.model.pages import Phase
+from exporter.model.shard import Part
+from exporter.products.ring_pages import ring_of
 
 Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.facts import Snapshot
+from exporter.model.facts import Snapshot
 
 INTERVALS: Final = 3
 LEAST: Final = 30.0  # seconds; where the interval is short one cycle may take several of them

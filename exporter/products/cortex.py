@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.model import Product
+from exporter.model.pages import Product
 from exporter.products.table import PROMETHEUS_TRAFFIC, HATracker, ProductTable, Ring
 
 RINGS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
 
-from exporter.model import Product
+from exporter.model.pages import Product
 from exporter.products import cortex, loki, mimir, pyroscope, tempo
 from exporter.products.table import HATracker, ProductTable, Ring
 

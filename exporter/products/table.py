@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.model import Product
+from exporter.model.pages import Product
 
 HA_KEY = "ha-tracker/"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from alerts.pack import ALERTS, NAMES
+from alerts.registry import ALERTS, NAMES
 from tests.alerts.case import Case
 from tests.alerts.fleet import changed, full, healthy
 

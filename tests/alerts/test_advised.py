@@ -7,12 +7,12 @@ import re
 import pytest
 
 from alerts.advised import RUNBOOKS, STATES, runbooks
-from alerts.pack import ALERTS
+from alerts.registry import ALERTS
 from alerts.rule import Options
-from exporter.derive import gate, harms
-from exporter.derive.advice import ADVICE
-from exporter.derive.causes import CAUSES, explained
-from exporter.steps import Check, Verdict
+from exporter.derive.gate import harms, steps
+from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.causes import CAUSES, explained
+from exporter.model.gate import Check, Verdict
 
 VERBS = ("restart", "forget")
 FORBIDS = r"(?:never|not|nobody|nothing|no)"
@@ -49,7 +49,7 @@ def rendered(state: str) -> dict[str, str]:
 
 def effects(cause: str) -> list[Check]:
     """Every check of every step, failed and unknown, as it is shown while a cause is there."""
-    checks = {check.id: check for step in harms.NAMES for check in gate.blank(step).checks}
+    checks = {check.id: check for step in harms.NAMES for check in steps.blank(step).checks}
     bad = [
         Check(c.id, c.sentence, verdict, "", remedy=c.remedy)
         for c in checks.values()
@@ -76,7 +76,7 @@ def test_every_effect_of_a_cause_is_given_the_advice_for_the_cause(state: str) -
 
 
 def test_no_cause_explains_itself_and_every_effect_is_a_check_or_a_cause() -> None:
-    checks = {check.id for step in harms.NAMES for check in gate.blank(step).checks}
+    checks = {check.id for step in harms.NAMES for check in steps.blank(step).checks}
     causes = {cause.id for cause in CAUSES}
     effects_of = {cause.id: cause.effects for cause in CAUSES}
     for cause in CAUSES:

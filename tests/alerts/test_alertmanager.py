@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.alertmanager import FOLLOWS, RANKS
-from alerts.pack import ALERTS, NAMES
+from alerts.registry import ALERTS, NAMES
 from tests import real_servers
 from tests.alerts.live import wait
 from tests.alerts.test_generation import BUILT, load

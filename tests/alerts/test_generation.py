@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from alerts import __main__ as command
-from alerts.loki import LABEL, LINE
-from alerts.pack import ALERTS
+from alerts.groups.loki import LABEL, LINE
 from alerts.promql import duration
+from alerts.registry import ALERTS
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "alerts" / "built"

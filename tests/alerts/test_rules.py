@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.pack import NAMES
+from alerts.registry import NAMES
 from exporter.expose import catalogue
 from tests.alerts import cases, promtool
 from tests.alerts.case import Case, Kind

@@ -10,12 +10,13 @@ from pathlib import Path
 import promql_parser
 import pytest
 
-from alerts.pack import ALERTS, NAMES
+from alerts.groups.shards import SHARD_RECORDS
 from alerts.recording import RECORDS
-from alerts.shards import SHARD_RECORDS
-from exporter import cli
-from exporter.derive import harms
-from exporter.expose import catalogue, openapi, shard_catalogue
+from alerts.registry import ALERTS, NAMES
+from exporter.cli import arguments
+from exporter.derive.gate import harms
+from exporter.expose import catalogue, shard_catalogue
+from exporter.expose.api import openapi
 from tests.alerts import promql
 
 RUNBOOKS = Path(__file__).parents[2] / "alerts" / "runbooks"
@@ -78,7 +79,7 @@ def test_commands_of_a_runbook_exist(name: str) -> None:
 
 def accept(words: list[str]) -> None:
     """The real parser takes it, and a step that is named is one."""
-    said: argparse.Namespace = cli.parser().parse_args(words)
+    said: argparse.Namespace = arguments.parser().parse_args(words)
     if words[0] == "check":
         assert said.step in {rule.name for rule in harms.STEPS}, words
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.cli import run
+from exporter.cli.arguments import run
 from tests.conftest import Replay
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,12 +7,12 @@ import re
 import pytest
 
 from exporter import __version__
-from exporter.cli_look import Overview
-from exporter.cli_status import text_of
+from exporter.cli.source.snapshot_source import Overview
+from exporter.cli.status import text_of
 from exporter.demo import FAULTS
-from exporter.expose import answers
-from exporter.facts import Snapshot
-from exporter.model import Phase
+from exporter.expose.api import answers
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Phase
 from tests.migration import Migration, migration
 
 pytestmark = pytest.mark.asyncio

@@ -8,7 +8,7 @@ import yaml
 
 from exporter.config import load, load_text, schema
 from exporter.errors import ConfigError
-from exporter.sources.allow import is_prefix, is_ring_page
+from exporter.sources.http.allow_list import is_prefix, is_ring_page
 
 GOOD = Path(__file__).parent / "good"
 MINIMAL = 'targets:\n  - static: {urls: ["http://mimir-0:8080"]}\n'

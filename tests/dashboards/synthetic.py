@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from exporter.expose import catalogue as c
 from exporter.expose.catalogue import Metric
-from exporter.model import Phase
+from exporter.model.pages import Phase
 
 TARGETS = {
     "distributor-0": "distributor", "distributor-1": "distributor", "ingester-0": "ingester",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from alerts.pack import GROUPS
+from alerts.registry import GROUPS
 from dashboards.fields import Json
 from tests.dashboards.every import BOARDS, panels
 

@@ -20,7 +20,7 @@ from dashboards.preview.server import backfilled
 from dashboards.preview.source import Window, filled, values_of
 from dashboards.preview.walk import INTERVAL, Stretch, Walk, script, walked
 from exporter.demo import FAULTS
-from exporter.model import Phase
+from exporter.model.pages import Phase
 from tests.dashboards.conftest import Running, prometheus_over
 from tests.dashboards.every import Query, queries
 

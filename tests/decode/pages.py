@@ -16,7 +16,7 @@ from hashlib import blake2b
 import cramjam
 from hypothesis import strategies as st
 
-from exporter.model import State
+from exporter.model.pages import State
 
 NOW = 1_795_225_483
 NUMBERS = {

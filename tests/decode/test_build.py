@@ -6,7 +6,7 @@ import pytest
 
 from exporter.decode.build import decode_build
 from exporter.errors import DecodeError
-from exporter.model import BuildInfo, Product
+from exporter.model.pages import BuildInfo, Product
 
 MIMIR = b'{"status":"success","data":{"application":"Grafana Mimir","version":"2.14.0","revision":"abc"}}'
 PAGES = {

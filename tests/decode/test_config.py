@@ -6,7 +6,7 @@ import pytest
 
 from exporter.decode.config import decode_config
 from exporter.errors import DecodeError
-from exporter.model import RingConfig
+from exporter.model.pages import RingConfig
 
 MIMIR = b"""\
 target: all

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.decode.logs import MAX_LABEL, OTHER, decode_line
-from exporter.model import LogRejection
+from exporter.model.pages import LogRejection
 
 TIME = "2026-11-21T01:49:29.5Z"
 AT = 1_795_225_769.5

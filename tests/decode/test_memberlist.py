@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.memberlist import decode_memberlist
 from exporter.errors import DecodeError
-from exporter.model import GossipKey, GossipMember, GossipState
+from exporter.model.pages import GossipKey, GossipMember, GossipState
 from tests.decode import pages
 from tests.decode.pages import NOW
 

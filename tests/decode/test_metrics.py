@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.metrics import COUNTERS, decode_metrics
 from exporter.errors import DecodeError
-from exporter.model import KVClient, ProcessMetrics, Product
+from exporter.model.pages import KVClient, ProcessMetrics, Product
 from tests.decode import pages
 
 PREFIXES = ("cortex_", "loki_", "tempo_", "pyroscope_", "", "enterprise_metrics_")

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.decode.partition import decode_partition_ring
 from exporter.errors import DecodeError
-from exporter.model import Partition, PartitionState, Tokens
+from exporter.model.pages import Partition, PartitionState, Tokens
 from tests.decode import pages
 from tests.decode.pages import NOW
 

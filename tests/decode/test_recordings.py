@@ -18,8 +18,8 @@ from exporter.decode.metrics import decode_metrics
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value, decode_view
-from exporter.model import MemberlistPage, Product, Ring, State, TrackerPage
-from exporter.rings import RING_PAGES
+from exporter.model.pages import MemberlistPage, Product, Ring, State, TrackerPage
+from exporter.products.ring_pages import RING_PAGES
 from tests.decode.recorded import Recorded, answers
 
 RINGS = {page.path for page in RING_PAGES if page.kind == "ring"}

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode import bounds
-from exporter.decode.memo import Memo
+from exporter.decode.formats import bounds
+from exporter.decode.formats.memo import Memo
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
-from exporter.model import Member, State, Tokens
+from exporter.model.pages import Member, State, Tokens
 from tests.decode import pages
 from tests.decode.pages import NOW, Made
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.tracker import decode_tracker
 from exporter.errors import DecodeError
-from exporter.model import TrackerEntry, TrackerPage
+from exporter.model.pages import TrackerEntry, TrackerPage
 from tests.decode import pages
 from tests.decode.pages import NOW
 

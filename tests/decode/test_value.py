@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode import bounds
+from exporter.decode.formats import bounds
 from exporter.decode.value import decode_value, decode_view, kind_of
 from exporter.errors import DecodeError
-from exporter.model import Member, Partition, PartitionRing, PartitionState, Replica, Ring, State, Tokens
+from exporter.model.pages import (
+    Member,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Replica,
+    Ring,
+    State,
+    Tokens,
+)
 from tests.decode import pages
 from tests.decode.pages import NOW, Made, entry, field, packed, snappy, varint
 

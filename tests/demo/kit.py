@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 from exporter.demo import Cluster, DemoSettings
-from exporter.demo.page import Reply
-from exporter.demo.process import Process
-from exporter.demo.site import Site
-from exporter.model import Phase
+from exporter.demo.pages.answer import Reply
+from exporter.demo.pages.site import Site
+from exporter.demo.simulation.process import Process
+from exporter.model.pages import Phase
 
 
 def held(

@@ -18,13 +18,12 @@ from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value, decode_view
 from exporter.demo import Cluster, Demo, DemoSettings
-from exporter.demo.logfiles import line
-from exporter.demo.process import Process
+from exporter.demo.log_files import line
+from exporter.demo.simulation.process import Process
 from exporter.demo.stores_http import StorePages
-from exporter.model import Phase, Product, State
-
-from .kit import get, held
-from .recorded import answer
+from exporter.model.pages import Phase, Product, State
+from tests.demo.kit import get, held
+from tests.demo.recorded import answer
 
 PRODUCTS = ("cortex", "loki", "mimir")
 RECORDINGS = {"cortex": "cortex/2c-mirroring-all-rings", "loki": "loki/2-mirroring"}

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.demo import Cluster, Demo, DemoSettings
 from exporter.demo.gossip_port import GossipPort
-from exporter.demo.wire import ack, lzw, read_label
-from exporter.model import Phase
+from exporter.demo.pages.wire_format import ack, lzw, read_label
+from exporter.model.pages import Phase
 
 STREAM = b"\x02"
 BARE = b"\x00\x82\xa5SeqNo\x01\xa4Node\xa0"

@@ -9,12 +9,11 @@ import pytest
 import yaml
 
 from exporter.demo import Demo, DemoSettings
-from exporter.demo.go import compact, escape, in_query
-from exporter.demo.go import yaml as to_yaml
-from exporter.demo.logfiles import line, quote
-from exporter.model import Phase
-
-from .kit import get, held, names, ring
+from exporter.demo.log_files import line, quote
+from exporter.demo.pages.go_format import compact, escape, in_query
+from exporter.demo.pages.go_format import yaml as to_yaml
+from exporter.model.pages import Phase
+from tests.demo.kit import get, held, names, ring
 
 PRODUCTS = ("cortex", "loki", "mimir")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from exporter.demo import Cluster, DemoSettings
-from exporter.demo.pages_memberlist import NO_GOSSIP
-from exporter.model import Phase
-
-from .kit import get, held, metrics, names, ring, store_ring, view
+from exporter.demo.pages.memberlist import NO_GOSSIP
+from exporter.model.pages import Phase
+from tests.demo.kit import get, held, metrics, names, ring, store_ring, view
 
 PRODUCTS = ("cortex", "loki", "mimir")
 # Phase: are there multikv gauges, is memberlist primary, is mirroring on.

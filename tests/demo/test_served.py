@@ -15,12 +15,11 @@ import cramjam
 import pytest
 
 from exporter.demo import Demo, DemoSettings
-from exporter.demo.door import take
-from exporter.demo.pages_status import DANGEROUS_PATHS
+from exporter.demo.delayed_port import take
+from exporter.demo.pages.status import DANGEROUS_PATHS
 from exporter.demo.server import RUBBISH
-from exporter.model import Phase
-
-from .recorded import answer, answers
+from exporter.model.pages import Phase
+from tests.demo.recorded import answer, answers
 
 pytestmark = pytest.mark.asyncio
 START = 1_795_225_000.0

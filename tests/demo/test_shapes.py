@@ -9,13 +9,13 @@ import cramjam
 import pytest
 import yaml
 
-from exporter.demo import Cluster, wire
-from exporter.demo.values import Instance, Replica, Tokens
-from exporter.demo.wire import encode_instance
-from exporter.model import Phase
-
-from .kit import get, held
-from .recorded import answer, answers
+from exporter.demo import Cluster
+from exporter.demo.pages import wire_format
+from exporter.demo.pages.wire_format import encode_instance
+from exporter.demo.simulation.ring_values import Instance, Replica, Tokens
+from exporter.model.pages import Phase
+from tests.demo.kit import get, held
+from tests.demo.recorded import answer, answers
 
 RECORDINGS = {"cortex": "cortex/2c-mirroring-all-rings", "loki": "loki/2-mirroring"}
 SAME_HTML = [
@@ -175,13 +175,13 @@ def test_our_encoder_writes_the_recorded_bytes(product: str, key: str) -> None:
     packed = answer(RECORDINGS[product], f"/memberlist?downloadKey={key}").body
     raw = bytes(cramjam.snappy.decompress_raw(packed))
     if "replica" in theirs:
-        assert wire.encode_replica(Replica(theirs["replica"], theirs["received_at"])) == raw
+        assert wire_format.encode_replica(Replica(theirs["replica"], theirs["received_at"])) == raw
         return
     members = {name: _instance(name, row) for name, row in theirs["ingesters"].items()}
     with_id = product == "loki"
     for member in members.values():
         assert encode_instance(member, with_id) in raw
-    assert len(wire.encode_ring(members, with_id)) == len(raw)
+    assert len(wire_format.encode_ring(members, with_id)) == len(raw)
 
 
 def _instance(name: str, row: dict) -> Instance:

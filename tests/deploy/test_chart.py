@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from exporter.cli import parser
+from exporter.cli.arguments import parser
 from exporter.config import load_text
 from tests.conftest import ROOT
 from tools.render_chart import CHART, PLAIN, main, manifests, render, values

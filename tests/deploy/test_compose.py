@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from exporter.cli import parser
+from exporter.cli.arguments import parser
 from exporter.config import load
 from tests.conftest import ROOT
 

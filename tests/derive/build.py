@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
 from exporter.derive.history import History
-from exporter.derive.reading import Cycle
-from exporter.derive.rules import Rules
-from exporter.derive.snapshot import conclude
-from exporter.external import StoreContent
-from exporter.facts import KeyFacts, Snapshot
-from exporter.model import (
+from exporter.derive.limits import Rules
+from exporter.model.facts import KeyFacts, Snapshot
+from exporter.model.gate import Step
+from exporter.model.pages import (
     NOTICE,
     GossipKey,
     GossipMember,
@@ -39,9 +39,9 @@ from exporter.model import (
     Unwatched,
     Value,
 )
-from exporter.part import Share
-from exporter.rings import TRACKER_PAGE
-from exporter.steps import Step
+from exporter.model.shard import Share
+from exporter.model.stores import StoreContent
+from exporter.products.ring_pages import TRACKER_PAGE
 
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.derive.gate import NEED_TWO_LOOKS
-from exporter.derive.harms import NAMES
-from exporter.derive.rules import Rules
-from exporter.steps import Check
+from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.steps import NEED_TWO_LOOKS
+from exporter.derive.limits import Rules
+from exporter.model.gate import Check
 from tests.derive.build import Fleet, step_of
 
 ROOT = Path(__file__).parents[2]

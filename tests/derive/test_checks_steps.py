@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.rules import Rules
-from exporter.facts import Snapshot
-from exporter.model import RingConfig, State
-from exporter.steps import Check
+from exporter.derive.limits import Rules
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check
+from exporter.model.pages import RingConfig, State
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

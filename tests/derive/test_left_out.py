@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.rules import Rules
-from exporter.facts import Snapshot
-from exporter.model import KVClient, Outcome
-from exporter.rings import HA_KEY
-from exporter.steps import Verdict
+from exporter.derive.limits import Rules
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Verdict
+from exporter.model.pages import KVClient, Outcome
+from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import CLIENTS, Fleet, client, step_of, verdicts
 
 ALONE = {"primary": "", "stores": (), "mirror": None, "mirror_writes": None, "mirror_errors": None}

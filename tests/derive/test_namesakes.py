@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.membership import STAYS
-from exporter.facts import GossipFacts, Snapshot
-from exporter.model import GossipMember, GossipState
-from exporter.part import Share
-from exporter.steps import Verdict
+from exporter.derive.gossip.membership import STAYS
+from exporter.model.facts import GossipFacts, Snapshot
+from exporter.model.gate import Verdict
+from exporter.model.pages import GossipMember, GossipState
+from exporter.model.shard import Share
 from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
 
 STEPS: dict[str, dict[str, Any]] = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.derive.partitions import with_owners
-from exporter.facts import KeyFacts, MemberFacts, Snapshot
-from exporter.model import Partition, PartitionRing, PartitionState, Phase, Product, State
-from exporter.ring_facts import PartitionFacts
-from exporter.steps import Check
+from exporter.derive.ring.partitions import with_owners
+from exporter.model.facts import KeyFacts, MemberFacts, Snapshot
+from exporter.model.gate import Check
+from exporter.model.pages import Partition, PartitionRing, PartitionState, Phase, Product, State
+from exporter.model.rings import PartitionFacts
 from tests.derive.build import CLIENTS, NOW, Fleet, client, member, ring, step_of
 
 KEY = "collectors/ingester-partitions"

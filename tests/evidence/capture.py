@@ -17,12 +17,12 @@ from unittest.mock import patch
 import yaml
 
 from exporter.config import load_text
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
 from exporter.derive.history import History
-from exporter.derive.reading import Cycle
-from exporter.derive.rules import Rules
-from exporter.derive.snapshot import conclude
-from exporter.facts import Snapshot
-from exporter.watch import one_cycle
+from exporter.derive.limits import Rules
+from exporter.model.facts import Snapshot
+from exporter.wiring import one_cycle
 from tests.conftest import ROOT
 
 SHARED = Path(os.environ.get("KVMIGRATION_SHARED") or ROOT.parent / "shared")
@@ -47,7 +47,7 @@ def capture(name: str, port: int) -> tuple[Cycle, Rules]:
             taken.append((cycle, rules))
             return conclude(cycle, past, rules)
 
-        with patch("exporter.poll.conclude", keep):
+        with patch("exporter.polling.cycle.conclude", keep):
             asyncio.run(one_cycle(load_text(config)))
     cycle, rules = taken[0]
     return cycle, replace(rules, soak=0.0)

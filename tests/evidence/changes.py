@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exporter.derive.reading import Cycle
-from exporter.model import GossipView, Observation, Outcome, Page, Reason, TrackerPage
+from exporter.derive.comparison.collect import Cycle
+from exporter.model.pages import GossipView, Observation, Outcome, Page, Reason, TrackerPage
 
 PERIOD = 15.0  # seconds between two cycles
 

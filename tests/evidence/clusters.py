@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exporter.derive.reading import Cycle
-from exporter.derive.rules import Rules
-from exporter.external import StoreContent
-from exporter.model import (
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.limits import Rules
+from exporter.model.pages import (
     GossipKey,
     GossipMember,
     GossipView,
@@ -39,7 +38,8 @@ from exporter.model import (
     TrackerPage,
     Value,
 )
-from exporter.settings import ProcessConfig, RingConfig
+from exporter.model.settings import ProcessConfig, RingConfig
+from exporter.model.stores import StoreContent
 from tests.evidence.product_rings import KINDS, C, Kind
 
 NOW = 1_800_000_000.0

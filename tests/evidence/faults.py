@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.model import GossipMember, Member, Phase, Product, State, Tokens
+from exporter.model.pages import GossipMember, Member, Phase, Product, State, Tokens
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import C
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from exporter.derive.reading import Cycle
-from exporter.model import (
+from exporter.derive.comparison.collect import Cycle
+from exporter.model.pages import (
     GossipKey,
     GossipMember,
     Member,

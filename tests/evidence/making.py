@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from exporter.derive.rules import Rules
-from exporter.model import Phase, Product
+from exporter.derive.limits import Rules
+from exporter.model.pages import Phase, Product
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import KINDS, VERSIONS, C
 

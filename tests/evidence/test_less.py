@@ -9,10 +9,10 @@ from collections import defaultdict
 
 import pytest
 
+from exporter.derive.conclude import conclude
 from exporter.derive.history import History
-from exporter.derive.snapshot import conclude
-from exporter.facts import Snapshot
-from exporter.steps import Verdict
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Verdict
 from tests.conftest import free_base_port
 from tests.evidence.capture import capture, names
 from tests.evidence.changes import Spot, later, spots, without

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.conclude import conclude
 from exporter.derive.history import History
-from exporter.derive.snapshot import conclude
-from exporter.facts import Snapshot
-from exporter.steps import Verdict
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Verdict
 from tests.evidence.clusters import NOW, Cluster
 from tests.evidence.faults import FAULTS, Fault
 from tests.evidence.lies import lie, victims

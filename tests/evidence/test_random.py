@@ -7,11 +7,11 @@ import random
 
 import pytest
 
+from exporter.derive.conclude import conclude
 from exporter.derive.history import History
-from exporter.derive.snapshot import conclude
-from exporter.facts import Snapshot
-from exporter.model import Phase
-from exporter.steps import Step, Verdict
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Step, Verdict
+from exporter.model.pages import Phase
 from tests.evidence.clusters import NOW, Cluster
 from tests.evidence.faults import FAULTS, Fault
 from tests.evidence.making import cluster

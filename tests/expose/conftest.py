@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from exporter.expose.access import WebConfigFile
-from exporter.expose.api import add_api
-from exporter.expose.listen import listening
-from exporter.expose.render import Renderer, SelfFacts
-from exporter.expose.server import ServerState, build_app
+from exporter.expose.api.handlers import add_api
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.expose.server.access import WebConfigFile
+from exporter.expose.server.listen import listening
+from exporter.expose.server.routes import ServerState, build_app
 from exporter.expose.staleness import Newest
-from exporter.facts import Snapshot
+from exporter.model.facts import Snapshot
 from tests.expose import snapshots
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.external import StoreFacts
-from exporter.facts import (
+from exporter.model.facts import (
     ClientFacts,
     Comparison,
     Difference,
@@ -25,7 +24,8 @@ from exporter.facts import (
     TargetFacts,
     ViewFacts,
 )
-from exporter.model import (
+from exporter.model.gate import Check, Step, Verdict
+from exporter.model.pages import (
     GossipMember,
     GossipState,
     Outcome,
@@ -36,8 +36,8 @@ from exporter.model import (
     Reason,
     State,
 )
-from exporter.ring_facts import PartitionFacts, WriterFacts
-from exporter.steps import Check, Step, Verdict
+from exporter.model.rings import PartitionFacts, WriterFacts
+from exporter.model.stores import StoreFacts
 
 NOW = 1_780_000_000.0
 RING, COMPACTOR, HA, PARTITIONS = (

@@ -22,10 +22,10 @@ from prometheus_client.registry import Collector
 from exporter.expose import catalogue as c
 from exporter.expose.catalogue import Metric
 from exporter.expose.collector import gather, registry_of
-from exporter.expose.labels import MAX_LENGTH, clean
+from exporter.expose.label_values import MAX_LENGTH, clean
 from exporter.expose.series import rows_of
-from exporter.facts import Snapshot, ViewFacts
-from exporter.model import Outcome, Phase
+from exporter.model.facts import Snapshot, ViewFacts
+from exporter.model.pages import Outcome, Phase
 from tests.expose import snapshots
 
 GOLDEN = Path(__file__).parent / "golden" / "rich.prom"

@@ -16,9 +16,9 @@ from exporter.expose import shard_catalogue as s
 from exporter.expose.catalogue import Metric
 from exporter.expose.collector import gather, registry_of
 from exporter.expose.series import rows_of
-from exporter.facts import Rejection, Snapshot
-from exporter.model import Phase
-from exporter.part import ClientKind, Part, Share
+from exporter.model.facts import Rejection, Snapshot
+from exporter.model.pages import Phase
+from exporter.model.shard import ClientKind, Part, Share
 from tests.expose import snapshots
 from tests.expose.snapshots import COMPACTOR, NOW, RING
 

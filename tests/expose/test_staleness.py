@@ -10,9 +10,9 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from exporter.cli import run
-from exporter.expose.application import build
-from exporter.expose.listen import listening
+from exporter.cli.arguments import run
+from exporter.expose.server.application import build
+from exporter.expose.server.listen import listening
 from exporter.expose.staleness import Newest, stale_after
 from tests.expose import snapshots
 from tests.expose.conftest import World

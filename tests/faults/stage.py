@@ -14,9 +14,9 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.facts import Snapshot, TargetFacts
-from exporter.model import Outcome, Phase, Target
-from exporter.watch import Watch
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import Outcome, Phase, Target
+from exporter.wiring import Watch
 from tests.sources import wire
 
 TABLE = "KVMIGRATION_FAULTS_TABLE"  # a file that `python -m tests.faults` reads the rows from

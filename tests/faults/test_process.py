@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from exporter.demo import Demo
-from exporter.model import Phase
-from exporter.sources.http import FetchSettings
+from exporter.model.pages import Phase
+from exporter.sources.http.fetcher import FetchSettings
 from tests.faults.stage import cluster, config_of, evil, names, row
 from tests.running import Exporter, exporter, written
 from tests.sources import wire

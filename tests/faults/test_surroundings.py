@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Outcome, Reason, Target
-from exporter.sources.http import Fetcher
+from exporter.model.pages import Outcome, Reason, Target
+from exporter.sources.http.fetcher import Fetcher
 from tests.faults.stage import (
     cluster,
     config_of,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from exporter.facts import Snapshot
-from exporter.model import Outcome, Reason
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Outcome, Reason
 from tests.faults.misbehaving import BEHAVIOURS, many_series
 from tests.faults.stage import (
     cluster,

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.facts import Comparison, Event, Fleet, GossipFacts, KeyFacts, Snapshot, Stranger, ViewFacts
-from exporter.model import Phase, Product
+from exporter.model.facts import (
+    Comparison,
+    Event,
+    Fleet,
+    GossipFacts,
+    KeyFacts,
+    Snapshot,
+    Stranger,
+    ViewFacts,
+)
+from exporter.model.pages import Phase, Product
 from tests.expose import snapshots
 
 COMPONENTS = ("distributor", "ingester", "querier", "ruler", "store-gateway", "compactor", "alertmanager")

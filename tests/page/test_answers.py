@@ -10,9 +10,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from exporter.expose.server import SECURITY_HEADERS
-from exporter.facts import Snapshot
-from exporter.steps import Check, Verdict
+from exporter.expose.server.routes import SECURITY_HEADERS
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check, Verdict
 from tests.expose import snapshots
 from tools.stage import Served
 

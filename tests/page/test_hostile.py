@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exporter.demo import DemoSettings
-from exporter.facts import Event, KeyFacts, Snapshot, TargetFacts
-from exporter.model import Phase
-from exporter.steps import Check, Verdict
+from exporter.model.facts import Event, KeyFacts, Snapshot, TargetFacts
+from exporter.model.gate import Check, Verdict
+from exporter.model.pages import Phase
 from tests.expose import snapshots
 from tests.page.conftest import Look
 from tools.stage import Served, Stage

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from exporter.demo import FAULTS, DemoSettings
-from exporter.model import Phase
+from exporter.model.pages import Phase
 from tests.page.conftest import Look
 from tools.stage import Stage
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.expose.web.answer import check_rows, judged
-from exporter.facts import Snapshot
-from exporter.part import Part, Share
-from exporter.steps import Check, Step, Verdict
+from exporter.expose.web.go_no_go import check_rows, judged
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check, Step, Verdict
+from exporter.model.shard import Part, Share
 from tests.expose import snapshots
 from tests.page.conftest import Look
 from tests.page.test_answers import get

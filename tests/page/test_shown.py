@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.expose.history import KEYS, POINTS, LagHistory
-from exporter.expose.web import answer, key_page, key_rows, phases, sparkline, words
-from exporter.facts import KeyFacts, Snapshot
-from exporter.model import Phase
-from exporter.steps import Check, Step, Verdict
+from exporter.expose.lag_history import KEYS, POINTS, LagHistory
+from exporter.expose.web import go_no_go, key_page, key_rows, phases, sparkline, words
+from exporter.model.facts import KeyFacts, Snapshot
+from exporter.model.gate import Check, Step, Verdict
+from exporter.model.pages import Phase
 from tests.expose import snapshots
 
 NOW = snapshots.NOW
@@ -52,17 +52,17 @@ SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
     ],
 )  # fmt: skip
 def test_the_answer(snapshot: Snapshot, word: str) -> None:
-    assert answer.answer_of(snapshot).word == word
+    assert go_no_go.answer_of(snapshot).word == word
 
 
 def test_only_an_open_step_that_is_not_withheld_is_called_open() -> None:
-    assert answer.word_of(HELD) == ("open", "open")
-    assert answer.word_of(HELD.withheld("Not known: old.")) == ("unknown", "cannot tell")
-    assert answer.word_of(SOAKING) == ("wait", "waiting")
+    assert go_no_go.word_of(HELD) == ("open", "open")
+    assert go_no_go.word_of(HELD.withheld("Not known: old.")) == ("unknown", "cannot tell")
+    assert go_no_go.word_of(SOAKING) == ("wait", "waiting")
 
 
 def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
-    bad, held = answer.check_rows(step(Verdict.HOLDS, Verdict.UNKNOWN, Verdict.FAILS))
+    bad, held = go_no_go.check_rows(step(Verdict.HOLDS, Verdict.UNKNOWN, Verdict.FAILS))
     assert [row.tone for row in bad] == ["fails", "unknown"]
     assert [row.tone for row in held] == ["holds"]
 
@@ -70,7 +70,7 @@ def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
 def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
     names = tuple(f"p-{n}" for n in range(41))
     check = Check("x", "It is so.", Verdict.FAILS, "; ".join(names[:10]) + " and 31 more", names)
-    (row,), _ = answer.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
+    (row,), _ = go_no_go.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
     assert (row.culprits, row.more, row.evidence) == (names[:10], 31, "41 found.")
 
 

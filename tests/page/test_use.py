@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from exporter.facts import Fleet, Snapshot
-from exporter.steps import Verdict
+from exporter.model.facts import Fleet, Snapshot
+from exporter.model.gate import Verdict
 from tests.expose import snapshots
 from tests.page import big
 from tests.page.conftest import Look

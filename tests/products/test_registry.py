@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.model import Product
+from exporter.model.pages import Product
 from exporter.products import registry
-from exporter.rings import RING_PAGES, key_of_client, known_keys, ring_of
+from exporter.products.ring_pages import RING_PAGES, key_of_client, known_keys, ring_of
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 KNOWN = (M, C, L, T, P)

@@ -13,14 +13,14 @@ from aiohttp import web
 from exporter.config import HttpSd, Kubernetes, OAuth2
 from exporter.decode.prometheus import decode_vector
 from exporter.errors import DecodeError, FetchError
-from exporter.model import Answer, Outcome, Reason, Target
-from exporter.sources import loki
-from exporter.sources.access_oauth2 import TokenSource
-from exporter.sources.discovery_http import HttpSource
-from exporter.sources.discovery_kubernetes import KubernetesSource
-from exporter.sources.discovery_lists import read_json
-from exporter.sources.discovery_pods import continues_at, objects_in
-from exporter.sources.http import Fetcher, FetchSettings
+from exporter.model.pages import Answer, Outcome, Reason, Target
+from exporter.sources.access.oauth2 import TokenSource
+from exporter.sources.discovery.http import HttpSource
+from exporter.sources.discovery.kubernetes import KubernetesSource
+from exporter.sources.discovery.pods import continues_at, objects_in
+from exporter.sources.discovery.target_lists import read_json
+from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.log_files import loki
 from tests.sources.serving import serving
 
 PAGE = "/metrics"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from exporter.config import TlsConfig
-from exporter.external import RawStore
-from exporter.model import Outcome, Reason
-from exporter.sources.access_tls import make_context
-from exporter.sources.consul import ConsulSettings, read_consul
-from exporter.sources.etcd import EtcdSettings, read_etcd
-from exporter.sources.http import Fetcher, FetchSettings, TargetAccess
-from exporter.sources.store_answers import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP
+from exporter.model.pages import Outcome, Reason
+from exporter.model.stores import RawStore
+from exporter.sources.access.tls import make_context
+from exporter.sources.http.fetcher import Fetcher, FetchSettings, TargetAccess
+from exporter.sources.stores.consul import ConsulSettings, read_consul
+from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.refusals import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP
 from tests import real_servers
 from tests.sources.certificates import Authority, Pair
 from tests.sources.wire import always, response, serve

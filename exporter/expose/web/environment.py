@@ -9,7 +9,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from exporter.expose.web import answer, words
+from exporter.expose.web import go_no_go, words
 
 HERE: Final = Path(__file__).parent
 
@@ -35,7 +35,7 @@ def environment() -> Environment:
     )
     for filtered in (words.name, words.span, words.ago, words.clock, words.number, words.path, words.query):
         made.filters[filtered.__name__] = filtered
-    made.globals.update(count=words.count, task=answer.task)
+    made.globals.update(count=words.count, task=go_no_go.task)
     return made
 
 

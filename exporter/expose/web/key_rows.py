@@ -8,12 +8,12 @@ from typing import Final
 
 from markupsafe import Markup
 
-from exporter.expose.history import LagHistory
+from exporter.expose.lag_history import LagHistory
 from exporter.expose.web import sparkline
 from exporter.expose.web.words import count, span
-from exporter.facts import KeyFacts, SecondaryFacts, Snapshot
-from exporter.model import Phase, State
-from exporter.steps import Verdict
+from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
+from exporter.model.gate import Verdict
+from exporter.model.pages import Phase, State
 
 SHOWN: Final = 40
 _NOT_COPIED: Final = {

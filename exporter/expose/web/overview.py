@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.expose.history import LagHistory
-from exporter.expose.web.answer import Answer, CheckRow, answer_of, check_rows, word_of
+from exporter.expose.lag_history import LagHistory
+from exporter.expose.web.go_no_go import Answer, CheckRow, answer_of, check_rows, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
 from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, views
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
-from exporter.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
-from exporter.model import Outcome
-from exporter.rings import HA_KEY
+from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.pages import Outcome
+from exporter.products.ring_pages import HA_KEY
 
 CHIPS: Final = 12
 CLUSTERS: Final = 4

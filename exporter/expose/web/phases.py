@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.expose.web.words import first
-from exporter.facts import Snapshot, TargetFacts
-from exporter.model import Phase
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import Phase
 
 WAY: Final = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
 MEANINGS: Final = {

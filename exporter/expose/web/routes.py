@@ -15,13 +15,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
-from exporter.expose.history import LagHistory
+from exporter.expose.lag_history import LagHistory
+from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
-from exporter.expose.state import STATE, TELEMETRY_PATH
-from exporter.expose.web import contents
-from exporter.expose.web.contents import Content, NotThere, View
+from exporter.expose.web import pages as contents
 from exporter.expose.web.environment import HERE, render
-from exporter.facts import Snapshot
+from exporter.expose.web.pages import Content, NotThere, View
+from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot
 LOOK: Final = 1.0  # seconds between looks for a new snapshot

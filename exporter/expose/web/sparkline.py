@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from exporter.expose.history import SPAN, STEP, Point
+from exporter.expose.lag_history import SPAN, STEP, Point
 from exporter.expose.web.words import span
 
 WIDTH: Final = 132

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.expose.web.words import first, page_of, query
-from exporter.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
-from exporter.model import GossipMember, GossipState, Outcome
+from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
+from exporter.model.pages import GossipMember, GossipState, Outcome
 
 SEEN: Final = 60
 MEMBERS: Final = 60

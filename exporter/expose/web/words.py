@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from exporter.expose.labels import clean
+from exporter.expose.label_values import clean
 
 T = TypeVar("T")
 LONGEST: Final = 1200  # characters of one text; names are cut shorter

@@ -1,0 +1,79 @@
+"""docs/alerts.md: every alert, when it speaks, and how the rules are loaded."""
+
+from __future__ import annotations
+
+from alerts import thresholds
+from alerts.promql import indented
+from alerts.recording import RECORDS
+from alerts.registry import ALERTS, GROUPS, NAMES
+from alerts.rule import Alert, Options, Severity
+from alerts.thresholds import Limit, Wait
+
+INTRODUCTION = """\
+# Alerts
+
+Written by `python -m alerts`; change `alerts/*.py`, not this page.
+
+{count} alerts. `critical` wakes somebody: users are harmed now, or nobody watches. `warning` is a
+ticket for the day. `info` is worth a look. Each alert is one per fleet (what one exporter, or its
+shards and replicas, watch) and names up to ten culprits in its description. Each has a
+[runbook](../alerts/runbooks/). How to load them: [loading-alerts.md](loading-alerts.md).
+
+What is normal in a phase is no alert in it: the secondary is judged only for keys that are
+mirrored, the old store only while somebody needs it, gossip pages only once memberlist is
+somebody's primary. A page stays for five minutes after its cause is gone (`keep_firing_for`), so
+that a restarting exporter does not resolve it and send it again.
+"""
+
+NEEDED = """\
+No alert needs these. With [several shards](shards.md) the alerts need the rules that join them;
+`KVMigrationShardsIncomplete` is about what those record, and silent where there are none."""
+
+
+def _for(alert: Alert, options: Options) -> str:
+    return options.queries().span(alert.wait) if alert.wait.seconds else "at once"
+
+
+def _row(alert: Alert, options: Options) -> str:
+    runbook = f"[runbook](../alerts/runbooks/{alert.name}.md)"
+    return f"| `{alert.name}` | {alert.severity} | {_for(alert, options)} | {alert.meaning} | {runbook} |"
+
+
+def _tables(options: Options) -> list[str]:
+    lines: list[str] = []
+    for group in GROUPS:
+        lines += [f"## {group.about}", "", "| alert | severity | for | meaning | |", "|---|---|---|---|---|"]
+        lines += [*(_row(alert, options) for alert in group.alerts), ""]
+    return lines
+
+
+def _expressions(options: Options) -> list[str]:
+    lines = ["## Expressions", ""]
+    for alert in ALERTS:
+        severity = f" ({alert.severity})" if alert.severity is not Severity.WARNING else ""
+        lines += [f"`{alert.name}`{severity}: {alert.wait.reason}.", ""]
+        lines += ["```promql", indented(alert.expr(options.queries())), "```", ""]
+    return lines
+
+
+def _numbers() -> list[str]:
+    lines = ["## Numbers", "", "Limits are exceeded above the number, not at it.", ""]
+    lines += ["| name in `alerts/thresholds.py` | number | reason |", "|---|---|---|"]
+    for name, value in vars(thresholds).items():
+        if isinstance(value, Limit):
+            lines.append(f"| `{name}` | {value.value:g} | {value.reason} |")
+        elif isinstance(value, Wait):
+            lines.append(f"| `{name}` | {value.seconds:g} s | {value.reason} |")
+    return [*lines, ""]
+
+
+def _records(options: Options) -> list[str]:
+    lines = ["## Recording rules", "", NEEDED, "", "| series | meaning |", "|---|---|"]
+    return lines + [f"| `{record.name}` | {record.meaning} |" for record in RECORDS]
+
+
+def markdown(options: Options) -> str:
+    """Give the page."""
+    head = INTRODUCTION.format(count=len(NAMES)).splitlines()
+    parts = [*head, "", *_tables(options), *_records(options), "", *_numbers(), *_expressions(options)]
+    return "\n".join(parts).rstrip() + "\n"

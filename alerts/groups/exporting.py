@@ -1,0 +1,204 @@
+"""The exporter itself: without it every other alert is silent."""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.groups.shards_across import fresh, most
+from alerts.promql import Queries, number
+from alerts.rule import Alert, Group, Names, Severity
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+
+
+def _remembered(q: Queries, *labels: str) -> str:
+    return f"count {q.by(*labels)} (last_over_time({q.series(c.BUILD_INFO)}[{q.span(t.REMEMBERED)}]))"
+
+
+def _gone(q: Queries) -> str:
+    """The fleet had an exporter and has none; or nobody has, which has no labels and no end."""
+    here = q.series(c.BUILD_INFO)
+    return (
+        f"{_remembered(q)}\nunless {q.on()} count {q.by()} ({here})\n"
+        f"or\nabsent({here}) unless on () {_remembered(q)}"
+    )
+
+
+def unanswering(q: Queries) -> str:
+    """Instances that Prometheus cannot scrape and that were exporters within the last week."""
+    return f"{q.series('up')} == 0\nand {q.on('instance')} {_remembered(q, 'instance')}"
+
+
+def _some(q: Queries) -> str:
+    others = f"count {q.by()} ({q.series(c.BUILD_INFO)})"
+    return f"count {q.by()} (\n{unanswering(q)}\n)\nand {q.on()} {others}"
+
+
+def _appeared(q: Queries, *labels: str) -> str:
+    """How often there was somebody who had not been there a minute before."""
+    here, look = q.series(c.BUILD_INFO), q.span(t.RESTARTS_LOOK)
+    anew = f"group {q.by(*labels)} ({here}) unless group {q.by(*labels)} ({here} offset {look})"
+    return f"count_over_time(({anew})[{q.span(t.RESTARTS_WINDOW)}:{look}]) > {number(t.RESTARTS)}"
+
+
+def returning(q: Queries) -> str:
+    """Instances that come and go, or start anew so quickly that no scrape misses them. An instance
+    that is only now away counts, too.
+    """
+    starts = f"changes({q.series('process_start_time_seconds')}[{q.span(t.RESTARTS_WINDOW)}])"
+    restarted = f"max {q.by('instance')} ({starts}) > {number(t.RESTARTS)}"
+    return f"{_appeared(q, 'instance')}\nor\n{restarted}\nand {q.on('instance')} {_remembered(q, 'instance')}"
+
+
+def _restarting(q: Queries) -> str:
+    """Of an instance; or of the fleet, whose exporter may have another address each time."""
+    return f"max {q.by()} (\n{returning(q)}\n)\nor\n{_appeared(q)}"
+
+
+def old(q: Queries) -> str:
+    """Instances whose values are old, by age; a clock that is ahead would hide for so long that its
+    exporter stands still. Each shard and each replica counts for itself.
+    """
+    return f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) > {number(t.STALE_AGE)}"
+
+
+def never(q: Queries) -> str:
+    """Instances that answer and show no cycle at all: without its timestamp nothing of theirs grows old."""
+    return f"{q.series(c.BUILD_INFO)} unless {q.on('instance')} {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}"
+
+
+def _stale(q: Queries) -> str:
+    """The greatest age; 0, which no old value has, where there is none because no cycle ever ended."""
+    return f"max {q.by()} (\n{old(q)}\n)\nor\n0 * count {q.by()} (\n{never(q)}\n)"
+
+
+def present(q: Queries) -> str:
+    """Shards of which an instance shows fresh values."""
+    return f"group {q.by('shard')} ({fresh(q)})"
+
+
+def missing(q: Queries) -> str:
+    """The other shards of the last week, of as many as there are now: one that discovery has lost shows
+    nothing any more, not even that it is down.
+    """
+    remembered = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.REMEMBERED)}])"
+    of_as_many = f"{remembered} == {q.on()} group_left () {most(q, s.SHARDS)}"
+    return f"group {q.by('shard')} ({of_as_many}) unless {q.on('shard')} {present(q)}"
+
+
+def refused(q: Queries) -> str:
+    """Instances that run on an old configuration."""
+    return f"{q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0"
+
+
+GROUP = Group(
+    "exporter",
+    (
+        Alert(
+            "KVMigrationExporterDown",
+            Severity.CRITICAL,
+            t.EXPORTER_DOWN,
+            _gone,
+            "No exporter: nobody watches the migration",
+            (
+                "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration"
+                " alerts are blind, not silent."
+            ),
+            "No exporter of this fleet is scraped any more.",
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterDown",
+            Severity.WARNING,
+            t.EXPORTER_DOWN,
+            _some,
+            "An exporter instance does not answer Prometheus",
+            (
+                "{{ $value }} exporter instance(s) of <fleet> cannot be scraped while others can: "
+                "<names>. A shard's processes are not watched meanwhile."
+            ),
+            "One of several exporters (shards, replicas) cannot be scraped.",
+            names=Names(unanswering, ("instance",)),
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterRestarting",
+            Severity.CRITICAL,
+            t.RESTARTING,
+            _restarting,
+            "The exporter comes and goes: nobody watches long enough",
+            (
+                "The exporter of <fleet> came back or began anew {{ $value }} times within "
+                "<RESTARTS_WINDOW>: <names>. Each time the other KVMigration alerts begin to wait anew, so "
+                "that most of them never fire."
+            ),
+            "The exporter restarts, or is lost and found, again and again: other alerts never come to fire.",
+            names=Names(returning, ("instance",), value='printf "%.0f times"'),
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationExporterStale",
+            Severity.CRITICAL,
+            t.STALE,
+            _stale,
+            "The exporter shows old values, or none",
+            (
+                "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} "
+                "ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old values."
+                "{{ else }}The exporter of <fleet> answers, but has not ended a single cycle: <more>. All "
+                "other KVMigration alerts are blind to what it watches.{{ end }}"
+            ),
+            "The exporter answers, but its last cycle is long past, or it has not ended a single one.",
+            names=Names(old, ("instance",), value="humanizeDuration"),
+            more=Names(never, ("instance",)),
+            board="exporter",
+            keep=None,
+        ),
+        Alert(
+            "KVMigrationShardsIncomplete",
+            Severity.CRITICAL,
+            t.SHARDS_INCOMPLETE,
+            lambda q: f"min {q.by()} ({q.series(s.COMPLETE)}) == 0",
+            "A shard is missing, or the shards do not agree",
+            (
+                "The shards of <fleet> make no whole. With fresh values: <more>; seen within a week and "
+                "without: <names>. If all are fresh, they differ in what they discover or judge by, or leave "
+                "series out. No gate is open, and alerts about what a missing one watches, or about what "
+                "only all of them see, may have ended without being over."
+            ),
+            "With several shards: one is gone or old, or they do not agree what there is to watch.",
+            names=Names(missing, ("shard",)),
+            more=Names(present, ("shard",)),
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationExporterReloadFailed",
+            Severity.WARNING,
+            t.RELOAD_FAILED,
+            lambda q: f"count {q.by()} ({refused(q)})",
+            "The exporter refused its new configuration",
+            (
+                "{{ $value }} exporter instance(s) of <fleet> run on their old configuration, the new "
+                "one is wrong: <names>."
+            ),
+            "The last reload of the configuration failed; the old one is in use.",
+            names=Names(refused, ("instance",)),
+            board="exporter",
+        ),
+        Alert(
+            "KVMigrationExporterSeriesDropped",
+            Severity.WARNING,
+            t.SERIES_DROPPED,
+            lambda q: f"sum {q.by()} ({q.series(c.SERIES_DROPPED)}) > 0",
+            "The exporter leaves series out",
+            (
+                "The exporter of <fleet> leaves out {{ $value }} series because of scale.max_series. "
+                "What they would show is not judged."
+            ),
+            "There are more series than scale.max_series allows.",
+            board="exporter",
+        ),
+    ),
+    "The exporter itself",
+)

@@ -1,0 +1,128 @@
+"""Do the clients agree where they are, and do they go on?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.groups.mirroring import CLIENT, WRITERS, still
+from alerts.promql import Queries
+from alerts.rule import Alert, Group, Names, Severity
+from exporter.derive.gate.advice import ADVICE
+from exporter.expose import catalogue as c
+
+HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
+
+
+def mixed(q: Queries) -> str:
+    """Keys that some clients, readers included, have in memberlist first and others in the old store."""
+    phases = q.series(c.CLIENT_PHASE, 'key!=""') + " >= 0"
+    return (
+        f"max {q.by('key')} ({phases}) >= {t.SWITCHED}\n"
+        f"and {q.on('key')} (min {q.by('key')} ({phases}) < {t.SWITCHED})"
+    )
+
+
+def _least(q: Queries, matchers: str) -> str:
+    return q.writing_phase("min", matchers=matchers)
+
+
+def _spread(q: Queries, matchers: str) -> str:
+    most, least = (q.writing_phase(operation, matchers=matchers) for operation in ("max", "min"))
+    return f"({most})\n- ({least})\n> 0"
+
+
+def _stuck(q: Queries, matchers: str) -> str:
+    """Apart now and half a day ago, and the last of them where it was: whoever moves, it is not they."""
+    then = q.before(t.ROLLOUT)
+    last, it_was = (f"({at.writing_phase('min', matchers=matchers)})" for at in (q, then))
+    return (
+        f"(\n{_spread(q, matchers)}\n)\nand {q.on()} (\n{_spread(then, matchers)}\n)\n"
+        f"and {q.on()} ({last} == {it_was})"
+    )
+
+
+def _stalled(q: Queries) -> str:
+    """The HA tracker is migrated by itself, often later: it need only agree with itself."""
+    now = f"(\n{_spread(q, RINGS)}\nor\n{_spread(q, HA)}\n)\n{still(q)}"
+    return f"{now}\nor\n{_stuck(q, RINGS)}\nor\n{_stuck(q, HA)}"
+
+
+def _lingering(q: Queries) -> str:
+    least = q.writing_phase("min", matchers=RINGS)
+    return f"({least}) >= {t.MULTI} <= {t.DETACHED}"
+
+
+def _stages(q: Queries) -> str:
+    most = q.most(c.CLIENT_PHASE, *CLIENT, matchers=WRITERS)
+    return f'count_values {q.by()} ("phase", {most})'
+
+
+def _unknown(q: Queries) -> str:
+    return q.lasting(c.CLIENT_PHASE, -1, t.PHASE_UNKNOWN, *CLIENT, matchers=WRITERS)
+
+
+def _blind(q: Queries) -> str:
+    known = q.writing_phase("count")
+    up = f"count {q.by()} ({q.series(c.TARGET_UP)} == 1)"
+    return f"count {q.by()} (\n{_unknown(q)}\n)\nor\n{up} unless {q.on()} {known}"
+
+
+GROUP = Group(
+    "phases",
+    (
+        Alert(
+            "KVMigrationPrimariesMixed",
+            Severity.CRITICAL,
+            t.PRIMARIES_MIXED,
+            lambda q: f"count {q.by()} (\n{mixed(q)}\n)",
+            "KV clients of the same ring use different primary stores",
+            (
+                "{{ $value }} key(s) of <fleet> are read from memberlist by some processes and from the"
+                " old store by others: <names>. Whole values are written back and forth; a process "
+                f"with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
+            ),
+            "Some clients of a key have memberlist as primary, others the external store.",
+            names=Names(mixed, ("key",)),
+        ),
+        Alert(
+            "KVMigrationPhaseStalled",
+            Severity.WARNING,
+            t.STALLED,
+            _stalled,
+            "A step of the migration is half-applied",
+            (
+                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart, and no rollout goes on that "
+                "would end it (none moved within <QUIET>, or it takes longer than <ROLLOUT>). Clients by "
+                "phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): <names>."
+            ),
+            "The writing clients disagree about the phase and nothing moves.",
+            names=Names(_stages, ("phase",), value='printf "%.0f"'),
+        ),
+        Alert(
+            "KVMigrationPhaseLingering",
+            Severity.INFO,
+            t.LINGERING,
+            _lingering,
+            "The migration has stood between two stores for a week",
+            (
+                "<fleet> is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for "
+                "a week or longer. Go on, or go back."
+            ),
+            "The fleet has been between external and memberlist for a week.",
+        ),
+        Alert(
+            "KVMigrationPhaseUnknown",
+            Severity.WARNING,
+            t.PHASE_UNKNOWN,
+            _blind,
+            "The phase of the migration is not known",
+            (
+                "Processes of <fleet> answer, but not which phase their KV clients are in ({{ $value "
+                "}} concerned). Clients that show no phase: <names>. Alerts that depend on the phase "
+                "are blind meanwhile."
+            ),
+            "Writing clients, or the whole fleet, show no phase: other alerts cannot judge.",
+            names=Names(_unknown, CLIENT),
+        ),
+    ),
+    "Where the clients are, and whether they agree",
+)

@@ -1,0 +1,220 @@
+"""Is each ring, as the primary has it, in good health?"""
+
+from __future__ import annotations
+
+from alerts import thresholds as t
+from alerts.promql import Queries
+from alerts.rule import Alert, Group, Names, Severity, Text
+from exporter.derive.gate.advice import ADVICE
+from exporter.expose import catalogue as c
+from exporter.expose.catalogue import Metric
+
+COUNT = 'printf "%.0f"'
+
+
+def _above_zero(metric: Metric) -> Text:
+    return lambda q: f"{q.most(metric, 'key')} > 0"
+
+
+def unhealthy(q: Queries) -> str:
+    """Members without a fresh heartbeat, by key."""
+    each = q.most(c.RING_MEMBERS, "key", "state", "member_zone", "group", matchers='state="unhealthy"')
+    return f"sum {q.by('key')} ({each}) > 0"
+
+
+def lost(q: Queries) -> str:
+    """Rings whose writes fail, by key; the worst that any exporter saw."""
+    return f"min {q.by('key')} ({q.series(c.RING_QUORUM_MARGIN)}) < 0"
+
+
+def returned(q: Queries) -> str:
+    """Members that came back with an old heartbeat."""
+    increase = f"increase({q.series(c.RING_MEMBERS_RETURNED_TOTAL)}[{q.span(t.RETURNED_WINDOW)}])"
+    return f"max {q.by('key')} ({increase}) > 0"
+
+
+ghosts = _above_zero(c.RING_GHOST_MEMBERS)
+shrunk = _above_zero(c.RING_SHRUNK_MEMBERS)
+conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
+tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
+corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
+foreign = _above_zero(c.RING_FOREIGN_MEMBERS)
+memberless = _above_zero(c.RING_WRITERS_MISSING)
+duplicates = _above_zero(c.RING_DUPLICATE_ADDRESSES)
+unowned = _above_zero(c.RING_PARTITIONS_WITHOUT_OWNER)
+
+
+def _total(operation: str, text: Text) -> Text:
+    return lambda q: f"{operation} {q.by()} (\n{text(q)}\n)"
+
+
+GROUP = Group(
+    "rings",
+    (
+        Alert(
+            "KVMigrationRingShrunk",
+            Severity.CRITICAL,
+            t.SHRUNK,
+            _total("max", shrunk),
+            "A ring has lost half of its members, or partitions, at once",
+            (
+                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished at once and are not "
+                "back: <names>. A process with a smaller view may have overwritten the "
+                f"store. {ADVICE['ring-shrunk'].now}"
+            ),
+            "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
+            names=Names(shrunk, ("key",), value=COUNT),
+            board="rings",
+            keep=t.SHRUNK_KEEP,
+        ),
+        Alert(
+            "KVMigrationRingForeignMembers",
+            Severity.CRITICAL,
+            t.FOREIGN_MEMBERS,
+            _total("count", foreign),
+            "Rings have members of another product, cluster or release",
+            (
+                "{{ $value }} ring(s) of <fleet> have foreign members: <names>. Two clusters are merging. "
+                "Halt all rollouts."
+            ),
+            "Rings have members that certainly belong to another product, cluster or release.",
+            names=Names(foreign, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingWritersMissing",
+            Severity.WARNING,
+            t.WRITERS_MISSING,
+            _total("sum", memberless),
+            "Processes write a ring and are not in it",
+            (
+                "{{ $value }} process(es) of <fleet> write a ring and have no member in it: <names>. Their "
+                "writes to the ring fail, or were overwritten."
+            ),
+            "Processes write a ring and have no member in it.",
+            names=Names(memberless, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingDuplicateAddresses",
+            Severity.WARNING,
+            t.DUPLICATE_ADDRESSES,
+            _total("max", duplicates),
+            "Ring members share an address",
+            (
+                "Up to {{ $value }} address(es) of a ring of <fleet> belong to two or more members: "
+                "<names>. Replicas of one series reach one process."
+            ),
+            "Two or more members of a ring have one address and port.",
+            names=Names(duplicates, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingMembersUnhealthy",
+            Severity.WARNING,
+            t.UNHEALTHY,
+            _total("max", unhealthy),
+            "Ring members are unhealthy and do not leave",
+            "Up to {{ $value }} member(s) of a ring of <fleet> are unhealthy: <names>.",
+            "Members whose heartbeat is older than the timeout stay in a ring.",
+            names=Names(unhealthy, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingQuorumLost",
+            Severity.CRITICAL,
+            t.QUORUM_LOST,
+            _total("count", lost),
+            "Rings have too few healthy members: writes fail",
+            (
+                "{{ $value }} ring(s) of <fleet> have lost their quorum: <names> (healthy members or "
+                "zones short of it)."
+            ),
+            "More members or zones are unhealthy than the replication factor forgives.",
+            names=Names(lost, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingGhostMembers",
+            Severity.WARNING,
+            t.GHOSTS,
+            _total("max", ghosts),
+            "A ring has members that nobody knows",
+            (
+                "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
+                "and to no gossip member: <names>. They are left over, or belong to another cluster."
+            ),
+            "Members of a ring belong to nobody we know: left over, or another cluster's.",
+            names=Names(ghosts, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingTokenConflicts",
+            Severity.WARNING,
+            t.TOKEN_CONFLICTS,
+            _total("max", conflicts),
+            "Ring members claim the same tokens",
+            (
+                "Up to {{ $value }} token(s) of a ring of <fleet> are claimed by more than one member: "
+                "<names>. Processes may disagree about the owner."
+            ),
+            "Tokens are claimed by more than one member.",
+            names=Names(conflicts, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingMembersWithoutTokens",
+            Severity.WARNING,
+            t.WITHOUT_TOKENS,
+            _total("max", tokenless),
+            "Active ring members have no tokens",
+            (
+                "Up to {{ $value }} active member(s) of a ring of <fleet> have no tokens and own "
+                "nothing: <names>."
+            ),
+            "Active members own nothing, while the others of their ring have tokens.",
+            names=Names(tokenless, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationRingMembersReturned",
+            Severity.INFO,
+            t.RETURNED,
+            _total("count", returned),
+            "Members came back from the dead",
+            (
+                "Members that had gone came back with an old heartbeat in {{ $value }} ring(s) of "
+                "<fleet>: <names>. A process brought an old state along."
+            ),
+            "A member that had left is back with an old heartbeat.",
+            names=Names(returned, ("key",)),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationPartitionsWithoutOwner",
+            Severity.WARNING,
+            t.PARTITIONS_UNOWNED,
+            _total("sum", unowned),
+            "Partitions have no living owner",
+            (
+                "{{ $value }} partition(s) of <fleet> are active without a living owner, or inactive with "
+                "unhealthy owners alone: <names>. What is in them is not served."
+            ),
+            "Partitions are active without a living owner, or inactive with unhealthy owners alone.",
+            names=Names(unowned, ("key",), value=COUNT),
+            board="rings",
+        ),
+        Alert(
+            "KVMigrationPartitionsCorrupted",
+            Severity.WARNING,
+            t.PARTITIONS_CORRUPTED,
+            _total("sum", corrupted),
+            "Partitions are marked as corrupted",
+            "{{ $value }} partition(s) of <fleet> are marked as corrupted: <names>.",
+            "A partition ring's own page marks partitions as corrupted.",
+            names=Names(corrupted, ("key",), value=COUNT),
+            board="rings",
+        ),
+    ),
+    "Rings as the primary has them",
+)

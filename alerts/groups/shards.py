@@ -1,0 +1,196 @@
+"""Recording rules that join the parts of several shards into the families of the whole.
+
+Each shard (`kvmigration serve --shard I/N`) says what holds in its part, and names what only all
+parts together can judge: gossip members that are none of its own, contents of views, clients by what
+they serve. These rules make `kvmigration_gate_check`, `kvmigration_gate_open`, `kvmigration_phase` and
+the rest of it, under the very names that one exporter alone has, so that boards, alerts and
+`kvmigration check --prometheus` work on either.
+
+A check holds if it holds in every part, nothing across the parts speaks against it, and all shards
+are there: fresh, of one number, and with the same processes discovered.
+"""
+
+from __future__ import annotations
+
+from alerts.groups.shards_across import (
+    FAILS,
+    NOT_KNOWN,
+    WRITERS,
+    Across,
+    absent,
+    complete,
+    contents,
+    ghosts,
+    least,
+    most,
+    moving,
+    settled,
+    strangers,
+    together,
+    unmet,
+)
+from alerts.promql import Queries
+from alerts.rule import Record, Text
+from alerts.thresholds import Wait
+from exporter.derive.gate.harms import STEPS
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.catalogue import Metric
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
+from exporter.model.pages import Phase
+
+INTERVAL = Wait(15.0, "one cycle of the exporter")
+GAP = Wait(50.0, "three evaluations and a little: after a longer gap nothing is known to have held")
+FAILING = "check:kvmigration_shard_check:failing_across"
+OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
+MOVING = "serves:kvmigration_shard_clients:moving"
+EARLIEST = "fleet:kvmigration_phase:earliest"
+
+
+def _together(found: Across) -> Text:
+    return lambda q: together(q, found(q))
+
+
+def _by_check(found: dict[str, Across]) -> Text:
+    def expr(q: Queries) -> str:
+        parts = [
+            f'label_replace(\ngroup {q.by()} (\n{across(q)}\n),\n"check", "{check}", "", ""\n)'
+            for check, across in found.items()
+        ]
+        return "\nor\n".join(parts)
+
+    return expr
+
+
+def _gate_check(q: Queries) -> str:
+    """In this order: what does not hold in a part or across, what holds everywhere, what is not known. A
+    check that some exporter does not make, one of another version perhaps, holds nowhere.
+    """
+    lowest, highest = (told(q, s.SHARD_CHECK, "step", "check") for told in (least, most))
+    asked = f"count {q.by('step', 'check')} ({q.series(s.SHARD_CHECK)})"
+    all_of_them = f"{asked} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
+    return (
+        f"{lowest} == 0\n"
+        f"or\n0 * {lowest} and {q.on('check')} {q.series(FAILING)}\n"
+        f"or\n(\n{highest} == 3 and {lowest} >= 2 and ({all_of_them})\n"
+        f"and {q.on()} {q.series(COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n) / 3\n"
+        f"or\nNaN * {lowest}"
+    )
+
+
+def _holding(q: Queries) -> str:
+    checks = q.series(c.GATE_CHECK)
+    every = f"count {q.by('step')} ({checks})"
+    return f"(count {q.by('step')} ({checks} == 1) == {q.on('step')} {every})"
+
+
+def _held(q: Queries) -> str:
+    """Since when all checks of a step have held, 0 where they do not: it reads its own last value."""
+    recent = f"timestamp({q.series(HELD)}) > time() - {q.seconds(GAP)}"
+    kept = f"max {q.by('step')} ({q.series(HELD)} > 0 and ({recent}))"
+    return (
+        f"{kept} and {q.on('step')} {_holding(q)}\n"
+        f"or {q.on('step')}\n0 * {_holding(q)} + time()\n"
+        f"or {q.on('step')}\n0 * count {q.by('step')} ({q.series(c.GATE_CHECK)})"
+    )
+
+
+def _gate_open(q: Queries) -> str:
+    held = f"({q.series(HELD)} > 0)"
+    steady = f"{q.on()} group_left () {most(q, s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS)}"
+    since = f"({held} >= {steady}\nor {q.on('step')}\n0 * {held} + {steady})"
+    return (
+        f"(time() - {since})\n>= bool {q.on()} group_left () {most(q, s.SHARD_SOAK_SECONDS)}\n"
+        f"or {q.on('step')}\n0 * count {q.by('step')} ({q.series(c.GATE_CHECK)})"
+    )
+
+
+def _moving(q: Queries) -> str:
+    return f"count {q.by('serves', 'phase')} (\n{moving(q, WRITERS)}\n)"
+
+
+def _earliest(q: Queries) -> str:
+    """The first phase of which there is a client; unknown where there is none."""
+    here = ((phase, q.series(MOVING, f'phase="{phase.label}"')) for phase in Phase)
+    found = [f"0 * group {q.by()} ({clients}) + {phase:d}" for phase, clients in here]
+    return f"\nor {q.on()}\n".join([*found, f"0 * {most(q, s.SHARDS)} - 1"])
+
+
+def _phase(q: Queries) -> str:
+    return "\nor\n".join(
+        f'label_replace({q.series(EARLIEST)} == bool {phase:d}, "phase", "{phase.label}", "", "")'
+        for phase in Phase
+    )
+
+
+def _next_step(q: Queries) -> str:
+    told = q.series(EARLIEST)
+    return "\nor\n".join(
+        f"label_replace({f'{told} == bool {rule.phase:d}' if rule.phase is not None else f'0 * {told}'}, "
+        f'"step", "{rule.name}", "", "")'
+        for rule in STEPS
+    )
+
+
+def _uniform(q: Queries) -> str:
+    metrics = q.series(c.PAGE_UP, 'page="/metrics"')
+    phases = f"count {q.by()} (count {q.by('phase')} ({q.series(MOVING)}))"
+    silent = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
+    return (
+        f"({phases} == bool 1 and {q.on()} {q.series(EARLIEST)} >= 0)\n"
+        f"unless {q.on()} ({phases} == 1 and {q.on()} ({silent}))\n"
+        f"and {q.on()} {q.series(COMPLETE)} == 1"
+    )
+
+
+def _views(q: Queries) -> str:
+    told = most(q, s.PART_OF[c.RING_VIEWS], "key", "ring", "view")
+    return f"{told} > 1\nor\n{contents(q)}\nor\n{told}"
+
+
+def _counted(metric: Metric, record: str, *labels: str) -> Text:
+    def expr(q: Queries) -> str:
+        baseline = together(q, f"0 * {most(q, s.PART_OF[metric], *labels)}")
+        return f"count {q.by(*labels)} ({settled(q, record)})\nor\n{baseline}"
+
+    return expr
+
+
+def _joined(metric: Metric, operation: str) -> Record:
+    return Record(
+        metric.name,
+        lambda q: f"{operation} {q.by(*metric.labels)} ({q.series(s.PART_OF[metric])})",
+        f"Of all shards' parts, by {operation}.",
+    )
+
+
+ACROSS = (
+    Record(COMPLETE, complete, "1 if every shard is there, fresh, and they agree what there is to watch."),
+    Record(STRANGERS, _together(strangers), "Gossip members that are nobody's and that nobody expects."),
+    Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
+    Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
+    Record(GHOSTS, _together(ghosts), "Ring members that belong to nobody."),
+    Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
+    Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
+)
+GATE = (
+    Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
+    Record(HELD, _held, "Since when all checks of a step have held, unix seconds; 0 where they do not."),
+    Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
+)
+FLEET = (
+    Record(MOVING, _moving, "Writing clients of what has to move and is not on memberlist whole."),
+    Record(EARLIEST, _earliest, "The fleet's phase as a number: the earliest of its writing clients."),
+    Record(c.PHASE.name, _phase, "The fleet's phase."),
+    Record(c.PHASE_UNIFORM.name, _uniform, "Whether all writing clients agree; absent where not known."),
+    Record(c.NEXT_STEP.name, _next_step, "The migration's next step."),
+    Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
+    Record(
+        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Nobody's members."
+    ),
+    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, STRANGERS), "Strangers."),
+    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Whom nobody sees."),
+)
+PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
+
+SHARD_RECORDS: tuple[Record, ...] = (*PARTS, *ACROSS, *GATE, *FLEET)

@@ -1,0 +1,191 @@
+"""What only all shards' parts together show: PromQL over the names and digests that each part gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alerts.promql import Queries
+from alerts.thresholds import Wait
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.catalogue import Metric
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
+from exporter.model.pages import Phase
+
+SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
+WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
+AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
+Across = Callable[[Queries], str]
+
+
+def most(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
+    """Give the greatest value of the shards."""
+    return f"max {q.by(*labels)} ({q.series(metric, matchers)})"
+
+
+def least(q: Queries, metric: Metric, *labels: str) -> str:
+    """Give the least value of the shards."""
+    return f"min {q.by(*labels)} ({q.series(metric)})"
+
+
+def complete(q: Queries) -> str:
+    """1 if every shard is there, they agree what there is to watch, and no series is left out."""
+    there = f"count {q.by()} (count {q.by('shard')} ({fresh(q)}))"
+    none_is_old = f"* {q.on()} (count {q.by()} ({fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
+    agree = [
+        f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
+        for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_RULES_DIGEST)
+    ]
+    whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
+    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, whole])
+
+
+def fresh(q: Queries) -> str:
+    """Give shards whose last cycle is no older than three of its intervals, and not in the future either."""
+    limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
+    age = f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) <= {q.on('instance')} ({limit})"
+    return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"
+
+
+def together(q: Queries, expr: str) -> str:
+    """Hold only where all shards are there: what a missing one vouches for is nobody's until then."""
+    return f"({expr})\nand {q.on()} {q.series(COMPLETE)} == 1"
+
+
+def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
+    return f"group {q.by(*labels, 'member')} ({q.series(metric, matchers)})"
+
+
+def strangers(q: Queries) -> str:
+    """Gossip members that are nobody's process and that nobody expects."""
+    strange = _members(q, s.SHARD_GOSSIP_MEMBER, matchers='expected="false"')
+    return f"{strange}\nunless {_members(q, s.SHARD_OWN_MEMBER)}"
+
+
+def absent(q: Queries) -> str:
+    """Own members that no process of any shard sees, where there is another process to see them."""
+    having = f"count {q.by()} (count {q.by('target')} ({q.series(c.GOSSIP_MEMBERS)})) > 1"
+    theirs, ours = _members(q, s.SHARD_GOSSIP_MEMBER), _members(q, s.SHARD_OWN_MEMBER, matchers='seen="true"')
+    return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {theirs}\nunless {ours}\nand {q.on()} {having}"
+
+
+def unmet(q: Queries) -> str:
+    """Keys that some shard's processes use and another one's do not: that one cannot judge its copies."""
+    users = f"count {q.by('key')} ({q.series(s.SHARD_USED_KEY)})"
+    return f"{users} < {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
+
+
+def ghosts(q: Queries) -> str:
+    """Ring members that belong to no process of any shard and to no gossip member."""
+    claimed = _members(q, s.SHARD_CLAIMED_MEMBER, "key")
+    return f"{_members(q, s.SHARD_GHOST_MEMBER, 'key', 'ring')}\nunless {q.on('key', 'member')} {claimed}"
+
+
+def settled(q: Queries, record: str) -> str:
+    """Those recorded that were recorded some cycles ago as well."""
+    found = q.series(record)
+    return f"{found} and {found} offset {q.span(SETTLED)}"
+
+
+def _of_ours(q: Queries, found: str) -> str:
+    """Ghosts in keys that some shard's processes use: others in a shared store are not ours to judge."""
+    return f"({found})\nand {q.on('key', 'member')} {q.series(s.SHARD_GHOST_MEMBER, USED)}"
+
+
+def contents(q: Queries) -> str:
+    """How many different contents the shards' views show, by key and kind of view."""
+    names = ("key", "ring", "view")
+    values = f'count_values {q.by(*names, "aspect")} ("digest", {q.series(s.SHARD_VIEW_DIGEST)})'
+    return f"max {q.by(*names)} (count {q.by(*names, 'aspect')} (\n{values}\n))"
+
+
+def _unlabelled(q: Queries) -> str:
+    """Gossip members whose label no shard has read."""
+    known = f"{_members(q, s.SHARD_GOSSIP_MEMBER)} or {_members(q, s.SHARD_OWN_MEMBER)}"
+    labelled = _members(q, s.SHARD_OWN_MEMBER, matchers='labelled="true"')
+    return f"({known})\nunless {labelled}"
+
+
+def _labels(q: Queries) -> str:
+    """How many different labels the processes are configured with, where there is more than one."""
+    told = q.series(s.PART_OF[c.GOSSIP_LABEL_TARGETS])
+    return f"count {q.by()} (count {q.by('label')} ({told} > 0)) > 1"
+
+
+def _no_old_group(q: Queries) -> str:
+    """No shard's rings have a member of the old group."""
+    told = q.series(s.SHARD_CHECK, 'check="old-group-present"')
+    return f"max {q.by()} ({told}) == 2 == {q.on()} min {q.by()} ({told})"
+
+
+def _clients(q: Queries, *matchers: str) -> str:
+    return f"{q.series(s.SHARD_CLIENTS, ','.join(filter(None, matchers)))} > 0"
+
+
+def moving(q: Queries, who: str, *matchers: str) -> str:
+    """Clients of what is to move and is not on memberlist whole; of everything, where all of it is, or
+    where nothing is to move. `who` says which clients count at all, `matchers` which of them are wanted.
+    """
+    wanted, serves = _clients(q, who, *matchers), q.on("serves")
+    left = _clients(q, who, AFTER_EXTERNAL)
+    staying = f"({_clients(q, who, KEPT)} unless {serves} ({left}))"
+    others = f"({_clients(q, who)} unless {serves} {staying})"
+    under_way = f"({_clients(q, who, BEFORE_MEMBERLIST)} unless {serves} {staying})"
+    return (
+        f"{wanted} and {serves} {under_way}\n"
+        f"or\n{wanted} unless {serves} {staying} unless {q.on()} {under_way}\n"
+        f"or\n{wanted} unless {q.on()} {others}"
+    )
+
+
+def elsewhere(phase: Phase, *, readers: bool) -> Across:
+    """Clients that count for a step and are known to be in another phase than it asks for."""
+    who = "" if readers else WRITERS
+    others = f'phase!~"{phase.label}|unknown"'
+
+    def found(q: Queries) -> str:
+        return _clients(q, who, others) if phase is Phase.MEMBERLIST else moving(q, who, others)
+
+    return found
+
+
+def _settled(record: str) -> Across:
+    return lambda q: settled(q, record)
+
+
+def _now(record: str) -> Across:
+    return lambda q: q.series(record)
+
+
+def _differing_or_unmet(q: Queries) -> str:
+    return f"group {q.by('key')} (\n{contents(q)} > 1\n)\nor {q.on('key')}\n{q.series(UNMET)}"
+
+
+KEY_CHECKS = ("keys-copied", "members-copied", "contents-equal", "lag")
+FAILS: dict[str, Across] = {
+    "gossip-no-strangers": _settled(STRANGERS),
+    "gossip-complete": _settled(ABSENT),
+    "gossip-port-reachable": _settled(ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, settled(q, GHOSTS)),
+    "labels-agree": _labels,
+    "label-set": _labels,
+    "old-group-present": _no_old_group,
+    "clients-multi": elsewhere(Phase.MULTI, readers=False),
+    "clients-mirroring": elsewhere(Phase.MIRRORING, readers=False),
+    "clients-switched": elsewhere(Phase.SWITCHED, readers=True),
+    "clients-detached": elsewhere(Phase.DETACHED, readers=True),
+    "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
+}
+"""By check, what speaks against it across the parts."""
+
+NOT_KNOWN: dict[str, Across] = {
+    "gossip-no-strangers": _now(STRANGERS),
+    "gossip-complete": _now(ABSENT),
+    "gossip-port-reachable": _now(ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
+    **dict.fromkeys(KEY_CHECKS, _now(UNMET)),
+    "members-labelled": _unlabelled,
+    "members-unverified": _unlabelled,  # /config tells both
+    "views-agree": _differing_or_unmet,
+}
+"""By check, what leaves it open for now."""

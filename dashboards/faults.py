@@ -1,0 +1,146 @@
+"""What counts as a fault on the overview: one list behind the first tile and the table below it.
+
+Each entry is a number that is above 0 when something is wrong, and has no value where it cannot be
+asked (no gossip yet, nothing mirrors yet). What could not be read counts as a fault of its own.
+"""
+
+from __future__ import annotations
+
+from dashboards import limits
+from dashboards.queries import EVERY_KEY, RATE, Queries
+from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
+
+OWN = 'kind="own"'
+NOT_OWN = 'kind!="own"'
+ALL_WELL = "none, and the picture is fresh"
+
+
+def faults(q: Queries) -> dict[str, str]:
+    """Each fault's name and its count."""
+    return {**_of_processes(q), **_of_the_copy(q), **_of_rings(q), **_of_gossip(q)}
+
+
+def problems(q: Queries) -> str:
+    """How many kinds of fault there are now; no value unless every exporter's picture is fresh. One that
+    has none yet, and one that is gone, are faults.
+    """
+    kinds = " + ".join(f"({count} > bool 0 or vector(0))" for count in faults(q).values())
+    return f"(({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g}))"
+
+
+def what_is_wrong(q: Queries) -> str:
+    """Each fault that is there, as label `problem`, with its count; one line with 0 where there is none."""
+    found = {f"{count} > 0": name for name, count in faults(q).items()}
+    found |= {f"{problems(q)} == 0": ALL_WELL}
+    return " or ".join(
+        f'label_replace({found_now}, "problem", "{name}", "", "")' for found_now, name in found.items()
+    )
+
+
+def _of_processes(q: Queries) -> dict[str, str]:
+    up, page, store = q.once(c.TARGET_UP), q.once(c.PAGE_UP), q.once(c.STORE_UP)
+    last = f"max by {q.by()} ({q.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
+    return {
+        "processes down": q.how_many(f"{up} == bool 0"),
+        "pages that could not be read": q.how_many(f"{page} == bool 0"),
+        "phase not known": f"count({q.clients()} == {Phase.UNKNOWN.value})",
+        "no process found": f"sum({last} > bool 0 unless on {q.by()} {up})",
+        "external store not readable": q.how_many(f"{store} == bool 0"),
+        "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
+        "clocks that are off": q.how_many(
+            f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
+        ),
+        "exporters that never ended a cycle": f"count({q.without_cycle()})",
+        "installations without an exporter": f"count({q.gone()})",
+        "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
+        "shards that make no whole": q.how_many(f"{q.whole()} == bool 0"),
+        "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
+    }
+
+
+def _of_the_copy(q: Queries) -> dict[str, str]:
+    missing = q.once(c.SECONDARY_KEY_MISSING)
+    mirrored = (
+        f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value})"
+    )
+    return {
+        "KV clients that do not mirror beside some that do": f"sum({q.while_mirroring(_behind(q))})",
+        "keys missing in the secondary": f"sum({q.while_mirroring(missing)})",
+        "members missing in the secondary": f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})",
+        "members that differ in the secondary": (
+            f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"
+        ),
+        "keys whose secondary lags": q.how_many(
+            f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
+        ),
+        "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
+        "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
+        "mirrored keys that nobody compared": f"count({mirrored} unless on {q.by('key')} {missing})",
+    }
+
+
+def _behind(q: Queries) -> str:
+    not_mirroring = f"({q.clients()} >= 0) < bool {Phase.MIRRORING.value}"
+    return f"sum by {q.by()} ({not_mirroring})"
+
+
+def _failing(q: Queries) -> str:
+    """Share of the mirror writes that fail, of each client that writes."""
+    return f"{q.rate(c.MIRROR_WRITE_ERRORS_TOTAL)} / ({q.rate(c.MIRROR_WRITES_TOTAL)} > 0)"
+
+
+def _mixed(q: Queries) -> str:
+    """Clients that still write the external store first, where others write memberlist first."""
+    furthest = f"max by {q.by()} ({q.clients()})"
+    external = f"({q.clients()} >= 0) < bool {Phase.SWITCHED.value}"
+    return f"sum(sum by {q.by()} ({external}) and on {q.by()} ({furthest} >= {Phase.SWITCHED.value}))"
+
+
+def _of_rings(q: Queries) -> dict[str, str]:
+    unhealthy = q.once(c.RING_MEMBERS, 'state="unhealthy"')
+    return {
+        "KV clients with different primaries": _mixed(q),
+        "members lost at once": f"sum({q.once(c.RING_SHRUNK_MEMBERS)})",
+        "rings without a quorum": q.how_many(f"{q.once(c.RING_QUORUM_MARGIN)} < bool 0"),
+        "unhealthy members": f"sum({unhealthy})",
+        "foreign members": f"sum({q.once(c.RING_FOREIGN_MEMBERS)})",
+        "writers without a member": f"sum({q.once(c.RING_WRITERS_MISSING)})",
+        "addresses shared by members": f"sum({q.once(c.RING_DUPLICATE_ADDRESSES)})",
+        "partitions without an owner": f"sum({q.once(c.RING_PARTITIONS_WITHOUT_OWNER)})",
+        "ghost members": f"sum({q.once(c.RING_GHOST_MEMBERS)})",
+        "token conflicts": f"sum({q.once(c.RING_TOKEN_CONFLICTS)})",
+        "active members without tokens": f"sum({q.once(c.RING_MEMBERS_WITHOUT_TOKENS)})",
+        "corrupted partitions": f"sum({q.once(c.RING_CORRUPTED_PARTITIONS)})",
+        "rings whose views differ": q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"),
+    }
+
+
+def rejecting(q: Queries) -> str:
+    """Rejections per second of each process, whatever the label."""
+    return f"max by {q.by('target')} (rate({q.of(c.FOREIGN_LABEL_REJECTIONS_TOTAL)}{RATE}))"
+
+
+def _unheard(q: Queries) -> str:
+    """Age of what each process heard last, less the heartbeat period of the slowest ring."""
+    age = q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS)
+    period = f"max by {q.by()} ({q.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
+    return f"({age} - on {q.by()} group_left () {period} or {age})"
+
+
+def _of_gossip(q: Queries) -> dict[str, str]:
+    probe = c.LABEL_PROBE_ACCEPTED
+    labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
+    return {
+        "gossip clusters too many": f"sum({q.once(c.GOSSIP_CLUSTERS)} - 1)",
+        "foreign members in the gossip": f"sum({q.once(c.GOSSIP_FOREIGN_MEMBERS)})",
+        "strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
+        "keys of strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
+        "processes that nobody sees in the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",
+        "processes alone in the gossip": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
+        "gossip labels too many": f"sum({labels} - 1)",
+        "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
+        "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),
+        "processes that accept a foreign label": q.how_many(f"{q.once(probe, NOT_OWN)} == bool 1"),
+        "processes that reject packets": q.how_many(f"{rejecting(q)} > bool 0"),
+    }

@@ -1,0 +1,97 @@
+"""Arguments to commands. Exit status: 0 well, 1 not (closed, different, wrong), 2 cannot tell or misused."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from exporter import __version__, log
+from exporter.cli.safe_text import plain
+from exporter.errors import ConfigError, KVMigrationError
+
+Command = Callable[[argparse.Namespace], int]
+Add = Callable[[Any, argparse.ArgumentParser], None]
+# A command's modules are imported where it is asked for: `serve` needs no tables and no simulated cluster.
+COMMANDS: dict[str, Callable[[], Add]] = {
+    "serve": lambda: import_module("exporter.cli.serve").add_serve,
+    "check": lambda: import_module("exporter.cli.check").add_check,
+    "status": lambda: import_module("exporter.cli.status").add_status,
+    "diff": lambda: import_module("exporter.cli.diff").add_diff,
+    "demo": lambda: import_module("exporter.cli.demo").add_demo,
+    "validate": lambda: import_module("exporter.cli.validate").add_validate,
+    "healthcheck": lambda: import_module("exporter.cli.serve").add_healthcheck,
+}
+
+
+def parser(asked: str = "") -> argparse.ArgumentParser:
+    """Make the parser: with the command that is asked for, or with all where it is none of them. Each
+    command adds itself and sets `run` to its function.
+    """
+    top = argparse.ArgumentParser(
+        prog="kvmigration",
+        description="Watch Mimir, Cortex, Loki, Tempo or Pyroscope move from Consul or etcd to memberlist. "
+        "It only reads.",
+        epilog="Exit status: 0 well, 1 not, 2 cannot tell or wrong usage.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"kvmigration {__version__}")
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument(
+        "--log.level", dest="log_level", default="info", choices=log.LEVELS, help="default: info"
+    )
+    common.add_argument(
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=("logfmt", "json"),
+        help="default: logfmt",
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for loaded in [COMMANDS[asked]] if asked in COMMANDS else COMMANDS.values():
+        loaded()(commands, common)
+    return top
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and give its exit status."""
+    args = parser(argv[0] if argv else "").parse_args(argv)
+    log.setup(args.log_level, args.log_format)
+    command: Command = args.run
+    try:
+        return _told(command(args))
+    except ConfigError as error:
+        return _refused(*error.problems)
+    except KVMigrationError as error:
+        return _refused(f"kvmigration: {error}")
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _unread()
+    except Exception as error:
+        if not getattr(args, "server", None):
+            raise
+        # what answers there need not be an exporter, and may say what cannot be shown in ways of its own
+        return _refused(f"kvmigration: the answer of --server cannot be shown ({type(error).__name__})")
+
+
+def _refused(*lines: str) -> int:
+    for line in lines:
+        print(plain(line), file=sys.stderr)  # noqa: T201 - the command's own output
+    return 2
+
+
+def _told(status: int) -> int:
+    """Give the status once all was said."""
+    sys.stdout.flush()
+    return status
+
+
+def _unread() -> int:
+    """Nobody reads what is said: the status of a program that the signal ended, never an open gate's."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it exits
+    return 128 + signal.SIGPIPE

@@ -1,0 +1,235 @@
+"""`kvmigration check STEP`: may we take the next step? Exit status 0 open, 1 closed, 2 cannot tell."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import msgspec
+
+from exporter.cli.check_prometheus import add_prometheus, joined_from
+from exporter.cli.safe_text import plain
+from exporter.cli.source.snapshot_source import Steps, add_source, duration, look_from
+from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.steps import NEED_TWO_LOOKS
+from exporter.errors import UsageError
+from exporter.expose.api.shapes import CheckOut, StepOut
+
+STATUS = {"open": 0, "closed": 1, "unknown": 2}
+MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
+SHOWN = 10
+SHORTEST = 0.2  # seconds between two looks
+_EVERY_CHECK_HOLDS = re.compile(r"(?:Open|Closed): every check holds[^.]*\. ?")
+PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
+WIDTH = 80
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `check` to the command line."""
+    parser = commands.add_parser(
+        "check",
+        parents=[common],
+        help="may we take the next step?",
+        allow_abbrev=False,
+        description="Ask the gate. Exit status: 0 open, 1 closed, 2 cannot tell.",
+        epilog=f"Steps: {', '.join(NAMES)}.",
+    )
+    parser.add_argument("step", metavar="STEP", help="the step; see below")
+    add_prometheus(add_source(parser), parser)
+    parser.add_argument(
+        "--for",
+        dest="soak",
+        type=duration,
+        metavar="TIME",
+        help="every check must hold this long, looked at here",
+    )
+    parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
+    parser.add_argument("--json", action="store_true", help="print the step as JSON, one line a look")
+    parser.set_defaults(run=check_command)
+
+
+def check_command(args: argparse.Namespace) -> int:
+    """Look once, or soak, or watch."""
+    if args.step not in NAMES:
+        raise UsageError(f'"{args.step}" is no step; steps are {", ".join(NAMES)}')
+    return asyncio.run(_check(args))
+
+
+async def _check(args: argparse.Namespace) -> int:
+    async with joined_from(args) if args.prometheus else look_from(args, soak=args.soak) as look:
+        if args.watch:
+            return await _watch(args, look)
+        if args.soak:
+            return await _soak(args, look)
+        return _show(_advised(await _once(args, look), args), args, sys.stdout)
+
+
+async def _once(args: argparse.Namespace, look: Steps) -> StepOut:
+    """Look once; and once more where a check that compares two looks is all that is missing."""
+    step = await look.step(args.step)
+    if _waits(step) and not _asks(args):
+        await asyncio.sleep(look.interval)
+        step = await look.step(args.step)
+    return step
+
+
+def _asks(args: argparse.Namespace) -> bool:
+    """Tell whether somebody else looks all the time, and is only asked what he saw."""
+    return bool(args.server or args.prometheus)
+
+
+def _waits(step: StepOut) -> bool:
+    """Tell whether nothing is wrong but that some checks need another look."""
+    open_ = [check for check in step.checks if check.verdict != "holds"]
+    return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_LOOKS for c in open_)
+
+
+def _holds(step: StepOut) -> bool:
+    return bool(step.checks) and all(check.verdict == "holds" for check in step.checks)
+
+
+def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
+    """Say how to soak where one look found nothing wrong but cannot know for how long."""
+    if step.answer != "closed" or not _holds(step) or _asks(args):
+        return step
+    text = (
+        f"every check holds, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with --for "
+        f"{spelled(step.soak_seconds)}, or ask a running exporter with --server"
+    )
+    return msgspec.structs.replace(step, headline=text)
+
+
+async def _watch(args: argparse.Namespace, look: Steps) -> int:
+    """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
+    status, stop = STATUS["unknown"], asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    while not stop.is_set():
+        step = await look.step(args.step)
+        if not args.json:
+            print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
+        status = _show(step, args, sys.stdout)
+        sys.stdout.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), look.interval)
+    return status
+
+
+async def _soak(args: argparse.Namespace, look: Steps, clock: Callable[[], float] = time.monotonic) -> int:
+    """Look until every check has held without a break for the whole time; the first one that does not ends
+    it. Checks that need two looks may be waited for before the time begins.
+    """
+    began, first = clock(), None
+    while True:
+        step = await look.step(args.step)
+        if first is None and _waits(step) and clock() - began <= PATIENCE:
+            held = 0.0
+        elif not _holds(step) or step.answer == "unknown":
+            _clear(args)
+            return _show(step, args, sys.stdout)
+        else:
+            first = look.at if first is None else first
+            held = _held(step, look, first)
+        if held >= args.soak:
+            _clear(args)
+            return _show(_opened(step, held), args, sys.stdout)
+        _progress(args, held)
+        await asyncio.sleep(min(look.interval, max(SHORTEST, args.soak - held)))
+
+
+def _held(step: StepOut, look: Steps, first: float) -> float:
+    """For how long everything has held: from the first picture that we saw to the last one, however long we
+    looked at either, and not across a break that only the gate knows of, as of another list of processes.
+    Where it does not say since when, it has to be open itself.
+    """
+    if not look.soaks:
+        return look.at - first if step.answer == "open" else 0.0
+    return min(look.at - first, step.soaked_seconds)
+
+
+def _opened(step: StepOut, held: float) -> StepOut:
+    """A step that has held for so long; what the gate says beside that, a risk above all, stays said."""
+    beside = _EVERY_CHECK_HOLDS.sub("", step.headline)
+    text = f"Open: every check has held for {held:.0f} s. {beside}".rstrip()
+    return msgspec.structs.replace(step, answer="open", headline=text)
+
+
+def _progress(args: argparse.Namespace, held: float) -> None:
+    if args.json or not sys.stderr.isatty():
+        return
+    width = 40
+    done = int(width * min(1.0, held / args.soak))
+    sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] held {held:.0f} s of {args.soak:.0f} s ")
+    sys.stderr.flush()
+
+
+def _clear(args: argparse.Namespace) -> None:
+    """Take the progress line away."""
+    if not args.json and sys.stderr.isatty():
+        sys.stderr.write("\r" + " " * (WIDTH - 1) + "\r")
+        sys.stderr.flush()
+
+
+def spelled(seconds: float) -> str:
+    """Give a duration as Prometheus writes it: `5m`, `90s`."""
+    whole = round(seconds)
+    return f"{whole // 60}m" if whole >= 60 and whole % 60 == 0 else f"{whole}s"
+
+
+def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
+    out.write(msgspec.json.encode(step).decode() + "\n" if args.json else text_of(step))
+    return STATUS[step.answer]
+
+
+def text_of(step: StepOut) -> str:
+    """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
+    word = {"open": "open", "closed": "closed", "unknown": "cannot tell"}[step.answer]
+    said = step.headline
+    for verdict in ("Open: ", "Closed: ", "Cannot tell: "):
+        said = said.removeprefix(verdict)
+    lines = [*wrapped(f"{step.step}: {word}: {said}"), ""]
+    order = {"fails": 0, "unknown": 1, "holds": 2}
+    told: set[str] = set()
+    for check in sorted(step.checks, key=lambda check: order[check.verdict]):
+        lines += _check_lines(check, check.remedy in told)
+        told |= {check.remedy} if check.verdict != "holds" else set()
+    return "\n".join(lines) + "\n"
+
+
+def _check_lines(check: CheckOut, again: bool) -> list[str]:
+    """Give one check; a remedy that was printed before is not printed `again`."""
+    lines = wrapped(check.sentence, f"{MARKS[check.verdict]} ", " " * 4)
+    if check.verdict == "holds":
+        return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
+    culprits = check.culprits or (check.evidence,)
+    if culprits[0] not in check.evidence or len(check.evidence) > len("; ".join(culprits)) + len(
+        "Not known: "
+    ):
+        lines += wrapped(check.evidence, " " * 6)
+    for name in culprits[:SHOWN]:
+        lines += wrapped(name, "    - ", " " * 6)
+    if len(culprits) > SHOWN:
+        lines.append(f"    - and {len(culprits) - SHOWN} more")
+    remedy = "As above." if again else check.remedy
+    return [*lines, *wrapped(remedy, "    > ", " " * 6), f"      {check.doc}"]
+
+
+def _coverage(check: CheckOut) -> str:
+    """Say what a check looked at: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
+    told = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
+    return f"Looked at {', '.join(told)}." if told else ""
+
+
+def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
+    """Wrap text to 80 columns, made fit for a terminal: no control characters, no direction marks."""
+    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=then or first) or [
+        first.rstrip()
+    ]

@@ -1,0 +1,296 @@
+"""`kvmigration check STEP --prometheus URL`: the gate as Prometheus has it, of one exporter or all shards.
+
+Where there are shards the rules of `alerts/built/kvmigration-shards.yaml` have joined them. What Prometheus
+does not have, has not had for long, or has of some shards only is not known, and opens nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.config import HttpClient, load_as, shown_url
+from exporter.decode.prometheus import VectorSample, decode_vector
+from exporter.derive.gate.harms import STEPS
+from exporter.derive.gate.steps import blank, place_of
+from exporter.errors import DecodeError, UsageError
+from exporter.expose import catalogue as c
+from exporter.expose import shard_catalogue as s
+from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut
+from exporter.model.gate import Check
+from exporter.model.pages import Outcome, Phase
+from exporter.sources.access.request_settings import ClientAccess
+from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.prometheus_query import PrometheusSettings, query
+
+MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
+MEMORY = "10m"  # an exporter that was scraped since then, and is not any more, was stopped or crashed
+MAX_AHEAD = 30.0  # seconds; of a picture that is ahead nobody sees that it stands still
+FLEET = ("cluster", "namespace", "job")
+CULPRITS = {
+    "gossip-no-strangers": s.STRANGERS,
+    "gossip-complete": s.ABSENT,
+    "gossip-port-reachable": s.ABSENT,
+    **dict.fromkeys(("keys-copied", "members-copied", "contents-equal", "lag", "views-agree"), s.UNMET),
+    "no-ghosts": s.GHOSTS,
+}
+NOTHING = (
+    "Cannot tell: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "
+    "Are the recording rules of its shards loaded?"
+)
+SAID = {0.0: "does not hold there", 1.0: "not known there"}
+HOLDS, FAILS, UNKNOWN = "holds", "fails", "unknown"
+Vector = tuple[VectorSample, ...]
+
+
+def add_prometheus(where: argparse._MutuallyExclusiveGroup, parser: argparse.ArgumentParser) -> None:
+    """Add `--prometheus` to the places to look at, and what goes with it."""
+    where.add_argument(
+        "--prometheus", metavar="URL", help="ask Prometheus or Mimir, which know all shards of an exporter"
+    )
+    parser.add_argument(
+        "--selector",
+        default="",
+        metavar="MATCHERS",
+        help='with --prometheus, which fleet, where it knows several: %(metavar)s is such as job="kvm"',
+    )
+    parser.add_argument(
+        "--http.config.file",
+        dest="http_config",
+        type=Path,
+        metavar="FILE",
+        help="with --prometheus, its http_client settings",
+    )
+
+
+@asynccontextmanager
+async def joined_from(args: argparse.Namespace) -> AsyncIterator[Joined]:
+    """Open the way to Prometheus that the arguments name."""
+    client = load_as(args.http_config, HttpClient) if args.http_config else HttpClient()
+    access = ClientAccess(client)
+    await access.refresh()
+    settings = FetchSettings(timeout=client.timeout, for_target=lambda target: access.to(target.url))
+    async with Fetcher(settings) as fetcher:
+        yield Joined(
+            fetcher, PrometheusSettings(args.prometheus.rstrip("/")), args.selector.strip().strip("{}")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What Prometheus has of one step."""
+
+    checks: Vector
+    gates: Vector
+    ages: Vector  # of the samples and of the cycles behind them, seconds
+    held: Vector  # since when everything holds, unix seconds; 0 where it does not
+    now: Vector
+    soaks: Vector
+    parts: Vector  # shards' checks that do not hold
+    shards: Vector
+    complete: Vector
+    culprits: Vector
+    phases: Vector
+    ups: Vector = ()  # whether each exporter's last scrape succeeded, where Prometheus scrapes them
+
+
+class Joined:
+    """Looks at what Prometheus has; an answer is as the API of an exporter gives it."""
+
+    interval = 15.0
+
+    def __init__(self, fetcher: Fetcher, settings: PrometheusSettings, selector: str) -> None:
+        self.at = 0.0
+        self.soaks = False
+        self._fetcher = fetcher
+        self._settings = settings
+        self._selector = selector
+
+    async def step(self, name: str) -> StepOut:
+        """Look anew at one step of the gate. Raises `UsageError` where Prometheus cannot be asked."""
+        one = f'step="{name}"'
+        checks, gates = self._series(c.GATE_CHECK.name, one), self._series(c.GATE_OPEN.name, one)
+        cycles = f"time() - {self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}"
+        questions = (
+            checks,
+            gates,
+            f"time() - timestamp({checks}) or time() - timestamp({gates}) or {cycles}",
+            self._series(s.HELD, one),
+            "vector(time())",
+            self._series(s.SHARD_SOAK_SECONDS.name),
+            f"{self._series(s.SHARD_CHECK.name, one)} < 2",
+            self._series(s.SHARDS.name),
+            self._series(s.COMPLETE),
+            self._series("", '__name__=~"(member|key):kvmigration_shard_.+"'),
+            f"{self._series(c.PHASE.name)} == 1",
+            f"{self._series('up')} and on (job, instance) max_over_time("
+            f"{self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}[{MEMORY}])",
+        )
+        told = Told(*await self._ask_all(questions))
+        _one_fleet(told.checks, shown_url(self._settings.url))
+        self.at, self.soaks = _only(told.now) - _oldest(told), bool(told.held)
+        return step_of(name, told)
+
+    async def _ask_all(self, questions: Iterable[str]) -> list[Vector]:
+        """All answers, or the first error, once nobody is asking any more."""
+        answers = await asyncio.gather(*map(self._ask, questions), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    def _series(self, name: str, *matchers: str) -> str:
+        return f"{name}{{{','.join(part for part in (*matchers, self._selector) if part)}}}"
+
+    async def _ask(self, expr: str) -> Vector:
+        answer = await query(self._fetcher, self._settings, expr)
+        url = shown_url(self._settings.url)
+        try:
+            found = decode_vector(answer.body) if answer.body else ()
+        except DecodeError as error:
+            raise UsageError(f"{url}: {error}") from None
+        if answer.outcome is not Outcome.OK:
+            why = (
+                f"{answer.reason.value}: {answer.detail}" if answer.reason else "no query API below this URL"
+            )
+            raise UsageError(f"{url}: {why}")
+        return found
+
+
+def _one_fleet(checks: Vector, url: str) -> None:
+    fleets = sorted({tuple((n, sample.labels[n]) for n in FLEET if n in sample.labels) for sample in checks})
+    if len(fleets) > 1:
+        listed = "; ".join(",".join(f'{name}="{value}"' for name, value in fleet) for fleet in fleets[:10])
+        raise UsageError(f"{url} knows several fleets: choose one with --selector, of: {listed}")
+
+
+def step_of(name: str, told: Told) -> StepOut:
+    """Weigh what Prometheus has of one step."""
+    checks = tuple(_check(check, told) for check in blank(name).checks)
+    doubt = _doubt(told)
+    held = max((sample.value for sample in told.held), default=0.0)
+    soaked = max(0.0, _only(told.now) - held) if held > 0 and not doubt else 0.0
+    soak = max((sample.value for sample in told.soaks), default=0.0)
+    answer = _answer(checks, told, doubt)
+    return StepOut(
+        step=name,
+        answer=answer,
+        place=_place(name, told),
+        headline=doubt or _headline(answer, checks, soaked, soak),
+        soak_seconds=soak,
+        soaked_seconds=soaked,
+        open_since=None,
+        checks=checks,
+    )
+
+
+def _answer(checks: Iterable[CheckOut], told: Told, doubt: str) -> GateAnswer:
+    verdicts = {check.verdict for check in checks}
+    if FAILS in verdicts:
+        return "closed"
+    if doubt or verdicts != {HOLDS} or not told.gates:
+        return "unknown"
+    return "open" if all(sample.value == 1 for sample in told.gates) else "closed"
+
+
+def _doubt(told: Told) -> str:
+    """What makes all of it not known, "" where nothing does."""
+    if down := sorted(sample.labels.get("instance", "?") for sample in told.ups if sample.value != 1):
+        return f"Cannot tell: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
+    if not told.checks:
+        return NOTHING
+    if any(sample.value != 1 for sample in told.complete):
+        there = len({sample.labels.get("shard", "") for sample in told.shards})
+        wanted = max((sample.value for sample in told.shards), default=0.0)
+        return (
+            f"Cannot tell: of {wanted:.0f} shards {there} are known to Prometheus, and not all of these are "
+            "fresh, or they do not watch the same fleet by the same rules."
+        )
+    newest = min((sample.value for sample in told.ages), default=math.inf)
+    if newest < -MAX_AHEAD:
+        return f"Cannot tell: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
+    oldest = _oldest(told)
+    if not oldest <= MAX_AGE:
+        return f"Cannot tell: what Prometheus has is {oldest:.0f} s old."
+    return ""
+
+
+def _oldest(told: Told) -> float:
+    """How old the oldest of what Prometheus has is, seconds; NaN where one age is none."""
+    ages = [sample.value for sample in told.ages]
+    return math.nan if any(map(math.isnan, ages)) else max(ages, default=math.inf)
+
+
+def _check(check: Check, told: Told) -> CheckOut:
+    values = [sample.value for sample in told.checks if sample.labels.get("check") == check.id]
+    verdict = FAILS if 0.0 in values else HOLDS if values and set(values) == {1.0} else UNKNOWN
+    culprits = () if verdict == HOLDS else (*_names(check.id, told), *_parts(check.id, told))
+    words = {HOLDS: _everywhere(told), FAILS: "It does not hold.", UNKNOWN: "Not known."}[verdict]
+    return CheckOut(
+        id=check.id,
+        sentence=check.sentence,
+        verdict=verdict,  # type: ignore[arg-type] # one of the three words
+        evidence="; ".join(culprits[:10]) or words,
+        culprits=culprits,
+        remedy=check.cure if verdict == FAILS else check.remedy,
+        doc=check.doc,
+        holds_since=None,
+    )
+
+
+def _everywhere(told: Told) -> str:
+    count = len({sample.labels.get("shard", "") for sample in told.shards})
+    return f"In all {count} shards." if count else "As Prometheus has it."
+
+
+def _names(check: str, told: Told) -> tuple[str, ...]:
+    """Name the members that all parts together show to be nobody's."""
+    wanted = CULPRITS.get(check)
+    found = [sample.labels for sample in told.culprits if sample.labels.get("__name__") == wanted]
+    return tuple(sorted(_member(labels) for labels in found))
+
+
+def _member(labels: Mapping[str, str]) -> str:
+    key, member = labels.get("key", ""), labels.get("member", "")
+    if not member:
+        return f"{key}: some shard watches no process that uses it; tell discovery the components"
+    return f"{member}{f' in {key}' if key else ''}"
+
+
+def _parts(check: str, told: Told) -> tuple[str, ...]:
+    """Say which shards do not hold it; they know the rest."""
+    numbers = {sample.labels.get("instance", ""): sample.labels.get("shard", "") for sample in told.shards}
+    found = [sample for sample in told.parts if sample.labels.get("check") == check]
+    return tuple(sorted(_part(sample.labels.get("instance", ""), numbers, sample.value) for sample in found))
+
+
+def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
+    return f"shard {numbers.get(instance, '?')} at {instance}: {SAID.get(value, 'not known there')}"
+
+
+def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
+    bad = sum(1 for check in checks if check.verdict != HOLDS)
+    if answer == "open":
+        return "Open: every check holds."
+    if bad:
+        return (
+            f"{'Closed' if answer == 'closed' else 'Cannot tell'}: {bad} of {len(checks)} checks do not hold."
+        )
+    if answer == "unknown":
+        return "Cannot tell: Prometheus has no kvmigration_gate_open of this step."
+    return f"Closed: every check holds, for {soaked:.0f} s of {soak:.0f} s."
+
+
+def _place(name: str, told: Told) -> str:
+    labels = {sample.labels.get("phase", "") for sample in told.phases}
+    where = next((phase for phase in Phase if {phase.label} == labels), Phase.UNKNOWN)
+    return place_of(next(rule for rule in STEPS if rule.name == name), where)
+
+
+def _only(vector: Vector) -> float:
+    return vector[0].value if vector else 0.0

@@ -1,0 +1,82 @@
+"""`kvmigration demo`: the simulated cluster, with the exporter watching it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.cli.demo_cluster import add_arguments, run_demo
+from exporter.cli.serve import add_web
+from exporter.config import load
+from exporter.demo import Demo, DemoSettings
+from exporter.expose.server.listen import parse_address
+from exporter.service import Service
+
+SHARE_OF_PHASE = 2
+MAX_SOAK = 15.0  # seconds; for a real cluster it is 300
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def add_demo(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `demo` to the command line."""
+    parser = commands.add_parser(
+        "demo",
+        parents=[common],
+        help="a simulated cluster that migrates, and the exporter watching it",
+        allow_abbrev=False,
+        description="Run a simulated cluster on loopback that walks through the migration, and the exporter "
+        "watching it.",
+    )
+    add_arguments(parser)
+    add_web(parser)
+    parser.add_argument("--no-exporter", action="store_true", help="only the cluster; watch it yourself")
+    parser.set_defaults(run=demo_command)
+
+
+def demo_command(args: argparse.Namespace) -> int:
+    """Run until interrupted."""
+    return asyncio.run(_demo(args))
+
+
+async def _demo(args: argparse.Namespace) -> int:
+    if args.no_exporter:
+        return await run_demo(args)
+    for address in args.listen or ():
+        parse_address(address)  # a wrong one is refused before anything is started
+    services: list[asyncio.Task[int]] = []
+    stop = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="kvmigration-demo-") as folder:
+
+        async def started(demo: Demo) -> None:
+            file = Path(folder) / "kvmigration.yml"
+            told = demo.config() | {"gate": {"soak": soak_of(demo.settings)}}
+            file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+            args.config_file = file
+            service = Service(args, load(file))
+            task = asyncio.create_task(service.run(_say))
+            task.add_done_callback(lambda _: stop.set())
+            services.append(task)
+
+        status = await run_demo(args, stop=stop, started=started)
+        for task in services:
+            status = await task or status
+    return status
+
+
+def soak_of(settings: DemoSettings) -> str:
+    """A soak that ends within a phase: with that of a real cluster no gate of the demo would ever open."""
+    within = settings.phase_duration / settings.speed / SHARE_OF_PHASE
+    return f"{max(1, int(min(MAX_SOAK, within)))}s"
+
+
+async def _say(addresses: tuple[str, ...]) -> None:
+    shown = [address.replace("[::]", "127.0.0.1").replace("0.0.0.0", "127.0.0.1") for address in addresses]
+    for address in shown:
+        sys.stdout.write(f"\nOpen http://{address}/ — metrics on http://{address}/metrics\n\n")
+    sys.stdout.flush()

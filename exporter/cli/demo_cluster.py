@@ -1,0 +1,175 @@
+"""`kvmigration demo`: a simulated cluster on loopback that walks through the migration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from exporter.cli.safe_text import plain
+from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
+from exporter.model.pages import Phase
+
+_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$")
+_LOOK = 0.2
+_SHOWN = 12
+Started = Callable[[Demo], Awaitable[None]]
+
+
+def seconds(text: str) -> float:
+    """A duration as Prometheus writes it (`30s`, `1m30s`, `2h`)."""
+    found = _DURATION.match(text)
+    if not text or found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 30s, 1m30s or 2h")
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
+
+
+def phase(text: str) -> Phase:
+    """A phase by its name."""
+    known = {found.label: found for found in Phase if found is not Phase.UNKNOWN}
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
+    return known[text]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `kvmigration demo`."""
+    add = parser.add_argument
+    add("--product", choices=PRODUCTS, default="cortex", help="what the cluster runs (default: %(default)s)")
+    add("--size", type=int, default=6, help="processes (default: %(default)s)")
+    add("--tokens", type=int, default=128, help="tokens per member (default: %(default)s)")
+    add("--seed", type=int, default=1, help="the same seed gives the same cluster (default: %(default)s)")
+    add(
+        "--phase-duration",
+        type=seconds,
+        default=30.0,
+        metavar="TIME",
+        help="time in each phase (default: 30s)",
+    )
+    add(
+        "--start-phase",
+        type=phase,
+        default=Phase.EXTERNAL,
+        metavar="PHASE",
+        help="phase to start in (default: external)",
+    )
+    add("--hold", action="store_true", help="stay in the first phase")
+    add(
+        "--speed", type=float, default=1.0, help="seconds of the cluster in a real one (default: %(default)s)"
+    )
+    add("--fault", action="append", default=[], choices=tuple(FAULTS), metavar="NAME", help=_fault_help())
+    add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
+    add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
+    add(
+        "--log-dir",
+        type=Path,
+        default=None,
+        help="where the processes' logs go (default: a directory of its own)",
+    )
+
+
+def _fault_help() -> str:
+    return "play a fault from the start, may be repeated: " + "; ".join(
+        f"{k}: {v}" for k, v in FAULTS.items()
+    )
+
+
+def settings_of(args: argparse.Namespace) -> DemoSettings:
+    """The settings that the arguments mean; `ValueError` with a sentence where they cannot be."""
+    return DemoSettings(
+        product=args.product,
+        size=args.size,
+        tokens=args.tokens,
+        seed=args.seed,
+        phase_duration=args.phase_duration,
+        start_phase=args.start_phase,
+        hold=args.hold,
+        speed=args.speed,
+        base_port=args.base_port,
+        faults=tuple(args.fault),
+        hostile=args.hostile,
+        log_dir=args.log_dir,
+    )
+
+
+async def run_demo(
+    args: argparse.Namespace, *, stop: asyncio.Event | None = None, started: Started | None = None
+) -> int:
+    """Serve a cluster until `stop` is set, or SIGINT or SIGTERM; the exit status.
+
+    `started` is called once all ports listen: whoever watches the demo begins there.
+    """
+    try:
+        settings = settings_of(args)
+    except ValueError as error:
+        sys.stderr.write(f"kvmigration demo: {error}\n")
+        return 2
+    end = stop or asyncio.Event()
+    with _signals(end, own=stop is None):
+        try:
+            async with Demo(settings) as demo:
+                _say(addresses(demo))
+                if started is not None:
+                    await started(demo)
+                await _until(end, demo)
+        except OSError as error:
+            sys.stderr.write(f"kvmigration demo: {error}\n")
+            return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _signals(end: asyncio.Event, *, own: bool) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    caught = (signal.SIGINT, signal.SIGTERM) if own else ()
+    for number in caught:
+        loop.add_signal_handler(number, end.set)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+def addresses(demo: Demo) -> str:
+    """What to look at and where, for people."""
+    cluster, product = demo.cluster, demo.settings.product
+    count, store = len(demo.urls), demo.settings.store
+    lines = [f"A simulated {product} cluster of {count} processes, phase {cluster.phase.label}."]
+    shown = list(zip(cluster.processes, demo.urls, demo.log_paths, strict=True))[:_SHOWN]
+    lines += [f"  {_plain(process.name):<32} {url}  log {path}" for process, url, path in shown]
+    if count > _SHOWN:
+        lines.append(f"  and {count - _SHOWN} more, see the control address")
+    lines += [
+        f"  {store:<32} {demo.store_url}",
+        f"  {'control':<32} {demo.control_url}/state",
+        f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
+        f"  phases: curl -X POST {demo.control_url}/phase/NAME",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(name: str) -> str:
+    """A name fit for a terminal: without controls, and short."""
+    return plain(name)[:32]
+
+
+async def _until(end: asyncio.Event, demo: Demo) -> None:
+    before = demo.settings.start_phase
+    while not end.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), _LOOK)
+        if demo.cluster.phase is not before:
+            before = demo.cluster.phase
+            _say(f"now going to phase {before.label}\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

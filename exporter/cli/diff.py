@@ -1,0 +1,107 @@
+"""`kvmigration diff KEY`: members side by side. Exit status 0 equal, 1 different, 2 cannot tell."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from exporter.cli.diff_table import MAX_NAMES, body, few, safe
+from exporter.cli.source.snapshot_source import Look, add_source, look_from
+from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.errors import UsageError
+from exporter.expose.api.shapes import RingDetailOut
+
+EQUAL, DIFFERENT, UNKNOWN = 0, 1, 2
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `diff` to the command line."""
+    parser = commands.add_parser(
+        "diff",
+        parents=[common],
+        help="primary against secondary, member by member",
+        allow_abbrev=False,
+        description="Compare one key, or all. Exit status: 0 equal, 1 different, 2 cannot tell.",
+    )
+    parser.add_argument("key", nargs="?", metavar="KEY", help="such as collectors/ring or ha-tracker/")
+    add_source(parser)
+    parser.add_argument("--all", action="store_true", help="every key")
+    parser.add_argument("--json", action="store_true", help="print JSON, one key a line")
+    parser.set_defaults(run=diff_command)
+
+
+def diff_command(args: argparse.Namespace) -> int:
+    """Compare the keys asked for; the worst of them is the exit status."""
+    if bool(args.key) == args.all:
+        raise UsageError("give one KEY, or --all for every key")
+    return asyncio.run(_diff(args))
+
+
+async def _diff(args: argparse.Namespace) -> int:
+    async with look_from(args) as look:
+        details, silent = await _details(args, look), await look.silent()
+    for detail in details:
+        _show(detail, args)
+    if not details:
+        sys.stderr.write("kvmigration: no key was seen\n")
+        return UNKNOWN
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+        return UNKNOWN
+    statuses = {status_of(detail) for detail in details}
+    if silent:
+        sys.stderr.write(f"kvmigration: {_unseen(silent)}\n")
+        statuses.add(UNKNOWN)
+    return DIFFERENT if DIFFERENT in statuses else max(statuses)
+
+
+def _unseen(silent: tuple[str, ...]) -> str:
+    """Say whose copies nobody compared."""
+    count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
+    return f"{count} not answer, so nothing is known of what it has: {few(silent, MAX_NAMES)}"
+
+
+async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
+    keys = await look.keys()
+    return [await look.key(key) for key in (keys if args.all else [args.key])]
+
+
+def status_of(detail: RingDetailOut) -> int:
+    """Give the exit status of one key: no comparison, a view or a primary that was not read or a time stamp
+    from the future proves nothing.
+    """
+    found = detail.summary.secondary
+    if found is None:
+        return UNKNOWN
+    wrong = (
+        found.key_missing or found.missing_members or found.extra_members or any(found.mismatched.values())
+    )
+    if wrong or (found.lag_seconds or 0) > DEFAULT_PERIOD:
+        return DIFFERENT
+    unsure = found.unread or found.remembered or detail.summary.ahead_seconds
+    return UNKNOWN if unsure else EQUAL
+
+
+def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(detail).decode() + "\n")
+        return
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    console.print(Text(_title(detail), style="bold"))
+    console.print(body(detail))
+    console.print()
+
+
+def _title(detail: RingDetailOut) -> str:
+    found = detail.summary
+    side = found.secondary.side if found.secondary else "no secondary was read"
+    word = {EQUAL: "equal", DIFFERENT: "DIFFERENT", UNKNOWN: "CANNOT TELL"}[status_of(detail)]
+    primary = f"{found.primary or '?'} ({found.source or 'not read'})"
+    return safe(f"{found.key}: {word}. Primary {primary}, secondary {side}.")

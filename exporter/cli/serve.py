@@ -1,0 +1,142 @@
+"""`kvmigration serve`: the exporter; and `healthcheck`, which asks it how it is."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import sys
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from exporter import __version__
+from exporter.change_log import Narrator
+from exporter.cli.source.server_api import checked_server
+from exporter.cli.source.shard_option import add_shard, sharded
+from exporter.config import Config, load, shown_url
+from exporter.errors import UsageError
+from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.expose.server.listen import DEFAULT_ADDRESS
+from exporter.garbage_collection import collect_seldom
+from exporter.polling.single_visit import add_probe_flags
+from exporter.wiring import one_cycle
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Add `--config.file`."""
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        required=required,
+        metavar="FILE",
+        help="configuration",
+    )
+
+
+def add_serve(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `serve` to the command line."""
+    parser = commands.add_parser(
+        "serve",
+        parents=[common],
+        help="run the exporter",
+        allow_abbrev=False,
+        description="Run the exporter.",
+    )
+    add_config(parser)
+    add_web(parser)
+    add_shard(parser)
+    parser.add_argument(
+        "--once", action="store_true", help="run one cycle, print the metrics on standard output and exit"
+    )
+    parser.set_defaults(run=serve_command)
+
+
+def add_web(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the web server, as exporters of the Prometheus family have them."""
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        action="append",
+        metavar="ADDRESS",
+        help=f"may be given more than once; default: {DEFAULT_ADDRESS}",
+    )
+    parser.add_argument(
+        "--web.config.file", dest="web_config", type=Path, metavar="FILE", help="TLS and users"
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="default: /metrics",
+    )
+    parser.add_argument(
+        "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
+    )
+    add_probe_flags(parser)
+
+
+def serve_command(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; with `--once` run one cycle."""
+    config = sharded(load(args.config_file), args.shard)
+    _raise_file_limit()
+    if args.once:
+        return asyncio.run(_once(config))
+    from exporter.service import Service  # noqa: PLC0415 - the web server, which one cycle does not need
+
+    collect_seldom()
+    return asyncio.run(Service(args, config, shard=args.shard).run())
+
+
+def _raise_file_limit() -> None:
+    """Every process keeps a few connections open: take all the descriptors we are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _once(config: Config) -> int:
+    snapshot = await one_cycle(config)
+    Narrator().tell(snapshot)
+    renderer = Renderer(lambda: snapshot, lambda: SelfFacts(__version__, max_series=config.scale.max_series))
+    exposition = await renderer.render()
+    sys.stdout.buffer.write(exposition.body)
+    return 0 if any(target.up for target in snapshot.targets) else 1
+
+
+def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `healthcheck`, for container images without a shell."""
+    parser = commands.add_parser(
+        "healthcheck",
+        parents=[common],
+        help="ask a running exporter whether it is healthy",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--server", default="http://127.0.0.1:9895", metavar="URL", help="default: %(default)s"
+    )
+    parser.set_defaults(run=healthcheck_command)
+
+
+class _Direct(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: whoever answers there is not the exporter that was asked."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def healthcheck_command(args: argparse.Namespace) -> int:
+    """Give 0 if `/-/healthy` answers 200."""
+    url = checked_server(args.server)
+    opener = urllib.request.build_opener(_Direct)
+    try:
+        with opener.open(f"{url}/-/healthy", timeout=3) as answer:
+            return 0 if answer.status == 200 else 1
+    except (OSError, ValueError, HTTPException) as error:
+        why = getattr(error, "reason", None) or type(error).__name__
+        raise UsageError(f"{shown_url(url)} does not answer: {why}") from None

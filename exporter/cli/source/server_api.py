@@ -1,0 +1,114 @@
+"""`--server`: a running exporter, asked over its API.
+
+Who answers there may be anybody: every answer has a time, a size and a shape, a redirect leads to no other
+host, and no message quotes the user, the password or the query of the URL.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from exporter import __version__
+from exporter.config import shown_url
+from exporter.errors import FetchError, UsageError
+from exporter.sources.http.body import Body
+
+T = TypeVar("T")
+TIMEOUT = 10.0
+MAX_ANSWER = 64 * 1024 * 1024
+MAX_REDIRECTS = 3
+HEADERS = {"User-Agent": f"kvmigration/{__version__}", "Accept-Encoding": "gzip"}
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class _Envelope(msgspec.Struct):
+    status: str
+    at: float = 0.0
+    stale: bool = False
+    age_seconds: float | None = None
+    error: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def checked_server(server: str) -> str:
+    """The URL without its last slash. Raises `UsageError` where it is none, and does not quote it."""
+    if not server.startswith(("http://", "https://")):
+        raise UsageError("--server is not a URL such as http://127.0.0.1:9895")
+    return server.rstrip("/")
+
+
+def session() -> aiohttp.ClientSession:
+    """What a `Server` asks with."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=HEADERS,
+    )
+
+
+class Server:
+    """Asks one exporter. `stale` says why what it answered is too old to go by, "" where it is not; `at` is
+    when its last answer was whole, unix seconds.
+    """
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.shown = shown_url(url)
+        self.stale = ""
+        self.at = 0.0
+        self._session = session
+
+    async def get(self, path: str, kind: Any) -> Any:
+        """One answer of the API, of this type. Raises `UsageError`."""
+        shown = f"{self.shown}/api/v1/{path}"
+        try:
+            body = await self._body(f"{self.url}/api/v1/{path}")
+            told = msgspec.json.decode(body, type=_Envelope)
+        except (aiohttp.ClientError, FetchError, OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"{shown}: no answer of an exporter ({_why(error)})") from None
+        if told.status != "success":
+            raise UsageError(f"{shown}: {told.error[:300] or 'no answer of an exporter'}")
+        if told.stale:
+            age = "some time" if told.age_seconds is None else f"{told.age_seconds:.0f} s"
+            self.stale = f"{self.shown}: the last cycle ended {age} ago, so all of this is old"
+        self.at = told.at
+        try:
+            return msgspec.json.decode(told.data, type=kind)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{shown}: the exporter is of another version ({str(error)[:200]})") from None
+
+    async def _body(self, url: str) -> bytes:
+        """All of an answer; raises `FetchError` or `ValueError`, for a redirect to another host too."""
+        there = URL(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._session.get(there, allow_redirects=False) as answer:
+                if answer.status not in _REDIRECTS:
+                    return await _whole(answer)
+                there = _next(there, answer.headers.get("Location", ""))
+        raise ValueError("too many redirects")
+
+
+def _next(url: URL, location: str) -> URL:
+    there = url.join(URL(location))
+    if there.origin() != url.origin():
+        raise ValueError("it redirects to another host")
+    return there.with_user(url.user).with_password(url.password)
+
+
+def _why(error: BaseException) -> str:
+    """What went wrong, in words that quote neither the URL nor the answer."""
+    if isinstance(error, FetchError):
+        return error.detail
+    return str(error) if type(error) is ValueError else type(error).__name__
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    body = Body(MAX_ANSWER, answer.headers.get("Content-Encoding", ""))
+    async for part in answer.content.iter_any():
+        body.feed(part)
+    return body.finish()

@@ -1,0 +1,195 @@
+"""Where `check`, `status` and `diff` look: at a cluster of their own accord, or at a running exporter."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from exporter import __version__
+from exporter.cli.source.server_api import Server, checked_server, session
+from exporter.cli.source.shard_option import whole
+from exporter.config import load
+from exporter.errors import UsageError
+from exporter.expose.api import answers
+from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
+from exporter.model.facts import Snapshot
+from exporter.wiring import Watch
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration as Prometheus writes it: `90s`, `10m`, `1h30m`."""
+    found = _DURATION.fullmatch(text)
+    if not text or found is None:
+        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write for instance 90s, 10m or 1h30m')
+    hours, minutes, seconds, millis = (int(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Add `--config.file` and `--server`, of which exactly one is given; gives the group of the two."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
+    )
+    where.add_argument(
+        "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
+    )
+    return where
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What `status` shows."""
+
+    status: StatusOut
+    targets: tuple[TargetOut, ...]
+    rings: tuple[RingOut, ...]
+    gossip: GossipOut | None
+    steps: tuple[StepOut, ...]
+
+
+class Steps(Protocol):
+    """One way of looking at the gate; answers are as the API gives them. `at` is when the picture behind the
+    last one was whole, by whoever took it, unix seconds; `soaks` says whether `soaked_seconds` is known.
+    """
+
+    interval: float
+    at: float
+    soaks: bool
+
+    async def step(self, name: str) -> StepOut:
+        """Look anew at one step of the gate."""
+
+
+class Look(Steps, Protocol):
+    """One way of looking at everything. `stale` says why what was seen is too old to go by, "" where it is
+    not.
+    """
+
+    stale: str
+
+    async def overview(self) -> Overview:
+        """Look anew at everything."""
+
+    async def keys(self) -> tuple[str, ...]:
+        """Look anew; give all keys."""
+
+    async def key(self, key: str) -> RingDetailOut:
+        """One key as it was when `keys` looked. Raises `UsageError` where there is none."""
+
+    async def silent(self) -> tuple[str, ...]:
+        """The processes that did not answer when `keys` looked."""
+
+
+@asynccontextmanager
+async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
+    """Open whichever way the arguments name; `soak` seconds count instead of the configured ones."""
+    if args.server:
+        url = checked_server(args.server)
+        async with session() as asking:
+            yield _Remote(Server(url, asking))
+        return
+    config = whole(load(args.config_file))
+    async with Watch(config) as watch:
+        if soak is not None:
+            plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
+            rules = replace(plan.rules, soak=soak, interval=max(plan.rules.interval, seldom))
+            watch.poller.plan = replace(plan, rules=rules)
+        yield _Local(watch)
+
+
+class _Local:
+    """Looks by cycles of its own."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._last: Snapshot | None = None
+        self.stale = ""
+        self.interval = watch.config.gate.check_interval
+        self.at = 0.0
+        self.soaks = True
+
+    async def _cycle(self) -> Snapshot:
+        self._last = await self._watch.poller.cycle()
+        self.at = self._last.at
+        return self._last
+
+    async def step(self, name: str) -> StepOut:
+        return next(answers.step_out(step) for step in (await self._cycle()).steps if step.name == name)
+
+    async def overview(self) -> Overview:
+        seen = await self._cycle()
+        return Overview(
+            answers.status_out(seen, __version__),
+            answers.targets_out(seen),
+            answers.rings_out(seen),
+            answers.gossip_out(seen.gossip, seen.rejections, seen.probes),
+            tuple(answers.step_out(step) for step in seen.steps),
+        )
+
+    async def keys(self) -> tuple[str, ...]:
+        return tuple(facts.key for facts in (await self._cycle()).keys)
+
+    async def key(self, key: str) -> RingDetailOut:
+        seen = self._last or await self._cycle()
+        found = next((facts for facts in seen.keys if facts.key == key), None)
+        if found is None:
+            known = ", ".join(facts.key for facts in seen.keys) or "none"
+            raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
+        return answers.ring_out(found)
+
+    async def silent(self) -> tuple[str, ...]:
+        seen = self._last or await self._cycle()
+        return tuple(target.name for target in seen.targets if not target.up)
+
+
+class _Remote:
+    """Asks the API of a running exporter."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.interval = 5.0
+        self.stale = ""
+        self.at = 0.0
+        self.soaks = True
+
+    async def _get(self, path: str, kind: Any) -> Any:
+        found = await self._server.get(path, kind)
+        self.at, self.stale = self._server.at, self._server.stale
+        return found
+
+    async def step(self, name: str) -> StepOut:
+        step: StepOut = await self._get(f"gate/{quote(name)}", StepOut)
+        if step.step != name or not step.checks:
+            raise UsageError(
+                f"{self._server.shown}: no answer of an exporter: it was asked for the step {name}"
+            )
+        return step
+
+    async def overview(self) -> Overview:
+        return Overview(
+            await self._get("status", StatusOut),
+            await self._get("targets", tuple[TargetOut, ...]),
+            await self._get("rings", tuple[RingOut, ...]),
+            await self._get("gossip", GossipOut | None),
+            await self._get("gate", tuple[StepOut, ...]),
+        )
+
+    async def keys(self) -> tuple[str, ...]:
+        return tuple(ring.key for ring in await self._get("rings", tuple[RingOut, ...]))
+
+    async def key(self, key: str) -> RingDetailOut:
+        ring: RingDetailOut = await self._get(f"rings/{quote(key)}", RingDetailOut)
+        return ring
+
+    async def silent(self) -> tuple[str, ...]:
+        targets = await self._get("targets", tuple[TargetOut, ...])
+        return tuple(target.name for target in targets if not target.up)

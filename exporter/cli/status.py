@@ -1,0 +1,253 @@
+"""`kvmigration status`: where are we, what disagrees, what is next. One screen of 80 columns."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from exporter.cli.check import wrapped
+from exporter.cli.safe_text import plain
+from exporter.cli.source.snapshot_source import Overview, add_source, look_from
+from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, TargetOut
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+HEIGHT = 40
+MOST_COMPONENTS = 8
+LEAST_KEYS = 4
+LEAST_FOR_NEXT = 6
+ALL = ": kvmigration status --json shows all"
+
+
+def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `status` to the command line."""
+    parser = commands.add_parser(
+        "status",
+        parents=[common],
+        help="where are we?",
+        allow_abbrev=False,
+        description="Say where the migration stands. Exit status: 0 the phase is known and uniform, "
+        "1 it is not uniform or something warns, 2 it is not known.",
+    )
+    add_source(parser)
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    parser.set_defaults(run=status_command)
+
+
+def status_command(args: argparse.Namespace) -> int:
+    """Print one screen."""
+    return asyncio.run(_status(args))
+
+
+async def _status(args: argparse.Namespace) -> int:
+    async with look_from(args) as look:
+        seen = await look.overview()
+    sys.stdout.write(msgspec.json.encode(seen).decode() + "\n" if args.json else text_of(seen, time.time()))
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+    if look.stale or seen.status.phase == "unknown":
+        return 2
+    return 0 if seen.status.uniform and not seen.status.warnings else 1
+
+
+def text_of(seen: Overview, now: float) -> str:
+    """Give the screen: danger first, then phases, keys, gossip, the way back and the next step."""
+    dated = now if seen.status.cycle > 1 else None  # the first look knows no beginnings
+    top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
+    components = _components(seen.targets, dated)
+    room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
+    lines = [*top, "", *components, "", *_keys(seen.rings, max(room - 3, LEAST_KEYS)), "", *below, ""]
+    suggested = _suggested(seen, HEIGHT - len(lines) - LEAST_FOR_NEXT)
+    return "\n".join([*lines, *_next(seen, HEIGHT - len(lines) - len(suggested)), *suggested]) + "\n"
+
+
+def _suggested(seen: Overview, room: int) -> list[str]:
+    """The block that would have the external store read, where none is configured."""
+    block = [plain(line) for line in seen.status.suggested_stores]
+    if not block:
+        return []
+    told = ["", "No external store is read. The configuration pages suggest:", *block]
+    if len(told) <= room:
+        return told
+    return [f"No external store is read; suggested_stores names the block{ALL}"] if room > 0 else []
+
+
+def _top(seen: Overview, now: float | None) -> list[str]:
+    status = seen.status
+    agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
+    lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
+    what = f"{status.product} {', '.join(status.versions[:3]) or '(version not known)'}"
+    if status.product == "unknown":
+        what = "Product not known"
+    since = f", for {ago(now, status.phase_since)}" if now is not None else ""
+    where = f"phase {status.phase} ({agreed}{since})" if status.phase != "unknown" else "phase not known"
+    lines += wrapped(f"{what}: {where}")
+    for store in status.stores:
+        if store.not_covered:
+            text = f"{store.store} is not read below {', '.join(store.not_covered)}: add this to its prefixes"
+            lines += _shortened(wrapped(text, "!  ", "   "), 2)
+    if status.finished_keys:
+        lines += _shortened(wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  "), 2)
+    if status.left_out_keys:
+        left_out = f"Left out by configuration: {', '.join(status.left_out_keys)}"
+        lines += _shortened(wrapped(left_out, "", "  "), 2)
+    return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
+
+
+def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
+    lines = [line for text in texts[:most] for line in _shortened(wrapped(text, mark, "   "), 3)]
+    return [*lines, *([f"   and {len(texts) - most} more{ALL}"] if len(texts) > most else [])]
+
+
+def ago(now: float | None, since: float | None) -> str:
+    """How long, in one unit: `40 s`, `12 min`, `3 h`, `5 d`; "-" where it is not known."""
+    if now is None or since is None:
+        return "-"
+    seconds = max(0.0, now - since)
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:
+    """One line a component: its processes, its phase and since when, and how many clients disagree."""
+    found: dict[str, list[TargetOut]] = defaultdict(list)
+    for target in targets:
+        found[target.component or "?"].append(target)
+    lines = [f"{'COMPONENT':<22} {'PROCESSES':>9} {'FOR':>7}  PHASES OF ITS WRITING CLIENTS"]
+    for component, processes in sorted(found.items())[:MOST_COMPONENTS]:
+        clients = [client for process in processes for client in process.clients if client.writes]
+        up = sum(1 for process in processes if process.up)
+        dates = [p.phase_since for p in processes if p.up and p.phase_since is not None]
+        since = ago(now, max(dates, default=None))
+        start = f"{_cut(component, 22):<22} {f'{up}/{len(processes)}':>9} {since:>7}"
+        lines.append(f"{start}  {_cut(_phases(clients), 38)}")
+    return lines + _rest(len(found) - MOST_COMPONENTS)
+
+
+def _rest(count: int) -> list[str]:
+    return [f"and {count} more{ALL}"] if count > 0 else []
+
+
+def _phases(clients: Iterable[ClientOut]) -> str:
+    counted = Counter(client.phase for client in clients)
+    return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none seen"
+
+
+def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
+    lines = [f"{'KEY':<26} {'PHASE':<10} {'MEMBERS':>7} {'UNHEALTHY':>9} {'LAG':>6}  SECONDARY"]
+    for ring in rings[:most]:
+        members, unhealthy = _members(ring)
+        lag = (
+            "-"
+            if ring.secondary is None or ring.secondary.lag_seconds is None
+            else f"{ring.secondary.lag_seconds:.0f} s"
+        )
+        where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
+        start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
+        lines.append(f"{start}  {_cut(_copy(ring), 16)}")
+    if any(not ring.phase_uniform for ring in rings):
+        lines.append("* the earliest; its clients are not all there, or not known")
+    return lines + _rest(len(rings) - most)
+
+
+def _members(ring: RingOut) -> tuple[str, str]:
+    """Count the members and the unhealthy ones; "-" for a ring that was read nowhere."""
+    if not ring.source:
+        return "-", "-"
+    members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
+    unhealthy = ring.members_by_state.get("unhealthy", 0) + len(ring.ahead_seconds)
+    return str(members), str(unhealthy)
+
+
+def _copy(ring: RingOut) -> str:
+    """Say in two words how good the copy is; what is not known is not called equal."""
+    found = ring.secondary
+    if found is None:
+        return "none read"
+    if found.key_missing:
+        return "KEY MISSING"
+    if found.missing_members:
+        return f"{len(found.missing_members)} MISSING"
+    if any(found.mismatched.values()):
+        return "DIFFERS"
+    if found.remembered:
+        return "not known"
+    return "partly read" if found.unread else "complete"
+
+
+def _gossip(seen: Overview) -> list[str]:
+    if seen.gossip is None:
+        return ["Gossip: no process has memberlist."]
+    found = seen.gossip
+    labels = (
+        ", ".join(f'"{label}" on {len(names)}' for label, names in sorted(found.labels.items()))
+        or "not known"
+    )
+    foreign = f"{len(found.foreign)} foreign and " if found.foreign else ""
+    text = (
+        f"Gossip: {len(found.clusters)} cluster{'s' if len(found.clusters) != 1 else ''}, "
+        f"{foreign}{len(found.strangers) - len(found.foreign)} unknown members, "
+        f"{len(found.absent)} absent; labels: {labels}."
+    )
+    return wrapped(text) + _labels(found)
+
+
+def _labels(found: GossipOut) -> list[str]:
+    """Say how far the label is rolled out, and who was kept out lately; nothing where all is done."""
+    rollout = found.label_rollout
+    lines = []
+    if rollout is not None and rollout.stage != "enforced":
+        lines += wrapped(f"Label rollout: {rollout.stage}. {rollout.next}")
+    elif rollout is not None and (rollout.conflicts or rollout.unexpected):
+        lines += wrapped(f"Label rollout: {rollout.next}")
+    if found.rejections:
+        count = sum(rejection.count for rejection in found.rejections)
+        labels = sorted({f'"{_cut(rejection.label, 40)}"' for rejection in found.rejections})
+        named = ", ".join(labels[:5]) + (" and others" if len(labels) > 5 else "")
+        lines += wrapped(f"Rejected for their label, by the logs: {count} (label {named}).")
+    return lines
+
+
+def _next(seen: Overview, room: int) -> list[str]:
+    """The next step and what closes its gate, as far as the screen has room."""
+    step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
+    if step is None and seen.status.left_out_keys:
+        return wrapped("Next step: none. What is to move is on memberlist; the store stays in use.", "", "  ")
+    if step is None:
+        return ["Next step: not known."]
+    lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)
+    bad = sorted((c for c in step.checks if c.verdict != "holds"), key=lambda check: check.verdict != "fails")
+    room = max(room - len(lines) - 1, 4)
+    shown: list[str] = []
+    for count, check in enumerate(bad):
+        mark = "NO " if check.verdict == "fails" else "?? "
+        told = _shortened(wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3)
+        if len(shown) + len(told) > room:
+            shown.append(f"  and {len(bad) - count} more: kvmigration check {step.step}")
+            break
+        shown += told
+    return lines + shown
+
+
+def _shortened(lines: list[str], most: int) -> list[str]:
+    """At most so many lines; a cut is shown."""
+    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][:77]} …"]
+
+
+def _back(seen: Overview) -> list[str]:
+    found = seen.status.rollback
+    safe = {True: "safe now", False: "NOT SAFE now", None: "not known whether it is safe"}[found.safe]
+    return _shortened(wrapped(f"Going back ({safe}): {found.text}", "", "  "), 4)
+
+
+def _cut(text: str, width: int) -> str:
+    safe = plain(text)
+    return safe if len(safe) <= width else safe[: width - 1] + "…"

@@ -1,0 +1,126 @@
+"""`kvmigration validate`: is this configuration file right?"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from exporter.cli.estimate import count_targets, report
+from exporter.cli.safe_text import plain
+from exporter.config import Config, load, schema
+from exporter.config.units import format_duration
+from exporter.derive.gate.soak import LEAST_LOOKS
+from exporter.errors import ConfigError
+
+
+def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add `validate` to the command line."""
+    parser = commands.add_parser(
+        "validate", parents=[common], help="check a configuration file", allow_abbrev=False
+    )
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
+    parser.add_argument("--estimate", action="store_true", help="say how many series there will be at most")
+    parser.set_defaults(run=_command)
+
+
+def _command(args: argparse.Namespace) -> int:
+    return validate(args.file, as_schema=args.schema, with_estimate=args.estimate)
+
+
+def validate(
+    path: Path | None,
+    *,
+    as_schema: bool = False,
+    with_estimate: bool = False,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+) -> int:
+    """Print `FILE: ok` and return 0, or every problem on stderr and return 1.
+
+    With `as_schema` the JSON schema of the file is printed instead, and no file is read. With
+    `with_estimate` the sources of targets are asked, and the number of series is estimated.
+    """
+    out, err = out or sys.stdout, err or sys.stderr
+    if as_schema:
+        out.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+        return 0
+    if path is None:
+        err.write("validate needs a file\n")
+        return 1
+    try:
+        config = load(path)
+    except ConfigError as error:
+        err.write(f"{error}\n")
+        return 1
+    for warning in warnings(config):
+        err.write(f"{path}: warning: {plain(warning)}\n")
+    out.write(f"{path}: ok\n")
+    if with_estimate:
+        out.write(report(config, count_targets(config)) + "\n")
+    return 0
+
+
+def warnings(config: Config) -> tuple[str, ...]:
+    """What is allowed, and mostly not meant: on another machine or a minute later it may be right."""
+    return (
+        *(f"{file} cannot be read here" for file in missing_files(config)),
+        *_matching_nothing(config),
+        *_impatient(config),
+        *_short_soak(config),
+    )
+
+
+def _matching_nothing(config: Config) -> Iterator[str]:
+    for index, entry in enumerate(config.targets):
+        for pattern in entry.file.paths if entry.file else ():
+            if not any(Path(path).is_file() for path in glob.iglob(pattern)):  # noqa: PTH207  # patterns are absolute, which Path.glob refuses
+                yield f"targets[{index}].file.paths: no file matches {pattern} here now"
+
+
+def _impatient(config: Config) -> Iterator[str]:
+    """A timeout as long as a cycle: one process that is silent takes all the time that there is."""
+    clients = config.http_settings()
+    common = clients[""].timeout >= config.interval  # and then all that set none of their own
+    for key, client in clients.items():
+        if client.timeout >= config.interval and not (key and common) and not key.startswith("rejections"):
+            yield (
+                f"{key + '.' if key else ''}http_client.timeout is as long as interval "
+                f"({format_duration(config.interval)}): whoever does not answer uses up the whole cycle, "
+                "and what is read last is cut off; make timeout shorter"
+            )
+
+
+def _short_soak(config: Config) -> Iterator[str]:
+    """A soak that is over before it was looked at often enough: the cycles decide, not the time."""
+    least = LEAST_LOOKS * config.interval
+    if 0 < config.gate.soak < least:
+        yield (
+            f"gate.soak ({format_duration(config.gate.soak)}) is shorter than {LEAST_LOOKS} intervals: a "
+            f"step opens after {LEAST_LOOKS} further cycles, {format_duration(least)}; make interval shorter"
+        )
+    elif not config.gate.soak:
+        yield "gate.soak is 0: a step opens at the first cycle in which every check passes"
+
+
+def missing_files(config: Config) -> tuple[str, ...]:
+    """Files of credentials and certificates that the configuration names and that are not there.
+
+    No more than a warning: the machine that validates is often not the one that will run.
+    """
+    named = sorted(set(_named_files(config.model_dump(exclude_none=True))))
+    return tuple(file for file in named if not Path(file).is_file())
+
+
+def _named_files(value: object, key: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [file for name, inner in value.items() for file in _named_files(inner, name)]
+    if isinstance(value, tuple | list):
+        return [file for inner in value for file in _named_files(inner)]
+    is_file = isinstance(value, str) and (key.endswith("_file") or key == "kubeconfig")
+    return [str(value)] if is_file and key != "state_file" else []

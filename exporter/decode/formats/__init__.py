@@ -1,0 +1,1 @@
+"""The formats that several kinds of pages share."""

@@ -1,0 +1,167 @@
+"""Samples out of a Prometheus text page: only the lines that contain one of a few words.
+
+A process of the field exposes some megabytes; the families used here are a few dozen lines of it.
+The page is searched for words, and only the lines found are parsed, so the rest costs next to nothing.
+Where such a search has been made before, `layout` knows what to expect.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from exporter.decode.formats.bounds import MAX_TEXT
+from exporter.errors import DecodeError
+
+MAX_LINE = 16_384  # bytes of a line that is used
+MAX_SAMPLES = 150_000  # lines with a word, wanted or not; 3,000 members and their shares are 30,000
+MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
+
+K = TypeVar("K")
+
+_SAMPLE = re.compile(
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?"  # name, labels
+    rb"[ \t]++([^ \t]++)(?:[ \t]+-?\d+)?[ \t]*(?:#.*)?",  # value; a time and an exemplar are not used
+    re.ASCII,
+)
+_LABEL = re.compile(rb"\s*([a-zA-Z_][a-zA-Z0-9_]*+)\s*=\s*\"((?:[^\"\\]|\\.)*+)\"\s*(?:,|$)", re.ASCII)
+_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?[iI]nf|[nN]a[nN]", re.ASCII)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+class Sign(Enum):
+    """What a name with its labels may be instead of something wanted."""
+
+    OTHER = 1  # not wanted
+    UNCLEAR = 2  # only its whole line tells
+
+
+class Wanted(Generic[K]):
+    """The lines to look for: they contain `word`, and their name matches `names`. What one of them is
+    about is what `about` makes of its name and labels; equal ones are the same lines in every cycle and on
+    every process, and it is asked for them once.
+    """
+
+    def __init__(self, word: bytes, names: bytes, about: Callable[[str, Mapping[str, str]], K]) -> None:
+        self.word = word
+        self.names = re.compile(names)
+        self.about = about
+
+
+class Place(NamedTuple):
+    """Where a line was found: its begin, and all before its value, b"" where that does not make it known."""
+
+    start: int
+    lead: bytes
+    about: Any
+
+
+@dataclass(slots=True)
+class Found(Generic[K]):
+    """What the lines wanted are about, with their values (NaN and infinities included), in their order."""
+
+    readings: list[tuple[K, float]] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+
+def check_exposition(body: bytes) -> None:
+    """Refuse what is no text exposition, and one that was cut: its last line has its line feed."""
+    first = body[:MAX_LINE].lstrip().split(b"\n", 1)[0].rstrip(b"\r")
+    if not first:
+        raise DecodeError("metrics: an empty page, expected Prometheus text")
+    if not (first.startswith(b"#") or _SAMPLE.fullmatch(first)):
+        raise DecodeError(f"metrics: begins with {first[:40]!r}, expected Prometheus text")
+    if not body.endswith(b"\n"):
+        raise DecodeError("metrics: the last line has no end, expected a whole page")
+
+
+def search(body: bytes, wanted: Wanted[K]) -> Found[K]:
+    """Everything of one kind on a page. Raises `DecodeError`."""
+    found, at, looks = Found[K](), 0, 0
+    while (at := body.find(wanted.word, at)) >= 0:
+        start = body.rfind(b"\n", 0, at) + 1
+        end = body.find(b"\n", at)
+        looks += 1
+        if looks > MAX_SAMPLES:
+            raise DecodeError(f"metrics: more than {MAX_SAMPLES} lines with {wanted.word.decode()}")
+        at = len(body) if end < 0 else end
+        _take(found, wanted, start, body[start : min(at, start + MAX_LINE + 1)])
+    return found
+
+
+def is_number(value: bytes) -> bool:
+    """Tell whether it is a number as the format writes them; `float` takes more."""
+    return value.isdigit() or _NUMBER.fullmatch(value) is not None
+
+
+def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
+    head, _, value = line.rpartition(b" ")
+    told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else Sign.UNCLEAR
+    if told is Sign.OTHER:
+        return
+    if told is Sign.UNCLEAR:
+        if not wanted.names.match(line):
+            return
+        about, number = _parsed(wanted, line)
+        told = b"", about
+    else:
+        number = float(value)
+    found.readings.append((told[1], number))
+    found.places.append(Place(start, *told))
+
+
+@lru_cache(maxsize=16_384)
+def _told(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
+    """What stands before the value of a line that ends in ` VALUE`, and what the line is about. Unclear where
+    that is not the sample's own value, as in a line with a time or an exemplar.
+    """
+    whole = head + b" 0"
+    if not wanted.names.match(whole):
+        return Sign.OTHER
+    found = _SAMPLE.fullmatch(whole)
+    if not found or found.start(3) != len(head) + 1:
+        return Sign.UNCLEAR
+    labels = _labels((found[2] or b"").strip(), head)
+    return head + b" ", wanted.about(found[1].decode("ascii"), labels)
+
+
+def _parsed(wanted: Wanted[K], line: bytes) -> tuple[K, float]:
+    if len(line) > MAX_LINE:
+        raise DecodeError(f"metrics: more than {MAX_LINE} bytes in a line")
+    line = line.rstrip(b"\r")
+    found = _SAMPLE.fullmatch(line)
+    if not found or not _NUMBER.fullmatch(found[3]):
+        raise DecodeError(f"metrics: {line[:80]!r}, expected name{{labels}} value")
+    labels = _labels((found[2] or b"").strip(), line)
+    return wanted.about(found[1].decode("ascii"), labels), float(found[3])
+
+
+def _labels(inner: bytes, line: bytes) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    at = 0
+    while at < len(inner):
+        found = _LABEL.match(inner, at)
+        if not found:
+            raise DecodeError(f'metrics: {line[:80]!r}, expected label="value"')
+        labels[found[1].decode("ascii")] = _unescaped(found[2], line)
+        at = found.end()
+    return labels
+
+
+def _unescaped(data: bytes, line: bytes) -> str:
+    value = data.decode("utf-8", "replace")
+    if "\\" in value:
+        value = _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], value)
+    if len(value) > MAX_TEXT:
+        raise DecodeError(f"metrics: {line[:80]!r}, a label of more than {MAX_TEXT} characters")
+    return value
+
+
+def known(value: float) -> float | None:
+    """A counter's or gauge's value, `None` where it is NaN or infinite: it says nothing."""
+    return value if math.isfinite(value) else None

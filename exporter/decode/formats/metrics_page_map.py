@@ -1,0 +1,193 @@
+"""Which lines that are used stand on one process's page of metrics, so that it need not be searched.
+
+Go writes a family's lines together, below a `# TYPE` line, and the same families in the same order
+every time. So a whole search of one page tells what to expect of the next: the same families' headers,
+about where they stood, and below each the same lines with other values. Four things lead to a whole
+search again: the page has more or fewer `#` than the one that was searched (a family came or went: each
+has its `# TYPE`), a family has other lines, the process started anew, or its turn has come. So a family
+that is there is overlooked only if in the same moment another one went, and then for no more than
+`PAGES` pages or `SECONDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from exporter.decode.formats.exposition import Place, is_number
+
+PAGES: Final = 10  # that are read by one whole search, at most
+SECONDS: Final = 150.0
+MAX_FAMILIES: Final = 200
+MAX_LINES: Final = 10_000  # of all families: fewer than `exposition` remembers heads of
+_HEADER: Final = b"\n# TYPE "
+_LINE_FEED: Final = ord("\n")
+_BEFORE, _BEHIND = 512, 2_048  # bytes round the place where a header is looked for first
+
+Readings = Sequence[Sequence[tuple[Any, float]]]  # for each thing wanted, what is known of it and its values
+
+
+class _Line(NamedTuple):
+    line: int  # among its family's lines, the header the first
+    lead: bytes  # all before its value
+    about: Any
+
+
+@dataclass(slots=True)
+class _Family:
+    header: bytes
+    place: int  # where the header stood last
+    number: int  # which of the things wanted stands below it
+    word: bytes
+    words: int  # how often it occurs
+    size: int  # of all lines
+    lines: tuple[_Line, ...]
+
+
+@dataclass(slots=True)
+class Layout:
+    """What is known of one process's page. `name` spreads the processes' whole searches over the cycles."""
+
+    name: str = ""
+    start_time: float | None = None
+    _families: tuple[_Family, ...] = ()
+    _wanted: int = 0
+    _comments: int = -1
+    _left: int = 0
+    _until: float = 0.0
+    _known: bool = False
+
+    def readings(self, body: bytes, at: float) -> Readings | None:
+        """What this page's lines say, `None` where it is to be searched. `at` is a time by any clock."""
+        self._left -= 1
+        if self._left < 0 or at >= self._until or _comments(body) != self._comments:
+            return None
+        found: list[list[tuple[Any, float]]] = [[] for _ in range(self._wanted)]
+        moved = 0
+        for family in self._families:
+            start = _near(body, family.header, family.place + moved)
+            told = None if start < 0 else _read(body, family, start)
+            if told is None:
+                return None
+            found[family.number] += told
+            moved, family.place = start - family.place, start
+        return found
+
+    def learn(
+        self,
+        body: bytes,
+        places: Sequence[Sequence[Place]],
+        words: Sequence[bytes],
+        start_time: float | None,
+        at: float,
+    ) -> None:
+        """Take what a whole search found: for each thing wanted, its lines, and the word in each."""
+        families, comments = _families(body, places, words), _comments(body)
+        same = comments == self._comments and families.keys() == {each.header for each in self._families}
+        if not same and not all(_is_there_once(body, family) for family in families.values()):
+            families = {}
+        self._families, self._wanted = tuple(families.values()), len(words)
+        self.start_time, self._comments = start_time, comments
+        turn = PAGES if self._known else crc32(self.name.encode()) % PAGES
+        self._left, self._until, self._known = turn if families else 0, at + SECONDS, True
+
+
+def _near(body: bytes, header: bytes, place: int) -> int:
+    start = body.find(header, max(0, place - _BEFORE), place + _BEHIND)
+    return start if start >= 0 else body.find(header)
+
+
+def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] | None:
+    """What a family's lines say; `None` where they are not the ones that were expected, and no others."""
+    block = body[start : _end(body, start + len(family.header))]
+    lines = block.split(b"\n")
+    if len(lines) != family.size or block.count(family.word) != family.words:
+        return None
+    found: list[tuple[Any, float]] = []
+    for number, lead, about in family.lines:
+        line = lines[number]
+        value = line[len(lead) :]
+        if not (line.startswith(lead) and is_number(value)):
+            return None
+        found.append((about, float(value)))
+    return found
+
+
+def _comments(body: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("#")))
+
+
+def _end(body: bytes, at: int) -> int:
+    """Where the family ends whose header ends at `at`. A search for one byte is much the fastest there is."""
+    while (at := body.find(b"#", at)) >= 0:
+        if body[at - 1] == _LINE_FEED:
+            return at
+        at += 1
+    return len(body)
+
+
+def _families(body: bytes, places: Sequence[Sequence[Place]], words: Sequence[bytes]) -> dict[bytes, _Family]:
+    """The families of these lines by their headers; none where a line stands below no header of its own or
+    is not known by what stands before its value.
+    """
+    found: dict[bytes, _Family] = {}
+    lines = sorted((place, number) for number, some in enumerate(places) for place in some)
+    if len(lines) > MAX_LINES or not all(place.lead for place, _ in lines):
+        return found
+    for below in _together(body, lines):
+        family = _family(body, below, words[below[0][1]])
+        if family is None or family.header in found or len(found) == MAX_FAMILIES:
+            return {}
+        found[family.header] = family
+    return found
+
+
+def _together(body: bytes, lines: Iterable[tuple[Place, int]]) -> Iterator[list[tuple[Place, int]]]:
+    """Give the lines in groups: those that no comment parts."""
+    below: list[tuple[Place, int]] = []
+    end = 0
+    for line in lines:
+        start = line[0].start
+        if start >= end:
+            if below:
+                yield below
+            below, end = [], _end(body, start)
+        below.append(line)
+    if below:
+        yield below
+
+
+def _family(body: bytes, below: list[tuple[Place, int]], word: bytes) -> _Family | None:
+    """The family of lines that no comment parts; `None` where it is not one as Go writes it."""
+    first, number = below[0]
+    start = body.rfind(_HEADER, 0, first.start)
+    behind = body.find(b" ", start + len(_HEADER), first.start) + 1
+    end = _end(body, first.start)
+    if start < 0 or behind == 0 or _end(body, behind) != end or any(other != number for _, other in below):
+        return None
+    block = body[start:end]
+    at = line = 0
+    lines = []
+    for place, _ in below:
+        line += block.count(b"\n", at, place.start - start)
+        at = place.start - start
+        lines.append(_Line(line, place.lead, place.about))
+    size = block.count(b"\n") + 1
+    return _Family(
+        block[: behind - start], start, number, word, block.count(word), size, _shared(tuple(lines))
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _shared(lines: tuple[_Line, ...]) -> tuple[_Line, ...]:
+    """The same lines once: most processes have the same."""
+    return lines
+
+
+def _is_there_once(body: bytes, family: _Family) -> bool:
+    return body.find(family.header) == family.place and body.find(family.header, family.place + 1) < 0

@@ -1,0 +1,1 @@
+"""What the simulated processes answer, as the real ones print it."""

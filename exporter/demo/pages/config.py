@@ -1,0 +1,249 @@
+"""`/config`: the parts that matter to a migration, each whole, in each product's YAML."""
+
+from __future__ import annotations
+
+from exporter.demo.pages import go_format
+from exporter.demo.pages.answer import Reply, text
+from exporter.demo.pages.go_format import YamlValue
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Process
+
+Block = dict[str, YamlValue]
+TLS: Block = {
+    "tls_enabled": False,
+    "tls_cert_path": "",
+    "tls_key_path": "",
+    "tls_ca_path": "",
+    "tls_server_name": "",
+    "tls_insecure_skip_verify": False,
+}
+
+
+def reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
+    """The configuration of one process; Loki cannot print the difference."""
+    product = cluster.settings.product
+    if diff and product == "loki":
+        return text("unsupported type <nil>\n", 500)
+    tree = {"cortex": _cortex, "loki": _loki, "mimir": _mimir}[product](cluster, process)
+    if diff:
+        tree = {"memberlist": _gossip_difference(cluster, process)}
+    return text(go_format.yaml(tree, 4, 4) if product == "loki" else go_format.yaml(tree, 2, 0))
+
+
+def kvstore(cluster: Cluster, process: Process, prefix: str) -> Block:
+    """One client's store, as the file says it: the runtime configuration is not in here."""
+    store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[process.mode]
+    block: Block = {
+        "store": store,
+        "prefix": prefix,
+        "consul": {
+            "host": f"{cluster.settings.host}:8500",
+            "acl_token": "",
+            "http_client_timeout": "20s",
+            "consistent_reads": False,
+            "watch_rate_limit": 1,
+            "watch_burst_size": 1,
+        },
+        "etcd": {
+            "endpoints": [f"{cluster.settings.host}:2379"],
+            "dial_timeout": "10s",
+            "max_retries": 10,
+            **TLS,
+            "username": "",
+            "password": "",
+        },
+    }
+    multi = process.mode == "multi"
+    block["multi"] = {
+        "primary": cluster.external() if multi else "",
+        "secondary": "memberlist" if multi else "",
+        "mirror_enabled": False,
+        "mirror_timeout": "2s",
+    }
+    return block
+
+
+def _ring(cluster: Cluster, process: Process, prefix: str = "collectors/", period: str = "5s") -> Block:
+    return {
+        "kvstore": kvstore(cluster, process, prefix),
+        "heartbeat_period": period,
+        "heartbeat_timeout": "1m0s",
+        "replication_factor": _replication(cluster),
+        "zone_awareness_enabled": bool(process.spec.zone),
+        "instance_id": process.name,
+        "instance_interface_names": ["eth0", "en0"],
+        "instance_port": process.at.grpc,
+        "instance_addr": process.at.host,
+        "instance_availability_zone": process.spec.zone,
+    }
+
+
+def _replication(cluster: Cluster) -> int:
+    return min(3, cluster.settings.size)
+
+
+def _server(process: Process) -> Block:
+    return {
+        "http_listen_network": "tcp",
+        "http_listen_address": process.at.host,
+        "http_listen_port": process.at.http,
+        "http_listen_conn_limit": 0,
+        "grpc_listen_network": "tcp",
+        "grpc_listen_address": process.at.host,
+        "grpc_listen_port": process.at.grpc,
+        "graceful_shutdown_timeout": "30s",
+        "log_format": "logfmt",
+        "log_level": "info",
+        "http_path_prefix": "",
+    }
+
+
+def _lifecycler(cluster: Cluster, process: Process) -> Block:
+    return {
+        "ring": {
+            "kvstore": kvstore(cluster, process, "collectors/"),
+            "heartbeat_timeout": "1m0s",
+            "replication_factor": _replication(cluster),
+            "zone_awareness_enabled": False,
+            "excluded_zones": "",
+        },
+        "num_tokens": cluster.settings.tokens,
+        "heartbeat_period": "5s",
+        "join_after": "5s",
+        "observe_period": "2s",
+        "final_sleep": "0s",
+        "tokens_file_path": "",
+        "availability_zone": process.spec.zone,
+        "unregister_on_shutdown": True,
+        "address": process.at.host,
+        "port": process.at.grpc,
+        "id": process.name,
+    }
+
+
+def memberlist(cluster: Cluster, process: Process) -> Block:
+    """The memberlist block; it is there whether or not the process uses it."""
+    loki = cluster.settings.product == "loki"
+    # Two seeds: with one, the seed itself would name nobody but itself.
+    seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in cluster.processes[:2]]
+    joins: YamlValue = next(iter(seeds if process is not cluster.processes[0] else seeds[::-1]))
+    if not loki:
+        joins = list[YamlValue](seeds)
+    block: Block = {
+        "node_name": process.name,
+        "randomize_node_name": True,
+        "stream_timeout": "2s" if loki else "10s",
+        "retransmit_factor": 4,
+        "pull_push_interval": "30s",
+        "gossip_interval": "200ms",
+        "gossip_nodes": 3,
+        "gossip_to_dead_nodes_time": "30s",
+        "dead_node_reclaim_time": "0s",
+        "compression_enabled": True,
+        "advertise_addr": process.at.host if loki else "",
+        "advertise_port": process.at.gossip,
+        "cluster_label": process.label,
+        "cluster_label_verification_disabled": not process.verified,
+        "join_members": joins,
+        "min_join_backoff": "1s",
+        "max_join_backoff": "1m0s",
+        "max_join_retries": 10,
+        "abort_if_cluster_join_fails": False,
+        "rejoin_interval": "1m0s",
+        "left_ingesters_timeout": "5m0s",
+        "leave_timeout": "20s" if loki else "5s",
+        "message_history_buffer_bytes": 0,
+        "bind_addr": [process.at.host],
+        "bind_port": process.at.gossip,
+        "packet_dial_timeout": "5s",
+        "packet_write_timeout": "5s",
+    }
+    return block | TLS
+
+
+def _gossip_difference(cluster: Cluster, process: Process) -> Block:
+    whole = memberlist(cluster, process)
+    changed = ("bind_addr", "bind_port", "cluster_label", "join_members", "node_name", "rejoin_interval")
+    return {key: whole[key] for key in changed}
+
+
+def _tracking(cluster: Cluster, process: Process) -> Block:
+    return {
+        "enable_ha_tracker": True,
+        "ha_tracker_update_timeout": "15s",
+        "ha_tracker_update_timeout_jitter_max": "5s",
+        "ha_tracker_failover_timeout": "30s",
+        "kvstore": kvstore(cluster, process, "ha-tracker/"),
+    }
+
+
+def _cortex(cluster: Cluster, process: Process) -> Block:
+    return {
+        "target": "all",
+        "auth_enabled": False,
+        "http_prefix": "/api/prom",
+        "name_validation_scheme": "legacy",
+        "server": _server(process),
+        "distributor": {
+            "ha_tracker": _tracking(cluster, process),
+            "shard_by_all_labels": True,
+            "ring": _ring(cluster, process),
+        },
+        "ingester": {"lifecycler": _lifecycler(cluster, process), "metadata_retain_period": "10m0s"},
+        "compactor": {"sharding_enabled": True, "sharding_ring": _ring(cluster, process)},
+        "store_gateway": {"sharding_enabled": True, "sharding_ring": _ring(cluster, process, period="15s")},
+        "ruler": {"enable_sharding": True, "ring": _ring(cluster, process, "rulers/")},
+        "alertmanager": {"sharding_enabled": False},
+        "runtime_config": {"period": "2s", "file": "/var/lib/cortex/runtime.yaml", "backend": "filesystem"},
+        "memberlist": memberlist(cluster, process),
+    }
+
+
+def _loki(cluster: Cluster, process: Process) -> Block:
+    return {
+        "target": "all",
+        "no_auth_tenant": "fake",
+        "http_prefix": "",
+        "ballast_bytes": 0,
+        "server": _server(process),
+        "distributor": {"ring": _ring(cluster, process), "push_worker_count": 256},
+        "query_scheduler": {
+            "use_scheduler_ring": True,
+            "scheduler_ring": _ring(cluster, process, period="15s"),
+        },
+        "ruler": {"enable_sharding": False, "ring": _ring(cluster, process)},
+        "ingester": {"lifecycler": _lifecycler(cluster, process)},
+        "compactor": {"compactor_ring": _ring(cluster, process, period="15s")},
+        "memberlist": memberlist(cluster, process),
+        "runtime_config": {"period": "10s", "file": "/etc/loki/runtime.yaml"},
+        "common": {"ring": _ring(cluster, process)},
+        "shutdown_delay": "0s",
+        "metrics_namespace": "loki",
+    }
+
+
+def _mimir(cluster: Cluster, process: Process) -> Block:
+    return {
+        "target": process.spec.role.component,
+        "multitenancy_enabled": True,
+        "no_auth_tenant": "anonymous",
+        "api": {"prometheus_http_prefix": "/prometheus", "alertmanager_http_prefix": "/alertmanager"},
+        "server": _server(process),
+        "distributor": {"ha_tracker": _tracking(cluster, process), "ring": _ring(cluster, process)},
+        "ingester": {
+            "ring": _ring(cluster, process)
+            | {
+                "num_tokens": cluster.settings.tokens,
+                "zone_awareness_enabled": True,
+                "unregister_on_shutdown": True,
+            }
+        },
+        "store_gateway": {"sharding_ring": _ring(cluster, process, period="15s")},
+        "compactor": {"sharding_ring": _ring(cluster, process, period="15s")},
+        "ruler": {"ring": _ring(cluster, process, "rulers/", "15s")},
+        "alertmanager": {"sharding_ring": _ring(cluster, process, "alertmanagers/", "15s")},
+        "query_scheduler": {"ring": _ring(cluster, process, period="15s"), "service_discovery_mode": "ring"},
+        "overrides_exporter": {"ring": _ring(cluster, process, period="15s") | {"enabled": True}},
+        "memberlist": memberlist(cluster, process),
+        "runtime_config": {"period": "10s", "file": "/etc/mimir/runtime.yaml"},
+    }

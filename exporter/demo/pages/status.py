@@ -1,0 +1,235 @@
+"""The small pages: index, services, ready, build information, runtime configuration, HA tracker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.demo.pages import go_format
+from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
+from exporter.demo.simulation import ha_tracker as tracker
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import MODES, Process
+from exporter.demo.simulation.walk import reaches, wanted
+
+STARTING_TIME = 10.0
+VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
+REVISION = {
+    "mimir": "3e2a1cbf7",
+    "cortex": "a8c6358a13073af1dfa81394420273e5fe9ce88c",
+    "loki": "65e30f8488e8a5ea2013c6881675f8103a8f6bc7-modified",
+}
+GO_VERSION = "go1.26.6"
+_TITLES = {"mimir": "Grafana Mimir", "cortex": "Cortex", "loki": "Loki"}
+_SERVICES = {
+    "cortex": (
+        *("alertmanager", "compactor", "distributor-service", "grpcclient-service", "ingester-service"),
+        *("memberlist-kv", "querier", "query-frontend", "query-frontend-tripperware", "ring", "ruler"),
+        *("runtime-config", "server", "store-gateway", "store-queryable"),
+    ),
+    "loki": (
+        *("query-scheduler-ring", "rule-evaluator", "ruler", "runtime-config", "server", "ring"),
+        *("ingester-querier", "querier", "memberlist-kv", "query-frontend-tripperware", "query-scheduler"),
+        *("ingester", "compactor", "query-frontend", "cache-generation-loader", "store", "distributor"),
+    ),
+    "mimir": ("activity-tracker", "api", "memberlist-kv", "ring", "runtime-config", "sanity-check", "server"),
+}
+_CORTEX_LINKS = (
+    ("/compactor/ring", "Compactor Ring Status"),
+    ("/config", "Current Config (including the default values)"),
+    ("/config?mode=diff", "Current Config (show only values that differ from the defaults)"),
+    ("/distributor/all_user_stats", "Usage Statistics"),
+    ("/distributor/ha_tracker", "HA Tracking Status"),
+    ("/distributor/ring", "Distributor Ring Status"),
+    ("/ingester/all_user_stats", "Usage Statistics"),
+    ("/ingester/ring", "Ingester Ring Status"),
+    ("/memberlist", "Memberlist Status"),
+    ("/multitenant_alertmanager/ring", "Alertmanager Ring Status"),
+    ("/multitenant_alertmanager/status", "Alertmanager Status"),
+    ("/ruler/ring", "Ruler Ring Status"),
+    ("/runtime_config", "Current Runtime Config (incl. Overrides)"),
+    ("/runtime_config?mode=diff", "Current Runtime Config (show only values that differ from the defaults)"),
+    ("/services", "Service Status"),
+    ("/store-gateway/ring", "Store Gateway Ring"),
+)
+_LINKS = (
+    ("/config", "Current Config (including the default values)"),
+    ("/config?mode=diff", "Current Config (show only values that differ from the defaults)"),
+    ("/memberlist", "Memberlist Status"),
+    ("/runtime_config", "Current Runtime Config (incl. Overrides)"),
+    ("/services", "Service Status"),
+)
+DANGEROUS = (
+    ("/ingester/flush", "Trigger a Flush of data from Ingester to storage"),
+    ("/ingester/mode?mode=ACTIVE", "Set Ingester to ACTIVE mode"),
+    ("/ingester/mode?mode=READONLY", "Set Ingester to READONLY mode"),
+    ("/ingester/renewTokens", "Renew Ingester Tokens (10%)"),
+    ("/ingester/shutdown", "Trigger Ingester Shutdown (Dangerous)"),
+)
+# What acts on a GET in real processes, linked or not.
+DANGEROUS_PATHS = frozenset(
+    {
+        *(path.split("?")[0] for path, _ in DANGEROUS),
+        "/flush",
+        "/shutdown",
+        "/ingester/prepare-shutdown",
+        "/ingester/unregister-instance",
+        "/store-gateway/prepare-shutdown",
+        "/compactor/delete_tenant",
+    }
+)
+
+
+def index(cluster: Cluster, process: Process) -> Reply:
+    """The index page, with links that nobody should follow."""
+    if cluster.settings.product == "loki":
+        return NOT_FOUND
+    rings = [
+        (page.path, f"{page.path.split('/')[1].title()} Ring Status") for page in process.spec.role.pages
+    ]
+    tracked = [("/distributor/ha_tracker", "HA Tracking Status")] if process.spec.role.tracker else []
+    cortex = cluster.settings.product == "cortex"
+    return html(
+        "index.html",
+        "text/html; charset=utf-8",
+        title=_TITLES[cluster.settings.product],
+        links=_CORTEX_LINKS if cortex else sorted([*rings, *tracked, *_LINKS]),
+        dangerous=DANGEROUS,
+    )
+
+
+def services(cluster: Cluster, process: Process) -> Reply:
+    """The modules and their states: HTML in Cortex and Mimir, lines in Loki."""
+    product = cluster.settings.product
+    starting = _starting(cluster, process)
+    names = [*_SERVICES[product], *([process.spec.role.component] if product == "mimir" else [])]
+    found = [
+        (name, "Starting" if starting and name in ("compactor", "store-gateway") else "Running")
+        for name in names
+        if name != "memberlist-kv" or process.has_gossip
+    ]
+    if product == "loki":
+        return text("".join(f"{name} => {state}\n" for name, state in found))
+    now = go_format.go_time(cluster.clock(process), process.started + process.skew)
+    title = "Cortex" if product == "cortex" else "Grafana Mimir"
+    return html("services.html", "text/html; charset=utf-8", title=title, now=now, services=found)
+
+
+def _starting(cluster: Cluster, process: Process) -> bool:
+    return process.incarnation > 1 and cluster.now - process.started < STARTING_TIME
+
+
+def version(cluster: Cluster) -> str:
+    """The version the cluster shows of itself."""
+    return VERSIONS[cluster.settings.product] if cluster.settings.released else ""
+
+
+def ready(cluster: Cluster, process: Process) -> Reply:
+    """200 `ready`, or 503 while modules start."""
+    if _starting(cluster, process):
+        return text("Some services are not Running:\nRunning: 14\nStarting: 1\n\n", 503)
+    if cluster.settings.product == "cortex":
+        return text("ready", 200, "text/plain")
+    return text("ready\n")
+
+
+def build(cluster: Cluster, path: str) -> Reply:
+    """Build information: Loki's own page, Mimir's Prometheus one; Cortex has none."""
+    product = cluster.settings.product
+    if product == "loki" and path == "/loki/api/v1/status/buildinfo":
+        page = {"version": version(cluster), "revision": "", "branch": "", "buildUser": "", "buildDate": ""}
+        return json_reply(go_format.compact(page | {"goVersion": GO_VERSION}) + "\n")
+    if product == "mimir":
+        data = {
+            "application": "Grafana Mimir",
+            "version": version(cluster),
+            "revision": REVISION["mimir"],
+            "branch": "HEAD",
+            "goVersion": GO_VERSION,
+            "features": {},
+        }
+        return json_reply(go_format.compact({"status": "success", "data": data}))
+    return NOT_FOUND
+
+
+def runtime(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
+    """`/runtime_config`: what the switch says, whether or not it reached anybody."""
+    if cluster.settings.product == "loki":
+        return NOT_FOUND
+    mode, switched, mirror = MODES[wanted(cluster, process)]
+    multi = mode == "multi" and not reaches(cluster, "compactor-lifecycler")
+    told = mode == "multi" and (switched or mirror or multi)
+    primary = "memberlist" if switched else cluster.external()
+    if diff:
+        block: dict[str, go_format.YamlValue] = {
+            "multi_kv_config": {"mirror_enabled": mirror, "primary": primary}
+        }
+        return text(go_format.yaml(block, 2, 0) if told else "{}\n")
+    page: dict[str, go_format.YamlValue] = {
+        "overrides": {},
+        "multi_kv_config": {"primary": primary if told else "", "mirror_enabled": mirror if told else None},
+        "ingester_stream_chunks_when_using_blocks": None,
+        "ingester_limits": None,
+    }
+    return text(go_format.yaml(page, 2, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerRow:
+    """One elected replica as the HTML page shows it."""
+
+    user: str
+    cluster: str
+    replica: str
+    received: str
+    elected: str
+    update: str
+    failover: str
+
+
+def ha_tracker(cluster: Cluster, process: Process, *, as_json: bool) -> Reply:
+    """`/distributor/ha_tracker`."""
+    if not process.spec.role.tracker:
+        return NOT_FOUND
+    return _tracker_json(cluster, process) if as_json else _tracker_html(cluster, process)
+
+
+def _tracker_json(cluster: Cluster, process: Process) -> Reply:
+    now = cluster.clock(process)
+    mimir = cluster.settings.product == "mimir"
+    rows = []
+    for (user, group), entry in tracker.seen(cluster, process):
+        received = entry.received_at / 1000
+        row: dict[str, object] = {"userID": user, "cluster": group, "replica": entry.replica}
+        if mimir:
+            row["lastElectionTime"] = go_format.rfc3339(entry.elected_at / 1000)
+            row["electedLastSeenTime"] = go_format.rfc3339(received)
+        else:
+            row["electedAt"] = go_format.rfc3339(received)
+        row["updateDuration"] = int((received + tracker.UPDATE_TIMEOUT - now) * 1e9)
+        row["failoverDuration"] = int((received + tracker.FAILOVER_TIMEOUT - now) * 1e9)
+        rows.append(row)
+    page: dict[str, object] = {"elected": rows or (None if mimir else []), "now": go_format.rfc3339(now)}
+    if not mimir:
+        page["config"] = {"Title": "Cortex HA Tracker Status", "ReplicaGroupLabel": "Cluster"}
+    return json_reply(go_format.compact(page))
+
+
+def _tracker_html(cluster: Cluster, process: Process) -> Reply:
+    now = cluster.clock(process)
+    rows = [
+        TrackerRow(
+            user,
+            group,
+            entry.replica,
+            go_format.go_time(entry.received_at / 1000),
+            go_format.go_time(entry.elected_at / 1000),
+            go_format.duration(entry.received_at / 1000 + tracker.UPDATE_TIMEOUT - now),
+            go_format.duration(entry.received_at / 1000 + tracker.FAILOVER_TIMEOUT - now),
+        )
+        for (user, group), entry in tracker.seen(cluster, process)
+    ]
+    product = cluster.settings.product
+    kind = "text/html; charset=utf-8" if product == "cortex" else "text/html"
+    return html(
+        f"{product}_tracker.html", kind, now=go_format.go_time(now, process.started + process.skew), rows=rows
+    )

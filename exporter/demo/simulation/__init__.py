@@ -1,0 +1,1 @@
+"""The simulated cluster: a pure model with its own clock and seed."""

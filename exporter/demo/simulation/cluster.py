@@ -1,0 +1,175 @@
+"""The simulated cluster: a pure model with its own clock and seed.
+
+`step(dt)` moves the clock on and does what falls due: heartbeats, elections, restarts. Nothing here
+reads a wall clock, opens a socket or writes a file; the same seed and the same steps give the same
+cluster, whatever was looked at in between.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from exporter.demo.simulation import faults, ha_tracker, ring_membership, walk
+from exporter.demo.simulation.gossip import Gossip, Peer, View
+from exporter.demo.simulation.kv import Writer
+from exporter.demo.simulation.process import MODES, Addresses, Client, Process
+from exporter.demo.simulation.products import HA, processes_of
+from exporter.demo.simulation.ring_values import Value
+from exporter.demo.simulation.settings import EPOCH, DemoSettings
+from exporter.demo.simulation.store import ExternalStore
+from exporter.model.pages import Phase
+
+TIDY_PERIOD = 30.0
+LOG_LINES_KEPT = 5000
+
+
+def default_addresses(host: str, size: int) -> list[Addresses]:
+    """Ports for a cluster that nobody serves."""
+    return [Addresses(host, 9101 + n, 19601 + n, 27946 + n) for n in range(size)]
+
+
+class Cluster:
+    """All processes, the external store, the gossip, and the events to come.
+
+    `log` receives (process number, level, message, more fields); the server writes them to files.
+    """
+
+    def __init__(self, settings: DemoSettings, addresses: Sequence[Addresses] | None = None) -> None:
+        self.settings = settings
+        self.random = random.Random(settings.seed)  # noqa: S311 - a simulation wants to be repeatable
+        self.now = EPOCH if settings.start_time is None else settings.start_time
+        self.began = self.now
+        self.store = ExternalStore()
+        self.gossip = Gossip()
+        self.faults: set[str] = set()
+        self.victims: dict[str, str] = {}
+        self.phase = settings.start_phase
+        self.dangers: list[str] = []
+        self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self.writer = Writer(self)
+        specs = processes_of(settings)
+        places = addresses or default_addresses(settings.host, len(specs))
+        self.processes = tuple(
+            Process(spec, number, place, settings.seed, label=settings.gossip_label)
+            for number, (spec, place) in enumerate(zip(specs, places, strict=True))
+        )
+        for process in self.processes:
+            self.start(process)
+        self.after(TIDY_PERIOD, self._tidy)
+        ha_tracker.begin(self)
+        for fault in settings.faults:
+            self.set_fault(fault, on=True)
+        if not settings.hold:
+            self.after(settings.phase_duration, partial(walk.next_phase, self))
+
+    # The clock.
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something later, by the cluster's clock."""
+        self._count += 1
+        heapq.heappush(self._events, (self.now + seconds, self._count, action))
+
+    def step(self, dt: float) -> None:
+        """Move the clock on by `dt` seconds and do all that falls due, in order."""
+        until = self.now + dt
+        while self._events and self._events[0][0] <= until:
+            at, _, action = heapq.heappop(self._events)
+            self.now = max(self.now, at)
+            action()
+        self.now = until
+
+    def _tidy(self) -> None:
+        self.gossip.tidy(self.now)
+        self.after(TIDY_PERIOD, self._tidy)
+
+    def clock(self, process: Process) -> float:
+        """What the process's own clock says."""
+        return self.now + process.skew
+
+    def log(self, process: Process, level: str, message: str, **fields: str) -> None:
+        """One log line of a process."""
+        self.logs.append((self.clock(process), process.number, level, message, fields))
+
+    # Phases and faults.
+
+    def set_phase(self, phase: Phase) -> None:
+        """Begin to go to a phase: by a rolling restart, or by the runtime configuration."""
+        self.phase = phase
+        walk.go(self)
+
+    def set_fault(self, name: str, *, on: bool, process: str = "") -> None:
+        """Switch a fault on or off; `process` names another victim than the usual one."""
+        faults.switch(self, name, on=on, victim=process)
+
+    def process(self, name: str) -> Process:
+        """A process by name; `KeyError` if there is none."""
+        found = next((process for process in self.processes if process.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    # Starting and stopping.
+
+    def start(self, process: Process) -> None:
+        """Start a process with the configuration that the present phase gives it."""
+        mode, _, _ = MODES[walk.wanted(self, process)]
+        process.start(mode, self.now)
+        walk.configure(self, process)
+        if process.has_gossip:
+            peer = Peer(process.node_name, process.at.host, process.at.gossip)
+            group = faults.group_of(self, process)
+            self.gossip.join(process.name, View(peer, group, process.delay()), self.now)
+            self.log(process, "info", "Using memberlist cluster node name", name=process.node_name)
+            self.log(process, "info", "joined memberlist cluster", reached_nodes="1")
+        for client in process.clients.values():
+            ring_membership.begin(self, process, client)
+
+    def stop(self, process: Process, *, graceful: bool = True) -> None:
+        """Stop a process: it leaves its rings and the gossip, or just falls silent."""
+        if graceful and process.up:
+            for client in process.clients.values():
+                ring_membership.unregister(self, process, client)
+            self.log(process, "info", "leaving memberlist cluster")
+        process.up = False
+        self.gossip.leave(process.name, self.now, graceful=graceful)
+
+    def restart(self, process: Process, downtime: float = 3.0) -> None:
+        """Stop a process in good order and start it again a little later."""
+        self.stop(process)
+        self.after(downtime, partial(self._restarted, process, process.incarnation))
+
+    def _restarted(self, process: Process, incarnation: int) -> None:
+        if not process.up and process.incarnation == incarnation and not faults.is_dead(self, process):
+            self.start(process)
+
+    # What one process knows.
+
+    def external(self) -> str:
+        """The type of the external store, as clients name it."""
+        return self.settings.store
+
+    def primary_of(self, process: Process, client: Client) -> str:
+        """The type of the store that a client reads."""
+        if process.mode == "multi":
+            return client.primary
+        return self.external() if process.mode == "external" else "memberlist"
+
+    def seen(self, process: Process, key: str) -> Value | None:
+        """The value under a key as the process's primary store delivered it."""
+        wanted = HA if key.startswith(f"{HA}/") else key
+        client = next((c for c in process.clients.values() if c.spec.key == wanted), None)
+        if client is None or self.primary_of(process, client) != "memberlist":
+            return self.store.get(key)
+        return self.gossip.get(process.name, key, self.now) if process.name in self.gossip.views else None
+
+    def gossip_view(self, process: Process) -> View | None:
+        """A process's gossip copy, as of now; `None` without memberlist."""
+        if process.name not in self.gossip.views:
+            return None
+        return self.gossip.catch_up(process.name, self.now)

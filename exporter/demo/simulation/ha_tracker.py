@@ -1,0 +1,94 @@
+"""The HA tracker: pairs of replicas, one of each elected, renewed about every 15 s."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from exporter.demo.simulation.process import Client, Process
+from exporter.demo.simulation.products import HA
+from exporter.demo.simulation.ring_values import Replica, Value
+
+if TYPE_CHECKING:
+    from exporter.demo.simulation.cluster import Cluster
+
+UPDATE_TIMEOUT, JITTER, FAILOVER_TIMEOUT = 15.0, 5.0, 30.0
+ELECTION_ODDS = 1 / 40
+PLAIN = {
+    "cortex": (("fake", "demo"),),
+    "mimir": (("team-a", "prod"), ("team-b", "prod/eu-west")),
+    "loki": (),
+}
+HOSTILE = (("</td><script>alert(1)</script>", 'a/b/"c"\n\u202e'),)
+Pair = tuple[str, str]
+
+
+def pairs(cluster: Cluster) -> tuple[Pair, ...]:
+    """The (user, cluster) pairs that are tracked."""
+    plain = PLAIN[cluster.settings.product]
+    return plain + HOSTILE if cluster.settings.hostile and plain else plain
+
+
+def key_of(pair: Pair) -> str:
+    """Where a pair is stored; the cluster's name may hold slashes of its own."""
+    return f"{HA}/{pair[0]}/{pair[1]}"
+
+
+def begin(cluster: Cluster) -> None:
+    """Let every pair be renewed from now on."""
+    for pair in pairs(cluster):
+        cluster.after(0.5 + cluster.random.random(), partial(_renew, cluster, pair))
+
+
+def _tracking(cluster: Cluster) -> list[tuple[Process, Client]]:
+    return [
+        (process, client)
+        for process in cluster.processes
+        if process.up
+        for client in process.clients.values()
+        if client.spec.key == HA
+    ]
+
+
+def _renew(cluster: Cluster, pair: Pair) -> None:
+    candidates = _tracking(cluster)
+    if candidates:
+        process, client = candidates[cluster.random.randrange(len(candidates))]
+        elect = cluster.random.random() < ELECTION_ODDS
+        change = partial(
+            _renewed, int(cluster.clock(process) * 1000), elect, cluster.settings.product == "mimir"
+        )
+        cluster.writer.cas(process, client, key_of(pair), change)
+        for other, late in candidates:
+            if other is not process:
+                cluster.writer.in_vain(other, late)
+        if elect:
+            _count_election(cluster, pair)
+    cluster.after(UPDATE_TIMEOUT + cluster.random.uniform(-JITTER, JITTER), partial(_renew, cluster, pair))
+
+
+def _count_election(cluster: Cluster, pair: Pair) -> None:
+    for process, _ in _tracking(cluster):
+        process.elections[pair] += 1
+
+
+def _renewed(now: int, elect: bool, with_election: bool, before: Value | None) -> Value:
+    if not isinstance(before, Replica):
+        return Replica("prom-a", now, now if with_election else 0, 0)
+    if not elect:
+        return Replica(
+            before.replica, max(now, before.received_at), before.elected_at, before.elected_changes
+        )
+    other = "prom-b" if before.replica == "prom-a" else "prom-a"
+    changes = before.elected_changes + 1 if with_election else 0
+    return Replica(other, max(now, before.received_at), now if with_election else 0, changes)
+
+
+def seen(cluster: Cluster, process: Process) -> list[tuple[Pair, Replica]]:
+    """The entries that a process's tracker knows: what its primary store delivered."""
+    found = []
+    for pair in sorted(pairs(cluster)):
+        value = cluster.seen(process, key_of(pair))
+        if isinstance(value, Replica):
+            found.append((pair, value))
+    return found

@@ -1,0 +1,358 @@
+"""One cycle's pages sorted by KV key: from what processes answered to what is known of a ring."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from statistics import median_high
+from types import MappingProxyType
+
+from exporter.derive import process
+from exporter.derive.comparison.page_keys import Common, meant, product_for, used_keys
+from exporter.derive.comparison.primary import KeyInput, Stored
+from exporter.derive.comparison.views import View, view
+from exporter.derive.identity.key_names import Names
+from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
+from exporter.derive.ring.agreed_settings import Claim, Role
+from exporter.derive.store.store_choice import Places, places_of
+from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
+from exporter.model.pages import (
+    Observation,
+    Outcome,
+    Page,
+    PartitionRing,
+    Product,
+    Replica,
+    Ring,
+    TrackerPage,
+    Unwatched,
+)
+from exporter.model.shard import Share
+from exporter.model.stores import StoreContent
+from exporter.products.ha_keys import HaKeys, prefixes_in
+from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, RingPage
+
+MAX_KEYS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """All that one cycle read. `keep_views_since` says since when (our clock) an old view still counts."""
+
+    at: float
+    started: float
+    number: int
+    observed: tuple[Observation, ...]
+    stores: tuple[StoreContent, ...] = ()
+    keep_views_since: float = 0.0
+    sweep_seconds: float | None = None
+    discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    unsure: Unwatched = field(default_factory=Unwatched)
+    fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    rejections: tuple[Rejection, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    ticked: float | None = None  # the monotonic clock at `at`; None: there is none to compare with
+    share: Share | None = None  # where only a part of the processes is watched here
+    names: Names = field(default_factory=Names)  # how its keys are called, once that is found out
+
+
+def read_keys(
+    cycle: Cycle,
+    judged: tuple[TargetFacts, ...],
+    before: Mapping[str, tuple[ViewFacts, ...]],
+    pages: tuple[RingPage, ...] | None = None,
+    product: Product = Product.UNKNOWN,
+) -> tuple[KeyInput, ...]:
+    """Sort a cycle by key. `before` has the views of each key as they were judged last, `pages` the ring
+    pages and `product` the product that are configured.
+    """
+    facts = {target.name: target for target in judged}
+    stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
+    common = Common(pages, product_for(judged, product), names=cycle.names)
+    if common.product is Product.UNKNOWN:
+        common = replace(common, used=used_keys(cycle.observed, stores, judged))
+    up = tuple(
+        _seen(read, facts[read.target.name], common) for read in cycle.observed if facts[read.target.name].up
+    )
+    clients = [client for seen in up for client in seen.target.clients]
+    ours = {client.key for client in clients}
+    found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
+    failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
+    places = places_of((seen.target for seen in up), cycle.stores)
+    fleet = _Fleet(up, places, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
+    span = cycle.keep_views_since, cycle.started
+    return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One process that answered: its ring pages by key, the keys in its gossip by the key they count
+    under.
+    """
+
+    read: Observation
+    target: TargetFacts
+    pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
+    listed: Mapping[str, tuple[str, ...]]
+    waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
+
+
+def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
+    """Sort one process's pages. The key of a page is the one in the store: with the process's prefix. What a
+    process keeps in its own memory is in no store, and no view of what is.
+    """
+    found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
+    waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
+    for known in meant(target, common):
+        if known.key in target.in_memory:
+            continue
+        page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
+        if page is not None:
+            key = common.names.stored(known.key, target.config)
+            found[key] = (*found.get(key, ()), page)
+        elif known.path in read.waiting:
+            waiting.add(common.names.stored(known.key, target.config))
+    listed: dict[str, list[str]] = {}
+    for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
+        if not what.deleted:
+            listed.setdefault(common.names.ha.canonical(name), []).append(name)
+    by_key = {key: tuple(names) for key, names in listed.items()}
+    return Seen(read, target, found, by_key, frozenset(waiting))
+
+
+@dataclass(frozen=True)  # not slots: the prefixes are gathered once
+class _Fleet:
+    """What is the same for every key: who answered, the stores that were read, the kinds of those that
+    were not, the common primary, how far the processes' clocks are ahead of ours, and how keys are called.
+    """
+
+    up: tuple[Seen, ...]
+    places: Places
+    failed: frozenset[str]
+    primary: str
+    skew: float | None
+    names: Names
+
+    @property
+    def ha(self) -> HaKeys:
+        """How the HA tracker's entries are recognised."""
+        return self.names.ha
+
+    @cached_property
+    def trackers(self) -> tuple[str, ...]:
+        """The prefixes of the HA trackers that run; all that configurations name where none says so."""
+        configs = [seen.target.config for seen in self.up if seen.target.config]
+        return tuple(prefixes_in(configs, tracking=True) or prefixes_in(configs))
+
+
+def skew_of(observed: Iterable[Observation]) -> float | None:
+    """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
+    counts: with it a heartbeat can look too old, but never too young.
+    """
+    known = [skew for seen in observed if (skew := process.skew_of(seen)) is not None]
+    return median_high(known) if known else None
+
+
+def _keys(up: Iterable[Seen], stores: Iterable[StoreContent], ha: HaKeys) -> set[str]:
+    found: set[str] = set()
+    for seen in up:
+        found |= {key for key, pages in seen.pages.items() if any(p.value is not None for p in pages)}
+        found |= {client.key for client in seen.target.clients if client.key} | (seen.waiting - {HA_KEY})
+        found |= {ha.canonical(key) for key in seen.read.gossip.values}
+        tracker = seen.read.tracker
+        if tracker is not None and tracker.value and tracker.value.entries:
+            found.add(HA_KEY)
+    for store in stores:
+        found |= {ha.canonical(key) for key in (*store.values, *store.broken)}
+    return found
+
+
+def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]) -> KeyInput:
+    up = fleet.up
+    clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
+    place = _store_of(key, clients, fleet)
+    store = place if place is not None and place.outcome is Outcome.OK else None
+    failed = fleet.failed if place is None or store is None else frozenset[str]()
+    stored = _stored(key, store, fleet.ha) if store is not None else None
+    configs = tuple(_claims(key, up))
+    return KeyInput(
+        key=key,
+        clients=clients,
+        pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
+        copies=tuple(_copy(key, seen, fleet.ha) for seen in up if _has_gossip(seen.read)),
+        store=stored,
+        store_known=store is not None and _was_read(key, store, fleet),
+        store_broken=store is not None and _is_broken(key, store, fleet.ha),
+        store_kind=store.kind if store is not None else "",
+        store_clock=_clock_of(store, fleet.skew) if store is not None else None,
+        configs=configs,
+        kept=kept,
+        fleet=fleet.primary,
+        failed=failed,
+        skew=fleet.skew,
+        default=_default(configs) or fleet.names.default(key),
+    )
+
+
+def _default(claims: Iterable[Claim]) -> str:
+    """The default key of a stored one, as most configurations that name it have it."""
+    told = Counter(claim.config.default_key for claim in claims).most_common(1)
+    return told[0][0] if told else ""
+
+
+def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
+    """What each configuration says of a ring, and what its process has to do with it."""
+    for seen in up:
+        config = seen.read.config.value
+        if config is not None and key in config.rings:
+            clients = [client for client in seen.target.clients if client.key == key]
+            role = Role.OWNER if any(c.writes for c in clients) else Role.READER if clients else Role.NONE
+            yield Claim(config.rings[key], seen.target.name, role)
+
+
+def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:
+    """The store that a key's clients use, as far as it is configured."""
+    kinds = {kind for client in clients for kind in (client.primary, *client.stores, *client.store_requests)}
+    return fleet.places.of(key, kinds & EXTERNAL_STORES)
+
+
+def _was_read(key: str, store: StoreContent, fleet: _Fleet) -> bool:
+    """Tell whether a key's absence in what was read means that the store has not got it. HA entries may be
+    below each prefix that a tracker has.
+    """
+    if _is_broken(key, store, fleet.ha):
+        return False
+    if key == HA_KEY and not fleet.trackers:  # no configuration was read: below a prefix like the usual one
+        return not store.prefixes or any(fleet.ha.entry(f"{prefix}u/c") for prefix in store.prefixes)
+    sought = fleet.trackers if key == HA_KEY else (key,)
+    return not store.prefixes or all(name.startswith(store.prefixes) for name in sought)
+
+
+def _is_broken(key: str, store: StoreContent, ha: HaKeys) -> bool:
+    return any(ha.canonical(name) == key for name in store.broken)
+
+
+def _clock_of(store: StoreContent, skew: float | None) -> float:
+    """The members' time when the store was read: heartbeats are theirs, and a store server's clock may
+    be minutes away from them. The store's own where no process tells.
+    """
+    if skew is not None and store.asked_at:
+        return store.asked_at + skew
+    return store.clock or store.asked_at
+
+
+def _stored(key: str, store: StoreContent, ha: HaKeys) -> Stored | None:
+    if key != HA_KEY:
+        return store.values.get(key)
+    entries = _entries(store.values, ha)
+    return entries or None
+
+
+def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
+    """Give HA-tracker entries by `user/cluster`, deleted ones left out; of one that stands below two
+    prefixes the newer.
+    """
+    found: dict[str, Replica] = {}
+    for key, value in values.items():
+        if isinstance(value, Replica) and not value.deleted_at and (entry := ha.entry(key)):
+            other = found.get(entry)
+            if other is None or (value.received_at or 0.0) > (other.received_at or 0.0):
+                found[entry] = value
+    return found
+
+
+def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
+    for seen in up:
+        asked = seen.pages.get(key, ())
+        found = next((page for page in asked if page.value is not None), None) or next(
+            (page for page in asked if page.outcome is Outcome.FAILED), None
+        )
+        if found is not None:
+            yield _view(seen.target, found)
+        elif key in seen.waiting:
+            yield _not_asked(seen.target)
+
+
+def _not_asked(target: TargetFacts) -> View:
+    return View(target.name, None, known=False, young=target.young, asked=False)
+
+
+def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
+    return view(
+        target.name,
+        page.value,
+        known=page.outcome is not Outcome.FAILED,
+        young=target.young,
+        clock=page.clock,
+        read_at=page.asked_at,
+    )
+
+
+def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
+    for seen in up:
+        page, target = seen.read.tracker, seen.target
+        if page is None and HA_KEY in seen.waiting:
+            yield _not_asked(target)
+        if page is None or page.outcome is Outcome.ABSENT:
+            continue
+        entries = _tracked(page.value) if page.value is not None else None
+        yield view(
+            target.name,
+            entries,
+            known=page.value is not None,
+            young=target.young,
+            clock=page.clock,
+            read_at=page.asked_at,
+        )
+
+
+def _tracked(page: TrackerPage) -> Mapping[str, Replica]:
+    return {f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at) for e in page.entries}
+
+
+def _has_gossip(seen: Observation) -> bool:
+    return seen.gossip.page.outcome is not Outcome.ABSENT
+
+
+def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
+    """Give one process's gossip copy: read, absent for certain, or not known."""
+    page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
+    if page.value is None:
+        return View(target.name, None, known=False, young=target.young)
+    listed = seen.listed.get(key, ())
+    if listed and not values and key != HA_KEY:
+        return _not_asked(target)
+    asked = {name: values[name] for name in listed if name in values}
+    read = {name: v.value for name, v in asked.items() if v.value is not None}
+    silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
+    stored: Stored | None = next(iter(read.values()), None)
+    if key == HA_KEY:
+        stored = _entries(read, ha) or None
+    return view(
+        target.name,
+        stored,
+        known=not silent or (key == HA_KEY and bool(read)),
+        asked=not listed or bool(asked),
+        young=target.young,
+        clock=page.value.now or page.clock,
+        read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
+        unread=frozenset(ha.entry(name) for name in silent),
+    )
+
+
+def _kept(
+    views: Iterable[ViewFacts], span: tuple[float, float], up: Iterable[Seen]
+) -> Mapping[tuple[str, str], ViewFacts]:
+    """Give the views that may stand in for one that was not read this time. What a process showed
+    before its restart does not: it has forgotten it. Nor does one from the future: our clock was set back.
+    """
+    since, until = span
+    born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
+    return {
+        (v.kind, v.target): v
+        for v in views
+        if v.known and max(since, born.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
+    }

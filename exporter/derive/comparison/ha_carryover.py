@@ -1,0 +1,99 @@
+"""HA entries are read in turns: where a process differed from the others counts until it is read again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import islice
+from types import MappingProxyType
+
+from exporter.derive.comparison.views import View, with_odd
+from exporter.model.facts import ViewFacts
+from exporter.model.pages import Replica
+
+Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
+MAX_ODD = 100  # entries of one process
+
+
+def odd_entries(views: Iterable[View], judged: Iterable[ViewFacts], past: Odd) -> Odd:
+    """Give each process's entries in which it differed from most, or which it lacked, when somebody
+    read them last. Nothing where all were read: then the views as they are tell it.
+    """
+    views = tuple(views)
+    if not any(v.unread for v in views):
+        return MappingProxyType({})
+    facts = {v.target: v for v in judged}
+    voters = tuple(v for v in views if v.known and facts[v.target].judged)
+    readers = Counter(name for v in voters for name in v.content or ())
+    listed = frozenset[str]().union(*(v.unread for v in views))
+    usual = _usual(voters)
+    found: dict[str, Mapping[str, str]] = {}
+    for v in views:
+        before = past.get(v.target, {})
+        if facts[v.target].known and facts[v.target].judged:
+            lacking = dict.fromkeys(facts[v.target].missing, "")
+            before = {e: r for e, r in before.items() if _is_open(e, v, readers, listed)}
+            before = {**_differing(v, usual), **lacking, **before}
+        if before:
+            found[v.target] = MappingProxyType(dict(islice(before.items(), MAX_ODD)))
+    return MappingProxyType(found)
+
+
+def _usual(voters: tuple[View, ...]) -> Mapping[str, str | None]:
+    """Give the entries of which not all name the same replica, with the one that most name, if any."""
+    first: dict[str, str] = {}
+    split: dict[str, Counter[str]] = {}
+    for v in voters:
+        for name, replica in _named(v):
+            if first.setdefault(name, replica) != replica:
+                split[name] = Counter()
+    for v in voters if split else ():
+        for name, replica in _named(v):
+            if name in split:
+                split[name][replica] += 1
+    return {name: _most(counts) for name, counts in split.items()}
+
+
+def _named(v: View) -> Iterable[tuple[str, str]]:
+    for name, thing in (v.content or {}).items():
+        if isinstance(thing, Replica):
+            yield name, thing.replica
+
+
+def _most(counts: Counter[str]) -> str | None:
+    (one, count), (_, other) = counts.most_common(2)
+    return one if count > other else None
+
+
+def _differing(v: View, usual: Mapping[str, str | None]) -> Mapping[str, str]:
+    if not usual:
+        return {}
+    return {name: replica for name, replica in _named(v) if name in usual and replica != usual[name]}
+
+
+def _is_open(entry: str, v: View, readers: Mapping[str, int], listed: frozenset[str]) -> bool:
+    """Tell whether this cycle has not said how it is now: it was not read here, or of nobody else."""
+    if entry in v.unread:
+        return True
+    if entry in (v.content or {}):
+        return readers.get(entry, 0) < 2
+    return entry in listed and not readers.get(entry, 0)
+
+
+def with_entries(
+    views: tuple[ViewFacts, ...], odd: Odd, uncovered: Mapping[str, frozenset[str]]
+) -> tuple[ViewFacts, ...]:
+    """Let the views differ by what was found in entries that were not read this time, too, and say which
+    of them have entries that nobody knows.
+    """
+    told = tuple(replace(v, whole=False) if v.known and uncovered.get(v.target) else v for v in views)
+    return with_odd(tuple(_marked(v, odd.get(v.target)) if v.known else v for v in told)) if odd else told
+
+
+def _marked(v: ViewFacts, odd: Mapping[str, str] | None) -> ViewFacts:
+    if not odd:
+        return v
+    text = repr((v.fingerprint, sorted(odd.items()))).encode("utf-8", "surrogatepass")
+    return replace(v, fingerprint=hashlib.blake2b(text, digest_size=8).hexdigest())

@@ -1,0 +1,167 @@
+"""Where one key's primary is read, and by whose clock its members are old or young."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from statistics import median_high
+from types import MappingProxyType
+
+from exporter.derive import kv_clients
+from exporter.derive.comparison.views import View
+from exporter.derive.ring.agreed_settings import Claim, agree
+from exporter.derive.ring.health import Limit, age_of, contradicted
+from exporter.derive.ring.majority import called, fresh, most
+from exporter.model.facts import ClientFacts, ViewFacts
+from exporter.model.pages import PartitionRing, Replica, Ring, State, Value
+from exporter.model.settings import RingSettings
+from exporter.products.ring_pages import HA_KEY
+
+Stored = Value | Mapping[str, Replica]
+SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can be off by one
+
+
+@dataclass(frozen=True)  # not slots: the settings are agreed on once
+class KeyInput:
+    """All that was read about one key in one cycle. `store` is its content in the external store,
+    `None` where the store has not got it; `store_known` says whether the store was read at all, and
+    `store_broken` that it has the key and what it has could not be understood.
+    """
+
+    key: str
+    clients: tuple[ClientFacts, ...] = ()
+    pages: tuple[View, ...] = ()  # ring pages (tracker pages, for the HA tracker)
+    copies: tuple[View, ...] = ()  # gossip
+    store: Stored | None = None
+    store_known: bool = False
+    store_broken: bool = False
+    store_kind: str = ""
+    store_clock: float | None = None
+    configs: tuple[Claim, ...] = ()
+    kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """Views read in an earlier cycle of the same sweep, by kind and target."""
+    fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
+    failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
+    skew: float | None = None  # the processes' clocks less ours, as most of them have it
+    default: str = ""  # the key with the product's default prefix
+
+    @cached_property
+    def settings(self) -> RingSettings:
+        """The ring's settings, as the processes that own them agree; its primary store is one of them."""
+        found = agree(self.configs)
+        return replace(found, differing=(*found.differing, *kv_clients.differing_primaries(self.clients)))
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The primary's content, and who said so. `clock` is the answering side's time; `young` says that it is
+    a process that has just started, so that who is not in it need not be gone.
+    """
+
+    value: Stored | None
+    source: str
+    clock: float | None
+    store: str
+    young: bool = False
+
+
+def find_primary(read: KeyInput) -> Primary:
+    """Choose where the primary is read: the store itself where it was read, else what most fresh pages show.
+    What the pages remember does not stand in for a value that is there and broken.
+    """
+    store = kv_clients.primary_of(read.clients)
+    if read.store_broken and _is_of_store(read, store):
+        return Primary(None, "", read.store_clock, store)
+    pages = _believed(read.pages, read)
+    if speaks(read, store):
+        if read.store is not None:
+            return Primary(read.store, "store", read.store_clock, store or read.store_kind)
+        if store and pages:  # what processes remember is not what the store has
+            return Primary(_emptied(pages[0].value), "store", read.store_clock, store)
+    if pages:
+        return _of_pages(read, pages, store)
+    copies = _believed(read.copies, read) if store in ("", "memberlist") else []
+    if copies:
+        return _of_most(copies, "gossip", store, read.skew)
+    return Primary(None, "store" if speaks(read, store) else "", read.store_clock, store)
+
+
+def page_of(read: KeyInput, store: str) -> Primary | None:
+    """The primary as most fresh pages show it; `None` where no page does."""
+    pages = _believed(read.pages, read)
+    return _of_pages(read, pages, store) if pages else None
+
+
+def _of_pages(read: KeyInput, pages: list[View], store: str) -> Primary:
+    return _of_most(pages, "tracker page" if read.key == HA_KEY else "ring page", store, read.skew)
+
+
+def _of_most(views: list[View], what: str, store: str, skew: float | None) -> Primary:
+    """What most of these views show, judged by the middle one of their clocks."""
+    clocks = [clock for v in views if (clock := clock_of(v, skew)) is not None]
+    source = (
+        f"{what} of {views[0].target}" if len(views) == 1 else f"{what} of most of {len(views)} processes"
+    )
+    return Primary(most(views), source, median_high(clocks) if clocks else None, store, views[0].young)
+
+
+def is_remembered(read: KeyInput, primary: Primary) -> bool:
+    """Tell whether the store that is the primary could not be read, so that all there is of it is what the
+    processes remember.
+    """
+    return primary.store in read.failed and primary.source not in ("", "store")
+
+
+def ill_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
+    """Ids of the members that most ring pages call unhealthy, by the processes' own limit, which may be
+    another than ours. A page that its own heartbeat column contradicts does not count.
+    """
+    pages = [page for page in read.pages if page.known and page.content is not None and not page.young]
+    return called(
+        pages,
+        lambda member, clock: (
+            member.state is State.UNHEALTHY and not contradicted(age_of(member, clock), limit)
+        ),
+    )
+
+
+def speaks(read: KeyInput, store: str) -> bool:
+    """Tell whether the store that is the primary was read."""
+    return read.store_known and _is_of_store(read, store)
+
+
+def _is_of_store(read: KeyInput, store: str) -> bool:
+    """Tell whether the store that is read is the primary. Of a key whose clients are not known it is,
+    unless the fleet has left it.
+    """
+    return store == read.store_kind or (not store and read.fleet != "memberlist")
+
+
+def _emptied(value: Stored | None) -> Stored:
+    if isinstance(value, Ring):
+        return Ring(MappingProxyType({}))
+    return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
+
+
+def clock_of(view: View, skew: float | None) -> float | None:
+    """Give the time of the answering process, or that of the others where its clock is wrong."""
+    if _is_skewed(view, skew):
+        return (view.read_at or 0.0) + (skew or 0.0)
+    return view.now
+
+
+def _is_skewed(view: View, skew: float | None) -> bool:
+    clock = view.now
+    if skew is None or clock is None or not view.read_at:
+        return False
+    return abs(clock - view.read_at - skew) > SKEWED
+
+
+def _believed(views: Iterable[View], read: KeyInput) -> list[View]:
+    """The views that have a say: of processes that have not just started, with right clocks, and none that
+    is behind the others. Where no view is like that, the best there are.
+    """
+    having = [view for view in views if view.known and view.content is not None]
+    grown = [view for view in having if not view.young] or having
+    return fresh([view for view in grown if not _is_skewed(view, read.skew)] or grown, read.settings.period)

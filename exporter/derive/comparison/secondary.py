@@ -1,0 +1,149 @@
+"""One key's secondary against its primary: every view of it compared, and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice, zip_longest
+from types import MappingProxyType
+
+from exporter.derive import kv_clients
+from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
+from exporter.derive.comparison.ha_carryover import odd_entries, with_entries
+from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
+from exporter.derive.comparison.settling import Standing, carry, settle, unread_of, view_name
+from exporter.derive.comparison.views import View, distinct, judge_views
+from exporter.model.facts import Comparison, Difference, SecondaryFacts, ViewFacts
+from exporter.products.ring_pages import HA_KEY
+
+MAX_SHOWN = 1000  # differences of all views together, the worst of each view first
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What `judge_sides` found, and what it needs to know the next time."""
+
+    views: tuple[ViewFacts, ...]
+    distinct: Mapping[str, int]
+    secondary: SecondaryFacts | None
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The ring's heartbeat timeout and period in seconds, and our clock."""
+
+    timeout: float
+    period: float
+    now: float
+
+
+def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) -> Sides:
+    """Judge all views and, where there is a secondary, what it lacks. Only views read in one and the
+    same cycle are held against each other; what a kept one lacked counts until it is read again.
+    """
+    other = kv_clients.secondary_of(read.clients, primary.store)
+    content = content_of(primary.value) if primary.value is not None else None
+    found = {} if content is None else _compared(read, content, other, Moment(primary.clock, times.period))
+    store = () if other == "memberlist" else (_stored(read, content, f"store {other}"),)
+    found, doubts = settle(found, past, times.now, times.period, unread_of(store or read.copies))
+    found, then = carry(read.key, (*read.copies, *store), found, replace(past, doubts=doubts))
+    shown = (v for v in read.pages if v.value is not None or not v.known)
+    pages = judge_views("ring", shown, times.timeout, {}, _of_store(primary))
+    copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
+    if read.key == HA_KEY:
+        then = replace(then, odd=odd_entries(read.copies, copies, past.odd))
+        copies = with_entries(copies, then.odd, then.uncovered)
+    differing = _distinct(pages + copies)
+    pages, copies = _with_kept(read.pages, pages, read), _with_kept(read.copies, copies, read)
+    if content is None or not other:
+        secondary = None
+    elif other == "memberlist":
+        unsure = {name for name, entries in then.uncovered.items() if entries}
+        secondary = _union(other, read.key, [(v.target, v.against, v.judged) for v in copies], unsure)
+    else:
+        secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
+    if secondary is not None and is_remembered(read, primary):
+        secondary = replace(secondary, remembered=True)
+    return Sides(pages + copies, differing, secondary, then)
+
+
+def _of_store(primary: Primary) -> View | None:
+    if primary.source != "store":
+        return None
+    return View(primary.source, primary.value, clock=primary.clock)
+
+
+def _stored(read: KeyInput, primary: Content | None, name: str) -> View:
+    """The store as a view whose HA entries are read in turns: those that the primary's copy, itself read
+    in turns, did not show this time.
+    """
+    unread = frozenset[str]().union(*(v.unread for v in read.copies))
+    return View(name, None, known=False, unread=unread.difference(primary or ()))
+
+
+def _with_kept(views: Iterable[View], judged: tuple[ViewFacts, ...], read: KeyInput) -> tuple[ViewFacts, ...]:
+    """Put an earlier reading in the place of a view whose turn it was not."""
+    waiting = {v.target for v in views if not v.asked}
+    return tuple(read.kept.get((v.kind, v.target), v) if v.target in waiting else v for v in judged)
+
+
+def _distinct(views: tuple[ViewFacts, ...]) -> Mapping[str, int]:
+    kinds = sorted({view.kind for view in views if view.known})
+    return MappingProxyType({kind: distinct(v for v in views if v.kind == kind) for kind in kinds})
+
+
+def _compared(read: KeyInput, primary: Content, other: str, at: Moment) -> dict[str, Comparison]:
+    """Compare every view of the secondary that was read: gossip copies by process, or the store."""
+    if other == "memberlist":
+        at = replace(at, delivered=delivered(v.content for v in read.pages if v.content))
+        return {
+            v.target: compare(_less(primary, v.unread), v.content, view_name(v.target), at)
+            for v in read.copies
+            if v.known
+        }
+    if not other or other != read.store_kind or not read.store_known:
+        return {}
+    stored = content_of(read.store) if read.store is not None else None
+    return {f"store {other}": compare(primary, stored, f"store {other}", at)}
+
+
+def _less(content: Content, unread: frozenset[str]) -> Content:
+    return {name: thing for name, thing in content.items() if name not in unread} if unread else content
+
+
+def _union(
+    side: str, key: str, views: list[tuple[str, Comparison | None, bool]], unsure: set[str]
+) -> SecondaryFacts | None:
+    """Put the views' comparisons together: what any of them lacks, the secondary lacks."""
+    read = [(name, found, judged) for name, found, judged in views if found is not None]
+    if not read:
+        return None
+    found = [comparison for _, comparison, _ in read]
+    # Each HA entry is a key of its own in the store: one that is not copied is a key missing.
+    gaps = {name for name, c, _ in read if c.missing_key or (key == HA_KEY and c.missing)}
+    old = {name for name, _, judged in read if judged}
+    fields = FIELDS["ha" if key == HA_KEY else "ring"]
+    return SecondaryFacts(
+        side=side,
+        missing_key=bool(gaps),
+        missing_in=tuple(sorted(gaps)),
+        lag=max((c.lag for c in found if c.lag is not None), default=None),
+        missing_members=_all(c.missing for c in found),
+        extra_members=_all(c.extra for c in found),
+        mismatched=MappingProxyType({f: _all(c.mismatched.get(f, ()) for c in found) for f in fields}),
+        settled=_all(c.settled for _, c, judged in read if judged),
+        settled_missing_in=tuple(sorted(gaps & old)),
+        unread=tuple(sorted({name for name, c, _ in views if c is None} | (unsure & old))),
+        differences=_in_turns(c.differences for c in found),
+    )
+
+
+def _in_turns(lists: Iterable[tuple[Difference, ...]]) -> tuple[Difference, ...]:
+    """Take from each view in turn, so that no view's differences crowd out another's."""
+    turns = chain.from_iterable(zip_longest(*lists))
+    return tuple(islice((difference for difference in turns if difference is not None), MAX_SHOWN))
+
+
+def _all(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({name for group in groups for name in group}))

@@ -1,0 +1,135 @@
+"""Differences over time: one that a heartbeat could explain settles when it stays, and what was found
+in an HA entry stays until that entry is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from exporter.derive.comparison.ha_carryover import Odd
+from exporter.derive.comparison.views import View
+from exporter.model.facts import Comparison, Difference
+from exporter.products.ring_pages import HA_KEY
+
+T = TypeVar("T")
+Unread = Mapping[str, frozenset[str]]  # HA entries, by view
+NONE_UNREAD: Unread = MappingProxyType({})
+FORGET = 3600.0  # seconds; a view that was not compared for so long starts anew
+MAX_KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is remembered of one key's comparisons. `doubts` is when a difference was first seen, our
+    clock; `replicas` are the replicas found to differ, by view; `uncovered` the HA entries of a view
+    that were never read, or that left a doubt when they were; `odd` what a process had of HA entries in
+    which it differed from the others.
+    """
+
+    doubts: Mapping[Difference, float] = field(default_factory=lambda: MappingProxyType({}))
+    replicas: Mapping[str, tuple[Difference, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    uncovered: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    odd: Odd = field(default_factory=lambda: MappingProxyType({}))
+
+    def again(self) -> frozenset[str]:
+        """Which HA entries should be read again soon: another reading would settle or clear them."""
+        return frozenset(d.member for d in self.doubts).union(*self.odd.values())
+
+
+def settle(
+    found: Mapping[str, Comparison], past: Standing, now: float, period: float, unread: Unread = NONE_UNREAD
+) -> tuple[dict[str, Comparison], Mapping[Difference, float]]:
+    """Settle what has stayed for longer than a period. A heartbeat explains a difference once: the same
+    difference a period later is one that nobody copies. The second value is for the next cycle; a doubt
+    about an HA entry stays in it until that entry is read again, whatever else is read of its view.
+    """
+    doubts = {d: past.doubts.get(d, now) for c in found.values() for d in c.doubtful}
+    # One from the future was seen before our clock was set back: nobody knows how long ago.
+    late = {d for d, since in doubts.items() if now - since > period or since > now}
+    judged = {
+        name: replace(c, settled=c.settled | {d.member for d in c.doubtful if d in late})
+        if late.intersection(c.doubtful)
+        else c
+        for name, c in found.items()
+    }
+    read = {d.view for d in doubts} | {view_name(name) for name in found} | found.keys()
+    waiting = {
+        d: at
+        for d, at in past.doubts.items()
+        if d.member in unread.get(d.view, ()) or (d.view not in read and now - at < FORGET)
+    }
+    return judged, MappingProxyType(_oldest(doubts | waiting))
+
+
+def _oldest(doubts: dict[Difference, float]) -> dict[Difference, float]:
+    """Keep the oldest of too many: they settle first, and one that settles is enough."""
+    if len(doubts) <= MAX_KEPT:
+        return doubts
+    return dict(sorted(doubts.items(), key=lambda pair: pair[1])[:MAX_KEPT])
+
+
+def unread_of(views: Iterable[View]) -> Unread:
+    """Give the HA entries that were not read this time, by view as differences call it."""
+    return {name: v.unread for v in views if v.unread for name in (view_name(v.target), v.target)}
+
+
+def view_name(target: str) -> str:
+    """How differences call one process's gossip copy."""
+    return f"gossip of {target}"
+
+
+def carry(
+    key: str, views: Iterable[View], found: Mapping[str, Comparison], past: Standing
+) -> tuple[dict[str, Comparison], Standing]:
+    """Put what was found in HA entries that were not read this time to what was found now."""
+    views = tuple(views)
+    if key != HA_KEY or not views:  # no copies: nothing that is read in turns
+        return dict(found), Standing(past.doubts)
+    compared = [v for v in views if v.target in found]
+    joined = {v.target: _with(found[v.target], v, past.replicas.get(v.target, ())) for v in compared}
+    replicas = {
+        name: tuple(d for d in c.differences if d.what == "replica" and d.member in c.settled)
+        for name, c in joined.items()
+    }
+    doubted: dict[str, set[str]] = {view_name(v.target): set() for v in compared}
+    for d in past.doubts:
+        doubted.get(d.view, set()).add(d.member)
+    uncovered = {
+        v.target: _uncovered(v, past, doubted.get(view_name(v.target), set())) for v in views if v.known
+    }
+    return {**found, **joined}, replace(
+        past,
+        replicas=_kept(past.replicas, replicas, views),
+        uncovered=_kept(past.uncovered, uncovered, views),
+    )
+
+
+def _kept(past: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
+    """What is known now, else what was known of a process that is still there."""
+    here = {v.target for v in views}
+    return MappingProxyType({name: what for name, what in past.items() if name in here} | dict(fresh))
+
+
+def _with(found: Comparison, v: View, before: tuple[Difference, ...]) -> Comparison:
+    old = tuple(d for d in before if d.member in v.unread)
+    if not old:
+        return found
+    names = {d.member for d in old}
+    replicas = tuple(sorted({*found.mismatched.get("replica", ()), *names}))
+    return replace(
+        found,
+        mismatched=MappingProxyType({**found.mismatched, "replica": replicas}),
+        settled=found.settled | names,
+        differences=(*old, *found.differences),
+    )
+
+
+def _uncovered(v: View, past: Standing, doubted: set[str]) -> frozenset[str]:
+    """Entries listed there that were never read since this process is watched, or not since they left a
+    doubt.
+    """
+    before = past.uncovered.get(v.target)
+    return v.unread if before is None else (before | doubted) & v.unread

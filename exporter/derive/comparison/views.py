@@ -1,0 +1,309 @@
+"""Does everybody see the same ring? The views of one kind held against one another.
+
+A ring page is what the primary's watch delivered to a process, a gossip copy what gossip brought it.
+Contents are members, states and tokens: heartbeats differ all the time and are no difference.
+Partitions with their owners and the HA tracker's entries are held against one another in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from exporter.derive.comparison.compare import Content, Thing, content_of, same, time_of
+from exporter.derive.limits import DEFAULT_TIMEOUT
+from exporter.derive.ring.health import own_state
+from exporter.model.facts import Comparison, ViewFacts
+from exporter.model.pages import (
+    Member,
+    Partition,
+    PartitionRing,
+    PartitionState,
+    Replica,
+    Ring,
+    State,
+    Tokens,
+    Value,
+)
+
+SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
+MAX_KNOWN = 8  # contents that others are held against
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One process's view of one key. `value` is `None` where the process has not got the key;
+    `known` is False where the view could not be read, and then nothing else counts.
+    """
+
+    target: str
+    value: Value | Mapping[str, Replica] | None
+    known: bool = True
+    young: bool = False
+    clock: float | None = None
+    read_at: float | None = None
+    content: Content | None = None  # what counts of `value`, computed once
+    asked: bool = True  # False: it was not this process's turn, so an older reading may stand in
+    unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
+
+    @property
+    def now(self) -> float | None:
+        """The answering process's time, from the page itself where it has one."""
+        return (self.value.now if isinstance(self.value, Ring | PartitionRing) else None) or self.clock
+
+
+def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: object) -> View:
+    """Make a view with its content computed."""
+    content = None if value is None else content_of(value)
+    return View(target, value, content=content, **rest)  # type: ignore[arg-type] # same keywords
+
+
+def judge_views(
+    kind: str,
+    views: Iterable[View],
+    timeout: float,
+    against: Mapping[str, Comparison],
+    stored: View | None = None,
+) -> tuple[ViewFacts, ...]:
+    """Judge all views of one kind; `against` is each view's comparison with the primary, if any. `stored`
+    is the primary itself, where these views are to show it and it was read elsewhere.
+
+    A young process is not judged, unless all are young: then nobody else could tell.
+    """
+    views = tuple(views)
+    prints = _Fingerprints(_peers(views, timeout, _living(stored, timeout)))
+    somebody = any(v.known and not v.young for v in views)
+    return with_odd(
+        tuple(
+            _judge(kind, v, prints, against.get(v.target), judged=not (v.young and somebody)) for v in views
+        )
+    )
+
+
+def with_odd(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
+    """Mark the views that differ from most of those read together with them; all, where none are most."""
+    counts = Counter(v.fingerprint for v in views if v.known and v.judged).most_common(2)
+    if len(counts) < 2:
+        return views
+    usual = counts[0][0] if counts[0][1] > counts[1][1] else None
+    return tuple(replace(v, odd=v.known and v.judged and v.fingerprint != usual) for v in views)
+
+
+def distinct(judged: Iterable[ViewFacts]) -> int:
+    """How many different contents the views that were read show."""
+    return len({view.fingerprint for view in judged if view.known})
+
+
+@dataclass(frozen=True, slots=True)
+class _Peers:
+    """What all the views of a kind say together."""
+
+    newest: Mapping[str, float]  # the time of each entry's freshest record
+    wanted: frozenset[str]  # what lives, and every view should have
+    dead: frozenset[str]  # whose freshest record is a tombstone
+    hidden: frozenset[str]
+    unread: frozenset[str]  # HA entries that somebody's copy was not asked for
+    stored: frozenset[str]  # what lives in the primary, which these views are to show
+    counted: Mapping[str, bool]  # whose tokens some page does not list; whether one does not even count them
+
+
+Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it says, by whose clock
+
+
+def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
+    """How long each living member of a stored ring has been in it, seconds; 0 where nobody knows."""
+    if stored is None or not isinstance(stored.value, Ring) or (clock := stored.now) is None:
+        return {}
+    return {
+        name: clock - (member.registered or clock)
+        for name, member in stored.value.members.items()
+        if member.state is not State.LEFT
+        and member.heartbeat is not None
+        and (timeout <= 0 or clock - member.heartbeat <= timeout)
+    }
+
+
+def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float]) -> _Peers:
+    """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
+    does when the members merge their values.
+
+    `hidden` are ids that some page calls unhealthy: there the member's own state is not known, so their
+    state cannot make two views different. One page may cross the timeout a second before another.
+    """
+    best: dict[str, Record] = {}
+    hidden: set[str] = set()
+    counted: dict[str, bool] = {}
+    long = {name for name, seconds in stored.items() if seconds > SHOWN_AFTER}
+    for v in views:
+        if v.known:
+            _freshen(best, hidden, counted, v)
+    dead = frozenset(name for name, record in best.items() if record[1])
+    return _Peers(
+        newest={name: record[0] for name, record in best.items()},
+        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)) | (long - dead),
+        stored=frozenset(stored),
+        dead=dead,
+        hidden=frozenset(hidden),
+        unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
+        counted=counted,
+    )
+
+
+def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool], v: View) -> None:
+    """Put what is fresher in a view into `best`, the ids that it calls unhealthy into `hidden`, and those
+    whose tokens it does not list into `counted`: pages in HTML list none.
+    """
+    clock, known = v.now, best.get
+    for name, thing, gone in _records(v):
+        record = known(name)
+        if record is not None and record[2] is thing:
+            continue  # the very same bytes in another view
+        when = time_of(thing) or 0.0
+        if record is None or when > record[0] or (gone and when == record[0]):
+            best[name] = (when, gone, thing, clock)
+        if type(thing) is Member and thing.state is State.UNHEALTHY:
+            hidden.add(name)
+        if isinstance(thing, Member | Partition) and thing.tokens.digest is None:
+            counted[name] = counted.get(name, False) or thing.tokens.count < 0
+
+
+def _records(v: View) -> Iterable[tuple[str, Thing, bool]]:
+    """Give (name, record, whether it is a tombstone) of everything in a view."""
+    if isinstance(v.value, Ring):
+        return ((name, member, member.state is State.LEFT) for name, member in v.value.members.items())
+    found = [(name, thing, False) for name, thing in (v.content or {}).items()]
+    if isinstance(v.value, PartitionRing):
+        dead = [p for p in v.value.partitions.values() if p.state is PartitionState.DELETED]
+        found += [(f"partition {p.id}", p, True) for p in dead]
+    return found
+
+
+def _is_live(record: Record, timeout: float) -> bool:
+    """Tell whether every view should have it. Without a clock nothing can be told to be old."""
+    when, gone, thing, clock = record
+    if gone:
+        return False
+    if isinstance(thing, Member):
+        limit = timeout
+    elif isinstance(thing, Replica) and thing.received_at is not None:
+        limit = DEFAULT_TIMEOUT
+    else:
+        return True
+    return clock is None or limit <= 0 or clock - when <= limit
+
+
+@lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
+def _unknown(kind: str, target: str) -> ViewFacts:
+    return ViewFacts(kind, target, known=False, judged=False)
+
+
+def _judge(
+    kind: str, v: View, prints: _Fingerprints, against: Comparison | None, *, judged: bool
+) -> ViewFacts:
+    if not v.known:
+        return _unknown(kind, v.target)
+    content, peers = v.content or {}, prints.peers
+    wanted = peers.wanted if content else peers.wanted | peers.stored
+    mark = prints.of(content)
+    return ViewFacts(
+        kind=kind,
+        target=v.target,
+        known=True,
+        present=v.content is not None,
+        fingerprint=mark[0],
+        digests=mark[1],
+        staleness=_staleness(content, peers.newest),
+        missing=tuple(sorted(wanted - content.keys() - v.unread)),
+        extra=tuple(sorted(peers.dead & content.keys())),
+        judged=judged,
+        against=against,
+        read_at=v.read_at,
+    )
+
+
+def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
+    """Seconds behind the freshest view, over the members both have; `None` without heartbeats."""
+    behind = [
+        newest[name] - thing.heartbeat
+        for name, thing in content.items()
+        if isinstance(thing, Member) and thing.heartbeat is not None
+    ]
+    return max(behind, default=None)
+
+
+Mark = tuple[str, tuple[str, ...]]  # the fingerprint, and the digests that other exporters' are held against
+
+
+class _Fingerprints:
+    """Fingerprints of one kind's views. Nearly all are alike, so each content is held against those that
+    were hashed before it is hashed itself.
+    """
+
+    def __init__(self, peers: _Peers) -> None:
+        self.peers = peers
+        self._seen: list[tuple[Content, Mark]] = []
+
+    def of(self, content: Content) -> Mark:
+        for known, hashed in self._seen:
+            if _alike(content, known):
+                return hashed
+        hashed = self._mark(content)
+        if len(self._seen) < MAX_KNOWN:
+            self._seen.append((content, hashed))
+        return hashed
+
+    def _mark(self, content: Content) -> Mark:
+        hidden, unread, counted = self.peers.hidden, self.peers.unread, self.peers.counted
+        whole = fingerprint(content, hidden, unread, counted)
+        bare = fingerprint(content, frozenset(content), unread, counted)
+        return whole, (bare,) if hidden else (bare, whole)
+
+
+def _alike(content: Content, known: Content) -> bool:
+    """Tell cheaply that two contents differ in heartbeats at most. `False` is no proof that they differ."""
+    if len(content) != len(known):
+        return False
+    find = known.get
+    for name, thing in content.items():
+        other = find(name)
+        if other is None or not same(thing, other):
+            return False
+    return True
+
+
+def fingerprint(
+    content: Content,
+    hidden: frozenset[str] = frozenset(),
+    unread: frozenset[str] = frozenset(),
+    counted: Mapping[str, bool] = MappingProxyType({}),
+) -> str:
+    """Hash what counts of a content: members, states and tokens (replicas, for the HA tracker).
+
+    `hidden` have no state that is known everywhere, `unread` are left out: not everybody was asked. Of the
+    tokens of `counted` the number counts alone, or nothing where some page does not say it.
+    """
+    essence = [
+        (name, _essence(thing, name in hidden, counted.get(name)))
+        for name, thing in content.items()
+        if name not in unread
+    ]
+    essence.sort(key=lambda pair: pair[0])
+    return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _essence(thing: Thing, state_hidden: bool, uncounted: bool | None) -> tuple[object, ...]:
+    if isinstance(thing, Member):
+        return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens, uncounted)
+    if isinstance(thing, Partition):
+        return thing.state.value, _tokens(thing.tokens, uncounted)
+    return (thing.replica,) if isinstance(thing, Replica) else (thing,)
+
+
+def _tokens(tokens: Tokens, uncounted: bool | None) -> object:
+    if uncounted is None and tokens.digest is not None:
+        return tokens.digest
+    return "" if uncounted else tokens.count

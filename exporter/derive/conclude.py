@@ -1,0 +1,238 @@
+"""From one cycle's reading to one snapshot: the order in which the questions are answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from exporter.derive.comparison.collect import Cycle, read_keys, skew_of
+from exporter.derive.gate import steps as gate
+from exporter.derive.gate.causes import warned
+from exporter.derive.gate.doc_links import linked
+from exporter.derive.gate.soak import newcomers
+from exporter.derive.gossip.gossip_clusters import parted
+from exporter.derive.gossip.label_rollout import attributed
+from exporter.derive.gossip.membership import judge_gossip, outstayed, with_isolation
+from exporter.derive.history import History, RingHistory, Watched
+from exporter.derive.identity.foreign_members import signs_of, with_foreign
+from exporter.derive.identity.identity import Gossipers, Identity, gossipers, host_in, identities, owners
+from exporter.derive.identity.key_names import names_of
+from exporter.derive.identity.member_index import each_once
+from exporter.derive.identity.unlisted_processes import still_there
+from exporter.derive.limits import Rules, judged_by
+from exporter.derive.migration.events import events
+from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
+from exporter.derive.migration.phase_since import dated
+from exporter.derive.migration.rollback import judge_rollback
+from exporter.derive.process import judge_target, with_usual_product
+from exporter.derive.ring.kv_key import World, is_partitioned, judge_key
+from exporter.derive.ring.partitions import with_owners
+from exporter.derive.ring.writers import with_writers
+from exporter.derive.shard import Found, apart, part_of
+from exporter.derive.store.external_store import Around, judge_store
+from exporter.derive.store.store_choice import named_stores, places_of
+from exporter.derive.store.store_identity import identified
+from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
+from exporter.model.pages import Outcome, Product
+from exporter.model.stores import StoreFacts
+
+
+def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
+    """Conclude one cycle; the second value is what the next one needs."""
+    cycle, rules = _begun(cycle, past, rules)
+    known = {identity.target: identity for identity in identities(cycle.observed)}
+    targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
+    keys, rings = _judge_keys(cycle, targets, known, past, rules)
+    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
+    gossip = _judge_gossip(cycle, targets, known, past, rules)
+    signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
+    gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
+    part = None
+    if cycle.share is not None:
+        found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
+        part = part_of(cycle.share, found, past.snapshot, rules)
+        keys, gossip = apart(keys, gossip)
+    stores = _judge_stores(cycle, past, targets)
+    fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure), past.snapshot, cycle.at)
+    snapshot = Snapshot(
+        at=cycle.at,
+        started=cycle.started,
+        cycle=cycle.number,
+        fleet=fleet,
+        targets=targets,
+        keys=keys,
+        gossip=gossip,
+        stores=stores,
+        named_stores=() if stores else named_stores(targets),
+        rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
+        probes=cycle.probes,
+        discovered=cycle.discovered,
+        unsure=cycle.unsure.fail,
+        not_running=cycle.unsure.not_running,
+        fetches=cycle.fetches,
+        sweep_seconds=cycle.sweep_seconds,
+        resolved=cycle.resolved,
+        part=part,
+        ticked=cycle.ticked,
+    )
+    snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
+    return snapshot, _remember(cycle, past, snapshot, known, rings)
+
+
+def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    return replace(snapshot, events=events(before, snapshot, rules.max_events))
+
+
+def _begun(cycle: Cycle, past: History, rules: Rules) -> tuple[Cycle, Rules]:
+    """What the judgement begins with: the processes that are there, and what their keys are called."""
+    cycle = replace(cycle, observed=still_there(cycle.observed, past.snapshot))
+    names = names_of(cycle.observed, cycle.stores, rules.product, past.names)
+    return replace(cycle, names=names), _grouped(cycle, rules)
+
+
+def _grouped(cycle: Cycle, rules: Rules) -> Rules:
+    """Mimir's own deployment modes count where a quarter of the processes or more are Mimir's and nobody
+    configured others: one process that shows another product's build in every second cycle would change what
+    all steps are judged by, and break their soak.
+    """
+    pages = [seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None]
+    known = Counter(product for product in pages if product is not Product.UNKNOWN)
+    if rules.groups or not known or 4 * known[Product.MIMIR] < known.total():
+        return rules
+    return replace(rules, groups=rules.default_groups)
+
+
+def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    snapshot = replace(snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules))
+    judged, following = gate.judge_steps(snapshot, before, rules)
+    steps = linked(judged, rules.docs_url)
+    back = judge_rollback(snapshot, rules.max_lag)
+    checks = (check for step in steps for check in step.checks)
+    fleet = replace(warned(snapshot.fleet, checks), next_step=following, rollback=back)
+    text = headline(fleet, steps if snapshot.part is None else ())
+    if snapshot.part is not None:
+        share = snapshot.part.share
+        text = f"Shard {share.shard} of {share.shards} (from 0), its part only. {text}"
+    return replace(snapshot, steps=steps, fleet=replace(fleet, headline=text))
+
+
+def _remember(
+    cycle: Cycle,
+    past: History,
+    snapshot: Snapshot,
+    known: Mapping[str, Identity],
+    rings: Mapping[str, RingHistory],
+) -> History:
+    current = {seen.target.name for seen in cycle.observed}
+    kept = {name: identity for name, identity in past.identities.items() if name in current}
+    indexes = {
+        store.title: store.modified
+        if store.outcome is Outcome.OK
+        else past.indexes.get(store.title, MappingProxyType({}))
+        for store in cycle.stores
+    }
+    return History(
+        snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes), cycle.names
+    )
+
+
+def _judge_targets(
+    cycle: Cycle, known: Mapping[str, Identity], past: History, rules: Rules
+) -> tuple[TargetFacts, ...]:
+    before = {target.name: target for target in past.snapshot.targets} if past.snapshot else {}
+    return with_usual_product(
+        tuple(
+            judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules, cycle.names)
+            for seen in cycle.observed
+        )
+    )
+
+
+def _judge_keys(
+    cycle: Cycle,
+    targets: tuple[TargetFacts, ...],
+    known: Mapping[str, Identity],
+    past: History,
+    rules: Rules,
+) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
+    world = World(
+        owners=owners(known.values(), cycle.share.crowded if cycle.share else frozenset()),
+        gossip=_gossipers(cycle),
+        rules=rules,
+        now=cycle.at,
+        watched=Watched(frozenset(t.name for t in targets if t.up and not t.young), all=cycle.share is None),
+        product=product_of(targets),
+    )
+    before: dict[str, tuple[ViewFacts, ...]] = {}
+    if past.snapshot is not None:
+        before = {key.key: key.views for key in past.snapshot.keys}
+    facts: list[KeyFacts] = []
+    rings: dict[str, RingHistory] = dict(past.rings)
+    reads = read_keys(cycle, targets, before, rules.pages, rules.product)
+    world = replace(world, partitioned=is_partitioned(targets, reads))
+    for read in reads:
+        judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
+        facts.append(judged)
+    keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)
+    return with_owners(keys, targets, known.values()), MappingProxyType(rings)
+
+
+def _gossipers(cycle: Cycle) -> Gossipers | None:
+    pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
+    lists = each_once(page.members for page in pages)
+    return gossipers(member for members in lists.values() for member in members) if pages else None
+
+
+def _judge_gossip(
+    cycle: Cycle, targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, rules: Rules
+) -> GossipFacts | None:
+    gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
+    gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
+    return _excuse(gossip, targets, {**known, **past.identities})
+
+
+def _excuse(
+    gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
+) -> GossipFacts | None:
+    """Take members out of the strangers that belong to a process of ours which does not answer, whose
+    member list was not read, or whose own member cannot be told: one known from before by its name
+    alone, since its address may be another's by now, else as many at an address as there are such
+    processes: these are doubtful.
+    """
+    if gossip is None or not gossip.strangers:
+        return gossip
+    untold = {*gossip.unidentified, *gossip.unread}
+    silent = [target for target in targets if not target.up or target.name in untold]
+    names = {target.name for target in silent}
+    names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
+    names |= {identities[t.name].member for t in silent if t.name in identities}
+    nameless = [t for t in silent if t.name not in identities or not identities[t.name].member]
+    places = Counter(host_in(target.url) for target in nameless)
+    left: list[Stranger] = []
+    doubtful: list[Stranger] = []
+    for stranger in gossip.strangers:
+        host = stranger.address.rpartition(":")[0]
+        if stranger.name in names or stranger.name.rpartition("-")[0] in names:
+            continue
+        if places[host] > 0:
+            places[host] -= 1
+            doubtful.append(stranger)
+            continue
+        left.append(stranger)
+    return replace(gossip, strangers=tuple(left), doubtful=tuple(doubtful))
+
+
+def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:
+    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
+    before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
+    places = places_of(targets, cycle.stores)
+    found: list[StoreFacts] = []
+    for store in cycle.stores:
+        indexes, old = past.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
+        judged = judge_store(store, indexes, old, around)
+        uncovered = (*judged.uncovered, *places.elsewhere(store))
+        judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
+        found.append(identified(judged, store, old, cycle.at))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""May we take the next step?"""

@@ -1,0 +1,121 @@
+"""Which of several findings is the cause, and which checks fail only as its effects.
+
+The table is in the order of danger. Its effects are the checks that the cause explains: they keep their
+verdicts, and say what to do about the cause instead of what would cure them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from types import MappingProxyType
+from typing import Final
+
+from exporter.derive.gate.advice import ADVICE
+from exporter.model.facts import Fleet
+from exporter.model.gate import Check, Verdict
+from exporter.model.pages import Phase
+
+_COPIES = frozenset({"keys-copied", "members-copied", "contents-equal", "lag", "ha-elections-equal"})
+_MEMBERS = frozenset({"members-healthy", "no-ghosts", "quorum-margin", "quorum-kept"})
+_GOSSIP = frozenset({"gossip-one-cluster", "gossip-complete", "gossip-port-reachable"})
+_WRITERS = frozenset({"writers-are-members", "writers-missing"})
+_RINGS = _COPIES | _MEMBERS | _WRITERS | {"views-agree", "old-group-left"}
+_CLIENTS = frozenset(f"clients-{phase.label}" for phase in Phase if phase > Phase.EXTERNAL)
+_BY_NO_CLOCK = frozenset({"keys-copied", "ha-elections-equal"})
+_STORES = frozenset(
+    {"stores-readable", "store-read", "store-idle", "store-has-nothing-of-its-own", "nothing-lost"}
+)
+_TWICE = frozenset({"no-token-conflicts", "members-distinct"})
+_MIRRORS = frozenset({"mirror-writes", "mirror-errors"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause: the checks that fail because of it and other findings that it explains, by their ids.
+    Where no warning of the fleet finds it, a failing check does, in these phases.
+    """
+
+    id: str
+    effects: frozenset[str]
+    check: str = ""
+    sentence: str = "{}"  # of the warning, around the check's evidence
+    phases: frozenset[Phase] = frozenset(Phase)
+
+
+CAUSES: Final[tuple[Cause, ...]] = (
+    Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | {"gossip-split"}),
+    Cause("foreign-members", frozenset()),
+    Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
+    Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
+    Cause("strangers", frozenset()),
+    Cause("store-replaced", _RINGS | _STORES | {"ring-shrunk"}),
+    Cause("ring-shrunk", _RINGS),
+    Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree", "Clocks differ: {}."),
+    Cause("store-unread", _RINGS | _STORES),
+    Cause("kept-moved", frozenset()),
+    Cause("without-multi", _COPIES | {"mirror-writes", "mirroring-partial"}),
+    Cause("mirroring-partial", _COPIES | {"mirror-writes"}),
+    Cause("readers-stranded", frozenset()),
+    Cause("between-stores", frozenset()),
+    Cause("rings-unread", frozenset()),
+    Cause("process-alone", _COPIES | {"views-agree", "gossip-complete"}),
+    Cause("writers-missing", frozenset()),
+    Cause("addresses-shared", frozenset()),
+    Cause("partitions-unowned", frozenset()),
+    Cause("sources-fail", frozenset()),
+    Cause("no-target", frozenset()),
+    Cause("not-watched", frozenset()),
+    Cause("two-products", frozenset()),
+    Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
+    Cause("process-restarting", frozenset()),
+    Cause("token-conflict", frozenset(), "no-token-conflicts", "Two members claim the same tokens: {}."),
+    Cause("mirror-errors", _COPIES, "mirror-errors", "Mirror writes fail: {}."),
+    Cause("lag", frozenset(), "lag", "The secondary lags: {}.", frozenset({Phase.MIRRORING})),
+)  # fmt: skip
+_ORDER: Final[Mapping[str, int]] = MappingProxyType({cause.id: at for at, cause in enumerate(CAUSES)})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, as a sentence; `id` is that of a cause."""
+
+    id: str
+    text: str
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort findings: causes before what they explain, and by their danger."""
+    listed = tuple(findings)
+    explained = _explained(finding.id for finding in listed)
+    return tuple(sorted(listed, key=lambda f: (f.id in explained, _ORDER.get(f.id, len(CAUSES)))))
+
+
+def warned(fleet: Fleet, checks: Iterable[Check]) -> Fleet:
+    """Add what only failing checks find to the warnings of the fleet."""
+    failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
+    found = [Finding(i, text) for text, i in zip_longest(fleet.warnings, fleet.causes, fillvalue="")]
+    found += [
+        Finding(cause.id, cause.sentence.format(failing[cause.check].evidence))
+        for cause in CAUSES
+        if cause.check in failing and fleet.phase in cause.phases and cause.id not in fleet.causes
+    ]
+    listed = ordered(found)
+    return replace(fleet, warnings=tuple(f.text for f in listed), causes=tuple(f.id for f in listed))
+
+
+def explained(check: Check, found: Iterable[str]) -> Check:
+    """Give a check that does not hold the cause that explains it, and the advice for that cause."""
+    if check.verdict is Verdict.HOLDS:
+        return check
+    cause = next((c for c in CAUSES if c.id in found and check.id in c.effects and c.id in ADVICE), None)
+    if cause is None:
+        return check
+    advice = ADVICE[cause.id]
+    return replace(check, cause=cause.id, remedy=advice.text, doc=advice.doc)
+
+
+def _explained(ids: Iterable[str]) -> frozenset[str]:
+    found = frozenset(ids)
+    return frozenset().union(*(cause.effects for cause in CAUSES if cause.id in found))

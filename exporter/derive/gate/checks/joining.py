@@ -1,0 +1,232 @@
+"""Checks on what lets a process into the gossip when it starts: seeds, rejoining, and what must agree.
+
+Every restart asks for it: a process that starts alone is the one that overwrites a ring. `dskit`'s
+memberlist client (`kv/memberlist`) joins the seeds once at the start and again each `rejoin_interval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from exporter.derive.gate.check import CheckFunction, Evidence, Question, in_rings
+from exporter.derive.gate.coverage import runs_memberlist
+from exporter.derive.identity.identity import host_in, port_of
+from exporter.derive.identity.member_index import each_once
+from exporter.derive.migration.migration import few
+from exporter.derive.migration.risks import is_at, joins_only_itself
+from exporter.model.facts import TargetFacts
+from exporter.model.gate import Check
+
+DOC = "docs/ring.md"
+CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
+JOIN = Question(
+    "join-members",
+    "Every process has another process to join.",
+    "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
+    f"{DOC}#join-members",
+    CONFIGURED,
+)
+RESOLVE = Question(
+    "join-members-resolve",
+    "The names in join_members resolve.",
+    "Check the headless service; a name that does not resolve at start leaves the process alone.",
+    f"{DOC}#join-members",
+)
+REJOIN = Question(
+    "rejoin-interval",
+    "A process that has been cut off joins again by itself.",
+    "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says nothing.",
+    f"{DOC}#rejoin-interval",
+    CONFIGURED,
+)
+SETTINGS = Question(
+    "gossip-settings-agree",
+    "The processes have the gossip settings without which they do not understand or reach each other.",
+    "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports in "
+    "join_members) before any restart: a process with another one is alone.",
+    f"{DOC}#gossip-settings",
+    CONFIGURED,
+)
+NONE_USES = "No process uses memberlist yet."
+DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
+Asked = tuple[TargetFacts, ...]
+Choice = Callable[[Evidence], Asked]
+
+
+def _with_memberlist(seen: Evidence) -> Asked:
+    """Processes that use memberlist, by their page or by a client of theirs."""
+    return tuple(target for target in seen.up if runs_memberlist(target))
+
+
+def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> str:
+    """Say why there is nothing to ask, "" where there is. Before memberlist is used, nothing joins."""
+    if asked or (seen.up and choice is _with_memberlist):
+        return ""
+    return "no process shows a KV client" if seen.up else "no process answers"
+
+
+def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
+    """Make the check that no process's list of seeds is empty or names only itself. `of_others` lets the
+    seed of the other processes name only itself: it is found again by those that name it.
+    """
+
+    def check(seen: Evidence) -> Check:
+        wrong, unknown, asked = [], [], choice(seen)
+        for target in asked:
+            seeds = target.config.join_members if target.config else None
+            if seeds is None:
+                unknown.append(target.name)
+            elif not seeds:
+                wrong.append(f"{target.name} has none")
+            elif joins_only_itself(target) and not (of_others and _is_named(target, seen.up)):
+                wrong.append(f"{target.name} names only itself")
+        good = f"{len(asked)} processes." if asked else NONE_USES
+        return JOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+
+    return check
+
+
+def _is_named(target: TargetFacts, others: Asked) -> bool:
+    """Tell whether another process has this one among its seeds."""
+    lists = (t.config.join_members or () for t in others if t.config and t is not target)
+    return any(is_at(target, seed) for seeds in lists for seed in seeds)
+
+
+def _rejoin_interval(choice: Choice) -> CheckFunction:
+    """Make the check that `rejoin_interval` is above 0 on every process."""
+
+    def check(seen: Evidence) -> Check:
+        asked = choice(seen)
+        told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
+        wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
+        unknown = [name for name, value in told.items() if value is None]
+        good = f"{len(told)} processes." if asked else NONE_USES
+        return REJOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+
+    return check
+
+
+def _settings_agree(choice: Choice) -> CheckFunction:
+    """Make the check that no process speaks another protocol than the others, or listens where no seed
+    is. Compression need not agree (a receiver undoes it whatever its own setting is), nor do intervals;
+    codecs and protocol versions have no setting. The labels have a check of their own.
+    """
+
+    def check(seen: Evidence) -> Check:
+        asked = choice(seen)
+        told = [target for target in asked if target.config is not None]
+        wrong = [*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)]
+        unknown = [f"settings of {target.name}" for target in asked if target.config is None]
+        good = f"{len(told)} processes." if asked else NONE_USES
+        return SETTINGS.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+
+    return check
+
+
+join_members, rejoin_interval, settings_agree = (
+    make(in_rings) for make in (_join_members, _rejoin_interval, _settings_agree)
+)
+# The same before a restart of processes that use memberlist already; those that do not are not asked.
+restart_seeds, restart_rejoin, restart_settings = (
+    make(_with_memberlist) for make in (_join_members, _rejoin_interval, _settings_agree)
+)
+# While the external store is the primary, a process that is alone for a moment overwrites nothing.
+mirror_seeds = _join_members(_with_memberlist, of_others=True)
+
+
+def _tls(targets: Iterable[TargetFacts]) -> Mapping[str, list[str]]:
+    """Give processes by whether the gossip is encrypted; a release without the setting does not do it."""
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        on = bool(target.config and target.config.gossip_tls)
+        found.setdefault("true" if on else "false", []).append(target.name)
+    return found
+
+
+def _differing(setting: str, by_value: Mapping[str, list[str]]) -> list[str]:
+    """Name a setting's values with their processes, the most frequent first; none where all agree."""
+    if len(by_value) < 2:
+        return []
+    ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [f"{setting} {value} on {len(names)}: {', '.join(few(names, 5))}" for value, names in ordered]
+
+
+def _ports(target: TargetFacts) -> set[int]:
+    """The ports at which a process can be joined: `advertise_port` counts beside an address of its own."""
+    config = target.config
+    if config is None:
+        return set()
+    advertised = {config.advertise_port} if config.advertise_address else set()
+    return {port for port in {config.bind_port or DEFAULT_PORT, *advertised} if port}
+
+
+def _seed_ports(target: TargetFacts) -> frozenset[int]:
+    """The ports that a process's seeds name; an SRV record brings its own port."""
+    config = target.config
+    seeds = (config.join_members or ()) if config else ()
+    own = (config.bind_port if config else None) or DEFAULT_PORT  # what a seed without a port means
+    return frozenset(port_of(seed) or own for seed in seeds if not seed.startswith("dnssrv"))
+
+
+def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
+    """Name the bind ports where they differ between hosts and no seed names the rarer one. Processes that
+    share a host must differ.
+    """
+    hosts = [host_in(target.url) for target in targets]
+    if len(set(hosts)) < len(hosts):
+        return []
+    by_port: dict[str, list[str]] = {}
+    for target in targets:
+        by_port.setdefault("/".join(map(str, sorted(_ports(target)))), []).append(target.name)
+    if len(by_port) < 2:
+        return []
+    named = frozenset[int]().union(*map(_seed_ports, targets))
+    most = max(by_port.values(), key=len)
+    reached = [t.name for t in targets if t.name in most or _ports(t) & named]
+    apart = len(reached) < len(targets) and named
+    return _differing("port", by_port) if apart else []
+
+
+def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
+    """Name the processes none of whose seeds has a port at which a process listens. One that does is enough:
+    lists name processes as well that are yet to come.
+    """
+    listening = {port for target in targets for port in _ports(target)}
+    lists = each_once(target.gossip.members for target in targets if target.gossip)
+    listening |= {member.port for members in lists.values() for member in members}
+    strange: dict[str, list[str]] = {}
+    for target in targets:
+        ports = _seed_ports(target)
+        if ports and listening and ports.isdisjoint(listening):
+            strange.setdefault(", ".join(map(str, sorted(ports))), []).append(target.name)
+    return [
+        f"port {ports} in join_members, where no process listens: {', '.join(few(names, 5))}"
+        for ports, names in sorted(strange.items())
+    ]
+
+
+def join_members_resolve(seen: Evidence) -> Check:
+    """Hold that every seed has an address, as far as this exporter can look names up."""
+    seeds, wrong, unknown = _looked_up(seen, in_rings(seen))
+    return RESOLVE.answer(wrong, f"{len(seeds)} names.", unknown)
+
+
+def restart_seeds_resolve(seen: Evidence) -> Check:
+    """Hold the same before a restart. Where not one name resolves from here, the names are those of
+    another network than the exporter's, and the processes that joined by them are the evidence.
+    """
+    asked = _with_memberlist(seen)
+    seeds, wrong, unknown = _looked_up(seen, asked)
+    joined = all(target.gossip is not None and not target.gossip.alone for target in asked)
+    if seeds and len(wrong) == len(seeds) and joined:
+        good = f"None of {len(seeds)} names resolves from here; the processes that name them have joined."
+        return RESOLVE.answer([], f"{good} Look them up where the processes run.")
+    return RESOLVE.answer(wrong, f"{len(seeds)} names." if asked else NONE_USES, unknown)
+
+
+def _looked_up(seen: Evidence, asked: Asked) -> tuple[list[str], list[str], list[str]]:
+    """Give the seeds, those without an address with the reason, and those that were not looked up."""
+    seeds = sorted({seed for t in asked if t.config for seed in t.config.join_members or ()})
+    told = seen.now.resolved
+    wrong = [f"{seed}: {told[seed] or 'no address'}" for seed in seeds if told.get(seed, "") != ""]
+    return seeds, wrong, [seed for seed in seeds if seed not in told]

@@ -1,0 +1,172 @@
+"""Checks before anything is touched, and after everything is done."""
+
+from __future__ import annotations
+
+import re
+
+from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.check import Evidence, Question
+from exporter.derive.gate.coverage import uses_memberlist
+from exporter.derive.migration.migration import few
+from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.gate import Check
+from exporter.model.pages import Outcome, Product
+from exporter.products.ring_pages import HA_KEY
+
+DOC = "docs/ring.md"
+CONFIGURED = "Let the exporter read /config of every process: the setting is there."
+VERSION = Question(
+    "version-supports",
+    "The product and version can do it.",
+    "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
+    "docs/ha-tracker.md#versions",
+    "Let the exporter read /metrics of the process: product and version are in its build_info. A build that "
+    "tells no version stays unknown until its HA tracker runs with multi or memberlist; a tracker that stays "
+    "where it is is named in gate.keep_on_store.",
+)
+SCRAPED = Question(
+    "gossip-port-quiet",
+    "Nobody but members talks to the gossip port.",
+    "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
+    f"{DOC}#the-gossip-port-is-scraped",
+    "Look again: it compares two looks. Let the exporter read /metrics of every process.",
+)
+REACHED = Question(
+    "gossip-port-reachable",
+    "Every gossip port is reached by the others.",
+    "Check network policies and the port of the headless service.",
+    f"{DOC}#join-members",
+    "Let the exporter read /memberlist of every process: who sees whom is there.",
+)
+GHOSTS = Question(
+    "no-ghosts",
+    "No ring has a member that belongs to nobody.",
+    ADVICE["orphaned-member"].text,
+    f"{DOC}#ghosts",
+    "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
+    "readable: whose a member is shows there.",
+)
+BASELINE = Question(
+    "ha-baseline",
+    "The HA tracker's election rate is known, to compare with later.",
+    "Make the metrics of the distributors readable.",
+    "docs/ha-tracker.md#election-rate",
+    "Make the metrics of the distributors readable.",
+)
+MIMIR_HA = (2, 17)
+CORTEX_HA = (1, 21)
+UNKNOWN_CONNECTIONS = "unknown_connections_total"
+
+
+def version_supports(seen: Evidence) -> Check:
+    """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
+    with memberlist shows by itself that its build can.
+    """
+    wrong, unknown = [], []
+    for target in seen.up:
+        product = target.product if target.product is not Product.UNKNOWN else seen.rules.product
+        if product is Product.UNKNOWN:
+            unknown.append(f"product of {target.name}")
+            continue
+        needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
+        if needed is None or not _tracks(target) or _moves_already(target) or seen.rules.keeps(HA_KEY):
+            continue
+        version = _version(target.version)
+        if version is None:
+            unknown.append(f"version of {target.name} ({target.version or 'none told'})")
+        elif version < needed:
+            wrong.append(f"{target.name} is {product.value} {target.version}")
+    versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
+    return VERSION.answer(wrong, versions, unknown, nothing=_nobody(seen))
+
+
+def _nobody(seen: Evidence) -> str:
+    return "" if seen.up else "no process answers"
+
+
+def _trackers(target: TargetFacts) -> list[ClientFacts]:
+    return [client for client in target.clients if client.key == HA_KEY or "hatracker" in client.name]
+
+
+def _moves_already(target: TargetFacts) -> bool:
+    """Tell whether the process's HA tracker has memberlist, alone or below multi."""
+    return uses_memberlist(_trackers(target))
+
+
+def _tracks(target: TargetFacts) -> bool:
+    """Tell whether an HA tracker runs there. A configuration that all processes share switches it on for
+    each of them; the distributor alone runs it.
+    """
+    config = target.config
+    parts = set(config.target.split(",")) if config and config.target else _WITH_DISTRIBUTOR
+    return bool(_trackers(target)) or bool(config and config.ha_tracker and parts & _WITH_DISTRIBUTOR)
+
+
+_WITH_DISTRIBUTOR = frozenset({"all", "distributor", "write"})  # `target` in the configuration
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    found = re.match(r"v?(\d{1,4})\.(\d{1,4})", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def gossip_port_quiet(seen: Evidence) -> Check:
+    """Hold that the count of connections that were no gossip stands still."""
+    wrong, unknown = [], silent_about_gossip(seen)
+    for target in seen.up:
+        if target.gossip is None:
+            continue  # nothing listens there yet, or it is among the unknown
+        rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
+        if not rates and (_counts_connections(target) or not _shows_metrics(target)):
+            unknown.append(f"{target.name} (looked once)")
+        wrong += [f"{target.name}: {rate * 60:.1f} a minute" for rate in rates.values() if rate > 0]
+    return SCRAPED.answer(wrong, "None since the last cycle.", unknown)
+
+
+def _counts_connections(target: TargetFacts) -> bool:
+    """Tell whether a process has the counter: a release without it cannot be asked."""
+    return any(name.endswith(UNKNOWN_CONNECTIONS) for name in target.counters)
+
+
+def gossip_port_reachable(seen: Evidence) -> Check:
+    """Hold that who listens is reached: others have each process in their list. Before memberlist
+    runs nothing listens; the same is asked again at the next step.
+    """
+    if seen.gossip is None:
+        return REACHED.answer([], "No process runs memberlist yet.", silent_about_gossip(seen))
+    unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
+    return REACHED.answer(seen.gossip.absent, "Others see every process.", unknown)
+
+
+def silent_about_gossip(seen: Evidence) -> list[str]:
+    """Name the processes whose member list could not be read: it may run or not."""
+    return [
+        f"member list of {target.name}"
+        for target in seen.up
+        if target.gossip is None
+        and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
+    ]
+
+
+def no_ghosts(seen: Evidence) -> Check:
+    """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""
+    wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
+    unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
+    unknown += [f"{key} lives in {store}, and no target uses it" for key, store in seen.unattended.items()]
+    return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
+
+
+def ha_baseline(seen: Evidence) -> Check:
+    """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has
+    been elected: metrics without one say that none was.
+    """
+    tracking = [target for target in seen.up if _tracks(target)]
+    if not tracking:
+        return BASELINE.answer([], "No HA tracker runs.")
+    unread = [f"metrics of {target.name}" for target in tracking if not _shows_metrics(target)]
+    total = sum(target.ha_elections or 0.0 for target in tracking)
+    return BASELINE.answer([], f"{total:g} elections since the processes started.", unread)
+
+
+def _shows_metrics(target: TargetFacts) -> bool:
+    return any(page.name == "/metrics" and page.outcome is Outcome.OK for page in target.pages)

@@ -1,0 +1,214 @@
+"""What there is to look at, what of it was looked at, and which checks rest on which part of it.
+
+A check that passes on what it happened to see is how a gate opens wrongly. So the universe is counted once
+for all checks, and a check that passes while a part of its universe is missing becomes unknown, by name.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from exporter.derive.kv_clients import EXTERNAL_STORES
+from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model.pages import NOTICE, Outcome, Phase, Product
+from exporter.model.stores import StoreFacts
+from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, pages_of
+
+
+class Source(enum.StrEnum):
+    """A kind of evidence."""
+
+    METRICS = "/metrics"
+    CONFIG = "configuration pages"
+    MEMBERS = "member lists"
+    PRIMARY = "views of the primary"
+    COPIES = "gossip copies"
+    TRACKER = "HA tracker pages"
+    STORE = "external stores"
+
+
+METRICS, CONFIG, MEMBERS, PRIMARY, COPIES, TRACKER, STORE = Source
+_RING = (METRICS, CONFIG, PRIMARY)
+_VIEWS = (METRICS, CONFIG, PRIMARY, COPIES)
+_COPY = (METRICS, PRIMARY, COPIES, STORE)
+_GOSSIP = (METRICS, MEMBERS)
+_SETTING = (METRICS, CONFIG)
+_KEPT = (METRICS, CONFIG, COPIES, STORE)
+RESTS_ON: Mapping[str, tuple[Source, ...]] = {
+    "label-set": _SETTING,
+    "labels-agree": _SETTING,
+    "verification-off": _SETTING,
+    "join-members": _SETTING,
+    "join-members-resolve": _SETTING,
+    "rejoin-interval": _SETTING,
+    "gossip-settings-agree": _SETTING,
+    "members-labelled": (METRICS, CONFIG, MEMBERS),
+    "members-unverified": (METRICS, CONFIG, MEMBERS),
+    "gossip-port-quiet": _GOSSIP,
+    "gossip-port-reachable": _GOSSIP,
+    "gossip-one-cluster": _GOSSIP,
+    "gossip-no-strangers": _GOSSIP,
+    "gossip-complete": _GOSSIP,
+    "no-ghosts": _RING,
+    "writers-are-members": _RING,
+    "members-distinct": _RING,
+    "partitions-owned": _RING,
+    "no-foreign-members": (*_RING, MEMBERS),
+    "quorum-margin": _RING,
+    "quorum-kept": _RING,
+    "settings-agree": _SETTING,
+    "members-healthy": _RING,
+    "no-token-conflicts": _VIEWS,
+    "views-agree": _VIEWS,
+    "keys-copied": _COPY,
+    "members-copied": _COPY,
+    "contents-equal": _COPY,
+    "lag": _COPY,
+    "ha-elections-equal": (METRICS, TRACKER, COPIES),
+    "nothing-lost": (METRICS, COPIES),
+    "store-read": _KEPT,
+    "store-idle": _KEPT,
+    "store-has-nothing-of-its-own": _KEPT,
+    "backend-rings-have-both-groups": _RING,
+    "write-rings-have-both-groups": _RING,
+    "new-group-keeps-quorum": _RING,
+    "new-group-active": _RING,
+    "old-group-left": _RING,
+    "no-long-transitions": _RING,
+}
+"""By check id. What is not named here rests on the processes' metrics alone."""
+FROM_METRICS = (METRICS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the universe: how many things there are to look at, and the names of those not had."""
+
+    of: int = 0
+    missing: tuple[str, ...] = ()
+
+
+Universe = Mapping[Source, Part]
+
+
+def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
+    """Count what there is to look at. `keys` are those that are ours to judge.
+
+    A process that does not respond is missing from `METRICS` alone: which pages it has is not known, and
+    every check rests on it.
+    """
+    ours = tuple(keys)
+    up = tuple(target for target in now.targets if target.up)
+    return {
+        METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
+        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if is_in_rings(t)),
+        MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if runs_memberlist(t)),
+        PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
+        COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
+        TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
+        STORE: _part(_stores(now.stores)),
+    }
+
+
+def _part(things: Iterable[tuple[str, bool]]) -> Part:
+    told = dict(things)
+    return Part(len(told), tuple(sorted(name for name, had in told.items() if not had)))
+
+
+def _is_ok(target: TargetFacts, path: str) -> bool:
+    return any(page.name == path and page.outcome is Outcome.OK for page in target.pages)
+
+
+def is_in_rings(target: TargetFacts) -> bool:
+    """Tell whether a process keeps or watches a ring: a query frontend does neither, and has no setting
+    that counts.
+    """
+    return bool(target.clients) or target.gossip is not None
+
+
+def runs_memberlist(target: TargetFacts) -> bool:
+    """Tell whether a process runs memberlist: it shows its list, or a KV client of it has that store."""
+    return target.gossip is not None or uses_memberlist(target.clients)
+
+
+def uses_memberlist(clients: Iterable[ClientFacts]) -> bool:
+    """Tell whether a KV client has memberlist as its store, alone or beside another one."""
+    return any("memberlist" in client.stores or client.phase is Phase.MEMBERLIST for client in clients)
+
+
+def _tracks(target: TargetFacts) -> bool:
+    return any(client.key == HA_KEY and client.writes for client in target.clients)
+
+
+def _primaries(
+    now: Snapshot, keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]
+) -> Iterable[tuple[str, bool]]:
+    """Each key's primary, and each ring page there should be: what a watch delivers to a process is nowhere
+    else. Of the external store the store itself, where it is configured.
+    """
+    shown = {key.key: {v.target for v in key.views if v.kind == "ring" and v.known} for key in keys}
+    for key in keys:
+        yield key.key, bool(key.source)
+    for target in up:
+        for client in target.clients if not target.young else ():
+            if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
+                had = target.name in shown[client.key] or _is_excused(target, client.key)
+                yield f"ring page of {client.key} on {target.name}", had
+    external = {key.primary for key in keys} & EXTERNAL_STORES
+    yield from _stores(store for store in now.stores if store.kind in external)
+
+
+def _stores(stores: Iterable[StoreFacts]) -> Iterable[tuple[str, bool]]:
+    return ((store.fault or store.title, not store.fault) for store in stores)
+
+
+_WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
+
+
+def _shows(target: TargetFacts, client: ClientFacts) -> bool:
+    """Tell whether the process of a KV client has a page of its ring: the page belongs to the watch. A
+    lifecycler alone registers and watches nothing: the ingesters of a Loki, Tempo or Pyroscope in
+    microservices have no page (their module `ring` runs beside distributors and queriers).
+    """
+    if client.key == HA_KEY or client.name.endswith(("-lifecycler", "-client-ring")):
+        return False
+    return client.name.endswith("-ring") or (client.writes and target.product in _WRITERS_SHOW)
+
+
+def _failed(target: TargetFacts, key: str) -> bool:
+    paths = _paths(target.product, _default_of(target, key))
+    return any(page.name in paths and page.outcome is Outcome.FAILED for page in target.pages)
+
+
+def _is_excused(target: TargetFacts, key: str) -> bool:
+    """Tell whether a process has no ring page to show: its product has none for the key, or the process
+    itself says that the ring does not run there.
+    """
+    paths = _paths(target.product, _default_of(target, key))
+    return not paths or any(page.name in paths and page.detail == NOTICE for page in target.pages)
+
+
+def _default_of(target: TargetFacts, key: str) -> str:
+    told = target.config.rings.get(key) if target.config else None
+    return told.default_key if told and told.default_key else key
+
+
+@lru_cache(maxsize=1024)
+def _paths(product: Product, key: str) -> frozenset[str]:
+    return frozenset(page.path for page in pages_of(product) if page.key == key)
+
+
+def _copies(
+    keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...], since: Phase
+) -> Iterable[tuple[str, bool]]:
+    """The gossip copies of each key whose primary is memberlist, or that is in a phase `since` this one, on
+    each process that runs memberlist and did not start recently.
+    """
+    having = [target.name for target in up if runs_memberlist(target) and not target.young]
+    for key in keys:
+        if key.primary == "memberlist" or key.phase >= since:
+            known = {view.target for view in key.views if view.kind == "gossip" and view.known}
+            yield from ((f"gossip copy of {key.key} on {name}", name in known) for name in having)

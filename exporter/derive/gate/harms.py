@@ -1,0 +1,304 @@
+"""The steps of the gate: what each does, what is lost where it is taken wrongly, and the checks against it.
+
+It is data: the gate is made of it, `docs/harms.md` is written from it, and a test walks it. A check that
+guards against several losses of a step stands with each of them and is asked once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.derive.gate.check import CheckFunction
+from exporter.derive.gate.checks import (
+    clients,
+    gossip,
+    joining,
+    members,
+    preflight,
+    quorum,
+    stores,
+    transitions,
+)
+from exporter.derive.gate.checks import read_write as groups
+from exporter.derive.gate.checks import rings as keys
+from exporter.model.pages import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """One loss, as one sentence, and the checks that must pass so that it does not happen."""
+
+    loss: str
+    guards: tuple[CheckFunction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step: the phase in which it is taken (`None`: any), what it does, and its harms."""
+
+    name: str
+    phase: Phase | None
+    action: str
+    harms: tuple[Harm, ...]
+
+    @property
+    def checks(self) -> tuple[CheckFunction, ...]:
+        """Every check of the step once, in the order of its harms."""
+        return tuple(dict.fromkeys(guard for harm in self.harms for guard in harm.guards))
+
+
+GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
+# Asked of every step that is a rolling restart, or that one follows: a process that starts must join.
+RESTART: tuple[CheckFunction, ...] = (
+    joining.restart_seeds,
+    joining.restart_seeds_resolve,
+    joining.restart_rejoin,
+    joining.restart_settings,
+)
+MEMBERS: tuple[CheckFunction, ...] = (
+    members.writers_are_members,
+    members.members_distinct,
+    members.partitions_owned,
+    members.no_foreign_members,
+)
+UNSEEN = "A process that is not read, or that started recently, is in another state than is assumed."
+UNFINISHED = "The next rollout begins inside an unfinished one: writes and queries lose their quorum."
+MERGED = "Two clusters merge in one gossip: the members of one appear in the rings of the other."
+PARTED = "A process that starts joins no other process and serves requests from an empty ring."
+DATED = "A clock that is ahead wins every merge: its heartbeats and elections hide those of all others."
+ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it is harder to remove."
+LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
+DIVERGED = "Processes see different rings: what one of them decides by, another one does not know."
+MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
+CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
+UNWATCHED = (clients.targets_answer, clients.settled)
+
+
+def _in(phase: Phase, *, readers: bool) -> Harm:
+    loss = "A client that is in another phase goes on with the other store: the rings diverge."
+    return Harm(loss, (clients.in_phase(phase, readers=readers),))
+
+
+STEPS = (
+    Rule(
+        "preflight",
+        Phase.EXTERNAL,
+        "Gives every client store: multi in a rolling restart; the external store stays the primary.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm("A release that cannot do it stops at its start.", (preflight.version_supports,)),
+            Harm(
+                "Primaries are mixed already: each restart moves further clients to the wrong store.",
+                (clients.primaries_agree,),
+            ),
+            Harm(MERGED, (gossip.label_set, preflight.gossip_port_quiet)),
+            Harm(
+                PARTED,
+                (
+                    joining.join_members,
+                    joining.join_members_resolve,
+                    joining.rejoin_interval,
+                    joining.settings_agree,
+                    preflight.gossip_port_reachable,
+                ),
+            ),
+            Harm(
+                "The primary cannot be compared with: its store is not readable.", (stores.stores_readable,)
+            ),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(ORPHANED, (preflight.no_ghosts,)),
+            Harm(MISPLACED, MEMBERS),
+            Harm(UNFINISHED, (quorum.quorum_margin, quorum.settings_agree, transitions.no_long_transitions)),
+            Harm(DATED, (clients.clocks_agree,)),
+            Harm("A later rise of the HA elections has nothing to compare with.", (preflight.ha_baseline,)),
+        ),
+    ),
+    Rule(
+        "enable-mirroring",
+        Phase.MULTI,
+        "Switches mirroring on: every write goes to memberlist too, and restarts follow.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            _in(Phase.MULTI, readers=False),
+            Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(PARTED, (joining.mirror_seeds, joining.restart_seeds_resolve, joining.restart_settings)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(MISPLACED, MEMBERS),
+            Harm(
+                UNFINISHED,
+                (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
+            ),
+        ),
+    ),
+    Rule(
+        "switch-primary",
+        Phase.MIRRORING,
+        "Makes memberlist the primary of all clients at once.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            _in(Phase.MIRRORING, readers=False),
+            Harm(
+                LACKING,
+                (
+                    keys.keys_copied,
+                    keys.members_copied,
+                    keys.contents_equal,
+                    keys.lag,
+                    clients.mirror_writes,
+                    clients.mirror_errors,
+                    clients.client_keys,
+                ),
+            ),
+            Harm(
+                "Members own the same tokens, or rings differ.",
+                (keys.no_token_conflicts, keys.views_agree),
+            ),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(MISPLACED, MEMBERS),
+            Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
+            Harm(
+                "Distributors elect other HA replicas: samples are doubled.",
+                (keys.ha_elections_equal,),
+            ),
+            Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
+            Harm(DATED, (clients.clocks_agree,)),
+        ),
+    ),
+    Rule(
+        "disable-mirroring",
+        Phase.SWITCHED,
+        "Switches mirroring off: from here on the external store is stale, and a fast way back is gone.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            _in(Phase.SWITCHED, readers=True),
+            Harm(
+                "What was lost in the switch is in the external store alone, which nothing updates any more.",
+                (keys.views_agree, stores.nothing_lost, keys.ha_elections_equal),
+            ),
+            Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(MISPLACED, MEMBERS),
+            Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
+            Harm(DATED, (clients.clocks_agree,)),
+        ),
+    ),
+    Rule(
+        "remove-multi",
+        Phase.DETACHED,
+        "Gives every client store: memberlist in a rolling restart.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            _in(Phase.DETACHED, readers=True),
+            Harm(
+                "What was lost in the switch cannot be copied from the external store any more.",
+                (keys.views_agree, stores.nothing_lost),
+            ),
+            Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
+            Harm(PARTED, RESTART),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(MISPLACED, MEMBERS),
+            Harm(
+                UNFINISHED,
+                (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
+            ),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
+            Harm(DATED, (clients.clocks_agree,)),
+        ),
+    ),
+    Rule(
+        "decommission-store",
+        Phase.MEMBERLIST,
+        "Stops the external store: the way back ends.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            _in(Phase.MEMBERLIST, readers=True),
+            Harm(
+                "The gossip lacks what the store still has.",
+                (keys.views_agree, stores.store_read, stores.store_has_nothing_of_its_own),
+            ),
+            Harm("A client that still uses it fails.", (stores.store_has_no_clients, stores.store_idle)),
+            Harm("A live member that is no target may be one that still uses it.", (preflight.no_ghosts,)),
+            Harm(MERGED, GOSSIP),
+            Harm(
+                "A fault of the rings is found when no way leads back.",
+                (keys.members_healthy, quorum.settings_agree),
+            ),
+            Harm(MISPLACED, MEMBERS),
+            Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm(CONTENDED, (keys.ha_elections_steady,)),
+            Harm(DATED, (clients.clocks_agree,)),
+        ),
+    ),
+    Rule(
+        "set-label",
+        None,
+        "Gives every process the label in a rolling restart, with verification off.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm(
+                "A process that verifies labels drops the packets of all that have one: the gossip splits.",
+                (gossip.verification_off, gossip.members_unverified, gossip.one_cluster),
+            ),
+            Harm(PARTED, RESTART),
+            Harm(UNFINISHED, transitions.RESTARTABLE),
+        ),
+    ),
+    Rule(
+        "enforce-label",
+        None,
+        "Switches verification on in a rolling restart: packets without the label are dropped.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm(
+                "A process without the label is cut off.",
+                (gossip.label_set, gossip.labels_agree, gossip.members_labelled),
+            ),
+            Harm(MERGED, GOSSIP),
+            Harm(PARTED, RESTART),
+            Harm(UNFINISHED, transitions.RESTARTABLE),
+        ),
+    ),
+    Rule(
+        "retire-microservices",
+        None,
+        "Stops the old group's processes: distributors first, then ingesters zone by zone.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm("There is nothing to stop.", (groups.old_group_present,)),
+            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+            Harm("No process answers queries.", (groups.new_group_reads,)),
+            Harm(
+                "A ring is left without members: its component stops.",
+                (groups.backend_rings_have_both, groups.write_rings_have_both),
+            ),
+            Harm(
+                "Writes lose their quorum.",
+                (groups.new_group_keeps_quorum, keys.members_healthy, quorum.settings_agree),
+            ),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm(PARTED, RESTART),
+        ),
+    ),
+    Rule(
+        "finish-read-write",
+        None,
+        "Removes what is left of the old group: its deployments, services and settings.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+            Harm("No process answers queries.", (groups.new_group_reads,)),
+            Harm(
+                "The rings have members that cannot come back.",
+                (groups.new_group_active, groups.old_group_left),
+            ),
+            Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_told)),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm("The gossip that carries the rings is split or merged.", transitions.GOSSIP_IF_ANY),
+        ),
+    ),
+)
+NAMES = tuple(rule.name for rule in STEPS)

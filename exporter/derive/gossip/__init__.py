@@ -1,0 +1,1 @@
+"""Does every process see the same gossip cluster, under the same label?"""

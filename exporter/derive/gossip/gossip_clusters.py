@@ -1,0 +1,151 @@
+"""Which processes form one gossip cluster: an edge between two of them is mutual.
+
+One process that lists every other one joins no halves of a split: memberlist (`state.go`, `mergeState`)
+spreads whom a process knows to all it talks to, so in one cluster both ends list each other before long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from exporter.model.facts import GossipFacts, Snapshot
+
+SPREADS = 60.0  # seconds; two rounds of dskit's pull_push_interval, in which any join or departure spreads
+SMALL = 0.5  # a process that knows this part of its cluster or less knows too little of it
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The member lists by process. `sees` names the processes whose own member each list has, `alive` all
+    living members of it; `steady` are the processes that are old enough to be judged and whose own member
+    is known.
+    """
+
+    sees: Mapping[str, frozenset[str]]
+    alive: Mapping[str, frozenset[str]]
+    steady: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The clusters, the largest first, and the processes of which it is not known yet whether they belong to
+    theirs: others list them or are listed by them, and not the other way round.
+    """
+
+    clusters: tuple[tuple[str, ...], ...]
+    doubts: frozenset[str] = frozenset()
+
+
+def components(lists: Lists, judged: set[str]) -> Components:
+    """Put processes together that list each other. One that cannot be judged by that (recently started,
+    or its own member not known) follows those that it lists most of, and connects nobody.
+    """
+    found = _mutual(lists)
+    doubts = _doubts(found, lists)
+    firm = [some for some in found if not some <= doubts]
+    loose = [{name} for name in sorted(doubts)] if firm or len(doubts) > 1 else []
+    if not firm:
+        firm, loose = loose[:1] or found, loose[1:]
+    for some in loose:
+        _attach(next(iter(some)), firm, lists)
+    rest = [name for name in lists.sees if not any(name in some for some in (*found, *firm))]
+    apart = [name for name in rest if not _attach(name, firm, lists)]
+    firm += _overlapping(apart, lists)
+    counted = [some for some in firm if len(some) > 1 or some <= judged] or firm
+    ordered = sorted((tuple(sorted(some)) for some in counted), key=lambda one: (-len(one), one))
+    return Components(tuple(ordered), frozenset(doubts))
+
+
+def _mutual(lists: Lists) -> list[set[str]]:
+    """Connected components of the processes that list each other. Processes with the same list are taken
+    together: they list themselves in it, and so each other.
+    """
+    same: dict[frozenset[str], set[str]] = {}
+    for name, seen in lists.sees.items():
+        if name in lists.steady and name in seen:
+            same.setdefault(seen, set()).add(name)
+    waiting = list(same.items())
+    found: list[set[str]] = []
+    while waiting:
+        some, queue = set[str](), [waiting.pop()]
+        while queue:
+            seen, names = queue.pop()
+            some |= names
+            far: list[tuple[frozenset[str], set[str]]] = []
+            for theirs, others in waiting:
+                apart = seen.isdisjoint(others) or names.isdisjoint(theirs)
+                (far if apart else queue).append((theirs, others))
+            waiting = far
+        found.append(some)
+    return sorted(found, key=lambda names: (-len(names), min(names)))
+
+
+def _doubts(found: list[set[str]], lists: Lists) -> set[str]:
+    """Name the processes that no other one lists mutually, and one does from one side: a join or a
+    departure looks so for a moment.
+    """
+    if len(found) < 2:
+        return set()
+    single = {name for some in found if len(some) == 1 for name in some}
+    steady = set().union(*found)
+    listed = {name: {who for who in steady if name in lists.sees[who]} - {name} for name in single}
+    return {name for name in single if listed[name] or (lists.sees[name] & steady) - {name}}
+
+
+def _attach(name: str, found: list[set[str]], lists: Lists) -> bool:
+    """Put a process to those that it lists most of, or that list it; False where there are none."""
+    counts = [
+        len(lists.sees[name] & some) or sum(1 for other in some if name in lists.sees.get(other, ()))
+        for some in found
+    ]
+    if not any(counts):
+        return False
+    found[counts.index(max(counts))].add(name)
+    return True
+
+
+def _overlapping(names: Iterable[str], lists: Lists) -> list[set[str]]:
+    """Put those together whose lists have a member in common, where nothing better is known of them."""
+    groups: list[tuple[set[str], frozenset[str]]] = []
+    for name in names:
+        mine, alive = {name}, lists.alive[name]
+        apart = []
+        for others, theirs in groups:
+            if alive.isdisjoint(theirs):
+                apart.append((others, theirs))
+            else:
+                mine, alive = mine | others, alive | theirs
+        groups = [*apart, (mine, alive)]
+    return [mine for mine, _ in groups]
+
+
+def partial(found: Components, lists: Lists) -> Mapping[str, tuple[int, int]]:
+    """Give the processes that list half of their cluster or less, with how many they list and of how many."""
+    told: dict[str, tuple[int, int]] = {}
+    for cluster in found.clusters:
+        peers = lists.steady & set(cluster)
+        known = {seen: len(seen & peers) for seen in {lists.sees[name] for name in peers}}
+        for name in sorted(peers) if len(peers) > 1 else ():
+            seen = lists.sees[name]
+            count = known[seen] + (name not in seen)
+            if count <= SMALL * len(peers):
+                told[name] = (count, len(peers))
+    return MappingProxyType(told)
+
+
+def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+    """Date the doubts, and part those from their cluster that stay longer than a join takes to spread."""
+    if gossip is None or not gossip.doubts:
+        return gossip
+    past = before.gossip.doubts if before is not None and before.gossip is not None else {}
+    dated = {name: past.get(name) or now for name in gossip.doubts}
+    stayed = {name for name, since in dated.items() if now - since >= SPREADS}
+    whole = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]
+    clusters = [cluster for cluster in whole if cluster] + [(name,) for name in stayed]
+    return replace(
+        gossip,
+        doubts=MappingProxyType(dated),
+        clusters=tuple(sorted(clusters, key=lambda cluster: (-len(cluster), cluster))),
+    )

@@ -1,0 +1,198 @@
+"""Gossip labels: whose log a rejection is from, and how far a label has been rolled out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from exporter.derive.identity.identity import Identity
+from exporter.model.facts import Rejection, TargetFacts
+from exporter.model.label_rollout import LabelRollout
+from exporter.model.pages import ProcessConfig
+from exporter.model.rings import named
+
+_PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
+UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
+STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
+STILL_OFF = "verification still off"
+_MOST_PARTS = 40
+_SHORTEST = 3  # a name shorter than this is found in too many others
+
+
+def attributed(rejections: Iterable[Rejection], known: Iterable[Identity]) -> tuple[Rejection, ...]:
+    """Rejections by process, where a log's name tells which one; else by the log's own name.
+
+    A log is a process's by its whole name, as a pod's, or if it holds the name between other signs, as
+    the file `003-cortex-1.log` does. The longest such name decides, and one that two processes share
+    decides nothing.
+    """
+    names = _unique_names(known)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for found in rejections:
+        target = names.get(found.target) or _within(found.target, names) or found.target
+        counts[target, found.label, found.source] += found.count
+    return tuple(Rejection(*what, count) for what, count in sorted(counts.items()))
+
+
+def _unique_names(known: Iterable[Identity]) -> Mapping[str, str]:
+    owners: dict[str, set[str]] = {}
+    for identity in known:
+        for name in identity.names:
+            owners.setdefault(name, set()).add(identity.target)
+    return {name: next(iter(targets)) for name, targets in owners.items() if len(targets) == 1}
+
+
+def _within(log: str, names: Mapping[str, str]) -> str:
+    """The process whose name stands in a log's name, from one sign that is no letter or digit to another."""
+    parts = _PARTS.findall(log)
+    if len(parts) > _MOST_PARTS:
+        return ""
+    for length in range(len(parts), 0, -1):
+        here = {"".join(parts[at : at + length]) for at in range(len(parts) - length + 1)}
+        found = {names[name] for name in here if len(name) >= _SHORTEST and name in names}
+        if found:
+            return found.pop() if len(found) == 1 else ""
+    return ""
+
+
+def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
+    """How far a label has been rolled out: the three steps of the published guide, process by process.
+
+    `wanted` is the label of our own configuration, "" for none. Processes that do not answer are left out.
+    """
+    up = [target for target in targets if target.up]
+    by_stage: dict[str, list[str]] = {stage: [] for stage in STAGES}
+    for target in up:
+        by_stage[stage_of(target.config)].append(target.name)
+    labels = {target.name: target.config.label for target in up if target.config and target.config.label}
+    conflicts = _conflicts(up)
+    unexpected = tuple(sorted(n for n, label in labels.items() if wanted and label != wanted))
+    found = LabelRollout(
+        stages=MappingProxyType({stage: tuple(sorted(names)) for stage, names in by_stage.items()}),
+        stage=_stage(by_stage),
+        conflicts=conflicts,
+        unexpected=unexpected,
+    )
+    old = sorted(t.name for t in up if t.config and t.config.labels_supported is False)
+    if old:
+        return replace(found, next=f"Upgrade first: the release of {_few(old)} has no cluster label.")
+    return replace(found, next=_next(found, set(labels.values()), wanted))
+
+
+# Names that charts and examples set for everybody: two installations with it are one gossip cluster.
+DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
+
+
+def is_blank(label: str) -> bool:
+    """Tell whether a label shows nothing: empty, or made of blanks and characters without a width."""
+    return all(unicodedata.category(sign)[0] in "ZC" for sign in label)
+
+
+def quoted(label: str) -> str:
+    """Show a label so that two which look alike can be told apart: with the codes of what is not ASCII."""
+    codes = ascii(label)[1:-1].replace("\\\\", "\\")
+    return f'"{label}"' if codes == label or label.isascii() else f'"{label}" ({codes})'
+
+
+def oddity(label: str) -> str:
+    """Say what of a label is easily written otherwise elsewhere, "" where nothing is."""
+    bare = label.strip()
+    if is_blank(label):
+        return "looks empty"
+    if any(unicodedata.category(sign)[0] == "C" for sign in label):
+        return "has a character that does not show"
+    if bare != label:
+        return "has a blank at an end"
+    return "differs from a chart's default by its case alone" if _is_default_but_for_case(label) else ""
+
+
+def _is_default_but_for_case(label: str) -> bool:
+    return label not in DEFAULT_LABELS and label.casefold() in DEFAULT_LABELS
+
+
+def alike(labels: Iterable[str]) -> bool:
+    """Tell whether two of these labels differ by blanks, case or composition of characters alone."""
+    listed = set(labels)
+    return len({unicodedata.normalize("NFKC", label).strip().casefold() for label in listed}) < len(listed)
+
+
+def label_of(config: ProcessConfig | None) -> str | None:
+    """Give a process's label, `None` where it was not read. A release without the setting (the products
+    have it since 2022) has none.
+    """
+    if config is None:
+        return None
+    return "" if config.label is None and config.labels_supported is False else config.label
+
+
+def _verifies(config: ProcessConfig) -> bool | None:
+    """Tell whether a process drops packets with another label; a release without labels drops any label."""
+    if config.labels_supported is False:
+        return True
+    disabled = config.label_verification_disabled
+    return None if disabled is None else not disabled
+
+
+def stage_of(config: ProcessConfig | None) -> str:
+    """In which stage one process is, by its configuration."""
+    label, verifies = label_of(config), _verifies(config) if config else None
+    if label is None or verifies is None:
+        return NOT_KNOWN
+    if verifies:
+        return UNLABELLED if is_blank(label) else ENFORCED
+    return OPEN if is_blank(label) else LABELLED
+
+
+def _stage(by_stage: Mapping[str, list[str]]) -> str:
+    """The earliest stage of any process; not known if one's is not."""
+    if by_stage[NOT_KNOWN]:
+        return NOT_KNOWN
+    return next((stage for stage in STAGES if by_stage[stage]), NOT_KNOWN)
+
+
+def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
+    """Who drops whose packets: a process that verifies drops every label but its own."""
+    told = [(t.name, label_of(t.config), _verifies(t.config)) for t in up if t.config]
+    carriers: dict[str, list[str]] = {}
+    for name, label, _ in told:
+        if label is not None:
+            carriers.setdefault(label, []).append(name)
+    found = []
+    for name, label, verifies in told:
+        others = [other for other in sorted(carriers) if other != label]
+        if label is not None and verifies and others:
+            carried = ", ".join(f"{quoted(other)} ({_few(sorted(carriers[other]), 3)})" for other in others)
+            found.append(f"{name} verifies {quoted(label)} and drops {carried}")
+    return tuple(sorted(found))
+
+
+def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
+    """What to do next, one sentence: that of the first row that holds."""
+    names = found.stages
+    label = f' "{wanted}"' if wanted else ""
+    verifying = (*names[UNLABELLED], *names[ENFORCED])
+    differ = len(labels) > 1 or found.unexpected
+    correct = f"Correct the label of {_few(found.unexpected)}: it is not{label}, and packets are dropped."
+    rows = (
+        (found.conflicts and set(found.unexpected) & set(names[ENFORCED]), correct),
+        (found.conflicts, f"Switch verification off on {_few(verifying)}: they drop packets of the others."),
+        (names[NOT_KNOWN], f"Not known: the label settings of {_few(names[NOT_KNOWN])} were not read."),
+        (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),
+        (names[OPEN], f"Step 2 of 3: set the cluster label{label} on {_few(names[OPEN])}, {STILL_OFF}."),
+        (
+            differ and names[ENFORCED],
+            f"Step 1 of 3: the label is not{label}; switch verification off before changing it.",
+        ),
+        (differ, f"Step 2 of 3: give every process the same label{label}, {STILL_OFF}."),
+        (names[LABELLED], f"Step 3 of 3: switch label verification on again on {_few(names[LABELLED])}."),
+        (names[ENFORCED], "Done: every process carries the same label and verifies it."),
+    )
+    return next((sentence for holds, sentence in rows if holds), "")
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return named(names, most)

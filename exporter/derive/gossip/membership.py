@@ -1,0 +1,288 @@
+"""One gossip cluster and no strangers in it: who sees whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from exporter.derive.gossip.gossip_clusters import Lists, components, partial
+from exporter.derive.gossip.label_rollout import label_of, rollout
+from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.key_ownership import unused_keys
+from exporter.derive.identity.member_index import ALIVE, Census, Place, Spot, bare, census_of, each_once
+from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
+from exporter.model.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
+from exporter.model.pages import (
+    GossipMember,
+    Observation,
+    Outcome,
+    ProcessConfig,
+    Product,
+    Ring,
+    State,
+    Value,
+)
+from exporter.products.ha_keys import HaKeys
+
+DEAD = 2 * DEFAULT_TIMEOUT
+STAYS = 120.0  # seconds; who restarted leaves its former self in others' lists for up to a minute
+
+
+def gossip_of(
+    seen: Observation, identity: Identity, values: Mapping[str, Value], clock: float | None
+) -> GossipTarget | None:
+    """Say what one process sees; `None` where it has no memberlist or did not answer.
+
+    `values` are its gossip copies by key, `clock` its own time.
+    """
+    page = seen.gossip.page.value
+    if page is None:
+        return None
+    config = seen.config.value
+    census = census_of(page.members)
+    metrics = seen.metrics.value
+    quiet = {key for key, value in values.items() if _is_quiet(value, page.now or clock)}
+    score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
+    return GossipTarget(
+        members=page.members,
+        states=census.states,
+        health_score=None if score is None else float(score),
+        heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
+        own_member=identity.member,
+        keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
+        alone=not census.alive - {identity.member},
+        quiet_keys=tuple(sorted(quiet)),
+        busy_keys=tuple(sorted(k for k, v in values.items() if isinstance(v, Ring) and k not in quiet)),
+        **_configured(config),  # type: ignore[arg-type] # the names are the fields'
+    )
+
+
+def _configured(config: ProcessConfig | None) -> dict[str, object]:
+    if config is None:
+        return {}
+    disabled = config.label_verification_disabled
+    return {
+        "label": label_of(config),
+        "verified": None if disabled is None else not disabled,
+        "port": (config.advertise_port if config.advertise_address else None) or config.bind_port,
+        "join_members": config.join_members,
+        "rejoin_interval": config.rejoin_interval,
+    }
+
+
+def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float | None) -> float | None:
+    """Age of the newest heartbeat of anybody but the process itself: an isolated process shows here."""
+    if clock is None:
+        return None
+    times = [
+        member.heartbeat
+        for value in values
+        if isinstance(value, Ring)
+        for member in value.members.values()
+        if member.heartbeat is not None and member.id not in identity.names
+    ]
+    return max(0.0, clock - max(times)) if times else None
+
+
+def with_isolation(targets: tuple[TargetFacts, ...], now: float) -> tuple[TargetFacts, ...]:
+    """Give who sees only itself, where there are others, an age of what it heard: it has heard nobody
+    since it started. `now` is our clock.
+    """
+    if sum(1 for target in targets if target.gossip is not None) < 2:
+        return targets
+    return tuple(_isolated(target, now) for target in targets)
+
+
+def _isolated(target: TargetFacts, now: float) -> TargetFacts:
+    gossip = target.gossip
+    if gossip is None or not gossip.alone or gossip.heartbeat_age is not None or target.started is None:
+        return target
+    age = max(0.0, now + (target.skew or 0.0) - target.started)
+    return replace(target, gossip=replace(gossip, heartbeat_age=age))
+
+
+def _is_quiet(value: Value, clock: float | None) -> bool:
+    """Tell whether a ring has no member left with a heartbeat: what a stranger who went leaves behind."""
+    if not isinstance(value, Ring) or clock is None:
+        return False
+    return all(
+        member.heartbeat is not None and clock - member.heartbeat > DEAD
+        for member in value.members.values()
+        if member.state is not State.LEFT
+    )
+
+
+def judge_gossip(
+    targets: Iterable[TargetFacts],
+    known: Iterable[Identity],
+    product: Product,
+    rules: Rules,
+    ha: HaKeys | None = None,
+) -> GossipFacts | None:
+    """Judge the gossip as a whole; `None` where nobody has memberlist. `ha` recognises the HA entries."""
+    everybody = tuple(targets)
+    having = {t.name: t.gossip for t in everybody if t.gossip is not None}
+    if not having:
+        return None
+    ids = {identity.target: identity for identity in known}
+    judged = {t.name for t in everybody if not t.young}
+    members = {name: ids[name].member for name in having if name in ids}
+    sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
+    steady = frozenset(judged & {name for name, own in members.items() if own})
+    alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
+    lists = Lists(sees, alive, steady)
+    found = components(lists, judged)
+    strangers, namesakes = _strangers(having, ids.values(), rules)
+    told = {target.name: target.config for target in everybody if target.up and target.config}
+    listed = frozenset(key for gossip in having.values() for key in gossip.keys)
+    unused = unused_keys(listed, everybody, product, ha or HaKeys())
+    return GossipFacts(
+        clusters=found.clusters,
+        doubts=MappingProxyType(dict.fromkeys(found.doubts, 0.0)),
+        partial=partial(found, lists),
+        strangers=strangers,
+        namesakes=namesakes,
+        absent=_absent(sees, steady),
+        unidentified=tuple(sorted(name for name in having if not members.get(name))),
+        unknown_keys=tuple(unused),
+        foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
+        remains=_remains(tuple(unused), having.values()),
+        labels=_by_label(told),
+        unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
+        unread=tuple(sorted(t.name for t in everybody if _unread(t))),
+        rollout=rollout(everybody, rules.label),
+    )
+
+
+def _by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
+    """Give the processes whose label was read, by label."""
+    found: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        label = label_of(config)
+        if label is not None:
+            found.setdefault(label, []).append(name)
+    return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
+
+
+def _unread(target: TargetFacts) -> bool:
+    return any(p.name == "/memberlist" and p.outcome is Outcome.FAILED for p in target.pages)
+
+
+def _seen_by_each(
+    having: Mapping[str, GossipTarget], known: Iterable[Identity]
+) -> Mapping[str, frozenset[str]]:
+    """Name the processes whose own member each one has in its list; the same set for the same list."""
+    lists = each_once(gossip.members for gossip in having.values())
+    spots = {i.target: (bare(i.member), i.place) for i in known if i.member}
+    seen = {at: _seen_in(census_of(listed), spots) for at, listed in lists.items()}
+    return {name: seen[id(gossip.members)] for name, gossip in having.items()}
+
+
+def _seen_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
+    """Name the processes whose own member, or a former self in the same place, is alive in a list."""
+    return frozenset(target for target, spot in spots.items() if spot in census.spots)
+
+
+def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple[str, ...]:
+    """Processes with memberlist that no other process sees, where there is another to see them."""
+    if len(sees) < 2:
+        return ()
+    return tuple(
+        sorted(
+            name
+            for name in sees
+            if name in judged and not any(name in others for who, others in sees.items() if who != name)
+        )
+    )
+
+
+def _strangers(
+    having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
+) -> tuple[tuple[Stranger, ...], tuple[Stranger, ...]]:
+    """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
+    those that have the name of one.
+    """
+    ours = Ours.of(known)
+    found: dict[str, tuple[GossipMember, list[str]]] = {}
+    strange: dict[int, list[GossipMember]] = {}
+    for who, gossip in having.items():
+        at = id(gossip.members)
+        if at not in strange:
+            alive = (member for member in gossip.members if member.state in ALIVE)
+            strange[at] = [m for m in alive if not (ours.has(m) or is_expected(m.name, rules))]
+        for member in strange[at]:
+            found.setdefault(member.name, (member, []))[1].append(who)
+    strangers: list[Stranger] = []
+    namesakes: list[Stranger] = []
+    for name, (member, seers) in sorted(found.items()):
+        one = Stranger(name, f"{member.address}:{member.port}", tuple(sorted(seers)))
+        (namesakes if ours.names(member) else strangers).append(one)
+    return tuple(strangers), tuple(namesakes)
+
+
+def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+    """Date the namesakes, and count those among the strangers that stay longer than a process's former
+    self does.
+    """
+    if gossip is None or not gossip.namesakes:
+        return gossip
+    past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
+    since = {namesake.name: namesake.since for namesake in past}
+    dated = tuple(replace(one, since=since.get(one.name) or now) for one in gossip.namesakes)
+    stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
+    strangers = sorted((*gossip.strangers, *stayed), key=lambda stranger: stranger.name)
+    return replace(gossip, namesakes=dated, strangers=tuple(strangers))
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The processes that are watched: where their own members stand, by their names, whole and bare; and
+    the names of those whose own member cannot be told.
+    """
+
+    places: Mapping[str, frozenset[Place]]
+    hidden: frozenset[str]
+
+    @classmethod
+    def of(cls, known: Iterable[Identity]) -> Ours:
+        """Take names and places out of the processes' identities."""
+        places: dict[str, set[Place]] = {}
+        hidden: set[str] = set()
+        for identity in known:
+            if not identity.member:
+                hidden |= identity.names
+            for name in {identity.member, *identity.names} if identity.member else ():
+                places.setdefault(name, set()).add(identity.place)
+        return cls({name: frozenset(found) for name, found in places.items()}, frozenset(hidden))
+
+    def has(self, member: GossipMember) -> bool:
+        """Tell whether a gossip member is one of these processes. The name alone vouches only where its
+        process cannot be told from another one: two installations may well have the same pod names.
+        """
+        here = (member.address, member.port)
+        if here in self.places.get(member.name, ()):
+            return True
+        name = bare(member.name)
+        return name in self.hidden or here in self.places.get(name, ())
+
+    def names(self, member: GossipMember) -> bool:
+        """Tell whether a gossip member has the name of one of these processes."""
+        return member.name in self.places or bare(member.name) in self.places
+
+
+def is_expected(member: str, rules: Rules) -> bool:
+    """Tell whether `expected_members` names a member."""
+    return any(pattern.search(member) for pattern in rules.expected_members)
+
+
+def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:
+    """Of the unknown keys, those without a living member: every copy that was read agrees, and of a key
+    that several processes list more than one was.
+    """
+    told = tuple(gossips)
+    listed = Counter(key for gossip in told for key in gossip.keys)
+    quiet = Counter(key for gossip in told for key in gossip.quiet_keys)
+    busy = {key for gossip in told for key in gossip.busy_keys}
+    return tuple(key for key in keys if key not in busy and quiet[key] >= min(2, max(1, listed[key])))

@@ -1,0 +1,1 @@
+"""Which process, member, gossip member and key is which, and whose."""

@@ -1,0 +1,180 @@
+"""Members of another product, cluster or release, in the gossip and in the rings, as far as it is certain.
+
+A member that is no target is *unknown* while nothing more is to be said: discovery may lack some processes.
+It is *foreign* where one of these says so:
+
+- it is a member of a ring that only another product has (a Loki in a Mimir's gossip brings `scheduler`);
+- its id names another product, as charts name pods (`loki-write-0`), and none of our own processes does so;
+- it has the name of a process of ours that has long been elsewhere: another release has the same names;
+- its process is known, and is of another product than most;
+- it stands at the address of a foreign gossip member.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.gate.check import used
+from exporter.derive.gossip.membership import STAYS, is_expected
+from exporter.derive.identity.identity import Identity, host_of
+from exporter.derive.identity.key_names import values_in
+from exporter.derive.identity.key_ownership import is_foreign
+from exporter.derive.identity.member_index import bare
+from exporter.derive.limits import Rules
+from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Stranger, TargetFacts
+from exporter.model.pages import Product, Ring
+
+Spot = tuple[str, str]  # an id and the host it is at
+# Mimir grew out of Cortex, and many a Mimir's processes are still called after it.
+_FAMILY = {Product.MIMIR: Product.CORTEX, Product.CORTEX: Product.MIMIR}
+_WORD = re.compile(r"[a-z]+")
+
+
+@lru_cache(maxsize=16_384)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(name.lower()))
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells that a member is foreign."""
+
+    product: Product
+    words: frozenset[str]  # names of other products that nothing of ours is called after
+    elsewhere: frozenset[Spot]  # members of rings that only other products have
+    settled: frozenset[str]  # names of processes whose former self, if any, is in nobody's list any more
+    rules: Rules
+
+    def tell(self, name: str, host: str) -> bool:
+        """Tell whether a name at a host is foreign by itself."""
+        return (name, host) in self.elsewhere or not self.words.isdisjoint(_words(name))
+
+
+def with_foreign(
+    gossip: GossipFacts | None, keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...],
+    known: Iterable[Identity], signs: Signs,
+) -> tuple[GossipFacts | None, tuple[KeyFacts, ...]]:  # fmt: skip
+    """Mark the foreign members in the gossip and in each ring that a process of ours uses."""
+    if gossip is not None:
+        gossip = _in_gossip(gossip, signs)
+    places = _places(gossip, known)
+    products = {target.name: target.product for target in targets}
+    ours = {key.key for key in used(keys, (client for target in targets for client in target.clients))}
+    named = frozenset(bare(stranger.name) for stranger in gossip.foreign) if gossip else frozenset()
+    judged = tuple(
+        _in_copies(_in_ring(key, places, products, signs), named, signs)
+        if key.key in ours and key.kind == "ring" and key.source
+        else key
+        for key in keys
+    )
+    return _with_ring_strangers(gossip, judged), judged
+
+
+def signs_of(
+    cycle: Cycle, targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
+) -> Signs:
+    """Gather what tells foreign members in one cycle; names alone where our own product is not known."""
+    known = tuple(known)
+    settled = _settled(targets, known, cycle.at)
+    if product is Product.UNKNOWN:
+        return Signs(product, frozenset(), frozenset(), settled, rules)
+    others = {p.value for p in Product} - {product.value, Product.UNKNOWN.value}
+    others -= {_FAMILY[product].value} if product in _FAMILY else set()
+    words = frozenset(others - _own_words(known))
+    return Signs(product, words, frozenset(_elsewhere(cycle, product)), settled, rules)
+
+
+def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
+    """Words in the names of two processes or more, or of the only one: a single process that goes by
+    another product's name vouches for nobody.
+    """
+    said = (frozenset().union(*map(_words, (i.target, *i.names))) for i in known)
+    counts = Counter(word for words in said for word in words)
+    return frozenset(word for word, count in counts.items() if count >= min(2, len(known)))
+
+
+def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
+    for key, value in values_in(cycle.observed, cycle.stores):
+        if isinstance(value, Ring) and is_foreign(key, product):
+            yield from ((member.id, host_of(member.address)) for member in value.members.values())
+
+
+def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: float) -> frozenset[str]:
+    """Names of the processes that have run for longer than a former self stays in a member list."""
+    ages = {t.name: now + (t.skew or 0.0) - t.started for t in targets if t.started is not None}
+    old = (identity for identity in known if identity.member and ages.get(identity.target, 0.0) > STAYS)
+    return frozenset(name for identity in old for name in {bare(identity.member), *identity.names})
+
+
+def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
+    foreign = {s.name: s for s in gossip.namesakes if bare(s.name) in signs.settled}
+    others = (*gossip.strangers, *gossip.doubtful)
+    foreign |= {s.name: s for s in others if signs.tell(bare(s.name), host_of(s.address))}
+    strangers = {stranger.name: stranger for stranger in gossip.strangers} | foreign
+    listed = tuple(strangers[name] for name in sorted(strangers))
+    doubtful = tuple(s for s in gossip.doubtful if s.name not in foreign)
+    told = tuple(s for s in listed if s.name in foreign)
+    return replace(gossip, strangers=listed, foreign=told, doubtful=doubtful)
+
+
+def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[str]:
+    """Hosts on which there are foreign gossip members and nobody else."""
+    if gossip is None:
+        return frozenset()
+    others = {host for i in known for host in (i.host, i.place[0])}
+    foreign = {stranger.name for stranger in gossip.foreign}
+    others |= {host_of(s.address) for s in (*gossip.strangers, *gossip.namesakes) if s.name not in foreign}
+    return frozenset(host_of(stranger.address) for stranger in gossip.foreign) - others
+
+
+def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product], signs: Signs) -> KeyFacts:
+    found = {m.id for m in key.members if _is_foreign(m, places, products, signs)}
+    if not found:
+        return replace(key, foreign=())
+    members = tuple(
+        replace(member, foreign=True, ghost=False) if member.id in found else member for member in key.members
+    )
+    ghosts = None if key.ghosts is None else tuple(name for name in key.ghosts if name not in found)
+    return replace(key, foreign=tuple(sorted(found)), members=members, ghosts=ghosts)
+
+
+def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
+    """Count the foreign members that gossip alone has brought into the ring: while the external store is the
+    primary no ring page shows them, and the switch would make them members.
+    """
+    if key.secondary is None or key.secondary.side != "memberlist":
+        return key
+    extra = {i for i in key.secondary.extra_members if i in named or signs.tell(i, "")}
+    return replace(key, foreign=tuple(sorted({*(key.foreign or ()), *extra}))) if extra else key
+
+
+def _is_foreign(
+    member: MemberFacts, places: frozenset[str], products: dict[str, Product], signs: Signs
+) -> bool:
+    host = host_of(member.address)
+    if is_expected(member.id, signs.rules):
+        return False
+    if host in places:
+        return True
+    if not member.target:
+        return signs.tell(member.id, host)
+    product = products.get(member.target, Product.UNKNOWN)
+    return Product.UNKNOWN not in (product, signs.product) and product is not signs.product
+
+
+def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
+    """Report ring members that belong to nobody we know, or elsewhere, beside the strangers."""
+    if gossip is None:
+        return None
+    ghosts = tuple(
+        Stranger(member.id, member.address, (), where=key.key)
+        for key in keys
+        for member in key.members
+        if member.ghost or member.foreign
+    )
+    return replace(gossip, ring_strangers=ghosts)

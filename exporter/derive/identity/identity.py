@@ -1,0 +1,268 @@
+"""Who is who: a ring member, a gossip member and a process are three names for one thing.
+
+A gossip member belongs to a process by address and port first, then by its name without the random
+suffix. A ring member belongs to a process by its id, then by its address (with the gRPC port where
+several processes share one address, as on a single machine).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from exporter.derive.identity.member_index import ALIVE, Place, bare, census_of
+from exporter.model.pages import GossipMember, Member, Observation, Outcome, ProcessConfig
+
+
+@lru_cache(maxsize=16_384)
+def host_of(address: str) -> str:
+    """The host of `host:port`, brackets of IPv6 taken off; the whole where there is no port."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return address.strip("[]")
+    return host.strip("[]")
+
+
+@lru_cache(maxsize=16_384)
+def port_of(address: str) -> int | None:
+    """The port of `host:port`, `None` where there is none."""
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() and len(port) < 6 and ":" in address else None
+
+
+@lru_cache(maxsize=16_384)
+def host_in(url: str) -> str:
+    """The host of a process's URL, brackets of IPv6 taken off."""
+    return urlsplit(url).hostname or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one process can be recognised by."""
+
+    target: str
+    host: str
+    config: ProcessConfig | None
+    names: frozenset[str]
+    given: frozenset[str] = frozenset()  # of these, the names that it does not tell of itself
+    member: str = ""  # its own gossip member
+    place: Place = ("", 0)  # where that stands
+    started: float | None = None  # by its own clock
+
+
+def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
+    """Give each answering process its identity, with its own gossip member where it can be told."""
+    observed = tuple(observed)
+    return tuple(_identity(seen, observed) for seen in observed if answers(seen))
+
+
+def answers(seen: Observation) -> bool:
+    """Tell whether any page of the process was had in this cycle. Absent pages alone prove nothing:
+    a proxy answers 404 for a process that is gone.
+    """
+    outcomes = {seen.metrics.outcome, seen.gossip.page.outcome}
+    outcomes |= {page.outcome for page in seen.rings.values()}
+    outcomes |= {page.outcome for page in seen.partitions.values()}
+    return Outcome.OK in outcomes
+
+
+def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
+    host = host_in(seen.target.url)
+    config = seen.config.value
+    given = _given_names(seen, host)
+    names = given | ({config.instance_id, config.node_name} if config else set())
+    page = seen.gossip.page.value
+    own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
+    if own and page and not _is_its_own(own, seen, given, observed):
+        own = own_member(page.members, host, None, frozenset(given - {""}))
+        own = None if own and bare(own.name) not in given and _contradicts(config, own) else own
+    if own:
+        names.add(bare(own.name))
+    metrics = seen.metrics.value
+    return Identity(
+        seen.target.name,
+        host,
+        config,
+        frozenset(names - {""}),
+        frozenset(given - {""}),
+        member=own.name if own else "",
+        place=(own.address, own.port) if own else ("", 0),
+        started=metrics.start_time if metrics else None,
+    )
+
+
+def _given_names(seen: Observation, host: str) -> set[str]:
+    """The names by which a process was discovered: it has no say in them."""
+    target = seen.target
+    names = {target.name, host_of(target.name), host.split(".", maxsplit=1)[0] if not _is_ip(host) else ""}
+    return names | {str(target.labels.get("pod", "")), str(target.labels.get("instance", ""))}
+
+
+def _is_its_own(
+    own: GossipMember, seen: Observation, given: set[str], observed: tuple[Observation, ...]
+) -> bool:
+    """Tell whether a process may claim a gossip member. Its own configuration must not contradict it, and a
+    member elsewhere than where the process answers needs a witness: a name from discovery, or the ring on
+    another process's page. Its word alone would vouch for any member.
+    """
+    name, host = bare(own.name), host_in(seen.target.url)
+    if _contradicts(seen.config.value, own):
+        return False
+    if own.address == host or not _is_ip(host) or name in given:
+        return True
+    others = [other for other in observed if other is not seen]
+    pages = (page.value for other in others for page in other.rings.values() if page.value is not None)
+    entries = (entry for ring in pages if (entry := ring.members.get(name)) is not None)
+    return not others or any(host_of(entry.address) == own.address for entry in entries)
+
+
+def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:
+    """Tell whether a process says itself that it goes by another name in the gossip."""
+    return bool(config and config.node_name and config.node_name not in (own.name, bare(own.name)))
+
+
+@lru_cache(maxsize=16_384)
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def own_member(
+    members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
+) -> GossipMember | None:
+    """Find the member of a list that is the process itself."""
+    # A restart in place leaves its former self in the list, with the same address and nearly the name:
+    # the census looks among the living first.
+    census = census_of(tuple(members))
+    here = [m for address in _addresses(host, config) for m in census.by_address.get(address, ())]
+    for ports in _ports(config):
+        found = [m for m in here if m.port in ports]
+        if len(found) == 1:
+            return found[0]
+    named = {m: None for name in names for m in census.by_name.get(name, ())}
+    if len(named) == 1:
+        return next(iter(named))
+    found = list(census.by_address.get(host, ()))
+    return found[0] if len(found) == 1 else None
+
+
+def _ports(config: ProcessConfig | None) -> tuple[frozenset[int], ...]:
+    """Ports to try, the surest first: `advertise_port` has a default that means nothing by itself."""
+    if config is None:
+        return ()
+    advertised = {config.advertise_port} if config.advertise_port and config.advertise_address else set()
+    bound = {config.bind_port} if config.bind_port else set()
+    return frozenset(advertised), frozenset(bound)
+
+
+def _addresses(host: str, config: ProcessConfig | None) -> set[str]:
+    mine = {host}
+    if config:
+        mine |= {config.advertise_address, *config.bind_addresses}
+    return mine - {"", "0.0.0.0", "::"}
+
+
+_WHOLE_SECOND = 1.0  # heartbeats have no fraction, starts have one
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Looks a ring member up. `sure` is False where processes share an address and tell no port;
+    `known` are the processes.
+    """
+
+    by_name: Mapping[str, str]
+    by_address: Mapping[tuple[str, int | None], str]
+    sure: bool
+    known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, member: Member, *, ill: bool = False) -> str:
+        """The process a ring member belongs to by its id, "" where none is known. An `ill` member belongs to
+        a process that merely calls itself so only where it stands there: one that claims a dead member's
+        id would hide it.
+        """
+        target = self.by_name.get(member.id, "")
+        process = self.known.get(target)
+        if not ill or process is None or member.id in process.given or self._stands(member, process):
+            return target
+        return ""
+
+    def _stands(self, member: Member, process: Identity) -> bool:
+        """Tell whether a ring member has the address of a process, and its port where others share it."""
+        host = host_of(member.address)
+        if not _is_ip(process.host) or not _is_ip(host):
+            return True
+        return host in (process.place[0], process.host) and self._has_port(member, process)
+
+    def _has_port(self, member: Member, process: Identity) -> bool:
+        port = process.config.grpc_port if process.config else None
+        alone = (process.host, None) in self.by_address
+        return alone or not port or port_of(member.address) in (None, port)
+
+    def at(self, member: Member) -> str:
+        """The process at a ring member's address: it may have inherited the address from another."""
+        host, port = host_of(member.address), port_of(member.address)
+        return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
+
+    def inherited(self, member: Member, *, ill: bool) -> bool:
+        """Tell whether the process at a member's address is another one for sure: it started after the
+        member's last heartbeat, or (its start unknown and the member `ill`) goes by another name.
+        """
+        process = self.known.get(self.at(member))
+        if process is None or member.heartbeat is None:
+            return False
+        if process.started is not None:
+            return member.heartbeat + _WHOLE_SECOND < process.started
+        name = process.config.instance_id if process.config else ""
+        return ill and name not in ("", member.id)
+
+
+def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
+    """Index the processes for looking up ring members. On the `crowded` hosts there are others as well."""
+    known = tuple(known)
+    shared = Counter([*(identity.host for identity in known), *crowded])
+    by_name: dict[str, str] = {}
+    for identity in known:
+        for name in identity.names:
+            by_name.setdefault(name, identity.target)
+    by_address: dict[tuple[str, int | None], str] = {}
+    for identity in known:
+        port = identity.config.grpc_port if identity.config else None
+        if port:
+            by_address[identity.host, port] = identity.target
+        if shared[identity.host] == 1:
+            by_address[identity.host, None] = identity.target
+    sure = all(shared[i.host] == 1 or (i.config and i.config.grpc_port) or i.member for i in known)
+    return Owners(by_name, by_address, sure, MappingProxyType({i.target: i for i in known}))
+
+
+@dataclass(frozen=True, slots=True)
+class Gossipers:
+    """The gossip members anybody sees, for looking up ring members among them."""
+
+    names: frozenset[str]
+    hosts: frozenset[str]  # only addresses that belong to one member
+
+    def has(self, member: Member) -> bool:
+        """Tell whether a ring member is in the gossip, by name or by an address nobody shares."""
+        return member.id in self.names or host_of(member.address) in self.hosts
+
+
+def gossipers(members: Iterable[GossipMember]) -> Gossipers:
+    """Index the gossip members of all processes. The dead and the gone prove nobody's life."""
+    places: dict[str, set[int]] = {}
+    names: set[str] = set()
+    for member in members:
+        if member.state not in ALIVE:
+            continue
+        names |= {member.name, bare(member.name)}
+        places.setdefault(member.address, set()).add(member.port)
+    return Gossipers(frozenset(names), frozenset(h for h, ports in places.items() if len(ports) == 1))

@@ -1,0 +1,161 @@
+"""What each key is called in the stores: as its process's configuration says, else by what is in it.
+
+A ring's default key comes from the products' tables; the prefix before it can be any. A process whose
+configuration page was not read shows ring pages all the same: a stored or gossiped key with the same
+members is the same ring.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+
+from exporter.derive.identity.key_ownership import tail
+from exporter.derive.ring.health import live
+from exporter.model.pages import (
+    Member,
+    Observation,
+    Outcome,
+    PartitionRing,
+    ProcessConfig,
+    Product,
+    Ring,
+    Value,
+)
+from exporter.model.stores import StoreContent
+from exporter.products.ha_keys import RING_KEYS, HaKeys, ha_keys
+from exporter.products.ring_pages import HA_KEY, RingPage, pages_of
+
+PAGES_COMPARED = 8  # of each ring: most processes show the same
+Content = Mapping[str, str]  # what identifies a ring's things: member ids with their tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How one cycle's keys are called. `aliases` are stored keys by default key, for processes whose
+    configuration says nothing of that ring; `ha` recognises the HA tracker's entries.
+    """
+
+    ha: HaKeys = field(default_factory=HaKeys)
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def stored(self, key: str, config: ProcessConfig | None) -> str:
+        """Give a default key as it stands in the stores of a process with this configuration."""
+        if not key or key == HA_KEY:
+            return key
+        told = config.rings if config else {}
+        if key in told and told[key].default_key == key:
+            return key  # nearly always
+        actual = next((name for name, ring in told.items() if ring.default_key == key), "")
+        return actual or self.aliases.get(key, key)
+
+    def default(self, key: str) -> str:
+        """Give the default key of a stored one that was recognised by its content; the key itself else."""
+        return next((name for name, actual in self.aliases.items() if actual == key), key)
+
+
+def names_of(
+    observed: tuple[Observation, ...], stores: tuple[StoreContent, ...], product: Product, before: Names
+) -> Names:
+    """Name one cycle's keys. `product` is the one that is configured; what the cycle `before` found out
+    stands where this one shows nothing else.
+    """
+    stores = tuple(store for store in stores if store.outcome is Outcome.OK)
+    configs = [seen.config.value for seen in observed if seen.config.value is not None]
+    values = tuple(values_in(observed, stores))
+    ha = ha_keys(configs, before.ha.learned(), values, _tracked(observed))
+    aliases = dict(before.aliases)
+    shown = _shown(observed, product)
+    if shown:
+        aliases |= _by_configs(shown, configs)
+        aliases |= _by_content(shown, {key: value for key, value in values if not ha.entry(key)})
+    return Names(ha, MappingProxyType(aliases))
+
+
+def values_in(observed: Iterable[Observation], stores: Iterable[StoreContent]) -> Iterator[tuple[str, Value]]:
+    """Everything that was read of gossip copies and stores, by key."""
+    for seen in observed:
+        yield from ((key, page.value) for key, page in seen.gossip.values.items() if page.value is not None)
+    for store in stores:
+        yield from store.values.items()
+
+
+def _tracked(observed: Iterable[Observation]) -> frozenset[str]:
+    pages = [seen.tracker.value for seen in observed if seen.tracker is not None and seen.tracker.value]
+    return frozenset(f"{entry.user}/{entry.cluster}" for page in pages for entry in page.entries)
+
+
+def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, list[Content]]:
+    """What the pages show of rings whose name no configuration of their process tells, by default key."""
+    found: dict[str, list[Content]] = defaultdict(list)
+    for seen in observed:
+        told = {ring.default_key for ring in seen.config.value.rings.values()} if seen.config.value else set()
+        shows = seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN
+        for page in pages_of(shows if shows is not Product.UNKNOWN else product):
+            if page.key in told or len(found[page.key]) == PAGES_COMPARED:
+                continue
+            if content := _page(seen, page):
+                found[page.key].append(content)
+    return {key: contents for key, contents in found.items() if contents}
+
+
+def _page(seen: Observation, known: RingPage) -> Content:
+    page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
+    return _content(page.value) if page is not None and page.value is not None else {}
+
+
+def _content(value: Value) -> Content:
+    if isinstance(value, Ring):
+        return {name: _tokens(member) for name, member in live(value).items()}
+    if isinstance(value, PartitionRing):
+        return {f"{p.id} {owner}": "" for p in value.partitions.values() for owner in p.owners}
+    return {}
+
+
+def _tokens(member: Member) -> str:
+    return member.tokens.digest.hex() if member.tokens.digest is not None else ""
+
+
+def _by_configs(shown: Iterable[str], configs: Iterable[ProcessConfig]) -> Mapping[str, str]:
+    """The name that all configurations that were read give to a ring, where they agree."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for config in configs:
+        for name, ring in config.rings.items():
+            said[ring.default_key].add(name)
+    return {key: next(iter(said[key])) for key in shown if len(said.get(key, ())) == 1}
+
+
+def _by_content(shown: Mapping[str, list[Content]], values: Mapping[str, Value]) -> Mapping[str, str]:
+    """The key with the same members as most pages of a ring say."""
+    contents = {key: _content(value) for key, value in values.items()}
+    found: dict[str, str] = {}
+    for key, pages in shown.items():
+        votes = Counter(name for page in pages if (name := _same(key, page, contents)))
+        if votes:
+            found[key] = votes.most_common(1)[0][0]
+    return found
+
+
+def _same(key: str, page: Content, contents: Mapping[str, Content]) -> str:
+    """The key that holds at least half of a page's members: by their tokens, else (several rings of one
+    process have the same ids) by the part of its name that no prefix changes; "" where none does. What is
+    another ring by its name is never this one.
+    """
+    ranked = []
+    for name, content in contents.items():
+        both = page.keys() & content.keys()
+        alike = sum(1 for item in both if page[item] == content[item] != "")
+        differ = sum(1 for item in both if page[item] and content[item] and page[item] != content[item])
+        if 2 * (len(both) - differ) >= len(page) and (alike or tail(name) == tail(key)):
+            ranked.append((alike, name == key, name.endswith(f"/{key}"), name))
+    return max((one for one in ranked if _default_of(one[3]) in ("", key)), default=("",))[-1]
+
+
+@lru_cache(maxsize=4096)
+def _default_of(name: str) -> str:
+    """The key of the products' tables that a name is or ends in, behind a prefix; "" for other names."""
+    known = (key for key in RING_KEYS if name == key or name.endswith(f"/{key}"))
+    return max(known, key=len, default="")

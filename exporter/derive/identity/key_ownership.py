@@ -1,0 +1,133 @@
+"""Whose a key is, by its name: ours, another product's, or nobody's that we know; and what of ours a
+reading of the external store did not cover.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from itertools import chain
+
+from exporter.derive.limits import DEFAULT_PERIOD, Rules
+from exporter.derive.ring.agreed_settings import period_of
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import ProcessConfig, Product
+from exporter.model.stores import StoreFacts
+from exporter.products.ha_keys import HaKeys
+from exporter.products.ring_pages import HA_KEY, TRACKING, known_keys
+
+
+def configs_of(targets: Iterable[TargetFacts]) -> tuple[ProcessConfig, ...]:
+    """The configurations that were read."""
+    return tuple(target.config for target in targets if target.config is not None)
+
+
+def named_prefixes(targets: Iterable[TargetFacts]) -> frozenset[str]:
+    """Every prefix that the configuration of any process names for a ring or for its HA tracker."""
+    return frozenset({ring.prefix for config in configs_of(targets) for ring in config.rings.values()})
+
+
+def mostly_named(targets: Iterable[TargetFacts]) -> frozenset[str]:
+    """The stored keys that more than half of the configurations name: one alone vouches for nothing."""
+    configs = configs_of(targets)
+    said = Counter(chain.from_iterable(config.rings for config in configs))
+    return frozenset(key for key, count in said.items() if 2 * count > len(configs))
+
+
+def uncovered(read: tuple[str, ...], targets: Iterable[TargetFacts], keys: Iterable[str]) -> tuple[str, ...]:
+    """What is not among `read`, the prefixes of a store that were read: prefixes that a configuration
+    names, and of `keys` those that stand elsewhere. Nothing where everything was read.
+    """
+    if not read:
+        return ()
+    prefixes = named_prefixes(targets)
+    missing = {prefix for prefix in prefixes if prefix and not prefix.startswith(read)}
+    covered = (*read, *missing)
+    missing |= {key for key in keys if key != HA_KEY and not key.startswith(covered)}
+    if HA_KEY in keys and not prefixes and not HA_KEY.startswith(read):
+        missing.add(HA_KEY)
+    return tuple(sorted(missing))
+
+
+@lru_cache(maxsize=16)
+def tails_of(product: Product) -> frozenset[str]:
+    """What a product calls its keys behind their prefix."""
+    return frozenset(tail(key) for key in known_keys(product))
+
+
+def is_foreign(key: str, product: Product) -> bool:
+    """Tell whether only other products have a key of this name, whatever its prefix."""
+    others = (other for other in Product if other not in (product, Product.UNKNOWN))
+    if product is Product.UNKNOWN or tail(key) in tails_of(product):
+        return False
+    return any(tail(key) in tails_of(other) for other in others)
+
+
+def unused_keys(
+    listed: Iterable[str], targets: Iterable[TargetFacts], product: Product, ha: HaKeys
+) -> Mapping[str, bool]:
+    """The keys of these that the product does not use, and whether they are another product's. The HA
+    tracker's entries count as one. A prefix that no configuration names is another installation's, once
+    all have been read.
+    """
+    targets = tuple(target for target in targets if target.up)
+    if product is Product.UNKNOWN:
+        return {}
+    told = all(target.config is not None and target.config.rings for target in targets)
+    prefixes = tuple(named_prefixes(targets))
+    used = mostly_named(targets) | {client.key for target in targets for client in target.clients}
+    found: dict[str, bool] = {}
+    for key in sorted(map(ha.canonical, listed)):
+        if key == HA_KEY:
+            if product not in TRACKING:
+                found[key] = True
+            continue
+        ours = tail(key) in tails_of(product) and (
+            not told or key in known_keys(product) or key.startswith(prefixes)
+        )
+        if not ours and key not in used:
+            found[key] = is_foreign(key, product)
+    return found
+
+
+def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[str, str]:
+    """Living keys of a store that are not among the `used` ones and are ours all the same, with the store:
+    below a prefix that a configuration names, or a name of the product's. What only another product has
+    is not; nor is what is to stay in the store.
+    """
+    prefixes = tuple(named_prefixes(now.targets) - {""})
+    known = known_keys(now.fleet.product) | mostly_named(now.targets)
+    found: dict[str, str] = {}
+    for store in now.stores:
+        written = {label(store, key) for key in freshly_written(store, now)}
+        for key in sorted((store.alive | written) - set(used)):
+            ours = key in known or key == HA_KEY or key.startswith(prefixes)
+            if ours and not is_foreign(key, now.fleet.product) and not rules.keeps(key):
+                found[key] = store.kind
+    return found
+
+
+def label(store: StoreFacts, key: str) -> str:
+    """What one of a store's keys counts under: HA entries are counted together."""
+    return HA_KEY if key in store.entries else key
+
+
+def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
+    """Keys whose index moved of late, and not only by our first look at it."""
+    first = store.since or now.at
+    quiet = quiet_for(now)
+    return [key for key, at in store.moved_at.items() if now.at - at < quiet and at > first]
+
+
+def quiet_for(now: Snapshot) -> float:
+    """Seconds for which a store must not have been written: two of the longest heartbeat periods that any
+    process has for a ring it writes, since a last writer beats no faster.
+    """
+    periods = (period_of(target.clients, target.config) for target in now.targets)
+    return 2 * max((*periods, DEFAULT_PERIOD))
+
+
+def tail(key: str) -> str:
+    """A key behind its prefix."""
+    return key.rpartition("/")[2]

@@ -1,0 +1,39 @@
+"""How often a process starts. One that restarts again and again is never old enough to be judged, so its
+starts are counted: what keeps it from being judged is then a fault of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exporter.model.facts import Start, TargetFacts
+
+WINDOW = 300.0  # seconds, in which starts are counted together
+OFTEN = 4  # starts in it: a new process, a rollout that was wrong and the one that corrects it are three
+SAME = 2.0  # seconds by which a process's own account of its start may move (/proc tells whole ones)
+STEPPED = 5.0  # seconds by our clock; a page that tells the time in whole ones is off by one each way
+
+
+def counted(
+    told: float | None, at: float | None, before: TargetFacts | None, now: float
+) -> tuple[tuple[Start, ...], int]:
+    """Give a process's starts of the last `WINDOW`, the newest always among them, and how many restarts
+    there have been since it is watched. `told` is its start by its own clock, `at` by ours.
+
+    A clock that is set moves one of the two alone, or both of them for a process that goes on.
+    """
+    past, restarts = (before.starts, before.restarts) if before else ((), 0)
+    if told is not None and at is not None and (not past or _is_another(told, at, past[-1])):
+        past, restarts = (*past, Start(told, at)), restarts + bool(past)
+    recent = tuple(start for start in past[:-1] if abs(now - start.at) <= WINDOW)
+    return (*recent, *past[-1:]), restarts
+
+
+def _is_another(told: float, at: float, last: Start) -> bool:
+    return abs(told - last.told) > SAME and at - last.at > STEPPED
+
+
+def restarting(targets: Iterable[TargetFacts]) -> list[str]:
+    """Say which processes restart again and again, and how often they did."""
+    minutes = f"{WINDOW / 60:.0f} minutes"
+    return [f"{t.name} started {len(t.starts)} times in {minutes}" for t in targets if len(t.starts) >= OFTEN]

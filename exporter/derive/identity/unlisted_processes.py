@@ -1,0 +1,34 @@
+"""Processes that a source of targets no longer lists, though they run. A list that loses half of itself at
+once may be one that was not read to its end; what left it and still answers is looked at as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exporter.derive.identity.identity import answers
+from exporter.derive.identity.restarts import SAME
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import Observation
+
+
+def still_there(observed: tuple[Observation, ...], before: Snapshot | None) -> tuple[Observation, ...]:
+    """Leave out what is not listed, unless it answers and is the process that it was: an address that was
+    given up may be another process's by now.
+    """
+    past = {target.name: target for target in before.targets if target.up} if before else {}
+    return tuple(seen for seen in observed if seen.target.listed or _is_it(seen, past.get(seen.target.name)))
+
+
+def _is_it(seen: Observation, before: TargetFacts | None) -> bool:
+    now = seen.metrics.value.start_time if seen.metrics.value else None
+    if not answers(seen) or before is None or before.started is None or now is None:
+        return False
+    return abs(now - before.started) <= SAME
+
+
+def unlisted(targets: Iterable[TargetFacts]) -> list[str]:
+    """Say which processes left a list and run."""
+    return [
+        f"{t.name} answers, and its source ({t.source}) no longer lists it" for t in targets if not t.listed
+    ]

@@ -1,0 +1,300 @@
+"""Where are we? The phase of each KV client, from its own gauges, and what follows for the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from exporter.model.facts import ClientFacts
+from exporter.model.pages import KVClient, Phase, ProcessMetrics, Product
+from exporter.products.ring_pages import key_of_client, reads_only_by_name
+
+EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
+WINDOW = 300.0  # seconds; benign mirror errors come in ones, so a ratio needs a while
+WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
+
+
+def phase_of(client: KVClient) -> Phase:
+    """Give one client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store. A `multi` of two
+    external stores is not on its way to memberlist, wherever it is.
+    """
+    if is_between_stores(client.primary, client.stores):
+        return Phase.EXTERNAL
+    if client.primary:
+        return _multi_phase(client.primary, client.mirror)
+    kinds = {kind for (kind, _), count in client.requests.items() if count > 0}
+    if "multi" in kinds or client.mirror is not None or client.stores:
+        return Phase.UNKNOWN  # a multi client that names no primary: it may be either
+    external = bool(kinds & EXTERNAL_STORES)
+    if external:
+        return Phase.EXTERNAL
+    return Phase.MEMBERLIST if "memberlist" in kinds else Phase.UNKNOWN
+
+
+def is_between_stores(primary: str, stores: Collection[str]) -> bool:
+    """Tell whether a client has `multi` and memberlist is none of its stores: from Consul to etcd, say."""
+    return primary in EXTERNAL_STORES and len(stores) > 1 and EXTERNAL_STORES.issuperset(stores)
+
+
+def _multi_phase(primary: str, mirror: bool | None) -> Phase:
+    if mirror is None:
+        return Phase.UNKNOWN
+    if primary == "memberlist":
+        return Phase.SWITCHED if mirror else Phase.DETACHED
+    return Phase.MIRRORING if mirror else Phase.MULTI
+
+
+def writes(client: KVClient) -> bool:
+    """Tell whether a client writes. Only one that is named a reader and never wrote is held to read."""
+    wrote = any(count > 0 for (_, operation), count in client.requests.items() if operation in WRITES)
+    return wrote or bool(client.mirror_writes) or not reads_only_by_name(client.name)
+
+
+def judge_clients(
+    target: str, metrics: ProcessMetrics, product: Product, before: Mapping[str, ClientFacts], times: Times
+) -> tuple[ClientFacts, ...]:
+    """Judge every client of one process; rates need `before`, the same clients one cycle ago."""
+    return tuple(
+        _judge(target, client, product, before.get(name), times)
+        for name, client in sorted(metrics.clients.items())
+        if not _in_memory(client)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When these metrics were read, and how long after the ones before, seconds; `None` for the first."""
+
+    now: float
+    seconds: float | None = None
+
+
+def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
+    """Name the default keys that a process keeps in its own memory and nowhere else."""
+    alone = {name for name, client in metrics.clients.items() if _in_memory(client)}
+    shared = {key_of_client(name, product) for name in metrics.clients.keys() - alone}
+    return frozenset(key_of_client(name, product) for name in alone) - (shared - {""})
+
+
+def _in_memory(client: KVClient) -> bool:
+    """A ring kept in the process itself takes no part in any migration."""
+    if client.primary or not client.requests:
+        return False
+    return all(kind == "inmemory" for kind, _ in client.requests)
+
+
+def _judge(
+    target: str, client: KVClient, product: Product, before: ClientFacts | None, times: Times
+) -> ClientFacts:
+    seconds = times.seconds
+    requests, written = _by_store(client), _written(client)
+    old = before.store_requests if before else {}
+    return ClientFacts(
+        target=target,
+        name=client.name,
+        key=key_of_client(client.name, product),
+        phase=phase_of(client),
+        writes=writes(client),
+        primary=client.primary,
+        stores=client.stores,
+        mirror=client.mirror,
+        mirror_writes=client.mirror_writes,
+        mirror_errors=client.mirror_errors,
+        written=written,
+        mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
+        mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
+        window=_window(client, written, before, times.now),
+        store_requests=requests,
+        store_rates=MappingProxyType(
+            {
+                kind: value
+                for kind, count in requests.items()
+                if (value := rate(old.get(kind, 0.0) if before else None, count, seconds)) is not None
+            }
+        ),
+    )
+
+
+def _window(
+    client: KVClient, written: float, before: ClientFacts | None, now: float
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Where the windows of the error ratio begin: the older is one to two `WINDOW` old. A counter
+    that fell starts them anew.
+    """
+    if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
+        return ()
+    here = (now, written, client.mirror_writes, client.mirror_errors)
+    past = before.window if before else ()
+    if not past or any(new < old for new, old in zip(here[1:], past[-1][1:], strict=True)):
+        return (here,)
+    return (*past[-1:], here) if now - past[-1][0] >= WINDOW else past
+
+
+def watched(client: ClientFacts) -> tuple[float, float, float]:
+    """Give writes to the primary, mirror writes and mirror errors in the window that we watched."""
+    if not client.window:
+        return 0.0, 0.0, 0.0
+    first, totals = client.window[0][1:], _totals(client)
+    return totals[0] - first[0], totals[1] - first[1], totals[2] - first[2]
+
+
+def mirrored(client: ClientFacts) -> tuple[float, float]:
+    """Give mirror writes and errors in the window; since the process started where it saw no write."""
+    _, writes_, errors = watched(client)
+    return (writes_, errors) if writes_ else _totals(client)[1:]
+
+
+def _totals(client: ClientFacts) -> tuple[float, float, float]:
+    return client.written or 0.0, client.mirror_writes or 0.0, client.mirror_errors or 0.0
+
+
+def _written(client: KVClient) -> float:
+    """Writes to the primary: those of the store's own type, not what the multi client counts above it."""
+    kinds = {client.primary} if client.primary else EXTERNAL_STORES | {"memberlist"}
+    return sum(n for (kind, operation), n in client.requests.items() if kind in kinds and operation in WRITES)
+
+
+def _by_store(client: KVClient) -> Mapping[str, float]:
+    totals: dict[str, float] = {}
+    for (kind, _), count in client.requests.items():
+        totals[kind] = totals.get(kind, 0.0) + count
+    return MappingProxyType(totals)
+
+
+def rate(before: float | None, now: float | None, seconds: float | None) -> float | None:
+    """Give the increase per second of a counter; a counter that fell was reset and counts from zero."""
+    if before is None or now is None or not seconds or seconds <= 0:
+        return None
+    return (now - before if now >= before else now) / seconds
+
+
+def earliest(phases: Iterable[Phase]) -> Phase:
+    """Give the phase of a whole: that of its last part, `UNKNOWN` if any is unknown or there is none."""
+    return min(phases, default=Phase.UNKNOWN)
+
+
+def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients that count: read-only ones never hold a phase back."""
+    return tuple(client for client in clients if client.writes)
+
+
+def finished(clients: Iterable[ClientFacts]) -> frozenset[str]:
+    """Name the keys all of whose clients are on memberlist alone, while others are still on their way:
+    the rings of a Mimir whose HA tracker moves long after them. They have nothing left to do.
+    """
+    return _settled(clients)[0]
+
+
+def left_out(clients: Iterable[ClientFacts]) -> frozenset[str]:
+    """Name the keys that are to stay on the external store by configuration, and all of whose clients
+    are there: one that is further counts like any other. None where nothing else would be left.
+    """
+    return _settled(clients)[1]
+
+
+def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients whose key is to move and is not finished; all of them where every key is."""
+    known = tuple(clients)
+    done, staying = _settled(known)
+    settled = done | staying
+    return tuple(client for client in known if _part(client) not in settled) if settled else known
+
+
+def _settled(clients: Iterable[ClientFacts]) -> tuple[frozenset[str], frozenset[str]]:
+    """Name the keys that are finished and those that are left out."""
+    phases: dict[str, set[Phase]] = {}
+    kept: set[str] = set()
+    for client in clients:
+        phases.setdefault(_part(client), set()).add(client.phase)
+        if client.kept:
+            kept.add(_part(client))
+    staying = frozenset(part for part in kept if phases[part] == {Phase.EXTERNAL})
+    if len(staying) == len(phases):
+        staying = frozenset()
+    done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
+    return frozenset() if len(done) == len(phases.keys() - staying) else done, staying
+
+
+def _part(client: ClientFacts) -> str:
+    return client.key or client.name
+
+
+def stranded(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the readers whose one store no writer of their key writes any more, or yet: they see a ring that
+    stands still, or none.
+    """
+    known = tuple(clients)
+    written: dict[str, set[str]] = {}
+    for client in writing(known):
+        written.setdefault(client.key, set()).update(_WRITTEN.get(client.phase, _BOTH))
+    return tuple(
+        c for c in known
+        if not c.writes and c.key in written and not _READ.get(c.phase, _BOTH) & written[c.key]
+    )  # fmt: skip
+
+
+_STORE, _GOSSIP = "store", "gossip"
+_BOTH = frozenset({_STORE, _GOSSIP})
+_WRITTEN = {
+    Phase.EXTERNAL: {_STORE}, Phase.MULTI: {_STORE}, Phase.MIRRORING: _BOTH, Phase.SWITCHED: _BOTH,
+    Phase.DETACHED: {_GOSSIP}, Phase.MEMBERLIST: {_GOSSIP},
+}  # fmt: skip
+_READ = {Phase.EXTERNAL: frozenset({_STORE}), Phase.MEMBERLIST: frozenset({_GOSSIP})}
+
+
+def uniform(clients: Iterable[ClientFacts]) -> bool | None:
+    """Tell whether all writing clients agree; `None` where there is none or one is unknown."""
+    phases = {client.phase for client in writing(clients)}
+    if not phases or Phase.UNKNOWN in phases:
+        return None
+    return len(phases) == 1
+
+
+def primary_of(clients: Iterable[ClientFacts]) -> str:
+    """Name the primary store of a key from its writing clients: external until all have left it, and of
+    several external ones that of most. A name that is no store's is none.
+
+    Where no writer says, its readers do: targets may be queriers alone.
+    """
+    clients = tuple(clients)
+    found = [_primary(client) for client in writing(clients)]
+    found = found if any(found) else [_primary(client) for client in clients]
+    external = Counter(name for name in found if name in EXTERNAL_STORES)
+    if external:
+        return max(external, key=lambda name: (external[name], name))
+    return "memberlist" if "memberlist" in found else ""
+
+
+def differing_primaries(clients: Iterable[ClientFacts]) -> tuple[str, ...]:
+    """Name the clients of one key whose external primary is another than most have, by store."""
+    having: dict[str, set[str]] = {}
+    for client in writing(clients):
+        if (name := _primary(client)) and name != "memberlist":
+            having.setdefault(name, set()).add(client.target)
+    usual = max(having, key=lambda name: (name in EXTERNAL_STORES, len(having[name]), name), default="")
+    return tuple(
+        f"primary {name} on {', '.join(sorted(targets)[:5])}, {usual} on {len(having[usual])} others"
+        for name, targets in sorted(having.items())
+        if name != usual
+    )
+
+
+def _primary(client: ClientFacts) -> str:
+    if client.primary:
+        return client.primary
+    if client.phase is Phase.MEMBERLIST:
+        return "memberlist"
+    return next((kind for kind in client.store_requests if kind in EXTERNAL_STORES), "")
+
+
+def secondary_of(clients: Iterable[ClientFacts], primary: str) -> str:
+    """Name the other store of a key's multi clients, "" where none has two stores.
+
+    Readers count here: a client that only watches shows both of its stores as well.
+    """
+    stores = {store for client in clients for store in client.stores}
+    if primary == "memberlist":
+        return next(iter(sorted(stores & EXTERNAL_STORES)), "")
+    return "memberlist" if "memberlist" in stores else ""

@@ -1,0 +1,97 @@
+"""What the judgement goes by: limits and patterns, taken from the configuration by the caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from exporter.model.pages import Product
+from exporter.products.ring_pages import RingPage
+
+Groups = tuple[tuple[str, re.Pattern[str]], ...]
+DEFAULT_TIMEOUT = 60.0  # dskit's and Cortex's ring heartbeat_timeout
+DEFAULT_PERIOD = 15.0  # the longest default heartbeat period of a ring
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits in seconds and ratios; patterns compiled. The defaults are those of the configuration."""
+
+    interval: float = 15.0
+    soak: float = 300.0
+    max_lag: float = 30.0
+    benign_mirror_error_ratio: float = 0.05
+    label: str = ""
+    expected_members: tuple[re.Pattern[str], ...] = ()
+    groups: Groups = ()
+    default_groups: Groups = ()
+    """Mimir's modes, where none are configured; they count for no other product."""
+    heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
+    product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
+    stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
+    keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
+    max_events: int = 500
+    docs_url: str = ""  # where this project's docs are served, without a last slash; "": nowhere
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds between two cycles after which nothing is known to have held in between."""
+        return 3 * self.interval + 1
+
+    def keeps(self, key: str) -> bool:
+        """Tell whether a key is to stay on the external store."""
+        bare = key.rstrip("/")
+        return any(
+            bare == kept.rstrip("/") or (kept.endswith("/") and key.startswith(kept))
+            for kept in self.keep_on_store
+        )
+
+    def page_of(self, names: Collection[str]) -> RingPage | None:
+        """The configured page of a ring, by any of its key's names."""
+        return next((page for page in self.pages or () if page.key in names), None)
+
+    def timeout_of(self, names: Collection[str]) -> float | None:
+        """The configured heartbeat timeout of a ring, by any of its key's names."""
+        told = self.heartbeat_timeouts
+        return next((told[name] for name in names if name in told), None)
+
+    def group_of(self, *names: str) -> str:
+        """The deployment mode a member or process belongs to, "" where no pattern matches any of its
+        names. Patterns are tried in order, each on every name: the last one often matches everything.
+        """
+        return _group_of(self.groups, names)
+
+
+@lru_cache(maxsize=16_384)
+def _group_of(groups: Groups, names: tuple[str, ...]) -> str:
+    return next((group for group, pattern in groups if any(map(pattern.search, names))), "")
+
+
+def written(value: object) -> str:
+    """A text that is the same for equal rules in every process: `repr` cuts patterns, and orders sets by
+    the process's own hash seed.
+    """
+    if isinstance(value, re.Pattern):
+        return f"{value.pattern!r} {value.flags}"
+    if is_dataclass(value):
+        return f"({' '.join(written(getattr(value, one.name)) for one in fields(value))})"
+    if isinstance(value, Mapping):
+        return written(tuple(sorted((written(key), written(one)) for key, one in value.items())))
+    if isinstance(value, frozenset):
+        return f"{{{' '.join(sorted(map(written, value)))}}}"
+    return f"[{' '.join(map(written, value))}]" if isinstance(value, tuple) else repr(value)
+
+
+def judged_by(rules: Rules) -> str:
+    """What tells whether a step may be taken, as text: not how long it soaks, or how often is looked."""
+    return written(replace(rules, **_BESIDE))
+
+
+_BESIDE: Mapping[str, Any] = {
+    "soak": 0.0, "interval": 0.0, "max_events": 0, "docs_url": "", "product": Product.UNKNOWN,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Where are we, what endangers the next step, and how to roll back?"""

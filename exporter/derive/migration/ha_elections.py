@@ -1,0 +1,79 @@
+"""How often the HA tracker elects another replica: before its primary was switched, and since.
+
+An election is a failover of a Prometheus, and there are few. After the switch a clock that is ahead, or a
+process that misses gossip, makes two distributors elect against each other with every update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from exporter.model.facts import Elections, TargetFacts
+from exporter.model.pages import Phase
+from exporter.products.ring_pages import HA_KEY
+
+WINDOW = 1200.0  # seconds since the switch that count in full; what is older counts half, then a quarter
+LEAST = 300.0  # seconds that a baseline takes
+OFTEN, SOME = 3.0, 5.0  # times the baseline, and a few failovers on top of it
+_STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
+_GOSSIP_LEADS = frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST})
+
+
+def tracker_phase(target: TargetFacts) -> Phase | None:
+    """The phase of a process's HA tracker, `None` where it has none."""
+    return min((c.phase for c in target.clients if c.key == HA_KEY and c.writes), default=None)
+
+
+def counted(now: TargetFacts, before: TargetFacts | None) -> Elections | None:
+    """Add what a process counted since the cycle before. What it counts while it starts is its first look
+    at each HA cluster; a counter that fell, and a time in which it was not read, add nothing.
+    """
+    where, past = tracker_phase(now), before.elections if before else None
+    if where is None:
+        return past
+    known = past or Elections()
+    if where in _STORE_LEADS:
+        known = replace(known, since=0.0, since_seconds=0.0)
+    if before is None or now.young or before.young or tracker_phase(before) is not where:
+        return known
+    seconds = (now.seen_at or 0.0) - (before.seen_at or 0.0)
+    changes = (now.ha_elections or 0.0) - (before.ha_elections or 0.0)
+    return _added(known, where, changes, seconds) if seconds > 0 and changes >= 0 else known
+
+
+def _added(known: Elections, where: Phase, changes: float, seconds: float) -> Elections:
+    if where in _STORE_LEADS:
+        return replace(known, before=known.before + changes, before_seconds=known.before_seconds + seconds)
+    if where not in _GOSSIP_LEADS:
+        return known
+    share = 0.5 if known.since_seconds > 2 * WINDOW else 1.0
+    since, lasted = known.since + changes, known.since_seconds + seconds
+    return replace(known, since=share * since, since_seconds=share * lasted)
+
+
+def averaged(targets: Iterable[TargetFacts]) -> Elections:
+    """The mean over the processes with a tracker: each of them counts every election."""
+    told = [t.elections for t in targets if t.elections is not None and tracker_phase(t) is not None]
+    count = len(told) or 1
+    return Elections(
+        before=sum(one.before for one in told) / count,
+        before_seconds=sum(one.before_seconds for one in told) / count,
+        since=sum(one.since for one in told) / count,
+        since_seconds=sum(one.since_seconds for one in told) / count,
+    )
+
+
+def expected(known: Elections) -> float | None:
+    """How many elections there would have been since the switch at the rate before it; `None` where that was
+    not watched.
+    """
+    if known.before_seconds < LEAST:
+        return None
+    return known.before / known.before_seconds * known.since_seconds
+
+
+def too_many(known: Elections) -> bool:
+    """Tell whether elections are more frequent than before, by more than a few failovers explain."""
+    usual = expected(known)
+    return usual is not None and known.since > OFTEN * usual + SOME

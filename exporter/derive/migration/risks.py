@@ -1,0 +1,148 @@
+"""What would turn the next step into an accident, said before it: small views that would be written.
+
+A KV client writes whole values. A process that has memberlist as its primary and knows few members
+writes its small ring over the store's: seen live, a ring of three shrank to one and two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median_low
+
+from exporter.derive.gossip.label_rollout import oddity, quoted
+from exporter.derive.identity.identity import host_in, host_of, port_of
+from exporter.derive.ring.quorum import spare
+from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.pages import GossipState, Outcome, Phase, Product
+
+SMALL = 0.5  # a view of half the members or fewer
+_BEFORE_RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
+_NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
+
+
+def risks(
+    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
+) -> tuple[str, ...]:
+    """Name the processes that would write a small view, while an external store is left, and those that let
+    in any other cluster; and, before a rolling restart, the rings that can spare no member.
+    """
+    having = [target for target in targets if target.gossip is not None and not target.young]
+    if where in _NO_STORE_LEFT:
+        return (*_unverified(having), *_odd_labels(having))
+    small = (*_few_seen(having), *_small_copies(keys))
+    others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
+    beside = (*_odd_labels(having), *_none_to_spare(keys, where, product))
+    return (*small, *others, *_unverified(having), *beside)
+
+
+def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
+    """Those that see half or less of what most of them see: one list of invented members makes none small."""
+    seen = {target.name: _alive(target) for target in having}
+    everybody = max(len(having), median_low(seen.values()) if seen else 0)
+    for name, count in seen.items():
+        if everybody > 1 and count <= SMALL * everybody:
+            yield (
+                f"{name} sees {count} of {everybody} gossip members: with memberlist as its primary it "
+                "would overwrite the store with that small view."
+            )
+
+
+def _alive(target: TargetFacts) -> int:
+    states = target.gossip.states if target.gossip else {}
+    return states.get(GossipState.ALIVE.value, 0) + states.get(GossipState.SUSPECT.value, 0)
+
+
+def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+    """Copies of a mirrored ring that lack half of it; before mirroring every copy is empty."""
+    for key in keys:
+        for view in key.views if key.phase is Phase.MIRRORING and len(key.members) > 1 else ():
+            lost = len(view.against.missing) if view.against is not None else 0
+            if view.kind == "gossip" and view.judged and lost >= SMALL * len(key.members):
+                yield (
+                    f"The copy of {key.key} on {view.target} has {len(key.members) - lost} of "
+                    f"{len(key.members)} members: as primary it would be the ring."
+                )
+
+
+def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+    for key in keys:
+        if key.ahead:
+            name = max(key.ahead, key=lambda entry: key.ahead[entry])
+            rest = f" and of {len(key.ahead) - 1} more" if len(key.ahead) > 1 else ""
+            yield (
+                f"The time stamp of {name}{rest} in {key.key} is {key.ahead[name]:.0f} s in the future: "
+                "memberlist keeps the newest, so nothing can update it or call it unhealthy until then."
+            )
+
+
+def _unread(targets: Iterable[TargetFacts]) -> Iterable[str]:
+    for target in targets:
+        if any(page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages):
+            yield f"The member list of {target.name} was not read: nobody knows what it would write."
+
+
+def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
+    for target in targets:
+        if joins_only_itself(target):
+            yield (
+                f"{target.name} names only itself in join_members: after a restart it is alone until "
+                "somebody joins it, and would overwrite the store with its small view."
+            )
+
+
+def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[str]:
+    """What `quorum-margin` cannot ask for, where a rolling restart is the next thing to be done."""
+    if where not in _BEFORE_RESTARTS:
+        return
+    told = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
+    single = [key.key for key in told if not spare(key.settings.replication, product)]
+    if single:
+        yield f"No member of {', '.join(single)} may be lost (replication factor): writes fail in a restart."
+
+
+def _unverified(having: list[TargetFacts]) -> Iterable[str]:
+    """A label that is not verified keeps no other cluster out; in a label's rollout it is so for a while."""
+    off = [t.name for t in having if t.gossip and t.gossip.label and t.gossip.verified is False]
+    if off:
+        yield (
+            f"Label verification is switched off on {len(off)} of {len(having)} processes: "
+            f"{', '.join(off[:3])}. A member of any other cluster that reaches one gets into the rings."
+        )
+
+
+def _odd_labels(having: list[TargetFacts]) -> Iterable[str]:
+    """A label that the next hand to write it may write otherwise, and so cut off what it configures."""
+    for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
+        if odd := oddity(label):
+            yield (
+                f"The cluster label {quoted(label)} {odd}: a process that is given it without that drops the "
+                "packets of all others, and they drop its packets."
+            )
+
+
+def joins_only_itself(target: TargetFacts) -> bool:
+    """Tell whether a process's every seed is its own address: after a restart it would be alone."""
+    config = target.config
+    if config is None or not config.join_members:
+        return False
+    return all(is_at(target, seed, _LOOPBACK) for seed in config.join_members)
+
+
+def is_at(target: TargetFacts, seed: str, more: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a seed names a process's own address and gossip port. `more` are hosts that mean the
+    process as well.
+    """
+    config = target.config
+    if config is None:
+        return False
+    host, port = host_of(seed), port_of(seed)
+    if host in _ANY or port is None:
+        return False
+    own = (config.advertise_address, config.node_name, config.instance_id, host_in(target.url))
+    advertised = config.advertise_port if config.advertise_address else None
+    is_its_host = host in own or host in config.bind_addresses or host in more
+    return is_its_host and port in (config.bind_port, advertised)
+
+
+_ANY = frozenset({"", "0.0.0.0", "::"})  # no host of its own
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # of its own machine, with its own port: itself

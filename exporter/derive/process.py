@@ -1,0 +1,318 @@
+"""One process judged from its own pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from exporter.derive import kv_clients
+from exporter.derive.gossip.membership import gossip_of
+from exporter.derive.identity.identity import Identity, answers
+from exporter.derive.identity.key_names import Names
+from exporter.derive.identity.not_a_target import why_none
+from exporter.derive.identity.restarts import SAME, counted
+from exporter.derive.limits import Rules
+from exporter.derive.migration import ha_elections
+from exporter.derive.ring.agreed_settings import period_of
+from exporter.model.facts import ClientFacts, PageFacts, Start, TargetFacts
+from exporter.model.pages import (
+    Observation,
+    Outcome,
+    Page,
+    Phase,
+    ProcessConfig,
+    ProcessMetrics,
+    Product,
+    Reason,
+)
+from exporter.products.registry import asks_from_outside
+from exporter.products.ring_pages import RING_PAGES
+
+TRAFFIC = "traffic"
+QUERIES = "query_frontend_queries"  # as decode.metrics calls it
+NO_NAMES = Names()
+
+
+def judge_target(
+    seen: Observation,
+    known: Identity | None,
+    before: TargetFacts | None,
+    rules: Rules,
+    names: Names = NO_NAMES,
+) -> TargetFacts:
+    """Judge one process. One that did not answer keeps its name, its component and nothing else. `names`
+    say how the keys of this cycle are called.
+    """
+    pages = _facts_of(*pages_of(seen), *_copies(seen))
+    component = seen.target.component or (before.component if before else "")
+    starts, restarts = _starts(seen, before)
+    if not answers(seen) or known is None:
+        silent = TargetFacts(
+            name=seen.target.name,
+            url=seen.target.url,
+            component=component,
+            up=False,
+            source=seen.target.source,
+            group=before.group if before else rules.group_of(seen.target.name),
+            product=before.product if before else Product.UNKNOWN,
+            version=before.version if before else "",
+            pages=pages,
+            seen_at=before.seen_at if before else None,
+            starts=starts,
+            restarts=restarts,
+            elections=before.elections if before else None,
+        )
+        return replace(silent, why_none=why_none(silent))
+    found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
+    named = _named(found, seen, rules, names)
+    found = replace(found, starts=starts, restarts=restarts, **named)  # type: ignore[arg-type] # the fields' names
+    return replace(found, elections=told) if (told := ha_elections.counted(found, before)) else found
+
+
+def _named(found: TargetFacts, seen: Observation, rules: Rules, names: Names) -> dict[str, object]:
+    """The process's clients by the names of their keys in the stores, and what follows from these."""
+    clients = tuple(_stored(c, seen.config.value, rules, names) for c in found.clients)
+    return {
+        "why_none": why_none(found),
+        "listed": seen.target.listed,
+        "clients": clients,
+        "young": is_young(clock_of(seen), found.started, period_of(clients, seen.config.value)),
+    }
+
+
+def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
+    told = seen.metrics.value.start_time if seen.metrics.value else None
+    skew = skew_of(seen)
+    at = told - skew if told is not None and skew is not None else None
+    return counted(told, at, before, seen.metrics.asked_at)
+
+
+def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
+    return tuple(_fact(page.name, page.outcome, page.reason, page.detail) for page in pages)
+
+
+@lru_cache(maxsize=4096)  # most processes' pages end alike
+def _fact(name: str, outcome: Outcome, reason: Reason | None, detail: str) -> PageFacts:
+    return PageFacts(name, outcome, reason, detail)
+
+
+def _answering(
+    seen: Observation, known: Identity, pages: tuple[PageFacts, ...], before: TargetFacts | None, rules: Rules
+) -> TargetFacts:
+    metrics = seen.metrics.value
+    product = product_of(seen, before)
+    started = metrics.start_time if metrics else (before.started if before else None)
+    clients = _clients(seen, product, before)
+    values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
+    return TargetFacts(
+        name=seen.target.name,
+        url=seen.target.url,
+        component=component_of(seen, before),
+        up=True,
+        product=product,
+        products=_products(seen, product, before),
+        version=version_of(seen, before),
+        source=seen.target.source,
+        group=rules.group_of(seen.target.name, *sorted(known.names)),
+        phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
+        skew=skew_of(seen),
+        started=started,
+        pages=pages,
+        clients=clients,
+        in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
+        gossip=gossip_of(seen, known, values, clock_of(seen)),
+        config=seen.config.value,
+        **_counted(metrics, before, seen, (component_of(seen, before), product)),  # type: ignore[arg-type] # the fields' names
+        seen_at=seen.metrics.asked_at,
+    )
+
+
+def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
+    if seen.metrics.value is None:
+        return ()
+    old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
+    times = kv_clients.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
+    return kv_clients.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+
+
+def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
+    """The client with its key as it stands in the stores, and whether that is to stay there."""
+    key = names.stored(client.key, config)
+    kept = rules.keeps(key)
+    return replace(client, key=key, kept=kept) if kept or key != client.key else client
+
+
+def _since(before: TargetFacts | None, now: float) -> float | None:
+    return now - before.seen_at if before and before.up and before.seen_at else None
+
+
+def _counted(
+    metrics: ProcessMetrics | None,
+    before: TargetFacts | None,
+    seen: Observation,
+    runs: tuple[str, Product],
+) -> dict[str, object]:
+    """Carry the few other counters, with their rates since the cycle before."""
+    if metrics is None:
+        return {}
+    counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, *runs)}
+    seconds, old = _since(before, seen.metrics.asked_at), before.counters if before else {}
+    rates = {name: kv_clients.rate(old.get(name), value, seconds) for name, value in counters.items()}
+    return {
+        "counters": MappingProxyType(counters),
+        "counter_rates": MappingProxyType({n: value for n, value in rates.items() if value is not None}),
+        "traffic_rate": rates.get(TRAFFIC),
+        "ha_elections": sum(metrics.ha_elections.values()) if metrics.ha_elections else None,
+    }
+
+
+def from_outside(traffic: Mapping[str, float], component: str, product: Product = Product.UNKNOWN) -> float:
+    """Count the requests that users cause: pushes, and queries to a frontend or to a querier directly. What
+    a query frontend counts by itself it counts by route as well, so the larger number is taken. Scrapes,
+    health checks and what the components ask of each other go on to the end.
+    """
+    proxied = "/httpgrpc" if "distributor" in component else None
+    asked = asks_from_outside(product)
+    routes = sum(
+        count
+        for route, count in traffic.items()
+        if asked.search(route) or (proxied and route.startswith(proxied))
+    )
+    return max(routes, traffic.get(QUERIES, 0.0))
+
+
+def pages_of(seen: Observation) -> Iterable[Page[object]]:
+    """Give every page that was asked for or is known to be absent, each once."""
+    fixed = [seen.metrics, seen.gossip.page, seen.config, seen.tracker, seen.build]
+    for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
+        if page is not None:
+            yield page  # type: ignore[misc] # a page of something is a page of an object
+
+
+def _copies(seen: Observation) -> Iterable[Page[object]]:
+    """Give the values of its gossip as one page: failed where any of them failed, absent where all were."""
+    values = sorted(seen.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
+    yield from values[:1]  # type: ignore[misc] # a page of something is a page of an object
+
+
+_WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
+
+
+def clock_of(seen: Observation) -> float | None:
+    """The process's own time, from the page that tells it most exactly."""
+    return next((page.clock for page in _telling(seen) if page.clock is not None), None)
+
+
+def skew_of(seen: Observation) -> float | None:
+    """Its clock less ours, seconds; a whole-second Date header can be off by one."""
+    return next((p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at), None)
+
+
+def _telling(seen: Observation) -> Iterable[Page[object]]:
+    for page in (seen.gossip.page, seen.tracker, *seen.rings.values(), *seen.partitions.values()):
+        if page is not None and page.value is not None and page.value.now is not None:
+            yield page  # type: ignore[misc] # a page of something is a page of an object
+    yield from pages_of(seen)
+
+
+def is_young(clock: float | None, started: float | None, period: float) -> bool:
+    """Tell whether the process is younger than two heartbeat periods: it is not judged yet. One that says it
+    starts in the future had its clock set back since, nobody knows when: it is judged.
+    """
+    return clock is not None and started is not None and -SAME <= clock - started < 2 * period
+
+
+def product_of(seen: Observation, before: TargetFacts | None) -> Product:
+    """What runs there, as it shows it, else what it was before. No process becomes another product while it
+    runs: one that says so is misread, or lies.
+    """
+    shown, old = shown_by(seen), before.product if before else Product.UNKNOWN
+    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _lives_on(seen, before)):
+        return old
+    return shown
+
+
+def shown_by(seen: Observation) -> Product:
+    """The product that /metrics shows, else the build page."""
+    told = [seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN]
+    told.append(seen.build.value.product if seen.build and seen.build.value else Product.UNKNOWN)
+    return next((product for product in told if product is not Product.UNKNOWN), Product.UNKNOWN)
+
+
+def _products(seen: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
+    """All products that a process has shown since it started."""
+    earlier = before.products if before is not None and _lives_on(seen, before) else frozenset[Product]()
+    return earlier | {shown_by(seen), product}
+
+
+def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:
+    started = seen.metrics.value.start_time if seen.metrics.value else None
+    return before is not None and started is not None and started == before.started
+
+
+def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:
+    """Take a process that has shown two products for what most of the others are, where that is one of them:
+    it may have told the wrong one first.
+    """
+    sure = Counter(t.product for t in targets if not is_of_two(t) and t.product is not Product.UNKNOWN)
+    usual = max(sure, key=lambda product: (sure[product], product), default=Product.UNKNOWN)
+    return tuple(replace(t, product=usual) if is_of_two(t) and usual in t.products else t for t in targets)
+
+
+def is_of_two(target: TargetFacts) -> bool:
+    """Tell whether a process has shown two products since it started."""
+    return len(target.products - {Product.UNKNOWN}) > 1
+
+
+def version_of(seen: Observation, before: TargetFacts | None) -> str:
+    """Give its version; a build without one (as from a working copy) is named by its revision."""
+    metrics, build = seen.metrics.value, seen.build.value if seen.build else None
+    for told in (metrics and metrics.version, build and build.version):
+        if told:
+            return told
+    revision = (metrics and metrics.revision) or (build and build.revision) or ""
+    if revision:
+        return f"rev-{revision[:12]}"
+    return before.version if before and not metrics else ""
+
+
+def component_of(seen: Observation, before: TargetFacts | None) -> str:
+    """Give the component: as discovery says, else `target` in its configuration, else as before."""
+    if seen.target.component:
+        return seen.target.component
+    if seen.config.value is not None:
+        return seen.config.value.target or "all"
+    return before.component if before else ""
+
+
+def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
+    """Give the fleet's phase and whether all agree; `None` where somebody's clients are not known.
+
+    A key that is on memberlist alone, whole, has no say while others are on their way.
+    """
+    targets = tuple(targets)
+    clients = kv_clients.moving(client for target in targets for client in kv_clients.writing(target.clients))
+    agreed = kv_clients.uniform(clients)
+    if agreed and any(not target.up or _metrics_failed(target) or is_mute(target) for target in targets):
+        agreed = None
+    return kv_clients.earliest(client.phase for client in clients), agreed
+
+
+def _metrics_failed(target: TargetFacts) -> bool:
+    return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
+
+
+def is_mute(target: TargetFacts) -> bool:
+    """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
+    if target.clients or target.young:
+        return False
+    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
+    told = target.config.rings.values() if target.config else ()
+    in_memory = bool(target.in_memory) or (bool(told) and all(ring.store == "inmemory" for ring in told))
+    return shows and not in_memory
+
+
+_RING_PATHS = frozenset(page.path for page in RING_PAGES)

@@ -1,0 +1,1 @@
+"""One ring: its members, their health, what it may lose, who writes it."""

@@ -1,0 +1,131 @@
+"""One ring's settings as its processes agree on them, and where they do not.
+
+A setting belongs to the processes that use it: the period is the members' own, the timeout and the
+replication count in every process that looks the ring up (dskit, ring/ring.go: `Config`;
+ring/lifecycler.go: `LifecyclerConfig`). Every process lists every ring in its configuration, with
+defaults for those it has nothing to do with: only a KV client tells that it uses one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
+from exporter.model.facts import ClientFacts
+from exporter.model.pages import ProcessConfig, RingConfig
+from exporter.model.rings import named
+from exporter.model.settings import Replication, RingSettings
+
+# No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of
+# 10 min): what a configuration says beyond it excuses nothing.
+LONGEST_PERIOD = 120.0
+LONGEST_TIMEOUT = 600.0
+MAX_NAMED = 5
+
+
+class Role(enum.IntEnum):
+    """What a process has to do with a ring. Lower roles count only where no higher one is known."""
+
+    NONE = 0  # its configuration has the ring's block, as every process's has
+    READER = 1  # it has a KV client of the ring
+    OWNER = 2  # one of its clients writes the ring
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one process's configuration says of one ring."""
+
+    config: RingConfig
+    target: str = ""
+    role: Role = Role.OWNER
+
+
+def agree(claims: Iterable[Claim]) -> RingSettings:
+    """Give the settings by the processes that own them, the most careful value where they disagree: the
+    shorter time, and every replication that is told, of which the smallest margin counts.
+    """
+    claims = tuple(claims)
+    highest = max((claim.role for claim in claims), default=Role.NONE)
+    counted = [claim.config for claim in claims if claim.role is highest]
+    return RingSettings(
+        period=_period(counted),
+        timeout=_timeout(counted),
+        replication=tuple(sorted({r for config in counted if (r := _replication(config))}, key=str)),
+        differing=tuple(_differing([claim for claim in claims if claim.role is not Role.NONE] or claims)),
+        known=bool(counted),
+    )
+
+
+def _period(configs: Iterable[RingConfig]) -> float:
+    periods = [config.heartbeat_period for config in configs if config.heartbeat_period]
+    return min(min(periods, default=DEFAULT_PERIOD), LONGEST_PERIOD)
+
+
+def period_of(clients: Iterable[ClientFacts], config: ProcessConfig | None) -> float:
+    """The longest heartbeat period, in seconds, of the rings that a process writes, by its own configuration:
+    that has the block of every ring, used or not. No process is granted more than any real cluster has.
+    """
+    written = [config.rings.get(client.key) for client in clients if client.writes] if config else []
+    periods = (ring.heartbeat_period for ring in written if ring is not None)
+    return min(max((p for p in periods if p), default=DEFAULT_PERIOD), LONGEST_PERIOD)
+
+
+def _timeout(configs: Iterable[RingConfig]) -> float | None:
+    """0, which switches the check off, is the longest of all: it counts where all have it."""
+    told = [config.heartbeat_timeout for config in configs if config.heartbeat_timeout is not None]
+    limits = [timeout for timeout in told if timeout > 0]
+    if not limits:
+        return 0.0 if told else None
+    return min(*limits, LONGEST_TIMEOUT)
+
+
+def _replication(config: RingConfig) -> Replication | None:
+    factor = config.replication_factor
+    return Replication(factor, config.zone_awareness) if factor and factor > 0 else None
+
+
+def _differing(claims: Iterable[Claim]) -> Iterable[str]:
+    """Name each setting on which processes disagree, with the processes of every value but the most usual."""
+    claims = tuple(claims)
+    owners = [claim for claim in claims if claim.role is not Role.READER]
+    yield from _values("heartbeat period", owners, lambda c: c.heartbeat_period, _seconds)
+    yield from _values("heartbeat timeout", claims, lambda c: c.heartbeat_timeout, _seconds)
+    yield from _values("replication factor", claims, lambda c: c.replication_factor or None, str)
+    yield from _values("zone awareness", claims, lambda c: c.zone_awareness, _on)
+
+
+def _on(value: object) -> str:
+    return "on" if value else "off"
+
+
+def _seconds(value: object) -> str:
+    return f"{value:g} s"
+
+
+def _values(
+    what: str,
+    claims: Iterable[Claim],
+    told: Callable[[RingConfig], float | None],
+    text: Callable[[object], str],
+) -> Iterable[str]:
+    same: dict[float, list[str]] = {}
+    for claim in claims:
+        if (each := told(claim.config)) is not None:
+            same.setdefault(each, []).append(claim.target)
+    having: dict[str, list[str]] = {}
+    for number, targets in same.items():
+        having.setdefault(text(number), []).extend(targets)
+    usual = max(having, key=lambda value: (len(having[value]), value), default="")
+    for value in sorted(having.keys() - {usual}):
+        most = f"{usual} on {len(having[usual])} others"
+        yield f"{what} {value} on {named(sorted(having[value]), MAX_NAMED)}, {most}"
+
+
+def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:
+    """The heartbeat timeout in seconds, and whether anything tells it: our own configuration first, then the
+    processes, else the products' default.
+    """
+    known = configured if configured is not None else settings.timeout
+    return (DEFAULT_TIMEOUT, False) if known is None else (known, True)

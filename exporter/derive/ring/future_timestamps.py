@@ -1,0 +1,60 @@
+"""Time stamps from the future. Memberlist keeps the newest one it heard of: until that time has come
+nothing updates such an entry, and nobody can tell that it died. A tombstone from the future keeps its member
+out of every copy, however often the process renews it (dskit's `Desc.mergeWithTime` compares time stamps
+alone, and a tombstone's is when the entry was deleted, by the clock of the process that deleted it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from exporter.derive.comparison.compare import Content, content_of, time_of
+from exporter.derive.comparison.primary import KeyInput, Stored
+from exporter.derive.comparison.views import View
+from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.model.pages import PartitionRing, PartitionState, Ring, State
+
+
+def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
+    """How many seconds each entry of a key is ahead, in any view of either store that was read. Up to a
+    heartbeat period is left out: clocks differ by seconds, and pages tell whole ones.
+    """
+    found: dict[str, float] = {}
+    for content, now in _dated(read):
+        limit = now + max(period, DEFAULT_PERIOD)
+        for name, thing in content.items():
+            if (when := time_of(thing)) is not None and when > limit:
+                found[name] = max(found.get(name, 0.0), when - now)
+    return MappingProxyType(found)
+
+
+def _tombstones(value: Stored | None, content: Content) -> Content:
+    """Entries that were deleted and are kept as such, so that older news of them is dropped. `content` is
+    what lives of the value.
+    """
+    if isinstance(value, Ring):
+        dead = (value.members[name] for name in sorted(value.members.keys() - content.keys()))
+        return {f"the tombstone of {m.id}": m for m in dead if m.state is State.LEFT}
+    if isinstance(value, PartitionRing):
+        gone = ((n, p) for n, p in value.partitions.items() if p.state is PartitionState.DELETED)
+        return {f"the tombstone of partition {number}": partition for number, partition in gone}
+    return {}
+
+
+def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
+    """Every content that was read, with what most processes' clocks said then."""
+    for view in (*read.pages, *read.copies):
+        now = _clock(view, read.skew)
+        if view.known and view.value is not None and now is not None:
+            yield from _with_tombstones(view.value, view.content or {}, now)
+    if read.store is not None and read.store_clock is not None:
+        yield from _with_tombstones(read.store, content_of(read.store), read.store_clock)
+
+
+def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:
+    return (content, now), (_tombstones(value, content), now)
+
+
+def _clock(view: View, skew: float | None) -> float | None:
+    return view.clock if skew is None or not view.read_at else view.read_at + skew

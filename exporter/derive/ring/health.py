@@ -1,0 +1,158 @@
+"""One ring in its primary view: who is in it, who is ill, who belongs to nobody, how much may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.derive.identity.identity import Gossipers, Owners
+from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.model.facts import MemberFacts
+from exporter.model.pages import Member, Ring, State
+
+IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
+NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
+
+
+def live(ring: Ring) -> dict[str, Member]:
+    """Give the members less the tombstones, which are no members."""
+    return {name: member for name, member in ring.members.items() if member.state is not State.LEFT}
+
+
+def own_state(member: Member) -> State:
+    """Give a member's own state: read-only is a flag beside the state in dskit, a state in Cortex."""
+    if member.read_only and member.state is State.ACTIVE:
+        return State.READ_ONLY
+    return member.state
+
+
+def age_of(member: Member, clock: float | None) -> float | None:
+    """Seconds since the member's heartbeat by the answering clock, `None` where either is unknown; below 0
+    where it is further in the future than clocks that differ a little explain.
+    """
+    if member.heartbeat is None or clock is None:
+        return None
+    age = clock - member.heartbeat
+    return age if age < -DEFAULT_PERIOD else max(0.0, age)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A ring's heartbeat timeout in seconds, 0 where it is switched off; `known` says that a configuration
+    tells it.
+    """
+
+    timeout: float
+    known: bool = False
+
+
+def state_of(member: Member, clock: float | None, limit: Limit) -> State:
+    """Give the one state a member is in. A heartbeat that was never set is older than any timeout; a timeout
+    of 0 switches the check off: dskit, ring/model.go, `IsHeartbeatHealthy`.
+    """
+    age = age_of(member, clock)
+    if limit.timeout > 0 and clock is not None and (age is None or age > limit.timeout):
+        return State.UNHEALTHY
+    if member.state is not State.UNHEALTHY or not contradicted(age, limit):
+        return own_state(member)
+    return State.READ_ONLY if member.read_only else State.ACTIVE
+
+
+def contradicted(age: float | None, limit: Limit) -> bool:
+    """Tell whether a page that calls a member unhealthy is wrong by the heartbeat it shows itself, and the
+    timeout that is configured. The page of a lifecycler took the heartbeat period for it until May 2022
+    (grafana/dskit#172, grafana/mimir#1917), that of Loki's distributors for longer (grafana/loki#7253).
+    Close to the timeout the page is believed, so that nothing flaps.
+    """
+    if age is None or not limit.known:
+        return False
+    timeout = limit.timeout or DEFAULT_TIMEOUT
+    return age <= timeout - min(NEAR, timeout / 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What one ring's members are held against. `gossip` is `None` where no member list was read;
+    `clock` is the answering process's, `since` when a member was first seen in a state, by our clock.
+    """
+
+    owners: Owners
+    gossip: Gossipers | None
+    rules: Rules
+    clock: float | None
+    limit: Limit
+    since: Mapping[tuple[str, State], float]
+    now: float | None = None  # our clock, for a state that is seen for the first time
+    owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
+    ill: frozenset[str] = frozenset()  # members that most ring pages call unhealthy
+
+
+def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
+    """Judge each live member of the primary view."""
+    members = live(ring)
+    named = frozenset(member.address for member in members.values() if around.owners.of(member))
+    return tuple(
+        _judge(member, around, named) for member in sorted(members.values(), key=lambda member: member.id)
+    )
+
+
+def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
+    age = age_of(member, around.clock)
+    state = State.UNHEALTHY if member.id in around.ill else state_of(member, around.clock, around.limit)
+    ill = state is State.UNHEALTHY
+    inherited = member.address in named or around.owners.inherited(member, ill=ill)
+    owner = around.owners.of(member, ill=ill) or ("" if inherited else around.owners.at(member))
+    return MemberFacts(
+        id=member.id,
+        address=member.address,
+        zone=member.zone,
+        state=state,
+        heartbeat=member.heartbeat,
+        age=age,
+        tokens=member.tokens.count,
+        group=around.rules.group_of(member.id),
+        ghost=_is_ghost(member, owner, around, inherited=inherited),
+        target=owner,
+        registered=member.registered,
+        since=around.since.get((member.id, state), around.now),
+        ownership=around.owned.get(member.id),
+        read_only=own_state(member) is State.READ_ONLY or member.read_only,
+    )
+
+
+def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
+    """Tell whether a member belongs to nobody. An address that a known member has too, or a process
+    that is another one, proves nothing: pods inherit addresses.
+    """
+    if owner:
+        return False
+    if around.gossip is not None:
+        return member.id not in around.gossip.names and (inherited or not around.gossip.has(member))
+    return True if around.owners.sure else None
+
+
+def oldest_age(members: Iterable[MemberFacts]) -> float | None:
+    """Age of the oldest heartbeat in seconds, `None` where none is known."""
+    return max((m.age for m in members if m.age is not None), default=None)
+
+
+def longest_transition(members: Iterable[MemberFacts], now: float) -> float:
+    """How long the member that has been leaving, joining or pending longest has been so, seconds."""
+    since = (m.since for m in members if m.state in IN_TRANSIT and m.since is not None)
+    return max((now - at for at in since), default=0.0)
+
+
+def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
+    """Ids of the ghosts, `None` where it cannot be told of somebody."""
+    members = tuple(members)
+    if any(member.ghost is None for member in members):
+        return None
+    return tuple(member.id for member in members if member.ghost)
+
+
+def without_tokens(members: Iterable[MemberFacts], *, always: bool = False) -> tuple[str, ...]:
+    """Ids of active members without a token, in a ring where others have some or all `always` have."""
+    members = tuple(members)
+    if not always and not any(member.tokens for member in members):
+        return ()
+    return tuple(m.id for m in members if m.state is State.ACTIVE and not m.tokens)

@@ -1,0 +1,251 @@
+"""One KV key judged: where its primary was read, its members, its views, its secondary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from exporter.derive import kv_clients
+from exporter.derive.comparison.compare import content_of
+from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
+from exporter.derive.comparison.secondary import Times, judge_sides
+from exporter.derive.history import RingHistory, Watched, advance
+from exporter.derive.identity.identity import Gossipers, Owners
+from exporter.derive.limits import Rules
+from exporter.derive.ring import health, partitions
+from exporter.derive.ring.agreed_settings import heartbeat_limit
+from exporter.derive.ring.future_timestamps import ahead
+from exporter.derive.ring.quorum import margin
+from exporter.derive.ring.tokens import count_conflicts, shares
+from exporter.derive.store.absent_from_store import Absentees, absentees, believed
+from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
+from exporter.model.pages import PartitionRing, PartitionState, Product, Ring, State
+from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
+
+MIMIR_PARTITIONS = "ingester-partitions"
+TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none at all is a failure
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is the same for all keys of a cycle."""
+
+    owners: Owners
+    gossip: Gossipers | None
+    rules: Rules
+    now: float
+    watched: Watched
+    product: Product = Product.UNKNOWN  # what most processes are
+    partitioned: bool = False  # partitions have the say, not the ingesters' quorum
+
+
+def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts, RingHistory]:
+    """Judge one key; the second value is its past for the next cycle."""
+    settings, names = read.settings, _names(read)
+    name, called = _called(read, world.rules.page_of(names))
+    limit = health.Limit(*heartbeat_limit(settings, world.rules.timeout_of(names)))
+    primary, missing = _primary(read, past, limit.timeout, settings.period)
+    ring = primary.value if isinstance(primary.value, Ring) else None
+    lists = _token_lists(ring, read) if ring else None
+    told = (primary.clock, limit, past.since, world.now, shares(lists or {}), ill_by_pages(read, limit))
+    members = health.judge_members(ring, _around(world, *told)) if ring else ()
+    then = _advanced(past, primary, members, read, world)
+    sides = judge_sides(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
+    facts = KeyFacts(
+        key=read.key,
+        ring=name,
+        called=called,
+        kind=_kind(read, primary.value),
+        phase=kv_clients.earliest(c.phase for c in kv_clients.writing(read.clients)),
+        phase_uniform=kv_clients.uniform(read.clients) is True,
+        primary=primary.store,
+        source=primary.source,
+        members=members,
+        heartbeat_timeout=limit.timeout,
+        settings=settings,
+        writes_by=_writes_by(name, world),
+        ahead=ahead(read, settings.period),
+        views=sides.views,
+        distinct=sides.distinct,
+        secondary=_doubted(sides.secondary, missing),
+        entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
+        returned_total=then.returned,
+        lost=len(then.lost),
+        lacking=missing.names,
+    )
+    facts = _with_contents(facts, primary, lists, read, world)
+    if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading
+        facts = replace(facts, quorum_margin=None)
+    return facts, replace(then, standing=sides.standing, stored=past.stored or _is_stored(facts))
+
+
+def _with_contents(
+    facts: KeyFacts, primary: Primary, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
+) -> KeyFacts:
+    if isinstance(primary.value, Ring):
+        return _with_health(facts, lists, read, world)
+    return _with_partitions(facts, primary.value) if isinstance(primary.value, PartitionRing) else facts
+
+
+def _is_stored(facts: KeyFacts) -> bool:
+    return facts.source == "store" and bool(facts.size or facts.entries)
+
+
+def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:
+    """A copy of a store that is not the whole primary is not known to be complete."""
+    return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
+
+
+def _around(world: World, *told: Any) -> health.Surroundings:
+    return health.Surroundings(world.owners, world.gossip, world.rules, *told)
+
+
+def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -> tuple[Primary, Absentees]:
+    """Where the primary is read, and what the store lacks where it is that. A store that had the ring before
+    and is empty now has lost it.
+    """
+    primary = find_primary(read)
+    missing = absentees(read, primary, timeout, period)
+    return (primary if past.stored else believed(read, primary, missing)), missing
+
+
+def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
+    """Tell whether partitions have the say instead of the ingesters' quorum, by most of the configurations
+    that tell (Mimir, `ingest_storage.enabled`). Where none does, by Mimir's partition ring: in use, and shown
+    by half of those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
+    (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions tell nothing.
+    """
+    told = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
+    votes = [on for on in told if on is not None]
+    if votes:
+        return 2 * sum(votes) > len(votes)
+    shown = {tail: _showing(tail, reads) for tail in ("ring", MIMIR_PARTITIONS)}
+    return bool(shown[MIMIR_PARTITIONS]) and 2 * len(shown[MIMIR_PARTITIONS]) >= len(shown["ring"])
+
+
+def _showing(tail: str, reads: Iterable[KeyInput]) -> set[str]:
+    """The processes that show a ring of this name, or a partition ring in use, on a page or in gossip."""
+    return {
+        view.target
+        for read in reads
+        if read.key.rpartition("/")[2] == tail and ring_of(read.key).startswith("ingester")
+        for view in (*read.pages, *read.copies)
+        if isinstance(view.value, Ring) or _is_active(view.value)
+    }
+
+
+def _is_active(value: object) -> bool:
+    return isinstance(value, PartitionRing) and any(
+        p.state is PartitionState.ACTIVE for p in value.partitions.values()
+    )
+
+
+def _advanced(
+    past: RingHistory,
+    primary: Primary,
+    members: tuple[MemberFacts, ...],
+    read: KeyInput,
+    world: World,
+) -> RingHistory:
+    value = primary.value
+    if value is None or primary.young:
+        return past
+    writing = frozenset(client.target for client in read.clients if client.writes)
+    watched = replace(world.watched, writing=writing)
+    if isinstance(value, PartitionRing):
+        return partitions.advanced(past, value, world.now, watched, world.owners.by_name)
+    return advance(past, members, world.now, watched)
+
+
+def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
+    states = partitions.by_state(ring)
+    return replace(
+        facts,
+        partitions=sum(states.values()),
+        partition_states=states,
+        corrupted=partitions.corrupted(ring),
+        owners=partitions.owners(ring),
+        owned=partitions.listed(ring),
+    )
+
+
+def _with_health(
+    facts: KeyFacts, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
+) -> KeyFacts:
+    return replace(
+        facts,
+        longest_transition=health.longest_transition(facts.members, world.now),
+        oldest_age=health.oldest_age(facts.members),
+        token_conflicts=None if lists is None else count_conflicts(lists.values()),
+        without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
+        ghosts=health.ghosts(facts.members),
+        quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,
+    )
+
+
+def _margin(facts: KeyFacts, world: World) -> int | None:
+    if facts.writes_by == "partitions":
+        return None
+    told, by_quorum = facts.settings.replication, facts.writes_by == "quorum"
+    return margin(facts.members, told, world.product, by_quorum=by_quorum)
+
+
+def _writes_by(name: str, world: World) -> str:
+    """How a ring is written. With ingest storage the distributors write to Kafka, by partition, and no
+    ingester takes part: Mimir, pkg/distributor/distributor.go, `sendWriteRequestToPartitions`.
+    """
+    if name not in QUORUM_RINGS:
+        return "owner"
+    return "partitions" if world.partitioned else "quorum"
+
+
+def _is_shown(read: KeyInput) -> bool:
+    """Tell whether a process reads this ring: then an empty one is a failure, not a leftover."""
+    return any(view.known and view.content is not None for view in read.pages)
+
+
+def _names(read: KeyInput) -> tuple[str, ...]:
+    """The key as it stands in the store, and without the prefix that processes put before it: who
+    configures a page may leave its key out, and the prefix is the processes' to know.
+    """
+    told = {claim.config.default_key for claim in read.configs}
+    return read.key, *sorted(told - {""})
+
+
+def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
+    """What the ring is by its key, which decides how it is judged, and what the configuration calls it.
+    Behind a prefix of its own a key is known by its default one; only a key that nobody knows is judged by
+    its configured name.
+    """
+    ring = ring_of(read.key)
+    if ring not in RING_NAMES and read.default:
+        ring = ring_of(read.default)
+    if page is None:
+        return ring, ""
+    if ring not in RING_NAMES and page.ring in RING_NAMES:
+        ring = page.ring
+    return ring, page.ring
+
+
+def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:
+    """Give the token lists of the members that own any, read-only ones and tombstones aside, from the
+    primary view, else from the first view whose lists were kept; `None` without such a view.
+    """
+    rings = [primary, *(v.value for v in (*read.pages, *read.copies) if isinstance(v.value, Ring))]
+    return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
+
+
+def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
+    owning = [m for m in health.live(ring).values() if health.own_state(m) is not State.READ_ONLY]
+    if any(m.tokens.count and m.tokens.packed is None for m in owning):
+        return None
+    return {m.id: m.tokens.packed for m in owning if m.tokens.packed is not None}
+
+
+def _kind(read: KeyInput, value: Stored | None) -> str:
+    if read.key == HA_KEY:
+        return "ha"
+    seen = [value, *(view.value for view in (*read.pages, *read.copies))]
+    by_name = "partition" in read.key.rsplit("/", 1)[-1]
+    return "partition" if by_name or any(isinstance(v, PartitionRing) for v in seen) else "ring"

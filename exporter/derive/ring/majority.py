@@ -1,0 +1,129 @@
+"""What most views of a key show: its members, their states and tokens, and their heartbeats.
+
+One page that leaves a member out, invents some, or shows a heartbeat newer than every other page, is one
+voice of many. Of two that differ an entry counts where either has it, and the newer time of both: what is
+doubtful is then there to be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median_high, median_low
+from types import MappingProxyType
+from typing import TypeVar
+
+from exporter.derive.comparison.compare import Content, Thing, same, time_of
+from exporter.derive.comparison.views import View
+from exporter.derive.ring.health import own_state
+from exporter.model.pages import Member, Partition, PartitionRing, Replica, Ring, State, Value
+
+Stored = Value | Mapping[str, Replica]
+T = TypeVar("T", bound=Thing)
+Key = TypeVar("Key", bound=Hashable)
+
+
+def most(views: Sequence[View]) -> Stored | None:
+    """The value that most of these views show; `None` where no view has one. All are of one key."""
+    having = [view for view in views if view.value is not None]
+    if len(having) < 2:
+        return having[0].value if having else None
+    first = having[0].value
+    if isinstance(first, Ring):
+        members = _voted([v.content or {} for v in having])
+        return Ring(MappingProxyType({name: m for name, m in members.items() if isinstance(m, Member)}))
+    if isinstance(first, PartitionRing):
+        partitions = [v.value.partitions for v in having if isinstance(v.value, PartitionRing)]
+        return PartitionRing(MappingProxyType(_voted(partitions)))
+    entries = _voted([v.content or {} for v in having])
+    return MappingProxyType({name: e for name, e in entries.items() if isinstance(e, Replica)})
+
+
+def fresh(views: Iterable[View], period: float) -> list[View]:
+    """The views that are not two periods behind most of the others: a process whose watch stands still, or
+    that is isolated (with a fresh heartbeat of its own and none of any other member), has no say.
+    """
+    having = [(view, _usual(view.content)) for view in views if view.content is not None]
+    if len(having) < 2:
+        return [view for view, _ in having]
+    limit = median_high(time for _, time in having) - 2 * period
+    return [view for view, time in having if time >= limit]
+
+
+def _usual(content: Content) -> float:
+    times = [time for thing in content.values() if (time := time_of(thing)) is not None]
+    return median_low(times) if times else 0.0
+
+
+def _voted(contents: Sequence[Mapping[Key, T]]) -> dict[Key, T]:
+    """The entries that half of the contents or more have, each as most of them show it."""
+    found: dict[Key, list[T]] = {}
+    for content in contents:
+        for name, thing in content.items():
+            if (things := found.get(name)) is None:
+                found[name] = [thing]
+            else:
+                things.append(thing)
+    return {name: _shown(things) for name, things in found.items() if 2 * len(things) >= len(contents)}
+
+
+def _shown(things: list[T]) -> T:
+    """One entry as most show it, with the middle one of their times."""
+    first = things[0]
+    different = dict(zip(map(id, things), things, strict=True)).values()
+    if len(different) == 1:
+        return first  # the very same bytes on every page: nearly all are
+    middle = sorted(things, key=_order)[len(things) // 2]
+    if all(same(first, thing) for thing in different):
+        return middle
+    usual = max(_usual_of(things), key=_order)
+    if isinstance(usual, Member) and isinstance(middle, Member):
+        return replace(usual, heartbeat=middle.heartbeat)
+    return usual
+
+
+def _order(thing: Thing) -> float:
+    return time_of(thing) or 0.0
+
+
+def _usual_of(things: list[T]) -> list[T]:
+    """Those that say what most say. A page that calls a member unhealthy hides its own state and has no
+    say in that; of two that differ the one that was renewed last counts.
+    """
+    open_ = [thing for thing in things if not (isinstance(thing, Member) and thing.state is State.UNHEALTHY)]
+    told = open_ or things
+    listed = [thing for thing in told if not isinstance(thing, Member | Partition) or thing.tokens.digest]
+    groups: dict[Hashable, list[T]] = {}
+    # A page in HTML lists no tokens: it has no say where at least half of the pages do.
+    for thing in listed if 2 * len(listed) >= len(told) else told:
+        groups.setdefault(_said(thing), []).append(thing)
+    return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))
+
+
+def _said(thing: Thing) -> Hashable:
+    if isinstance(thing, Member):
+        tokens = thing.tokens.digest or thing.tokens.count
+        return own_state(thing), tokens, thing.address, thing.zone, thing.read_only
+    if isinstance(thing, Partition):
+        return thing.state, thing.tokens.digest or thing.tokens.count, thing.owners, thing.corrupted
+    return thing.replica if isinstance(thing, Replica) else thing
+
+
+Judge = Callable[[Member, float | None], bool]
+
+
+def called(views: Iterable[View], is_ill: Judge) -> frozenset[str]:
+    """Ids of the members that most of the views which show them call unhealthy; half of them suffice."""
+    views = tuple(views)
+    accused = {
+        name
+        for view in views
+        for name, thing in (view.content or {}).items()
+        if type(thing) is Member and thing.state is State.UNHEALTHY
+    }
+    return frozenset(name for name in accused if _most_call(name, views, is_ill))
+
+
+def _most_call(name: str, views: Iterable[View], is_ill: Judge) -> bool:
+    shown = [(t, v.now) for v in views if isinstance(t := (v.content or {}).get(name), Member)]
+    return 2 * sum(is_ill(member, clock) for member, clock in shown) >= len(shown)

@@ -1,0 +1,139 @@
+"""Partition rings: no heartbeats, hardly ever written, so seldom copied; that is what to watch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from exporter.derive.history import RingHistory, Watched, stands
+from exporter.derive.identity.identity import Identity
+from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.pages import Partition, PartitionRing, PartitionState, State
+from exporter.model.rings import PartitionFacts, named
+from exporter.products.ring_pages import PARTITION_OWNERS
+
+
+def by_state(ring: PartitionRing) -> Mapping[str, int]:
+    """Count partitions by state, every state of a living partition present."""
+    counts = Counter(partition.state for partition in ring.partitions.values())
+    return {state.value: counts[state] for state in PartitionState if state is not PartitionState.DELETED}
+
+
+def owners(ring: PartitionRing) -> tuple[str, ...]:
+    """Names of the owners of living partitions."""
+    return tuple(sorted({owner for partition in listed(ring) for owner in partition.owners}))
+
+
+def listed(ring: PartitionRing) -> tuple[PartitionFacts, ...]:
+    """Give the living partitions in order, not yet held against anything."""
+    living = (p for p in ring.partitions.values() if p.state is not PartitionState.DELETED)
+    return tuple(
+        PartitionFacts(p.id, p.state, tuple(sorted(p.owners))) for p in sorted(living, key=lambda p: p.id)
+    )
+
+
+def with_owners(
+    keys: tuple[KeyFacts, ...], targets: Iterable[TargetFacts], known: Iterable[Identity]
+) -> tuple[KeyFacts, ...]:
+    """Hold the owners of all partitions against the ring of their instances and against the processes."""
+    young = {target.name for target in targets if target.young}
+    names: dict[str, bool] = {}
+    for identity in known:
+        names |= dict.fromkeys(identity.names, identity.target in young)
+    return tuple(_owned(key, keys, names) if key.owned else key for key in keys)
+
+
+def _owned(key: KeyFacts, keys: tuple[KeyFacts, ...], processes: Mapping[str, bool]) -> KeyFacts:
+    rings = _rings_of_owners(key, keys)
+    if not rings:
+        return key
+    members = {member.id: member.state for ring in rings for member in ring.members}
+    return replace(key, owned=tuple(_held(partition, members, processes) for partition in key.owned))
+
+
+def _held(
+    partition: PartitionFacts, members: Mapping[str, State], processes: Mapping[str, bool]
+) -> PartitionFacts:
+    """Who has just started may not be a member yet, and who does not answer may still be one."""
+    ids = {owner: owner.removesuffix(f"/{partition.number}") for owner in partition.owners}
+    healthy = {name for name, state in members.items() if state is not State.UNHEALTHY}
+    healthy |= {name for name, young in processes.items() if young}
+    return replace(
+        partition,
+        alive=tuple(owner for owner, name in ids.items() if name in healthy),
+        gone=tuple(owner for owner, name in ids.items() if name not in members and name not in processes),
+    )
+
+
+def _rings_of_owners(key: KeyFacts, keys: Iterable[KeyFacts]) -> list[KeyFacts]:
+    """The ring of the owners: by its name below the same prefix, else below any; of a partition ring that
+    no table knows, every ring there is.
+    """
+    read = [other for other in keys if other.kind == "ring" and other.source]
+    if key.ring not in PARTITION_OWNERS:
+        return read
+    named = [other for other in read if other.ring == PARTITION_OWNERS[key.ring]]
+    near = [other for other in named if _prefix(other.key) == _prefix(key.key)]
+    return near or named
+
+
+def _prefix(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def corrupted(ring: PartitionRing) -> tuple[int, ...]:
+    """Numbers of the partitions that the page marks as corrupted."""
+    return tuple(sorted(number for number, p in ring.partitions.items() if p.corrupted))
+
+
+def advanced(
+    past: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
+) -> RingHistory:
+    """Carry a partition ring's past over one cycle; `processes` are by the names of owners. Whoever takes
+    a partition away makes it inactive first: half of the active ones gone at once were overwritten.
+    """
+    here = {str(number): partition for number, partition in ring.partitions.items()}
+    active = {
+        number: _process(partition, processes)
+        for number, partition in here.items()
+        if partition.state is PartitionState.ACTIVE
+    }
+    kept = {
+        number: loss
+        for number, loss in past.lost.items()
+        if number not in here and stands(*loss, now, watched.writing)
+    }
+    fresh = past.active.keys() - here.keys()
+    if kept or 2 * len(fresh) >= len(past.active):
+        kept |= {number: (now, past.active[number]) for number in fresh}
+    return replace(past, active=MappingProxyType(active), lost=MappingProxyType(kept), at=now)
+
+
+def _process(partition: Partition, processes: Mapping[str, str]) -> str:
+    return next((processes[owner] for owner in partition.owners if owner in processes), "")
+
+
+def without_owner(key: KeyFacts) -> Iterable[str]:
+    """Name the partitions that nobody consumes."""
+    for partition in key.owned:
+        if partition.is_ownerless:
+            what = f"partition {partition.number} of {key.key} is {partition.state.value.upper()}"
+            yield f"{what} and {_none_of(partition)}"
+
+
+def _none_of(partition: PartitionFacts) -> str:
+    if not partition.owners:
+        return "has no owner"
+    is_what = "a member or process" if partition.gone == partition.owners else "a healthy member"
+    return f"none of its {len(partition.owners)} owners is {is_what}: {named(partition.owners)}"
+
+
+def gone_owners(key: KeyFacts) -> Iterable[str]:
+    """Name the owners that are gone, of partitions that others still own."""
+    for partition in key.owned:
+        if partition.gone and not partition.is_ownerless:
+            count = f"{len(partition.gone)} of {len(partition.owners)} owners"
+            what = f"{count} of partition {partition.number} of {key.key} are neither member nor process"
+            yield f"{what}: {named(partition.gone)}"

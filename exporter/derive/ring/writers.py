@@ -1,0 +1,211 @@
+"""The processes that write a ring, held against its members: who writes it must be in it, once, at an
+address of its own, and who is in it must write it.
+
+A lifecycler adds its member with its first write and renews it with every heartbeat (dskit's `Lifecycler`
+and `BasicLifecycler`). So a client that wrote has a member, unless it has just left. A client that is named
+a reader writes only where somebody forgets a member on its process's ring page, and counts for nothing here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from exporter.derive.identity.identity import Identity, host_in, host_of, port_of
+from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
+from exporter.model.pages import State
+from exporter.model.rings import WriterFacts, named
+from exporter.products.ring_pages import reads_only_by_name, ring_of
+
+_TAKES_PART = frozenset({State.ACTIVE, State.JOINING, State.PENDING, State.READ_ONLY})
+Groups = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The processes of a cycle, by their names."""
+
+    targets: Mapping[str, TargetFacts]
+    known: Mapping[str, Identity]
+
+    def ids(self, target: TargetFacts, key: str) -> frozenset[str]:
+        """What a process may be called in a ring: as configured for it, else all names it goes by."""
+        told = self.told_id(target, key)
+        names = self.known[target.name].names if target.name in self.known else frozenset[str]()
+        return frozenset({told}) if told else names
+
+    def told_id(self, target: TargetFacts, key: str) -> str:
+        """The instance id that a process's configuration has for this very ring, "" where it was not read."""
+        ring = target.config.rings.get(key) if target.config else None
+        return ring.instance_id if ring else ""
+
+
+def with_writers(
+    keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...], known: Iterable[Identity],
+    before: Snapshot | None,
+) -> tuple[KeyFacts, ...]:  # fmt: skip
+    """Give each ring that was read the facts of its writers. `before` is the snapshot of the cycle before."""
+    roster = Roster({t.name: t for t in targets}, {i.target: i for i in known})
+    past = {key.key: key for key in before.keys} if before else {}
+    clients: dict[str, list[ClientFacts]] = {}
+    for target in targets:
+        for client in target.clients:
+            clients.setdefault(client.key, []).append(client)
+    return tuple(
+        replace(key, writers=_held(key, clients.get(key.key, []), roster, past.get(key.key)))
+        if key.kind == "ring" and key.source
+        else key
+        for key in keys
+    )
+
+
+def _held(
+    key: KeyFacts, clients: Iterable[ClientFacts], roster: Roster, before: KeyFacts | None
+) -> WriterFacts:
+    users = {client.target: roster.targets[client.target] for client in clients}
+    writers = [users[name] for name in _writing(clients) if not users[name].young]
+    absent = _absent(key, writers, roster)
+    departed = _departed(absent, before)
+    missing, untold = _told(key, [t for t in absent if t.name not in departed], roster)
+    return WriterFacts(
+        count=len(writers),
+        missing=tuple(map(called, missing)),
+        untold=tuple(map(called, untold)),
+        departed=departed,
+        misplaced=tuple(_misplaced(key, roster)) if writers else (),
+        shared=_shared(key.members),
+        unreachable=_unreachable(key.members, users.values()),
+        claimed=_claimed(key, writers, roster),
+    )
+
+
+def called(target: TargetFacts) -> str:
+    """A process's name as people know it: its instance id, and where it is."""
+    name = target.config.instance_id if target.config else ""
+    return f"{name} ({target.name})" if name and name not in target.name else target.name
+
+
+def _writing(clients: Iterable[ClientFacts]) -> list[str]:
+    """Names of the processes with a client that has written the ring as a member does."""
+    return list(dict.fromkeys(c.target for c in clients if c.written and not reads_only_by_name(c.name)))
+
+
+def _absent(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> list[TargetFacts]:
+    """Writers that no member belongs to, by id or by address."""
+    ids = {member.id for member in key.members}
+    having = {member.target for member in key.members}
+    return [t for t in writers if t.name not in having and ids.isdisjoint(roster.ids(t, key.key))]
+
+
+def _departed(absent: Iterable[TargetFacts], before: KeyFacts | None) -> frozenset[str]:
+    """Those whose member was leaving when it was last seen: they shut down, or have been told to leave."""
+    if before is None:
+        return frozenset()
+    leaving = {member.target for member in before.members if member.state is State.LEAVING}
+    leaving |= before.writers.departed if before.writers else set()
+    return frozenset(target.name for target in absent if target.name in leaving)
+
+
+def _told(
+    key: KeyFacts, absent: list[TargetFacts], roster: Roster
+) -> tuple[list[TargetFacts], list[TargetFacts]]:
+    """Of the writers without a member give those that have none for certain, and those of which some have
+    none. A member that belongs to no process may be that of one whose id in this ring was not read.
+    """
+    if not key.members:
+        return [], absent  # emptied, or kept under another key: nobody is missing, all are
+    free = sum(1 for member in key.members if not member.target)
+    sure = [t for t in absent if not free or roster.told_id(t, key.key)]
+    rest = [t for t in absent if t not in sure]
+    return sure, rest if len(rest) > free else []
+
+
+def _misplaced(key: KeyFacts, roster: Roster) -> Iterable[str]:
+    """Members whose process, certain by id and port, has clients and none that writes this ring, as others
+    have. So stand the rulers of Loki 2.4, whose ring inherits the ingesters' key, among the ingesters.
+    """
+    for member in key.members:
+        target = roster.targets.get(member.target)
+        if target is None or member.state not in _TAKES_PART or target.young:
+            continue
+        if _is_at(member, target) and target.clients and not _may_write(key, target):
+            yield f"{member.id} ({target.component})" if target.component else member.id
+
+
+def _is_at(member: MemberFacts, target: TargetFacts) -> bool:
+    told = target.config
+    return told is not None and (told.instance_id, told.grpc_port) == (member.id, port_of(member.address))
+
+
+def _may_write(key: KeyFacts, target: TargetFacts) -> bool:
+    """Tell whether a client may write the ring: of one whose key is not known nobody can say."""
+    writing = [client.key for client in target.clients if client.writes]
+    return any(not name or name == key.key or ring_of(name) == key.ring for name in writing)
+
+
+def _shared(members: Iterable[MemberFacts]) -> Groups:
+    """Addresses, port included, of two or more members that take part."""
+    pairs = ((member.address.lower(), member.id) for member in members if member.state in _TAKES_PART)
+    return _grouped((address, name) for address, name in pairs if address)
+
+
+def _unreachable(members: Iterable[MemberFacts], users: Iterable[TargetFacts]) -> Groups:
+    """Addresses that only the member's own host reaches, where the ring's processes are on several."""
+    hosts = {host for target in users if not _is_local(host := host_in(target.url))}
+    if len(hosts) < 2:
+        return MappingProxyType({})
+    local = ((m.address, m.id) for m in members if m.address and _is_local(host_of(m.address)))
+    return _grouped(local, least=1)
+
+
+@lru_cache(maxsize=16_384)
+def _is_local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
+
+
+def _claimed(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> Groups:
+    """Instance ids of this ring that two or more processes are configured with."""
+    named: dict[str, list[TargetFacts]] = {}
+    for target in writers:
+        named.setdefault(roster.told_id(target, key.key), []).append(target)
+    return MappingProxyType(
+        {
+            name: tuple(target.name for target in targets)
+            for name, targets in named.items()
+            if name and len({_self(target) for target in targets}) > 1
+        }
+    )
+
+
+def _self(target: TargetFacts) -> tuple[object, ...]:
+    """What tells a process from another one with its id: one may well be listed under two names."""
+    host = host_in(target.url)
+    own = target.gossip.own_member if target.gossip else ""
+    return target.started, own, host if host[:1].isdigit() or ":" in host else ""
+
+
+def _grouped(pairs: Iterable[tuple[str, str]], least: int = 2) -> Groups:
+    found: dict[str, list[str]] = {}
+    for key, name in pairs:
+        found.setdefault(key, []).append(name)
+    return MappingProxyType({key: tuple(names) for key, names in found.items() if len(names) >= least})
+
+
+def without_member(key: KeyFacts) -> Iterable[str]:
+    """Say which processes write a ring and are not in it."""
+    if key.writers is not None and key.writers.missing:
+        names, count = key.writers.missing, key.writers.count
+        yield f"{len(names)} of {count} writers of {key.key} have no member in it: {named(names)}"
+
+
+def sharing(key: KeyFacts) -> Iterable[str]:
+    """Say which members of a ring share an address."""
+    for address, names in key.writers.shared.items() if key.writers is not None else ():
+        yield f"{len(names)} members of {key.key} share the address {address}: {named(names)}"

@@ -1,0 +1,173 @@
+"""One shard's part of the whole: what it takes out of its own judgement, and what it gives instead.
+
+Who is a stranger, a ghost or seen by nobody shows only where all processes are known. So a shard judges
+none of these itself; it names its candidates and those that it vouches for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from exporter.derive.gate.check import used
+from exporter.derive.gossip.membership import Ours, is_expected
+from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.member_index import ALIVE, census_of
+from exporter.derive.limits import Rules, written
+from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model.shard import ClientKind, Part, Share
+from exporter.products.ring_pages import HA_KEY
+
+MAX_DIGESTS = 10  # of one key's views; more would tell no more than that they differ
+_HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value holds exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the judgement found before anything is taken out of it."""
+
+    targets: tuple[TargetFacts, ...]
+    keys: tuple[KeyFacts, ...]
+    gossip: GossipFacts | None
+    known: tuple[Identity, ...]
+    started: float
+    at: float
+
+
+def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -> Part:
+    """Give a shard's part of the whole."""
+    having = {t.name: t for t in found.targets if t.gossip is not None}
+    ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
+    strange, own = _members(having.values(), found, rules)
+    return Part(
+        share=share,
+        steady_since=_steady_since(share, before, found, rules),
+        interval=rules.interval,
+        rules_digest=_digest(written(rules)),
+        clients=_clients(found.targets, share),
+        strange=strange,
+        own=own,
+        seen=_seen(having.values()),
+        unseen=_unseen(having, found.gossip),
+        ghosts=_by_key((key.key, key.ghosts or ()) for key in found.keys),
+        claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in found.keys),
+        used=frozenset(key.key for key in ours),
+        views=_views(ours, found.started),
+        linked=not having or not share.common.isdisjoint(having),
+    )
+
+
+def apart(
+    keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
+) -> tuple[tuple[KeyFacts, ...], GossipFacts | None]:
+    """Take out of the judgement what a part of the processes cannot tell."""
+    if gossip is not None:
+        gossip = replace(gossip, strangers=(), absent=(), ring_strangers=())
+    return tuple(_without_ghosts(key) for key in keys), gossip
+
+
+def _without_ghosts(key: KeyFacts) -> KeyFacts:
+    if not key.ghosts:
+        return key
+    members = tuple(replace(member, ghost=None) if member.ghost else member for member in key.members)
+    return replace(key, ghosts=(), members=members)
+
+
+def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Rules) -> float:
+    """As with the gate's soak: after a gap, or with other processes discovered, it begins anew."""
+    past = before.part if before else None
+    if before is None or past is None or _is_gap(found, before, rules):
+        return found.at
+    same = (past.share.digest, past.share.shards) == (share.digest, share.shards)
+    return past.steady_since if same else found.at
+
+
+def _is_gap(found: Found, before: Snapshot, rules: Rules) -> bool:
+    return max(found.started - before.at, found.at - found.started) > rules.longest_gap
+
+
+def _digest(text: str) -> int:
+    return int(hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS], 16)
+
+
+def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind, int]:
+    own = (t for t in targets if t.up and t.name not in share.borrowed)
+    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.kept) for t in own for c in t.clients)
+    return MappingProxyType(Counter(kinds))
+
+
+def _members(
+    having: Iterable[TargetFacts], found: Found, rules: Rules
+) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
+    """Give the living gossip members that are none of ours, by whether they are expected, and those that
+    are (or are excused for now: a process of ours does not answer, or has just restarted), by whether
+    their label is known.
+    """
+    gossips = [target.gossip for target in having if target.gossip is not None]
+    lists = {id(gossip.members): gossip.members for gossip in gossips}
+    alive = sorted({name for members in lists.values() for name in census_of(members).alive})
+    labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
+    strangers = {stranger.name for stranger in found.gossip.strangers} if found.gossip else set()
+    ours = Ours.of(found.known)
+    here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
+    strange: dict[str, bool] = {}
+    own: dict[str, bool] = {}
+    for name in alive:
+        if name not in here and (name in strangers or is_expected(name, rules)):
+            strange[name] = name not in strangers
+        else:
+            own[name] = name in labelled
+    return MappingProxyType(strange), MappingProxyType(own)
+
+
+def _seen(having: Iterable[TargetFacts]) -> frozenset[str]:
+    """Name the members that somebody other than themselves has in his list."""
+    gossips = [target.gossip for target in having if target.gossip is not None]
+    lists = {id(gossip.members): census_of(gossip.members).alive for gossip in gossips}
+    counts = Counter(id(gossip.members) for gossip in gossips)
+    by_others: Counter[str] = Counter()
+    for at, alive in lists.items():
+        by_others.update(dict.fromkeys(alive, counts[at]))
+    by_others.subtract(g.own_member for g in gossips if g.own_member in lists[id(g.members)])
+    return frozenset(name for name, count in by_others.items() if count > 0)
+
+
+def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> frozenset[str]:
+    """Name the members nobody here sees, and those that nobody else is here to see."""
+    names = gossip.absent if gossip else ()
+    if len(having) == 1:
+        names = tuple(name for name, target in having.items() if not target.young)
+    members = {name: target.gossip.own_member for name, target in having.items() if target.gossip}
+    return frozenset(member for name in names if (member := members.get(name)))
+
+
+def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:
+    """Names that every shard sees in the gossip: those that a common process sees."""
+    gossips = (having[name].gossip for name in share.common & having.keys())
+    lists = (census_of(gossip.members) for gossip in gossips if gossip is not None)
+    return frozenset[str]().union(*(census.alive | {name for name, _ in census.spots} for census in lists))
+
+
+def _claims(key: KeyFacts, known: frozenset[str]) -> tuple[str, ...]:
+    return tuple(member.id for member in key.members if member.target and member.id not in known)
+
+
+def _by_key(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({key: names for key, names in pairs if names})
+
+
+def _views(keys: Iterable[KeyFacts], started: float) -> Mapping[tuple[str, str, str], tuple[int, ...]]:
+    """Digest the contents that were read in this cycle. HA-tracker entries are read in turns, other ones
+    by each shard, so their digests say nothing: they are compared with the store alone.
+    """
+    found: dict[tuple[str, str, str], set[int]] = {}
+    for key in keys:
+        for view in key.views if key.key != HA_KEY else ():
+            if view.known and view.judged and (view.read_at or 0.0) >= started:
+                for aspect, digest in zip(("members", "states"), view.digests, strict=False):
+                    some = found.setdefault((key.key, view.kind, aspect), set())
+                    some.add(int(digest[:_HEX_DIGITS], 16))
+    return MappingProxyType({what: tuple(sorted(some)[:MAX_DIGESTS]) for what, some in found.items()})

@@ -1,0 +1,1 @@
+"""The external store: the one that the processes use, whole, the same as before."""

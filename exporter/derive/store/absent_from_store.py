@@ -1,0 +1,67 @@
+"""What the processes' pages show and the external store that was read has not got.
+
+Then it is not the store that the processes use, or not the whole of it: each `kvstore` block names its own
+host, and a policy of Consul hides keys without a word. What is compared with such a primary proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.derive.comparison.compare import Content, Thing, content_of
+from exporter.derive.comparison.primary import KeyInput, Primary, clock_of, page_of, speaks
+from exporter.derive.comparison.views import View
+from exporter.model.pages import Member, Partition, Replica, State
+
+TRACKED = 1800.0  # seconds; both trackers delete a cluster that was silent for longer (Mimir, Cortex)
+_HERE = frozenset({State.ACTIVE, State.READ_ONLY, State.JOINING, State.PENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class Absentees:
+    """Names of fresh members, entries or partitions that some page shows and the primary store lacks;
+    `mostly`: most pages show some, so that it is no single process's word.
+    """
+
+    names: tuple[str, ...] = ()
+    mostly: bool = False
+
+
+def absentees(read: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
+    """Hold the pages against the store, where that is the primary. What is younger than a heartbeat
+    `period`, or has left meanwhile, may not have been there when the store was read.
+    """
+    if not speaks(read, primary.store):
+        return Absentees()
+    stored = content_of(read.store) if read.store is not None else {}
+    shown = [set(_fresh(page, stored, read, (timeout, period))) for page in read.pages if page.known]
+    names = frozenset[str]().union(*shown)
+    return Absentees(tuple(sorted(names)), 2 * sum(map(bool, shown)) > len(shown))
+
+
+def believed(read: KeyInput, primary: Primary, missing: Absentees) -> Primary:
+    """The primary to judge the ring by: an empty store that most pages contradict is not theirs."""
+    if not missing.mostly or (primary.value is not None and content_of(primary.value)):
+        return primary
+    return page_of(read, primary.store) or primary
+
+
+def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
+    clock = clock_of(page, read.skew)
+    for name, thing in (page.content or {}).items():
+        if name not in stored and (clock is None or _is_fresh(thing, clock, *limits, empty=not stored)):
+            yield name
+
+
+def _is_fresh(thing: Thing, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
+    """Tell whether a thing lives, and has for a while. Partitions have no heartbeat: one that the store's
+    ring lacks was deleted there, where it has a ring at all.
+    """
+    if isinstance(thing, Member):
+        settled = thing.registered is None or clock - thing.registered > period
+        beats = thing.heartbeat is not None and (timeout <= 0 or clock - thing.heartbeat <= timeout)
+        return thing.state in _HERE and settled and beats
+    if isinstance(thing, Replica):
+        return thing.received_at is not None and clock - thing.received_at <= TRACKED
+    return empty and isinstance(thing, Partition) and (clock - (thing.changed or 0.0) > period)

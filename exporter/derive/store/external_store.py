@@ -1,0 +1,158 @@
+"""The external store as a whole: does it answer, who still writes it, what does it hold alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.derive.identity.key_ownership import configs_of, uncovered
+from exporter.derive.limits import DEFAULT_TIMEOUT
+from exporter.derive.ring.health import live
+from exporter.model.facts import TargetFacts
+from exporter.model.pages import Observation, Outcome, PartitionRing, PartitionState, Replica, Ring, Value
+from exporter.model.stores import StoreContent, StoreFacts
+from exporter.products.ha_keys import HaKeys
+
+LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cluster has (Mimir's jsonnet)
+MAX_GONE = 100  # keys that were deleted; the last ones tell what there is to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a store is held against: our clock, the processes as they were read and as they were judged, how
+    HA entries are recognised, and how far the processes' clocks are ahead of ours.
+    """
+
+    now: float
+    observed: tuple[Observation, ...]
+    targets: tuple[TargetFacts, ...] = ()
+    ha: HaKeys = field(default_factory=HaKeys)
+    skew: float | None = None
+
+
+def judge_store(
+    store: StoreContent,
+    indexes: Mapping[str, int],
+    before: StoreFacts | None,
+    around: Around,
+) -> StoreFacts:
+    """Judge one store. `indexes` are its indexes in the cycle before, by key."""
+    since = before.since if before and before.since else around.now
+    if store.outcome is not Outcome.OK:
+        moved = before.moved_at if before else MappingProxyType({})
+        return StoreFacts(store.kind, store.outcome, store.reason, store.detail, moved_at=moved, since=since)
+    moved = _moved(store, indexes, before, since)
+    used = {client.key for target in around.targets for client in target.clients if client.key}
+    return StoreFacts(
+        kind=store.kind,
+        outcome=store.outcome,
+        keys=len(store.modified) or len(store.values) + len(store.broken),
+        moved_at=moved,
+        only_here=_only_here(store, around),
+        broken=store.broken,
+        since=since,
+        prefixes=store.prefixes,
+        uncovered=uncovered(store.prefixes, around.targets, used),
+        alive=_alive(store, around),
+        entries=frozenset(key for key in (*store.values, *store.broken, *moved) if around.ha.entry(key)),
+    )
+
+
+def _alive(store: StoreContent, around: Around) -> frozenset[str]:
+    """Keys that somebody keeps fresh: with a member or an HA entry younger than its limit, in the members'
+    time. Partitions have no heartbeats: there only an index that moves says so.
+    """
+    clock = store.asked_at + around.skew if around.skew is not None else store.clock or store.asked_at
+    told = (ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values())
+    limit = min(max((seconds for seconds in told if seconds), default=DEFAULT_TIMEOUT), LONGEST_TIMEOUT)
+    limit = max(limit, DEFAULT_TIMEOUT)
+    return frozenset(
+        around.ha.canonical(key) for key, value in store.values.items() if clock - _newest(value) <= limit
+    )
+
+
+def _newest(value: Value) -> float:
+    if isinstance(value, Ring):
+        return max((member.heartbeat or 0.0 for member in live(value).values()), default=0.0)
+    return (value.received_at or 0.0) if isinstance(value, Replica) and not value.deleted_at else 0.0
+
+
+def _moved(
+    store: StoreContent, indexes: Mapping[str, int], before: StoreFacts | None, since: float
+) -> Mapping[str, float]:
+    """When each key was last seen to be written, our clock; the first look proves nothing and counts
+    as a write then. To delete a key is to write it: it stays, with the time when it was missed.
+    """
+    old = before.moved_at if before else {}
+    at = store.asked_at or since
+    gone = {key: at if key in indexes else when for key, when in old.items() if key not in store.modified}
+    latest = sorted(gone.items(), key=lambda item: item[1])[-MAX_GONE:]
+    return MappingProxyType(
+        dict(latest)
+        | {
+            key: old[key] if key in old and indexes.get(key) == index else at
+            for key, index in store.modified.items()
+        }
+    )
+
+
+def _only_here(store: StoreContent, around: Around) -> tuple[str, ...] | None:
+    """Living keys, and partitions, that the gossip has not got; `None` where no gossip was read.
+
+    Members are not compared: the store stands still since the clients left it, and its members of that
+    day have been replaced one by one. Partitions hardly ever change, and nobody writes them again.
+    """
+    young = {target.name for target in around.targets if target.young}
+    having = tuple(seen for seen in around.observed if seen.gossip.page.value is not None)
+    having = tuple(seen for seen in having if seen.target.name not in young) or having
+    if not having:
+        return None
+    gossiped = {key: _is_gossiped(key, having) for key, value in store.values.items() if not _is_dead(value)}
+    keys = [key for key, there in gossiped.items() if there is False]
+    rings = {k: v for k, v in store.values.items() if gossiped.get(k) and isinstance(v, PartitionRing)}
+    found = {key: _copied(key, around.observed) for key in rings}
+    if None in found.values() or None in gossiped.values():
+        return None
+    partitions = [
+        f"{key}: partition {number}"
+        for key, ring in rings.items()
+        for number, partition in ring.partitions.items()
+        if partition.state is not PartitionState.DELETED and number not in (found[key] or ())
+    ]
+    return tuple(sorted([*keys, *partitions]))
+
+
+def _is_gossiped(key: str, having: tuple[Observation, ...]) -> bool | None:
+    """Tell whether the processes have a key: most of those that were asked for it gave its value. A list
+    proves nothing by itself; an HA entry whose turn it was not counts as most lists have it; `None` where
+    each copy failed.
+    """
+    there = lacking = listed = failed = 0
+    for seen in having:
+        page, what = seen.gossip.page.value, seen.gossip.values.get(key)
+        known = page.keys.get(key) if page is not None else None
+        if known is None or known.deleted or (what is not None and what.outcome is Outcome.ABSENT):
+            lacking += 1
+        elif what is None:
+            listed += 1
+        elif what.value is not None:
+            there += 1
+        else:
+            failed += 1
+    if not there and not listed and failed > lacking:
+        return None
+    return (there or listed) >= max(lacking, 1)
+
+
+def _copied(key: str, observed: tuple[Observation, ...]) -> frozenset[int] | None:
+    """Partitions that some gossip copy has, in whatever state; `None` where none was read in this cycle."""
+    copies = [seen.gossip.values[key].value for seen in observed if key in seen.gossip.values]
+    rings = [copy for copy in copies if isinstance(copy, PartitionRing)]
+    return frozenset(number for ring in rings for number in ring.partitions) if rings else None
+
+
+def _is_dead(value: object) -> bool:
+    if isinstance(value, Replica):
+        return bool(value.deleted_at)
+    return isinstance(value, Ring) and not live(value)

@@ -1,0 +1,180 @@
+"""Which of the external stores that are read is the one that a key's processes use.
+
+Each `kvstore` block names its own host: the rings may be in one Consul and the HA tracker in another. A
+key is judged from the store that its processes name; what they call it need not be what we call it, so
+where all keys name one store and one is read, that is it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from exporter.model.facts import TargetFacts
+from exporter.model.pages import Outcome
+from exporter.model.settings import RingConfig
+from exporter.model.stores import NamedStore, StoreContent
+from exporter.products.ring_pages import HA_KEY
+
+PORTS = {"consul": "8500", "etcd": "2379"}
+Hosts = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The store of each key by kind and configured name, `None` for one that is not read; `hosts` are what
+    most processes call it.
+    """
+
+    stores: tuple[StoreContent, ...]
+    by_key: Mapping[tuple[str, str], StoreContent | None]
+    hosts: Mapping[tuple[str, str], Hosts]
+
+    def of(self, key: str, kinds: Iterable[str]) -> StoreContent | None:
+        """The store of a key that is in one of these kinds, or in any if there are none. A key whose place
+        no configuration tells is where all others are, or in the only store that has it.
+        """
+        wanted = set(kinds)
+        told = [s for (kind, name), s in self.by_key.items() if name == key and kind in (wanted or PORTS)]
+        if told:
+            return next((store for store in told if store is not None), None)
+        fitting = [store for store in self.stores if not wanted or store.kind in wanted]
+        fitting.sort(key=lambda store: store.outcome is not Outcome.OK)
+        having = [store for store in fitting if key in store.modified]
+        by_kind = Counter(store.kind for store in fitting)
+        if all(count == 1 for count in by_kind.values()):
+            return fitting[0] if fitting else None
+        return having[0] if len(having) == 1 else None
+
+    def elsewhere(self, store: StoreContent) -> tuple[str, ...]:
+        """The keys that processes have in another store of this kind, with what they call it."""
+        return tuple(
+            f"{key} (in {', '.join(self.hosts[kind, key][:3])})"
+            for (kind, key), place in sorted(self.by_key.items(), key=lambda item: item[0])
+            if kind == store.kind and place is not store
+        )
+
+
+def places_of(targets: Iterable[TargetFacts], stores: Iterable[StoreContent]) -> Places:
+    """Find the store of each key that a process has in an external store. A process tells of the keys that
+    its clients use: the blocks of the others stand in its configuration with the product's defaults.
+    """
+    read, listed = tuple(stores), tuple(target for target in targets if target.up)
+    by_key: dict[tuple[str, str], StoreContent | None] = {}
+    hosts: dict[tuple[str, str], Hosts] = {}
+    for kind in PORTS:
+        fitting = [store for store in read if store.kind == kind]
+        named = _named(listed, kind) if fitting else {}
+        if not named:
+            continue
+        for keys, store in _paired(_alike(named), named, fitting, kind):
+            by_key |= {(kind, key): store for key in keys}
+        hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
+    return Places(read, by_key, hosts)
+
+
+def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
+    """The stores that most processes name for the keys that their clients use."""
+    listed = tuple(target for target in targets if target.up)
+    prefixes = _prefixes(listed)
+    found: list[NamedStore] = []
+    for kind in PORTS:
+        named = _named(listed, kind)
+        for group in _alike(named):
+            said = Counter(hosts for key in group for hosts in named[key].values())
+            below = sorted({prefixes[key] for key in group})
+            found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
+    return tuple(found)
+
+
+def _prefixes(targets: tuple[TargetFacts, ...]) -> dict[str, str]:
+    rings = [item for target in targets if target.config for item in target.config.rings.items()]
+    return {HA_KEY if ring.default_key == HA_KEY else name: ring.prefix for name, ring in rings}
+
+
+def _named(targets: tuple[TargetFacts, ...], kind: str) -> dict[str, dict[int, Hosts]]:
+    """What each process calls the store of each key, by key and number of the process."""
+    found: dict[str, dict[int, Hosts]] = {}
+    for number, target in enumerate(targets):
+        used = {client.key for client in target.clients}
+        for name, ring in target.config.rings.items() if target.config else ():
+            key = HA_KEY if ring.default_key == HA_KEY else name
+            if key not in used or kind not in _kinds(ring):
+                continue
+            told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
+            if hosts := _hosts(told, kind):
+                found.setdefault(key, {})[number] = hosts
+    return found
+
+
+def _kinds(ring: RingConfig) -> tuple[str, ...]:
+    return (ring.primary, ring.secondary) if ring.store == "multi" else (ring.store,)
+
+
+@lru_cache(maxsize=1024)  # of all processes and keys there are a few
+def _hosts(told: Hosts, kind: str) -> Hosts:
+    return tuple(sorted({address(host, kind) for host in told if host}))
+
+
+def address(text: str, kind: str) -> str:
+    """An address as it is compared: host and port in lower case."""
+    host = text.strip().lower().partition("://")[2] or text.strip().lower()
+    host = host.partition("/")[0]
+    return host if host.rpartition(":")[2].isdigit() and ":" in host else f"{host}:{PORTS[kind]}"
+
+
+def _alike(named: Mapping[str, Mapping[int, Hosts]]) -> list[list[str]]:
+    """Keys grouped by store: most of the processes that name two of them give both the same address. An
+    agent on each host has another address in each process, and is one store all the same.
+    """
+    groups: list[list[str]] = []
+    for key in sorted(named):
+        group = next((g for g in groups if _is_same(named[g[0]], named[key])), None)
+        if group is None:
+            groups.append([key])
+        else:
+            group.append(key)
+    return groups
+
+
+def _is_same(one: Mapping[int, Hosts], other: Mapping[int, Hosts]) -> bool:
+    both = one.keys() & other.keys()
+    if not both:
+        return bool(set(one.values()) & set(other.values()))
+    return 2 * sum(bool(set(one[n]) & set(other[n])) for n in both) > len(both)
+
+
+def _paired(
+    groups: list[list[str]],
+    named: Mapping[str, Mapping[int, Hosts]],
+    stores: list[StoreContent],
+    kind: str,
+) -> Iterable[tuple[list[str], StoreContent | None]]:
+    """Each group with its store: the one of its address, else the only one left for the only group left."""
+    found = {group[0]: _at(named, group, stores, kind) for group in groups}
+    free = [store for store in stores if not any(store is taken for taken in found.values())]
+    open_ = [group for group in groups if found[group[0]] is None]
+    if len(open_) == 1 and len(free) == 1:
+        found[open_[0][0]] = free[0]
+    return [(group, found[group[0]]) for group in groups]
+
+
+def _at(
+    named: Mapping[str, Mapping[int, Hosts]], group: list[str], stores: list[StoreContent], kind: str
+) -> StoreContent | None:
+    """The store whose address most of the processes name for these keys."""
+    said = [hosts for key in group for hosts in named[key].values()]
+    for store in stores:
+        ours = [address(each, kind) for each in store.addresses]
+        fitting = [hosts for hosts in said if any(_match(a, b) for a in hosts for b in ours)]
+        if 2 * len(fitting) > len(said):
+            return store
+    return None
+
+
+def _match(one: str, other: str) -> bool:
+    """Tell whether two addresses are one: a cluster's own DNS lets a name be cut after any part of it."""
+    (a, _, port), (b, _, same) = one.rpartition(":"), other.rpartition(":")
+    return port == same and (a == b or a.startswith(f"{b}.") or b.startswith(f"{a}."))

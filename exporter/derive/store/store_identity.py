@@ -1,0 +1,82 @@
+"""Whether an external store is the one that was read before.
+
+Another cluster behind the same address, a store that came back without its data, a restored backup: each
+answers like a store, and what it lacks looks as if it had been deleted. etcd tells by its cluster id and
+its revision, Consul by its index; a store that tells nothing by keys that vanish together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from exporter.model.pages import Outcome, PartitionRing, Replica, Ring
+from exporter.model.stores import Identity, StoreContent, StoreFacts
+
+TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, several are lost
+
+
+def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None, now: float) -> StoreFacts:
+    """Add to the facts which store this is, and since when it is not the one that it was. What was
+    remembered of another address or of other prefixes says nothing.
+    """
+    if before is None or before.identity is None:
+        return replace(facts, identity=identity_of(store) if store.outcome is Outcome.OK else None)
+    kept = replace(facts, identity=before.identity, replaced=before.replaced, replaced_at=before.replaced_at)
+    if store.outcome is not Outcome.OK:
+        return kept
+    known, current = before.identity, identity_of(store)
+    if (known.addresses, known.prefixes) != (current.addresses, current.prefixes):
+        return replace(facts, identity=current)
+    if before.replaced and not _is_back(known, current, facts.moved_at, before.replaced_at or now):
+        return kept
+    why = "" if before.replaced else difference(known, current, store)
+    if why:
+        return replace(kept, replaced=why, replaced_at=now)
+    return replace(facts, identity=current)
+
+
+def identity_of(store: StoreContent) -> Identity:
+    """What tells this store from another one. Rings are known by their values, whatever they are called."""
+    rings = {
+        key: store.modified.get(key, 0)
+        for key, value in store.values.items()
+        if isinstance(value, Ring | PartitionRing)
+    }
+    entries = any(isinstance(value, Replica) for value in store.values.values())
+    return Identity(
+        cluster=store.cluster,
+        revision=store.revision,
+        rings=MappingProxyType(rings),
+        entries=entries,
+        addresses=store.addresses,
+        prefixes=store.prefixes,
+    )
+
+
+def difference(known: Identity, current: Identity, store: StoreContent) -> str:
+    """What says that this is another store, "" where nothing does."""
+    if known.cluster and current.cluster and known.cluster != current.cluster:
+        return f"its cluster id is {current.cluster}, and was {known.cluster}"
+    if known.revision and current.revision and current.revision < known.revision:
+        return f"its revision went back from {known.revision} to {current.revision}"
+    gone = [key for key in known.rings if key not in store.modified]
+    gone += ["the HA tracker's entries"] if known.entries and not current.entries else []
+    if len(gone) >= TOGETHER:
+        return (
+            f"{len(gone)} of {len(known.rings) + known.entries} keys vanished together: {', '.join(gone[:5])}"
+        )
+    return ""
+
+
+def _is_back(known: Identity, current: Identity, moved_at: Mapping[str, float], since: float) -> bool:
+    """Whether it is the known store again: nothing of it lies behind what was known, or every ring has been
+    written since, so that the processes use this one.
+    """
+    if not known.rings.keys() <= current.rings.keys() or known.entries > current.entries:
+        return False
+    ahead = all(current.rings[key] >= index for key, index in known.rings.items())
+    same = known.cluster == current.cluster and current.revision >= known.revision and ahead
+    written = bool(known.rings) and all(moved_at.get(key, 0.0) > since for key in known.rings)
+    return same or written

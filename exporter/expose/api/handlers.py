@@ -1,0 +1,238 @@
+"""The JSON API below `/api/v1`: the newest snapshot, wrapped as Prometheus wraps its answers.
+
+::
+
+    {"status": "success", "at": 1780000000.0, "age_seconds": 4.0, "stale": false, "data": …}
+    {"status": "error", "errorType": "not_found", "error": "no ring has the key …"}
+
+`stale` is true when the last cycle ended more than three intervals, and at least 30 s, ago;
+a stale gate is never open.
+What a path shows of a snapshot is encoded once, in a thread, and kept until the next snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from exporter.expose.api import answers, openapi
+from exporter.expose.api.shapes import Unix
+from exporter.expose.server.state import STATE
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Step
+
+PREFIX: Final = "/api/v1"
+_PACK_FROM: Final = 4096  # bytes
+_TYPES: Final = {400: "bad_data", 404: "not_found", 405: "method_not_allowed", 503: "unavailable"}
+_STRICT: Final = {"1": True, "true": True, "0": False, "false": False}
+T = TypeVar("T")
+
+
+class Success(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """Every good answer."""
+
+    status: str = "success"
+    at: Unix
+    age_seconds: float
+    stale: bool
+    data: T
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "errorType"}):
+    """Every other answer, with Prometheus's names."""
+
+    status: str = "error"
+    kind: str
+    error: str
+
+
+class _Encoded:
+    """What was encoded of the newest snapshot, by path."""
+
+    def __init__(self) -> None:
+        self._of: Snapshot | None = None
+        self._bodies: dict[str, bytes] = {}
+
+    async def get(self, snapshot: Snapshot, path: str, make: Callable[[], object]) -> bytes:
+        if self._of is not snapshot:
+            self._of, self._bodies = snapshot, {}
+        bodies = self._bodies
+        if path not in bodies:
+            bodies[path] = await asyncio.to_thread(lambda: encode(make()))
+        return bodies[path]
+
+
+_ENCODED: Final = web.AppKey("encoded", _Encoded)
+
+
+def add_api(app: web.Application) -> None:
+    """Add the API's paths and its form of errors to an application that has a `STATE`."""
+    app[_ENCODED] = _Encoded()
+    app.middlewares.append(_errors)
+    app.add_routes(
+        [
+            web.get(f"{PREFIX}/status", _status),
+            web.get(f"{PREFIX}/targets", _targets),
+            web.get(f"{PREFIX}/rings", _rings),
+            web.get(f"{PREFIX}/rings/{{key:.+}}", _ring),
+            web.get(f"{PREFIX}/gossip", _gossip),
+            web.get(f"{PREFIX}/gate", _gate),
+            web.get(f"{PREFIX}/gate/{{step}}", _step),
+            web.get(f"{PREFIX}/events", _events),
+            web.get(f"{PREFIX}/openapi.json", _openapi),
+        ]
+    )
+
+
+def encode(value: object) -> bytes:
+    """JSON without NaN or infinity, which become null. Half a surrogate pair becomes `?`."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_whole(msgspec.to_builtins(value)))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(inner) for inner in value]
+    return value
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if not request.path.startswith(f"{PREFIX}/") or error.status < 400:
+            raise
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        kind = _TYPES.get(error.status, "internal" if error.status >= 500 else "bad_data")
+        known = (
+            error.text if isinstance(error, _Refusal) else f"{error.reason}: {request.method} {request.path}"
+        )
+        return _json(encode(Failure(kind=kind, error=known or error.reason)), error.status, headers)
+
+
+class _Refusal(web.HTTPException):
+    """An error of our own, whose text is the message."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status_code = status
+        super().__init__(text=text)
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    response = web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    if len(body) >= _PACK_FROM:
+        response.enable_compression()
+        response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest snapshot as it may be shown, its age in seconds, and whether it is too old to judge by."""
+
+    snapshot: Snapshot
+    age: float
+    stale: bool
+
+
+def _newest(request: web.Request) -> _Newest:
+    aged = request.app[STATE].newest.aged()
+    if aged.snapshot is None or aged.age is None:
+        raise _Refusal(503, "the first cycle has not ended yet; ask again")
+    return _Newest(aged.snapshot, aged.age, aged.is_stale)
+
+
+def _wrapped(newest: _Newest, data: bytes, status: int = 200) -> web.Response:
+    at, age, stale = newest.snapshot.at, newest.age, newest.stale
+    return _json(encode(Success(at=at, age_seconds=age, stale=stale, data=msgspec.Raw(data))), status)
+
+
+async def _shown(request: web.Request, make: Callable[[Snapshot], object]) -> web.Response:
+    newest = _newest(request)
+    data = await request.app[_ENCODED].get(newest.snapshot, request.path, lambda: make(newest.snapshot))
+    return _wrapped(newest, data)
+
+
+async def _status(request: web.Request) -> web.Response:
+    version = request.app[STATE].version
+    return await _shown(request, lambda snapshot: answers.status_out(snapshot, version))
+
+
+async def _targets(request: web.Request) -> web.Response:
+    return await _shown(request, answers.targets_out)
+
+
+async def _rings(request: web.Request) -> web.Response:
+    return await _shown(request, answers.rings_out)
+
+
+async def _ring(request: web.Request) -> web.Response:
+    wanted = request.match_info["key"]
+    found = {key.key: key for key in _newest(request).snapshot.keys}
+    key = found.get(wanted) or found.get(f"{wanted}/")
+    if key is None:
+        raise _Refusal(404, f"no ring has the key {wanted[:200]}; known: {', '.join(found) or 'none'}")
+    return await _shown(request, lambda _: answers.ring_out(key))
+
+
+async def _gossip(request: web.Request) -> web.Response:
+    return await _shown(request, lambda s: answers.gossip_out(s.gossip, s.rejections, s.probes))
+
+
+async def _events(request: web.Request) -> web.Response:
+    return await _shown(request, answers.events_out)
+
+
+async def _gate(request: web.Request) -> web.Response:
+    _only(request)
+    newest = _newest(request)
+    return _wrapped(newest, encode(tuple(map(answers.step_out, newest.snapshot.steps))))
+
+
+async def _step(request: web.Request) -> web.Response:
+    """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown."""
+    _only(request, "strict")
+    strict = _flag(request, "strict")
+    newest = _newest(request)
+    answer = answers.step_out(_known_step(request, newest.snapshot))
+    status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
+    return _wrapped(newest, encode(answer), status)
+
+
+def _known_step(request: web.Request, snapshot: Snapshot) -> Step:
+    wanted = request.match_info["step"]
+    steps = {step.name: step for step in snapshot.steps}
+    if wanted not in steps:
+        raise _Refusal(404, f"there is no step {wanted[:200]}; known: {', '.join(steps) or 'none'}")
+    return steps[wanted]
+
+
+def _only(request: web.Request, *known: str) -> None:
+    """Refuse any other parameter: a misspelt `strict` would answer 200 for a closed gate."""
+    for name in request.query.keys() - set(known):
+        of = "; strict is for one step: /api/v1/gate/STEP?strict=1" if name.lower() == "strict" else ""
+        raise _Refusal(400, f"there is no parameter {name[:200]} here{of}")
+
+
+def _flag(request: web.Request, name: str) -> bool:
+    values = request.query.getall(name, ["0"])
+    if len(values) != 1 or values[0] not in _STRICT:
+        raise _Refusal(400, f"{name} must be one of {', '.join(_STRICT)}")
+    return _STRICT[values[0]]
+
+
+async def _openapi(request: web.Request) -> web.Response:
+    return _json(encode(openapi.document(request.app[STATE].version)))

@@ -1,0 +1,109 @@
+"""The OpenAPI document of the JSON API, made from the types that the API answers with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from exporter.expose.api import shapes as a
+
+_PATHS: Final[tuple[tuple[str, Any, str], ...]] = (
+    ("/status", a.StatusOut, "Where the migration stands."),
+    ("/targets", tuple[a.TargetOut, ...], "Every process: its pages, KV clients and gossip."),
+    ("/rings", tuple[a.RingOut, ...], "Every key: its health and its secondary."),
+    ("/rings/{key}", a.RingDetailOut, "One key with members, views and differences."),
+    ("/gossip", a.GossipOut | None, "The gossip as a whole; null where nobody has memberlist."),
+    ("/gate", tuple[a.StepOut, ...], "Every step's gate."),
+    ("/gate/{step}", a.StepOut, "One step's gate; with strict the HTTP status is the answer."),
+    ("/events", tuple[a.EventOut, ...], "What changed lately, oldest first."),
+)
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "key": {
+        "description": "The KV key; slashes may stand as they are or as %2F.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "collectors/ring",
+    },
+    "step": {"description": "The step's name.", "schema": {"type": "string"}, "example": "switch-primary"},
+}
+_STRICT: Final[dict[str, Any]] = {
+    "name": "strict",
+    "in": "query",
+    "description": "Answer by HTTP status: 200 open, 409 closed, 503 not known.",
+    "schema": {"type": "string", "enum": ["1", "true", "0", "false"]},
+}
+_REF: Final = "#/components/schemas/{name}"
+_FAILURES: Final = {
+    "400": "A parameter is wrong.",
+    "404": "There is no such thing.",
+    "503": "No cycle has ended yet.",
+}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document, OpenAPI 3.1."""
+    types = [data for _, data, _ in _PATHS]
+    shapes, components = msgspec.json.schema_components(types, ref_template=_REF)
+    paths = {
+        f"/api/v1{path}": {"get": _operation(path, shape, text)}
+        for (path, _, text), shape in zip(_PATHS, shapes, strict=True)
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "kvmigration exporter", "version": version or "0"},
+        "paths": paths,
+        "components": {"schemas": {**components, "Failure": _failure()}},
+    }
+
+
+def _operation(path: str, shape: dict[str, Any], text: str) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, **described}
+        for name, described in _PARAMETERS.items()
+        if f"{{{name}}}" in path
+    ]
+    answers = {"200": _content("The answer.", _success(shape)), "503": _failed("503")}
+    if parameters:
+        answers["404"] = _failed("404")
+    if path == "/gate/{step}":
+        parameters.append(_STRICT)
+        closed = _content("Closed, with strict.", _success(shape))
+        either = {"anyOf": [_success(shape), {"$ref": _REF.format(name="Failure")}]}
+        unknown = _content("Not known, with strict; or no cycle has ended yet.", either)
+        answers |= {"400": _failed("400"), "409": closed, "503": unknown}
+    name = path.strip("/").replace("/{", "_").rstrip("}")
+    return {"operationId": name, "summary": text, "parameters": parameters, "responses": answers}
+
+
+def _success(shape: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["status", "data", "at", "age_seconds", "stale"],
+        "properties": {
+            "status": {"const": "success"},
+            "data": shape,
+            "at": {"type": "number", "description": "When the cycle ended, unix seconds."},
+            "age_seconds": {"type": "number", "minimum": 0, "description": "How long ago that was."},
+            "stale": {"type": "boolean", "description": "Too long ago to judge by."},
+        },
+    }
+
+
+def _failure() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["status", "errorType", "error"],
+        "properties": {
+            "status": {"const": "error"},
+            "errorType": {"type": "string"},
+            "error": {"type": "string"},
+        },
+    }
+
+
+def _failed(status: str) -> dict[str, Any]:
+    return _content(_FAILURES[status], {"$ref": _REF.format(name="Failure")})
+
+
+def _content(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,34 @@
+"""The block `stores` that the processes' configuration pages suggest, where none is configured."""
+
+from __future__ import annotations
+
+import json
+
+from exporter.model.stores import NamedStore
+
+USUAL = ("alertmanagers/", "collectors/", "ha-tracker/", "rulers/")
+MOST = 4  # stores that are suggested
+
+
+def suggested_stores(named: tuple[NamedStore, ...]) -> tuple[str, ...]:
+    """Lines of YAML; secrets and addresses as they are seen from here are left to fill in."""
+    if not named:
+        return ()
+    several = len(named) > 1
+    lines = ["stores:"]
+    for number, store in enumerate(named[:MOST], start=1):
+        lines.append(f"  - name: {store.kind}-{number}" if several else f"  {store.kind}:")
+        lines += [f"    {store.kind}:"] if several else []
+        lines += [f"{'      ' if several else '    '}{line}" for line in _keys(store)]
+    return tuple(lines)
+
+
+def _keys(store: NamedStore) -> list[str]:
+    addresses = [json.dumps(f"http://{address}") for address in store.addresses]
+    if store.kind == "consul":
+        lines = [f"url: {addresses[0]}", "# token_file: FILE, where it asks for a token"]
+    else:
+        lines = [f"urls: [{', '.join(addresses)}]", "# username: NAME and password_file: FILE, where it asks"]
+    if not set(store.prefixes) <= set(USUAL):
+        lines.append(f"prefixes: [{', '.join(map(json.dumps, store.prefixes))}]")
+    return lines

@@ -1,0 +1,136 @@
+"""The exposition as bytes, made once per snapshot and format.
+
+The snapshot's part is rendered in a thread at the first scrape that asks for its format, compressed at
+the first that asks for that too, and kept until the next snapshot. The exporter's own part (`process_*`,
+`python_*`, build and reload) is small and rendered fresh for every scrape, behind it. A scrape costs the
+loop next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import generate_latest as plain_text
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
+from prometheus_client.registry import Collector
+from zlib_ng import zlib_ng
+
+from exporter.expose import catalogue as c
+from exporter.expose.collector import exposed, family_of
+from exporter.expose.exposition_text import openmetrics_text, text_of
+from exporter.model.facts import Snapshot
+
+_GZIP_WINDOW = 31  # zlib's number for the largest window inside a gzip frame
+_GZIP_LEVEL = 4
+_GZIP_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfFacts:
+    """What the exporter knows about itself. Times are unix seconds."""
+
+    version: str
+    config_successful: bool = True
+    config_loaded_at: float | None = None
+    max_series: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """A scrape's answer. `encoding` is "gzip" or ""."""
+
+    content_type: str
+    encoding: str
+    body: bytes
+
+
+class _SelfCollector(Collector):
+    def __init__(self, facts: Callable[[], SelfFacts]) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterator[Family]:
+        facts = self._facts()
+        yield family_of(c.CONFIG_LAST_RELOAD_SUCCESSFUL, {(): float(facts.config_successful)})
+        if facts.config_loaded_at is not None:
+            yield family_of(c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, {(): facts.config_loaded_at})
+        yield family_of(c.BUILD_INFO, {(facts.version, platform.python_version()): 1.0})
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """The snapshot's part in one format: plain bytes, and a gzip stream that waits for the rest."""
+
+    snapshot: Snapshot | None
+    max_series: int
+    plain: bytes = b""
+    packed: bytes = b""
+    packer: Any = None  # zlib's compression object, whose type has no public name
+
+
+class Renderer:
+    """Expositions of the newest snapshot; before the first one, the exporter's own metrics only."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot | None], facts: Callable[[], SelfFacts]) -> None:
+        self._snapshot = snapshot
+        self._facts = facts
+        self._prepared: dict[bool, _Prepared] = {}
+        self._locks = {True: asyncio.Lock(), False: asyncio.Lock()}
+        self._own = CollectorRegistry(auto_describe=False)
+        self._own.register(_SelfCollector(facts))
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._own)
+
+    async def render(self, accept: str = "", accept_encoding: str = "") -> Exposition:
+        """The exposition in the format and encoding that a scrape's headers ask for."""
+        openmetrics, gzip = _wants_openmetrics(accept), _wants_gzip(accept_encoding)
+        prepared = await self._current(openmetrics, gzip)
+        own = openmetrics_text(self._own) if openmetrics else plain_text(self._own)
+        content_type = OPENMETRICS_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
+        if not gzip:
+            return Exposition(content_type, "", prepared.plain + own)
+        packer = prepared.packer.copy()
+        return Exposition(content_type, "gzip", prepared.packed + packer.compress(own) + packer.flush())
+
+    async def _current(self, openmetrics: bool, gzip: bool) -> _Prepared:
+        """One thread renders; scrapes that arrive meanwhile wait for it."""
+        async with self._locks[openmetrics]:
+            snapshot, max_series = self._snapshot(), self._facts().max_series
+            known = self._prepared.get(openmetrics)
+            if known is None or known.snapshot is not snapshot or known.max_series != max_series:
+                known = await asyncio.to_thread(_prepare, snapshot, max_series, openmetrics)
+                self._prepared[openmetrics] = known
+            if gzip and known.packer is None:
+                await asyncio.to_thread(_pack, known)
+            return known
+
+
+def _prepare(snapshot: Snapshot | None, max_series: int, openmetrics: bool) -> _Prepared:
+    prepared = _Prepared(snapshot, max_series)
+    if snapshot is not None:
+        prepared.plain = text_of(exposed(snapshot, max_series), openmetrics=openmetrics)
+    return prepared
+
+
+def _pack(prepared: _Prepared) -> None:
+    packer = zlib_ng.compressobj(_GZIP_LEVEL, zlib_ng.DEFLATED, _GZIP_WINDOW)
+    prepared.packed = packer.compress(prepared.plain) + packer.flush(zlib_ng.Z_SYNC_FLUSH)
+    prepared.packer = packer
+
+
+def _wants_openmetrics(accept: str) -> bool:
+    try:
+        return choose_encoder(accept)[1].startswith("application/openmetrics-text")
+    except (TypeError, ValueError):  # the library compares any version text with numbers
+        return False
+
+
+def _wants_gzip(accept_encoding: str) -> bool:
+    return gzip_accepted(accept_encoding) and not _GZIP_REFUSED.search(accept_encoding)

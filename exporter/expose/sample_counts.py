@@ -1,0 +1,16 @@
+"""Counts that one exporter alone and a shard's part give alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from exporter.model.facts import TargetFacts
+
+
+def by_label(targets: Iterable[TargetFacts]) -> Mapping[str, int]:
+    """Count the processes that are configured with each gossip label, whether they show their gossip or
+    not; one whose /config was not read is in no count.
+    """
+    told = (target.config.label for target in targets if target.up and target.config)
+    return Counter(label for label in told if label is not None)

@@ -1,0 +1,37 @@
+"""What asyncio says when it cannot accept a connection: once a minute, not a hundred times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from collections.abc import Callable
+from typing import Any
+
+from exporter import log
+
+EVERY = 60.0  # seconds
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_log = log.get(__name__)
+
+
+class Seldom:
+    """An exception handler of the loop. Everything else is the loop's own to tell."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told_at: float | None = None
+        self._left_out = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell, or count what is not told."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _EXHAUSTED:
+            loop.default_exception_handler(context)
+            return
+        now = self._clock()
+        if self._told_at is not None and now - self._told_at < EVERY:
+            self._left_out += 1
+            return
+        _log.warning("connections cannot be accepted", reason=error.strerror, times=1 + self._left_out)
+        self._told_at, self._left_out = now, 0

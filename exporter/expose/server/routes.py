@@ -1,0 +1,154 @@
+"""The HTTP application: what an exporter of the Prometheus family answers, and nothing that blocks its loop.
+
+`build_app` takes the state it serves from as functions, so that it holds none of its own.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from exporter.errors import KVMigrationError
+from exporter.expose.server.access import WebConfigFile, guard
+from exporter.expose.server.state import STATE, TELEMETRY_PATH, ServerState
+
+__all__ = ["SECURITY_HEADERS", "ServerState", "build_app"]
+
+NAME: Final = "kvmigration"
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "deny",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_MAX_BODY: Final = 64 * 1024  # nothing here takes a body
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+
+def build_app(
+    state: ServerState,
+    *,
+    telemetry_path: str = "/metrics",
+    web_config: WebConfigFile | None = None,
+    landing: bool = True,
+) -> web.Application:
+    """The application without its API. `landing` False leaves `/` to whoever brings a page of his own.
+
+    Raises `ValueError` if `telemetry_path` is no path such as `/metrics`.
+    """
+    if not _PATH.fullmatch(telemetry_path):
+        raise ValueError(f'telemetry path "{telemetry_path}" is not a path such as /metrics')
+    middlewares = [guard(web_config)] if web_config else []
+    app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY)
+    app[STATE] = state
+    app[TELEMETRY_PATH] = telemetry_path
+    app.on_response_prepare.append(_headers(web_config))
+    app.add_routes(
+        [
+            web.get(telemetry_path, _metrics),
+            web.get("/-/healthy", _healthy),
+            web.get("/-/ready", _ready),
+            web.get("/config", _config),
+            web.get("/targets", _targets),
+            web.post("/-/reload", _reload),
+            web.put("/-/reload", _reload),
+        ]
+    )
+    if landing:
+        app.router.add_get("/", _landing)
+    return app
+
+
+def _headers(
+    web_config: WebConfigFile | None,
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    async def prepare(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = NAME
+        response.headers.setdefault("Cache-Control", "no-store")
+        wanted = dict(SECURITY_HEADERS)
+        if web_config is not None:
+            wanted |= web_config.current().http_server_config.headers
+        for name, value in wanted.items():
+            if value:
+                response.headers[name] = value
+
+    return prepare
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    accept = ",".join(request.headers.getall("Accept", []))
+    encoding = ",".join(request.headers.getall("Accept-Encoding", []))
+    made = await request.app[STATE].metrics.render(accept, encoding)
+    headers = {"Content-Type": made.content_type, "Vary": "Accept, Accept-Encoding"}
+    if made.encoding:
+        headers["Content-Encoding"] = made.encoding
+    return web.Response(body=made.body, headers=headers)
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text=f"{NAME} is healthy.\n")
+
+
+async def _ready(request: web.Request) -> web.Response:
+    if request.app[STATE].ready:
+        return web.Response(text=f"{NAME} is ready.\n")
+    return web.Response(status=503, text=f"{NAME} is not ready: the first cycle has not ended.\n")
+
+
+async def _config(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[STATE].config_text(), content_type="application/yaml")
+
+
+async def _targets(request: web.Request) -> web.Response:
+    body = msgspec.json.encode({"status": "success", "data": list(request.app[STATE].targets())})
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _reload(request: web.Request) -> web.Response:
+    reload = request.app[STATE].reload
+    if reload is None:
+        raise web.HTTPForbidden(text="Lifecycle API is not enabled; start with --web.enable-lifecycle.\n")
+    if not _is_own(request):
+        raise web.HTTPForbidden(text="a reload is not for another site's page to ask for\n")
+    try:
+        await reload()
+    except KVMigrationError as error:
+        return web.Response(status=500, text=f"failed to reload config: {error}\n")
+    return web.Response(text="")
+
+
+def _is_own(request: web.Request) -> bool:
+    """Whether no other site's page made a browser ask. An old browser says the origin alone."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
+        return False
+    return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+
+
+async def _landing(request: web.Request) -> web.Response:
+    state, telemetry = request.app[STATE], request.app[TELEMETRY_PATH]
+    links = {
+        telemetry: "metrics",
+        "/api/v1/status": "status as JSON",
+        "/api/v1/openapi.json": "the API",
+        "/targets": "targets",
+        "/config": "configuration",
+        "/-/ready": "readiness",
+    }
+    rows = "".join(f'<li><a href="{html.escape(path)}">{text}</a></li>' for path, text in links.items())
+    page = (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>kvmigration exporter</title>'
+        f"</head><body><h1>kvmigration exporter</h1><p>Version {html.escape(state.version or 'unknown')}</p>"
+        f"<ul>{rows}</ul></body></html>\n"
+    )
+    return web.Response(text=page, content_type="text/html")

@@ -1,0 +1,37 @@
+"""What the server serves from, and where its handlers find it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from exporter.expose.exposition import Renderer
+from exporter.expose.staleness import Newest
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What the server serves from. Every function is called on the loop and must be quick.
+
+    `reload` is `None` unless `--web.enable-lifecycle` is given; it raises `ConfigError`.
+    """
+
+    newest: Newest
+    config_text: Callable[[], str]
+    targets: Callable[[], Sequence[Mapping[str, Any]]]
+    metrics: Renderer
+    version: str = ""
+    reload: Callable[[], Awaitable[object]] | None = None
+    interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
+
+    @property
+    def ready(self) -> bool:
+        """Ready from the first cycle on; how old the last one is, is a metric."""
+        return self.newest() is not None
+
+
+STATE: Final = web.AppKey("state", ServerState)
+TELEMETRY_PATH: Final = web.AppKey("telemetry_path", str)

@@ -1,0 +1,169 @@
+"""May we go on? The one sentence that has to be found in five seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from exporter.expose.web.words import count, span
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check, Step, Verdict
+
+TASKS: Final = {
+    "preflight": "add the multi KV",
+    "enable-mirroring": "switch mirroring on",
+    "switch-primary": "make memberlist the primary",
+    "disable-mirroring": "switch mirroring off",
+    "remove-multi": "take the multi KV out",
+    "decommission-store": "take the old store away",
+    "set-label": "set the cluster label",
+    "enforce-label": "switch label verification on",
+    "retire-microservices": "retire the microservices",
+    "finish-read-write": "finish the move to read-write mode",
+}
+CULPRITS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`tone` is open, wait, closed or unknown, and picks the shape; `word` says it."""
+
+    tone: str
+    word: str
+    sentence: str
+    why: str = ""
+    step: Step | None = None
+    share: float | None = None  # of the soak time, while waiting
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One check as it is shown; `tone` is holds, fails, unknown, or none: no word against it in a part."""
+
+    check: Check
+    tone: str
+    word: str
+    evidence: str
+    culprits: tuple[str, ...]
+    more: int
+
+
+_WORDS: Final = {Verdict.HOLDS: "holds", Verdict.FAILS: "does not hold", Verdict.UNKNOWN: "not known"}
+_IN_PART: Final = {Verdict.HOLDS: "holds in this part", Verdict.UNKNOWN: "nothing in this part to look at"}
+_ORDER: Final = {Verdict.FAILS: 0, Verdict.UNKNOWN: 1, Verdict.HOLDS: 2}
+
+
+def task(step: str) -> str:
+    """What a step does, in a few words; its name where it is not known."""
+    return TASKS.get(step, step)
+
+
+def word_of(step: Step) -> tuple[str, str]:
+    """A step's tone and word."""
+    if step.open:
+        return "open", "open"
+    if step.verdict is Verdict.UNKNOWN:
+        return "unknown", "cannot tell"
+    return ("wait", "waiting") if step.verdict is Verdict.HOLDS else ("closed", "closed")
+
+
+def withheld(snapshot: Snapshot) -> Answer:
+    """The answer that a snapshot gives whose gate is withheld, with the reason."""
+    return Answer("unknown", "CANNOT TELL", "Do not go on.", snapshot.fleet.headline)
+
+
+def answer_of(snapshot: Snapshot) -> Answer:
+    """The answer for the next step on the way."""
+    if snapshot.is_withheld:
+        return withheld(snapshot)
+    wanted = snapshot.fleet.next_step
+    step = next((step for step in snapshot.steps if step.name == wanted), None)
+    if step is None and snapshot.fleet.left_out:
+        kept = ", ".join(snapshot.fleet.left_out)
+        why = f"{kept} stays on the external store by configuration (gate.keep_on_store)."
+        return Answer("wait", "NO STEP", "All that is to move is on memberlist. Keep the store.", why)
+    if step is None:
+        why = "The phase of the processes is not known, so there is no next step."
+        return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
+    found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
+    if snapshot.fleet.uniform is False and found.tone == "closed":
+        return replace(found, sentence="Do not go on: the clients are in different phases.")
+    return found
+
+
+def is_warned(snapshot: Snapshot) -> bool:
+    """Whether anything has to be read before an open step is taken."""
+    return bool(snapshot.fleet.warnings or snapshot.fleet.risks)
+
+
+def judged(step: Step, warned: bool = False, *, part: bool = False) -> Answer:
+    """The answer for one step, fresh; of a shard's part, what does not hold in it alone decides."""
+    if part and step.verdict is not Verdict.FAILS:
+        return _of_a_part(step)
+    bad = [check for check in step.checks if check.verdict is not Verdict.HOLDS]
+    fails = sum(1 for check in bad if check.verdict is Verdict.FAILS)
+    blind = len(bad) - fails
+    what = task(step.name)
+    if step.open:
+        held = f"Every check holds, and has for {span(step.soaked_for)}."
+        if warned:
+            return Answer("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
+        return Answer("open", "GO ON", f"You may {what}.", held, step)
+    if step.verdict is Verdict.HOLDS:
+        share = min(1.0, step.soaked_for / step.soak) if step.soak else None
+        left = span(max(0.0, step.soak - step.soaked_for))
+        return Answer(
+            "wait", "WAIT", f"{left} more before you {what}.",
+            f"Every check holds; they must for {span(step.soak)}, and have for {span(step.soaked_for)}.",
+            step, share,
+        )  # fmt: skip
+    if step.verdict is Verdict.UNKNOWN:
+        why = f"{count(blind, 'check')} of {len(step.checks)} could not be answered."
+        return Answer("unknown", "CANNOT TELL", f"Do not {what}.", why, step)
+    why = f"{count(fails, 'check')} of {len(step.checks)} {'does' if fails == 1 else 'do'} not hold" + (
+        f", {blind} not known." if blind else "."
+    )
+    return Answer("closed", "STOP", f"Do not {what}.", why, step)
+
+
+def _of_a_part(step: Step) -> Answer:
+    blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
+    said = (
+        f"{count(blind, 'check')} could not be answered in it." if blind else "Nothing in it speaks against."
+    )
+    why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
+    sentence = f"from one shard's part whether you may {task(step.name)}."
+    return Answer("unknown", "CANNOT TELL", sentence, why, step)
+
+
+def check_rows(
+    step: Step, limit: int = CULPRITS, *, part: bool = False
+) -> tuple[tuple[CheckRow, ...], tuple[CheckRow, ...]]:
+    """Checks that do not hold, failing ones first, and those that hold."""
+    ordered = sorted(step.checks, key=lambda check: _ORDER[check.verdict])
+    rows = [_in_part(_row(check, limit)) if part else _row(check, limit) for check in ordered]
+    good = ("holds", "none")
+    return tuple(r for r in rows if r.tone not in good), tuple(r for r in rows if r.tone in good)
+
+
+def _in_part(row: CheckRow) -> CheckRow:
+    """What holds in a part may not hold in the whole, and is not shown as if it did."""
+    if row.check.verdict is Verdict.HOLDS or row.check.vacuous:
+        return replace(row, tone="none", word=_IN_PART[row.check.verdict])
+    return row
+
+
+def _row(check: Check, limit: int) -> CheckRow:
+    """Where the evidence only lists the culprits, the list is shown and the evidence counts."""
+    culprits, evidence = check.culprits[:limit], check.evidence
+    if check.culprits and check.culprits[0] in evidence:
+        listed = {Verdict.FAILS: "", Verdict.UNKNOWN: "Not known:"}.get(check.verdict, "")
+        evidence = listed if len(check.culprits) == 1 else f"{len(check.culprits)} found. {listed}".strip()
+    return CheckRow(
+        check=check,
+        tone=check.verdict.value,
+        word=_WORDS[check.verdict],
+        evidence=evidence,
+        culprits=culprits,
+        more=len(check.culprits) - len(culprits),
+    )

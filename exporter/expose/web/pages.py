@@ -1,0 +1,160 @@
+"""What stands at each path: the template and its values, or who else is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from exporter.expose.lag_history import LagHistory
+from exporter.expose.web.go_no_go import check_rows, is_warned, judged, task, withheld
+from exporter.expose.web.key_page import key_page
+from exporter.expose.web.key_rows import key_row
+from exporter.expose.web.overview import overview, step_links
+from exporter.expose.web.target_page import target_list, target_page
+from exporter.expose.web.words import first, page_of, path
+from exporter.model.facts import Event, Snapshot
+
+EVENTS: Final = 100
+CULPRITS: Final = 200
+NAMED: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request: what it is about, and what is known."""
+
+    snapshot: Snapshot | None
+    history: LagHistory
+    interval: float
+    match: Mapping[str, str]
+    query: Mapping[str, str]
+    root: str
+
+    @property
+    def known(self) -> Snapshot:
+        """The snapshot; only for pages that are made once there is one."""
+        assert self.snapshot is not None  # noqa: S101 - `nothing_yet` is shown instead
+        return self.snapshot
+
+    def page(self, name: str = "page") -> int:
+        """A page number of the query; 1 where it is none."""
+        told = self.query.get(name, "")
+        return int(told) if told.isdecimal() and len(told) < 7 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What to render. `announcement` is read out to those who do not see, when it changes."""
+
+    template: str
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    announcement: str = ""
+
+
+class NotThere(Exception):  # noqa: N818 - an answer, not a mistake of anybody
+    """Nothing has this name; `page` makes the page that says so."""
+
+    def __init__(self, page: Callable[[View], Content]) -> None:
+        self.page = page
+        super().__init__()
+
+
+def nothing_yet(_: View) -> Content:
+    """Before the first cycle has ended."""
+    return Content("nothing_yet.html", "Nothing known yet", announcement="Nothing is known yet.")
+
+
+def first_page(view: View) -> Content:
+    """`/`."""
+    seen = overview(view.known, view.history, view.interval)
+    answer = seen.answer
+    return Content(
+        "overview.html",
+        f"{answer.word} · {view.known.fleet.next_step or 'no next step'}",
+        {"seen": seen},
+        f"{answer.word}: {answer.sentence}",
+    )
+
+
+def key(view: View) -> Content:
+    """`/key/KEY`."""
+    wanted = path(view.match["key"])
+    found = {path(key.key): key for key in reversed(view.known.keys)}
+    facts = found.get(wanted) or found.get(f"{wanted}/")
+    if facts is None:
+        raise NotThere(_missing("key", view.match["key"], [key.key for key in view.known.keys]))
+    row = key_row(facts, view.known, view.history, view.interval)
+    seen = key_page(row, view.page(), view.page("views"))
+    return Content("key.html", f"Key {facts.key}", {"seen": seen, "key": facts})
+
+
+def target(view: View) -> Content:
+    """`/target/NAME`."""
+    wanted = path(view.match["name"])
+    facts = next((target for target in view.known.targets if path(target.name) == wanted), None)
+    if facts is None:
+        raise NotThere(_missing("target", view.match["name"], [t.name for t in view.known.targets]))
+    return Content(
+        "target.html", f"Process {facts.name}", {"seen": target_page(view.known, facts), "target": facts}
+    )
+
+
+def processes(view: View) -> Content:
+    """`/processes`, with `?component=`."""
+    seen = target_list(view.known, view.query.get("component", ""), view.page())
+    return Content("processes.html", "Processes", {"seen": seen})
+
+
+def gate(view: View) -> Content:
+    """`/gate/STEP`."""
+    step = next((step for step in view.known.steps if step.name == view.match["step"]), None)
+    if step is None:
+        raise NotThere(_missing("gate", view.match["step"], [step.name for step in view.known.steps]))
+    part = view.known.part is not None
+    answer = (
+        withheld(view.known) if view.known.is_withheld else judged(step, is_warned(view.known), part=part)
+    )
+    bad, held = check_rows(step, CULPRITS, part=part)
+    values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
+              "steps": step_links(view.known)}  # fmt: skip
+    return Content("gate.html", f"{answer.word} · {step.name}", values, f"{answer.word}: {answer.sentence}")
+
+
+def events(view: View) -> Content:
+    """`/events`, newest first, with `?kind=`."""
+    kind = view.query.get("kind", "")
+    wanted: list[Event] = [e for e in reversed(view.known.events) if not kind or e.kind == kind]
+    listed, page, pages = page_of(wanted, view.page(), EVENTS)
+    values = {"events": listed, "page": page, "pages": pages, "total": len(wanted), "kind": kind,
+              "kinds": sorted({event.kind for event in view.known.events})}  # fmt: skip
+    return Content("events.html", "Events", values)
+
+
+def nowhere(view: View) -> Content:
+    """Any other path."""
+    values = {"what": "page", "wanted": "", "names": (), "more": 0}
+    return Content("not_there.html", "Not here", values)
+
+
+def _missing(what: str, wanted: str, known: Iterable[str]) -> Callable[[View], Content]:
+    def page(_: View) -> Content:
+        names, more = first(sorted(known), NAMED)
+        return Content(
+            "not_there.html",
+            f"No such {what}",
+            {"what": what, "wanted": wanted, "names": names, "more": more},
+        )
+
+    return page
+
+
+PATHS: Final[Mapping[str, Callable[[View], Content]]] = {
+    "/": first_page,
+    "/events": events,
+    "/processes": processes,
+    "/gate/{step}": gate,
+    "/target/{name:.+}": target,
+    "/key/{key:.+}": key,
+}

@@ -1,0 +1,158 @@
+"""Writes `docs/configuration.md` from the models: `python -m exporter.generated_docs.configuration [--check]`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.config import schema
+from exporter.config.units import DURATION_PATTERN, SIZE_PATTERN
+
+Schema = dict[str, Any]
+
+FILE = Path(__file__).parents[1] / "docs" / "configuration.md"
+_HEAD = """# Configuration
+
+<!-- Made by `python -m exporter.generated_docs.configuration` from exporter/config. Do not edit. -->
+
+One YAML file, given with `--config.file`. Only `targets` is required; the smallest file is
+
+```yaml
+targets:
+  - static: {urls: ["http://mimir-0:8080"]}
+```
+
+- `kvmigration validate FILE` checks a file and names every problem with its line; `--schema` prints the
+  JSON schema for editors. Unknown keys are refused; a key without a value counts as left out.
+- A duration is written as in Prometheus: `15s`, `1m30s`, `500ms`, `1h`, `2d`. A size likewise: `64MiB`,
+  `1GB`, `512KB` (a KB is 1024 bytes). A number without a unit is refused, but for `0`.
+- Names of files are relative to the configuration file. Files with credentials and certificates are read
+  again when they change.
+- Secrets, header values (but `X-Scope-OrgID`) and credentials in a proxy's URL are never shown: not in
+  `/config`, not in logs, not in error messages.
+- A reload takes the whole new file or, if anything in it is wrong, nothing of it.
+"""
+_TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "object": "mapping of text",
+}
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([_HEAD, *_Page(schema()).sections()])
+
+
+def run(arguments: list[str]) -> int:
+    """Write the page; with `--check` return 1 if it is not what the models say."""
+    written = page()
+    if "--check" not in arguments:
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(written, encoding="utf-8")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
+        return 0
+    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.configuration\n")
+    return 1
+
+
+class _Page:
+    """The sections of the page: each group of keys once, where it first comes up."""
+
+    def __init__(self, whole: Schema) -> None:
+        self.definitions: dict[str, Schema] = whole["$defs"]
+        self.places = dict(self._walk("", whole, set()))
+        self.whole = whole
+
+    def sections(self) -> Iterator[str]:
+        yield self._section("", self.whole)
+        for reference, path in self.places.items():
+            yield self._section(path, self.definitions[reference])
+
+    def _walk(self, path: str, model: Schema, seen: set[str]) -> Iterator[tuple[str, str]]:
+        fields = model.get("properties", {}).items()
+        here = [(name, field, ref) for name, field in fields if (ref := _reference(field)) not in {"", *seen}]
+        seen.update(reference for _, _, reference in here)
+        for name, field, reference in here:
+            place = f"{path}.{name}{'[]' if _is_list(field) else ''}".removeprefix(".")
+            yield reference, place
+            yield from self._walk(place, self.definitions[reference], seen)
+
+    def _section(self, path: str, model: Schema) -> str:
+        title = f"`{path}`" if path else "The file"
+        lines = [f"## {title}", "", " ".join(model.get("description", "").split()), ""]
+        if model.get("properties"):
+            lines += ["| key | value | default | example | meaning |", "|---|---|---|---|---|"]
+            required = model.get("required", ())
+            lines += [self._row(name, field, name in required) for name, field in model["properties"].items()]
+            lines.append("")
+        return "\n".join(lines)
+
+    def _row(self, name: str, field: Schema, required: bool) -> str:
+        examples = field.get("examples")
+        example = f"`{_yaml(examples[0])}`" if examples else ""
+        default = "**required**" if required else _default(field)
+        reference = _reference(field)
+        meaning = field.get("description") or self.definitions[reference]["description"]
+        kind = _kind(field, self._link(reference))
+        cells = (f"`{name}`", kind, default, example, " ".join(meaning.split()))
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    def _link(self, reference: str) -> str:
+        anchor = re.sub(r"[^a-z0-9_]", "", self.places.get(reference, "").lower())
+        return f"[keys](#{anchor})"
+
+
+def _default(field: Schema) -> str:
+    default = field.get("default")
+    if default == "":
+        return "empty"
+    return "none" if default is None or default in ([], {}) else f"`{_yaml(default)}`"
+
+
+def _reference(field: Schema) -> str:
+    """The name of the settings that a field holds, one or a list of them."""
+    for place in (field, field.get("items", {}), *field.get("anyOf", ()), *field.get("oneOf", ())):
+        if "$ref" in place:
+            return str(place["$ref"]).rpartition("/")[2]
+        if "$ref" in place.get("items", {}):
+            return str(place["items"]["$ref"]).rpartition("/")[2]
+    return ""
+
+
+def _is_list(field: Schema) -> bool:
+    return any("items" in place for place in (field, *field.get("oneOf", ())))
+
+
+def _kind(field: Schema, keys: str) -> str:
+    choices = [
+        choice for choice in (field.get("anyOf") or field.get("oneOf") or ()) if choice.get("type") != "null"
+    ]
+    if choices:
+        return " or ".join(_kind(choice, keys) for choice in choices)
+    if "const" in field or "enum" in field:
+        values = field["enum"] if "enum" in field else [field["const"]]
+        return ", ".join(f"`{value}`" for value in values)
+    if "$ref" in field:
+        return keys
+    if "items" in field:
+        return f"list of {_kind(field['items'], keys)}"
+    named = {DURATION_PATTERN: "duration", SIZE_PATTERN: "size"}.get(field.get("pattern", ""))
+    return named or ("secret" if field.get("format") == "password" else _TYPES[field["type"]])
+
+
+def _yaml(value: object) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Writes `docs/metrics.md` from the catalogue: `python -m exporter.generated_docs.metrics [--check]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from exporter.expose import shard_catalogue as shards
+from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, PREFIX, Metric
+
+FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
+_HEAD = """# Metrics
+
+<!-- Made by `python -m exporter.generated_docs.metrics` from exporter/expose/catalogue.py. Do not edit. -->
+
+What `/metrics` of the exporter shows. All but the counters (`_total`) are gauges.
+
+- Values are those of the last finished cycle; `kvmigration_snapshot_timestamp_seconds` says when that was.
+  A scrape reads nothing and waits for nothing.
+- What is not known has no series, except where a metric says otherwise (`NaN`, `-1`, phase `unknown`).
+  A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
+- `target` is the process (`host:port`, or the pod's name where discovery knows it), `kv_name` one of its KV
+  clients as the process names it, `key` the KV key (`collectors/ring`), `ring` that key's everyday name
+  (`ingester`), `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
+- All entries of the HA tracker count together under the key `ha-tracker/`.
+"""
+_TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
+_SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
+processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the whole
+of which it knows a part stand under `{shards.SHARD}…` in place of `{PREFIX}…`, with the same labels:
+{{parts}}.
+It does not show those of which a part tells nothing: {{whole}}.
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([_HEAD, *_sections(), *_one_of_several(), *_letters()])
+
+
+def _sections() -> Iterator[str]:
+    for heading, metrics in groupby(ALL, key=lambda metric: metric.group):
+        yield f"## {heading}\n\n{_TABLE}"
+        yield from map(_row, metrics)
+        yield ""
+
+
+def _one_of_several() -> Iterator[str]:
+    parts = ", ".join(f"`{metric.name.removeprefix(PREFIX)}`" for metric in shards.JOINED)
+    whole = ", ".join(sorted(f"`{metric.name}`" for metric in shards.WHOLE))
+    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=whole)}\n{_TABLE}"
+    yield from map(_row, shards.OWN)
+    yield ""
+
+
+def _row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    meaning = metric.help.replace("|", "\\|").replace("<", "&lt;")
+    return f"| `{metric.name}` | {labels} | {meaning} | {metric.estimate} |"
+
+
+def _letters() -> Iterator[str]:
+    yield "## How many series\n\nThe column *series* says how many a metric has at most.\n"
+    letters = ESTIMATE_LETTERS | shards.ESTIMATE_LETTERS
+    yield from (f"- {letter}: {meaning}" for letter, meaning in letters.items())
+    yield ""
+
+
+def run(arguments: list[str]) -> int:
+    """Write the page; with `--check` return 1 if it is not what the catalogue says."""
+    written = page()
+    if "--check" not in arguments:
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(written, encoding="utf-8")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
+        return 0
+    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.metrics\n")
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))

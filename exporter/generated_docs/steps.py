@@ -1,0 +1,74 @@
+"""Writes `docs/harms.md` from the table of the steps: `python -m exporter.generated_docs.steps [--check]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from exporter.derive.gate.check import CheckFunction
+from exporter.derive.gate.harms import STEPS, Harm, Rule
+from exporter.derive.gate.steps import nothing_read
+from exporter.model.gate import Check
+
+FILE = Path(__file__).parents[1] / "docs" / "harms.md"
+_HEAD = """# What each step can lose
+
+<!-- Made by `python -m exporter.generated_docs.steps` from exporter/derive/gate/harms.py. Do not edit. -->
+
+Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
+the whole soak. This page says what a step does, what is lost where it is taken too early, and which checks
+guard against that. `kvmigration check STEP` asks exactly these.
+
+## What the soak counts
+
+- The soak (`gate.soak`) counts time that was watched. It begins anew after a cycle that failed, a pause of
+  more than three intervals, a cycle as long, a sleep of the machine, a step of its clock, other rules.
+- A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
+- A check that fails begins anew. A check that is not known for one cycle and passes in the next keeps its
+  time; the step is not open in the cycle in which it is not known.
+- Evidence is good for two cycles. Where at most one process in 20 was not read in a cycle, and was read in
+  the cycle before, its checks pass on that, and say so. Two reads that fail in a row are not excused.
+- A process that is new to the list and started within two minutes only pauses what depends on it. One that
+  ran before it was listed begins every soak anew: it was not watched. A process that left
+  the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
+- The line of a closed step says what broke its soak last, and how long ago.
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([_HEAD, *(line for rule in STEPS for line in _section(rule))])
+
+
+def _section(rule: Rule) -> Iterator[str]:
+    checks = {guard: guard(nothing_read()) for guard in rule.checks}
+    where = f"In phase `{rule.phase.label}`." if rule.phase is not None else "In any phase."
+    yield f"## {rule.name}\n\n{where} {rule.action}\n"
+    yield "| what is lost | checks that guard against it |\n|---|---|"
+    yield from (_row(harm, checks) for harm in rule.harms)
+    yield ""
+
+
+def _row(harm: Harm, checks: dict[CheckFunction, Check]) -> str:
+    return f"| {harm.loss} | {', '.join(_link(checks[guard]) for guard in harm.guards)} |"
+
+
+def _link(check: Check) -> str:
+    return f"[`{check.id}`]({check.doc.removeprefix('docs/')})"
+
+
+def run(arguments: list[str]) -> int:
+    """Write the page; with `--check` return 1 if it is not what the table says."""
+    written = page()
+    if "--check" not in arguments:
+        FILE.write_text(written, encoding="utf-8")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
+        return 0
+    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.steps\n")
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The vocabulary of every room, frozen: what was read, and what was concluded."""

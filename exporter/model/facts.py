@@ -1,0 +1,394 @@
+"""What was concluded: each fact computed once in `derive/`, read by metrics, API, page and gate.
+
+Frozen, standard library only. `None` always means "not known", which is never good news; an
+empty tuple means "looked, and there is none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
+from exporter.model.label_rollout import LabelRollout
+from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
+from exporter.model.rings import PartitionFacts, WriterFacts
+from exporter.model.settings import NO_SETTINGS, RingSettings
+from exporter.model.shard import Part
+from exporter.model.stores import NamedStore, StoreFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """One page of one process in the last cycle; where it was not read in it, as it was read last."""
+
+    name: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """One KV client of one process. `key` is the KV key it serves, "" where its name says nothing."""
+
+    target: str
+    name: str
+    key: str
+    phase: Phase
+    writes: bool  # whether it is a writing client; unknown names count as writing
+    kept: bool = False  # the configuration wants its key to stay on the store
+    primary: str = ""
+    stores: tuple[str, ...] = ()
+    mirror: bool | None = None
+    mirror_writes: float | None = None
+    mirror_errors: float | None = None
+    written: float | None = None  # writes to the primary since the process started
+    mirror_rate: float | None = None  # attempts per second since the cycle before
+    mirror_error_rate: float | None = None
+    window: tuple[tuple[float, float, float, float], ...] = ()
+    """(time, writes, mirror writes, mirror errors) where the two windows of the error ratio began."""
+    store_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Requests per second by store type (`consul`, `etcd`, `memberlist`, `multi`) since the cycle before."""
+    store_requests: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a process: as it tells it by its own clock, and by ours."""
+
+    told: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Elections:
+    """Elections that one process's HA tracker counted, and over how many seconds: while the external store
+    was its primary, and since memberlist is.
+    """
+
+    before: float = 0.0
+    before_seconds: float = 0.0
+    since: float = 0.0
+    since_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """One process."""
+
+    name: str
+    url: str
+    component: str
+    up: bool
+    product: Product = Product.UNKNOWN
+    products: frozenset[Product] = frozenset()  # all that it has shown since it started
+    version: str = ""
+    source: str = "static"
+    group: str = ""
+    phase: Phase = Phase.UNKNOWN
+    phase_since: float | None = None  # our clock, as in `KeyFacts`
+    skew: float | None = None  # its clock less ours, seconds
+    started: float | None = None  # by its own clock
+    young: bool = False  # younger than two heartbeat periods: not judged
+    starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
+    restarts: int = 0  # counted since it is watched
+    pages: tuple[PageFacts, ...] = ()
+    clients: tuple[ClientFacts, ...] = ()
+    in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known
+    rings: tuple[str, ...] = ()  # keys in which one of its members was found
+    gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
+    config: ProcessConfig | None = None
+    counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
+    seen_at: float | None = None  # our clock, last cycle with any page
+    ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
+    elections: Elections | None = None  # None: it has no HA tracker
+    listed: bool = True  # False: gone from the list of targets together with half of it
+    why_none: str = ""  # why it is probably no process of a product: what was asked, and what came back
+
+
+@dataclass(frozen=True, slots=True)
+class GossipTarget:
+    """One process with memberlist: what it sees, and how it is configured."""
+
+    members: tuple[GossipMember, ...]
+    states: Mapping[str, int]  # members by state, every state present
+    health_score: float | None = None
+    heartbeat_age: float | None = None  # newest heartbeat of anybody else, seconds
+    label: str | None = None
+    verified: bool | None = None
+    port: int | None = None
+    join_members: tuple[str, ...] | None = None
+    rejoin_interval: float | None = None
+    own_member: str = ""  # its own name in the gossip, "" where it could not be told
+    keys: tuple[str, ...] = ()
+    alone: bool = False  # sees nobody but itself
+    quiet_keys: tuple[str, ...] = ()  # of `keys`, those read that have no living member left
+    busy_keys: tuple[str, ...] = ()  # of `keys`, the rings read that have one
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """One member of a ring in the primary view, judged. Never a tombstone."""
+
+    id: str
+    address: str
+    zone: str
+    state: State
+    heartbeat: float | None
+    age: float | None  # seconds, by the answering process's clock; below 0: it lies in the future
+    tokens: int
+    group: str = ""
+    ownership: float | None = None  # its part of the ring, 0 to 1; None without token lists
+    ghost: bool | None = None  # belongs to no answering target and to no gossip member
+    target: str = ""  # the process it belongs to, where known
+    registered: float | None = None
+    since: float | None = None  # when this state was first seen, our clock
+    foreign: bool = False  # belongs to another product, cluster or release for certain
+    read_only: bool = False  # whatever its state is
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One member that differs between the primary and one view."""
+
+    member: str
+    view: str  # "gossip of cortex-1", "store consul"
+    what: str  # missing, extra, state, tokens, address, zone, replica, lag
+    primary: str = ""
+    secondary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One view of the secondary against the primary. `settled` are the ids whose difference one
+    heartbeat period does not explain: what the gate goes by, while the gauges report everything.
+    """
+
+    missing_key: bool
+    lag: float | None = None  # None: no member in both
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    mismatched: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    settled: frozenset[str] = frozenset()
+    differences: tuple[Difference, ...] = ()
+    doubtful: tuple[Difference, ...] = ()  # what one heartbeat may explain; settles where it stays
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFacts:
+    """One view of one key: a process's ring page or its gossip copy, against the primary and its peers."""
+
+    kind: str  # "ring" or "gossip"
+    target: str
+    known: bool  # False: not read this cycle
+    present: bool = True  # the key is there
+    fingerprint: str = ""
+    digests: tuple[str, ...] = ()  # without states; with them, where no state is hidden from somebody
+    staleness: float | None = None
+    missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
+    extra: tuple[str, ...] = ()
+    judged: bool = True  # False for a process too young to be judged
+    against: Comparison | None = None  # against the primary, where this view is of the secondary
+    read_at: float | None = None
+    odd: bool = False  # it differed from most views that were read together with it
+    whole: bool = True  # False: it lists HA entries that were never read
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryFacts:
+    """The secondary against the primary, one key. Counts are over the union of the views read."""
+
+    side: str  # what the secondary is: "memberlist", "consul", "etcd"
+    missing_key: bool
+    missing_in: tuple[str, ...]  # names of the views that lack the key
+    lag: float | None
+    missing_members: tuple[str, ...]
+    extra_members: tuple[str, ...]
+    mismatched: Mapping[str, tuple[str, ...]]  # field -> member ids; every field present
+    settled: tuple[str, ...] = ()  # what differs beyond one heartbeat, in views old enough to be judged
+    settled_missing_in: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
+    differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
+    remembered: bool = False  # the primary was not read whole: compared with what the processes show of it
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """One KV key. HA-tracker entries are together under key `ha-tracker/`."""
+
+    key: str
+    ring: str  # its everyday name as the products have it: by this it is judged
+    kind: str  # "ring", "partition" or "ha"
+    phase: Phase
+    phase_uniform: bool
+    primary: str  # "consul", "etcd", "memberlist", "" unknown
+    source: str  # where the primary was read: "store", "ring page of X", "gossip of X", ""
+    members: tuple[MemberFacts, ...] = ()
+    heartbeat_timeout: float = 60.0
+    settings: RingSettings = NO_SETTINGS
+    writes_by: str = "owner"  # "quorum", "partitions" (ingest storage) or "owner": one healthy is enough
+    oldest_age: float | None = None
+    ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # s into the future
+    longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
+    token_conflicts: int | None = None
+    without_tokens: tuple[str, ...] | None = None
+    ghosts: tuple[str, ...] | None = None
+    quorum_margin: int | None = None
+    returned_total: int = 0
+    lost: int = 0  # members or partitions still missing since it lost half or more of them at once
+    views: tuple[ViewFacts, ...] = ()
+    distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by view kind
+    secondary: SecondaryFacts | None = None  # None: there is none, or it is not known
+    entries: int = 0  # HA tracker: how many (user, cluster)
+    corrupted: tuple[int, ...] = ()  # partitions marked corrupted
+    owners: tuple[str, ...] = ()  # of its living partitions
+    partitions: int = 0
+    phase_since: float | None = None  # in this phase without a break since, our clock
+    partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # {}: none read
+    called: str = ""  # its everyday name as configured
+    lacking: tuple[str, ...] = ()  # fresh on some page, and not in the store that is its primary
+    writers: WriterFacts | None = None  # None: it is no ring of members, or was not read
+    owned: tuple[PartitionFacts, ...] = ()  # its living partitions
+    foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not looked for
+
+    @property
+    def size(self) -> int:
+        """How many members it has, or partitions."""
+        return self.partitions if self.kind == "partition" else len(self.members)
+
+    @property
+    def things(self) -> str:
+        """What it has, in the plural."""
+        return "partitions" if self.kind == "partition" else "members"
+
+    @property
+    def name(self) -> str:
+        """The everyday name to show."""
+        return self.called or self.ring
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A gossip or ring member that belongs to nobody we know."""
+
+    name: str
+    address: str
+    seen_by: tuple[str, ...]
+    where: str = "gossip"  # or the ring's key
+    since: float | None = None  # when a namesake of ours was first seen, our clock
+
+
+@dataclass(frozen=True, slots=True)
+class GossipFacts:
+    """The gossip as a whole. `clusters` are the connected components of who sees whom, as target names."""
+
+    clusters: tuple[tuple[str, ...], ...]
+    doubts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that are in their cluster by what one side says, and since when, our clock."""
+    partial: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that list half of their cluster or less: how many, and of how many."""
+    strangers: tuple[Stranger, ...] = ()
+    ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
+    namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
+    doubtful: tuple[Stranger, ...] = ()  # at the address of a process whose own member is not known
+    foreign: tuple[Stranger, ...] = ()  # of the strangers, those of another product, cluster or release
+    absent: tuple[str, ...] = ()
+    unknown_keys: tuple[str, ...] = ()
+    foreign_keys: tuple[str, ...] = ()  # of `unknown_keys`, those that only another product has
+    remains: tuple[str, ...] = ()  # of `unknown_keys`, those that nobody writes any more: gossip keeps them
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    unverified: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()  # targets whose member list could not be read
+    unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
+    rollout: LabelRollout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed. `kind` is phase, gate, member, stranger, target, store or ring."""
+
+    at: float
+    kind: str
+    text: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """An answer to a label ping. `accepted` is None where no answer could be had."""
+
+    target: str
+    kind: str  # own, no, foreign
+    accepted: bool | None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Rejected packets and streams found in the logs of a process, since we started to count."""
+
+    target: str
+    label: str
+    source: str  # the log source: file, loki, kubernetes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The whole: the first thing to say."""
+
+    phase: Phase
+    uniform: bool | None  # None: no writing client was seen
+    headline: str
+    product: Product
+    versions: tuple[str, ...]
+    next_step: str  # "" when done or unknown
+    warnings: tuple[str, ...] = ()  # causes before their effects, in order of danger
+    phase_since: float | None = None
+    risks: tuple[str, ...] = ()  # what would turn the next step into an accident
+    rollback: Rollback = NO_WAY_KNOWN
+    finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
+    left_out: tuple[str, ...] = ()  # keys that stay on the store by configuration, and are there
+    causes: tuple[str, ...] = ()  # the id of each warning in `derive.causes`
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One cycle's conclusions, never edited. `fetches` are since start, by (page, outcome)."""
+
+    at: float  # our clock, end of the cycle
+    started: float
+    cycle: int
+    fleet: Fleet
+    targets: tuple[TargetFacts, ...] = ()
+    keys: tuple[KeyFacts, ...] = ()
+    gossip: GossipFacts | None = None  # None: nobody has memberlist
+    stores: tuple[StoreFacts, ...] = ()
+    named_stores: tuple[NamedStore, ...] = ()  # where none is configured: what the processes use
+    steps: tuple[Step, ...] = ()
+    events: tuple[Event, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
+    not_running: tuple[str, ...] = ()  # processes that should run and do not, as discovery knows them
+    fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    sweep_seconds: float | None = None
+    resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Seeds that were looked up: "" where the name has an address, else what went wrong."""
+    newcomers: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that are new to the list: since when, our clock."""
+    ticked: float | None = None  # the monotonic clock at `at`
+    part: Part | None = None  # where this is one shard's part of the whole
+    judged_by: str = ""  # the rules of its steps, as text: by other ones they soak anew
+    is_withheld: bool = False
+
+    def withheld(self, why: str) -> Snapshot:
+        """The same picture, of which it is not known any more what may be done next."""
+        fleet = replace(self.fleet, headline=why, rollback=replace(self.fleet.rollback, safe=None))
+        steps = tuple(step.withheld(why) for step in self.steps)
+        return replace(self, fleet=fleet, steps=steps, is_withheld=True)

@@ -1,0 +1,361 @@
+"""What was read: the vocabulary of every room, frozen. Times are unix seconds; `None`: the page does not say.
+Conclusions: `exporter.model.facts`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from exporter.model.settings import ProcessConfig as ProcessConfig  # noqa: PLC0414  # part of this vocabulary
+from exporter.model.settings import RingConfig as RingConfig  # noqa: PLC0414  # likewise
+
+T = TypeVar("T")
+EMPTY: Mapping[str, str] = MappingProxyType({})
+NOTICE = "not running or not configured here, says the process itself"
+"""The detail of an absent page that answers 200 with a notice. A 404 may be a proxy's."""
+
+
+class Phase(enum.IntEnum):
+    """Where one KV client stands on the way; the order is the order of the migration."""
+
+    UNKNOWN = -1
+    EXTERNAL = 0
+    MULTI = 1
+    MIRRORING = 2
+    SWITCHED = 3
+    DETACHED = 4
+    MEMBERLIST = 5
+
+    @property
+    def label(self) -> str:
+        """As it stands in metric labels: `external`, `multi`, …"""
+        return self.name.lower()
+
+
+class State(enum.StrEnum):
+    """A member's state. `LEFT` is a tombstone; `UNHEALTHY` hides the member's own state."""
+
+    ACTIVE = "active"
+    JOINING = "joining"
+    LEAVING = "leaving"
+    PENDING = "pending"
+    READ_ONLY = "read_only"
+    LEFT = "left"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class Outcome(enum.StrEnum):
+    """How a page ended. Absent (no such thing here) is neither empty nor failed."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    FAILED = "failed"
+
+
+class Reason(enum.StrEnum):
+    """Why a page failed: a closed list, fit for a metric label."""
+
+    TIMEOUT = "timeout"
+    DEADLINE = "deadline"  # the cycle ended first
+    REFUSED = "refused"  # nobody listens, or no connection could be made
+    DNS = "dns"
+    TLS = "tls"
+    CLOSED = "closed"  # reset, or shorter than announced
+    STATUS = "status"  # an HTTP status that is neither 200 nor 404
+    DENIED = "denied"  # 401, 403
+    REDIRECT = "redirect"
+    TOO_LARGE = "too_large"
+    DECODE = "decode"
+    FORBIDDEN = "forbidden"  # our own allow-list refused to ask
+    MIXED = "mixed"  # the endpoints of one store belong to several clusters
+    BUDGET = "budget"  # not asked: its process has had its share of the cycle
+
+
+class Product(enum.StrEnum):
+    """What runs there."""
+
+    MIMIR = "mimir"
+    CORTEX = "cortex"
+    LOKI = "loki"
+    TEMPO = "tempo"
+    PYROSCOPE = "pyroscope"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One process to be asked. `url` is scheme, host, port and path prefix, without a last slash."""
+
+    name: str
+    url: str
+    component: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    source: str = "static"
+    http: str = ""  # key of the HTTP settings that apply to it, "" for the common ones
+    listed: bool = True  # False: its source lost half of its list at once, this process with it
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """What discovery knows of processes that cannot be asked, as sentences: sources of targets that `fail`,
+    of which nobody knows what only they name, and processes that should run and do not.
+    """
+
+    fail: tuple[str, ...] = ()
+    not_running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP exchange, before anybody looked into the body."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    status: int = 0
+    body: bytes = b""
+    content_type: str = ""
+    date: float | None = None  # the Date header, whole seconds
+    asked_at: float = 0.0  # our clock when the request was sent
+    duration: float = 0.0
+    index: int = 0  # of the header that `Call.index_header` names, 0 where there is none
+    received: int = 0  # bytes of its body, decompressed, whether it ended well or not
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of one process, decoded. `name` is its path without the prefix: `/ingester/ring`.
+
+    `clock` is the answering process's time when it answered: `now` in the page, else `Date`.
+    """
+
+    name: str
+    outcome: Outcome
+    value: T | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    asked_at: float = 0.0
+    clock: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A member's tokens. `digest` is equal for equal sets whatever page they came from; `None`
+    where the page shows only a count, which is -1 where it does not show that either. `packed` is sorted
+    little-endian uint32, kept for one cycle and only where the reader asked for it.
+    """
+
+    count: int
+    digest: bytes | None = None
+    packed: bytes | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One entry of a ring, as the page or the stored value says it."""
+
+    id: str
+    address: str = ""
+    state: State = State.ACTIVE
+    zone: str = ""
+    heartbeat: float | None = None
+    registered: float | None = None
+    read_only: bool = False
+    tokens: Tokens = Tokens(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The members of one ring by id, tombstones (`State.LEFT`) included. `now` is the page's clock."""
+
+    members: Mapping[str, Member]
+    now: float | None = None
+
+
+class PartitionState(enum.StrEnum):
+    """A partition's state, numbered 0 to 4 in the pages."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition. No heartbeats exist; `changed` is when its state last changed."""
+
+    id: int
+    state: PartitionState
+    changed: float | None = None
+    locked: bool = False
+    corrupted: bool = False
+    owners: tuple[str, ...] = ()
+    tokens: Tokens = Tokens(0)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRing:
+    """Partitions by id; owners are inside them."""
+
+    partitions: Mapping[int, Partition]
+    now: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One HA-tracker entry: who was elected for (user, cluster), as stored."""
+
+    replica: str
+    received_at: float | None = None
+    deleted_at: float | None = None  # a tombstone when set
+    elected_at: float | None = None
+    elected_changes: int | None = None
+
+
+Value = Ring | PartitionRing | Replica
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerEntry:
+    """One line of `/distributor/ha_tracker`: an in-memory cache, not the store."""
+
+    user: str
+    cluster: str
+    replica: str
+    received_at: float | None = None
+    elected_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerPage:
+    """`/distributor/ha_tracker`."""
+
+    entries: tuple[TrackerEntry, ...]
+    now: float | None = None
+
+
+class GossipState(enum.StrEnum):
+    """A gossip member's state as memberlist numbers it: 0, 1, 2, 3."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class GossipMember:
+    """One line of a process's member list. `name` ends in a random suffix by default."""
+
+    name: str
+    address: str
+    port: int
+    state: GossipState = GossipState.ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class GossipKey:
+    """A key in a process's gossip store. `version` is counted by that node for itself; -1 unknown."""
+
+    key: str
+    codec: str = ""
+    deleted: bool = False
+    version: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class MemberlistPage:
+    """`/memberlist`, JSON or HTML. `health_score` is in the HTML only."""
+
+    members: tuple[GossipMember, ...]
+    keys: Mapping[str, GossipKey]
+    now: float | None = None
+    health_score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KVClient:
+    """One KV client as the process's own metrics show it.
+
+    `requests` counts by (type, operation): `("consul", "CAS")`. `primary` is "" where no
+    multikv gauge exists; `mirror` is `None` there.
+    """
+
+    name: str
+    primary: str = ""
+    stores: tuple[str, ...] = ()
+    mirror: bool | None = None
+    mirror_writes: float | None = None
+    mirror_errors: float | None = None
+    requests: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMetrics:
+    """What is used of a process's /metrics. `counters` are the few others by bare name.
+
+    `counters` keys: a family without its product prefix (`memberlist_client_cas_failure_total`),
+    summed over its labels. `ha_elections` is `ha_tracker_elected_replica_changes_total` by
+    (user, cluster). `traffic` is requests by route, for the read-write checks.
+    """
+
+    product: Product = Product.UNKNOWN
+    version: str = ""
+    revision: str = ""
+    clients: Mapping[str, KVClient] = field(default_factory=lambda: MappingProxyType({}))
+    health_score: float | None = None
+    gossip_members: float | None = None
+    start_time: float | None = None  # process_start_time_seconds
+    ha_elections: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
+    counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    traffic: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """A build-information page: `/api/v1/status/buildinfo`, `/loki/api/v1/status/buildinfo`."""
+
+    product: Product = Product.UNKNOWN
+    version: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRejection:
+    """A packet or stream that a member discarded because of its label, found in a log line."""
+
+    label: str
+    kind: str  # "packet" or "stream"
+    source: str  # host:port it came from
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GossipView:
+    """One process's gossip copy: its member list and the values that were read from it."""
+
+    page: Page[MemberlistPage]
+    values: Mapping[str, Page[Value]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that one process answered in one cycle. `rings` is by page path."""
+
+    target: Target
+    metrics: Page[ProcessMetrics]
+    gossip: GossipView
+    config: Page[ProcessConfig]
+    rings: Mapping[str, Page[Ring]] = field(default_factory=lambda: MappingProxyType({}))
+    partitions: Mapping[str, Page[PartitionRing]] = field(default_factory=lambda: MappingProxyType({}))
+    tracker: Page[TrackerPage] | None = None
+    build: Page[BuildInfo] | None = None
+    waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
+    earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values

@@ -1,0 +1,65 @@
+"""What is concluded of a ring that is held against processes. Frozen, standard library only.
+
+Empty means "looked, and there is none"; a ring that was not read has none of these facts at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model.pages import PartitionState
+
+Names = tuple[str, ...]
+NONE: Mapping[str, Names] = MappingProxyType({})
+MOST_NAMED = 6  # two partitions' owners, one in each of three zones
+
+
+def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Join names for a sentence, the first few of many."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFacts:
+    """A ring's members held against the processes that write it. Processes are named as people know them
+    (`ingester-0 (10.0.0.1:8080)`), members by their id.
+    """
+
+    count: int = 0  # processes that wrote it and have not just started
+    missing: Names = ()  # those of them that have no member
+    untold: Names = ()  # those whose member cannot be told, where fewer members are left than there are such
+    departed: frozenset[str] = frozenset()  # targets without a member, which was leaving when last seen
+    misplaced: Names = ()  # members whose process has no client that writes this ring
+    shared: Mapping[str, Names] = field(default_factory=lambda: NONE)  # addresses of two or more members
+    unreachable: Mapping[str, Names] = field(default_factory=lambda: NONE)
+    """Loopback and unspecified addresses, of members whose ring processes on several hosts use."""
+    claimed: Mapping[str, Names] = field(
+        default_factory=lambda: NONE
+    )  # instance ids of two or more processes
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """One living partition held against the members of its owners' ring. `alive` are the owners that are
+    healthy members, `None` where that ring was not read; `gone` those that are neither member nor process.
+    """
+
+    number: int
+    state: PartitionState
+    owners: Names = ()
+    alive: Names | None = None
+    gone: Names = ()
+
+    @property
+    def is_ownerless(self) -> bool:
+        """Tell whether nobody consumes it: active without a living owner, or inactive with dead ones alone.
+        One that is inactive without owners waits to be deleted, as after each scale-down.
+        """
+        if self.alive is None or self.alive:
+            return False
+        return self.state is PartitionState.ACTIVE or (
+            self.state is PartitionState.INACTIVE and bool(self.owners)
+        )

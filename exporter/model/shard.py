@@ -1,0 +1,68 @@
+"""What one shard of several knows: its part of the whole, in a form that all parts can be joined by.
+
+A shard watches its own processes and, with every other shard, the same few *common* ones. Whatever
+holds in each shard's part, with the common processes in all of them, holds in the whole; what cannot
+be told that way is given here as names and digests, and joined by recording rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model.pages import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How the processes of one cycle are shared. `shard` counts from 0."""
+
+    shard: int
+    shards: int
+    digest: int  # of the names of all processes that were discovered, 48 bits
+    common: frozenset[str] = frozenset()  # watched by every shard
+    borrowed: frozenset[str] = frozenset()  # of those, the ones that another shard reports
+    crowded: frozenset[str] = frozenset()  # hosts on which there are processes that only others watch
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKind:
+    """KV clients that count alike. `serves` is a key, or the client's own name where it says no key."""
+
+    serves: str
+    phase: Phase
+    writes: bool
+    kept: bool  # its key is to stay on the external store
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One shard's part. Members are named as in the gossip, ring members by their id."""
+
+    share: Share
+    steady_since: float  # since when the same processes are discovered, our clock
+    interval: float  # of our cycles, seconds
+    rules_digest: int  # of the limits and patterns that we judge by, 48 bits
+    clients: Mapping[ClientKind, int] = field(default_factory=lambda: MappingProxyType({}))
+    strange: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Gossip members that are no process watched here, and whether `expected_members` names them."""
+    own: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Gossip members that are processes watched here, and whether their label was read."""
+    seen: frozenset[str] = frozenset()
+    """Of the own members, those that another process watched here sees."""
+    unseen: frozenset[str] = frozenset()
+    """Of the own members, those that should be seen and that no other process watched here sees."""
+    ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By key, the ring members that belong to nobody known here."""
+    used: frozenset[str] = frozenset()
+    """Keys that some process watched here uses: others in a shared store are not ours to judge."""
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By key, the ring members that belong to a process watched here, where gossip does not name them."""
+    views: Mapping[tuple[str, str, str], tuple[int, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """By key, kind of view and aspect ("members", "states"), digests of what was read in this cycle. The
+    states have none where somebody hides one of them.
+    """
+    linked: bool = True  # a common process is in the gossip: what is one cluster here is one everywhere

@@ -1,0 +1,107 @@
+"""What was read of an external store: Consul or etcd, as one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from exporter.model.pages import Outcome, Reason, Value
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one store from another one at the same address. `rings` are indexes by key."""
+
+    cluster: str = ""
+    revision: int = 0
+    rings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    entries: bool = False  # whether it has entries of an HA tracker
+    addresses: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStore:
+    """An external store as configuration pages name it: host:port, and the prefixes of the keys in use."""
+
+    kind: str
+    addresses: tuple[str, ...]
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
+class StoreRead(Generic[T]):
+    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):
+    it stands still while nobody writes. `broken` has keys whose value would not decode, with the reason.
+
+    `cluster` and `revision` say which store it is and how far it has come, so that another one in its
+    place is noticed: etcd's `cluster_id` and `revision`; Consul has no such id, and as revision the
+    X-Consul-Index of an absent key, which is the store's last change and never goes back.
+    """
+
+    kind: str  # consul, etcd
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    values: Mapping[str, T] = field(default_factory=lambda: MappingProxyType({}))
+    modified: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    asked_at: float = 0.0
+    clock: float | None = None
+    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is not known to be missing
+    name: str = ""  # as configured, where there are several of one kind; "" for the kind
+    cluster: str = ""
+    revision: int = 0  # 0: not known
+    addresses: tuple[str, ...] = ()  # host:port, where it is read and as processes may name it
+
+    @property
+    def title(self) -> str:
+        """What it is called in metrics and sentences."""
+        return self.name or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The external store read directly. `moved_at` is when a key was last written or deleted, our clock.
+    `replaced` says why it is not the store that it was, and `identity` is then the former one's.
+    """
+
+    kind: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    keys: int | None = None
+    moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
+    broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    since: float | None = None  # first cycle that read it
+    prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
+    uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
+    alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
+    entries: frozenset[str] = frozenset()  # the HA entries among its keys
+    name: str = ""  # as configured; "" for the kind
+    addresses: tuple[str, ...] = ()
+    identity: Identity | None = None
+    replaced: str = ""
+    replaced_at: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called in metrics and sentences."""
+        return self.name or self.kind
+
+    @property
+    def fault(self) -> str:
+        """Why nothing may be concluded from its content, "" where something may."""
+        if self.outcome is not Outcome.OK:
+            why = self.detail or (self.reason.value if self.reason else "")
+            return f"{self.title} was not read{f' ({why})' if why else ''}"
+        return f"{self.title} is not the store that it was: {self.replaced}" if self.replaced else ""
+
+
+RawStore = StoreRead[bytes]
+StoreContent = StoreRead[Value]

@@ -1,0 +1,384 @@
+"""One cycle after another: visit the processes, read the stores, conclude. Owns clock and history.
+
+The order within a cycle is the order of trust: every process's metrics first (they say which store is
+the primary), then the primary's side, then the secondary's. What is then still missing really lags.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.decode.formats.memo import Memo
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
+from exporter.derive.history import History
+from exporter.derive.limits import Rules
+from exporter.model.facts import ProbeResult, Rejection, Snapshot
+from exporter.model.pages import Observation, Product, Target, Unwatched
+from exporter.model.shard import Share
+from exporter.model.stores import StoreContent
+from exporter.polling.process_state import Memory, configurations
+from exporter.polling.rounds import PATIENCE, Stragglers, external_is_primary, in_portions, ticked
+from exporter.polling.schedule import (
+    AT_LEAST,
+    Entries,
+    Last,
+    Turn,
+    listed_by_several,
+    suspects,
+    whose_turn,
+    with_each_kind,
+)
+from exporter.polling.sharding import share_out
+from exporter.polling.stores import StoreReader, read_stores
+from exporter.polling.visit import UNREACHABLE, Visit
+from exporter.products.ha_keys import HaKeys, ha_keys
+from exporter.products.ring_pages import HA_KEY, RingPage
+from exporter.sources.http.budget import Allowance, Spending, allowance_of
+from exporter.sources.http.fetcher import Fetcher
+
+log = logging.getLogger("kvmigration.poll")
+DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
+STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
+MIN_DEADLINE = 2.0
+IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
+MANY = 64
+RELOADED = "Not known: the configuration was reloaded, and no cycle has ended with it yet."
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _nothing_found(_: Iterable[Iterable[str]]) -> Mapping[str, str]:
+    return {}
+
+
+async def _no_more(_: Snapshot) -> None:
+    return None
+
+
+async def none_rejected(_: float) -> tuple[Rejection, ...]:
+    return ()
+
+
+async def _nobody_asked(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
+    return ()
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a poller is told from outside; replaced as a whole at a reload."""
+
+    targets: Callable[[], tuple[Target, ...]]
+    fetcher: Fetcher
+    rules: Rules
+    interval: float = 15.0
+    timeout: float = 5.0
+    product: Product = Product.UNKNOWN
+    pages: tuple[RingPage, ...] | None = None  # None: those that the product has
+    stores: tuple[StoreReader, ...] = ()
+    views_per_cycle: int | None = None
+    discovered: Callable[[], Mapping[str, int]] = lambda: {}
+    unsure: Callable[[], Unwatched] = Unwatched  # what discovery cannot name, or not reach
+    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
+    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
+    look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
+    before_cycle: Callable[[], Awaitable[None]] = _nothing
+    after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
+    min_deadline: float = MIN_DEADLINE
+    shard: int = 0
+    shards: int = 1
+
+    def deadline(self) -> float:
+        """Seconds that a cycle may read."""
+        return max(self.min_deadline, self.interval * DEADLINE_SHARE)
+
+    def allowance(self) -> Allowance:
+        """What one process may cost in a cycle."""
+        return allowance_of(self.interval, self.fetcher.max_response_bytes)
+
+
+@dataclass(slots=True)
+class Poller:
+    """Runs cycles. `snapshot` is the last one's conclusion, `None` before the first has ended."""
+
+    plan: Plan
+    now: Callable[[], float] = time.time
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None
+    snapshot: Snapshot | None = None
+    history: History = field(default_factory=History)
+    number: int = 0
+    failures: int = 0
+    _memo: Memo = field(default_factory=Memo)
+    _memories: dict[str, Memory] = field(default_factory=dict)
+    _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _random: random.Random = field(default_factory=random.Random)
+    _entries: Entries = field(default_factory=Entries)
+    _at_once: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Run cycles for ever, at the interval with a little jitter; a failed cycle is logged, not fatal."""
+        while True:
+            started = time.monotonic()
+            try:
+                await self.cycle()
+            except Exception:
+                self.failures += 1
+                log.exception("cycle failed")
+            spent = time.monotonic() - started
+            with contextlib.suppress(TimeoutError):
+                left = max(0.05, self.plan.interval * self._jitter(0.02) - spent)
+                await asyncio.wait_for(self._at_once.wait(), left)
+
+    def outdate(self, why: str) -> None:
+        """What was concluded no longer says what may be done: the next cycle comes at once."""
+        if self.snapshot is not None:
+            self.snapshot = self.snapshot.withheld(why)
+        self._at_once.set()
+
+    def _jitter(self, share: float = 0.2) -> float:
+        return 1 + share * (2 * self._random.random() - 1)
+
+    async def between_cycles(self) -> None:
+        """Wait until no cycle is under way."""
+        async with self._cycling:
+            return
+
+    async def cycle(self) -> Snapshot:
+        """Run one cycle and publish its snapshot."""
+        async with self._cycling:
+            return await self._cycle()
+
+    async def _cycle(self) -> Snapshot:
+        started = self.now()
+        self.number += 1  # a cycle that fails is missing in the numbers
+        plan, deadline = self.plan, asyncio.get_running_loop().time() + self.plan.deadline()
+        self._at_once.clear()
+        await plan.before_cycle()
+        targets, share = self.share()
+        visits = self._visits(targets, deadline)
+        read, rejections = await asyncio.gather(self._read(plan, visits, deadline), plan.rejections(deadline))
+        probes = await plan.probes(_reported(read.observed, share), deadline)
+        cycle = Cycle(
+            at=self.now(),
+            ticked=ticked(self.now),
+            started=started,
+            number=self.number,
+            observed=read.observed,
+            stores=read.stores,
+            keep_views_since=started - 2 * read.sweep_seconds,
+            sweep_seconds=read.sweep_seconds,
+            discovered=MappingProxyType(dict(plan.discovered())),
+            unsure=plan.unsure(),
+            fetches=MappingProxyType(dict(plan.fetcher.counts)),
+            rejections=rejections,
+            probes=probes,
+            resolved=await plan.look_up(_seeds(read.observed)),
+            share=share,
+        )
+        snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
+        if self._at_once.is_set():  # the configuration is another one since
+            snapshot = snapshot.withheld(RELOADED)
+        self.snapshot = snapshot
+        self.on_snapshot(snapshot)
+        await plan.after_cycle(snapshot)
+        return snapshot
+
+    def share(self) -> tuple[tuple[Target, ...], Share | None]:
+        """Give the processes to visit, as discovery knows them now, and how shards share them."""
+        targets, plan = self.plan.targets(), self.plan
+        return (targets, None) if plan.shards == 1 else share_out(targets, plan.shard, plan.shards)
+
+    def _visits(self, targets: tuple[Target, ...], deadline: float) -> tuple[Visit, ...]:
+        self._memo.turn()
+        self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
+        ha = self._ha_keys()
+        return tuple(
+            Visit(
+                target=target,
+                memory=self._memories[target.name],
+                fetcher=self.plan.fetcher,
+                deadline=deadline,
+                now=self.now,
+                jitter=self._jitter,
+                memo=self._memo,
+                product=self.plan.product,
+                spending=Spending(self.plan.allowance()),
+                ha=ha,
+            )
+            for target in targets
+        )
+
+    def _ha_keys(self) -> HaKeys:
+        """How the HA tracker's keys are recognised, by all configurations that are known by now."""
+        return ha_keys(configurations(self._memories.values()), self.history.names.ha.learned())
+
+    async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
+        """Make the rounds. Nobody waits for a process that was silent or late last time, or is it now."""
+        alone = Stragglers(deadline)
+        prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
+        for visit in visits:
+            if visit.memory.silent or visit.memory.late:
+                visit.memory.late = False
+                alone.add(self._alone(visit))
+        prompt = await alone.prompt(prompt, Visit.read_metrics, self._rest)
+        for visit in prompt:
+            if visit.memory.silent:
+                alone.add(self._rest(visit))
+        prompt = [visit for visit in prompt if not visit.memory.silent]
+        stores, sweep = await self._both_sides(plan, prompt, deadline, alone)
+        await alone.finish()
+        for visit in visits:
+            visit.spending.let_go()
+        observed = tuple([visit.observation() async for visit in in_portions(visits)])
+        return _Read(observed, stores, sweep)
+
+    async def _alone(self, visit: Visit) -> None:
+        began = asyncio.get_running_loop().time()
+        await visit.read_metrics()
+        await self._rest(visit)
+        visit.memory.late = asyncio.get_running_loop().time() - began > PATIENCE * self.plan.deadline()
+
+    async def _rest(self, visit: Visit) -> None:
+        """A slow process's other pages: its metrics may hang while the rest answers. Where nobody takes a
+        connection, for its metrics or for its gossip, its dozens of ring pages are not asked for.
+        """
+        if visit.metrics.reason in UNREACHABLE:
+            await visit.read_gossip()
+            if visit.gossip.reason in UNREACHABLE:
+                return
+            await self._rings_in_turn(visit)
+        else:
+            await asyncio.gather(self._rings_in_turn(visit), visit.read_gossip())
+        if not visit.memory.silent and self._has_turn(visit.memory.values_read_at):
+            await self._values(visit)
+
+    async def _rings_in_turn(self, visit: Visit) -> None:
+        if self._has_turn(visit.memory.rings_read_at):
+            await visit.read_rings(self.plan.pages)
+        else:
+            visit.put_off_rings(self.plan.pages)
+
+    def _has_turn(self, read_at: float) -> bool:
+        """Tell whether a process that goes on alone is read in full. Where contents are read in turns it
+        waits for its own as the others do: on a machine that is busy many are late, and to read all of them
+        would make the next cycle later still.
+        """
+        sweep = (self.snapshot.sweep_seconds if self.snapshot else None) or 0.0
+        return sweep < 2 * self.plan.interval or self.now() - read_at >= sweep - self.plan.interval / 2
+
+    async def _gossip_of(self, visit: Visit) -> None:
+        await visit.read_gossip()
+        await self._values(visit)
+
+    async def _values(self, visit: Visit) -> None:
+        await visit.read_values(self._entries.chosen)
+
+    async def _both_sides(
+        self, plan: Plan, visits: list[Visit], deadline: float, alone: Stragglers
+    ) -> tuple[tuple[StoreContent, ...], float]:
+        if external_is_primary(visits):
+            now = asyncio.get_running_loop().time()
+            in_time = now + STORE_SHARE * (deadline - now)
+            stores, (visits, sweep) = await asyncio.gather(
+                self._read_stores(plan, in_time), self._rings(plan, visits, alone)
+            )
+            return stores, max(sweep, await self._gossip(plan, visits, alone))
+        visits, sweep = await self._rings(plan, visits, alone)
+        sweep = max(sweep, await self._gossip(plan, visits, alone))
+        return await self._read_stores(plan, deadline), sweep
+
+    async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
+        """Read the ring pages of those whose turn it is; gives whoever was done in time, and the seconds
+        until everybody was read.
+        """
+        having = {visit.target.name: visit for visit in visits}
+        kinds = {name: visit.clients for name, visit in having.items()}
+
+        def last() -> dict[str, Last]:
+            return {n: Last(v.memory.rings_read_at, v.memory.ring_bytes) for n, v in having.items()}
+
+        async def read(names: Iterable[str], size: float) -> set[str]:
+            turn = [having[name] for name in names]
+            done = await alone.prompt(turn, self._rings_of, self._gossip_of, _room(size))
+            return {visit.target.name for visit in turn if visit not in done}
+
+        first, late = frozenset[str](), set[str]()
+        if not any(known.size for known in last().values()):  # a few tell what a view costs
+            first = with_each_kind(Turn(first, 0.0), last(), kinds).targets
+            late = await read(first, 0)
+        known = last()
+        turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"))
+        turn = with_each_kind(turn, known, kinds)
+        async for name in in_portions(having.keys() - turn.targets - first):
+            having[name].put_off_rings(plan.pages)
+        late |= await read(sorted(turn.targets - first), _mean(known))
+        return [visit for name, visit in having.items() if name not in late], turn.sweep_seconds
+
+    async def _rings_of(self, visit: Visit) -> None:
+        await visit.read_rings(self.plan.pages)
+
+    async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> float:
+        ha = self._ha_keys()  # the configurations have been read since the visits began
+        for visit in visits:
+            visit.ha = ha
+        prompt = await alone.prompt(visits, Visit.read_gossip, self._values)
+        having = {v.target.name: v for v in prompt if v.gossip.value is not None}
+        last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
+        turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
+        listed = listed_by_several([visit.elected() for visit in having.values()])
+        again = frozenset(filter(self._is_in_doubt(ha), listed))
+        self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
+        chosen = [having[name] for name in sorted(turn.targets)]
+        await alone.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
+        return turn.sweep_seconds
+
+    def _is_in_doubt(self, ha: HaKeys) -> Callable[[str], bool]:
+        known = self.history.rings.get(HA_KEY)
+        doubted = known.standing.again() if known else frozenset()
+        return lambda name: bool(doubted) and ha.entry(name) in doubted
+
+    async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
+        return await read_stores(plan.stores, deadline, self.snapshot, self._memo)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    observed: tuple[Observation, ...]
+    stores: tuple[StoreContent, ...]
+    sweep_seconds: float
+
+
+async def _no_rest(_: Visit) -> None:
+    return None
+
+
+def _room(size: float) -> int:
+    """How many views of about this many bytes fit into memory together."""
+    return max(AT_LEAST, min(MANY, int(IN_FLIGHT / max(size, 1.0)))) if size else AT_LEAST
+
+
+def _reported(observed: tuple[Observation, ...], share: Share | None) -> tuple[Observation, ...]:
+    """Leave out the processes that another shard reports."""
+    borrowed = share.borrowed if share else frozenset()
+    return tuple(seen for seen in observed if seen.target.name not in borrowed)
+
+
+def _mean(last: Mapping[str, Last]) -> float:
+    known = [each.size for each in last.values() if each.size]
+    return sum(known) / len(known) if known else 0.0
+
+
+def _seeds(observed: Iterable[Observation]) -> Iterable[Iterable[str]]:
+    """Name everything that each process is configured to join."""
+    configs = (seen.config.value for seen in observed if seen.config.value is not None)
+    return (config.join_members or () for config in configs)

@@ -1,0 +1,107 @@
+"""What is known of one process from earlier cycles, and when it is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from exporter.decode.formats.metrics_page_map import Layout
+from exporter.model.pages import BuildInfo, Outcome, Page, ProcessConfig, Product
+from exporter.polling.backoff import Pauses
+from exporter.sources.http.fetcher import Fetcher
+
+YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
+EARLY = 2.0  # seconds by which a start may seem to lie in the future: pages tell whole ones
+
+
+@dataclass(slots=True)
+class Memory:
+    """One process's. The only state a visit changes."""
+
+    absent_until: dict[str, float] = field(default_factory=dict)
+    had: dict[str, float | None] = field(default_factory=dict)
+    """Ring pages that were read once, each with the start of the process that showed it last."""
+    config: Page[ProcessConfig] | None = None
+    config_path: str = ""  # where the page was read last
+    config_due: float = 0.0
+    config_hash: int = 0
+    build: Page[BuildInfo] | None = None
+    started: float | None = None
+    product: Product = Product.UNKNOWN
+    layout: Layout | None = None
+    silent: bool = False  # did not answer last time: nobody waits for it
+    late: bool = False  # was not done when a round's time was up: the next cycle reads it apart
+    value_bytes: int = 0  # of all gossip values, last time they were read
+    values_read_at: float = 0.0
+    ring_bytes: int = 0  # of all ring pages, last time they were read
+    rings_read_at: float = 0.0
+    ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
+    rings_ended: tuple[Page[Any], ...] = ()  # how its ring pages ended when they were last read,
+    values_ended: tuple[Page[Any], ...] = ()  # and the values of its gossip, as one page
+    pauses: Pauses = field(default_factory=Pauses)
+    asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
+    visited_at: float = 0.0
+    since: float = 0.0  # our clock: when it was seen first, or seen to have restarted
+
+    def visited(self, at: float) -> None:
+        """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
+        would stand still until the clock has caught up.
+        """
+        if at < self.visited_at:
+            self._undate()
+            self.pauses = Pauses()
+        if not self.visited_at:
+            self.since = at
+        self.visited_at = at
+
+    def restarted(self, at: float | None) -> None:
+        """Forget what a new start makes void: its configuration, its pages, when its views were read."""
+        self.started, self.build = at, None
+        self.config, self.config_hash = None, 0
+        self._undate()
+        self.since = self.visited_at
+        self.ring_paths = None
+        self.forget_endings()
+
+    def forget_endings(self) -> None:
+        """Whoever restarted or fell silent: how its pages ended before says nothing of how they are."""
+        self.rings_ended = self.values_ended = ()
+
+    def is_young(self, clock: float | None, now: float) -> bool:
+        """Tell whether it started a moment ago; of one that does not say when, whether it was seen first
+        or to restart a moment ago. `clock` is its own, where it says the time. A start in the future is of a
+        clock that was set back since.
+        """
+        if self.started is None:
+            return now - self.since < YOUNG
+        return -EARLY <= (now if clock is None else clock) - self.started < YOUNG
+
+    def is_to_come(self, path: str, *, young: bool) -> bool:
+        """Tell whether a page that is absent now is one that this process has: it was there since the
+        start, or before it and the process is still starting.
+        """
+        return path in self.had and (young or self.had[path] == self.started)
+
+    def _undate(self) -> None:
+        self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0
+        self.absent_until.clear()
+
+
+def ending(pages: Iterable[Page[Any]]) -> tuple[Page[Any], ...]:
+    """Give how pages ended, without what they said. Pages of one name count as one that failed where any of
+    them did; an absent one needs nobody to stand in for it.
+    """
+    there = sorted((p for p in pages if p.outcome is not Outcome.ABSENT), key=_failed)
+    return tuple({page.name: replace(page, value=None, clock=None) for page in there}.values())
+
+
+def _failed(page: Page[Any]) -> bool:
+    return page.outcome is Outcome.FAILED
+
+
+def configurations(memories: Iterable[Memory]) -> Iterator[ProcessConfig]:
+    """The configurations that are known."""
+    for memory in memories:
+        if memory.config is not None and memory.config.value is not None:
+            yield memory.config.value

@@ -1,0 +1,117 @@
+"""Rounds of a cycle: many processes are read side by side, and no round waits long for one of them.
+
+Whoever is not done when its round's time is up goes on alone, as those do that were silent or late in the
+last cycle: one process that hangs costs the others neither their pages nor the order of the rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from types import MappingProxyType
+from typing import TypeVar
+
+from exporter.derive.kv_clients import phase_of, primary_of
+from exporter.model.facts import ClientFacts
+from exporter.model.pages import KVClient
+from exporter.polling.visit import Visit
+
+T = TypeVar("T")
+STARTED = 16  # processes asked in one round of the loop
+PATIENCE = 0.4  # of the time that is left: how long one round is waited for
+Work = Callable[[Visit], Coroutine[None, None, None]]
+
+
+class Stragglers:
+    """The processes that go on alone in one cycle. `deadline` is a time of the running loop."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, work: Coroutine[None, None, None]) -> None:
+        """Let one go on alone."""
+        self._tasks.add(asyncio.create_task(work))
+
+    async def prompt(self, visits: Iterable[Visit], read: Work, rest: Work, room: int = 0) -> list[Visit]:
+        """Make a round, `room` processes at a time (0: all); gives those that are done when its time is up.
+        The others go on alone, with the `rest` of what is to be read of them.
+        """
+        places = asyncio.Semaphore(room) if room else None
+
+        async def one(visit: Visit) -> None:
+            if places is None:
+                return await read(visit)
+            async with places:
+                return await read(visit)
+
+        tasks = {}
+        async for visit in in_portions(visits):
+            tasks[asyncio.create_task(one(visit))] = visit
+        if not tasks:
+            return []
+        left = self._deadline - asyncio.get_running_loop().time()
+        done, late = await asyncio.wait(tasks, timeout=max(0.0, left * PATIENCE))
+        for task in late:
+            tasks[task].memory.late = True
+            self.add(_then(task, rest, tasks[task]))
+        for task in done:
+            task.result()
+        return [visit for task, visit in tasks.items() if task in done]
+
+    async def finish(self) -> None:
+        """Wait for them until the deadline, then end them."""
+        if self._tasks:
+            left = self._deadline - asyncio.get_running_loop().time()
+            await asyncio.wait(self._tasks, timeout=max(0.0, left))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _then(task: asyncio.Task[None], rest: Work, visit: Visit) -> None:
+    await task
+    await rest(visit)
+
+
+async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
+    """Go through things a few in each round of the loop, so that starting a thousand does not block it."""
+    for number, thing in enumerate(things, start=1):
+        yield thing
+        if number % STARTED == 0:
+            await asyncio.sleep(0)
+
+
+def ticked(now: Callable[[], float]) -> float:
+    """Seconds of the clock that no one sets, to hold the wall clock against; with a clock that is given from
+    outside, as in a simulation, that one.
+    """
+    return time.monotonic() if now is time.time else now()
+
+
+def external_is_primary(visits: Iterable[Visit]) -> bool:
+    """Tell which side to read first, from the metrics of this very cycle."""
+    clients = {
+        (client.primary, client.mirror, client.stores, *_asked(client)): client
+        for visit in visits
+        if visit.metrics.value is not None
+        for client in visit.metrics.value.clients.values()
+    }
+    facts = [
+        ClientFacts(
+            "",
+            client.name,
+            "",
+            phase_of(client),
+            writes=True,
+            primary=client.primary,
+            store_requests=MappingProxyType({kind: 1.0 for kind, _ in client.requests}),
+        )
+        for client in clients.values()  # most are like another process's
+    ]
+    return primary_of(facts) != "memberlist"
+
+
+def _asked(client: KVClient) -> Iterable[tuple[str, bool]]:
+    return ((kind, count > 0) for (kind, _), count in client.requests.items())

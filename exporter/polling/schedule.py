@@ -1,0 +1,141 @@
+"""Whose ring pages and gossip copies are read in a cycle: all while the cluster is small, else in turns."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exporter.model.facts import Snapshot, ViewFacts
+
+# Where the number is `auto`: bytes of ring pages, and of gossip values, that a cycle may read. They grow with
+# the processes, so that one process costs no more in a small cluster than in a large one.
+BUDGET = 24 * 1024 * 1024  # at most
+FOR_EACH = 84 * 1024
+ALWAYS = 10 * 1024 * 1024
+AT_LEAST = 4
+PAIR = 2  # one view alone agrees with itself
+FIRST_TIME = 32  # views in the cycle that finds out what a view costs
+SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
+OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
+BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
+HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
+HA_AGAIN = 20  # beside them, of those that left a doubt: another reading settles or clears it
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is, and how long until everybody has been read, seconds."""
+
+    targets: frozenset[str]
+    sweep_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """When a process's copies were last read (our clock, 0 never), and their bytes then."""
+
+    read_at: float = 0.0
+    size: int = 0
+
+
+def whose_turn(
+    last: Mapping[str, Last], views_per_cycle: int | None, interval: float, bad: frozenset[str]
+) -> Turn:
+    """Choose among the processes with memberlist: those that looked bad last time first, but never
+    for more than half of the places; then whoever waited longest; and one of the last turn again, by
+    which the turns can be held against each other. `None` views means a byte budget.
+    """
+    names = sorted(last, key=lambda name: (last[name].read_at, name))
+    places = min(len(names), max(PAIR, views_per_cycle or _affordable([last[name].size for name in names])))
+    if places >= len(names):
+        return Turn(frozenset(names), interval if names else 0.0)
+    first = [name for name in names if name in bad][: (places - 1) // 2]
+    again = [name for name in names[-1:] if last[name].read_at and name not in first]
+    others = [name for name in names if name not in first and name not in again]
+    rest = places - len(first) - 1
+    chosen = (first + again + others)[:places]
+    return Turn(frozenset(chosen), math.ceil(len(names) / max(1, rest)) * interval)
+
+
+def _affordable(sizes: Sequence[int]) -> int:
+    known = [size for size in sizes if size]
+    if not known:
+        return FIRST_TIME
+    budget = min(BUDGET, max(ALWAYS, FOR_EACH * len(sizes)))
+    affordable = int(budget / (sum(known) / len(known)))
+    return max(AT_LEAST, min(affordable, max(FIRST_TIME, len(sizes) // SHARE)))
+
+
+@dataclass(slots=True)
+class Entries:
+    """Which HA-tracker keys are read: the same of every process, so that views can be held against each
+    other, and until every process had its turn; then the next ones in the order of their names.
+    """
+
+    after: str = ""
+    last: str = ""
+    left: int = 0
+    chosen: frozenset[str] = field(default_factory=frozenset)
+
+    def take(
+        self,
+        names: Iterable[str],
+        cycles: int,
+        again: frozenset[str] = frozenset(),
+        limit: int = HA_ENTRIES,
+    ) -> frozenset[str]:
+        """Choose at most `limit` of the names, and a few of `again`; `cycles` is how many it takes until
+        everybody was asked.
+        """
+        listed = sorted(names)
+        if self.left <= 0:
+            self.after, self.left = self.last, max(1, cycles)
+        self.left -= 1
+        start = bisect_right(listed, self.after) if len(listed) > limit else 0
+        turn = (listed[start:] + listed[:start])[:limit]
+        self.last = turn[-1] if turn else ""
+        extra = sorted(again.intersection(listed).difference(turn))[:HA_AGAIN]
+        self.chosen = frozenset((*turn, *extra))
+        return self.chosen
+
+
+def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The names on at least two of the lists, and a few that stand on one alone: the one process that lists
+    a hundred thousand HA-tracker keys would make the others' wait for hours. All, where there are two lists.
+    """
+    if len(lists) <= 2:
+        return frozenset().union(*lists)
+    count = Counter(name for names in lists for name in names)
+    alone = sorted(name for name, lists_it in count.items() if lists_it == 1)
+    return frozenset(count).difference(alone[HA_AGAIN:])
+
+
+def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
+    """Processes whose views of this kind looked wrong when they were last read."""
+    if snapshot is None:
+        return frozenset()
+    return frozenset(
+        view.target for key in snapshot.keys for view in key.views if view.kind == kind and _is_suspect(view)
+    )
+
+
+def _is_suspect(view: ViewFacts) -> bool:
+    found = view.against
+    behind = view.staleness is not None and view.staleness > BEHIND
+    return bool(view.missing or view.odd or behind or (found and (found.missing_key or found.settled)))
+
+
+def with_each_kind(turn: Turn, last: Mapping[str, Last], kinds: Mapping[str, Hashable]) -> Turn:
+    """Add processes until each kind has a few in the turn, those that waited longest: a kind may be the
+    only one that shows some ring.
+    """
+    chosen = set(turn.targets)
+    have = Counter(kinds[name] for name in chosen)
+    for name in sorted(last, key=lambda name: (last[name].read_at, name)):
+        if name not in chosen and have[kinds[name]] < OF_EACH_KIND:
+            chosen.add(name)
+            have[kinds[name]] += 1
+    return Turn(frozenset(chosen), turn.sweep_seconds)

@@ -1,0 +1,391 @@
+"""One process's pages: what to ask, in which order, how seldom; fetch and decode, page by page.
+
+A visit has three rounds, because the primary must be read before the secondary: its own metrics
+(which say what the primary is), its ring pages, its gossip. A page that fails costs itself alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from exporter.decode.build import decode_build
+from exporter.decode.config import decode_config
+from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.metrics_page_map import Layout
+from exporter.decode.memberlist import decode_memberlist
+from exporter.decode.metrics import decode_metrics
+from exporter.decode.partition import decode_partition_ring
+from exporter.decode.ring import decode_ring
+from exporter.decode.tracker import decode_tracker
+from exporter.decode.value import decode_value
+from exporter.errors import FetchError
+from exporter.model.pages import (
+    NOTICE,
+    Answer,
+    GossipView,
+    MemberlistPage,
+    Observation,
+    Outcome,
+    Page,
+    PartitionRing,
+    ProcessConfig,
+    ProcessMetrics,
+    Product,
+    Reason,
+    Ring,
+    Target,
+    TrackerPage,
+    Value,
+)
+from exporter.polling.backoff import HEAVY, Pauses
+from exporter.polling.decode_failure import trouble_of
+from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
+from exporter.polling.process_state import Memory, ending
+from exporter.products.ha_keys import HaKeys
+from exporter.products.ring_pages import (
+    CONFIG_PAGE,
+    HA_KEY,
+    TRACKER_PAGE,
+    TRACKING,
+    RingPage,
+    build_pages,
+    config_pages,
+    key_of_client,
+    pages_of,
+)
+from exporter.sources.http.budget import Spending
+from exporter.sources.http.fetcher import Fetcher
+
+T = TypeVar("T")
+JSON = "application/json"
+ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
+READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
+BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
+UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, whatever is asked
+SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
+
+
+@dataclass(slots=True)
+class Visit:
+    """One process in one cycle. Call the rounds in order; `observation()` any time after the first."""
+
+    target: Target
+    memory: Memory
+    fetcher: Fetcher
+    deadline: float
+    now: Callable[[], float]
+    jitter: Callable[[], float]  # 0.8 to 1.2
+    memo: Memo
+    product: Product = Product.UNKNOWN  # as configured
+    spending: Spending = field(default_factory=Spending)
+    ha: HaKeys = field(default_factory=HaKeys)  # how all processes together say that entries are called
+    metrics: Page[ProcessMetrics] = field(init=False)
+    rings: dict[str, Page[Ring]] = field(default_factory=dict)
+    partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
+    tracker: Page[TrackerPage] | None = None
+    gossip: Page[MemberlistPage] = field(init=False)
+    values: dict[str, Page[Value]] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    _size: int = 0
+    _elected: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.metrics = _not_asked("/metrics")
+        self.gossip = _not_asked("/memberlist")
+        if self.memory.asked_by is not self.fetcher:
+            self.memory.asked_by, self.memory.pauses = self.fetcher, Pauses()
+
+    def observation(self) -> Observation:
+        """What has been read so far; what has not is a failed page, never an absent one."""
+        return Observation(
+            target=self.target,
+            metrics=self.metrics,
+            gossip=GossipView(self.gossip, dict(self.values)),
+            config=self.memory.config or _not_asked(CONFIG_PAGE),
+            rings=dict(self.rings),
+            partitions=dict(self.partitions),
+            tracker=self.tracker,
+            build=self.memory.build,
+            waiting=self.waiting,
+            earlier=tuple(self._earlier()),
+        )
+
+    def _earlier(self) -> Iterable[Page[Any]]:
+        """How the pages ended that were not read in this cycle, because it was not its turn."""
+        read = self.rings.keys() | self.partitions.keys() | ({TRACKER_PAGE} if self.tracker else set())
+        yield from (page for page in self.memory.rings_ended if page.name not in read)
+        if self.gossip.value is not None and not self.values:
+            yield from self.memory.values_ended
+
+    async def read_metrics(self) -> None:
+        """First round: who is it, what are its KV clients."""
+        self.memory.visited(self.now())
+        self.metrics = await self._page("/metrics", self._decode_metrics)
+        told = self.metrics.value
+        if told is not None:
+            if told.start_time != self.memory.started:
+                self.memory.restarted(told.start_time)
+            if told.product is not Product.UNKNOWN:
+                self.memory.product = told.product
+        self.memory.silent = self.metrics.reason in SILENT
+        if self.memory.silent:
+            self.memory.forget_endings()
+        await self._read_config()
+        if self.memory.build is None and told is not None and not told.version:
+            await self._read_build()
+
+    def _decode_metrics(self, body: bytes, _: float | None) -> ProcessMetrics:
+        if self.memory.layout is None:
+            self.memory.layout = Layout(self.target.name)
+        return decode_metrics(body, self.memory.layout, self.now())
+
+    @property
+    def kind(self) -> Product:
+        """The product: as configured, else as it showed itself."""
+        return self.product if self.product is not Product.UNKNOWN else self.memory.product
+
+    async def _read_config(self) -> None:
+        if self.now() < self.memory.config_due:
+            return
+        page = replace(await self._config_page(), name=CONFIG_PAGE)
+        if page.outcome is Outcome.FAILED and self._configured_since_start():
+            return  # what it said before still holds: it changes only by a restart
+        self.memory.config = replace(page, clock=None)
+        if page.outcome is not Outcome.FAILED:
+            self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
+
+    async def _config_page(self) -> Page[ProcessConfig]:
+        """Its configuration page, by the path of its product. While that is not known each path is tried, the
+        one that was read before first; a page that fails says more than one that is absent.
+        """
+        asked: list[Page[ProcessConfig]] = []
+        for path in sorted(config_pages(self.kind), key=lambda path: path != self.memory.config_path):
+            asked.append(await self._page(path, self._decode_config))
+            if asked[-1].outcome is Outcome.OK:
+                self.memory.config_path = path
+            if asked[-1].outcome is Outcome.OK or asked[-1].reason in SILENT:
+                return asked[-1]
+        return next((page for page in asked if page.outcome is Outcome.FAILED), asked[0])
+
+    def _configured_since_start(self) -> bool:
+        """Tell whether its configuration is known, and a restart would have been seen."""
+        known = self.memory.config
+        return known is not None and known.value is not None and self.memory.started is not None
+
+    def _decode_config(self, body: bytes, _: float | None) -> ProcessConfig:
+        known = self.memory.config.value if self.memory.config else None
+        shown = hash((body, self.kind))
+        if known is None or shown != self.memory.config_hash:
+            known = decode_config(body, self.kind)
+            self.memory.config_hash = shown
+        return known
+
+    async def _read_build(self) -> None:
+        for path in build_pages(self.kind):
+            if self.memory.build is None and self._is_due(path, ""):
+                page = await self._page(path, lambda body, _: decode_build(body))
+                self.memory.build = replace(page, clock=None) if page.value is not None else None
+
+    async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+        """Second round: what the primary's watch delivered. One page for each key is enough."""
+        by_key: dict[str, list[RingPage]] = {}
+        for page in pages if pages is not None else pages_of(self.kind):
+            by_key.setdefault(f"{page.kind} {page.key}", []).append(page)
+        self.waiting, self._size = frozenset(), 0
+        await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
+        read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
+        read += [self.tracker] if self.tracker else []
+        self.memory.rings_ended = ending(read)
+        self._remember(read)
+        self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
+
+    def _remember(self, read: Iterable[Page[Any]]) -> None:
+        """Note which pages it has. One that is only missing for the moment waits for the next turn like
+        them: between turns nobody would say that its ring is not known.
+        """
+        outcomes = {page.name: page.outcome for page in read}
+        self.memory.had |= {path: self.memory.started for path, o in outcomes.items() if o is Outcome.OK}
+        self.memory.ring_paths = frozenset(
+            path
+            for path, outcome in outcomes.items()
+            if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, young=self._young)
+        )
+
+    def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+        """Instead of the second round, where it is not this process's turn: say which pages it has. Of one
+        that was never read these are the pages of the rings that its KV clients use.
+        """
+        if self.memory.ring_paths is not None:
+            self.waiting = self.memory.ring_paths
+            return
+        known, served = pages if pages is not None else pages_of(self.kind), self._served
+        self.waiting = frozenset(page.path for page in known if page.key in served)
+        if HA_KEY in served:
+            self.waiting |= {TRACKER_PAGE}
+
+    @property
+    def clients(self) -> frozenset[str]:
+        """The names of its KV clients: processes with the same ones have the same pages."""
+        return frozenset(self.metrics.value.clients) if self.metrics.value else frozenset()
+
+    @property
+    def _served(self) -> frozenset[str]:
+        """The keys that its KV clients serve."""
+        return frozenset(key_of_client(name, self.kind) for name in self.clients)
+
+    async def _read_ring(self, same: list[RingPage]) -> None:
+        for page in sorted(same, key=lambda page: page.path not in self.memory.had):
+            if page.path in self.rings or page.path in self.partitions:
+                continue
+            if not self._is_due(page.path, page.key):
+                continue
+            if page.kind == "partition":
+                read = await self._page(page.path, _partition_ring, accept=JSON)
+                self.partitions[page.path] = read
+                outcome = read.outcome
+            else:
+                decode = partial(_ring, memo=self.memo)
+                ring = await self._page(page.path, decode, accept=JSON)
+                self.rings[page.path] = ring
+                outcome = ring.outcome
+            if outcome is Outcome.OK:
+                return
+
+    async def _read_tracker(self) -> None:
+        path = TRACKER_PAGE
+        if self.kind in TRACKING | {Product.UNKNOWN} and self._is_due(path, HA_KEY):
+            self.tracker = await self._page(
+                path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
+            )
+
+    def _is_due(self, path: str, key: str) -> bool:
+        """Tell whether to ask for a page. An absent one is left alone for a while, but not where a KV client
+        serves its key or the process had it: such a page only says that its ring is not running yet, and
+        what it shows afterwards is what has to be seen.
+        """
+        due = self.now() >= self.memory.absent_until.get(path, 0.0)
+        return due or path in self.memory.had or (bool(key) and key in self._served)
+
+    @property
+    def _young(self) -> bool:
+        return self.memory.is_young(self.metrics.clock, self.now())
+
+    async def read_gossip(self) -> None:
+        """Third round: whom it sees, and which keys it holds."""
+        self._elected = None
+        self.gossip = await self._page(
+            "/memberlist", lambda body, _: decode_memberlist(body, self.memo, self.ha), accept=JSON
+        )
+
+    def elected(self) -> frozenset[str]:
+        """The living HA-tracker keys that it lists."""
+        if self._elected is None:
+            listed = self.gossip.value.keys.values() if self.gossip.value else ()
+            self._elected = frozenset(what.key for what in listed if is_elected(what, self.ha))
+        return self._elected
+
+    async def read_values(self, elected: frozenset[str]) -> None:
+        """Third round, for the processes whose turn it is: its copy of each ring, and of those HA-tracker
+        keys whose turn it is.
+        """
+        if self.gossip.value is None:
+            return
+        rings, left_out = rings_listed(self.gossip.value.keys, self.kind, self.ha)
+        self.values |= dict.fromkeys(left_out, NOT_READ)
+        wanted = [*rings, *sorted(elected & self.elected())]
+        sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
+        self.memory.values_ended = ending(self.values.values())
+        self.memory.value_bytes = sum(sizes)
+        self.memory.values_read_at = self.now()
+
+    async def _read_value(self, key: str) -> int:
+        place = f"/memberlist?downloadKey={key}"
+        held = self.memory.pauses.held(place, self.now())
+        if held is not None:
+            self.values[key] = held
+            return 0
+        answer = await self.fetcher.get(
+            self.target,
+            "/memberlist",
+            query={"downloadKey": key},
+            deadline=self.deadline,
+            spending=self.spending,
+        )
+        page = self.values[key] = await self._decoded(
+            "/memberlist?downloadKey",
+            answer,
+            lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
+        )
+        self.memory.pauses.learn(place, page, answer.received, self.now())
+        return len(answer.body)
+
+    async def _page(
+        self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*"
+    ) -> Page[T]:
+        held = self.memory.pauses.held(path, self.now())
+        if held is not None:
+            return held
+        answer = await self.fetcher.get(
+            self.target, path, accept=accept, deadline=self.deadline, spending=self.spending
+        )
+        self._size += len(answer.body)
+        page = await self._decoded(path, answer, decode)
+        self.memory.pauses.learn(path, page, answer.received, self.now())
+        if page.outcome is Outcome.ABSENT and not self._young:
+            self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
+        return page
+
+    async def _decoded(
+        self, path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]
+    ) -> Page[T]:
+        """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
+        if answer.outcome is not Outcome.OK:
+            return _without(path, answer, answer.outcome)
+        try:
+            if len(answer.body) > BIG:
+                value = await asyncio.to_thread(lambda: self._timed(decode, answer))
+            else:
+                await self.fetcher.pace.wait_with_body()
+                value = self._timed(decode, answer)
+            self.spending.take_members_of(value)
+        except FetchError as error:
+            return _without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
+        except Exception as error:
+            detail = trouble_of(error, target=self.target.name, page=path)
+            return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
+        finally:
+            self.spending.let_go(answer.body)
+        if value is None:
+            return _without(path, answer, Outcome.ABSENT, detail=NOTICE)
+        clock = getattr(value, "now", None) or answer.date
+        return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
+
+    def _timed(self, decode: Callable[[bytes, float | None], T | None], answer: Answer) -> T | None:
+        with self.spending.timed():
+            return decode(answer.body, answer.date)
+
+
+def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
+    return decode_ring(body, clock=clock, packed=True, memo=memo)
+
+
+def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:
+    return decode_partition_ring(body, clock=clock)
+
+
+@lru_cache
+def _not_asked(path: str) -> Page[Any]:
+    return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
+
+
+def _without(
+    path: str, answer: Answer, outcome: Outcome, *, reason: Reason | None = None, detail: str = ""
+) -> Page[Any]:
+    """A page that gives no value; what went wrong is the answer's unless it is told."""
+    return Page(
+        path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
+    )

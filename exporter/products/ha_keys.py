@@ -1,0 +1,130 @@
+"""Which keys are entries of an HA tracker: by the prefixes that configurations name, else by what they hold.
+
+A tracker's key is `<prefix><user>/<cluster>`; a cluster's name may contain "/". The default prefix stands
+in the products' tables, Mimir's and Cortex's jsonnet set another one (`prom_ha/`). Data only, and passed
+on: every room asks the same object.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model.pages import ProcessConfig, Product, Replica, Value
+from exporter.products.ring_pages import HA_KEY, ring_keys
+
+MAX_PREFIXES = 16
+RING_KEYS = ring_keys(Product.UNKNOWN)
+_CODEC = "replica"  # dskit's codec of the tracker's entries is called replicaDesc
+
+
+@dataclass(frozen=True, slots=True)
+class HaKeys:
+    """How HA entries are recognised. `prefixes` are those that configurations name, the longest first;
+    `rings` are keys that hold a ring, whatever begins them; `entries` are keys below no named prefix that
+    hold an entry, with their `user/cluster`.
+    """
+
+    prefixes: tuple[str, ...] = (HA_KEY,)
+    rings: frozenset[str] = RING_KEYS
+    entries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def entry(self, key: str) -> str:
+        """The `user/cluster` of an HA tracker's key; "" for other keys."""
+        if key in self.rings:
+            return ""
+        if key in self.entries:
+            return self.entries[key]
+        for prefix in self.prefixes:
+            if key.startswith(prefix) and "/" in (rest := key[len(prefix) :]).strip("/"):
+                return rest
+        before, found, rest = key.partition(HA_KEY)  # the default one behind a prefix that nobody named
+        return rest if found and (not before or before.endswith("/")) else ""
+
+    def canonical(self, key: str) -> str:
+        """The key that a metric is labelled with: HA entries are counted together, under one name."""
+        return HA_KEY if self.entry(key) else key
+
+    def learned(self) -> tuple[str, ...]:
+        """Prefixes below which entries were found though no configuration names them."""
+        found = {_less(key, entry) for key, entry in self.entries.items()} - {""}
+        return tuple(sorted(found)[:MAX_PREFIXES])
+
+
+def prefixes_in(configs: Iterable[ProcessConfig], *, tracking: bool = False) -> frozenset[str]:
+    """The HA prefixes that configurations name; `tracking`: only those of processes with the tracker on."""
+    return frozenset(
+        {
+            name
+            for config in configs
+            if config.ha_tracker or not tracking
+            for name, told in config.rings.items()
+            if told.default_key == HA_KEY
+        }
+    )
+
+
+def rings_in(configs: Iterable[ProcessConfig]) -> frozenset[str]:
+    """The keys of rings that configurations name."""
+    return frozenset(
+        {name for config in configs for name, told in config.rings.items() if told.default_key != HA_KEY}
+    )
+
+
+def by_codec(key: str, codec: str) -> bool:
+    """Tell whether a process says of a key that it holds an HA entry."""
+    return key not in RING_KEYS and _CODEC in codec.lower()
+
+
+def ha_keys(
+    configs: Iterable[ProcessConfig],
+    learned: Iterable[str] = (),
+    values: Iterable[tuple[str, Value]] = (),
+    shown: frozenset[str] = frozenset(),
+) -> HaKeys:
+    """Recognise the trackers' keys. `learned` are prefixes of the cycle before, `values` what stores and
+    gossip copies hold, `shown` the `user/cluster` that tracker pages show.
+    """
+    configs = tuple(configs)
+    replicas, rings = _by_content(values)
+    named = sorted(
+        {*prefixes_in(configs), *learned, HA_KEY} - {""}, key=lambda prefix: (-len(prefix), prefix)
+    )
+    known = HaKeys(tuple(named[:MAX_PREFIXES]), RING_KEYS | rings_in(configs) | rings)
+    left = {key for key in replicas if not known.entry(key) and key not in known.rings}
+    return HaKeys(known.prefixes, known.rings, MappingProxyType(_named_by_content(left, shown)))
+
+
+def _by_content(values: Iterable[tuple[str, Value]]) -> tuple[set[str], set[str]]:
+    """The keys that hold an HA entry, and those that hold a ring, as most say of each."""
+    said = Counter[str]()
+    for key, value in values:
+        said[key] += 1 if isinstance(value, Replica) else -1
+    return {key for key, votes in said.items() if votes > 0}, {k for k, votes in said.items() if votes <= 0}
+
+
+def _named_by_content(keys: set[str], shown: frozenset[str]) -> dict[str, str]:
+    """The `user/cluster` of entries below no named prefix: as a tracker page shows it, else without the
+    shortest prefix that leaves user and cluster to any of them.
+    """
+    sure = {_less(key, entry) for key in keys if (entry := _shown(key, shown))}
+    guessed = {_less(key, "/".join(key.split("/")[-2:])) for key in keys} - {""}
+    found: dict[str, str] = {}
+    for key in keys:
+        prefix = max(_beginning(key, sure), key=len, default="")
+        found[key] = key[len(prefix or min(_beginning(key, guessed), key=len, default="")) :]
+    return found
+
+
+def _shown(key: str, shown: frozenset[str]) -> str:
+    return next((key[at:] for at in range(len(key)) if key[at:] in shown), "")
+
+
+def _less(key: str, entry: str) -> str:
+    return key[: len(key) - len(entry)]
+
+
+def _beginning(key: str, prefixes: Iterable[str]) -> Iterable[str]:
+    return (prefix for prefix in prefixes if key.startswith(prefix))

@@ -1,0 +1,91 @@
+"""Which ring is behind which page, key and KV client, as the rest of the program asks for it.
+
+What the products call them is in `exporter.products`; see FACTS of the design. A path stands there only if
+a GET on it changes nothing: those tables are half of the allow-list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from exporter.model.pages import Product
+from exporter.products import registry
+from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # asked for here by all
+
+ANY = frozenset(Product)  # also where the product is not known
+CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path
+CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
+TRACKER_PAGE = "/distributor/ha_tracker"
+TRACKING = frozenset(table.product for table in registry.TABLES.values() if table.tracker is not None)
+config_pages, build_pages = registry.config_pages, registry.build_pages
+key_of_client, known_keys, ring_keys = registry.key_of_client, registry.known_keys, registry.ring_keys
+
+
+@dataclass(frozen=True, slots=True)
+class RingPage:
+    """One ring page. `key` is below the KV prefix of the client, as the products have it by default."""
+
+    path: str
+    key: str
+    ring: str
+    products: frozenset[Product]
+    kind: str = "ring"
+
+
+def _pages() -> Iterator[RingPage]:
+    """Each page once for each ring that is behind it, with the products that have it there."""
+    having: dict[tuple[str, str, str, str], set[Product]] = {}
+    for table in registry.TABLES.values():
+        for ring in table.rings:
+            kind = "partition" if ring.partitions else "ring"
+            for path in ring.pages:
+                having.setdefault((path, ring.key, ring.name, kind), set()).add(table.product)
+    for (path, key, name, kind), products in having.items():
+        yield RingPage(path, key, name, frozenset(products), kind)
+
+
+RING_PAGES = tuple(_pages())
+RING_NAMES = frozenset(ring.name for ring in registry.rings(Product.UNKNOWN))
+
+# Rings written by quorum. The others that have a replication factor (store-gateway, ruler,
+# alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
+QUORUM_RINGS = frozenset({"ingester"})
+
+# Whose members own the partitions: an owner's id is its instance id, followed by "/" and the partition's
+# number where one instance owns several (dskit's MultiPartitionInstanceRing, in Mimir's usage-tracker).
+# Mimir pkg/ingester, Loki pkg/ingester and pkg/dataobj/consumer, Tempo modules/livestore: they all pass the
+# lifecycler's id to PartitionInstanceLifecycler.
+PARTITION_OWNERS = {
+    "ingester-partitions": "ingester",
+    "usage-tracker-partitions": "usage-tracker",
+    "dataobj-consumer-partitions": "dataobj-consumer",
+    "livestore-partitions": "live-store",
+}
+
+
+def pages_of(product: Product) -> Iterator[RingPage]:
+    """The ring pages a product can have; every page there is where the product is not known."""
+    for page in RING_PAGES:
+        if product is Product.UNKNOWN or product in page.products:
+            yield page
+
+
+@lru_cache(maxsize=4096)
+def reads_only_by_name(name: str) -> bool:
+    """Whether a client's name says that it only watches: `ingester-ring`, `querier-store-gateway`."""
+    lowered = name.lower()
+    return lowered.endswith(("-ring", "-client", "-watcher", "-reader")) or lowered.startswith("querier-")
+
+
+@lru_cache(maxsize=4096)
+def ring_of(key: str) -> str:
+    """A key's everyday name: `ingester` for `collectors/ring`; the last part where it is not known."""
+    if key == HA_KEY:
+        return "ha-tracker"
+    rings = tuple(registry.rings(Product.UNKNOWN))
+    known = next((ring.name for ring in rings if key.removeprefix("/") == ring.key), "") or next(
+        (ring.name for ring in rings if key.endswith(f"/{ring.key}")), ""
+    )
+    return known or key.rsplit("/", 1)[-1]

@@ -1,0 +1,87 @@
+"""Targets by a DNS name: A, AAAA and SRV records."""
+
+from __future__ import annotations
+
+import dns.asyncresolver
+import dns.exception
+import dns.rdatatype
+import dns.resolver
+
+from exporter.config import Dns
+from exporter.errors import DecodeError, FetchError
+from exporter.model.pages import Reason
+from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, Found, from_address
+
+GRACE = 3  # refreshes for which a name may be gone before its targets are
+LIFETIME = 5.0  # seconds for one question, all servers and tries together
+
+
+class DnsSource:
+    """Asks the name's records. A server that fails says nothing; a name that is gone is believed slowly.
+
+    A headless service without ready pods answers NXDOMAIN for a moment in every rollout.
+    """
+
+    def __init__(self, config: Dns) -> None:
+        self._config = config
+        self._last: tuple[Found, ...] = ()
+        self._gone = 0
+        self.refresh = config.refresh
+
+    async def find(self) -> Finding:
+        """Ask once. Raises `FetchError` where no server gave an answer."""
+        try:
+            answer = await self._resolver().resolve(
+                self._config.name, self._config.type, search=True, lifetime=LIFETIME
+            )
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
+            return self._without(isinstance(error, dns.resolver.NXDOMAIN))
+        except dns.resolver.LifetimeTimeout:
+            raise FetchError(Reason.TIMEOUT, f"no DNS server answered within {LIFETIME:g}s") from None
+        except dns.resolver.NoNameservers:
+            raise FetchError(Reason.DNS, "every DNS server failed (SERVFAIL, REFUSED)") from None
+        except (dns.exception.DNSException, OSError) as error:
+            raise FetchError(Reason.DNS, f"DNS failed: {type(error).__name__}") from None
+        self._gone = 0
+        return self._take(answer)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _resolver(self) -> dns.asyncresolver.Resolver:
+        """Made for each question, so that a new /etc/resolv.conf is seen."""
+        if self._config.resolver is None:
+            return dns.asyncresolver.Resolver()
+        host, _, port = self._config.resolver.rpartition(":")
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = [host.strip("[]")]
+        resolver.port = int(port)
+        return resolver
+
+    def _without(self, nxdomain: bool) -> Finding:
+        self._gone += 1
+        what = "the name does not exist" if nxdomain else f"the name has no {self._config.type} records"
+        if self._gone <= GRACE and self._last:
+            return Finding(self._last, f"{what}; its targets are kept for {GRACE} refreshes")
+        self._last = ()
+        return Finding((), what)
+
+    def _take(self, answer: dns.resolver.Answer) -> Finding:
+        found: dict[str, Found] = {}
+        refused = 0
+        for record in list(answer)[:MAX_FOUND]:
+            try:
+                item = self._record(record)
+            except DecodeError:
+                refused += 1
+            else:
+                found[item.address] = item
+        self._last = tuple(found[address] for address in sorted(found))
+        return Finding(self._last, f"{refused} records without a usable host: left out" if refused else "")
+
+    def _record(self, record: object) -> Found:
+        if self._config.type == "SRV":
+            host, port = str(getattr(record, "target", "")).rstrip("."), getattr(record, "port", 0)
+        else:
+            host, port = str(getattr(record, "address", "")), self._config.port or 0
+        return from_address(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self._config.scheme)

@@ -1,0 +1,92 @@
+"""Targets by what the other targets' member lists say.
+
+Each process writes its list itself, so a list alone makes nobody a target: a member must be called alive by
+most of the processes that answered, its address must be one where a process can run, and there are at most
+`max_members`. Credentials are not sent to them unless the entry's `credentials_for` has their network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from exporter.config import GossipSd
+from exporter.sources.discovery.found_targets import Finding, Found, is_loopback, is_nobody
+
+GRACE = 120.0  # seconds a member stays a target after the last list that had it
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A member list: the addresses that it calls alive, all that it has, and how many processes sent it."""
+
+    alive: frozenset[str]
+    every: frozenset[str]
+    count: int = 1
+
+
+class GossipSource:
+    """Told by the poller, through `heard`.
+
+    A member that no list has any more stays for a while: that it stopped answering is worth a
+    series. A cycle that could read no list at all says nothing about anybody.
+    """
+
+    refresh = 5.0  # only lets go of the old ones
+
+    def __init__(self, config: GossipSd, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._heard_at: dict[str, float] = {}
+
+    def heard(self, lists: Iterable[Lists], seeds: frozenset[str]) -> None:
+        """The lists of the last cycle. `seeds` are the hosts that the other sources name: where there are
+        several, one answer alone adds nobody, and only a seed on loopback makes loopback a place to ask.
+        """
+        answered = [each for each in lists if each.every]
+        votes, total = Counter[str](), sum(each.count for each in answered)
+        for each in answered:
+            for host in each.alive:
+                votes[host] += each.count
+        named = frozenset[str]().union(*(each.every for each in answered))
+        now = self._clock()
+        stays = {host: at for host, at in self._heard_at.items() if now - at <= GRACE}
+        stays |= dict.fromkeys(named & stays.keys(), now)
+        if total > 1 or len(seeds) == 1:
+            most = sorted(host for host, count in votes.items() if 2 * count > total)
+            near = any(is_loopback(seed) for seed in seeds)
+            stays |= {host: now for host in most if host not in stays and may_be_asked(host, near=near)}
+        self._heard_at = dict(list(stays.items())[: self._config.max_members])
+
+    def current(self) -> tuple[Found, ...]:
+        """The members heard of of late."""
+        now, port, scheme = self._clock(), self._config.port, self._config.scheme
+        hosts = sorted(host for host, at in self._heard_at.items() if now - at <= GRACE)
+        return tuple(Found(host, port, scheme) for host in hosts)
+
+    async def find(self) -> Finding:
+        """The same, without those that have been gone for too long."""
+        return Finding(self.current())
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@lru_cache(maxsize=20_000)
+def host_of(address: str) -> str:
+    """The address in `10.0.0.1:7946`, `10.0.0.1`, `[::1]:7946` or `::1`; "" for a name."""
+    host = address.rpartition(":")[0] if address.count(":") == 1 or address.startswith("[") else address
+    try:
+        found = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return ""
+    return "" if getattr(found, "scope_id", None) is not None else str(found)
+
+
+def may_be_asked(host: str, *, near: bool) -> bool:
+    """Whether a process can run at this address."""
+    return not is_nobody(host) and (near or not is_loopback(host))

@@ -1,0 +1,343 @@
+"""Who is to be watched: every source of the configuration, merged to one list of targets.
+
+::
+
+    discovery = Discovery(config)
+    await discovery.refresh()       # one look everywhere, before the first cycle
+    await discovery.start()         # from now on by itself
+    discovery.targets()
+    discovery.gossip_heard(lists)   # after each cycle
+    await discovery.replace(config) # a reload
+    await discovery.stop()
+
+A source that fails keeps what it had, and `status` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from exporter.config import Config, TargetEntry
+from exporter.errors import KVMigrationError, UsageError
+from exporter.model.pages import Target, Unwatched
+from exporter.sources.discovery.dns import DnsSource
+from exporter.sources.discovery.file import FileSource
+from exporter.sources.discovery.found_targets import Finding, Found, Source, is_nobody
+from exporter.sources.discovery.gossip import GossipSource, Lists
+from exporter.sources.discovery.http import HttpSource
+from exporter.sources.discovery.kubernetes import KubernetesSource
+from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merge
+from exporter.sources.discovery.static import StaticSource
+
+log = logging.getLogger("kvmigration.discovery")
+FIRST_LOOK = 15.0  # seconds a source has at the first refresh before the others are used without it
+FAILS_FOR = 60.0  # seconds; a refresh that fails once is made up for by the next
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source. `targets` is what it found itself, before merging; `since` (unix seconds) is when
+    it last changed between good and bad; `ok` None means it has not looked yet.
+    """
+
+    name: str
+    kind: str
+    targets: int
+    ok: bool | None
+    detail: str
+    since: float
+
+
+class _Slot:
+    """A source with what it last found, and the task that looks again and again."""
+
+    def __init__(self, source: Source, now: Callable[[], float]) -> None:
+        self.source = source
+        self.found: tuple[Found, ...] = ()
+        self.left: tuple[Found, ...] = ()  # what it lost with half of its list, as long as that answers
+        self.not_running: tuple[str, ...] = ()
+        self.ok: bool | None = None
+        self.detail = "not asked yet"
+        self.since = now()
+        self.label = ""
+        self._now = now
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self) -> None:
+        """One look; a failure keeps what was found before."""
+        try:
+            finding = await self.source.find()
+        except (KVMigrationError, OSError) as error:
+            self._note(False, str(error)[:300])
+        except Exception:
+            # a bug in one source must not end its task unseen, nor the others' with it
+            log.exception("a source of targets failed", extra={"source": self.label})
+            self._note(False, "an error of our own; see the log")
+        else:
+            finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
+            if finding.found != self.found:
+                self.left = left_behind(self.found, self.left, finding.found)
+                self.found = finding.found
+            self.not_running = finding.not_running
+            self._note(not finding.trouble, finding.trouble)
+
+    def late(self) -> None:
+        """The first look took too long and was given up; the next is the loop's."""
+        self._note(False, f"no answer within {FIRST_LOOK:g}s")
+
+    def _note(self, ok: bool, detail: str) -> None:
+        if ok != self.ok:
+            self.since = self._now()
+            self._tell(ok, detail)
+        self.ok, self.detail = ok, detail
+
+    def _tell(self, ok: bool, detail: str) -> None:
+        if not ok:
+            log.warning("targets: %s: %s", self.label, detail)
+        elif self.ok is not None:
+            log.info("targets: %s is well again", self.label)
+
+    def start(self) -> None:
+        """Look again and again, if there is anything that may change."""
+        if self._task is None and self.source.refresh != math.inf:
+            self._task = asyncio.create_task(self._loop(), name=f"discovery {self.label}")
+
+    async def stop(self) -> None:
+        """End the task and let go of connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self.source.close()
+
+    async def _loop(self) -> None:
+        while True:
+            await asyncio.sleep(self.source.refresh)
+            await self.look()
+
+
+@dataclass(slots=True)
+class Replacement:
+    """A configuration that was looked at; `left` is what is to be closed."""
+
+    config: Config
+    slots: list[_Slot]
+    left: list[_Slot]
+
+    async def close(self) -> None:
+        """End what is needed no more: the old sources after `commit`, the new ones without it."""
+        await asyncio.gather(*(slot.stop() for slot in self.left))
+
+
+class Discovery:
+    """All sources. `targets` costs nothing while nothing changes."""
+
+    def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._config = config
+        self._slots = [self._slot(entry, index) for index, entry in enumerate(config.targets)]
+        self._addresses = Addresses()
+        self._started = False
+        self._merged: tuple[tuple[object, ...], tuple[Target, ...]] = ((), ())
+
+    def _slot(self, entry: TargetEntry, index: int) -> _Slot:
+        slot = _Slot(source_of(entry), self._now)
+        slot.label = _label(entry, index)
+        return slot
+
+    async def refresh(self) -> None:
+        """Look everywhere once, all at the same time; a source that hangs is not waited for."""
+        await _look(self._slots)
+        await self._addresses.learn(_hosts(self._slots))
+
+    async def start(self) -> None:
+        """Go on looking in the background. Call it after the first `refresh`."""
+        self._started = True
+        for slot in self._slots:
+            slot.start()
+        self._addresses.start(lambda: _hosts(self._slots))
+
+    async def stop(self) -> None:
+        """End all tasks. What was found stays readable."""
+        self._started = False
+        await asyncio.gather(*(slot.stop() for slot in self._slots), self._addresses.stop())
+
+    async def replace(self, config: Config) -> None:
+        """Take another configuration. Nothing changes if this is cancelled half-way."""
+        replacement = await self.prepare(config)
+        self.commit(replacement)
+        await replacement.close()
+
+    async def prepare(self, config: Config) -> Replacement:
+        """Look at the sources that are new in another configuration, without changing anything yet.
+
+        For a reload that changes several things at one instant: `commit` the result, then `close` it;
+        or only `close` it to let the old configuration stand.
+        """
+        left = list(zip(self._config.targets, self._slots, strict=True))
+        slots: list[_Slot] = []
+        new: list[_Slot] = []
+        for index, entry in enumerate(config.targets):
+            kept = next((pair for pair in left if _same(pair[0], entry)), None)
+            if kept is not None:
+                left.remove(kept)
+                slots.append(kept[1])
+            else:
+                new.append(self._slot(entry, index))
+                slots.append(new[-1])
+        replacement = Replacement(config, slots, new)
+        try:
+            await _look(new)
+            await self._addresses.learn(_hosts(slots))
+        except BaseException:  # cancelled: what was opened for nothing is closed
+            await replacement.close()
+            raise
+        return replacement
+
+    def commit(self, replacement: Replacement) -> None:
+        """Let the prepared configuration stand from now on. Sources in both go on with what they know."""
+        kept = set(replacement.slots)
+        replacement.left = [slot for slot in self._slots if slot not in kept]
+        self._config, self._slots = replacement.config, replacement.slots
+        for index, (slot, entry) in enumerate(zip(self._slots, self._config.targets, strict=True)):
+            slot.label = _label(entry, index)
+            slot.left = ()  # whoever reloads takes the lists as they are
+            if self._started:
+                slot.start()
+
+    def gossip_heard(self, lists: Iterable[Lists]) -> None:
+        """Tell the gossip sources which member lists the last cycle read."""
+        heard = tuple(lists)
+        gossips = [slot for slot in self._slots if isinstance(slot.source, GossipSource)]
+        seeds = frozenset(found.host for slot in self._slots if slot not in gossips for found in slot.found)
+        for slot in gossips:
+            if isinstance(slot.source, GossipSource):
+                slot.source.heard(heard, seeds)
+                current = slot.source.current()
+                slot.found = slot.found if slot.found == current else current
+
+    def targets(self) -> tuple[Target, ...]:
+        """Every process once, by name; names are unique."""
+        lists = (each for slot in self._slots for each in (slot.found, slot.left))
+        state = (self._config, self._addresses.version, *lists)
+        if not _identical(state, self._merged[0]):
+            self._merged = (state, merge(self._claims(), self._addresses))
+        return self._merged[1]
+
+    def answered(self, urls: Collection[str]) -> None:
+        """Tell which targets the last cycle had something of: what left a list and is silent is gone."""
+        for claim in self._claims() if any(slot.left for slot in self._slots) else ():
+            slot = self._slots[claim.source]
+            if not claim.listed and claim.url not in urls:
+                slot.left = tuple(found for found in slot.left if found != claim.found)
+
+    def unwatched(self) -> Unwatched:
+        """What is known of processes that cannot be asked."""
+        missing = {one for slot in self._slots for one in slot.not_running}
+        return Unwatched(self.unsure(), tuple(sorted(missing)))
+
+    def status(self) -> tuple[SourceStatus, ...]:
+        """How each source is, in the order of the configuration."""
+        return tuple(
+            SourceStatus(slot.label, entry.kind, len(slot.found), slot.ok, slot.detail, slot.since)
+            for entry, slot in zip(self._config.targets, self._slots, strict=True)
+        )
+
+    def discovered(self) -> Mapping[str, int]:
+        """How many targets each kind of source found, for `kvmigration_discovered_targets`."""
+        counts: dict[str, int] = {}
+        for status in self.status():
+            counts[status.kind] = counts.get(status.kind, 0) + status.targets
+        return counts
+
+    def unsure(self) -> tuple[str, ...]:
+        """Name the sources that fail, and have for a while or from the beginning: there may be processes
+        that only they know. A failure of a moment keeps what was found and is none.
+        """
+        return tuple(
+            f"{status.name}: {status.detail}"
+            for status in self.status()
+            if status.ok is False and (not status.targets or self._now() - status.since > FAILS_FOR)
+        )
+
+    def _claims(self) -> list[Claim]:
+        settings = self._config.http_settings()
+        claims = []
+        for index, (entry, slot) in enumerate(zip(self._config.targets, self._slots, strict=True)):
+            key = f"targets[{index}]" if entry.http_client is not None else ""
+            bare, prefix = f"targets[{index}] without credentials", settings[key].path_prefix
+            for found in (*slot.found, *slot.left):
+                trusted = entry.is_trusted(found.scheme, found.host)
+                listed = found not in slot.left
+                claims.append(Claim(found, entry, key if trusted else bare, prefix, index, listed))
+        return claims
+
+
+def _askable(finding: Finding) -> Finding:
+    """Without addresses where no process can be: whoever writes a list cannot make us ask a cloud's metadata
+    service.
+    """
+    found = tuple(each for each in finding.found if not is_nobody(each.host))
+    left_out = len(finding.found) - len(found)
+    if not left_out:
+        return finding
+    told = f"{left_out} at addresses where no process can be: left out"
+    trouble = f"{finding.trouble}; {told}" if finding.trouble else told
+    return replace(finding, found=found, trouble=trouble)
+
+
+async def _look(slots: list[_Slot]) -> None:
+    """One look of each; one that hangs goes on with nothing, and says so."""
+    if not slots:
+        return
+    looks = {asyncio.create_task(slot.look()): slot for slot in slots}
+    try:
+        _, hanging = await asyncio.wait(looks, timeout=FIRST_LOOK)
+        for look in hanging:
+            looks[look].late()
+    finally:
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
+
+def _hosts(slots: list[_Slot]) -> frozenset[str]:
+    """Names that may hide that two sources found the same process."""
+    if len(slots) < 2:
+        return frozenset()
+    return frozenset(found.host for slot in slots for found in slot.found)
+
+
+def source_of(entry: TargetEntry) -> Source:
+    """The source of a `targets` entry."""
+    if entry.static is not None:
+        return StaticSource(entry.static)
+    if entry.dns is not None:
+        return DnsSource(entry.dns)
+    if entry.file is not None:
+        return FileSource(entry.file)
+    if entry.http is not None:
+        return HttpSource(entry.http)
+    if entry.gossip is not None:
+        return GossipSource(entry.gossip)
+    if entry.kubernetes is not None:
+        return KubernetesSource(entry.kubernetes)
+    raise UsageError(f"no source for {entry.kind}")
+
+
+def _same(old: TargetEntry, new: TargetEntry) -> bool:
+    """Whether both look in the same place; labels and HTTP settings are applied later."""
+    return old.kind == new.kind and getattr(old, old.kind) == getattr(new, new.kind)
+
+
+def _identical(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _label(entry: TargetEntry, index: int) -> str:
+    return f"targets[{index}] ({entry.kind})"

@@ -1,0 +1,1 @@
+"""The one way to ask a process or a store: within bounds of time, size and number."""

@@ -1,0 +1,1 @@
+"""Consul and etcd, read directly."""

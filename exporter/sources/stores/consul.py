@@ -1,0 +1,179 @@
+"""Consul's key-value store, read directly: `GET /v1/kv/PREFIX?recurse`.
+
+Consul lists only what the token may see and answers 404 where that is nothing; and 404 is also what
+stands at a wrong address. So it is asked for a key as well, which is denied where a list is silent
+(seen on Consul 1.8.7), for each key in use that the list lacks, and a store without any key must be a
+Consul that has a leader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from exporter.errors import FetchError
+from exporter.model.pages import Answer, Outcome, Reason, Target
+from exporter.model.stores import RawStore
+from exporter.sources.http import allow_list
+from exporter.sources.http.fetcher import Access, Call, Fetcher
+from exporter.sources.stores import refusals
+from exporter.sources.stores.refusals import failure, side_by_side
+from exporter.sources.stores.store_reading import MAX_KEYS, Collected
+
+KIND = "consul"
+MAX_USED = 200  # keys that are asked for by themselves
+_FILTERED = "X-Consul-Results-Filtered-By-ACLs"  # Consul 1.12 and later
+_INDEX = "X-Consul-Index"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsulSettings:
+    """Where Consul is. `token_file` is read at every cycle; `access` replaces the fetcher's own hook;
+    `certificate` tells whether one of our own is configured.
+    """
+
+    url: str
+    prefixes: tuple[str, ...]
+    token_file: Path | None = None
+    datacenter: str = ""
+    access: Access | None = None
+    certificate: bool = False
+
+
+class _Entry(msgspec.Struct):
+    """One key as Consul lists it; msgspec decodes base64 into `bytes`."""
+
+    Key: str
+    ModifyIndex: int
+    Value: bytes | None = None
+
+
+_DECODER = msgspec.json.Decoder(list[_Entry])
+
+
+async def read_consul(
+    fetcher: Fetcher, store: ConsulSettings, deadline: float | None = None, used: Iterable[str] = ()
+) -> RawStore:
+    """All keys below the prefixes, or a failure as a whole. `deadline` is a time of the running loop,
+    `used` the keys that processes are known to use.
+    """
+    reader = _Reader(fetcher, store, deadline)
+    try:
+        return await reader.read(used)
+    except FetchError as error:
+        return reader.found.failed(KIND, error)
+
+
+class _Reader:
+    """One reading of the store; its methods raise `FetchError`."""
+
+    def __init__(self, fetcher: Fetcher, store: ConsulSettings, deadline: float | None) -> None:
+        self._fetcher, self._store, self._deadline = fetcher, store, deadline
+        self._target = Target(KIND, store.url.rstrip("/"), source="store")
+        self._headers: dict[str, str] = {}
+        self._revision = 0
+        self.found = Collected()
+
+    async def read(self, used: Iterable[str]) -> RawStore:
+        """Every prefix; then the used keys that no list had, and whether this is a Consul at all."""
+        token = _token(self._store)
+        self._headers = {"X-Consul-Token": token} if token else {}
+        prefixes = self._store.prefixes
+        if not all(prefixes):
+            raise FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
+        # A list leaves out what the token may not see, without a word; asking for a key is denied.
+        asked = [
+            call for prefix in prefixes for call in (self._expect_nothing(prefix), self._read_prefix(prefix))
+        ]
+        empty = await side_by_side(asked)
+        lacking = sorted(key for key in used if key.startswith(prefixes) and key not in self.found)
+        await side_by_side(self._read_key(key) for key in lacking[:MAX_USED])
+        if all(empty):
+            await self._confirm_consul()
+        return self.found.ok(KIND, prefixes, revision=self._revision)
+
+    async def _expect_nothing(self, prefix: str) -> bool:
+        """Ask for the prefix itself, which is no key but perhaps a folder; true."""
+        await self._ask(self._path(prefix, recurse=False), prefix)
+        return True
+
+    async def _read_key(self, key: str) -> bool:
+        """Add a key that the lists lack: written meanwhile, or hidden in a list only."""
+        answer = await self._ask(self._path(key, recurse=False), key)
+        if answer.outcome is not Outcome.ABSENT:
+            self._add(_entries(answer.body), key)
+        return True
+
+    async def _read_prefix(self, prefix: str) -> bool:
+        """Add what is below the prefix; true where there is nothing."""
+        answer = await self._ask(self._path(prefix, recurse=True), prefix)
+        if answer.outcome is Outcome.ABSENT:
+            return True
+        entries = _entries(answer.body)
+        self._add(entries, prefix)
+        return not entries
+
+    def _add(self, entries: Iterable[_Entry], prefix: str) -> None:
+        for entry in entries:
+            if not entry.Key.startswith(prefix):
+                raise FetchError(Reason.DECODE, "keys that nobody asked for")
+            self.found.add(entry.Key, entry.Value, entry.ModifyIndex)
+
+    async def _confirm_consul(self) -> None:
+        leader = (await self._ask(allow_list.CONSUL_LEADER, "")).body.strip()
+        if len(leader) < 3 or not leader.startswith(b'"'):
+            raise FetchError(Reason.DECODE, "no keys, and no Consul with a leader either")
+
+    async def _ask(self, path: str, prefix: str) -> Answer:
+        """The answer, which has content or is Consul's own 404; its index is the store's where it is."""
+        call = Call(
+            self._target,
+            path,
+            headers=self._headers,
+            access=self._store.access,
+            page=KIND,
+            index_header=_INDEX,
+            hiding_header=_FILTERED,
+        )
+        answer = self.found.witness(await self._fetcher.store_call(call, deadline=self._deadline))
+        if answer.outcome is Outcome.FAILED:
+            raise failure(answer, refusals.CONSUL, self._names(prefix))
+        if answer.outcome is Outcome.ABSENT:
+            if answer.body.strip():
+                raise FetchError(Reason.STATUS, "status 404 that is not Consul's: is the address right?")
+            self._revision = max(self._revision, answer.index)
+        return answer
+
+    def _names(self, prefix: str) -> dict[str, str]:
+        store = self._store
+        names = {"prefix": prefix, "datacenter": store.datacenter or "(its own)", "url": store.url}
+        return names | {
+            "token": "set" if self._headers else "",
+            "certificate": "set" if store.certificate else "",
+        }
+
+    def _path(self, prefix: str, *, recurse: bool) -> str:
+        dc = self._store.datacenter
+        options = [*(["recurse"] if recurse else []), *([f"dc={dc}"] if dc else [])]
+        return f"/v1/kv/{allow_list.encoded(prefix)}{'?' if options else ''}{'&'.join(options)}"
+
+
+def _entries(body: bytes) -> list[_Entry]:
+    if body.count(b"{") > MAX_KEYS:  # judged before anything is made of them
+        raise FetchError(Reason.TOO_LARGE, "more keys than any ring store holds")
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise FetchError(Reason.DECODE, "the answer is not Consul's list of keys") from None
+
+
+def _token(store: ConsulSettings) -> str:
+    if store.token_file is None:
+        return ""
+    try:
+        return store.token_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise FetchError(Reason.DENIED, "token_file could not be read") from None

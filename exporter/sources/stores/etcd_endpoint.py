@@ -1,0 +1,179 @@
+"""One endpoint of etcd over its JSON gateway: asking for keys, and the session that it wants first."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from exporter.errors import FetchError
+from exporter.model.pages import Answer, Outcome, Reason, Target
+from exporter.sources.http.fetcher import Access, Call, Fetcher
+from exporter.sources.stores.refusals import ETCD, OLD_SESSION, Known, failure, known
+
+KIND = "etcd"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSettings:
+    """Where etcd is. `password_file` is read at every login; `access` replaces the fetcher's own hook;
+    `certificate` tells whether one of our own is configured.
+    """
+
+    urls: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    username: str = ""
+    password: str = field(default="", repr=False)
+    password_file: Path | None = None
+    access: Access | None = None
+    certificate: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """What is remembered of an endpoint from cycle to cycle: its login, and whose member it said it is."""
+
+    token: str = field(default="", repr=False)
+    cluster: str = ""
+    login: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Header(msgspec.Struct):
+    """What stands above every answer; the gateway writes 64-bit numbers as strings."""
+
+    revision: int
+    cluster_id: str = ""
+
+
+class KeyValue(msgspec.Struct):
+    """One key; the gateway writes bytes as base64, and leaves zeros out."""
+
+    key: bytes
+    mod_revision: int
+    value: bytes = b""
+
+
+class Range(msgspec.Struct):
+    """The answer to a range request. `count` is of all keys in the range, sent or not."""
+
+    header: Header
+    kvs: list[KeyValue] = []
+    more: bool = False
+    count: int = 0
+
+
+class _Login(msgspec.Struct):
+    token: str
+
+
+_RANGE = msgspec.json.Decoder(Range, strict=False)
+_LOGIN = msgspec.json.Decoder(_Login)
+
+
+class Endpoint:
+    """One endpoint in one cycle; its methods raise `FetchError`."""
+
+    def __init__(
+        self, fetcher: Fetcher, store: EtcdSettings, url: str, session: Session, deadline: float | None
+    ) -> None:
+        self.session, self._store, self._fetcher, self._deadline = session, store, fetcher, deadline
+        self.url = url.rstrip("/")
+        self._target = Target(KIND, self.url, source="store")
+        self.first: Answer | None = None
+
+    async def range(self, start: bytes, end: bytes, prefix: str, **more: object) -> Range:
+        """Keys from `start` up to `end`; logs in where that is wanted, and once more where the session
+        has ended: simple tokens live for five minutes and until a restart, a JWT until a role changes.
+        """
+        body = msgspec.json.encode({"key": _b64(start), "range_end": _b64(end), **more})
+        if self._store.username and not self.session.token:
+            await self._login("")
+        used = self.session.token
+        answer = await self._post("/v3/kv/range", body, used)
+        if self._store.username and _wants_login(answer):
+            await self._login(used)
+            answer = await self._post("/v3/kv/range", body, self.session.token)
+        if answer.outcome is not Outcome.OK:
+            raise self._failure(answer, prefix)
+        decoded = _decoded(_RANGE, answer)
+        self.session.cluster = decoded.header.cluster_id
+        return decoded
+
+    async def header(self, prefix: str) -> Header:
+        """Which cluster this is, and how far it has come."""
+        start = prefix.encode()
+        return (await self.range(start, end_of(start), prefix, count_only=True)).header
+
+    async def _login(self, ended: str) -> None:
+        """A new token instead of the one that ended, unless another request has had one meanwhile."""
+        async with self.session.login:
+            if self.session.token != ended:
+                return
+            self.session.token = ""
+            ask = {"name": self._store.username, "password": _password(self._store)}
+            answer = await self._post("/v3/auth/authenticate", msgspec.json.encode(ask), "")
+            if answer.outcome is not Outcome.OK:
+                raise self._failure(answer, "")
+            self.session.token = _decoded(_LOGIN, answer).token
+
+    async def _post(self, path: str, body: bytes, token: str) -> Answer:
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = token
+        call = Call(self._target, path, "POST", headers, body, self._store.access, page=KIND)
+        answer = await self._fetcher.store_call(call, deadline=self._deadline)
+        self.first = self.first or answer
+        return answer
+
+    def _failure(self, answer: Answer, prefix: str) -> FetchError:
+        if _wants_login(answer):
+            self.session.token = ""
+        if answer.outcome is Outcome.ABSENT:
+            return FetchError(Reason.STATUS, "status 404: no etcd 3.4 or later with its JSON gateway")
+        return failure(answer, ETCD, self._names(prefix))
+
+    def _names(self, prefix: str) -> Mapping[str, str]:
+        store = self._store
+        names = {"prefix": prefix, "user": store.username, "url": self.url}
+        return names | {"certificate": "set" if store.certificate else ""}
+
+
+def end_of(prefix: bytes) -> bytes:
+    """The first key behind everything that begins with the prefix."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1])
+
+
+def _wants_login(answer: Answer) -> bool:
+    found: Known | None = known(answer, ETCD)
+    ended = found is not None and (found.words == OLD_SESSION or found.says in _NO_SESSION)
+    return answer.status == 401 or ended
+
+
+_NO_SESSION = (b"invalid auth token", b"user name is empty")
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], answer: Answer) -> T:
+    try:
+        return decoder.decode(answer.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise FetchError(Reason.DECODE, "the answer is not etcd's") from None
+
+
+def _b64(raw: bytes) -> str:
+    return b64encode(raw).decode("ascii")
+
+
+def _password(store: EtcdSettings) -> str:
+    if store.password_file is None:
+        return store.password
+    try:
+        return store.password_file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise FetchError(Reason.DENIED, "password_file could not be read") from None

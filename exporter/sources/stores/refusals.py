@@ -1,0 +1,160 @@
+"""What Consul and etcd say when they refuse, and what we call it. Their own text is never passed on.
+
+The texts are those of Consul 1.8 to 1.20 and of etcd 3.4 to 3.6, seen on real servers (1.8.7, 3.4.23,
+3.5.1) or read in their sources. docs/ring.md has the same list for the reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.errors import FetchError
+from exporter.model.pages import Answer, Reason
+from exporter.sources.http.failures import CERTIFICATE_REFUSED, CERTIFICATE_WANTED, plain
+
+COMPACTED = "the revision that was read is compacted"
+OLD_SESSION = "the session is older than the last change of users or roles"
+T = TypeVar("T")
+_MOST = 8192  # bytes of an answer that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A text that a server is known to answer with, in lower case, and what it means. `{prefix}`, `{user}`
+    and `{datacenter}` stand for what was asked.
+    """
+
+    says: bytes
+    reason: Reason
+    words: str
+    without: str = ""  # instead of `words`, where no token is configured
+
+
+MISSING = "Consul asks for a token to read {prefix}: set token_file"
+HIDDEN = "the policy of the token in token_file hides {prefix}"
+NO_CERTIFICATE = "it asks for a client certificate, and none is configured: set http_client.tls_config"
+PLAIN_HTTP = "closed without an answer; if it expects TLS, write https:// in its address"
+_NOT_TLS = Known(
+    b"http request to an https server", Reason.TLS, "it expects TLS: write https:// in its address"
+)
+CONSUL = (
+    Known(
+        b"acl not found",
+        Reason.DENIED,
+        "Consul does not know the token in token_file: mistyped, deleted or expired",
+    ),
+    Known(b"permission denied", Reason.DENIED, HIDDEN, MISSING),
+    Known(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
+    Known(b"no path to datacenter", Reason.STATUS, "Consul knows no datacenter {datacenter}"),
+    Known(b"no cluster leader", Reason.STATUS, "Consul has no leader: most of its servers are unreachable"),
+    Known(
+        b"rpc error getting client",
+        Reason.STATUS,
+        "this Consul reaches no server of datacenter {datacenter}",
+    ),
+    Known(b"too many concurrent connections", Reason.STATUS, "Consul limits the connections of one client"),
+    _NOT_TLS,
+)
+ETCD = (
+    Known(
+        b"commonname of client sending",
+        Reason.DENIED,
+        "authentication is on, and etcd's gateway takes no client certificate with a common name: use one "
+        "without, beside username and password_file",
+    ),
+    Known(b"user name is empty", Reason.DENIED, "etcd asks for a user: set username and password_file"),
+    Known(b"authentication failed", Reason.DENIED, "etcd refuses the user {user} or its password"),
+    Known(
+        b"authentication is not enabled",
+        Reason.DENIED,
+        "username is set, and authentication is off in etcd: remove username and password_file",
+    ),
+    Known(b"invalid auth token", Reason.DENIED, "etcd refuses the session that it has just opened"),
+    Known(b"revision of auth store is old", Reason.DENIED, OLD_SESSION),
+    Known(b"auth: revision in header is old", Reason.DENIED, OLD_SESSION),
+    Known(b"permission denied", Reason.DENIED, "the user {user} may not read {prefix}"),
+    Known(b"required revision has been compacted", Reason.STATUS, COMPACTED),
+    Known(b"required revision is a future revision", Reason.STATUS, COMPACTED),
+    Known(b"etcdserver: no leader", Reason.STATUS, "etcd has no leader: most of its members are unreachable"),
+    Known(
+        b"etcdserver: request timed out",
+        Reason.STATUS,
+        "etcd has no leader, or is overloaded: it gave up the request",
+    ),
+    Known(b"etcdserver: leader changed", Reason.STATUS, "etcd was electing a leader"),
+    Known(b"too many requests", Reason.STATUS, "etcd is overloaded: too many requests"),
+    Known(b"corrupt", Reason.STATUS, "etcd says that its data is corrupt"),
+    _NOT_TLS,
+)
+
+
+class StoreError(FetchError):
+    """Why a store could not be read. `words` may hold `{prefix}`, so that prefixes which fail alike are
+    told of together.
+    """
+
+    def __init__(self, reason: Reason, words: str, names: Mapping[str, str]) -> None:
+        self.words, self.names = words, names
+        super().__init__(reason, plain(words.format_map(names)))
+
+
+def known(answer: Answer, table: Iterable[Known]) -> Known | None:
+    """What a server says by this answer, if it is one of its known refusals."""
+    if answer.status in {0, 200} or not answer.body:
+        return None
+    body = answer.body[:_MOST].lower()
+    return next((entry for entry in table if entry.says in body), None)
+
+
+def failure(answer: Answer, table: Iterable[Known], names: Mapping[str, str]) -> StoreError:
+    """Why this answer, which has not what was asked for, has not. `names` are those of the words, and
+    `url`, `token` and `certificate` as far as they are configured.
+    """
+    found = known(answer, table)
+    if found is not None:
+        words = found.words if names.get("token") or not found.without else found.without
+        return StoreError(found.reason, words, names)
+    return StoreError(answer.reason or Reason.STATUS, _plainly(answer.detail, names), names)
+
+
+def _plainly(detail: str, names: Mapping[str, str]) -> str:
+    if detail.startswith((CERTIFICATE_REFUSED, CERTIFICATE_WANTED)) and not names.get("certificate"):
+        return NO_CERTIFICATE
+    if detail == CERTIFICATE_REFUSED:
+        return f"{CERTIFICATE_REFUSED}: expired, or signed by an authority that it does not know"
+    if detail == "closed without an answer" and names.get("url", "").startswith("http:"):
+        return PLAIN_HTTP
+    return detail.replace("{", "(").replace("}", ")")
+
+
+async def side_by_side(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """Do them all at once. Raises what failed as one `FetchError`."""
+    ends = await asyncio.gather(*reads, return_exceptions=True)
+    errors = [end for end in ends if isinstance(end, BaseException)]
+    for error in errors:
+        if not isinstance(error, FetchError):
+            raise error
+    if errors:
+        raise together([error for error in errors if isinstance(error, FetchError)])
+    return [end for end in ends if not isinstance(end, BaseException)]
+
+
+def together(errors: Sequence[FetchError]) -> FetchError:
+    """One failure of several: those with equal words name their prefixes together; the first says the
+    reason.
+    """
+    alike: dict[str, list[FetchError]] = {}
+    for error in errors:
+        alike.setdefault(error.words if isinstance(error, StoreError) else error.detail, []).append(error)
+    return FetchError(errors[0].reason, plain("; ".join(map(_told, alike.values()))))
+
+
+def _told(same: Sequence[FetchError]) -> str:
+    names = [error.names for error in same if isinstance(error, StoreError)]
+    if not names or not isinstance(same[0], StoreError):
+        return same[0].detail
+    prefixes = dict.fromkeys(each.get("prefix", "") for each in names)
+    return same[0].words.format_map({**names[0], "prefix": ", ".join(prefixes)})

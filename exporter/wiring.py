@@ -1,0 +1,267 @@
+"""A configuration at work: discovery, fetching, stores and the poller, put together and replaceable."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from exporter.config import Config, Consul, RingSpec, each_store
+from exporter.derive.identity.member_index import each_once
+from exporter.derive.limits import Rules
+from exporter.label_evidence.label_probe import Probing
+from exporter.label_evidence.rejection_sources import sources_of
+from exporter.label_evidence.rejections import Rejections
+from exporter.model.facts import Snapshot
+from exporter.model.pages import GossipState, Product, Target
+from exporter.polling.cycle import RELOADED, Plan, Poller, none_rejected
+from exporter.polling.stores import store_readers
+from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, ring_of
+from exporter.sources.access.request_settings import Access
+from exporter.sources.discovery.gossip import Lists, host_of
+from exporter.sources.discovery.targets import Discovery
+from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.join_seeds import Seeds
+
+# A release may be called mimir-write: what follows it then is the name of a component, as Mimir has them.
+_COMPONENTS = (
+    "distributor|ingester|querier|query-|ruler|compactor|store-gateway|alertmanager|overrides-|gateway|"
+    "block-builder|usage-tracker"
+)
+MIMIR_GROUPS = (
+    (
+        "read-write",
+        re.compile(rf"(^|-)mimir-(write|read|backend)-(?!({_COMPONENTS}))|^(write|read|backend)-\d"),
+    ),
+    ("microservices", re.compile(".*")),
+)
+
+
+def rules_of(config: Config) -> Rules:
+    """Take the limits and patterns of the judgement out of a configuration."""
+    groups = tuple((group.name, re.compile(group.match)) for group in config.groups)
+    return Rules(
+        interval=config.interval,
+        soak=config.gate.soak,
+        max_lag=config.gate.max_lag,
+        benign_mirror_error_ratio=config.gate.benign_mirror_error_ratio,
+        keep_on_store=config.gate.keep_on_store,
+        docs_url=(config.gate.docs_url or "").rstrip("/"),
+        label=config.gossip.label or "",
+        expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
+        groups=groups,
+        default_groups=() if groups else MIMIR_GROUPS,
+        heartbeat_timeouts={
+            page.key: spec.heartbeat_timeout
+            for spec in _specs(config)
+            for page in _pages(spec, product_of(config))
+            if spec.heartbeat_timeout
+        },
+        pages=pages_of(config),
+        product=product_of(config),
+        stores=tuple(_stores_read(config)),
+    )
+
+
+def _stores_read(config: Config) -> Iterator[str]:
+    """What is read of which external store, without the way to it."""
+    for _, name, store in each_store(config.stores):
+        where = f"{store.url} {store.datacenter}" if isinstance(store, Consul) else " ".join(store.urls)
+        yield f"{name} {where} {' '.join((*store.known_as, *store.prefixes))}"
+
+
+def pages_of(config: Config) -> tuple[RingPage, ...] | None:
+    """Give the ring pages of a configured list, `None` for `auto`."""
+    if config.rings == "auto":
+        return None
+    return tuple(page for spec in _specs(config) for page in _pages(spec, product_of(config)))
+
+
+def product_of(config: Config) -> Product:
+    """Give the configured product, unknown for `auto`."""
+    return Product.UNKNOWN if config.product == "auto" else Product(config.product)
+
+
+def _specs(config: Config) -> tuple[RingSpec, ...]:
+    return () if config.rings == "auto" else config.rings
+
+
+def _pages(spec: RingSpec, product: Product) -> tuple[RingPage, ...]:
+    """The page that one entry means. Without a key there is one for each key that products have behind
+    this path, unless the configuration names the product.
+    """
+    if spec.key:
+        kind = "partition" if "partition" in spec.path else "ring"
+        return (RingPage(spec.path, spec.key, spec.ring or ring_of(spec.key), ANY, kind),)
+    known = [page for page in RING_PAGES if page.path == spec.path]
+    meant = [page for page in known if product in page.products] or known
+    return tuple(replace(page, ring=spec.ring or page.ring) for page in meant)
+
+
+class Watch:
+    """Everything that runs for one configuration. Use as an asynchronous context manager.
+
+    `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self._clock = clock
+        self.access = Access(config.http_settings())
+        self.seeds = Seeds()
+        self._stack = AsyncExitStack()
+        self.fetcher = new_fetcher(config, self.access, clock)
+        self.discovery = Discovery(config)
+        self.probing = Probing(config.gossip)
+        self.rejections = Rejections()
+        self.poller = Poller(self._plan(config), now=clock)
+
+    async def __aenter__(self) -> Self:
+        await self.fetcher.__aenter__()
+        self._stack.push_async_callback(self._close_fetcher)
+        await self.discovery.refresh()
+        await self.discovery.start()
+        self._stack.push_async_callback(self.discovery.stop)
+        self._stack.push_async_callback(self.rejections.close)
+        self._stack.push_async_callback(self.seeds.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _close_fetcher(self) -> None:
+        await self.fetcher.__aexit__(None, None, None)
+
+    def _plan(self, config: Config) -> Plan:
+        views = config.scale.views_per_cycle
+        self.rejections.use(sources_of(config, self.fetcher, self.access, self.targets), self.probing.ours)
+        return Plan(
+            targets=self.targets,
+            fetcher=self.fetcher,
+            rules=rules_of(config),
+            interval=config.interval,
+            timeout=config.http_client.timeout,
+            product=product_of(config),
+            pages=pages_of(config),
+            stores=store_readers(config, self.fetcher, self.access),
+            views_per_cycle=None if views == "auto" else views,
+            discovered=self.discovery.discovered,
+            unsure=self.discovery.unwatched,
+            rejections=self.rejections.look if config.scale.shard == 0 else none_rejected,
+            probes=self.probing.probe,
+            look_up=self.seeds.look_up,
+            before_cycle=self.access.refresh,
+            after_cycle=self._after_cycle,
+            shard=config.scale.shard,
+            shards=config.scale.shards,
+        )
+
+    def targets(self) -> tuple[Target, ...]:
+        """Processes to visit, as discovery knows them now."""
+        return self.discovery.targets()
+
+    def watched(self) -> tuple[Target, ...]:
+        """Those of the processes that are this shard's to visit."""
+        return self.poller.share()[0]
+
+    async def _after_cycle(self, snapshot: Snapshot) -> None:
+        self.discovery.gossip_heard(lists_of(snapshot))
+        self.discovery.answered({target.url for target in snapshot.targets if target.up})
+
+    async def replace(self, config: Config) -> None:
+        """Take another configuration, whole. What is known of the processes and the past is kept.
+
+        New sources are asked before anything changes; then everything changes between two steps of
+        the loop, so that no request ever carries the credentials of another configuration.
+        """
+        prepared = await self.discovery.prepare(config)
+        access = self.access.replaced(config.http_settings())
+        fetcher = await new_fetcher(config, access, self._clock).__aenter__()
+        fetcher.counts = self.fetcher.counts
+        old = self.fetcher
+        self.discovery.commit(prepared)
+        is_another = config != self.config
+        self.config, self.access, self.fetcher = config, access, fetcher
+        self.probing = self.probing.replaced(config.gossip)
+        self.poller.plan = self._plan(config)
+        if is_another:
+            self.poller.outdate(RELOADED)
+        await prepared.close()
+        await self.poller.between_cycles()
+        await old.__aexit__(None, None, None)
+
+
+def lists_of(snapshot: Snapshot) -> Iterator[Lists]:
+    """The member lists that were read, equal ones together: most processes see the same members."""
+    members = [target.gossip.members for target in snapshot.targets if target.gossip is not None]
+    count = Counter(map(id, members))
+    for same, some in each_once(members).items():
+        every = frozenset(filter(None, (host_of(member.address) for member in some)))
+        alive = (member.address for member in some if member.state is GossipState.ALIVE)
+        yield Lists(frozenset(filter(None, map(host_of, alive))), every, count[same])
+
+
+def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = time.time) -> Fetcher:
+    """Make the fetcher that a configuration asks for; its session is not open yet."""
+    common = config.http_settings()[""]
+    return Fetcher(
+        FetchSettings(
+            timeout=common.timeout,
+            max_response_bytes=common.max_response_bytes,
+            max_concurrency=common.max_concurrency,
+            follow_redirects=common.follow_redirects,
+            ring_pages=frozenset(page.path for page in pages_of(config) or ()),
+            for_target=access.for_target,
+        ),
+        clock,
+    )
+
+
+def target_rows(watch: Watch) -> list[dict[str, Any]]:
+    """What `/targets` lists: every discovered process, with what the last cycle found. Those that
+    only other shards watch are theirs to list.
+    """
+    snapshot = watch.poller.snapshot
+    facts = {target.name: target for target in snapshot.targets} if snapshot else {}
+    rows = []
+    for target in watch.watched():
+        found = facts.get(target.name)
+        rows.append(
+            {
+                "name": target.name,
+                "url": target.url,
+                "component": target.component or (found.component if found else ""),
+                "source": target.source,
+                "labels": dict(target.labels),
+                "up": found.up if found else None,
+                "product": found.product.value if found else None,
+                "version": found.version if found else None,
+                "phase": found.phase.label if found else None,
+                "seconds_since_seen": time.time() - found.seen_at if found and found.seen_at else None,
+                "pages": [
+                    {"page": p.name, "outcome": p.outcome.value, "reason": p.reason, "detail": p.detail}
+                    for p in (found.pages if found else ())
+                ],
+            }
+        )
+    return rows
+
+
+async def one_cycle(config: Config) -> Snapshot:
+    """Look once: discover, read, conclude."""
+    async with Watch(config) as watch:
+        return await watch.poller.cycle()
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Stop a task and wait until it has stopped."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,60 @@
+"""`check` and `status` against a running exporter that watches a demo."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.demo import Demo, DemoSettings
+from exporter.model.pages import Phase
+from tests.cli.conftest import fits
+from tests.running import exporter
+
+pytestmark = pytest.mark.asyncio
+SECONDS = 60.0
+
+
+async def _run(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> None:
+    settings = DemoSettings(size=3, tokens=16, hold=True, manual=True, start_phase=Phase.MIRRORING)
+    async with Demo(settings) as demo:
+        await demo.advance(60.0)
+        config = tmp_path / "kvmigration.yml"
+        told = demo.config() | {"interval": "500ms", "gate": {"soak": "0s", "check_interval": "100ms"}}
+        config.write_text(yaml.safe_dump(told))
+        async with exporter(config) as started:
+            await started.cycles()
+            server = f"http://{started.address}"
+            status, out, err = await _run("check", "switch-primary", "--server", server)
+            assert (status, out.splitlines()[0]) == (0, "switch-primary: open: every check holds."), out + err
+            assert (await _run("check", "switch-primary", "--server", server, "--for", "1s"))[0] == 0
+            status, out, _ = await _run("status", "--server", server)
+            assert status == 0
+            assert "phase mirroring (uniform, for " in out
+            assert "Going back (safe now): " in out
+            fits(out, 40)
+            demo.cluster.set_fault("conjoined", on=True)
+            await demo.advance(10.0)
+            await started.cycles(2)
+            status, out, _ = await _run("check", "switch-primary", "--server", server)
+            assert status == 1
+            assert out.startswith("switch-primary: closed: 2 foreign members in the gossip:")
+            assert (await started.get("/api/v1/gate/switch-primary?strict=1"))[0] == 409
+        status, _, err = await _run("check", "switch-primary", "--server", server)
+        assert status == 2
+        assert "no answer of an exporter" in err

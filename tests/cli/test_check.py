@@ -1,0 +1,120 @@
+"""`kvmigration check`: what it says, and its exit status, of real clusters and of a running exporter."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from exporter.cli.arguments import run
+from exporter.cli.check import spelled
+from tests.cli.conftest import Recorded, as_reviewed, fits
+
+Start = Callable[..., Recorded]
+
+CHECKS = [
+    ("cortex/1b-rolling-out-multi", "enable-mirroring", 1),
+    ("cortex/2b-mirroring", "switch-primary", 1),
+    ("cortex/2c-mirroring-all-rings", "switch-primary", 0),
+    ("cortex/3a-switching-primary", "disable-mirroring", 1),
+]
+
+
+@pytest.mark.parametrize(("recording", "step", "status"), CHECKS, ids=[row[0] for row in CHECKS])
+def test_the_gate_of_a_real_cluster_reads_as_reviewed(
+    recorded: Start, recording: str, step: str, status: int
+) -> None:
+    said = recorded(recording).run("check", step)
+    assert said.status == status
+    fits(said.out, 200)
+    as_reviewed(f"check-{recording.partition('/')[2]}.txt", said.out)
+
+
+def test_one_look_says_how_to_soak(recorded: Start) -> None:
+    said = recorded("cortex/2c-mirroring-all-rings", soak="300s").run("check", "switch-primary")
+    assert said.status == 1
+    first = " ".join(said.out.split("\n\n")[0].split())
+    assert first == (
+        "switch-primary: closed: every check holds, for 0 s of 300 s; run with --for 5m, or ask a running "
+        "exporter with --server"
+    )
+
+
+def test_a_soak_of_its_own_opens_it(recorded: Start) -> None:
+    said = recorded("cortex/2c-mirroring-all-rings", soak="5m").run("check", "switch-primary", "--for", "1s")
+    assert said.status == 0
+    assert re.match(r"switch-primary: open: every check has held for \d+ s\.", said.out)
+    assert said.err == "", "no progress where nobody looks"
+
+
+def test_the_first_break_ends_a_soak(recorded: Start) -> None:
+    said = recorded("cortex/2b-mirroring").run("check", "switch-primary", "--for", "10m")
+    assert said.status == 1
+
+
+def test_json_is_one_object_a_look(recorded: Start) -> None:
+    said = recorded("cortex/2b-mirroring").run("check", "switch-primary", "--json")
+    told = json.loads(said.out)
+    assert (told["step"], told["answer"], said.status) == ("switch-primary", "closed", 1)
+    keys = next(check for check in told["checks"] if check["id"] == "keys-copied")
+    assert len(keys["culprits"]) == 4
+
+
+def test_an_unknown_step_is_misuse(recorded: Start) -> None:
+    said = recorded("cortex/2b-mirroring").run("check", "switch")
+    assert said.status == 2
+    assert '"switch" is no step; steps are preflight, enable-mirroring' in said.err
+
+
+def test_an_exporter_that_does_not_answer_cannot_tell(
+    capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert run(["check", "switch-primary", "--server", url]) == 2
+    assert "no answer of an exporter" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_closed_and_named(
+    recorded: Start, free_port: Callable[[], int]
+) -> None:
+    started = recorded("cortex/2c-mirroring-all-rings")
+    told = yaml.safe_load(started.config.read_text())
+    lost = f"127.0.0.1:{free_port()}"
+    told["targets"].append({"static": {"urls": [f"http://{lost}"]}})
+    started.config.write_text(yaml.safe_dump(told))
+    said = started.run("check", "switch-primary")
+    assert said.status == 1
+    assert f"    - {lost}\n" in said.out
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["check switch-primary", "check switch-primary --json", "status"])
+def test_a_reader_that_went_away_is_no_open_gate(recorded: Start, command: str, unbuffered: str) -> None:
+    config = recorded("cortex/2b-mirroring").config
+    line = f"set -o pipefail; {sys.executable} -m exporter {command} --config.file={config} | true"
+    said = subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in said.stderr
+    assert "BrokenPipe" not in said.stderr
+
+
+DURATIONS = [(300, "5m"), (90, "90s"), (60, "1m"), (0, "0s"), (3600, "60m")]
+
+
+@pytest.mark.parametrize(("seconds", "text"), DURATIONS)
+def test_durations_are_spelled_as_prometheus_reads_them(seconds: float, text: str) -> None:
+    assert spelled(seconds) == text

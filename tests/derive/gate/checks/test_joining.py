@@ -1,0 +1,198 @@
+"""What lets a process into the gossip when it starts is asked before each restart, and of those who join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.derive.gate.harms import STEPS
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Check
+from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
+
+Change = Callable[[Fleet], None]
+LATE: dict[str, Any] = {"primary": "memberlist", "mirror": False}
+ALONE: dict[str, Any] = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "CAS"): 9.0}}
+
+
+def _fleet(**told: Any) -> Fleet:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.clients = tuple(client(name, **told) for name in CLIENTS)
+    return fleet
+
+
+def _check(seen: Snapshot, step: str, check: str) -> Check:
+    return next(c for c in step_of(seen, step).checks if c.id == check)
+
+
+def _set(number: int, **told: Any) -> Change:
+    def apply(fleet: Fleet) -> None:
+        fleet.processes[number - 1].config = told
+
+    return apply
+
+
+def _all(**told: Any) -> Change:
+    def apply(fleet: Fleet) -> None:
+        for process in fleet.processes:
+            process.config = told
+
+    return apply
+
+
+def _on_one_host(fleet: Fleet) -> None:
+    """Ports must differ, and the one seed of all is named by its own."""
+    for process in fleet.processes:
+        port = 7946 + process.number
+        process.config = {"bind_port": port, "join_members": ("127.0.0.1:7947",)}
+        process.url = f"http://127.0.0.1:{9000 + process.number}"
+
+
+def _ports_of_their_own(fleet: Fleet) -> None:
+    _all(join_members=("a:7946", "b:7999"))(fleet)
+    _set(3, bind_port=7999, join_members=("a:7946",))(fleet)
+
+
+def _config_lost(fleet: Fleet) -> None:
+    fleet.processes[0].lost = frozenset({"config"})
+
+
+CASES: list[tuple[str, Change, str, str, str]] = [
+    ("all is well", _all(), "join-members", "holds", ""),
+    ("all is well", _all(), "rejoin-interval", "holds", ""),
+    ("all is well", _all(), "gossip-settings-agree", "holds", ""),
+    ("no seed", _set(2, join_members=()), "join-members", "fails", "10.0.0.2:80 has none"),
+    ("only itself", _set(2, join_members=("10.0.0.2:7946",)), "join-members", "fails", "names only itself"),
+    ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", "10.0.0.2:80 has 0"),
+    ("not read", _config_lost, "join-members", "unknown", "10.0.0.1:80"),
+    ("not read", _config_lost, "gossip-settings-agree", "unknown", "settings of 10.0.0.1:80"),
+    ("TLS on one", _set(3, gossip_tls=True), "gossip-settings-agree", "fails", "tls_enabled true on 1"),
+    ("TLS on all", _all(gossip_tls=True), "gossip-settings-agree", "holds", ""),
+    ("TLS told by some", _set(3, gossip_tls=False), "gossip-settings-agree", "holds", ""),
+    ("a port no seed names", _set(3, bind_port=7999), "gossip-settings-agree", "fails", "7999 on 1"),
+    (
+        "a port of its own that seeds name",
+        _ports_of_their_own,
+        "gossip-settings-agree", "holds", "",
+    ),
+    ("a seed's port where none listens", _all(join_members=("gossip-ring:7947",)), "gossip-settings-agree",
+     "fails", "port 7947 in join_members"),
+    ("a seed of a process that is yet to come", _all(join_members=("gossip-ring:7946", "later:7999")),
+     "gossip-settings-agree", "holds", ""),
+    ("a seed without a port", _all(join_members=("gossip-ring",)), "gossip-settings-agree", "holds", ""),
+    ("a seed with an SRV record", _all(join_members=("dnssrv+_gossip._tcp.ring:1",)), "gossip-settings-agree",
+     "holds", ""),
+    (
+        "published behind an address of its own",
+        _all(advertise_address="198.51.100.1", advertise_port=7947, join_members=("a:7947",)),
+        "gossip-settings-agree", "holds", "",
+    ),
+    ("one host", _on_one_host, "gossip-settings-agree", "holds", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["preflight", "remove-multi"])
+@pytest.mark.parametrize(
+    ("change", "check", "verdict", "said"), [r[1:] for r in CASES], ids=[f"{r[0]} {r[2]}" for r in CASES]
+)
+def test_what_a_start_needs_is_asked_first_and_last(
+    change: Change, check: str, verdict: str, said: str, step: str
+) -> None:
+    fleet = _fleet(**(ALONE if step == "preflight" else LATE))
+    change(fleet)
+    found = _check(fleet.look(), step, check)
+    assert found.verdict.value == verdict
+    assert said in " ".join(found.culprits)
+
+
+def test_values_are_named_with_their_processes_the_most_frequent_first() -> None:
+    fleet = _fleet(**LATE)
+    _set(2, gossip_tls=True)(fleet)
+    found = _check(fleet.look(), "remove-multi", "gossip-settings-agree")
+    assert found.culprits == (
+        "tls_enabled false on 2: 10.0.0.1:80, 10.0.0.3:80",
+        "tls_enabled true on 1: 10.0.0.2:80",
+    )
+
+
+ROLLING = ("remove-multi", "set-label", "enforce-label", "retire-microservices")
+
+
+@pytest.mark.parametrize("step", ["preflight", *ROLLING])
+def test_every_step_that_is_a_rolling_restart_asks_what_a_start_needs(step: str) -> None:
+    rule = next(rule for rule in STEPS if rule.name == step)
+    asked = {check.id for check in step_of(Fleet().look(), rule.name).checks}
+    assert asked >= {"join-members", "join-members-resolve", "rejoin-interval", "gossip-settings-agree"}
+
+
+def test_while_the_store_is_the_primary_the_seed_of_the_others_may_name_only_itself() -> None:
+    """Alone for a moment it overwrites nothing, and the others find it again; a seed of none is not found."""
+    fleet = _fleet(mirror=False, mirror_writes=0.0)
+    for process in fleet.processes:
+        process.config = {"join_members": ("10.0.0.1:7946",), "rejoin_interval": 0.0}
+    assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
+    _set(2, join_members=("10.0.0.2:7946",))(fleet)
+    found = _check(fleet.look(), "enable-mirroring", "join-members")
+    assert found.culprits == ("10.0.0.2:80 names only itself",)
+
+
+def _frontend() -> Process:
+    return Process(9, clients=(), memberlist=False, config={"join_members": (), "rejoin_interval": 0.0})
+
+
+def _in_memory() -> Process:
+    kept = replace(
+        client(CLIENTS[0]), primary="", stores=(), mirror=None, requests={("inmemory", "CAS"): 4.0}
+    )
+    return replace(_frontend(), clients=(kept,))
+
+
+@pytest.mark.parametrize("other", [_frontend(), _in_memory()], ids=["frontend", "ring in memory"])
+@pytest.mark.parametrize("step", ["preflight", "remove-multi"])
+@pytest.mark.parametrize("check", ["join-members", "rejoin-interval"])
+def test_a_process_that_keeps_and_watches_no_ring_is_not_asked_for_seeds(
+    other: Process, step: str, check: str
+) -> None:
+    fleet = _fleet(**(ALONE if step == "preflight" else LATE))
+    fleet.processes.append(other)
+    assert _check(fleet.look(), step, check).verdict.value == "holds"
+
+
+def test_a_step_of_read_write_mode_on_the_store_alone_asks_for_no_seeds() -> None:
+    fleet = _fleet(**ALONE)
+    for process in fleet.processes:
+        process.memberlist, process.config = False, {"join_members": ()}
+    seen = fleet.look()
+    assert _check(seen, "retire-microservices", "join-members").verdict.value == "holds"
+    assert _check(seen, "preflight", "join-members").verdict.value == "fails"
+
+
+@pytest.mark.parametrize(
+    ("resolved", "verdict"),
+    [
+        ({"a:1": "", "b:1": ""}, "holds"),
+        ({"a:1": "no such name", "b:1": "no such name"}, "holds"),  # another network: they joined
+        ({"a:1": "", "b:1": "no such name"}, "fails"),
+        ({"a:1": ""}, "unknown"),
+    ],
+    ids=["all", "none", "one", "not looked up"],
+)
+def test_names_that_only_resolve_elsewhere_keep_no_restart_back(
+    resolved: dict[str, str], verdict: str
+) -> None:
+    fleet = _fleet(**LATE)
+    fleet.resolved = resolved
+    _all(join_members=("a:1", "b:1"))(fleet)
+    assert _check(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == verdict
+
+
+def test_a_process_that_did_not_join_makes_names_that_do_not_resolve_a_fault() -> None:
+    fleet = _fleet(**LATE)
+    fleet.resolved = {"gossip-ring:7946": "no such name"}
+    fleet.processes[0].sees = (1,)
+    assert _check(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == "fails"
+    assert _check(fleet.look(), "preflight", "join-members-resolve").verdict.value == "fails"

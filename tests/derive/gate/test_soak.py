@@ -1,0 +1,152 @@
+"""The soak counts what was watched; ordinary life breaks nothing, and what does break it is named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from exporter.derive.conclude import conclude
+from exporter.derive.limits import Rules
+from exporter.model.facts import Snapshot
+from tests.derive.build import Fleet, Process, step_of
+
+STEP = "switch-primary"
+SOAK = 60.0
+
+
+def _fleet(size: int = 3, soak: float = SOAK, interval: float = 15.0) -> Fleet:
+    fleet = Fleet(rules=Rules(soak=soak, interval=interval, stores=("consul",)))
+    names = tuple(range(1, size + 1))
+    fleet.processes = [Process(n, sees=names) for n in names]
+    fleet.beat()
+    return fleet
+
+
+def _cycle(fleet: Fleet, seconds: float, length: float = 0.5, ticked: float | None = None) -> Snapshot:
+    """One cycle with a length and a monotonic clock of its own."""
+    fleet.now += seconds
+    fleet.beat()
+    fleet.number += 1
+    seen = fleet.cycle()
+    cycle = replace(seen, started=fleet.now - length, ticked=fleet.now if ticked is None else ticked)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    return snapshot
+
+
+Pause = Callable[[Fleet], Snapshot]
+PAUSES: list[tuple[str, Pause, bool]] = [
+    ("an ordinary cycle", lambda f: _cycle(f, 15.0), True),
+    ("a slow cycle", lambda f: _cycle(f, 30.0, length=30.0), True),
+    ("a long cycle: frozen in it", lambda f: _cycle(f, 400.0, length=399.0), False),
+    ("a pause between cycles", lambda f: _cycle(f, 400.0), False),
+    ("asleep in a cycle: no monotonic time passed", lambda f: _cycle(f, 40.0, 39.0, f.now + 5.0), False),
+    ("a clock set forward in a cycle", lambda f: _cycle(f, 45.0, 30.0, f.now + 15.0), False),
+    ("a clock set back", lambda f: _cycle(f, -30.0, ticked=f.now + 15.0), False),
+]
+
+
+@pytest.mark.parametrize(("pause", "counts"), [row[1:] for row in PAUSES], ids=[row[0] for row in PAUSES])
+def test_only_time_that_was_watched_counts(pause: Pause, counts: bool) -> None:
+    fleet = _fleet(soak=300.0)
+    before = [_cycle(fleet, 15.0) for _ in range(3)][-1]
+    assert step_of(before, STEP).soaked_for == 30.0
+    step = step_of(pause(fleet), STEP)
+    assert (step.soaked_for >= 30.0) is counts
+    assert (not step.broken) is counts
+    assert ("The soak was broken 0 s ago: " in step.headline) is not counts
+
+
+def test_a_cycle_that_failed_breaks_the_soak() -> None:
+    fleet = _fleet()
+    assert step_of([fleet.look(beat=True) for _ in range(6)][-1], STEP).open
+    fleet.number += 1
+    step = step_of(fleet.look(beat=True), STEP)
+    assert not step.open
+    assert step.broken == "1 cycles failed"
+
+
+def test_a_soak_is_so_many_looks_as_well_as_so_much_time() -> None:
+    fleet = _fleet(soak=300.0, interval=600.0)
+    opened = [step_of(fleet.look(600.0, beat=True), STEP).open for _ in range(5)]
+    assert opened == [False, False, False, True, True]
+
+
+def test_a_process_that_comes_or_goes_in_good_order_every_two_minutes_keeps_nothing_shut() -> None:
+    fleet = _fleet(4, soak=300.0)
+    opened = 0
+    for turn in range(240):
+        if turn % 8 == 0 and turn:
+            _come_or_go(fleet, turn % 16 == 0)
+        opened += step_of(fleet.look(beat=True), STEP).open
+    assert opened > 0.6 * 240, "not while the new one is recently started"
+
+
+def _come_or_go(fleet: Fleet, comes: bool) -> None:
+    """The fifth process, a querier: it is in no ring."""
+    everybody = (1, 2, 3, 4, 5) if comes else (1, 2, 3, 4)
+    for process in fleet.processes:
+        process.sees = everybody
+    if comes:
+        copies = fleet.processes[0].copies
+        new = Process(5, clients=(), sees=everybody, started=fleet.now, beats=False, copies=copies)
+        fleet.processes.append(new)
+    else:
+        del fleet.processes[4:]
+
+
+def test_a_process_that_left_the_list_and_is_still_a_member_breaks_the_soak_by_name() -> None:
+    fleet = _fleet(4)
+    assert step_of([fleet.look(beat=True) for _ in range(6)][-1], STEP).open
+    del fleet.processes[3]
+    step = step_of(fleet.look(), STEP)
+    assert not step.open
+    assert step.broken.startswith("10.0.0.4:80 left the list of processes")
+
+
+def _lose(fleet: Fleet, number: int | None) -> None:
+    for process in fleet.processes:
+        process.lost = frozenset({"metrics"}) if process.number == number else frozenset()
+
+
+def test_a_single_read_that_fails_pauses_a_small_fleet_for_a_cycle_and_breaks_nothing() -> None:
+    fleet = _fleet()
+    assert step_of([fleet.look(beat=True) for _ in range(6)][-1], STEP).open
+    _lose(fleet, 2)
+    assert not step_of(fleet.look(beat=True), STEP).open
+    _lose(fleet, None)
+    assert step_of(fleet.look(beat=True), STEP).open
+
+
+def test_two_reads_that_fail_in_a_row_break_the_soak_by_name() -> None:
+    fleet = _fleet()
+    for _ in range(6):
+        fleet.look(beat=True)
+    _lose(fleet, 2)
+    for _ in range(2):
+        fleet.look(beat=True)
+    _lose(fleet, None)
+    step = step_of(fleet.look(beat=True), STEP)
+    assert not step.open
+    assert "10.0.0.2:80" in step.headline
+    assert "The soak was broken 15 s ago" in step.headline
+
+
+def test_one_lost_read_among_many_is_stood_in_for_by_the_cycle_before_and_two_are_not() -> None:
+    fleet = _fleet(40)
+    for _ in range(6):
+        fleet.look(beat=True)
+    _lose(fleet, 2)
+    assert step_of(fleet.look(beat=True), STEP).open
+    assert not step_of(fleet.look(beat=True), STEP).open, "its evidence is two cycles old"
+
+
+def test_a_fleet_in_which_one_read_in_a_hundred_fails_every_cycle_opens_and_stays_open() -> None:
+    fleet, chance = _fleet(100, soak=300.0), random.Random(7)
+    opened = 0
+    for _ in range(60):
+        _lose(fleet, chance.randint(1, 100))
+        opened += step_of(fleet.look(beat=True), STEP).open
+    assert opened >= 0.9 * (60 - 21)

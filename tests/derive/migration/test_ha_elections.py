@@ -1,0 +1,138 @@
+"""Elections before the switch against elections since: a life of a fleet of trackers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.derive.migration.ha_elections import counted, too_many
+from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts
+from exporter.model.pages import Phase
+from exporter.products.ring_pages import HA_KEY
+from tests.derive.build import NOW, Fleet, client, step_of
+
+SWITCHED: dict[str, Any] = {"primary": "memberlist"}
+STEPS = {
+    "disable-mirroring": SWITCHED,
+    "remove-multi": {**SWITCHED, "mirror": False},
+    "decommission-store": {
+        "primary": "", "stores": (), "mirror": None, "requests": {("memberlist", "CAS"): 9.0}
+    },
+}  # fmt: skip
+
+
+class Life:
+    """Three distributors that track; each sees every election."""
+
+    def __init__(self) -> None:
+        self.fleet = Fleet()
+        self.count = 0.0
+        self.seen = self.live(1)
+
+    def live(self, cycles: int, every: float = 0.0, **more: Any) -> Snapshot:
+        """So many cycles of 15 s, one election each `every` seconds (0: none), the clients in this phase."""
+        names = ("ingester-lifecycler", "compactor-lifecycler", "distributor-hatracker")
+        for process in self.fleet.processes:
+            process.clients = tuple(client(name, **more) for name in names)
+        for _ in range(cycles):
+            self.count += 15.0 / every if every else 0.0
+            for process in self.fleet.processes:
+                process.elections = {("u", "c"): self.count // 1}
+            self.seen = self.fleet.look(beat=True)
+        return self.seen
+
+    def check(self, step: str) -> tuple[str, str]:
+        """Verdict and evidence."""
+        told = next(c for c in step_of(self.seen, step).checks if c.id == "ha-elections-steady")
+        return told.verdict.value, told.evidence
+
+
+LIVES = [
+    ("as before", 400.0, 400.0, "holds"),
+    ("none before, a failover now and then", 0.0, 400.0, "holds"),
+    ("often before, and often now", 30.0, 30.0, "holds"),
+    ("each update elects the other replica", 400.0, 15.0, "fails"),
+    ("none before, and with each update now", 0.0, 15.0, "fails"),
+    ("five times as often", 120.0, 24.0, "fails"),
+]
+
+
+@pytest.mark.parametrize(("_", "before", "since", "verdict"), LIVES, ids=[life[0] for life in LIVES])
+def test_elections_are_compared_with_those_before_the_switch(
+    _: str, before: float, since: float, verdict: str
+) -> None:
+    life = Life()
+    life.live(30, before)
+    life.live(40, since, **SWITCHED)
+    assert life.check("disable-mirroring")[0] == verdict
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_they_are_asked_for_after_the_switch(step: str) -> None:
+    life = Life()
+    life.live(30, 400.0)
+    life.live(12, 15.0, **STEPS[step])
+    assert life.check(step)[0] == "fails"
+
+
+def test_what_was_not_watched_before_the_switch_is_said_and_decides_nothing() -> None:
+    life = Life()
+    life.fleet = Fleet()
+    life.live(21, 15.0, **SWITCHED)
+    verdict, told = life.check("disable-mirroring")
+    assert verdict == "holds"
+    assert told == "20 elections in 5 minutes since the switch; before it they were not watched."
+
+
+def test_the_numbers_are_said() -> None:
+    life = Life()
+    life.live(40, 100.0)
+    life.live(21, 15.0, **SWITCHED)
+    told = "20 elections in 5 minutes since the switch, 3 in as long before it"
+    assert life.check("disable-mirroring") == ("fails", told)
+
+
+def test_a_process_that_starts_looks_at_each_cluster_for_the_first_time() -> None:
+    """Its counter begins anew, and counts an election for each HA cluster."""
+    life = Life()
+    life.live(25, 400.0)
+    life.live(4, 400.0, **SWITCHED)
+    for process in life.fleet.processes:
+        process.started = life.fleet.now
+    life.count = 0.0
+    life.live(1, **SWITCHED)
+    life.count = 20_000.0
+    life.live(1, **SWITCHED)
+    life.live(4, **SWITCHED)
+    assert life.check("disable-mirroring")[0] == "holds"
+
+
+def _tracker(at: float, count: float, phase: Phase, known: Elections | None = None) -> TargetFacts:
+    one = ClientFacts("p", "distributor-hatracker", HA_KEY, phase, writes=True)
+    return TargetFacts("p", "", "", up=True, clients=(one,), seen_at=at, ha_elections=count, elections=known)
+
+
+def _then(known: Elections, *, seconds: float, changes: float, times: int, phase: Phase) -> Elections:
+    """The same once and again: so many changes in so many seconds."""
+    for _ in range(times):
+        told = counted(_tracker(NOW + seconds, changes, phase), _tracker(NOW, 0.0, phase, known))
+        assert told is not None
+        known = told
+    return known
+
+
+def test_a_storm_is_forgotten_and_a_way_back_begins_anew() -> None:
+    known = _then(Elections(), seconds=15, changes=0, times=30, phase=Phase.MIRRORING)
+    known = _then(known, seconds=15, changes=1, times=40, phase=Phase.SWITCHED)
+    assert too_many(known)
+    assert not too_many(_then(known, seconds=15, changes=0, times=800, phase=Phase.SWITCHED))
+    known = _then(known, seconds=15, changes=0, times=1, phase=Phase.MIRRORING)
+    assert known.since_seconds == 0
+    assert known.before_seconds == 31 * 15
+
+
+def test_a_fleet_without_a_tracker_has_nothing_to_compare() -> None:
+    seen = Fleet(now=NOW).look(beat=True)
+    check = next(c for c in step_of(seen, "remove-multi").checks if c.id == "ha-elections-steady")
+    assert (check.verdict.value, check.evidence) == ("holds", "No HA tracker has memberlist as its primary.")

@@ -1,0 +1,85 @@
+"""The way back: safe only while the store is known to be whole and fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from exporter.model.pages import Outcome
+from tests.derive.build import CLIENTS, INGESTER, Fleet, client, member, ring
+
+Change = Callable[[Fleet], None]
+
+
+def _all(**fields: object) -> Change:
+    def apply(fleet: Fleet) -> None:
+        for process in fleet.processes:
+            process.clients = tuple(client(name, **fields) for name in CLIENTS)
+
+    return apply
+
+
+def _alone(fleet: Fleet) -> None:
+    told = {"primary": "", "stores": (), "mirror": None, "requests": {("memberlist", "CAS"): 9.0}}
+    _all(**told)(fleet)
+
+
+def _one_switched(fleet: Fleet) -> None:
+    fleet.processes[0].clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
+
+
+def _switched(spoil: Change = lambda _: None) -> Change:
+    def apply(fleet: Fleet) -> None:
+        _all(primary="memberlist")(fleet)
+        spoil(fleet)
+
+    return apply
+
+
+def _stale(fleet: Fleet) -> None:
+    fleet.store[INGESTER] = ring(member(p.name, fleet.now - 120) for p in fleet.processes)
+
+
+def _shrunk(fleet: Fleet) -> None:
+    fleet.store[INGESTER] = ring([member("p-1", fleet.now)])
+
+
+def _gone(fleet: Fleet) -> None:
+    del fleet.store[INGESTER]
+
+
+def _silent(fleet: Fleet) -> None:
+    fleet.store_outcome = Outcome.FAILED
+
+
+def _one_down(fleet: Fleet) -> None:
+    fleet.processes[2].up = False
+
+
+WAYS: list[tuple[str, Change, bool | None, str]] = [
+    ("multi", _all(mirror=False), True, "nothing reads memberlist yet"),
+    ("mirroring", _all(), True, "the external store is the primary"),
+    ("switched", _switched(), True, "as good as its last comparison."),
+    ("the store is stale", _switched(_stale), False, f"says: the store is 120 s behind in {INGESTER}."),
+    ("the store lacks members", _switched(_shrunk), False, f"lacks 2 of 3 members of {INGESTER}."),
+    ("the store lacks the key", _switched(_gone), False, f"says: the store lacks {INGESTER}."),
+    ("the store does not answer", _switched(_silent), None, f"the store's {INGESTER} was not compared"),
+    ("a process does not answer", _switched(_one_down), None, "10.0.0.3:80 does not answer"),
+    ("primaries are mixed", _one_switched, False, "Find the store whose rings are complete"),
+    ("detached", _all(primary="memberlist", mirror=False), False, "the store is stale"),
+    ("memberlist", _alone, False, "present content is stale"),
+    ("a client does not say", _all(mirror=None), None, "the phase is not known"),
+]
+
+
+@pytest.mark.parametrize(("change", "safe", "said"), [row[1:] for row in WAYS], ids=[row[0] for row in WAYS])
+def test_the_way_back_is_safe_only_where_the_store_is_known_to_be_fresh_and_says_why_it_is_not(
+    change: Change, safe: bool | None, said: str
+) -> None:
+    fleet = Fleet()
+    change(fleet)
+    for _ in range(3):
+        found = fleet.look().fleet.rollback
+    assert found.safe is safe
+    assert said in found.text

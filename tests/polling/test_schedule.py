@@ -1,0 +1,203 @@
+"""Whose pages are read in a cycle, and what stands in for those that were not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
+from exporter.model.facts import Snapshot, ViewFacts
+from exporter.model.pages import Observation, State
+from exporter.polling.schedule import (
+    BUDGET,
+    HA_AGAIN,
+    OF_EACH_KIND,
+    Entries,
+    Last,
+    Turn,
+    listed_by_several,
+    suspects,
+    whose_turn,
+    with_each_kind,
+)
+from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, Process, key_of, member, ring, verdicts
+
+MB = 1024 * 1024
+
+
+def fleet_of(count: int, size: int = MB) -> dict[str, Last]:
+    return {f"p-{n:03}": Last(float(n), size) for n in range(count)}
+
+
+def test_everybody_is_read_while_it_is_cheap() -> None:
+    turn = whose_turn(fleet_of(10), None, 15.0, frozenset())
+    assert len(turn.targets) == 10
+    assert turn.sweep_seconds == 15.0
+
+
+def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_sweep() -> None:
+    last, read, at = fleet_of(300), set[str](), 1000.0
+    turn = whose_turn(last, None, 15.0, frozenset())
+    assert len(turn.targets) == BUDGET // MB
+    for _ in range(int(turn.sweep_seconds / 15.0)):
+        turn = whose_turn(last, None, 15.0, frozenset())
+        read |= turn.targets
+        at += 15.0
+        last |= {name: Last(at, MB) for name in turn.targets}
+    assert read == set(last)
+
+
+@pytest.mark.parametrize("views", [1, 2, 3, 5])
+@pytest.mark.parametrize("bad", [frozenset[str](), frozenset({"p-000", "p-001", "p-002"})])
+def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, bad: frozenset[str]) -> None:
+    """Else two halves of a cluster could each agree with themselves for ever."""
+    last, read, before = fleet_of(12), set[str](), frozenset[str]()
+    sweep = whose_turn(last, views, 15.0, bad).sweep_seconds
+    for number in range(int(sweep / 15.0)):
+        turn = whose_turn(last, views, 15.0, bad).targets
+        assert len(turn) == max(views, 2)
+        assert not before or turn & before
+        read, before = read | turn, turn
+        last |= {name: Last(1000.0 + number, MB) for name in turn}
+    assert read == set(last)
+
+
+@pytest.mark.parametrize(
+    ("processes", "size", "places"),
+    [
+        (30, 1_000, 30),
+        (32, 1_000, 32),
+        (100, 1_000, 32),
+        (300, 1_000, 75),  # one in four
+        (30, MB, 10),
+        (200, MB, 16),
+        (1000, MB, 24),
+        (30, 100 * MB, 4),
+    ],
+)
+def test_a_cycle_reads_as_much_as_the_fleet_is_large(processes: int, size: int, places: int) -> None:
+    assert len(whose_turn(fleet_of(processes, size), None, 15.0, frozenset()).targets) == places
+
+
+def test_every_kind_of_process_has_a_few_in_every_turn() -> None:
+    last = fleet_of(50)
+    kinds = {name: "alone" if name == "p-049" else "usual" for name in last}
+    turn = with_each_kind(Turn(frozenset(), 0.0), last, kinds)
+    assert turn.targets == {"p-049", *(f"p-{n:03}" for n in range(OF_EACH_KIND))}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        ViewFacts("ring", "p-1", known=True, missing=("m",)),
+        ViewFacts("ring", "p-1", known=True, odd=True),
+        ViewFacts("ring", "p-1", known=True, staleness=60.0),
+    ],
+)
+def test_who_looked_wrong_is_read_again_soon(view: ViewFacts) -> None:
+    fleet = Fleet()
+    snapshot = fleet.look()
+    key = replace(key_of(snapshot, INGESTER), views=(view,))
+    assert suspects(replace(snapshot, keys=(key,)), "ring") == {"p-1"}
+    assert suspects(replace(snapshot, keys=(key,)), "gossip") == frozenset()
+
+
+def look(fleet: Fleet, asked: set[int], keep: float = 300.0) -> Snapshot:
+    """A cycle in which it is only these processes' turn to show their ring pages."""
+    fleet.now += 15
+    fleet.beat()
+    fleet.number += 1
+    observed = tuple(_read(process, fleet.now - 0.2, process.number in asked) for process in fleet.processes)
+    cycle = Cycle(fleet.now, fleet.now - 0.5, fleet.number, observed, keep_views_since=fleet.now - keep)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    return snapshot
+
+
+def _read(process: Process, at: float, asked: bool) -> Observation:
+    seen = process.read(at)
+    return seen if asked else replace(seen, rings={}, waiting=frozenset(PAGES.values()))
+
+
+def views(snapshot: Snapshot) -> dict[str, ViewFacts]:
+    return {v.target: v for v in key_of(snapshot, INGESTER).views if v.kind == "ring"}
+
+
+def test_an_earlier_reading_stands_in_for_a_page_whose_turn_it_is_not() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    seen = views(look(fleet, {1}))
+    assert [view.known for view in seen.values()] == [True] * 3
+    assert seen["10.0.0.2:80"].read_at == fleet.now - 15 - 0.2
+
+
+def test_a_page_that_was_never_read_is_not_known_and_nothing_is_called_equal() -> None:
+    snapshot = look(Fleet(), {1})
+    assert not views(snapshot)["10.0.0.2:80"].known
+    assert verdicts(snapshot, "switch-primary")["views-agree"] == "unknown"
+
+
+def test_an_earlier_reading_counts_for_two_sweeps_and_no_longer() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3}, keep=20.0)
+    assert views(look(fleet, {1}, keep=20.0))["10.0.0.2:80"].known
+    assert not views(look(fleet, {1}, keep=20.0))["10.0.0.2:80"].known
+
+
+def test_what_a_process_showed_before_its_restart_does_not_stand_in() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.processes[1].started = fleet.now + 5
+    assert not views(look(fleet, {1}))["10.0.0.2:80"].known
+
+
+def test_a_view_that_differed_counts_until_it_is_read_again() -> None:
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.now += 15
+    fleet.beat()
+    wrong = [
+        member(p.name, fleet.now, State.LEAVING if p.number == 3 else State.ACTIVE) for p in fleet.processes
+    ]
+    fleet.processes[1].pages[INGESTER] = ring(wrong, fleet.now)
+    fleet.number += 1
+    observed = tuple(process.read(fleet.now - 0.2) for process in fleet.processes)
+    cycle = Cycle(fleet.now, fleet.now - 0.5, fleet.number, observed, keep_views_since=fleet.now - 300)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    assert views(snapshot)["10.0.0.2:80"].odd
+    later = look(fleet, {1})
+    assert verdicts(later, "switch-primary")["views-agree"] == "fails"
+    assert suspects(later, "ring") == {"10.0.0.2:80"}
+    assert verdicts(look(fleet, {1, 2, 3}), "switch-primary").get("views-agree") != "fails"
+
+
+def test_a_ring_is_there_although_its_only_page_waits() -> None:
+    assert COMPACTOR in {key.key for key in look(Fleet(), set()).keys}
+
+
+def test_an_earlier_reading_from_the_future_does_not_stand_in() -> None:
+    """The exporter's clock was set back: such a view would count, and count as fresh, for an hour."""
+    fleet = Fleet()
+    look(fleet, {1, 2, 3})
+    fleet.now -= 3600
+    assert not views(look(fleet, {1}))["10.0.0.2:80"].known
+
+
+def test_a_few_entries_that_left_a_doubt_are_read_beside_those_whose_turn_it_is() -> None:
+    names, entries = [f"u/{n:03}" for n in range(300)], Entries()
+    first = entries.take(names, 1)
+    assert first == set(names[:100])
+    again = frozenset({names[0], names[150], "gone"})
+    assert entries.take(names, 1, again) == {*names[100:200], names[0]}
+    assert len(entries.take(names, 1, frozenset(names[:100]))) == 100 + HA_AGAIN
+    assert entries.take(names, 1) == set(names[:100])
+
+
+def test_one_process_that_lists_a_flood_of_tracker_keys_does_not_make_the_others_wait() -> None:
+    honest = frozenset(f"ha-tracker/user/cluster-{n:03}" for n in range(30))
+    flood = frozenset(f"ha-tracker/aaa/{n:05}" for n in range(5000))
+    listed = listed_by_several([honest, honest | flood, honest])
+    assert honest <= listed
+    assert len(listed) == len(honest) + HA_AGAIN
+    assert listed_by_several([honest, flood]) == honest | flood, "of two nobody can say which is right"
