@@ -46,7 +46,7 @@ class Service:
         """Serve until a signal or `stop()`; `ready` is told the addresses."""
         web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
         asyncio.get_running_loop().set_exception_handler(Seldom())
-        async with Watch(self.config) as watch:
+        async with Watch(self.config, keeps=True) as watch:
             self.config_loaded_at = watch.poller.now()
             watch.poller.on_snapshot = self._concluded
             app = build(

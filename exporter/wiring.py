@@ -15,6 +15,7 @@ from typing import Any, Self
 from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.limits import Rules
+from exporter.history_file import HistoryFile, path_of
 from exporter.label_evidence.label_probe import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
@@ -66,6 +67,7 @@ def rules_of(config: Config) -> Rules:
         pages=pages_of(config),
         product=product_of(config),
         stores=tuple(_stores_read(config)),
+        remembers=config.state_file is not None,
     )
 
 
@@ -107,10 +109,13 @@ def _pages(spec: RingSpec, product: Product) -> tuple[RingPage, ...]:
 class Watch:
     """Everything that runs for one configuration. Use as an asynchronous context manager.
 
-    `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole.
+    `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole. What the state
+    file tells is taken at the beginning, by all; with `keeps` it is also written.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float] = time.time, *, keeps: bool = False
+    ) -> None:
         self.config = config
         self._clock = clock
         self.access = Access(config.http_settings())
@@ -120,9 +125,12 @@ class Watch:
         self.discovery = Discovery(config)
         self.probing = Probing(config.gossip)
         self.rejections = Rejections()
+        self.history_file, self._keeps = HistoryFile(path_of(config)), keeps
         self.poller = Poller(self._plan(config), now=clock)
 
     async def __aenter__(self) -> Self:
+        self.poller.history = await self.history_file.recall(self._clock())
+        self._stack.push_async_callback(self._close_history)
         await self.fetcher.__aenter__()
         self._stack.push_async_callback(self._close_fetcher)
         await self.discovery.refresh()
@@ -136,6 +144,9 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _close_history(self) -> None:
+        await self.history_file.close()
 
     async def _close_fetcher(self) -> None:
         await self.fetcher.__aexit__(None, None, None)
@@ -175,6 +186,8 @@ class Watch:
     async def _after_cycle(self, snapshot: Snapshot) -> None:
         self.discovery.gossip_heard(lists_of(snapshot))
         self.discovery.answered({target.url for target in snapshot.targets if target.up})
+        if self._keeps:
+            self.history_file.keep(self.poller.history)
 
     async def replace(self, config: Config) -> None:
         """Take another configuration, whole. What is known of the processes and the past is kept.
@@ -189,6 +202,7 @@ class Watch:
         old = self.fetcher
         self.discovery.commit(prepared)
         is_another = config != self.config
+        self.history_file.move(path_of(config))
         self.config, self.access, self.fetcher = config, access, fetcher
         self.probing = self.probing.replaced(config.gossip)
         self.poller.plan = self._plan(config)

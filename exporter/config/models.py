@@ -240,6 +240,12 @@ class Config(Settings):
     groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
     gate: Gate = Field(default=Gate(), description="When a step counts as safe.")
     scale: Scale = Field(default=Scale(), description="Sharing the work, and bounds on it.")
+    state_file: FileName | None = Field(
+        default=None,
+        description="Where to remember over a restart which external stores were read and who was in the "
+        "rings, so that a replaced store and a loss stay known. Each exporter needs its own.",
+        examples=["/var/lib/kvmigration/history.json"],
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -259,6 +265,9 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
+        for index, entry in enumerate(self.rejections):
+            if entry.file is not None and self.state_file and entry.file.state_file == self.state_file:
+                raise refuse("is state_file of the whole file too", "rejections", index, "file", "state_file")
         names = [name for _, name, _ in each_store(self.stores)]
         for name in names:
             if names.count(name) > 1:

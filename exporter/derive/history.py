@@ -11,6 +11,7 @@ from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_names import Names
 from exporter.model.facts import MemberFacts, Snapshot
 from exporter.model.pages import State
+from exporter.model.stores import StoreFacts
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
 FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while who was lost still writes
@@ -38,13 +39,16 @@ class RingHistory:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that is carried. `indexes` are the store's, by kind and key, `moved` when they last moved."""
+    """All that is carried. `indexes` are the store's, by kind and key, `moved` when they last moved; `stores`
+    are those that were known before a restart: which ones they were, and nothing else of them.
+    """
 
     snapshot: Snapshot | None = None
     identities: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
     rings: Mapping[str, RingHistory] = field(default_factory=lambda: MappingProxyType({}))
     indexes: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     names: Names = field(default_factory=Names)
+    stores: Mapping[str, StoreFacts] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Rules:
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
+    remembers: bool = False  # over a restart, which stores were read and who was in the rings
     keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
     max_events: int = 500
     docs_url: str = ""  # where this project's docs are served, without a last slash; "": nowhere
@@ -94,4 +95,5 @@ def judged_by(rules: Rules) -> str:
 
 _BESIDE: Mapping[str, Any] = {
     "soak": 0.0, "interval": 0.0, "max_events": 0, "docs_url": "", "product": Product.UNKNOWN,
+    "remembers": False,
 }  # fmt: skip

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one store from another one at the same address. `rings` are indexes by key."""
+    """What tells one store from another one at the same address, and since when it is known, our clock.
+    `rings` are indexes by key.
+    """
 
     cluster: str = ""
     revision: int = 0
@@ -22,6 +24,7 @@ class Identity:
     entries: bool = False  # whether it has entries of an HA tracker
     addresses: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

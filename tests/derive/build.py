@@ -218,6 +218,7 @@ class Fleet:
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
+    cluster: str = ""  # the store's own id
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     unsure: tuple[str, ...] = ()  # sources of targets that fail
@@ -274,6 +275,7 @@ class Fleet:
             asked_at=self.now - 0.4,
             prefixes=self.prefixes,
             clock=self.now - 0.4,
+            cluster=self.cluster,
         )
 
 

@@ -70,7 +70,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Compare the address under stores with consul.host or etcd.endpoints in the processes' /config. "
             "A store that lost its data gets its rings back with the members' next heartbeats, its "
             "partitions and HA entries from a backup only. If nothing writes it any more and it is the "
-            "right one, restart the exporter.",
+            "right one, remove the exporter's state_file and restart the exporter.",
             "docs/stores.md#not-the-store-that-it-was",
             ("restart", "forget"),
         ),

@@ -12,7 +12,7 @@ def events(before: Snapshot | None, now: Snapshot, limit: int) -> tuple[Event, .
     """Give the newest `limit` events, oldest first, those of this cycle at the end."""
     if before is None:
         first = Event(now.at, "phase", f"First cycle: phase {now.fleet.phase.label}.", now.fleet.phase.label)
-        return (first, *(Event(now.at, *change) for change in _foreign(None, now)))
+        return (first, *(Event(now.at, *change) for change in (*_foreign(None, now), *_replaced(None, now))))
     fresh = [Event(now.at, kind, text, subject) for kind, text, subject in _changes(before, now)]
     return (*before.events, *fresh)[-limit:]
 
@@ -97,13 +97,19 @@ def _foreign(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
             yield "stranger", f"{members} in ring {key.name}: {', '.join(few(fresh, 5))}.", key.key
 
 
+def _replaced(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
+    already = {store.title for store in before.stores if store.replaced} if before else set()
+    for store in now.stores:
+        if store.replaced and store.title not in already:
+            yield "store", f"Store {store.title} is not the store that it was: {store.replaced}.", store.title
+
+
 def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     was = {store.title: store for store in before.stores}
+    yield from _replaced(before, now)
     for store in now.stores:
         old = was.get(store.title, store)
         if old.outcome is not store.outcome:
             yield "store", f"Store {store.title}: {store.outcome.value}. {store.detail}", store.title
-        if store.replaced and not old.replaced:
-            yield "store", f"Store {store.title} is not the store that it was: {store.replaced}.", store.title
         if old.replaced and not store.replaced:
             yield "store", f"Store {store.title} is the store that it was, or is used anew.", store.title

@@ -22,13 +22,14 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     remembered of another address or of other prefixes says nothing.
     """
     if before is None or before.identity is None:
-        return replace(facts, identity=identity_of(store) if store.outcome is Outcome.OK else None)
+        return replace(facts, identity=identity_of(store, now) if store.outcome is Outcome.OK else None)
     kept = replace(facts, identity=before.identity, replaced=before.replaced, replaced_at=before.replaced_at)
     if store.outcome is not Outcome.OK:
         return kept
-    known, current = before.identity, identity_of(store)
+    known, current = before.identity, identity_of(store, now)
     if (known.addresses, known.prefixes) != (current.addresses, current.prefixes):
         return replace(facts, identity=current)
+    current = replace(current, since=known.since)
     if before.replaced and not _is_back(known, current, facts.moved_at, before.replaced_at or now):
         return kept
     why = "" if before.replaced else difference(known, current, store)
@@ -37,7 +38,7 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     return replace(facts, identity=current)
 
 
-def identity_of(store: StoreContent) -> Identity:
+def identity_of(store: StoreContent, since: float) -> Identity:
     """What tells this store from another one. Rings are known by their values, whatever they are called."""
     rings = {
         key: store.modified.get(key, 0)
@@ -52,6 +53,7 @@ def identity_of(store: StoreContent) -> Identity:
         entries=entries,
         addresses=store.addresses,
         prefixes=store.prefixes,
+        since=since,
     )
 
 

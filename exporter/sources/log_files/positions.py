@@ -12,19 +12,17 @@ Counts stand beside the positions, written together, so that a counter goes on w
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.sources import state_file
 from exporter.sources.log_files.open_file import Position
+from exporter.sources.state_file import BrokenStateError
 
 VERSION = 1
-MAX_BYTES = 8 * 1024 * 1024
 MAX_TEXT = 4096
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _MARK = re.compile(r"[0-9a-f]{32}|")
 Counts = tuple[tuple[str, str, int], ...]
 
@@ -37,25 +35,11 @@ class State:
     counts: Counts = ()
 
 
-class BrokenStateError(ValueError):
-    """The file is there but is no state of ours. Only `logs_tail` sees it."""
-
-
 def load(path: Path) -> State | None:
     """Read a state; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
-    try:
-        with path.open("rb") as file:
-            body = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
+    told = state_file.load(path, VERSION)
+    if told is None:
         return None
-    if len(body) > MAX_BYTES:
-        raise BrokenStateError(f"larger than {MAX_BYTES} bytes")
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BrokenStateError("no JSON") from None
-    if not isinstance(told, dict) or told.get("version") != VERSION:
-        raise BrokenStateError(f"not of version {VERSION}")
     files, counts = told.get("files"), told.get("counts")
     if not isinstance(files, list) or not isinstance(counts, list):
         raise BrokenStateError("files or counts are missing")
@@ -96,17 +80,4 @@ def save(path: Path, state: State) -> None:
         }
         for position in state.positions
     ]
-    body = json.dumps({"version": VERSION, "files": files, "counts": state.counts}).encode()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)  # left by a kill, or a link that somebody laid there
-    try:
-        with os.fdopen(
-            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"
-        ) as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+    state_file.save(path, VERSION, {"files": files, "counts": state.counts})

@@ -27,7 +27,8 @@ from exporter.model.pages import Outcome
 from exporter.sources.log_files import patterns as logs_found
 from exporter.sources.log_files import positions
 from exporter.sources.log_files.open_file import Followed, Key, Position, open_file
-from exporter.sources.log_files.positions import BrokenStateError, Counts, State
+from exporter.sources.log_files.positions import Counts, State
+from exporter.sources.state_file import BrokenStateError, words
 
 FIRST_SIGHT = 16 * 1024 * 1024
 BUDGET = 256 * 1024 * 1024  # bytes read in one look, of all files together
@@ -69,7 +70,7 @@ class LogFiles:
         try:
             state = positions.load(self.state_file) or State()
         except (OSError, BrokenStateError) as error:
-            self._warn("state", f"state file {self.state_file} is not used: {_words(error)}")
+            self._warn("state", f"state file {self.state_file} is not used: {words(error)}")
             return ()
         self._kept, self._written = list(state.positions), state
         return state.counts
@@ -85,7 +86,7 @@ class LogFiles:
         try:
             positions.save(self.state_file, state)
         except OSError as error:
-            self._warn("save", f"state file {self.state_file} is not written: {_words(error)}")
+            self._warn("save", f"state file {self.state_file} is not written: {words(error)}")
             return
         self._written = state
         self._said.discard("save")
@@ -117,7 +118,7 @@ class LogFiles:
         if error is None:
             self._said.discard("directory")
             return []
-        problem = f"{error.filename}: {_words(error)}"
+        problem = f"{error.filename}: {words(error)}"
         self._warn("directory", f"{problem}: what is in it is not read")
         return [problem]
 
@@ -132,8 +133,8 @@ class LogFiles:
             try:
                 file = open_file(path)
             except OSError as error:
-                problems.append(f"{path}: {_words(error)}")
-                self._warn(path, f"{path} is not read: {_words(error)}")
+                problems.append(f"{path}: {words(error)}")
+                self._warn(path, f"{path} is not read: {words(error)}")
                 continue
             self._said.discard(path)
             if file is not None and file.key not in self._files:
@@ -173,8 +174,8 @@ class LogFiles:
                 growing.add(file.key)
                 read, more = file.read(self.word, partial(take, logs_found.process_of(file.path)))
             except OSError as error:
-                problems.append(f"{file.path}: {_words(error)}")
-                self._warn(file.path, f"{file.path} is not read: {_words(error)}")
+                problems.append(f"{file.path}: {words(error)}")
+                self._warn(file.path, f"{file.path} is not read: {words(error)}")
                 continue
             budget -= read
             if more:
@@ -205,7 +206,3 @@ class LogFiles:
 
 def _directory(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _words(error: Exception) -> str:
-    return (error.strerror or "input/output error").lower() if isinstance(error, OSError) else str(error)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.model.pages import Outcome
+from exporter.sources import state_file
 from exporter.sources.log_files import open_file, positions
 from exporter.sources.log_files import tail as logs
 from exporter.sources.log_files.tail import LogFiles, Look
@@ -255,7 +256,7 @@ def test_an_inode_that_is_another_file_by_now_is_read_from_its_beginning(
         b' "mark": ""}], "counts": []}',
         b'{"version": 1, "files": [], "counts": [["a", "b", -1]]}',
         b"[" * 100_000,
-        b" " * (positions.MAX_BYTES + 1),
+        b" " * (state_file.MAX_BYTES + 1),
     ],
     ids=range(11),
 )

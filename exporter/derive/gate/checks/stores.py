@@ -93,8 +93,22 @@ def store_read(seen: Evidence) -> Check:
     unknown += [f"{s.kind}: no key is in it below {', '.join(s.prefixes) or '/'}" for s in read if not s.keys]
     unknown += _uncovered(read)
     nothing = next((text for store in read if (text := _beside(store, seen))), "")
-    good = f"{sum(store.keys or 0 for store in read)} keys."
+    good = f"{sum(store.keys or 0 for store in read)} keys.{_known_for(read, seen)}"
     return STORE_READ.answer([], good, unknown, nothing=nothing)
+
+
+def _known_for(read: list[StoreFacts], seen: Evidence) -> str:
+    """Say for how long the stores are known to be the same ones."""
+    since = [store.identity.since for store in read if store.identity and store.identity.since]
+    if not since:
+        return ""
+    same = f" The same store for {max(0.0, seen.now.at - max(since)):.0f} s."
+    return same + _unremembered("which store it was", seen)
+
+
+def _unremembered(what: str, seen: Evidence) -> str:
+    """Say what nobody knows who has no memory of the time before a restart."""
+    return "" if seen.rules.remembers else f" No state_file: {what} before the exporter started is not known."
 
 
 def _beside(store: StoreFacts, seen: Evidence) -> str:
@@ -137,7 +151,8 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Check:
     wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
     unknown += _uncovered(read)
-    return STORE_EMPTY.answer(wrong, "Every key is in the gossip.", unknown)
+    good = f"Every key is in the gossip.{_unremembered('what the rings lost', seen)}"
+    return STORE_EMPTY.answer(wrong, good, unknown)
 
 
 def store_has_no_clients(seen: Evidence) -> Check:

@@ -1,0 +1,190 @@
+"""What a restart must not forget, in a file: which stores were read, and who was in the rings.
+
+Only what could not be found again is kept: a store that was replaced, or a ring that lost half of its
+members, looks well to an exporter that has just started. Nothing else is taken from the file, so that a
+wrong one can close a gate and open none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from exporter.config import Config
+from exporter.derive.history import FORGET_GONE, History, RingHistory
+from exporter.model.facts import MemberFacts
+from exporter.model.pages import Outcome, State
+from exporter.model.stores import Identity, StoreFacts
+from exporter.sources import state_file
+from exporter.sources.state_file import BrokenStateError, words
+
+VERSION = 1
+CLOSING_SECONDS = 5.0
+log = logging.getLogger("kvmigration.history")
+
+
+class KeptStore(msgspec.Struct, frozen=True):
+    """Which store it was, and since when another one answers in its place."""
+
+    cluster: str
+    revision: int
+    rings: dict[str, int]
+    entries: bool
+    addresses: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    since: float | None
+    replaced: str
+    replaced_at: float | None
+
+
+class KeptRing(msgspec.Struct, frozen=True):
+    """A ring's members with state and process, its active partitions, and what it lost."""
+
+    at: float
+    stored: bool
+    members: dict[str, tuple[State, str]]
+    active: dict[str, str]
+    lost: dict[str, tuple[float, str]]
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The whole file, but for its version."""
+
+    stores: dict[str, KeptStore]
+    rings: dict[str, KeptRing]
+
+
+def path_of(config: Config) -> Path | None:
+    """Where the history is kept; shards with one configuration have one file each."""
+    if config.state_file is None:
+        return None
+    path, scale = Path(config.state_file), config.scale
+    return path if scale.shards == 1 else path.with_name(f"{path.stem}-{scale.shard}{path.suffix}")
+
+
+class HistoryFile:
+    """One file; without a path nothing is kept. A disk that is broken or hangs costs a warning."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._written: Kept | None = None
+        self._said = ""
+        self._writing: asyncio.Task[None] | None = None
+
+    async def recall(self, now: float) -> History:
+        """What the last run left."""
+        return await asyncio.to_thread(self._recall, self.path, now) if self.path else History()
+
+    def _recall(self, path: Path, now: float) -> History:
+        try:
+            told = state_file.load(path, VERSION)
+            kept = msgspec.convert(told, Kept) if told is not None else Kept({}, {})
+        except (OSError, BrokenStateError, msgspec.ValidationError) as error:
+            self._warn(f"state file {path} is not used, and what it held is forgotten: {words(error)}")
+            return History()
+        return recalled(kept, now)
+
+    def move(self, path: Path | None) -> None:
+        """Keep it there from now on."""
+        if path != self.path:
+            self.path, self._written = path, None
+
+    def keep(self, history: History) -> None:
+        """Begin to write what is to be kept, where it changed and the last writing is done."""
+        if self.path and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.create_task(asyncio.to_thread(self._keep, self.path, history))
+
+    def _keep(self, path: Path, history: History) -> None:
+        kept = kept_of(history)
+        if kept == self._written:
+            return
+        try:
+            state_file.save(path, VERSION, msgspec.to_builtins(kept))
+        except OSError as error:
+            self._warn(f"state file {path} is not written: {words(error)}")
+            return
+        self._written, self._said = kept, ""
+
+    async def close(self) -> None:
+        """Wait for what is being written, for a while."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=CLOSING_SECONDS)
+
+    def _warn(self, text: str) -> None:
+        if text != self._said:
+            log.warning("%s", text)
+        self._said = text
+
+
+def kept_of(history: History) -> Kept:
+    """What is kept of a history."""
+    stores = history.snapshot.stores if history.snapshot else ()
+    return Kept(
+        {store.title: _store(store, store.identity) for store in stores if store.identity},
+        {key: _ring(past, past.at) for key, past in history.rings.items() if past.at is not None},
+    )
+
+
+def _store(store: StoreFacts, known: Identity) -> KeptStore:
+    return KeptStore(
+        cluster=known.cluster,
+        revision=known.revision,
+        rings=dict(known.rings),
+        entries=known.entries,
+        addresses=known.addresses,
+        prefixes=known.prefixes,
+        since=known.since,
+        replaced=store.replaced,
+        replaced_at=store.replaced_at,
+    )
+
+
+def _ring(past: RingHistory, at: float) -> KeptRing:
+    return KeptRing(
+        at=at,
+        stored=past.stored,
+        members={member.id: (member.state, member.target) for member in past.members},
+        active=dict(past.active),
+        lost=dict(past.lost),
+    )
+
+
+def recalled(kept: Kept, now: float) -> History:
+    """The history that a file tells of. A time that lies ahead is taken for now: clocks are set back. A ring
+    that nobody showed for a day is as gone as any other.
+    """
+    rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_GONE}
+    stores = {title: _known(title, store, now) for title, store in kept.stores.items()}
+    return History(rings=MappingProxyType(rings), stores=MappingProxyType(stores))
+
+
+def _recalled(kept: KeptRing, now: float) -> RingHistory:
+    members = (
+        MemberFacts(name, "", "", state, heartbeat=None, age=None, tokens=0, target=target)
+        for name, (state, target) in kept.members.items()
+    )
+    return RingHistory(
+        lost=MappingProxyType({name: (min(at, now), target) for name, (at, target) in kept.lost.items()}),
+        members=tuple(members),
+        active=MappingProxyType(kept.active),
+        at=min(kept.at, now),
+        stored=kept.stored,
+    )
+
+
+def _known(title: str, kept: KeptStore, now: float) -> StoreFacts:
+    identity = Identity(
+        cluster=kept.cluster,
+        revision=kept.revision,
+        rings=MappingProxyType(kept.rings),
+        entries=kept.entries,
+        addresses=kept.addresses,
+        prefixes=kept.prefixes,
+        since=kept.since,
+    )
+    at = min(kept.replaced_at or now, now) if kept.replaced else None
+    return StoreFacts(title, Outcome.FAILED, identity=identity, replaced=kept.replaced, replaced_at=at)

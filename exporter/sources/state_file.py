@@ -1,0 +1,68 @@
+"""What is kept over a restart, as one JSON file with a version: read whole, replaced whole.
+
+::
+
+    {"version": 1, ...}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+MAX_BYTES = 8 * 1024 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+class BrokenStateError(ValueError):
+    """The file is there but is no state of ours."""
+
+
+def load(path: Path, version: int) -> dict[str, Any] | None:
+    """Read a state; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            body = file.read(MAX_BYTES + 1) or b""
+    except FileNotFoundError:
+        return None
+    if len(body) > MAX_BYTES:
+        raise BrokenStateError(f"larger than {MAX_BYTES} bytes")
+    try:
+        told = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise BrokenStateError("no JSON") from None
+    if not isinstance(told, dict) or told.get("version") != version:
+        raise BrokenStateError(f"not of version {version}")
+    return told
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that nobody writes to must not stop the start
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def save(path: Path, version: int, content: Mapping[str, Any]) -> None:
+    """Replace the state as a whole: who reads it finds the old one or the new one. Raises `OSError`."""
+    body = json.dumps({"version": version, **content}).encode()
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)  # left by a kill, or a link that somebody laid there
+    try:
+        with os.fdopen(os.open(beside, _NEW, 0o600), "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def words(error: Exception) -> str:
+    """Why a file was not read or written, without its name."""
+    return (error.strerror or "input/output error").lower() if isinstance(error, OSError) else str(error)
