@@ -10,6 +10,7 @@ from pathlib import Path
 from alerts.advised import runbooks
 from alerts.rule import Options
 from alerts.yaml_writer import HERE, documentation, files
+from exporter.generated_docs.committed_files import write_or_compare
 
 BUILT = HERE / "built"
 PAGE = HERE.parent / "docs" / "alerts.md"
@@ -89,14 +90,6 @@ def _options(said: argparse.Namespace) -> Options:
     )
 
 
-def _differing(wanted: dict[Path, str]) -> list[Path]:
-    return [
-        path
-        for path, text in wanted.items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
-
-
 def run(arguments: list[str]) -> int:
     """Write the files and give 0; with `--check`, give 1 and name the files that differ."""
     said = _parser().parse_args(arguments)
@@ -106,15 +99,7 @@ def run(arguments: list[str]) -> int:
     wanted = {built / name: text for name, text in files(options).items()} | {page: documentation(options)}
     if not said.output:
         wanted |= runbooks()
-    if said.check:
-        differing = _differing(wanted)
-        for path in differing:
-            sys.stderr.write(f"{path} is not what python -m alerts writes\n")
-        return 1 if differing else 0
-    for path, text in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_compare(wanted, "python -m alerts", only_compare=said.check)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 
 TRIED = """
 import gc
-from exporter.garbage import EACH, YOUNG, allow_for, collect_seldom
+from exporter.garbage_collection import EACH, YOUNG, allow_for, collect_seldom
 allow_for(7)
 assert gc.get_threshold() == (700, 10, 10)  # not ours yet
 collect_seldom()

@@ -16,7 +16,7 @@ UNNEEDED = ("rich", "exporter.demo", "exporter.expose.web", "exporter.expose.api
 def imported(command: str) -> set[str]:
     code = (
         "import sys\n"
-        "from exporter.cli import parser\n"
+        "from exporter.cli.arguments import parser\n"
         f"parser({command!r})\n"
         "sys.stdout.write('\\n'.join(sys.modules))\n"
     )

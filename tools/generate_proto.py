@@ -13,15 +13,15 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-DECODE = Path(__file__).resolve().parent.parent / "exporter" / "decode"
-BUILT = DECODE / "ring_pb2.py"
+FORMATS = Path(__file__).resolve().parent.parent / "exporter" / "decode" / "formats"
+BUILT = FORMATS / "ring_pb2.py"
 VERSION = re.compile(r"# Protobuf Python Version: .*|^    \d+,$", re.MULTILINE)
 
 
 def compiled() -> str:
     """The module as the installed compiler writes it."""
     with tempfile.TemporaryDirectory() as out:
-        if protoc.main(["protoc", f"-I{DECODE}", f"--python_out={out}", "ring.proto"]):
+        if protoc.main(["protoc", f"-I{FORMATS}", f"--python_out={out}", "ring.proto"]):
             sys.exit("proto: ring.proto does not compile")
         return (Path(out) / "ring_pb2.py").read_text()
 

@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from gotpl.exts.helm import HelmTemplateEngine
 
+from exporter.generated_docs.committed_files import write_or_compare
+
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy" / "helm" / "kvmigration-exporter"
 PLAIN = ROOT / "deploy" / "kubernetes"
@@ -128,17 +130,8 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.render_chart", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
     check = parser.parse_args(argv).check
-    stale = [name for name, text in plain().items() if not _is_current(PLAIN / name, text)]
-    for name in stale:
-        if check:
-            print(f"deploy/kubernetes/{name} is not what the chart gives; run python -m tools.render_chart")
-        else:
-            (PLAIN / name).write_text(plain()[name], encoding="utf-8")
-    return int(check and bool(stale))
-
-
-def _is_current(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+    wanted = {PLAIN / name: text for name, text in plain().items()}
+    return write_or_compare(wanted, "python -m tools.render_chart", only_compare=check)
 
 
 if __name__ == "__main__":

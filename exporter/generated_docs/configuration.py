@@ -1,11 +1,9 @@
-"""Writes `docs/configuration.md` from the models: `python -m exporter.generated_docs.configuration [--check]`."""
+"""`docs/configuration.md`, from the models."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,10 +13,9 @@ from exporter.config.units import DURATION_PATTERN, SIZE_PATTERN
 
 Schema = dict[str, Any]
 
-FILE = Path(__file__).parents[1] / "docs" / "configuration.md"
 _HEAD = """# Configuration
 
-<!-- Made by `python -m exporter.generated_docs.configuration` from exporter/config. Do not edit. -->
+<!-- Made by `python -m exporter.generated_docs` from exporter/config. Do not edit. -->
 
 One YAML file, given with `--config.file`. Only `targets` is required; the smallest file is
 
@@ -49,19 +46,6 @@ _TYPES = {
 def page() -> str:
     """The whole page as Markdown."""
     return "\n".join([_HEAD, *_Page(schema()).sections()])
-
-
-def run(arguments: list[str]) -> int:
-    """Write the page; with `--check` return 1 if it is not what the models say."""
-    written = page()
-    if "--check" not in arguments:
-        FILE.parent.mkdir(exist_ok=True)
-        FILE.write_text(written, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
-        return 0
-    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.configuration\n")
-    return 1
 
 
 class _Page:
@@ -152,7 +136,3 @@ def _kind(field: Schema, keys: str) -> str:
 def _yaml(value: object) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(sys.argv[1:]))

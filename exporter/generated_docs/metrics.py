@@ -1,19 +1,16 @@
-"""Writes `docs/metrics.md` from the catalogue: `python -m exporter.generated_docs.metrics [--check]`."""
+"""`docs/metrics.md`, from the catalogue."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, PREFIX, Metric
 
-FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
 _HEAD = """# Metrics
 
-<!-- Made by `python -m exporter.generated_docs.metrics` from exporter/expose/catalogue.py. Do not edit. -->
+<!-- Made by `python -m exporter.generated_docs` from exporter/expose/catalogue.py. Do not edit. -->
 
 What `/metrics` of the exporter shows. All but the counters (`_total`) are gauges.
 
@@ -66,20 +63,3 @@ def _letters() -> Iterator[str]:
     letters = ESTIMATE_LETTERS | shards.ESTIMATE_LETTERS
     yield from (f"- {letter}: {meaning}" for letter, meaning in letters.items())
     yield ""
-
-
-def run(arguments: list[str]) -> int:
-    """Write the page; with `--check` return 1 if it is not what the catalogue says."""
-    written = page()
-    if "--check" not in arguments:
-        FILE.parent.mkdir(exist_ok=True)
-        FILE.write_text(written, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
-        return 0
-    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.metrics\n")
-    return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(sys.argv[1:]))

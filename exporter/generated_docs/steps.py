@@ -1,20 +1,17 @@
-"""Writes `docs/harms.md` from the table of the steps: `python -m exporter.generated_docs.steps [--check]`."""
+"""`docs/harms.md`, from the table of the steps."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from exporter.derive.gate.check import CheckFunction
 from exporter.derive.gate.harms import STEPS, Harm, Rule
 from exporter.derive.gate.steps import nothing_read
 from exporter.model.gate import Check
 
-FILE = Path(__file__).parents[1] / "docs" / "harms.md"
 _HEAD = """# What each step can lose
 
-<!-- Made by `python -m exporter.generated_docs.steps` from exporter/derive/gate/harms.py. Do not edit. -->
+<!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/harms.py. Do not edit. -->
 
 Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
 the whole soak. This page says what a step does, what is lost where it is taken too early, and which checks
@@ -56,19 +53,3 @@ def _row(harm: Harm, checks: dict[CheckFunction, Check]) -> str:
 
 def _link(check: Check) -> str:
     return f"[`{check.id}`]({check.doc.removeprefix('docs/')})"
-
-
-def run(arguments: list[str]) -> int:
-    """Write the page; with `--check` return 1 if it is not what the table says."""
-    written = page()
-    if "--check" not in arguments:
-        FILE.write_text(written, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == written:
-        return 0
-    sys.stderr.write(f"{FILE} is out of date: run python -m exporter.generated_docs.steps\n")
-    return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(sys.argv[1:]))

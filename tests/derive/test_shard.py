@@ -281,9 +281,9 @@ def test_without_shards_there_is_no_part() -> None:
 SEED = """
 import re, sys
 from exporter.config import load_text
-from exporter.derive.part import _digest
-from exporter.derive.rules import written
-from exporter.watch import rules_of
+from exporter.derive.shard import _digest
+from exporter.derive.limits import written
+from exporter.wiring import rules_of
 rings = "rings: [{path: /ring, key: collectors/ring, ring: ingester}, {path: /ruler/ring, key: rulers/ring}]"
 gossip = f"gossip: {{expected_members: ['{sys.argv[1]}']}}"
 text = f"targets: [{{static: {{urls: [http://a]}}}}]\\n{rings}\\n{gossip}"

@@ -1,26 +1,9 @@
 """docs/configuration.md is what the models say."""
 
 import re
-from pathlib import Path
-
-import pytest
 
 from exporter.cli.arguments import parser
 from exporter.generated_docs import configuration
-
-
-def test_the_page_in_docs_is_up_to_date() -> None:
-    assert configuration.run(["--check"]) == 0
-
-
-def test_a_page_that_is_not_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(configuration, "FILE", tmp_path / "docs" / "configuration.md")
-    assert configuration.run(["--check"]) == 1
-    assert "is out of date" in capsys.readouterr().err
-    assert configuration.run([]) == 0
-    assert configuration.run(["--check"]) == 0
 
 
 def test_every_key_has_a_meaning() -> None:

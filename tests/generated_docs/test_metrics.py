@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-
-import pytest
 
 from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS
 from exporter.expose.shard_catalogue import ESTIMATE_LETTERS as SHARDS_LETTERS
@@ -33,15 +30,3 @@ def test_every_letter_of_an_estimate_is_explained() -> None:
     assert letters == ESTIMATE_LETTERS.keys() | SHARDS_LETTERS.keys()
     for letter in letters:
         assert f"\n- {letter}: " in metrics.page()
-
-
-def test_check_tells_a_stale_page_from_a_current_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(metrics, "FILE", tmp_path / "docs" / "metrics.md")
-    assert metrics.run(["--check"]) == 1
-    assert "out of date" in capsys.readouterr().err
-    assert metrics.run([]) == 0
-    assert metrics.run(["--check"]) == 0
-    metrics.FILE.write_text(metrics.FILE.read_text() + "more\n")
-    assert metrics.run(["--check"]) == 1
