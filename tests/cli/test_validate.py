@@ -13,7 +13,7 @@ from exporter.cli.validate import validate
 from exporter.config import load
 from exporter.expose import catalogue
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "config"
 
 
 def _run(path: Path | None, as_schema: bool = False) -> tuple[int, str, str]:
