@@ -15,13 +15,13 @@ from typing import Any, Self
 from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.limits import Rules
-from exporter.history_file import HistoryFile, path_of
 from exporter.label_evidence.label_probe import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
 from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import RELOADED, Plan, Poller, none_rejected
+from exporter.polling.history_file import HistoryFile, path_of
 from exporter.polling.stores import store_readers
 from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, ring_of
 from exporter.sources.access.request_settings import Access

@@ -17,11 +17,11 @@ from exporter.derive.history import FORGET_GONE, FORGET_LOST, History, RingHisto
 from exporter.derive.ring.partitions import advanced
 from exporter.derive.store.store_identity import identified
 from exporter.errors import ConfigError
-from exporter.history_file import HistoryFile, Kept, kept_of, path_of, recalled
 from exporter.model.facts import MemberFacts
 from exporter.model.gate import Step
 from exporter.model.pages import State
 from exporter.model.stores import StoreContent, StoreFacts
+from exporter.polling.history_file import HistoryFile, Kept, kept_of, path_of, recalled
 from exporter.sources import state_file
 from tests.derive.build import INGESTER, NOW, PAGES, Fleet, step_of
 from tests.derive.ring.test_partitions import RING as PARTITIONS
