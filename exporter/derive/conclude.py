@@ -32,7 +32,7 @@ from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Found, apart, part_of
 from exporter.derive.store.external_store import Around, judge_store
-from exporter.derive.store.store_choice import named_stores, places_of
+from exporter.derive.store.store_choice import Named, named_stores, places_of
 from exporter.derive.store.store_identity import identified
 from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
 from exporter.model.pages import Outcome, Product
@@ -54,7 +54,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
-    stores = _judge_stores(cycle, past, targets)
+    stores, places = _judge_stores(cycle, past, targets)
     fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure), past.snapshot, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
@@ -78,7 +78,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         ticked=cycle.ticked,
     )
     snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
-    return snapshot, _remember(cycle, past, snapshot, known, rings)
+    return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places)
 
 
 def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
@@ -224,10 +224,13 @@ def _excuse(
     return replace(gossip, strangers=tuple(left), doubtful=tuple(doubtful))
 
 
-def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]) -> tuple[StoreFacts, ...]:
+def _judge_stores(
+    cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]
+) -> tuple[tuple[StoreFacts, ...], Named]:
+    """The stores, and what their addresses are remembered as."""
+    places = places_of(targets, cycle.stores, past.places)
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
     before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
-    places = places_of(targets, cycle.stores)
     found: list[StoreFacts] = []
     for store in cycle.stores:
         indexes, old = past.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
@@ -235,4 +238,4 @@ def _judge_stores(cycle: Cycle, past: History, targets: tuple[TargetFacts, ...])
         uncovered = (*judged.uncovered, *places.elsewhere(store))
         judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
         found.append(identified(judged, store, old or past.stores.get(store.title), cycle.at))
-    return tuple(found)
+    return tuple(found), places.lasting

@@ -40,7 +40,8 @@ class RingHistory:
 @dataclass(frozen=True, slots=True)
 class History:
     """All that is carried. `indexes` are the store's, by kind and key, `moved` when they last moved; `stores`
-    are those that were known before a restart: which ones they were, and nothing else of them.
+    are those that were known before a restart: which ones they were, and nothing else of them. `places` are
+    the addresses of the external store that configurations named last, by kind and key.
     """
 
     snapshot: Snapshot | None = None
@@ -49,6 +50,7 @@ class History:
     indexes: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     names: Names = field(default_factory=Names)
     stores: Mapping[str, StoreFacts] = field(default_factory=lambda: MappingProxyType({}))
+    places: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

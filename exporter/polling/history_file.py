@@ -1,4 +1,4 @@
-"""What a restart must not forget, in a file: which stores were read, and who was in the rings.
+"""What a restart must not forget, in a file: which stores were read and used, and who was in the rings.
 
 Only what could not be found again is kept: a store that was replaced, or a ring that lost half of its
 members, looks well to an exporter that has just started. Nothing else is taken from the file, so that a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -56,6 +57,7 @@ class Kept(msgspec.Struct, frozen=True):
 
     stores: dict[str, KeptStore]
     rings: dict[str, KeptRing]
+    places: dict[str, dict[str, tuple[str, ...]]]  # by kind and key, as the configuration pages named it
 
 
 def path_of(config: Config) -> Path | None:
@@ -82,7 +84,7 @@ class HistoryFile:
     def _recall(self, path: Path, now: float) -> History:
         try:
             told = state_file.load(path, VERSION)
-            kept = msgspec.convert(told, Kept) if told is not None else Kept({}, {})
+            kept = msgspec.convert(told, Kept) if told is not None else Kept({}, {}, {})
         except (OSError, BrokenStateError, msgspec.ValidationError) as error:
             self._warn(f"state file {path} is not used, and what it held is forgotten: {words(error)}")
             return History()
@@ -126,7 +128,13 @@ def kept_of(history: History) -> Kept:
     return Kept(
         {store.title: _store(store, store.identity) for store in stores if store.identity},
         {key: _ring(past, past.at) for key, past in history.rings.items() if past.at is not None},
+        _by_kind(history.places),
     )
+
+
+def _by_kind(places: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    kinds = sorted({kind for kind, _ in places})
+    return {kind: {key: said for (of, key), said in places.items() if of == kind} for kind in kinds}
 
 
 def _store(store: StoreFacts, known: Identity) -> KeptStore:
@@ -159,7 +167,10 @@ def recalled(kept: Kept, now: float) -> History:
     """
     rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_GONE}
     stores = {title: _known(title, store, now) for title, store in kept.stores.items()}
-    return History(rings=MappingProxyType(rings), stores=MappingProxyType(stores))
+    places = {(kind, key): said for kind, keys in kept.places.items() for key, said in keys.items()}
+    return History(
+        rings=MappingProxyType(rings), stores=MappingProxyType(stores), places=MappingProxyType(places)
+    )
 
 
 def _recalled(kept: KeptRing, now: float) -> RingHistory:

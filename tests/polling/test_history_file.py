@@ -242,7 +242,7 @@ async def test_without_a_path_nothing_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-GOOD = {"version": 1, "stores": {}, "rings": {}}
+GOOD = {"version": 1, "stores": {}, "rings": {}, "places": {}}
 RING = {"at": NOW, "stored": True, "members": {}, "active": {}, "lost": {}}
 BROKEN: dict[str, bytes] = {
     "empty": b"",

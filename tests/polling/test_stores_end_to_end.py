@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.recorded import Seen, seen_in
 pytestmark = pytest.mark.real
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
 PRODUCTS = {"consul": "cortex", "etcd": "loki"}
+EMPTY: Mapping[str, str] = MappingProxyType({})
 Look = Callable[[], Awaitable[Seen]]
 Play = Callable[[Server, Look], Awaitable[None]]
 
@@ -34,10 +36,10 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def put(server: Server, kind: str, values: Mapping[str, bytes]) -> None:
+def put(server: Server, kind: str, values: Mapping[str, bytes], headers: Mapping[str, str] = EMPTY) -> None:
     for key, value in values.items():
         if kind == "consul":
-            real_servers.call("PUT", f"{server.url}/v1/kv/{key}", value)
+            real_servers.call("PUT", f"{server.url}/v1/kv/{key}", value, dict(headers))
         else:
             body = {"key": text(key.encode()), "value": text(value)}
             real_servers.call("POST", f"{server.url}/v3/kv/put", body)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Outcome
@@ -19,18 +20,22 @@ from exporter.model.stores import NamedStore, StoreContent
 from exporter.products.ring_pages import HA_KEY
 
 PORTS = {"consul": "8500", "etcd": "2379"}
+EARLIER = -1  # the number of no process: what is remembered of a key
 Hosts = tuple[str, ...]
+Named = Mapping[tuple[str, str], Hosts]
+NOTHING: Named = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """The store of each key by kind and configured name, `None` for one that is not read; `hosts` are what
-    most processes call it.
+    most processes call it, and `lasting` what of it may be remembered.
     """
 
     stores: tuple[StoreContent, ...]
     by_key: Mapping[tuple[str, str], StoreContent | None]
-    hosts: Mapping[tuple[str, str], Hosts]
+    hosts: Named
+    lasting: Named
 
     def of(self, key: str, kinds: Iterable[str]) -> StoreContent | None:
         """The store of a key that is in one of these kinds, or in any if there are none. A key whose place
@@ -57,22 +62,39 @@ class Places:
         )
 
 
-def places_of(targets: Iterable[TargetFacts], stores: Iterable[StoreContent]) -> Places:
+def places_of(
+    targets: Iterable[TargetFacts], stores: Iterable[StoreContent], before: Named = NOTHING
+) -> Places:
     """Find the store of each key that a process has in an external store. A process tells of the keys that
-    its clients use: the blocks of the others stand in its configuration with the product's defaults.
+    its clients use: the blocks of the others stand in its configuration with the product's defaults. On
+    memberlist alone it names none any more; `before` is what the cycles before were told.
     """
     read, listed = tuple(stores), tuple(target for target in targets if target.up)
+    used = {client.key for target in listed for client in target.clients}
     by_key: dict[tuple[str, str], StoreContent | None] = {}
     hosts: dict[tuple[str, str], Hosts] = {}
+    lasting: dict[tuple[str, str], Hosts] = dict(before)
     for kind in PORTS:
+        earlier = {key: {EARLIER: said} for (of, key), said in before.items() if of == kind and key in used}
+        named = earlier | _named(listed, kind)
         fitting = [store for store in read if store.kind == kind]
-        named = _named(listed, kind) if fitting else {}
-        if not named:
-            continue
-        for keys, store in _paired(_alike(named), named, fitting, kind):
+        for keys, store in _paired(_alike(named), named, fitting, kind) if fitting else ():
             by_key |= {(kind, key): store for key in keys}
         hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
-    return Places(read, by_key, hosts)
+        lasting = _lasting(kind, named, lasting)
+    return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting))
+
+
+def _lasting(
+    kind: str, named: Mapping[str, Mapping[int, Hosts]], before: Named
+) -> dict[tuple[str, str], Hosts]:
+    """What is remembered of the keys of a kind: nothing where the processes of one call its store by many
+    addresses, as with an agent on each host. Then an address of a few processes tells no store from another.
+    """
+    said = {key: Counter(hosts.values()).most_common(1)[0] for key, hosts in named.items()}
+    if all(2 * count > len(named[key]) for key, (_, count) in said.items()):
+        return {**before, **{(kind, key): hosts for key, (hosts, _) in said.items()}}
+    return {(of, key): hosts for (of, key), hosts in before.items() if of != kind}
 
 
 def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:

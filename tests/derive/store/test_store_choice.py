@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.derive.store.store_choice import Places, named_stores, places_of
@@ -121,3 +123,44 @@ def test_the_stores_that_the_processes_name_are_suggested() -> None:
         ("consul", ("b:8500",)),
     ]
     assert named_stores([]) == ()
+
+
+def on_memberlist(targets: list[TargetFacts]) -> list[TargetFacts]:
+    """The same processes, whose configuration names no external store any more."""
+    rings = {
+        key: RingConfig("memberlist", default_key=key, consul_host="localhost:8500") for key in NAMES.values()
+    }
+    return [replace(target, config=ProcessConfig(rings=rings)) for target in targets]
+
+
+LATER = {
+    "one store": (fleet(ring="a:8500", compactor="a:8500", ha="a:8500"), [A], ()),
+    "one store by another name": (fleet(ring="x:1", compactor="x:1", ha="x:1"), [A], ()),
+    "the HA tracker elsewhere": (
+        fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), [A], ("ha-tracker/ (in b:8500)",),
+    ),
+    "both are read": (fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), [A, B], ()),
+    "an agent on each host": (agents(), [A], ()),
+    "an agent on each host, and one process with a ring of its own": (
+        [*(process(n, ring=f"10.0.0.{n}:8500") for n in range(3)), process(3, ha="10.0.0.3:8500")], [A], (),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_what_a_store_was_called_is_known_when_configurations_name_none_any_more(case: str) -> None:
+    targets, stores, expected = LATER[case]
+    before = places_of(targets, stores).lasting
+    for _ in range(3):
+        places = places_of(on_memberlist(targets), stores, before)
+        before = places.lasting
+    nowhere = frozenset.intersection(*(frozenset(places.elsewhere(store)) for store in stores))
+    assert nowhere == frozenset(expected)
+
+
+def test_what_is_remembered_outlasts_silence_and_gives_way_to_another_address() -> None:
+    named = fleet(ring="a:8500", ha="b:8500")
+    before = places_of(named, [A]).lasting
+    assert places_of([replace(target, up=False) for target in named], [A], before).lasting == before
+    moved = places_of(fleet(ring="a:8500", ha="a:8500"), [A], before)
+    assert (moved.elsewhere(A), set(moved.lasting.values())) == ((), {("a:8500",)})
