@@ -32,6 +32,7 @@ from typing import Any
 import yaml
 
 from bench.hostile import KINDS
+from bench.memory_cgroup import Cgroup, limited
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -58,13 +59,16 @@ WHAT = {
 HEAD = """\
 # One hostile process of ten
 
-Made by `python -m bench.one_process`. Interval {interval} s, {seconds:.0f} s for each attack. The chart's
-memory limit is {limit} MiB. Each cell says before → after. CPU is what the exporter needs more than with nine
-processes alone, as a share of one core. The machine is shared: silences and cycle times are upper bounds. A
-cycle waits for a process that answers too slowly until 90 % of the interval; the others are read before.
+Made by `python -m bench.one_process`. Interval {interval} s, {seconds:.0f} s for each attack, in a memory
+cgroup with the chart's limit of {limit} MiB. Each cell says before → after. Peaks are the cgroup's, page
+cache included; those of the column before are of the process alone, which had no limit. CPU is what the
+exporter needs more than with nine processes alone, as a share of one core. The machine is shared: silences
+and cycle times are upper bounds. A cycle waits for a process that answers too slowly until 90 % of the
+interval; the others are read before.
 
-The limit: 1,000 processes with 1,000 members need 250 MiB (last.md), one hostile process at most 130 MiB more
-than nine processes alone, and a quarter is left for what was not thought of.
+The limit: 1,000 processes with 1,000 members need {large} MiB (last.md), one hostile process at most {more}
+MiB more than nine processes alone, and a quarter of the limit is left for what was not thought of: at least
+{least} MiB.
 
 """
 
@@ -113,10 +117,16 @@ def memory_limit() -> int:
     return int(yaml.safe_load(LIMIT.read_text())["resources"]["limits"]["memory"].removesuffix("Mi"))
 
 
+def largest() -> int:
+    """What the largest cluster of the common measurement needs, MiB."""
+    rows = json.loads((RESULTS / "last.json").read_text())["rows"]
+    return round(max(row["peak_mb"] for row in rows))
+
+
 def measure(kind: str, code: Path, base: int, seconds: float) -> dict[str, Any]:
     """One attack, against the exporter in `code`."""
     urls = [f"http://127.0.0.1:{base + n}" for n in range(HONEST)]
-    with tempfile.TemporaryDirectory() as directory, _ended() as started:
+    with tempfile.TemporaryDirectory() as directory, limited(memory_limit()) as group, _ended() as started:
         started.append(_start(_demo(base), code))
         every = list(urls)
         if kind != "none":
@@ -128,10 +138,10 @@ def measure(kind: str, code: Path, base: int, seconds: float) -> dict[str, Any]:
         told = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": every}}], "stores": store}
         config.write_text(yaml.safe_dump(told))
         serve = ["-m", "exporter", "serve", "--config.file", str(config), "--web.listen-address", listen]
-        served = _start([sys.executable, *serve], code)
+        served = _start([sys.executable, *serve], code, preexec_fn=group.enter)
         started.append(served)
         _answers(f"http://{listen}/-/healthy")
-        return {"kind": kind} | _watched(served.pid, f"http://{listen}", urls, seconds)
+        return {"kind": kind} | _watched(served.pid, group, f"http://{listen}", urls, seconds)
 
 
 @contextmanager
@@ -159,7 +169,7 @@ def _hostile(port: int, kind: str) -> subprocess.Popen[bytes]:
     return hostile
 
 
-def _watched(pid: int, base: str, honest: list[str], seconds: float) -> dict[str, Any]:
+def _watched(pid: int, group: Cgroup, base: str, honest: list[str], seconds: float) -> dict[str, Any]:
     watcher, cycles, hurt, last = Watcher(base), list[float](), 0, 0.0
     started, began = _cpu(pid), time.monotonic()
     with watcher.watching():
@@ -171,12 +181,11 @@ def _watched(pid: int, base: str, honest: list[str], seconds: float) -> dict[str
                 last = at
                 hurt += _hurt(base, honest)
         spent = _cpu(pid) - started
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024  # type: ignore[index] # Linux says it
     return {
         "cycles": cycles,
         "hurt": hurt,
-        "peak_mib": peak,
+        "peak_mib": group.peak(),
+        "killed": group.killed(),
         "cpu_share": spent / (time.monotonic() - began),
         "silence": {path: round(longest, 2) for path, longest in watcher.longest.items()},
     }
@@ -237,11 +246,12 @@ def _cells(row: dict[str, Any] | None, none: dict[str, Any] | None) -> tuple[str
         return ("–",) * 5
     silence = row["silence"]
     longest = f"{max(row['cycles']):.1f}" if row["cycles"] else "no cycle ended"
+    peak = f"killed at {row['peak_mib']}" if row.get("killed") else str(row["peak_mib"])
     share = row["cpu_share"] - (none["cpu_share"] if none and row["kind"] != "none" else 0.0)
     return (
         longest,
         str(row["hurt"]),
-        str(row["peak_mib"]),
+        peak,
         f"{silence['/-/healthy']:.1f}, {silence['/metrics']:.1f}",
         f"{max(0.0, share):.0%}",
     )
@@ -251,10 +261,13 @@ def save(told: dict[str, dict[str, Any]], seconds: float) -> None:
     """Write the numbers and the table."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "one-process.json").write_text(json.dumps(told, indent=1) + "\n")
-    limit = memory_limit()
-    (RESULTS / "one-process.md").write_text(
-        HEAD.format(interval=INTERVAL, seconds=seconds, limit=limit) + table(told)
-    )
+    after = told.get("after", {})
+    peaks = [row["peak_mib"] for row in after.values()]
+    more = max(peaks, default=0) - after.get("none", {"peak_mib": 0})["peak_mib"]
+    large = largest()
+    numbers = {"limit": memory_limit(), "large": large, "more": more, "least": round((large + more) / 0.75)}
+    head = HEAD.format(interval=INTERVAL, seconds=seconds, **numbers)
+    (RESULTS / "one-process.md").write_text(head + table(told))
 
 
 def main() -> int:

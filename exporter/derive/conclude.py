@@ -12,7 +12,7 @@ from exporter.derive.gate import steps as gate
 from exporter.derive.gate.causes import warned
 from exporter.derive.gate.doc_links import linked
 from exporter.derive.gate.soak import newcomers
-from exporter.derive.gossip.gossip_clusters import parted
+from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, outstayed, with_isolation
 from exporter.derive.history import History, RingHistory, Watched
@@ -189,7 +189,8 @@ def _judge_gossip(
     cycle: Cycle, targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, rules: Rules
 ) -> GossipFacts | None:
     gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
-    gossip = parted(outstayed(gossip, past.snapshot, cycle.at), past.snapshot, cycle.at)
+    for judge in (outstayed, lasting, parted):
+        gossip = judge(gossip, past.snapshot, cycle.at)
     return _excuse(gossip, targets, {**known, **past.identities})
 
 

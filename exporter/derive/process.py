@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -119,6 +119,7 @@ def _answering(
         group=rules.group_of(seen.target.name, *sorted(known.names)),
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
         skew=skew_of(seen),
+        clocks_apart=_clocks_apart(seen),
         started=started,
         pages=pages,
         clients=clients,
@@ -208,7 +209,20 @@ def clock_of(seen: Observation) -> float | None:
 
 def skew_of(seen: Observation) -> float | None:
     """Its clock less ours, seconds; a whole-second Date header can be off by one."""
-    return next((p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at), None)
+    return next(_skews(seen), None)
+
+
+def _skews(seen: Observation) -> Iterator[float]:
+    return (p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at)
+
+
+def _clocks_apart(seen: Observation) -> float:
+    """How far the times are apart that its pages tell, seconds: a cache answers for it, or it lies."""
+    told = (
+        *_skews(seen),
+        *(page.clock - page.asked_at for page in seen.gossip.values.values() if page.clock),
+    )
+    return max(told, default=0.0) - min(told, default=0.0)
 
 
 def _telling(seen: Observation) -> Iterable[Page[object]]:

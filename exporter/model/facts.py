@@ -13,7 +13,7 @@ from types import MappingProxyType
 from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
 from exporter.model.label_rollout import LabelRollout
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
-from exporter.model.rings import PartitionFacts, WriterFacts
+from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
 from exporter.model.shard import Part
 from exporter.model.stores import NamedStore, StoreFacts
@@ -90,6 +90,7 @@ class TargetFacts:
     phase: Phase = Phase.UNKNOWN
     phase_since: float | None = None  # our clock, as in `KeyFacts`
     skew: float | None = None  # its clock less ours, seconds
+    clocks_apart: float = 0.0  # between the times that its pages tell, seconds
     started: float | None = None  # by its own clock
     young: bool = False  # younger than two heartbeat periods: not judged
     starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
@@ -289,8 +290,8 @@ class GossipFacts:
     clusters: tuple[tuple[str, ...], ...]
     doubts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Processes that are in their cluster by what one side says, and since when, our clock."""
-    partial: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
-    """Processes that list half of their cluster or less: how many, and of how many."""
+    short: Mapping[str, ShortList] = field(default_factory=lambda: MappingProxyType({}))
+    """Processes that do not list every process of their cluster."""
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay

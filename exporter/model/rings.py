@@ -1,4 +1,4 @@
-"""What is concluded of a ring that is held against processes. Frozen, standard library only.
+"""What is concluded of rings and member lists that are held against processes. Frozen, standard library only.
 
 Empty means "looked, and there is none"; a ring that was not read has none of these facts at all.
 """
@@ -63,3 +63,16 @@ class PartitionFacts:
         return self.state is PartitionState.ACTIVE or (
             self.state is PartitionState.INACTIVE and bool(self.owners)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ShortList:
+    """A member list that lacks processes of its own cluster: it has `count` of `of`. `lacks` are those that
+    it has lacked since `since`, our clock.
+    """
+
+    count: int
+    of: int
+    lacks: frozenset[str]
+    since: float = 0.0
+    wrong: bool = True  # False: a join or a departure may explain it yet

@@ -221,4 +221,20 @@ def test_a_process_that_is_another_product_after_a_restart_is_that() -> None:
     fleet.look()
     fleet.processes[2].product, fleet.processes[2].started = Product.LOKI, NOW
     assert fleet.look(beat=True).targets[2].product is Product.LOKI
-    assert fleet.look(beat=True).fleet.causes.count("two-products") == 0
+    assert fleet.look(beat=True).fleet.causes.count("two-products") == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([3], ["1 of 3 processes are of another product than cortex: 10.0.0.3:80 (loki)."]),
+        ([], []),
+    ],
+)
+def test_a_process_of_another_product_than_most_is_named(others: list[int], told: list[str]) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.product = Product.LOKI if process.number in others else Product.CORTEX
+    found = fleet.look(beat=True).fleet
+    texts = zip(found.causes, found.warnings, strict=True)
+    assert [text for cause, text in texts if cause == "two-products"] == told

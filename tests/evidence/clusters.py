@@ -256,6 +256,7 @@ class Cluster:
                 replication_factor=self.factor if kind.role in {"ingester", "segment-writer"} else 1,
                 zone_awareness=self.zoned if kind.role in {"ingester", "segment-writer"} else False,
                 default_key=kind.prefix + kind.name,
+                instance_id=one.name,
             )
             for key, kind in self.kinds()
         }

@@ -20,10 +20,12 @@ from exporter.model.pages import (
     PartitionRing,
     PartitionState,
     Product,
+    Reason,
     Replica,
     Ring,
     State,
 )
+from exporter.model.settings import RingConfig
 from tests.evidence.changes import later, spots, without
 from tests.evidence.clusters import NOW, Cluster
 
@@ -129,14 +131,24 @@ def _configured(seen: Observation, fleet: Fleet, chance: random.Random) -> Obser
         {"replication_factor": 5}, {"replication_factor": 1}, {"zone_awareness": True}, {"prefix": "zzz/"},
     ])  # fmt: skip
     others = [other.config.value for other in fleet if other.config.value is not None]
+    claimed = {"instance_id": chance.choice(others).instance_id}
     itself = chance.choice([
-        {}, {"instance_id": chance.choice(others).instance_id},
+        {}, claimed,
         {"node_name": chance.choice(others).node_name},
         {"advertise_address": "10.77.0.9", "advertise_port": 7946}, {"ingest_storage": True},
         {"label": "", "labels_supported": False},
     ])  # fmt: skip
-    rings = {key: replace(ring, **told) for key, ring in config.rings.items()}
+    if itself is claimed:
+        told = {**told, **claimed}
+    changed = (replace(ring, **told) for ring in config.rings.values())
+    rings = {_key_of(ring) or key: ring for key, ring in zip(config.rings, changed, strict=True)}
     return replace(seen, config=_value(seen.config, replace(config, rings=rings, **itself)))
+
+
+def _key_of(ring: RingConfig) -> str:
+    """Its key by its prefix, as the page has it."""
+    name = ring.default_key.rpartition("/")[2]
+    return f"{ring.prefix}{name}" if ring.default_key else ""
 
 
 def _listing(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
@@ -206,15 +218,35 @@ def _less(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation
     return without(cycle, later(cycle, -60.0), taken, how).observed[0]
 
 
+def _older(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
+    """All its pages as they were some minutes ago, as a cache gives them."""
+    del fleet
+    then = later(Cycle(NOW, NOW, 1, (seen,)), -chance.choice([60.0, 300.0, 900.0])).observed[0]
+    rings = {path: replace(page, asked_at=seen.metrics.asked_at) for path, page in then.rings.items()}
+    copies = {key: replace(page, asked_at=seen.metrics.asked_at) for key, page in then.gossip.values.items()}
+    page = replace(then.gossip.page, asked_at=seen.metrics.asked_at)
+    metrics = replace(then.metrics, asked_at=seen.metrics.asked_at)
+    return replace(then, metrics=metrics, rings=rings, gossip=replace(then.gossip, page=page, values=copies))
+
+
+def _nonsense(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
+    """A page that no decoder understands."""
+    del fleet
+    broken: dict[str, Any] = {"outcome": Outcome.FAILED, "reason": Reason.DECODE, "value": None}
+    what = chance.choice(["metrics", "config", "rings", "gossip"])
+    if what == "rings":
+        return replace(seen, rings={path: replace(page, **broken) for path, page in seen.rings.items()})
+    if what == "gossip":
+        return replace(seen, gossip=replace(seen.gossip, page=replace(seen.gossip.page, **broken), values={}))
+    return replace(seen, **{what: replace(getattr(seen, what), **broken)})
+
+
 LIES: tuple[Lie, ...] = (
-    _as_another, _one_page_of_another, _fresh, _fewer, _states, _invented, _empty, _owners, _configured,
-    _configured, _listing, _listing, _counted, _counted, _clock, _elected, _less,
+    _older, _nonsense, _as_another, _one_page_of_another, _fresh, _fewer, _states, _invented, _empty, _owners,
+    _configured, _configured, _listing, _listing, _counted, _counted, _clock, _elected, _less,
 )  # fmt: skip
 
 
 def victims(made: Cluster, healthy: Cluster) -> set[str]:
     """Names of the processes that a fault changed: what they say of themselves is theirs alone."""
     return {one.name for one, was in zip(made.running, healthy.running, strict=True) if one != was}
-
-
-__fleet_ = ["GossipView", "lie", "victims"]

@@ -69,7 +69,7 @@ def _ring(cluster: Cluster, process: Process, prefix: str = "collectors/", perio
         "heartbeat_period": period,
         "heartbeat_timeout": "1m0s",
         "replication_factor": _replication(cluster),
-        "zone_awareness_enabled": bool(process.spec.zone),
+        "zone_awareness_enabled": any(one.spec.zone for one in cluster.processes),
         "instance_id": process.name,
         "instance_interface_names": ["eth0", "en0"],
         "instance_port": process.at.grpc,

@@ -98,6 +98,7 @@ class Seen:
     pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
     listed: Mapping[str, tuple[str, ...]]
     waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
+    in_memory: frozenset[str] = frozenset()  # keys as they would be stored
 
 
 def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
@@ -120,7 +121,8 @@ def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
         if not what.deleted:
             listed.setdefault(common.names.ha.canonical(name), []).append(name)
     by_key = {key: tuple(names) for key, names in listed.items()}
-    return Seen(read, target, found, by_key, frozenset(waiting))
+    in_memory = frozenset(common.names.stored(key, target.config) for key in target.in_memory if key)
+    return Seen(read, target, found, by_key, frozenset(waiting), in_memory)
 
 
 @dataclass(frozen=True)  # not slots: the prefixes are gathered once
@@ -194,6 +196,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         failed=failed,
         skew=fleet.skew,
         default=_default(configs) or fleet.names.default(key),
+        in_memory=tuple(seen.target.name for seen in up if key in seen.in_memory),
     )
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.comparison.views import View
-from exporter.derive.ring.agreed_settings import Claim, agree
+from exporter.derive.ring.agreed_settings import Claim, agree, kept_apart
 from exporter.derive.ring.health import Limit, age_of, contradicted
 from exporter.derive.ring.majority import called, fresh, most
 from exporter.model.facts import ClientFacts, ViewFacts
@@ -45,12 +45,16 @@ class KeyInput:
     failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
     default: str = ""  # the key with the product's default prefix
+    in_memory: tuple[str, ...] = ()  # processes that keep it in their own memory
 
     @cached_property
     def settings(self) -> RingSettings:
         """The ring's settings, as the processes that own them agree; its primary store is one of them."""
         found = agree(self.configs)
-        return replace(found, differing=(*found.differing, *kv_clients.differing_primaries(self.clients)))
+        alone = kept_apart(self.in_memory, self.clients)
+        return replace(
+            found, differing=(*found.differing, *kv_clients.differing_primaries(self.clients), *alone)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.model.facts import GossipFacts, Snapshot
+from exporter.model.rings import ShortList
 
 SPREADS = 60.0  # seconds; two rounds of dskit's pull_push_interval, in which any join or departure spreads
 SMALL = 0.5  # a process that knows this part of its cluster or less knows too little of it
@@ -121,18 +122,34 @@ def _overlapping(names: Iterable[str], lists: Lists) -> list[set[str]]:
     return [mine for mine, _ in groups]
 
 
-def partial(found: Components, lists: Lists) -> Mapping[str, tuple[int, int]]:
-    """Give the processes that list half of their cluster or less, with how many they list and of how many."""
-    told: dict[str, tuple[int, int]] = {}
+def short(found: Components, lists: Lists) -> Mapping[str, ShortList]:
+    """Give the processes that do not list every process of their cluster."""
+    told: dict[str, ShortList] = {}
     for cluster in found.clusters:
-        peers = lists.steady & set(cluster)
-        known = {seen: len(seen & peers) for seen in {lists.sees[name] for name in peers}}
-        for name in sorted(peers) if len(peers) > 1 else ():
-            seen = lists.sees[name]
-            count = known[seen] + (name not in seen)
-            if count <= SMALL * len(peers):
-                told[name] = (count, len(peers))
+        peers = (lists.steady & set(cluster)) - found.doubts
+        lacking = {seen: peers - seen for seen in {lists.sees[name] for name in peers}}
+        for name in sorted(peers):
+            if lacks := lacking[lists.sees[name]] - {name}:
+                told[name] = ShortList(len(peers) - len(lacks), len(peers), lacks)
     return MappingProxyType(told)
+
+
+def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+    """Tell which short lists are wrong: those of half of the cluster or less at once, the others where they
+    lack the same process for longer than a join or a departure takes to spread. In a rolling restart it is
+    another process each time.
+    """
+    if gossip is None or not gossip.short:
+        return gossip
+    past = before.gossip.short if before is not None and before.gossip is not None else {}
+    dated: dict[str, ShortList] = {}
+    for name, told in gossip.short.items():
+        old = past.get(name)
+        same = told.lacks & old.lacks if old is not None else frozenset[str]()
+        since = old.since if old is not None and same else now
+        wrong = told.count <= SMALL * told.of or now - since >= SPREADS
+        dated[name] = replace(told, lacks=same or told.lacks, since=since, wrong=wrong)
+    return replace(gossip, short=MappingProxyType(dated))
 
 
 def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:

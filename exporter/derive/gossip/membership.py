@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.gossip.gossip_clusters import Lists, components, partial
+from exporter.derive.gossip.gossip_clusters import Lists, components, short
 from exporter.derive.gossip.label_rollout import label_of, rollout
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_ownership import unused_keys
@@ -141,7 +141,7 @@ def judge_gossip(
     return GossipFacts(
         clusters=found.clusters,
         doubts=MappingProxyType(dict.fromkeys(found.doubts, 0.0)),
-        partial=partial(found, lists),
+        short=short(found, lists),
         strangers=strangers,
         namesakes=namesakes,
         absent=_absent(sees, steady),

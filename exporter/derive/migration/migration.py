@@ -129,10 +129,17 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
         yield Finding("process-restarting", f"{'; '.join(few(texts, 3))}. Its log says why.")
 
 
-def _of_two_products(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
+def _of_two_products(targets: tuple[TargetFacts, ...]) -> Iterable[Finding]:
     if double := [f"{t.name} ({' and '.join(sorted(t.products))})" for t in targets if is_of_two(t)]:
         count = "1 process shows" if len(double) == 1 else f"{len(double)} processes show"
         yield Finding("two-products", f"{count} two products without a restart: {', '.join(few(double, 3))}.")
+    usual = product_of(targets)
+    others = [f"{t.name} ({t.product})" for t in targets if t.product not in (usual, Product.UNKNOWN)]
+    if others:
+        count = f"{len(others)} of {len(targets)} processes"
+        yield Finding(
+            "two-products", f"{count} are of another product than {usual}: {', '.join(few(others, 3))}."
+        )
 
 
 def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:

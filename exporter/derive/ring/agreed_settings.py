@@ -9,7 +9,7 @@ defaults for those it has nothing to do with: only a KV client tells that it use
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
@@ -117,10 +117,26 @@ def _values(
     having: dict[str, list[str]] = {}
     for number, targets in same.items():
         having.setdefault(text(number), []).extend(targets)
+    yield from disagreement(what, having)
+
+
+def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Say of each value but the most usual which processes have it, and which have the usual one."""
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
-    for value in sorted(having.keys() - {usual}):
-        most = f"{usual} on {len(having[usual])} others"
-        yield f"{what} {value} on {named(sorted(having[value]), MAX_NAMED)}, {most}"
+    others, rest = having.get(usual, ()), having.keys() - {usual}
+    is_most = len(others) > max((len(having[value]) for value in rest), default=0)
+    most = (
+        f"{len(others)} others" if is_most else named(sorted(others), MAX_NAMED)
+    )  # any may be the wrong one
+    for value in sorted(rest):
+        yield f"{what} {value} on {named(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
+
+
+def kept_apart(alone: Sequence[str], clients: Iterable[ClientFacts]) -> Iterable[str]:
+    """Say which processes keep a ring in their own memory that others share: nobody else is in it."""
+    sharing = {client.target for client in clients if client.writes} - set(alone)
+    if alone and sharing:
+        yield f"store inmemory on {named(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} others"
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from exporter.derive.conclude import conclude
 from exporter.derive.gate.harms import NAMES, STEPS, Rule
 from exporter.derive.gate.steps import nothing_read
 from exporter.derive.limits import Rules
@@ -143,6 +145,21 @@ def test_a_clock_that_is_off_closes_the_steps_before_and_after_the_switch(step: 
     assert verdicts(fleet.look(), step)["clocks-agree"] == "fails"
     fleet.processes[1].skew = skew / 10
     assert "clocks-agree" not in verdicts(fleet.look(), step)
+
+
+@pytest.mark.parametrize(("apart", "told"), [(600.0, "10.0.0.2:80 tells two times, 600 s apart"), (2.0, "")])
+def test_a_process_whose_pages_tell_two_times_is_named(apart: float, told: str) -> None:
+    """A cache that answers for it, say: the pages that tell their own time are right, the Date is not."""
+    fleet = Fleet()
+    cycle = fleet.cycle()
+    old = [replace(p, clock=p.clock - apart) if (p := seen.metrics).clock else p for seen in cycle.observed]
+    seen = [
+        replace(one, metrics=page) if n == 1 else one
+        for n, (one, page) in enumerate(zip(cycle.observed, old, strict=True))
+    ]
+    snapshot, _ = conclude(replace(cycle, observed=tuple(seen)), fleet.history, fleet.rules)
+    found = next(c for c in step_of(snapshot, "switch-primary").checks if c.id == "clocks-agree")
+    assert found.culprits == ((told,) if told else ())
 
 
 MIXED: list[tuple[str, dict[str, Any], bool]] = [

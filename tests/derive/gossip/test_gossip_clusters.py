@@ -78,8 +78,11 @@ def test_a_dead_member_that_is_still_listed_is_no_split() -> None:
     [
         ((1, 2, 3, 4, 5, 6), ()),
         ((1, 3, 4, 5), ()),
-        ((1, 2, 3), ("10.0.0.1:80 sees 3 of 6 processes",)),
-        ((1, 2), ("10.0.0.1:80 sees 2 of 6 processes",)),
+        ((1, 2, 3), ("10.0.0.1:80 sees 3 of 6 processes, not 10.0.0.4:80, 10.0.0.5:80, 10.0.0.6:80",)),
+        (
+            (1, 2),
+            ("10.0.0.1:80 sees 2 of 6 processes, not 10.0.0.3:80, 10.0.0.4:80, 10.0.0.5:80 and 1 more",),
+        ),
         ((1,), ("10.0.0.1:80 sees nobody but itself",)),
     ],
 )
@@ -88,6 +91,32 @@ def test_a_process_that_sees_half_of_its_cluster_or_less_fails_the_check(
 ) -> None:
     found = check(fleet_of(sees, *[(1, 2, 3, 4, 5, 6)] * 5).look(), "gossip-complete")
     assert (found.verdict.value, found.culprits) == ("fails" if culprits else "holds", culprits)
+
+
+EVERYBODY = (1, 2, 3, 4, 5, 6)
+BUT_ONE = EVERYBODY[:-1]
+LACKING = [
+    ("one process all the time", [BUT_ONE] * 6, ("10.0.0.1:80 sees 5 of 6 processes, not 10.0.0.6:80",)),
+    ("more and more", [BUT_ONE] * 3 + [(1, 2, 3, 4)] * 3,
+     ("10.0.0.1:80 sees 4 of 6 processes, not 10.0.0.6:80",)),
+    ("another one each time: a rolling restart", [BUT_ONE, (1, 2, 3, 4, 6)] * 3, ()),
+    ("one for a moment", [BUT_ONE] * 2 + [EVERYBODY] * 2 + [BUT_ONE] * 2, ()),
+    ("none", [EVERYBODY] * 6, ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lists", "culprits"), [case[1:] for case in LACKING], ids=[case[0] for case in LACKING]
+)
+def test_a_list_that_lacks_the_same_process_longer_than_a_join_takes_fails_the_check(
+    lists: list[tuple[int, ...]], culprits: tuple[str, ...]
+) -> None:
+    fleet = fleet_of(*[EVERYBODY] * 6)
+    seen = fleet.look(beat=True)
+    for sees in lists:
+        fleet.processes[0].sees = sees
+        seen = fleet.look(beat=True)
+    assert check(seen, "gossip-complete").culprits == culprits
 
 
 def test_one_that_invents_members_makes_no_other_look_as_if_it_saw_few() -> None:

@@ -9,6 +9,7 @@ import pytest
 from exporter.derive.ring.agreed_settings import Claim, Role, agree, heartbeat_limit
 from exporter.model.pages import RingConfig
 from exporter.model.settings import Replication
+from tests.derive.build import CLIENTS, Fleet, client, step_of
 
 
 def claim(target: str, role: Role = Role.OWNER, **told: Any) -> Claim:
@@ -37,6 +38,11 @@ DIFFERING = [
     ("a reader's period, which it does not use", [*OWNERS, claim("q", READER, heartbeat_period=120.0)], ()),
     ("the defaults of a process without a client", [*OWNERS, claim("x", NONE, replication_factor=1)], ()),
     ("a release that does not tell", [*OWNERS, claim("d", zone_awareness=None, heartbeat_timeout=None)], ()),
+    (
+        "one of two: either may be wrong",
+        [claim("a"), claim("b", replication_factor=5)],
+        ("replication factor 3 on a, 5 on b",),
+    ),
     (
         "zone awareness",
         [*OWNERS, claim("d", zone_awareness=True)],
@@ -82,3 +88,38 @@ def test_the_timeout_is_the_configured_one_then_the_processes_then_the_default()
     assert heartbeat_limit(agree(OWNERS), 90.0) == (90.0, True)
     assert heartbeat_limit(agree(OWNERS), None) == (60.0, True)
     assert heartbeat_limit(agree([]), None) == (60.0, False)
+
+
+def _asked(fleet: Fleet) -> tuple[str, tuple[str, ...]]:
+    step = step_of(fleet.look(), "switch-primary")
+    found = next(check for check in step.checks if check.id == "settings-agree")
+    return found.verdict.value, found.culprits
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ((1,), "collectors/ring: store inmemory on 10.0.0.1:80, shared by 2 others"),
+        ((1, 2, 3), ""),  # single processes, each with its own ring
+        ((), ""),
+    ],
+)
+def test_a_process_that_keeps_a_ring_in_its_memory_that_others_share_is_named(
+    kept: tuple[int, ...], told: str
+) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        if process.number in kept:
+            alone = {"primary": "", "stores": (), "mirror": None, "requests": {("inmemory", "CAS"): 9.0}}
+            process.clients = (client(CLIENTS[0], **alone), client(CLIENTS[1]))
+    assert _asked(fleet) == (("fails", (told,)) if told else ("holds", ()))
+
+
+@pytest.mark.parametrize("prefix", ["zzz/", "collectors/"])
+def test_a_process_with_a_ring_under_another_prefix_is_named(prefix: str) -> None:
+    fleet = Fleet()
+    block = RingConfig("multi", prefix, 60.0, 15.0, 3, zone_awareness=False, default_key="collectors/ring")
+    fleet.processes[0].config = {"rings": {f"{prefix}ring": block}}
+    found = _asked(fleet)
+    named = "ingester ring: key zzz/ring on 10.0.0.1:80, collectors/ring on 2 others"
+    assert (named in found[1]) is (prefix == "zzz/")

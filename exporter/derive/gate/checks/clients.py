@@ -80,6 +80,7 @@ STAYING = (
     "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
     "move after all, take them out of the list."
 )
+TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly tells a later time than was asked
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
 REMEDIES = {
@@ -124,12 +125,19 @@ def settled(seen: Evidence) -> Check:
 
 
 def clocks_agree(seen: Evidence) -> Check:
-    """Hold that no clock is further from the middle one than a heartbeat period."""
+    """Hold that no clock is further from the middle one than a heartbeat period, and that all pages of a
+    process tell the same time.
+    """
     told = {t.name: t.skew for t in seen.up if t.skew is not None}
     middle = sorted(told.values())[len(told) // 2] if told else 0.0
     off = {name: skew - middle for name, skew in told.items() if abs(skew - middle) > DEFAULT_PERIOD}
     wrong = [
         f"{name} is {abs(by):.0f} s {'ahead' if by > 0 else 'behind'}" for name, by in sorted(off.items())
+    ]
+    wrong += [
+        f"{target.name} tells two times, {target.clocks_apart:.0f} s apart"
+        for target in seen.up
+        if target.clocks_apart > TWO_CLOCKS and target.name not in off
     ]
     unknown = [f"clock of {target.name}" for target in seen.up if target.skew is None]
     widest = max((abs(skew - middle) for skew in told.values()), default=0.0)

@@ -13,6 +13,7 @@ from exporter.derive.identity.member_index import census_of, each_once
 from exporter.derive.migration.migration import few
 from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.model.gate import Check
+from exporter.model.rings import named
 
 DOC = "docs/labels.md"
 LISTED = (
@@ -133,8 +134,8 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
 
 
 def complete(seen: Evidence) -> Check:
-    """Hold that every process with memberlist is in another's list, and knows more than half of its cluster:
-    as a primary, what it does not know of it would be lost.
+    """Hold that every process with memberlist is in another's list, and knows all of its cluster: as a
+    primary, what it does not know of it would be lost.
     """
     if seen.gossip is None:
         return COMPLETE.answer([], "", nothing=NOBODY)
@@ -146,9 +147,9 @@ def complete(seen: Evidence) -> Check:
         *(name for name in seen.gossip.absent if not any(a.startswith(f"{name} ") for a in alone)),
         *alone,
         *(
-            f"{name} sees {count} of {of} processes"
-            for name, (count, of) in sorted(seen.gossip.partial.items())
-            if not any(a.startswith(f"{name} ") for a in alone)
+            f"{name} sees {told.count} of {told.of} processes, not {named(sorted(told.lacks), 3)}"
+            for name, told in sorted(seen.gossip.short.items())
+            if told.wrong and not any(a.startswith(f"{name} ") for a in alone)
         ),
     ]
     return COMPLETE.answer(wrong, f"{having} processes.", unknown)

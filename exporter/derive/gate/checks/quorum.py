@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.derive.gate.check import Evidence, Question
 from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.migration.migration import few
+from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts
 from exporter.model.gate import Check
@@ -70,7 +73,20 @@ def settings_agree(seen: Evidence) -> Check:
     setting that no process tells is asked for where it is needed.
     """
     wrong = [f"{key.key}: {told}" for key in seen.keys for told in key.settings.differing]
+    wrong += _parted(seen)
     return SETTINGS.answer(wrong, f"{len(seen.keys)} rings.", nothing="" if seen.keys else "no ring was read")
+
+
+def _parted(seen: Evidence) -> Iterable[str]:
+    """Say which processes have a ring under another key than others: they are in another ring."""
+    names = {key.key: key.ring for key in seen.keys if key.kind == "ring"}
+    having: dict[str, dict[str, dict[str, None]]] = {}
+    for client in seen.clients:
+        if client.key in names:
+            keys = having.setdefault(names[client.key], {})
+            keys.setdefault(client.key, {})[client.target] = None
+    for ring, keys in sorted(having.items()):
+        yield from disagreement(f"{ring} ring: key", {key: tuple(targets) for key, targets in keys.items()})
 
 
 def _by_quorum(seen: Evidence) -> list[KeyFacts]:
