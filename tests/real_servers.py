@@ -67,6 +67,17 @@ class Server:
             self.process.wait(15)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server runs: the address that it listens at, and what its command begins with."""
+
+    host: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+
+
+HERE = Place()
+
+
 def binary(kind: str) -> str:
     """The server's program; skips or fails the test where there is none."""
     found = next((path for name in BINARIES[kind] if (path := shutil.which(name))), None)
@@ -88,7 +99,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def etcd(folder: Path, *flags: str, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+def etcd(
+    folder: Path, *flags: str, context: ssl.SSLContext | None = None, place: Place = HERE
+) -> Iterator[Server]:
     """etcd with one member, its data below `folder`. Over TLS it is asked with `context`; `flags` then name
     the server's own files.
     """
@@ -96,17 +109,46 @@ def etcd(folder: Path, *flags: str, context: ssl.SSLContext | None = None) -> It
     scheme = "https" if context else "http"
 
     def ready(url: str) -> bool:
-        return bool(json.loads(call("GET", f"{url}/health", context=context)).get("health") == "true")
+        return _etcd_ready(url, context)
 
     def command(ports: list[int]) -> list[str]:
-        client, peer = f"{scheme}://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        client, peer = f"{scheme}://{place.host}:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         names = {"listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer}
         names |= {"initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}"}
         options = [f"--{name}={value}" for name, value in names.items()]
-        return [program, f"--data-dir={folder / 'etcd'}", *options, *flags]
+        return [*place.within, program, f"--data-dir={folder / 'etcd'}", *options, *flags]
 
-    with _running("etcd", folder, command, 2, ready, scheme) as server:
+    with _running("etcd", folder, command, 2, ready, f"{scheme}://{place.host}") as server:
         yield server
+
+
+@contextlib.contextmanager
+def etcd_cluster(folder: Path, members: Sequence[tuple[Place, str]]) -> Iterator[tuple[Server, ...]]:
+    """One etcd of several members: where each is asked, and at which address the others reach it."""
+    program, ports = binary("etcd"), free_ports(2 * len(members))
+    peers = [f"http://{host}:{port}" for (_, host), port in zip(members, ports, strict=False)]
+    names = ",".join(f"m{number}={peer}" for number, peer in enumerate(peers))
+    servers = []
+    try:
+        for number, (place, _) in enumerate(members):
+            client, peer = f"http://{place.host}:{ports[len(members) + number]}", peers[number]
+            told = {"name": f"m{number}", "data-dir": f"{folder}/m{number}", "initial-cluster": names}
+            told |= {"listen-client-urls": client, "advertise-client-urls": client}
+            told |= {"listen-peer-urls": peer, "initial-advertise-peer-urls": peer}
+            words = [*place.within, program, *(f"--{name}={value}" for name, value in told.items())]
+            servers.append(_started(folder / f"m{number}.log", words, client))
+        for server in servers:
+            if not is_whole(server):
+                pytest.fail(f"etcd does not start:\n{server.log.read_text('utf-8', 'replace')[-3000:]}")
+        yield tuple(servers)
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def is_whole(server: Server) -> bool:
+    """Wait until a member of etcd has a leader."""
+    return _wait(server, _etcd_ready)
 
 
 def demand_login(url: str, context: ssl.SSLContext | None = None) -> None:
@@ -127,7 +169,9 @@ def demand_login(url: str, context: ssl.SSLContext | None = None) -> None:
 
 
 @contextlib.contextmanager
-def consul(folder: Path, *, acl: bool = False, more: dict[str, object] | None = None) -> Iterator[Server]:
+def consul(
+    folder: Path, *, acl: bool = False, more: dict[str, object] | None = None, place: Place = HERE
+) -> Iterator[Server]:
     """Consul in development mode; with `acl` nothing may be seen without a token, `MASTER_TOKEN` all.
     `more` is further configuration.
     """
@@ -137,16 +181,17 @@ def consul(folder: Path, *, acl: bool = False, more: dict[str, object] | None = 
         names = ("http", "server", "serf_lan", "serf_wan")
         off = {"dns": -1, "grpc": -1, "https": -1}
         config: dict[str, object] = {"ports": dict(zip(names, ports, strict=True)) | off}
-        config |= {"bind_addr": "127.0.0.1", "client_addr": "127.0.0.1", "disable_update_check": True}
+        config |= {"bind_addr": "127.0.0.1", "client_addr": place.host, "disable_update_check": True}
         if acl:
             tokens = {"master": MASTER_TOKEN, "agent": MASTER_TOKEN}
             config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": tokens}
         config |= more or {}
         path = folder / "consul.json"
         path.write_text(json.dumps(config), "utf-8")
-        return [program, "agent", "-dev", f"-config-file={path}"]
+        return [*place.within, program, "agent", "-dev", f"-config-file={path}"]
 
-    with _running("consul", folder, command, 4, _guarded_consul_ready if acl else _consul_ready) as server:
+    ready = _guarded_consul_ready if acl else _consul_ready
+    with _running("consul", folder, command, 4, ready, f"http://{place.host}") as server:
         yield server
 
 
@@ -199,16 +244,16 @@ def _running(
     command: Callable[[list[int]], Sequence[str]],
     ports: int,
     ready: Callable[[str], bool],
-    scheme: str = "http",
+    at: str = "http://127.0.0.1",
 ) -> Iterator[Server]:
     """Start it, once more where somebody took its port meanwhile, and stop it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
-    server = _start(log, command, free_ports(ports), scheme)
+    server = _start(log, command, free_ports(ports), at)
     try:
         if not _wait(server, ready):
             server.stop()
-            server = _start(log, command, free_ports(ports), scheme)
+            server = _start(log, command, free_ports(ports), at)
             if not _wait(server, ready):
                 pytest.fail(f"{name} does not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
         yield server
@@ -216,10 +261,14 @@ def _running(
         server.stop()
 
 
-def _start(log: Path, command: Callable[[list[int]], Sequence[str]], ports: list[int], scheme: str) -> Server:
+def _start(log: Path, command: Callable[[list[int]], Sequence[str]], ports: list[int], at: str) -> Server:
+    return _started(log, command(ports), f"{at}:{ports[0]}")
+
+
+def _started(log: Path, words: Sequence[str], url: str) -> Server:
     with log.open("ab") as output:
-        process = subprocess.Popen(command(ports), stdout=output, stderr=output, cwd=log.parent)
-    return Server(f"{scheme}://127.0.0.1:{ports[0]}", process, log)
+        process = subprocess.Popen(words, stdout=output, stderr=output, cwd=log.parent)
+    return Server(url, process, log)
 
 
 def _wait(server: Server, ready: Callable[[str], bool]) -> bool:
@@ -243,6 +292,10 @@ def _answers(path: str) -> Callable[[str], bool]:
         return True
 
     return ready
+
+
+def _etcd_ready(url: str, context: ssl.SSLContext | None = None) -> bool:
+    return bool(json.loads(call("GET", f"{url}/health", context=context)).get("health") == "true")
 
 
 def _consul_ready(url: str) -> bool:

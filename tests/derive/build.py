@@ -219,6 +219,7 @@ class Fleet:
     modified: dict[str, int] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
     cluster: str = ""  # the store's own id
+    clock: float = 0.0  # of the store's host, seconds ahead of ours
     stored: bool = True  # whether members write the store too
     prefixes: tuple[str, ...] = ()  # of what is read of the store; empty: everything
     unsure: tuple[str, ...] = ()  # sources of targets that fail
@@ -274,7 +275,7 @@ class Fleet:
             broken=dict(self.broken),
             asked_at=self.now - 0.4,
             prefixes=self.prefixes,
-            clock=self.now - 0.4,
+            clock=self.now - 0.4 + self.clock,
             cluster=self.cluster,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,3 +170,64 @@ def test_a_store_that_is_emptied_proves_nothing_however_long_it_stands_still() -
         "that it was emptied by hand is one of the causes"
     )
     assert [verdicts(look, "decommission-store") for look in looks][-1] == lost
+
+
+def _dynamodb(step: str) -> Fleet:
+    """A fleet before a step of a migration away from DynamoDB, which nobody reads."""
+    told: dict[str, dict[str, Any]] = {
+        "enable-mirroring": {"mirror": False, "mirror_writes": 0.0},
+        "switch-primary": {},
+        "disable-mirroring": {"primary": "memberlist"},
+        "remove-multi": {"primary": "memberlist", "mirror": False},
+    }
+    stores = {"primary": "dynamodb", "stores": ("dynamodb", "memberlist")}
+    fleet = fleet_with(**(LAST if step == "decommission-store" else stores | told[step]))
+    fleet.rules = Rules(soak=0.0)
+    kinds = {"primary": "dynamodb", "secondary": "memberlist"}
+    rings = {key: RingConfig("multi", key, 60.0, 15.0, 3, zone_awareness=False, **kinds) for key in PAGES}
+    for process in fleet.processes:
+        process.config = {"rings": rings}
+        count = {(kind, "CAS"): 100.0 for kind in ("dynamodb", "memberlist", "multi")}
+        if step != "decommission-store":
+            process.clients = tuple(replace(c, requests=count) for c in process.clients)
+    return fleet
+
+
+@pytest.mark.parametrize("step", ["enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"])
+def test_without_reading_dynamodb_every_step_before_the_last_opens(step: str) -> None:
+    fleet = _dynamodb(step)
+    seen = [_moving(fleet) for _ in range(6)][-1]
+    assert step_of(seen, step).open, verdicts(seen, step)
+
+
+def _moving(fleet: Fleet) -> Snapshot:
+    """A look after which every client has written as much again as it mirrors."""
+    for process in fleet.processes:
+        process.clients = tuple(
+            replace(c, mirror_writes=(c.mirror_writes or 0.0) + 5.0 * bool(c.mirror)) for c in process.clients
+        )
+    return fleet.look(beat=True)
+
+
+@pytest.mark.parametrize("consul", [False, True], ids=["no store", "a Consul beside it"])
+def test_dynamodb_is_never_known_to_be_unused(consul: bool) -> None:
+    fleet = _dynamodb("decommission-store")
+    if consul:
+        fleet.rules, fleet.stored = Rules(soak=0.0, stores=("consul",)), False
+    seen = [fleet.look(beat=True) for _ in range(6)][-1]
+    found = {check.id: check for check in step_of(seen, "decommission-store").checks}
+    assert not step_of(seen, "decommission-store").open
+    assert found["store-read"].verdict.value == "unknown"
+    assert "dynamodb" in found["store-read"].evidence
+    assert found["store-has-no-clients"].verdict.value == "holds"
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 0.0, 3600.0])
+def test_a_jump_of_the_stores_clock_changes_nothing(jump: float) -> None:
+    fleet = fleet_with(**LAST)
+    fleet.stored = False
+    looks = []
+    for number in range(6):
+        fleet.clock = jump if number > 2 else 0.0
+        looks.append(verdicts(fleet.look(beat=True), "decommission-store"))
+    assert looks[2:] == [{}] * 4

@@ -8,7 +8,7 @@ where all keys name one store and one is read, that is it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from exporter.model.stores import NamedStore, StoreContent
 from exporter.products.ring_pages import HA_KEY
 
 PORTS = {"consul": "8500", "etcd": "2379"}
+UNREADABLE = "dynamodb"  # a store that the products can use and no exporter here reads
 EARLIER = -1  # the number of no process: what is remembered of a key
 Hosts = tuple[str, ...]
 Named = Mapping[tuple[str, str], Hosts]
@@ -54,8 +55,11 @@ class Places:
         return having[0] if len(having) == 1 else None
 
     def elsewhere(self, store: StoreContent) -> tuple[str, ...]:
-        """The keys that processes have in another store of this kind, with what they call it."""
-        return tuple(
+        """The keys that processes have in another store of this kind, or in one that nobody can read, with
+        what they call it.
+        """
+        unreadable = (f"{key} (in {UNREADABLE})" for kind, key in sorted(self.hosts) if kind == UNREADABLE)
+        return *unreadable, *(
             f"{key} (in {', '.join(self.hosts[kind, key][:3])})"
             for (kind, key), place in sorted(self.by_key.items(), key=lambda item: item[0])
             if kind == store.kind and place is not store
@@ -82,7 +86,25 @@ def places_of(
             by_key |= {(kind, key): store for key in keys}
         hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
         lasting = _lasting(kind, named, lasting)
+    unread = {(UNREADABLE, key): (UNREADABLE,) for key in _unreadable(listed)}
+    lasting = {named: said for named, said in lasting.items() if not _is_elsewhere(named, hosts)} | unread
+    hosts |= {named: said for named, said in lasting.items() if named[0] == UNREADABLE and named[1] in used}
     return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting))
+
+
+def _unreadable(targets: Iterable[TargetFacts]) -> Iterator[str]:
+    """The keys that a client uses and a configuration puts where nobody can read."""
+    for target in targets:
+        used = {client.key for client in target.clients}
+        for name, ring in target.config.rings.items() if target.config else ():
+            key = HA_KEY if ring.default_key == HA_KEY else name
+            if UNREADABLE in _kinds(ring) and key in used:
+                yield key
+
+
+def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a key that was where nobody can read is said to be in another store by now."""
+    return named[0] == UNREADABLE and any((kind, named[1]) in hosts for kind in PORTS)
 
 
 def _lasting(
@@ -108,7 +130,8 @@ def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
             said = Counter(hosts for key in group for hosts in named[key].values())
             below = sorted({prefixes[key] for key in group})
             found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
-    return tuple(found)
+    unreadable = sorted({prefixes[key] for key in _unreadable(listed)})
+    return (*found, NamedStore(UNREADABLE, (), tuple(unreadable))) if unreadable else tuple(found)
 
 
 def _prefixes(targets: tuple[TargetFacts, ...]) -> dict[str, str]:

@@ -14,9 +14,12 @@ def suggested_stores(named: tuple[NamedStore, ...]) -> tuple[str, ...]:
     """Lines of YAML; secrets and addresses as they are seen from here are left to fill in."""
     if not named:
         return ()
-    several = len(named) > 1
-    lines = ["stores:"]
-    for number, store in enumerate(named[:MOST], start=1):
+    readable = [store for store in named if store.addresses]
+    others = [store.kind for store in named if not store.addresses]
+    lines = [f"# {kind} cannot be read: docs/stores.md#dynamodb" for kind in others]
+    lines += ["stores:"] if readable else []
+    several = len(readable) > 1
+    for number, store in enumerate(readable[:MOST], start=1):
         lines.append(f"  - name: {store.kind}-{number}" if several else f"  {store.kind}:")
         lines += [f"    {store.kind}:"] if several else []
         lines += [f"{'      ' if several else '    '}{line}" for line in _keys(store)]

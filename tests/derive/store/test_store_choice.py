@@ -29,6 +29,8 @@ def process(number: int, **hosts: str) -> TargetFacts:
 
 
 def _consul(name: str, host: str) -> RingConfig:
+    if host == "dynamodb":
+        return RingConfig("multi", default_key=NAMES[name], primary="dynamodb", secondary="memberlist")
     return RingConfig(
         "multi",
         default_key=NAMES[name.removeprefix("UNUSED_")],
@@ -140,6 +142,9 @@ LATER = {
         fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), [A], ("ha-tracker/ (in b:8500)",),
     ),
     "both are read": (fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), [A, B], ()),
+    "a ring in DynamoDB": (
+        fleet(ring="a:8500", compactor="dynamodb", ha="a:8500"), [A], ("collectors/compactor (in dynamodb)",),
+    ),
     "an agent on each host": (agents(), [A], ()),
     "an agent on each host, and one process with a ring of its own": (
         [*(process(n, ring=f"10.0.0.{n}:8500") for n in range(3)), process(3, ha="10.0.0.3:8500")], [A], (),
@@ -164,3 +169,16 @@ def test_what_is_remembered_outlasts_silence_and_gives_way_to_another_address() 
     assert places_of([replace(target, up=False) for target in named], [A], before).lasting == before
     moved = places_of(fleet(ring="a:8500", ha="a:8500"), [A], before)
     assert (moved.elsewhere(A), set(moved.lasting.values())) == ((), {("a:8500",)})
+
+
+def test_a_ring_in_dynamodb_is_there_until_it_is_said_to_be_elsewhere() -> None:
+    there = places_of(fleet(ring="dynamodb"), [A])
+    assert there.elsewhere(A) == ("collectors/ring (in dynamodb)",)
+    moved = places_of(fleet(ring="a:8500"), [A], there.lasting)
+    assert (
+        moved.elsewhere(A) == places_of(on_memberlist(fleet(ring="x")), [A], moved.lasting).elsewhere(A) == ()
+    )
+    assert [store.kind for store in named_stores(fleet(ring="dynamodb", ha="a:8500"))] == [
+        "consul",
+        "dynamodb",
+    ]

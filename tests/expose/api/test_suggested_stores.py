@@ -35,3 +35,11 @@ def test_own_prefixes_are_named_and_the_usual_ones_are_not() -> None:
     assert '    prefixes: ["mimir/"]' in suggested_stores(CASES["own prefixes"][0])
     assert not any("prefixes" in line for line in suggested_stores(CASES["one Consul"][0]))
     assert suggested_stores(()) == ()
+
+
+def test_a_store_that_cannot_be_read_is_named_and_no_block_is_made_of_it() -> None:
+    told = "# dynamodb cannot be read: docs/stores.md#dynamodb"
+    dynamodb = NamedStore("dynamodb", (), USUAL)
+    assert suggested_stores((dynamodb,)) == (told,)
+    both = suggested_stores((NamedStore("consul", ("consul:8500",), USUAL), dynamodb))
+    assert both[:3] == (told, "stores:", "  consul:")

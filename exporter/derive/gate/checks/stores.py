@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.derive.gate.check import Evidence, Question
 from exporter.derive.identity.key_ownership import freshly_written, label, quiet_for
 from exporter.derive.kv_clients import EXTERNAL_STORES
+from exporter.derive.store.store_choice import UNREADABLE
 from exporter.model.gate import Check
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
@@ -22,7 +23,8 @@ STORE_READ = Question(
     "can say that it is not used any more.",
     f"{DOC}#after-the-last-step",
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
-    "keys: without it nobody can say that it is not used any more.",
+    "keys: without it nobody can say that it is not used any more. DynamoDB cannot be read: see the table's "
+    "own metrics of writes.",
 )
 STORES_READABLE = Question(
     "stores-readable",
@@ -66,7 +68,12 @@ NOTHING_LOST = Question(
 def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
     read = [store for store in seen.now.stores if not store.fault]
     failed = [store.fault for store in seen.now.stores if store.fault]
-    return read, failed if seen.now.stores else ["no store is configured"]
+    return read, failed if seen.now.stores else [_none(seen)]
+
+
+def _none(seen: Evidence) -> str:
+    kinds = {store.kind for store in seen.now.named_stores}
+    return f"{UNREADABLE} cannot be read" if UNREADABLE in kinds else "no store is configured"
 
 
 def _uncovered(read: list[StoreFacts]) -> list[str]:
