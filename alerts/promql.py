@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from alerts.thresholds import Limit, Wait
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 
 CULPRITS = 10
 """How many names an annotation lists at most."""

@@ -10,7 +10,7 @@ from alerts.groups.mirroring import CLIENT, WRITERS
 from alerts.promql import Queries
 from alerts.rule import Record
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 
 RATE = t.Wait(5 * t.MINUTE, "four scrapes of a minute, the longest interval in use")
 

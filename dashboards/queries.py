@@ -13,7 +13,7 @@ from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS, pattern
 from dashboards.options import Options
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 from exporter.model.pages import Phase
 
 RATE = "[$__rate_interval]"

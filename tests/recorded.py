@@ -11,12 +11,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, load_text
-from exporter.expose.collector import registry_of
 from exporter.expose.exposition import plain_text
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check, Step
 from exporter.wiring import one_cycle
 from tests.conftest import Replay
+from tests.registry import registry_of
 
 
 @dataclass(frozen=True)

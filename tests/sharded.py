@@ -22,8 +22,8 @@ import yaml
 from exporter.config import load_text
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
-from exporter.expose.catalogue import Metric
 from exporter.expose.collector import gather
+from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot
 from exporter.wiring import Watch

@@ -7,7 +7,7 @@ from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity, Text
 from exporter.derive.gate.advice import ADVICE
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 
 COUNT = 'printf "%.0f"'
 

@@ -8,7 +8,7 @@ from alerts.promql import Queries
 from alerts.thresholds import Wait
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
 from exporter.model.pages import Phase
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from exporter.config import Config, each_store
 from exporter.expose import catalogue
 from exporter.expose import shard_catalogue as shards
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 from exporter.model.pages import Product
 from exporter.polling.sharding import MOST_COMMON
 from exporter.products.ring_pages import pages_of

@@ -1,26 +1,24 @@
-"""Stored values: the bytes of Consul, etcd and `downloadKey`, and the JSON of `viewKey`.
+"""Stored values: the bytes of Consul, etcd and `downloadKey`.
 
-The bytes are a snappy block around protobuf (`ring.proto` here); which message it is, the key tells.
+They are a snappy block around protobuf (`ring.proto` here); which message it is, the key tells.
 """
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from types import MappingProxyType
 
 import cramjam
-import msgspec
 from google.protobuf.message import DecodeError as WireError
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from exporter.decode.formats import go_times, ring_pb2
-from exporter.decode.formats import tokens as token_lists
-from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, identity, text
+from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
 from exporter.decode.formats.memo import Memo, remembered
+from exporter.decode.formats.tokens import count_packed, tokens_of_packed
 from exporter.decode.partition import Owner, Stored, partition_ring
-from exporter.decode.ring import ring_of_members, state_of
+from exporter.decode.ring import ring_of_members
 from exporter.errors import DecodeError
 from exporter.model.pages import Member, PartitionRing, Replica, Ring, State, Tokens, Value
 from exporter.products.ha_keys import RING_KEYS
@@ -28,8 +26,6 @@ from exporter.products.ha_keys import RING_KEYS
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
 _REPLICA_NUMBERS = range(2, 6)  # received_at, deleted_at, elected_at, elected_changes
-_VIEWED_REPLICA = re.compile(rb'\s*\{\s*"replica"')
-_NO_TOKENS = msgspec.Raw(b"null")
 _BY_NUMBER = MappingProxyType(
     {
         0: State.ACTIVE,
@@ -40,45 +36,6 @@ _BY_NUMBER = MappingProxyType(
         5: State.READ_ONLY,
     }
 )
-
-
-class _Instance(msgspec.Struct):
-    addr: str | None = None
-    timestamp: int = 0
-    state: int | str = 0  # Cortex writes the name, dskit the number
-    tokens: msgspec.Raw = _NO_TOKENS
-    zone: str | None = None
-    registered_timestamp: int = 0
-    read_only: bool = False
-
-
-class _RingView(msgspec.Struct):
-    ingesters: dict[str, _Instance] | None
-
-
-class _PartitionDesc(msgspec.Struct, rename={"changed": "stateTimestamp", "locked": "stateChangeLocked"}):
-    tokens: msgspec.Raw = _NO_TOKENS
-    state: int | str = 0
-    changed: int = 0
-    locked: bool = False
-
-
-class _OwnerDesc(msgspec.Struct, rename={"partition": "ownedPartition"}):
-    partition: int = 0
-    state: int | str = 0
-
-
-class _PartitionView(msgspec.Struct):
-    partitions: dict[int, _PartitionDesc] | None
-    owners: dict[str, _OwnerDesc] | None = None
-
-
-class _ReplicaView(msgspec.Struct):
-    replica: str
-    received_at: int = 0
-    deleted_at: int = 0
-    elected_at: int = 0
-    elected_changes: int | None = None
 
 
 def kind_of(key: str) -> str:
@@ -106,17 +63,6 @@ def decode_value(
         return _remembered_ring(key, entries, memo)
     read = _stored_partitions if kind == "partition" else _stored_ring
     return read(key, plain, tokens or packed, packed)
-
-
-def decode_view(key: str, body: bytes, *, tokens: bool = True, packed: bool = False) -> Value:
-    """The JSON of `viewKey`, the same value as `decode_value` gives for the same key."""
-    if key not in RING_KEYS and _VIEWED_REPLICA.match(body):
-        return _viewed_replica(key, body)
-    read = _viewed_partitions if kind_of(key) == "partition" else _viewed_ring
-    return read(key, body, tokens or packed, packed)
-
-
-# --- the bytes ---
 
 
 def _is_replica(plain: bytes) -> bool:
@@ -234,8 +180,8 @@ def _packed_one(key: str, value: int) -> bytes:
 
 def _all_tokens(lists: list[bytes], *, read: bool, keep: bool, place: str) -> list[Tokens]:
     if read:
-        return token_lists.tokens_of_packed(lists, keep=keep, place=place)
-    return [token_lists.count_packed(part) for part in lists]
+        return tokens_of_packed(lists, keep=keep, place=place)
+    return [count_packed(part) for part in lists]
 
 
 def _stored_ring(key: str, data: bytes, read: bool, keep: bool, memo: Memo | None = None) -> Ring:
@@ -249,21 +195,17 @@ def _stored_ring(key: str, data: bytes, read: bool, keep: bool, memo: Memo | Non
     return ring_of_members(members, None, key)
 
 
-def _member(key: str, name: str, each: ring_pb2.InstanceDesc | _Instance, tokens: Tokens) -> Member:
+def _member(key: str, name: str, each: ring_pb2.InstanceDesc, tokens: Tokens) -> Member:
     return Member(
         id=identity(name, f"{key}: id"),
         address=text(each.addr, f"{key}: addr"),
-        state=_state(each.state),
+        state=_BY_NUMBER.get(each.state, State.UNKNOWN),
         zone=text(each.zone, f"{key}: zone"),
         heartbeat=go_times.unix(each.timestamp, f"{key}: timestamp"),
         registered=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
         read_only=each.read_only,
         tokens=tokens,
     )
-
-
-def _state(stored: int | str) -> State:
-    return state_of(stored) if isinstance(stored, str) else _BY_NUMBER.get(stored, State.UNKNOWN)
 
 
 def _stored_partitions(key: str, data: bytes, read: bool, keep: bool) -> PartitionRing:
@@ -283,47 +225,10 @@ def _stored_partitions(key: str, data: bytes, read: bool, keep: bool) -> Partiti
 def _stored_replica(key: str, data: bytes) -> Replica:
     desc = ring_pb2.ReplicaDesc()
     _parsed(key, desc, data)
-    return _replica(key, desc, desc.elected_changes or None)
-
-
-def _replica(key: str, desc: ring_pb2.ReplicaDesc | _ReplicaView, changes: int | None) -> Replica:
     return Replica(
         replica=text(desc.replica, f"{key}: replica"),
         received_at=go_times.unix_ms(desc.received_at, f"{key}: received_at"),
         deleted_at=go_times.unix_ms(desc.deleted_at, f"{key}: deleted_at"),
         elected_at=go_times.unix_ms(desc.elected_at, f"{key}: elected_at"),
-        elected_changes=changes,
+        elected_changes=desc.elected_changes or None,
     )
-
-
-# --- the JSON ---
-
-
-def _viewed_tokens(key: str, lists: list[bytes], read: bool, keep: bool) -> list[Tokens]:
-    if read:
-        return token_lists.tokens_of_json(lists, keep=keep, place=f"{key}: tokens")
-    return [token_lists.count_json(raw) for raw in lists]
-
-
-def _viewed_ring(key: str, body: bytes, read: bool, keep: bool) -> Ring:
-    items = list((from_json(body, _RingView, key, 2 * MAX_MEMBERS).ingesters or {}).items())
-    tokens = _viewed_tokens(key, [bytes(each.tokens) for _, each in items], read, keep)
-    members = (_member(key, name, each, found) for (name, each), found in zip(items, tokens, strict=True))
-    return ring_of_members(members, None, key)
-
-
-def _viewed_partitions(key: str, body: bytes, read: bool, keep: bool) -> PartitionRing:
-    view = from_json(body, _PartitionView, key, 2 * MAX_MEMBERS)
-    items = list((view.partitions or {}).items())
-    tokens = _viewed_tokens(key, [bytes(each.tokens) for _, each in items], read, keep)
-    stored = (
-        Stored(number, each.state, each.changed, each.locked, found)
-        for (number, each), found in zip(items, tokens, strict=True)
-    )
-    owners = (Owner(name, each.partition, each.state) for name, each in (view.owners or {}).items())
-    return partition_ring(key, stored, owners)
-
-
-def _viewed_replica(key: str, body: bytes) -> Replica:
-    view = from_json(body, _ReplicaView, key, 8)
-    return _replica(key, view, view.elected_changes or None)

@@ -12,28 +12,10 @@ process's ring page) or `gossip` (its memberlist copy). What is not known has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
-PREFIX = "kvmigration_"
-Kind = Literal["gauge", "counter", "info"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family. `estimate` is how many series it has at most, in the letters of `ESTIMATE_LETTERS`."""
-
-    name: str
-    kind: Kind
-    unit: str
-    labels: tuple[str, ...]
-    help: str
-    estimate: str = "1"
-    group: str = ""
-    page: str = ""  # where the value is read, "" where it is our own
-
+from exporter.expose.metric import Metric, Metrics
 
 ESTIMATE_LETTERS = {
     "T": "targets",
@@ -48,26 +30,8 @@ ESTIMATE_LETTERS = {
     "M": "members of the gossip, for shards",
 }
 
-_made: list[Metric] = []
-_sections: list[str] = []
-
-
-def _section(heading: str) -> None:
-    _sections.append(heading)
-
-
-def _maker(kind: Kind) -> Callable[..., Metric]:
-    def make(name: str, labels: str, text: str, page: str = "", per: str = "1") -> Metric:
-        unit = "seconds" if name.endswith("_seconds") else ""
-        said = f"{text} Read every cycle{f' from {page}' if page else ''}."
-        made = Metric(PREFIX + name, kind, unit, tuple(labels.split()), said, per, _sections[-1], page)
-        _made.append(made)
-        return made
-
-    return make
-
-
-_gauge, _counter, _info = _maker("gauge"), _maker("counter"), _maker("info")
+_metrics = Metrics()
+_section, _gauge, _counter, _info = _metrics.section, _metrics.gauge, _metrics.counter, _metrics.info
 
 _METRICS = "the process's /metrics"
 _RING = "the primary (the store itself where configured, else the ring pages)"
@@ -78,22 +42,23 @@ _PHASES = "0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlis
 _section("The fleet")
 PHASE = _gauge(
     "phase", "phase", "1 for the fleet's phase, the earliest of its writing KV clients, 0 for the others.",
-    _METRICS, per="7",
+    _METRICS, per="7", join="whole",
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
     "phase_uniform", "", "1 if every writing KV client is in the fleet's phase, 0 if not. Keys that are on "
-    "memberlist whole do not count while others move.", _METRICS,
+    "memberlist whole do not count while others move.", _METRICS, join="whole",
 )  # fmt: skip
 NEXT_STEP = _gauge(
     "next_step", "step", "1 for the migration's next step, 0 else; all 0 when done or unknown.", per="10",
+    join="whole",
 )  # fmt: skip
 KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
-    per="K × 2 × 7",
+    per="K × 2 × 7", join="sum",
 )  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
-    _METRICS, per="K",
+    _METRICS, per="K", join="min",
 )  # fmt: skip
 
 _section("Targets")
@@ -169,92 +134,104 @@ RING_MEMBERS = _gauge(
     "ring_members", "key ring state member_zone group",
     "Members of this ring in the primary view, tombstones left out; state is active, joining, leaving, "
     "pending, read_only or unhealthy, group the deployment mode.",
-    _RING, per="K × Z × G × 6",
+    _RING, per="K × Z × G × 6", join="max",
 )  # fmt: skip
 RING_OLDEST_HEARTBEAT_AGE_SECONDS = _gauge(
     "ring_oldest_heartbeat_age_seconds", "key ring",
     "Age of the oldest heartbeat of any member in seconds, by the answering process's clock.", _RING, per="K",
+    join="max",
 )  # fmt: skip
 RING_HEARTBEAT_PERIOD_SECONDS = _gauge(
     "ring_heartbeat_period_seconds", "key ring",
     "Heartbeat period in seconds by which this key is judged: its writers' shortest.", "/config", per="K",
+    join="max",
 )  # fmt: skip
 RING_LONGEST_TRANSITION_SECONDS = _gauge(
     "ring_longest_transition_seconds", "key ring",
     "How long the member that has been leaving, joining or pending longest has been so, in seconds, since it "
-    "was first seen; 0 if there is none.", _RING, per="K",
+    "was first seen; 0 if there is none.", _RING, per="K", join="max",
 )  # fmt: skip
 RING_TOKEN_CONFLICTS = _gauge(
-    "ring_token_conflicts", "key ring", "Tokens claimed by more than one member.", _RING, per="K"
+    "ring_token_conflicts", "key ring", "Tokens claimed by more than one member.", _RING, per="K", join="max"
 )
 RING_MEMBERS_WITHOUT_TOKENS = _gauge(
     "ring_members_without_tokens", "key ring",
-    "Active members without tokens in a ring whose members have tokens.", _RING, per="K",
+    "Active members without tokens in a ring whose members have tokens.", _RING, per="K", join="max",
 )  # fmt: skip
 RING_GHOST_MEMBERS = _gauge(
     "ring_ghost_members", "key ring",
-    "Members that belong to no target that answers and to no gossip member.", _RING, per="K",
+    "Members that belong to no target that answers and to no gossip member.", _RING, per="K", join="rule",
 )  # fmt: skip
 RING_FOREIGN_MEMBERS = _gauge(
     "ring_foreign_members", "key ring",
     "Members that certainly belong to another product, cluster or release; in the gossip copies too.", _RING,
-    per="K",
+    per="K", join="max",
 )  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",
     "Processes older than two heartbeat periods that write this ring without a member.", _RING, per="K",
+    join="max",
 )  # fmt: skip
 RING_DUPLICATE_ADDRESSES = _gauge(
     "ring_duplicate_addresses", "key ring",
-    "Addresses (host and port) that two or more members of this ring share.", _RING, per="K",
+    "Addresses (host and port) that two or more members of this ring share.", _RING, per="K", join="max",
 )  # fmt: skip
 RING_QUORUM_MARGIN = _gauge(
     "ring_quorum_margin", "key ring",
     "Healthy members (zones where zone-aware) that may still be lost before writes fail; below 0 they fail.",
-    _RING, per="K",
+    _RING, per="K", join="min",
 )  # fmt: skip
 RING_MEMBERS_RETURNED_TOTAL = _counter(
     "ring_members_returned_total", "key ring",
     "Members that came back with an old heartbeat after they had gone, since the exporter started.", _RING,
-    per="K",
+    per="K", join="max",
 )  # fmt: skip
 RING_SHRUNK_MEMBERS = _gauge(
     "ring_shrunk_members", "key ring",
     "Members, or partitions, still missing since this ring lost half or more of them at once; 0 otherwise.",
-    _RING, per="K",
+    _RING, per="K", join="max",
 )  # fmt: skip
 RING_PARTITIONS = _gauge(
     "ring_partitions", "key ring state",
     "Partitions of a partition ring by state: unknown, pending, active, inactive or deleted.", _RING,
-    per="K × 5",
+    per="K × 5", join="max",
 )  # fmt: skip
 RING_CORRUPTED_PARTITIONS = _gauge(
-    "ring_corrupted_partitions", "key ring", "Partitions that the page marks as corrupted.", _RING, per="K"
+    "ring_corrupted_partitions",
+    "key ring",
+    "Partitions that the page marks as corrupted.",
+    _RING,
+    per="K",
+    join="max",
 )
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
     "Active partitions without a living owner, and inactive ones all of whose owners are unhealthy or gone.",
-    _RING, per="K",
+    _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
-    "ha_tracker_entries", "", "HA-tracker entries, one per user and cluster, in the primary view.", _RING
+    "ha_tracker_entries",
+    "",
+    "HA-tracker entries, one per user and cluster, in the primary view.",
+    _RING,
+    join="max",
 )
 
 _section("Views: what each process sees")
 RING_VIEWS = _gauge(
     "ring_views", "key ring view",
     "How many different contents (members, states, tokens) the processes' views show; 1 is agreement.",
-    "ring pages and /memberlist?viewKey", per="K × 2",
+    "ring pages and /memberlist?downloadKey", per="K × 2", join="rule",
 )  # fmt: skip
 RING_VIEW_STALENESS_SECONDS = _gauge(
     "ring_view_staleness_seconds", "key ring view target",
     "How far this process's view is behind the freshest one, in seconds.",
-    "ring pages and /memberlist?viewKey", per="K × 2 × T",
+    "ring pages and /memberlist?downloadKey", per="K × 2 × T",
 )  # fmt: skip
 RING_VIEW_MISSING_MEMBERS = _gauge(
     "ring_view_missing_members", "key ring view target",
     "Live members that the freshest views have and this process's view lacks.",
-    "ring pages and /memberlist?viewKey", per="K × 2 × T",
+    "ring pages and /memberlist?downloadKey", per="K × 2 × T",
 )  # fmt: skip
 
 _section("The secondary against the primary")
@@ -262,48 +239,56 @@ _SECONDARY = "the primary first, then every view of the secondary"
 SECONDARY_KEY_MISSING = _gauge(
     "secondary_key_missing", "key ring",
     "1 if the primary has the key and at least one view of the secondary has not, else 0.",
-    _SECONDARY, per="K",
+    _SECONDARY, per="K", join="max",
 )  # fmt: skip
 SECONDARY_LAG_SECONDS = _gauge(
     "secondary_lag_seconds", "key ring",
     "Greatest difference of a member's heartbeat, primary less secondary, in seconds over every view; by "
     "received_at for ha-tracker/; less than one heartbeat period is none.",
-    _SECONDARY, per="K",
+    _SECONDARY, per="K", join="max",
 )  # fmt: skip
 SECONDARY_MISSING_MEMBERS = _gauge(
     "secondary_missing_members", "key ring", "Members that only the primary has, over every view.",
-    _SECONDARY, per="K",
+    _SECONDARY, per="K", join="max",
 )  # fmt: skip
 SECONDARY_EXTRA_MEMBERS = _gauge(
     "secondary_extra_members", "key ring",
     "Members that only the secondary has, over every view; deletes are never mirrored.", _SECONDARY, per="K",
+    join="max",
 )  # fmt: skip
 SECONDARY_MISMATCHED_MEMBERS = _gauge(
     "secondary_mismatched_members", "key ring field",
     "Members that differ in this field: state, tokens, address or zone; replica for ha-tracker/.", _SECONDARY,
-    per="K × 4",
+    per="K × 4", join="max",
 )  # fmt: skip
 SECONDARY_UNREAD_VIEWS = _gauge(
     "secondary_unread_views", "key ring",
     "Views of the secondary that could not be read: above 0 the other secondary metrics prove nothing.",
-    _SECONDARY, per="K",
+    _SECONDARY, per="K", join="max",
 )  # fmt: skip
 
 _section("The external store")
 _STORE = "the store named in stores"
-STORE_UP = _gauge("store_up", "store", "1 if the external store was read, 0 if it failed.", _STORE, per="S")
+STORE_UP = _gauge(
+    "store_up", "store", "1 if the external store was read, 0 if it failed.", _STORE, per="S", join="min"
+)
 STORE_REPLACED = _gauge(
     "store_replaced", "store",
     "1 if the external store is not the one that was read before: another cluster, a revision that went "
-    "back, or keys that vanished together.", _STORE, per="S",
+    "back, or keys that vanished together.", _STORE, per="S", join="max",
 )  # fmt: skip
 STORE_KEYS = _gauge(
-    "store_keys", "store", "Keys in the external store below the configured prefixes.", _STORE, per="S"
+    "store_keys",
+    "store",
+    "Keys in the external store below the configured prefixes.",
+    _STORE,
+    per="S",
+    join="max",
 )
 STORE_LAST_WRITE_TIMESTAMP_SECONDS = _gauge(
     "store_last_write_timestamp_seconds", "store",
     "When a key of the store was last seen to change, unix seconds by the exporter's clock.",
-    _STORE, per="S",
+    _STORE, per="S", join="max",
 )  # fmt: skip
 
 _section("Gossip")
@@ -312,34 +297,46 @@ GOSSIP_MEMBERS = _gauge(
     "Gossip members that this process sees; state is alive, suspect, dead or left.", _GOSSIP, per="T × 4",
 )  # fmt: skip
 GOSSIP_CLUSTERS = _gauge(
-    "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP
+    "gossip_clusters",
+    "",
+    "How many separate gossip clusters the targets form; 1 is right.",
+    _GOSSIP,
+    join="max",
 )
 GOSSIP_UNKNOWN_MEMBERS = _gauge(
-    "gossip_unknown_members", "", "Gossip members that are no target and match no expected_members.", _GOSSIP
+    "gossip_unknown_members",
+    "",
+    "Gossip members that are no target and match no expected_members.",
+    _GOSSIP,
+    join="rule",
 )
 GOSSIP_FOREIGN_MEMBERS = _gauge(
     "gossip_foreign_members", "",
     "Of the unknown gossip members, those that certainly belong to another product, cluster or release.",
-    _GOSSIP,
+    _GOSSIP, join="max",
 )  # fmt: skip
 GOSSIP_ABSENT_MEMBERS = _gauge(
-    "gossip_absent_members", "", "Targets with memberlist that no other target sees.", _GOSSIP
+    "gossip_absent_members", "", "Targets with memberlist that no other target sees.", _GOSSIP, join="rule"
 )
 GOSSIP_HEALTH_SCORE = _gauge(
     "gossip_health_score", "target", "The process's own memberlist health score; 0 is healthy.",
     "/metrics or /memberlist", per="T",
 )  # fmt: skip
 GOSSIP_UNKNOWN_KEYS = _gauge(
-    "gossip_unknown_keys", "", "Keys in the gossip that the detected product does not use.", _GOSSIP
+    "gossip_unknown_keys",
+    "",
+    "Keys in the gossip that the detected product does not use.",
+    _GOSSIP,
+    join="max",
 )
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
     "gossip_heartbeat_age_seconds", "target",
     "Age in seconds of the newest heartbeat of anybody else this process knows; an isolated one shows here.",
-    "/memberlist?viewKey", per="T",
+    "/memberlist?downloadKey", per="T",
 )  # fmt: skip
 GOSSIP_LABEL_TARGETS = _gauge(
     "gossip_label_targets", "label", "Processes configured with this gossip label; empty for none.", _CONFIG,
-    per="L",
+    per="L", join="sum",
 )  # fmt: skip
 GOSSIP_LABEL_VERIFIED = _gauge(
     "gossip_label_verified", "target",
@@ -360,8 +357,11 @@ _section("The gate")
 GATE_OPEN = _gauge(
     "gate_open", "step",
     "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
+    join="whole",
 )  # fmt: skip
-GATE_CHECK = _gauge("gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 200")
+GATE_CHECK = _gauge(
+    "gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 200", join="whole"
+)
 
 _section("The exporter itself")
 SNAPSHOT_TIMESTAMP_SECONDS = _gauge(
@@ -395,5 +395,5 @@ CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = _gauge(
 )  # fmt: skip
 BUILD_INFO = _info("build_info", "version python_version", "What this exporter is; always 1.")
 
-ALL: tuple[Metric, ...] = tuple(_made)
+ALL: tuple[Metric, ...] = tuple(_metrics.made)
 by_name: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in ALL})

@@ -14,14 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as shards
-from exporter.expose.catalogue import Metric
 from exporter.expose.label_values import clean
+from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.expose.shard_series import Row
 from exporter.model.facts import Snapshot
@@ -146,23 +144,3 @@ def exposed(snapshot: Snapshot, max_series: int) -> Iterator[tuple[Metric, Serie
     gathered = gather(rows_of(snapshot), max_series)
     gathered.families[c.SERIES_DROPPED][()] = float(gathered.dropped)
     return ((metric, series) for metric, series in gathered.families.items() if series)
-
-
-class SnapshotCollector(Collector):
-    """One snapshot in a registry: fresh families each time, no I/O, nothing kept."""
-
-    def __init__(self, snapshot: Snapshot, max_series: int) -> None:
-        self._snapshot = snapshot
-        self._max_series = max_series
-
-    def collect(self) -> Iterator[Family]:
-        """Families in the catalogue's order; one without series is left out."""
-        for metric, series in exposed(self._snapshot, self._max_series):
-            yield family_of(metric, series)
-
-
-def registry_of(snapshot: Snapshot, max_series: int) -> CollectorRegistry:
-    """A registry of its own that holds this snapshot and nothing else."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(SnapshotCollector(snapshot, max_series))
-    return registry

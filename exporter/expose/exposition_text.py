@@ -15,8 +15,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as _untyped
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from exporter.expose.catalogue import Metric
 from exporter.expose.collector import Series, family_of
+from exporter.expose.metric import Metric
 
 EOF = b"# EOF\n"
 openmetrics_text: Callable[[Collector], bytes] = _untyped_openmetrics

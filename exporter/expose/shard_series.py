@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 from exporter.expose.sample_counts import by_label
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict

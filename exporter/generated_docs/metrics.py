@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from exporter.expose import shard_catalogue as shards
-from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS, PREFIX, Metric
+from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS
+from exporter.expose.metric import PREFIX, Metric
 
 _HEAD = """# Metrics
 

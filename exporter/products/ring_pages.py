@@ -17,6 +17,7 @@ from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # asked f
 ANY = frozenset(Product)  # also where the product is not known
 CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path
 CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
+BUILD_PAGES = registry.build_pages(Product.UNKNOWN)
 TRACKER_PAGE = "/distributor/ha_tracker"
 TRACKING = frozenset(table.product for table in registry.TABLES.values() if table.tracker is not None)
 config_pages, build_pages = registry.config_pages, registry.build_pages

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
+from exporter.expose.metric import Metric
 from exporter.model.pages import Phase
 
 TARGETS = {

@@ -249,23 +249,4 @@ def snappy(data: bytes) -> bytes:
     return bytes(cramjam.snappy.compress_raw(data))
 
 
-def viewed(ring: Sequence[Made], names: bool = False) -> bytes:
-    """The JSON of `viewKey`: zero values left out; Cortex (`names`) writes states by name."""
-    ingesters = {}
-    for made in ring:
-        state: int | str = NAMES[made.state] if names else NUMBERS[made.state]
-        full = {
-            "addr": made.address,
-            "timestamp": made.heartbeat,
-            "state": state if NUMBERS[made.state] else 0,
-            "tokens": list(made.tokens),
-            "zone": made.zone,
-            "registered_timestamp": made.registered,
-            "read_only": made.read_only,
-            "versions": {"1": 2},
-        }
-        ingesters[made.id] = {name: value for name, value in full.items() if value}
-    return json.dumps({"ingesters": ingesters or None}).encode()
-
-
 zones = st.sampled_from([UTC, *(timezone(timedelta(minutes=m)) for m in (-570, -300, 60, 345, 840))])

@@ -20,7 +20,7 @@ from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
-from exporter.decode.value import decode_value, decode_view
+from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
 from exporter.model.pages import State
 from tests.decode import pages
@@ -29,7 +29,7 @@ from tests.decode.test_build import MIMIR as BUILD
 from tests.decode.test_config import LOKI, MIMIR, TEMPO
 from tests.decode.test_metrics import multikv, request
 from tests.decode.test_partition import shown
-from tests.decode.test_value import partitions_bytes, partitions_json
+from tests.decode.test_value import partitions_bytes
 
 EXAMPLES = int(os.environ.get("KVMIGRATION_FUZZ_EXAMPLES", "60"))
 RING = [
@@ -57,10 +57,6 @@ def value(key: str) -> Callable[[bytes], object]:
     return lambda body: decode_value(key, body, packed=True)
 
 
-def view(key: str) -> Callable[[bytes], object]:
-    return lambda body: decode_view(key, body, packed=True)
-
-
 DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "ring": (
         decode_ring,
@@ -77,9 +73,6 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
         lambda body: decode_value("r", pages.snappy(body)),
         [b"".join(map(pages.instance, RING))],
     ),
-    "viewed ring": (view("collectors/ring"), [pages.viewed(RING)]),
-    "viewed partitions": (view("collectors/ingester-partitions"), [partitions_json()]),
-    "viewed replica": (view("ha-tracker/a/b"), [b'{"replica":"r","received_at":1795225476176}']),
     "metrics": (decode_metrics, [METRICS]),
     "config": (decode_config, [MIMIR, LOKI, TEMPO]),
     "build": (decode_build, [BUILD]),

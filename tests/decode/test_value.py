@@ -1,16 +1,14 @@
-"""Stored values as bytes and as JSON: rings, partition rings, HA-tracker entries."""
+"""Stored values as bytes: rings, partition rings, HA-tracker entries."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter.decode.formats import bounds
-from exporter.decode.value import decode_value, decode_view, kind_of
+from exporter.decode.value import decode_value, kind_of
 from exporter.errors import DecodeError
 from exporter.model.pages import (
     Member,
@@ -39,8 +37,8 @@ def one(value: object) -> Member:
     return member
 
 
-@given(pages.members(), st.booleans())
-def test_bytes_and_views_of_a_ring_round_trip_and_agree(made: list[Made], by_name: bool) -> None:
+@given(pages.members())
+def test_the_bytes_of_a_ring_round_trip(made: list[Made]) -> None:
     expected = {
         each.id: Member(
             id=each.id,
@@ -54,46 +52,36 @@ def test_bytes_and_views_of_a_ring_round_trip_and_agree(made: list[Made], by_nam
         )
         for each in made
     }
-    stored, viewed = decode_value(RING, pages.stored(made)), decode_view(RING, pages.viewed(made, by_name))
-    assert dict(ring(stored).members) == expected
-    assert stored == viewed
+    assert dict(ring(decode_value(RING, pages.stored(made))).members) == expected
 
 
 @given(pages.members())
-def test_kept_tokens_are_sorted_and_the_same_from_bytes_and_view(made: list[Made]) -> None:
+def test_kept_tokens_are_sorted(made: list[Made]) -> None:
     stored = ring(decode_value(RING, pages.stored(made), packed=True)).members
-    viewed = ring(decode_view(RING, pages.viewed(made), packed=True)).members
     for each in made:
         expected = b"".join(token.to_bytes(4, "little") for token in sorted(each.tokens))
-        assert stored[each.id].tokens.packed == viewed[each.id].tokens.packed == expected
+        assert stored[each.id].tokens.packed == expected
 
 
 @given(pages.members())
 def test_without_tokens_only_their_number_is_read(made: list[Made]) -> None:
     expected = {each.id: Tokens(len(each.tokens)) for each in made}
-    for value in (
-        decode_value(RING, pages.stored(made), tokens=False),
-        decode_view(RING, pages.viewed(made), tokens=False),
-    ):
-        assert {member.id: member.tokens for member in ring(value).members.values()} == expected
+    value = decode_value(RING, pages.stored(made), tokens=False)
+    assert {member.id: member.tokens for member in ring(value).members.values()} == expected
 
 
 def test_a_tombstone_is_kept_as_left() -> None:
     made = replace(MADE, state=State.LEFT, tokens=())
     assert one(decode_value(RING, pages.stored([made]))).state is State.LEFT
-    assert one(decode_view(RING, pages.viewed([made]))).state is State.LEFT
-    assert one(decode_view(RING, pages.viewed([made], names=True))).state is State.LEFT
 
 
 def test_a_state_that_is_new_to_us_is_unknown_and_not_active() -> None:
     body = snappy(entry("a", field(3, 77)))
     assert one(decode_value(RING, body)).state is State.UNKNOWN
-    assert one(decode_view(RING, b'{"ingesters":{"a":{"state":77}}}')).state is State.UNKNOWN
 
 
 def test_an_empty_value_is_an_empty_ring() -> None:
     assert decode_value(RING, snappy(b"")) == Ring({})
-    assert decode_view(RING, b'{"ingesters":null}') == decode_view(RING, b'{"ingesters":{}}') == Ring({})
 
 
 def test_tokens_in_two_pieces_or_one_by_one_are_the_same_tokens() -> None:
@@ -117,22 +105,6 @@ def test_tokens_out_of_order_have_the_digest_of_the_sorted() -> None:
 # --- partition rings ---
 
 
-def partitions_json(owner_state: object = 1) -> bytes:
-    return json.dumps(
-        {
-            "partitions": {
-                "1": {"tokens": [5, 9], "state": 2, "stateTimestamp": NOW, "id": 1},
-                "2": {"state": 3, "id": 2, "stateChangeLocked": True},
-            },
-            "owners": {
-                "ingester-b-1": {"ownedPartition": 1, "state": 1, "updatedTimestamp": NOW},
-                "ingester-a-1": {"ownedPartition": 1, "state": 1},
-                "gone": {"ownedPartition": 2, "state": owner_state},
-            },
-        }
-    ).encode()
-
-
 def partitions_bytes() -> bytes:
     def partition(number: int, value: bytes) -> bytes:
         inner = field(1, number) + varint(2 << 3 | 2) + varint(len(value)) + value
@@ -149,7 +121,7 @@ def partitions_bytes() -> bytes:
     )
 
 
-def test_partition_rings_have_owners_without_tombstones_and_agree_in_both_forms() -> None:
+def test_partition_rings_have_owners_without_tombstones() -> None:
     stored = decode_value(PARTITIONS, partitions_bytes())
     assert isinstance(stored, PartitionRing)
     first, second = stored.partitions[1], stored.partitions[2]
@@ -158,11 +130,6 @@ def test_partition_rings_have_owners_without_tombstones_and_agree_in_both_forms(
     assert first.tokens.count == 2
     assert first.tokens.digest is not None
     assert second == Partition(2, PartitionState.INACTIVE, locked=True, tokens=second.tokens)
-    assert (
-        stored
-        == decode_view(PARTITIONS, partitions_json(2))
-        == decode_view(PARTITIONS, partitions_json("OwnerDeleted"))
-    )
 
 
 # --- HA tracker ---
@@ -172,18 +139,11 @@ def test_an_ha_entry_round_trips_and_zeros_are_none() -> None:
     full = field(1, "prom-b") + field(2, NOW * 1000 + 176) + field(4, NOW * 1000) + field(5, 3)
     expected = Replica("prom-b", NOW + 0.176, None, float(NOW), 3)
     assert decode_value(HA, snappy(full)) == expected
-    view = {
-        "replica": "prom-b",
-        "received_at": NOW * 1000 + 176,
-        "elected_at": NOW * 1000,
-        "elected_changes": 3,
-    }
-    assert decode_view(HA, json.dumps(view).encode()) == expected
     assert decode_value(HA, snappy(field(1, "x") + field(2, 1))) == Replica("x", 0.001)
 
 
 def test_a_deleted_ha_entry_says_since_when() -> None:
-    value = decode_view(HA, b'{"replica":"a","received_at":1795225476176,"deleted_at":1795225480000}')
+    value = decode_value(HA, snappy(field(1, "a") + field(2, NOW * 1000) + field(3, 1_795_225_480_000)))
     assert isinstance(value, Replica)
     assert value.deleted_at == 1_795_225_480
 
@@ -208,7 +168,6 @@ def test_the_key_says_what_a_value_is(key: str, kind: str) -> None:
 def test_an_ha_entry_is_known_by_what_it_holds_whatever_its_prefix(key: str) -> None:
     for stored in (field(1, "r") + field(2, 1), field(2, 1), field(1, "r" * 200) + field(2, 1)):
         assert isinstance(decode_value(key, snappy(stored)), Replica)
-    assert isinstance(decode_view(key, b'{"replica":"r","received_at":1}'), Replica)
 
 
 # --- refusals ---
@@ -247,22 +206,6 @@ def test_bytes_that_are_no_ring_are_refused_by_key_and_expectation(body: bytes, 
     with pytest.raises(DecodeError, match=r"^collectors/ring: ") as caught:
         decode_value(RING, body)
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"value not found\n",
-        b"{}",
-        b'{"replica":"a"}',
-        b'{"ingesters":[]}',
-        b'{"ingesters":{"a":{"state":1e99}}}',
-    ],
-)
-def test_json_that_is_no_ring_is_refused(body: bytes) -> None:
-    with pytest.raises(DecodeError, match=r"^collectors/ring: "):
-        decode_view(RING, body)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:

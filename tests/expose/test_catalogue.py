@@ -7,7 +7,8 @@ import re
 import pytest
 
 from exporter.expose import catalogue
-from exporter.expose.catalogue import ALL, PREFIX, Metric, by_name
+from exporter.expose.catalogue import ALL, by_name
+from exporter.expose.metric import PREFIX, Metric
 
 
 def constants() -> dict[str, Metric]:

@@ -20,13 +20,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
-from exporter.expose.collector import gather, registry_of
+from exporter.expose.collector import gather
 from exporter.expose.label_values import MAX_LENGTH, clean
+from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot, ViewFacts
 from exporter.model.pages import Outcome, Phase
 from tests.expose import snapshots
+from tests.registry import registry_of
 
 GOLDEN = Path(__file__).parent / "golden" / "rich.prom"
 MANY = 1_000_000

@@ -12,10 +12,11 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
-from exporter.expose.catalogue import Metric
-from exporter.expose.collector import Series, exposed, family_of, registry_of
+from exporter.expose.collector import Series, exposed, family_of
 from exporter.expose.exposition_text import EOF, openmetrics_text, text_of
+from exporter.expose.metric import Metric
 from tests.expose import snapshots
+from tests.registry import registry_of
 
 Families = list[tuple[Metric, Series]]
 

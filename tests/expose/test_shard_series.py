@@ -13,14 +13,15 @@ from prometheus_client import generate_latest
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
-from exporter.expose.catalogue import Metric
-from exporter.expose.collector import gather, registry_of
+from exporter.expose.collector import gather
+from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Rejection, Snapshot
 from exporter.model.pages import Phase
 from exporter.model.shard import ClientKind, Part, Share
 from tests.expose import snapshots
 from tests.expose.snapshots import COMPACTOR, NOW, RING
+from tests.registry import registry_of
 
 GOLDEN = Path(__file__).parent / "golden" / "shard.prom"
 MANY = 1_000_000

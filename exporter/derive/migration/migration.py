@@ -23,7 +23,6 @@ from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY
 
 _AGREED = {True: "", False: ", not uniform", None: ", not known for every process"}
-PHASE_NEEDS_SECONDARY = frozenset({Phase.MIRRORING, Phase.SWITCHED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,37 +53,6 @@ from exporter.model.label_rollout import LabelRollout
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 
-__all__ = [
-    "CheckOut",
-    "ClientOut",
-    "DifferenceOut",
-    "EventOut",
-    "GossipOut",
-    "GossipTargetOut",
-    "LabelRolloutOut",
-    "MemberOut",
-    "PageOut",
-    "ProbeOut",
-    "RejectionOut",
-    "RingDetailOut",
-    "RingOut",
-    "RollbackOut",
-    "SecondaryOut",
-    "StatusOut",
-    "StepOut",
-    "StoreOut",
-    "StrangerOut",
-    "TargetOut",
-    "ViewOut",
-    "events_out",
-    "gossip_out",
-    "ring_out",
-    "rings_out",
-    "status_out",
-    "step_out",
-    "targets_out",
-]
-
 _PHASES: Final[dict[Phase, PhaseName]] = {
     Phase.UNKNOWN: "unknown",
     Phase.EXTERNAL: "external",

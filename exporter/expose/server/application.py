@@ -20,7 +20,7 @@ def build(
     prober: Prober | None = None,
 ) -> web.Application:
     """Build the application with everything it serves; `/probe` only with a prober."""
-    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config, landing=False)
+    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
     add_api(app)
     add_page(app)
     if prober is not None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -40,9 +39,8 @@ def build_app(
     *,
     telemetry_path: str = "/metrics",
     web_config: WebConfigFile | None = None,
-    landing: bool = True,
 ) -> web.Application:
-    """The application without its API. `landing` False leaves `/` to whoever brings a page of his own.
+    """The application without its API and its pages.
 
     Raises `ValueError` if `telemetry_path` is no path such as `/metrics`.
     """
@@ -64,8 +62,6 @@ def build_app(
             web.put("/-/reload", _reload),
         ]
     )
-    if landing:
-        app.router.add_get("/", _landing)
     return app
 
 
@@ -133,22 +129,3 @@ def _is_own(request: web.Request) -> bool:
     if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
         return False
     return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
-
-
-async def _landing(request: web.Request) -> web.Response:
-    state, telemetry = request.app[STATE], request.app[TELEMETRY_PATH]
-    links = {
-        telemetry: "metrics",
-        "/api/v1/status": "status as JSON",
-        "/api/v1/openapi.json": "the API",
-        "/targets": "targets",
-        "/config": "configuration",
-        "/-/ready": "readiness",
-    }
-    rows = "".join(f'<li><a href="{html.escape(path)}">{text}</a></li>' for path, text in links.items())
-    page = (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>kvmigration exporter</title>'
-        f"</head><body><h1>kvmigration exporter</h1><p>Version {html.escape(state.version or 'unknown')}</p>"
-        f"<ul>{rows}</ul></body></html>\n"
-    )
-    return web.Response(text=page, content_type="text/html")

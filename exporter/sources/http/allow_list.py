@@ -11,25 +11,18 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from exporter.products.ring_pages import CONFIG_PAGE, CONFIG_PAGES, RING_PAGES
+from exporter.products.ring_pages import BUILD_PAGES, CONFIG_PAGE, CONFIG_PAGES, RING_PAGES, TRACKER_PAGE
 
 # No `;`: Go before 1.17 splits a query at it. No `+`, `&`, `=`, `#`: they may only come encoded.
 _VALUE = r"(?:[A-Za-z0-9._~/:@!*(),-]|%[0-9A-Fa-f]{2}){1,1024}"
-_KEY_QUERY = re.compile(rf"downloadKey={_VALUE}|viewKey={_VALUE}&format=json|format=json&viewKey={_VALUE}")
+_KEY_QUERY = re.compile(f"downloadKey={_VALUE}")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 _RING_NAME = re.compile(r"(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _DC = "[A-Za-z0-9_-]{1,64}"
 _CONSUL = re.compile(rf"/v1/kv/{_VALUE}(?:\?recurse(?:&dc={_DC})?|\?dc={_DC})?")
 
-BUILD_PAGES = (
-    "/api/v1/status/buildinfo",  # Mimir, Cortex, Pyroscope
-    "/prometheus/api/v1/status/buildinfo",  # Mimir, Cortex below the Prometheus prefix
-    "/loki/api/v1/status/buildinfo",
-    "/api/status/buildinfo",  # Tempo
-    "/status/version",  # Tempo
-)
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
-    ("/memberlist", "/metrics", "/services", "/distributor/ha_tracker", *CONFIG_PAGES, *BUILD_PAGES)
+    ("/memberlist", "/metrics", TRACKER_PAGE, *CONFIG_PAGES, *BUILD_PAGES)
 )
 LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(
@@ -96,14 +89,13 @@ def encoded(key: str) -> str:
 
 @lru_cache(maxsize=512)
 def page_name(path_and_query: str) -> str:
-    """The page as a metric label: the path, and which key of `/memberlist` was asked, without its value. The
-    configuration page is `/config` in every product.
+    """The page as a metric label: the path, and whether a key of `/memberlist` was asked, without its value.
+    The configuration page is `/config` in every product.
     """
     path, _, query = path_and_query.partition("?")
     if path in CONFIG_PAGES:
         return CONFIG_PAGE
-    kind = next((kind for kind in ("viewKey", "downloadKey") if f"{kind}=" in query), "")
-    return f"{path}?{kind}" if kind else path
+    return f"{path}?downloadKey" if query.startswith("downloadKey=") else path
 
 
 def _is_plain(text: str) -> bool:

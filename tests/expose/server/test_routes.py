@@ -46,7 +46,6 @@ async def test_the_packed_bytes_on_the_wire_are_one_gzip_member(start: Start) ->
     "path",
     [
         "/metrics",
-        "/",
         "/-/healthy",
         "/-/ready",
         "/config",
@@ -66,7 +65,7 @@ async def test_every_answer_carries_the_security_headers(start: Start, path: str
         assert (await answer.read() == b"") == (method == "HEAD")
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/-/healthy", "/-/ready", "/config", "/targets"])
+@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/config", "/targets"])
 async def test_head_answers_as_get_without_a_body(start: Start, path: str) -> None:
     client = await start()
     async with client.get(path) as whole, client.request("HEAD", path) as head:
@@ -101,21 +100,11 @@ async def test_the_configuration_and_targets_are_shown(start: Start) -> None:
         assert await answer.json() == {"status": "success", "data": data}
 
 
-async def test_the_landing_page_links_the_metrics_wherever_they_are(start: Start) -> None:
+async def test_the_metrics_are_where_the_telemetry_path_says(start: Start) -> None:
     client = await start(telemetry_path="/my/metrics")
-    async with client.get("/") as answer:
-        page = await answer.text()
-        assert 'href="/my/metrics"' in page
-        assert "Version 1.2.3" in page
     async with client.get("/my/metrics") as answer:
         assert answer.status == 200
     async with client.get("/metrics") as answer:
-        assert answer.status == 404
-
-
-async def test_without_a_landing_page_the_root_is_free(start: Start) -> None:
-    client = await start(landing=False)
-    async with client.get("/") as answer:
         assert answer.status == 404
 
 

@@ -72,15 +72,15 @@ async def test_the_request_carries_what_is_configured_and_the_query_encoded() ->
     )
     async with serve(handler) as target, Fetcher(settings) as fetcher:
         below = Target(target.name, f"{target.url}/mimir")
-        query = {"viewKey": "ha-tracker/u/a b&c", "format": "json"}
+        query = {"downloadKey": "ha-tracker/u/a b&c"}
         assert (await fetcher.get(below, "/memberlist", query=query, accept="text/html")).status == 200
     line, headers = seen[0]
-    assert line == "GET /mimir/memberlist?viewKey=ha-tracker/u/a%20b%26c&format=json HTTP/1.1"
+    assert line == "GET /mimir/memberlist?downloadKey=ha-tracker/u/a%20b%26c HTTP/1.1"
     assert headers["accept"] == "text/html"
     assert headers["accept-encoding"] == "gzip"
     assert headers["authorization"] == "Bearer s3cret"
     assert headers["x-scope-orgid"] == "one"
-    assert fetcher.counts == {("/memberlist?viewKey", "ok"): 1}
+    assert fetcher.counts == {("/memberlist?downloadKey", "ok"): 1}
 
 
 async def test_a_compressed_page_is_unpacked() -> None:
