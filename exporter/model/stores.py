@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class StoreIdentity:
     """What tells one store from another one at the same address, and since when it is known, our clock.
     `rings` are indexes by key.
     """
@@ -80,6 +80,7 @@ class StoreFacts:
     keys: int | None = None
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
+    renewed: frozenset[str] = frozenset()  # of `only_here`, the HA entries that some tracker keeps fresh
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
     prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
@@ -88,7 +89,7 @@ class StoreFacts:
     entries: frozenset[str] = frozenset()  # the HA entries among its keys
     name: str = ""  # as configured; "" for the kind
     addresses: tuple[str, ...] = ()
-    identity: Identity | None = None
+    identity: StoreIdentity | None = None
     replaced: str = ""
     replaced_at: float | None = None
 

@@ -19,7 +19,7 @@ from exporter.config import Config
 from exporter.derive.history import FORGET_GONE, History, RingHistory
 from exporter.model.facts import MemberFacts
 from exporter.model.pages import Outcome, State
-from exporter.model.stores import Identity, StoreFacts
+from exporter.model.stores import StoreFacts, StoreIdentity
 from exporter.sources import state_file
 from exporter.sources.state_file import BrokenStateError, words
 
@@ -137,7 +137,7 @@ def _by_kind(places: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, dic
     return {kind: {key: said for (of, key), said in places.items() if of == kind} for kind in kinds}
 
 
-def _store(store: StoreFacts, known: Identity) -> KeptStore:
+def _store(store: StoreFacts, known: StoreIdentity) -> KeptStore:
     return KeptStore(
         cluster=known.cluster,
         revision=known.revision,
@@ -188,7 +188,7 @@ def _recalled(kept: KeptRing, now: float) -> RingHistory:
 
 
 def _known(title: str, kept: KeptStore, now: float) -> StoreFacts:
-    identity = Identity(
+    identity = StoreIdentity(
         cluster=kept.cluster,
         revision=kept.revision,
         rings=MappingProxyType(kept.rings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
@@ -53,7 +54,9 @@ def _of_its_row(own: TargetFacts, snapshot: Snapshot) -> Iterator[str]:
     yield from (f"page {page.name} failed" for page in own.pages if page.outcome is Outcome.FAILED)
     if own.why_none:
         yield own.why_none
-    yield from (f"{c.name} is {c.phase.label}" for c in own.clients if c.phase is not snapshot.fleet.phase)
+    phases = Counter(client.phase for target in snapshot.targets for client in target.clients)
+    usual = max(phases, key=lambda phase: phases[phase], default=None)
+    yield from (f"{c.name} is {c.phase.label}" for c in own.clients if c.phase is not usual)
 
 
 def _of_its_views(snapshot: Snapshot, target: str) -> Iterator[str]:

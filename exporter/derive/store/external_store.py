@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -44,12 +44,14 @@ def judge_store(
         return StoreFacts(store.kind, store.outcome, store.reason, store.detail, moved_at=moved, since=since)
     moved = _moved(store, indexes, before, since)
     used = {client.key for target in around.targets for client in target.clients if client.key}
+    alone = _only_here(store, around)
     return StoreFacts(
         kind=store.kind,
         outcome=store.outcome,
         keys=len(store.modified) or len(store.values) + len(store.broken),
         moved_at=moved,
-        only_here=_only_here(store, around),
+        only_here=alone,
+        renewed=_renewed(store, alone or (), before, around),
         broken=store.broken,
         since=since,
         prefixes=store.prefixes,
@@ -63,12 +65,32 @@ def _alive(store: StoreContent, around: Around) -> frozenset[str]:
     """Keys that somebody keeps fresh: with a member or an HA entry younger than its limit, in the members'
     time. Partitions have no heartbeats: there only an index that moves says so.
     """
-    clock = store.asked_at + around.skew if around.skew is not None else store.clock or store.asked_at
+    clock = _clock(store, around)
     told = (ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values())
     limit = min(max((seconds for seconds in told if seconds), default=DEFAULT_TIMEOUT), LONGEST_TIMEOUT)
     limit = max(limit, DEFAULT_TIMEOUT)
     return frozenset(
         around.ha.canonical(key) for key, value in store.values.items() if clock - _newest(value) <= limit
+    )
+
+
+def _clock(store: StoreContent, around: Around) -> float:
+    return store.asked_at + around.skew if around.skew is not None else store.clock or store.asked_at
+
+
+def _renewed(
+    store: StoreContent, alone: Iterable[str], before: StoreFacts | None, around: Around
+) -> frozenset[str]:
+    """HA entries that were in this store alone in the cycle before too, and that a tracker renews: a new one
+    may be in the store a moment before the gossip has spread it.
+    """
+    past = frozenset(before.only_here or () if before else ())
+    clock = _clock(store, around)
+    found = ((key, store.values[key]) for key in alone if key in past and key in store.values)
+    return frozenset(
+        key
+        for key, value in found
+        if isinstance(value, Replica) and clock - (value.received_at or 0.0) <= DEFAULT_TIMEOUT
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.model.pages import Outcome, PartitionRing, Replica, Ring
-from exporter.model.stores import Identity, StoreContent, StoreFacts
+from exporter.model.stores import StoreContent, StoreFacts, StoreIdentity
 
 TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, several are lost
 
@@ -38,7 +38,7 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     return replace(facts, identity=current)
 
 
-def identity_of(store: StoreContent, since: float) -> Identity:
+def identity_of(store: StoreContent, since: float) -> StoreIdentity:
     """What tells this store from another one. Rings are known by their values, whatever they are called."""
     rings = {
         key: store.modified.get(key, 0)
@@ -46,7 +46,7 @@ def identity_of(store: StoreContent, since: float) -> Identity:
         if isinstance(value, Ring | PartitionRing)
     }
     entries = any(isinstance(value, Replica) for value in store.values.values())
-    return Identity(
+    return StoreIdentity(
         cluster=store.cluster,
         revision=store.revision,
         rings=MappingProxyType(rings),
@@ -57,7 +57,7 @@ def identity_of(store: StoreContent, since: float) -> Identity:
     )
 
 
-def difference(known: Identity, current: Identity, store: StoreContent) -> str:
+def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent) -> str:
     """What says that this is another store, "" where nothing does."""
     if known.cluster and current.cluster and known.cluster != current.cluster:
         return f"its cluster id is {current.cluster}, and was {known.cluster}"
@@ -72,7 +72,9 @@ def difference(known: Identity, current: Identity, store: StoreContent) -> str:
     return ""
 
 
-def _is_back(known: Identity, current: Identity, moved_at: Mapping[str, float], since: float) -> bool:
+def _is_back(
+    known: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
+) -> bool:
     """Whether it is the known store again: nothing of it lies behind what was known, or every ring has been
     written since, so that the processes use this one.
     """

@@ -315,6 +315,34 @@ def test_what_only_the_old_store_has_after_the_switch_was_lost(
     assert verdicts(fleet.look(), step).get("nothing-lost") == verdict
 
 
+RENEWED = [
+    ("renewed all the time", 0.0, "fails"),
+    ("renewed a little while ago", -40.0, "fails"),
+    ("stood still since", -90.0, None),
+    ("deleted", None, None),
+]
+
+
+@pytest.mark.parametrize("step", ["disable-mirroring", "remove-multi"])
+@pytest.mark.parametrize(("age", "verdict"), [r[1:] for r in RENEWED], ids=[r[0] for r in RENEWED])
+def test_an_ha_entry_that_the_store_alone_has_counts_while_some_tracker_renews_it(
+    step: str, age: float | None, verdict: str | None
+) -> None:
+    """A tracker takes the first replica where an entry is older than its failover timeout: one that stands
+    still is no loss. One that is renewed has a tracker that elects against the others.
+    """
+    fleet = _fleet_with(*NAMES, primary="memberlist", mirror=step == "disable-mirroring")
+    _with(HA, ENTRY, ENTRY)(fleet)
+    told = []
+    for _ in range(3):
+        entry = Replica("r-1", fleet.now + 15.0 + (age or 0.0), None if age is not None else fleet.now)
+        fleet.store["ha-tracker/team-z/prod"] = entry
+        told.append(verdicts(fleet.look(beat=True), step).get("nothing-lost"))
+    assert told == [None, verdict, verdict], (
+        "a new entry may be in the store a moment before gossip spreads it"
+    )
+
+
 @pytest.mark.parametrize(("step", "verdict"), [("disable-mirroring", "unknown"), ("remove-multi", None)])
 def test_a_store_that_cannot_be_read_is_in_the_way_only_while_somebody_mirrors(
     step: str, verdict: str | None

@@ -181,20 +181,29 @@ def store_has_no_clients(seen: Evidence) -> Check:
 
 
 def nothing_lost(seen: Evidence) -> Check:
-    """Hold that of the keys that have moved none, and no partition, is in the store alone. An HA
-    cluster that is there alone may have been deleted since; that the gossip has none at all may not. Once
-    nobody mirrors any more, a store that cannot be read is in nobody's way.
+    """Hold that of the keys that have moved none, and no partition, is in the store alone. Once nobody
+    mirrors any more, a store that cannot be read is in nobody's way.
+
+    A single HA entry that is there alone and stands still holds nothing up: its cluster was deleted, or sends
+    nothing any more. If it sends again, the tracker takes the first replica, as it does for an entry older
+    than its failover timeout (30 s; Mimir, pkg/distributor/ha_tracker.go, `checkKVStore`; Cortex likewise,
+    pkg/ha/ha_tracker.go). One that is renewed there (every 15 to 20 s) has a tracker whose primary is the
+    store, which elects against those on memberlist; and that the gossip has no entry at all is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
     unknown = unread if any(client.mirror for client in seen.clients) else []
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
     moved |= set(seen.unattended)
-    entries_lost = HA_KEY in moved and not _has_entries(seen)
+    tracked, has_entries = HA_KEY in moved, _has_entries(seen)
     wrong = [
         name
         for store in read
         for name in store.only_here or ()
-        if (entries_lost if name in store.entries else name.partition(": ")[0] in moved)
+        if (
+            tracked and (not has_entries or name in store.renewed)
+            if name in store.entries
+            else name.partition(": ")[0] in moved
+        )
     ]
     unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
     good = "Nothing of ours is in the store alone." if read else "There is no store to compare with."
