@@ -24,8 +24,8 @@ from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
+from exporter.derive.kv_key import World, judge_key
 from exporter.derive.limits import Rules
-from exporter.derive.ring.kv_key import World, judge_key
 from exporter.derive.ring.tokens import count_conflicts, forget
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Member, Phase, Ring, State, Tokens

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter import log as logs
+from exporter.log import logger
 from exporter.model.facts import PageFacts, Snapshot
 from exporter.model.pages import Outcome, Reason
 
-log = logs.get("kvmigration")
+log = logger("kvmigration")
 MAX_LINES = 50
 Names = tuple[str, str]  # of a process and of its page
 

@@ -4,7 +4,7 @@ r"""Structured logs on stderr, as Prometheus users know them: one line per event
 
     ts=2026-11-21T03:00:00.123Z level=warn component=poll msg="page failed" target=a:80 reason=timeout
 
-Fields are keywords of the call: ``logs.get(__name__).warning("page failed", target=name)``. Whatever a
+Fields are keywords of the call: ``logger(__name__).warning("page failed", target=name)``. Whatever a
 value holds, it stays on its line and cannot drive a terminal.
 """
 
@@ -52,8 +52,8 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return msg, passed
 
 
-def get(name: str) -> Log:
-    """The log of a module: `logs.get(__name__)`."""
+def logger(name: str) -> Log:
+    """A module's log; its name stands there as the component."""
     return Log(logging.getLogger(name), {})
 
 

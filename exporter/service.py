@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from exporter import __version__
-from exporter import log as logs
 from exporter.change_log import Narrator
 from exporter.cli.source.shard_option import Shard, sharded
 from exporter.config import Config, load
@@ -22,11 +21,12 @@ from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.server.state import ServerState
 from exporter.expose.staleness import Newest
 from exporter.garbage_collection import allow_for
+from exporter.log import logger
 from exporter.model.facts import Snapshot
 from exporter.polling.single_visit import prober_of
 from exporter.wiring import Watch, cancelled, target_rows
 
-log = logs.get("kvmigration")
+log = logger("kvmigration")
 
 
 @dataclass(slots=True)

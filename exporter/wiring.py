@@ -23,7 +23,7 @@ from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import RELOADED, Plan, Poller, none_rejected
 from exporter.polling.history_file import HistoryFile, path_of
 from exporter.polling.stores import store_readers
-from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, ring_of
+from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, holds_partitions, ring_of
 from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.gossip import Lists, host_of
 from exporter.sources.discovery.targets import Discovery
@@ -99,11 +99,15 @@ def _pages(spec: RingSpec, product: Product) -> tuple[RingPage, ...]:
     this path, unless the configuration names the product.
     """
     if spec.key:
-        kind = "partition" if "partition" in spec.path else "ring"
-        return (RingPage(spec.path, spec.key, spec.ring or ring_of(spec.key), ANY, kind),)
+        return (RingPage(spec.path, spec.key, spec.ring or ring_of(spec.key), ANY, _has_partitions(spec)),)
     known = [page for page in RING_PAGES if page.path == spec.path]
     meant = [page for page in known if product in page.products] or known
     return tuple(replace(page, ring=spec.ring or page.ring) for page in meant)
+
+
+def _has_partitions(spec: RingSpec) -> bool:
+    known = {page.path: page.partitions for page in RING_PAGES}
+    return known.get(spec.path, holds_partitions(spec.path))
 
 
 class Watch:

@@ -26,7 +26,7 @@ def stream() -> Iterator[io.StringIO]:
 
 def test_logfmt_is_as_prometheus_users_know_it(stream: io.StringIO) -> None:
     log.setup("info", "logfmt", stream)
-    log.get("exporter.polling.cycle").warning(
+    log.logger("exporter.polling.cycle").warning(
         "page failed", target="a:80", took=0.25, tries=2, last=None, ok=False
     )
     line = stream.getvalue()
@@ -36,7 +36,7 @@ def test_logfmt_is_as_prometheus_users_know_it(stream: io.StringIO) -> None:
 
 def test_json_has_the_same_fields(stream: io.StringIO) -> None:
     log.setup("debug", "json", stream)
-    log.get("exporter.polling.cycle").debug("page %s", "read", took=float("nan"), size=3)
+    log.logger("exporter.polling.cycle").debug("page %s", "read", took=float("nan"), size=3)
     found = json.loads(stream.getvalue())
     del found["ts"]
     assert found == {"level": "debug", "component": "poll", "msg": "page read", "took": "nan", "size": 3}
@@ -48,7 +48,7 @@ HOSTILE = 'a"b\\c\nlevel=error msg=forged\r\x1b[2J\x07\x7f\x9b\u202e\u2028\ud800
 @pytest.mark.parametrize("style", ["logfmt", "json"])
 def test_a_hostile_value_stays_on_its_line_and_is_whole(stream: io.StringIO, style: log.Format) -> None:
     log.setup("info", style, stream)
-    log.get("x").info(HOSTILE, name=HOSTILE, extra={"fields": {"bad key\n": 1}})
+    log.logger("x").info(HOSTILE, name=HOSTILE, extra={"fields": {"bad key\n": 1}})
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028\ud800]", text)
@@ -71,13 +71,13 @@ def test_a_hostile_value_stays_on_its_line_and_is_whole(stream: io.StringIO, sty
 )
 def test_values_are_quoted_where_logfmt_needs_it(stream: io.StringIO, value: object, written: str) -> None:
     log.setup("info", "logfmt", stream)
-    log.get("x").info("m", v=value)
+    log.logger("x").info("m", v=value)
     assert stream.getvalue().endswith(f" v={written}\n")
 
 
 def test_a_long_value_is_cut(stream: io.StringIO) -> None:
     log.setup("info", "logfmt", stream)
-    log.get("x").info("m", v="y" * 100_000)
+    log.logger("x").info("m", v="y" * 100_000)
     assert len(stream.getvalue()) < 10_000
 
 
@@ -85,7 +85,7 @@ def test_a_long_value_is_cut(stream: io.StringIO) -> None:
 def test_an_exception_is_one_line_with_its_stack(stream: io.StringIO, style: log.Format) -> None:
     log.setup("info", style, stream)
     error = ValueError("no\nway")
-    log.get("x").error("cycle failed", cycle=3, exc_info=error)
+    log.logger("x").error("cycle failed", cycle=3, exc_info=error)
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert "ValueError: no\\nway" in text
@@ -95,7 +95,7 @@ def test_an_exception_is_one_line_with_its_stack(stream: io.StringIO, style: log
 
 def test_levels_filter_and_other_libraries_speak_the_same_format(stream: io.StringIO) -> None:
     log.setup("warn", "logfmt", stream)
-    log.get("x").info("quiet")
+    log.logger("x").info("quiet")
     logging.getLogger("aiohttp.server").error("loud %d", 1)
     logging.getLogger("lib").error("bad %d", "arguments")
     with warnings.catch_warnings():

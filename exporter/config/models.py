@@ -14,7 +14,7 @@ from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, 
 from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
-from exporter.products.ring_pages import RING_PAGES
+from exporter.products.ring_pages import HA_KEY, RING_PAGES
 
 ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
 Auto = Literal["auto"]
@@ -168,7 +168,7 @@ class Gate(Settings):
         description="Keys, or prefixes that end in /, that stay on the external store for good. While all "
         "their clients are there they count for no phase and need no copy; the store is then never free "
         "to go.",
-        examples=[["ha-tracker/"]],
+        examples=[[HA_KEY]],
     )
     docs_url: Annotated[Url, AfterValidator(_without_query)] | None = Field(
         default=None,

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from exporter.config.http_client import HttpClient
 from exporter.config.scalars import FileName, Name, Settings, Text, Url, refuse
+from exporter.products.ring_pages import STORE_PREFIXES
 
-PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
 PREFIXES_READ = (
     "Key prefixes to read. Each prefix that the configuration page of any process names must be below one of "
     "them: what stands elsewhere is not known, and keeps decommission-store unknown by name."
@@ -57,7 +57,10 @@ class Consul(Settings):
 
     url: StoreUrl = Field(description="Consul's HTTP address.", examples=["http://consul:8500"])
     prefixes: tuple[Prefix, ...] = Field(
-        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
+        default=STORE_PREFIXES,
+        min_length=1,
+        description=PREFIXES_READ,
+        examples=[["collectors/", "prom_ha/"]],
     )
     token_file: FileName | None = Field(
         default=None, description="A file with the ACL token.", examples=["/etc/kvmigration/consul-token"]
@@ -80,7 +83,10 @@ class Etcd(Settings):
         examples=[["http://etcd:2379"]],
     )
     prefixes: tuple[Prefix, ...] = Field(
-        default=PREFIXES, min_length=1, description=PREFIXES_READ, examples=[["collectors/", "prom_ha/"]]
+        default=STORE_PREFIXES,
+        min_length=1,
+        description=PREFIXES_READ,
+        examples=[["collectors/", "prom_ha/"]],
     )
     username: Text = Field(default="", description="The user name.", examples=["kvmigration"])
     password_file: FileName | None = Field(

@@ -12,9 +12,9 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.decode.formats import go_times
-from exporter.decode.formats import tokens as token_lists
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
 from exporter.model.pages import Partition, PartitionRing, PartitionState, Tokens
 
@@ -123,9 +123,9 @@ def _from_json(body: bytes, clock: float | None, *, read: bool, keep: bool) -> P
     entries = from_json(body, _PartitionPage, place, MAX_MEMBERS).partitions or []
     lists = [bytes(entry.tokens) for entry in entries]
     if read:
-        found = token_lists.tokens_of_json(lists, keep=keep, place=f"{place}: tokens")
+        found = tokens_of_json(lists, keep=keep, place=f"{place}: tokens")
     else:
-        found = [token_lists.count_json(raw) for raw in lists]
+        found = [count_json(raw) for raw in lists]
     pairs = zip(entries, found, strict=True)
     return _ring((_partition(entry, tokens, place) for entry, tokens in pairs), clock, place)
 

@@ -13,7 +13,6 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.decode.formats import go_times
-from exporter.decode.formats import tokens as packed
 from exporter.decode.formats.bounds import (
     MAX_MEMBERS,
     MAX_TOKENS,
@@ -25,6 +24,7 @@ from exporter.decode.formats.bounds import (
 )
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
 from exporter.decode.formats.memo import Memo, remembered
+from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
 from exporter.model.pages import Member, Ring, State, Tokens
 
@@ -137,10 +137,7 @@ def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
 def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
     shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
-    if tokens:
-        found = packed.tokens_of_json(lists, keep=keep, place=_TOKENS)
-    else:
-        found = [packed.count_json(raw) for raw in lists]
+    found = tokens_of_json(lists, keep=keep, place=_TOKENS) if tokens else [count_json(raw) for raw in lists]
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 
@@ -150,7 +147,7 @@ def _remembered(memo: Memo, raws: list[bytes]) -> list[Member]:
     def decode(new: list[bytes]) -> list[Member]:
         shards = [_shard(raw) for raw in new]
         lists = [bytes(shard.tokens) for shard in shards]
-        found = remembered(memo.json_tokens, lists, partial(packed.tokens_of_json, keep=True, place=_TOKENS))
+        found = remembered(memo.json_tokens, lists, partial(tokens_of_json, keep=True, place=_TOKENS))
         return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
     return remembered(memo.members, raws, decode)

@@ -22,6 +22,7 @@ from exporter.decode.ring import ring_of_members
 from exporter.errors import DecodeError
 from exporter.model.pages import Member, PartitionRing, Replica, Ring, State, Tokens, Value
 from exporter.products.ha_keys import RING_KEYS
+from exporter.products.ring_pages import holds_partitions
 
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
@@ -38,11 +39,6 @@ _BY_NUMBER = MappingProxyType(
 )
 
 
-def kind_of(key: str) -> str:
-    """What a ring's key holds, "partition" or "ring", whatever prefix it has."""
-    return "partition" if "partition" in key.rsplit("/", 1)[-1] else "ring"
-
-
 def decode_value(
     key: str, body: bytes, *, tokens: bool = True, packed: bool = False, memo: Memo | None = None
 ) -> Value:
@@ -56,13 +52,13 @@ def decode_value(
     plain = _unpacked(key, body)
     if key not in RING_KEYS and _is_replica(plain):
         return _stored_replica(key, plain)
-    kind = kind_of(key)
     entries = _entries(key, plain)
     at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
-    if kind == "ring" and memo is not None and (tokens or packed):
+    if holds_partitions(key):
+        return _stored_partitions(key, plain, tokens or packed, packed)
+    if memo is not None and (tokens or packed):
         return _remembered_ring(key, entries, memo)
-    read = _stored_partitions if kind == "partition" else _stored_ring
-    return read(key, plain, tokens or packed, packed)
+    return _stored_ring(key, plain, tokens or packed, packed)
 
 
 def _is_replica(plain: bytes) -> bool:

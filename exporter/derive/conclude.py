@@ -8,26 +8,26 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.comparison.collect import Cycle, read_keys, skew_of
-from exporter.derive.gate import steps as gate
+from exporter.derive.foreign_members import signs_of, with_foreign
 from exporter.derive.gate.causes import warned
 from exporter.derive.gate.doc_links import linked
 from exporter.derive.gate.soak import newcomers
+from exporter.derive.gate.steps import judge_steps
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, outstayed, with_isolation
 from exporter.derive.history import History, RingHistory, Watched
-from exporter.derive.identity.foreign_members import signs_of, with_foreign
 from exporter.derive.identity.identity import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.identity.unlisted_processes import still_there
+from exporter.derive.kv_key import World, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by
 from exporter.derive.migration.events import events
 from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.rollback import judge_rollback
 from exporter.derive.process import judge_target, with_usual_product
-from exporter.derive.ring.kv_key import World, is_partitioned, judge_key
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Found, apart, part_of
@@ -106,7 +106,7 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     snapshot = replace(snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules))
-    judged, following = gate.judge_steps(snapshot, before, rules)
+    judged, following = judge_steps(snapshot, before, rules)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)
     checks = (check for step in steps for check in step.checks)

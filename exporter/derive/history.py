@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.derive.comparison.settling import Standing
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_names import Names
 from exporter.model.facts import MemberFacts, Snapshot
-from exporter.model.pages import State
+from exporter.model.pages import Partition, PartitionRing, PartitionState, State
 from exporter.model.stores import StoreFacts
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
@@ -137,3 +137,30 @@ def _lost(
     if not kept and (2 * len(fresh) < len(base) or alone):
         return MappingProxyType({})
     return MappingProxyType(kept | {member.id: (now, member.target) for member in fresh})
+
+
+def advance_partitions(
+    past: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
+) -> RingHistory:
+    """Carry a partition ring's past over one cycle; `processes` are by the names of owners. Whoever takes
+    a partition away makes it inactive first: half of the active ones gone at once were overwritten.
+    """
+    here = {str(number): partition for number, partition in ring.partitions.items()}
+    active = {
+        number: _process(partition, processes)
+        for number, partition in here.items()
+        if partition.state is PartitionState.ACTIVE
+    }
+    kept = {
+        number: loss
+        for number, loss in past.lost.items()
+        if number not in here and stands(*loss, now, watched.writing)
+    }
+    fresh = past.active.keys() - here.keys()
+    if kept or 2 * len(fresh) >= len(past.active):
+        kept |= {number: (now, past.active[number]) for number in fresh}
+    return replace(past, active=MappingProxyType(active), lost=MappingProxyType(kept), at=now)
+
+
+def _process(partition: Partition, processes: Mapping[str, str]) -> str:
+    return next((processes[owner] for owner in partition.owners if owner in processes), "")

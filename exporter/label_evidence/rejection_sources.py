@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +11,7 @@ from exporter.config import Config, Kubernetes
 from exporter.config.models import LogFiles as FilesEntry
 from exporter.config.models import Loki as LokiEntry
 from exporter.label_evidence.rejections import WORD, LogSource, Make
+from exporter.log import logger
 from exporter.model.pages import Target
 from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.kubernetes import KubernetesSource
@@ -21,7 +21,7 @@ from exporter.sources.log_files.pods import Pod, PodLogSource
 from exporter.sources.log_files.source import FileSource
 from exporter.sources.log_files.tail import LogFiles
 
-log = logging.getLogger("kvmigration.rejections")
+log = logger("kvmigration.rejections")
 Counts = Counter[tuple[str, str]]
 Targets = Callable[[], tuple[Target, ...]]
 
@@ -41,7 +41,7 @@ def _sources(
         if entry.file is not None:
             state = entry.file.state_file or ""
             if state and state in state_files:
-                log.warning("state file %s is another entry's: give each its own", state)
+                log.warning("this state file is another entry's: give each its own", file=state)
                 state = ""
             state_files.add(state)
             yield (entry, state), partial(_files, entry.file, state, fetcher.counts)

@@ -7,7 +7,6 @@ as long as the exporter runs, and over a restart where a source keeps a state.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -16,9 +15,10 @@ from functools import partial
 from typing import Protocol
 
 from exporter.decode.logs import OTHER, decode_line
+from exporter.log import logger
 from exporter.model.facts import Rejection
 
-log = logging.getLogger("kvmigration.rejections")
+log = logger("kvmigration.rejections")
 WORD = b"with unacceptable label "  # what a line holds that may tell of a rejection
 MAX_LABELS = 20  # different ones; every further one counts as `other`
 MAX_COUNTS = 5000  # (process, label) of one source; what comes on top counts under process `other`

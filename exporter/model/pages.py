@@ -176,6 +176,10 @@ class Ring:
     members: Mapping[str, Member]
     now: float | None = None
 
+    def live(self) -> dict[str, Member]:
+        """The members less the tombstones, which are no members."""
+        return {name: member for name, member in self.members.items() if member.state is not State.LEFT}
+
 
 class PartitionState(enum.StrEnum):
     """A partition's state, numbered 0 to 4 in the pages."""
@@ -347,7 +351,7 @@ class GossipView:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that one process answered in one cycle. `rings` is by page path."""
+    """All that one process answered in one cycle. `rings` and `partitions` are by page path."""
 
     target: Target
     metrics: Page[ProcessMetrics]
@@ -359,3 +363,7 @@ class Observation:
     build: Page[BuildInfo] | None = None
     waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
     earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values
+
+    def ring_page(self, path: str) -> Page[Ring] | Page[PartitionRing] | None:
+        """What was read at this path, whichever kind of ring is there."""
+        return self.rings.get(path) or self.partitions.get(path)

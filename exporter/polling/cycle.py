@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
 import random
 import time
@@ -21,6 +20,7 @@ from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
+from exporter.log import logger
 from exporter.model.facts import ProbeResult, Rejection, Snapshot
 from exporter.model.pages import Observation, Product, Target, Unwatched
 from exporter.model.shard import Share
@@ -45,7 +45,7 @@ from exporter.products.ring_pages import HA_KEY, RingPage
 from exporter.sources.http.budget import Allowance, Spending, allowance_of
 from exporter.sources.http.fetcher import Fetcher
 
-log = logging.getLogger("kvmigration.poll")
+log = logger("kvmigration.poll")
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
 MIN_DEADLINE = 2.0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from exporter.errors import DecodeError
+from exporter.log import logger
 
-log = logging.getLogger("kvmigration.trouble")
+log = logger("kvmigration.trouble")
 MAX_DETAIL = 300
 
 
@@ -16,5 +15,5 @@ def trouble_of(error: Exception, **where: str) -> str:
     """
     if isinstance(error, DecodeError):
         return str(error)[:MAX_DETAIL]
-    log.error("a page could not be decoded", extra=where, exc_info=error)
+    log.error("a page could not be decoded", exc_info=error, extra={"fields": where})
     return "an error of our own; see the log"

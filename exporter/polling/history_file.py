@@ -8,7 +8,6 @@ wrong one can close a gate and open none.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ import msgspec
 
 from exporter.config import Config
 from exporter.derive.history import FORGET_GONE, History, RingHistory
+from exporter.log import logger
 from exporter.model.facts import MemberFacts
 from exporter.model.pages import Outcome, State
 from exporter.model.stores import StoreFacts, StoreIdentity
@@ -25,7 +25,7 @@ from exporter.sources.state_file import BrokenStateError, words
 
 VERSION = 1
 CLOSING_SECONDS = 5.0
-log = logging.getLogger("kvmigration.history")
+log = logger("kvmigration.history")
 
 
 class KeptStore(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class HistoryFile:
 
     def _warn(self, text: str) -> None:
         if text != self._said:
-            log.warning("%s", text)
+            log.warning(text)
         self._said = text
 
 

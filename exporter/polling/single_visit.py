@@ -7,15 +7,15 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from exporter import log as logs
 from exporter.errors import UsageError
 from exporter.expose.server.probe_endpoint import Prober
+from exporter.log import logger
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Target
 from exporter.polling.cycle import DEADLINE_SHARE, Plan, Poller
 from exporter.wiring import Watch, new_fetcher, pages_of, product_of, rules_of
 
-log = logs.get("kvmigration")
+log = logger("kvmigration")
 
 
 def add_probe_flags(parser: argparse.ArgumentParser) -> None:

@@ -192,9 +192,9 @@ class Visit:
 
     async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
         """Second round: what the primary's watch delivered. One page for each key is enough."""
-        by_key: dict[str, list[RingPage]] = {}
+        by_key: dict[tuple[bool, str], list[RingPage]] = {}
         for page in pages if pages is not None else pages_of(self.kind):
-            by_key.setdefault(f"{page.kind} {page.key}", []).append(page)
+            by_key.setdefault((page.partitions, page.key), []).append(page)
         self.waiting, self._size = frozenset(), 0
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
         read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
@@ -243,7 +243,7 @@ class Visit:
                 continue
             if not self._is_due(page.path, page.key):
                 continue
-            if page.kind == "partition":
+            if page.partitions:
                 read = await self._page(page.path, _partition_ring, accept=JSON)
                 self.partitions[page.path] = read
                 outcome = read.outcome

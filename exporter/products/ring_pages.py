@@ -18,6 +18,7 @@ ANY = frozenset(Product)  # also where the product is not known
 CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path
 CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
 BUILD_PAGES = registry.build_pages(Product.UNKNOWN)
+STORE_PREFIXES = ("collectors/", "rulers/", "alertmanagers/", HA_KEY)  # below which all of them keep keys
 TRACKER_PAGE = "/distributor/ha_tracker"
 TRACKING = frozenset(table.product for table in registry.TABLES.values() if table.tracker is not None)
 config_pages, build_pages = registry.config_pages, registry.build_pages
@@ -32,19 +33,18 @@ class RingPage:
     key: str
     ring: str
     products: frozenset[Product]
-    kind: str = "ring"
+    partitions: bool = False
 
 
 def _pages() -> Iterator[RingPage]:
     """Each page once for each ring that is behind it, with the products that have it there."""
-    having: dict[tuple[str, str, str, str], set[Product]] = {}
+    having: dict[tuple[str, str, str, bool], set[Product]] = {}
     for table in registry.TABLES.values():
         for ring in table.rings:
-            kind = "partition" if ring.partitions else "ring"
             for path in ring.pages:
-                having.setdefault((path, ring.key, ring.name, kind), set()).add(table.product)
-    for (path, key, name, kind), products in having.items():
-        yield RingPage(path, key, name, frozenset(products), kind)
+                having.setdefault((path, ring.key, ring.name, ring.partitions), set()).add(table.product)
+    for (path, key, name, partitions), products in having.items():
+        yield RingPage(path, key, name, frozenset(products), partitions)
 
 
 RING_PAGES = tuple(_pages())
@@ -73,6 +73,11 @@ def pages_of(product: Product) -> Iterator[RingPage]:
             yield page
 
 
+def holds_partitions(key: str) -> bool:
+    """Whether a ring's key, or its page's path, is that of a partition ring, whatever prefix it has."""
+    return "partition" in key.rsplit("/", 1)[-1]
+
+
 @lru_cache(maxsize=4096)
 def reads_only_by_name(name: str) -> bool:
     """Whether a client's name says that it only watches: `ingester-ring`, `querier-store-gateway`."""
@@ -84,7 +89,7 @@ def reads_only_by_name(name: str) -> bool:
 def ring_of(key: str) -> str:
     """A key's everyday name: `ingester` for `collectors/ring`; the last part where it is not known."""
     if key == HA_KEY:
-        return "ha-tracker"
+        return HA_KEY.removesuffix("/")
     rings = tuple(registry.rings(Product.UNKNOWN))
     known = next((ring.name for ring in rings if key.removeprefix("/") == ring.key), "") or next(
         (ring.name for ring in rings if key.endswith(f"/{ring.key}")), ""

@@ -21,8 +21,8 @@ from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
+from exporter.derive.kv_key import World, judge_key
 from exporter.derive.limits import Rules
-from exporter.derive.ring.kv_key import World, judge_key
 from exporter.expose.api.answers import ring_out
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut
 from exporter.model.facts import ClientFacts

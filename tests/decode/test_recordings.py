@@ -22,7 +22,7 @@ from exporter.model.pages import MemberlistPage, Product, Ring, State, TrackerPa
 from exporter.products.ring_pages import RING_PAGES
 from tests.decode.recorded import Recorded, answers
 
-RINGS = {page.path for page in RING_PAGES if page.kind == "ring"}
+RINGS = {page.path for page in RING_PAGES if not page.partitions}
 INGESTERS = {"/ring", "/ingester/ring"}
 AFTER_THE_SWITCH = {"cortex/3a-switching-primary", "cortex/5-memberlist-only", "mimir/f4-merged"}
 DECODERS: dict[str, Callable[[bytes], object]] = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from exporter.decode.formats import bounds
-from exporter.decode.value import decode_value, kind_of
+from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
 from exporter.model.pages import (
     Member,
@@ -146,22 +146,6 @@ def test_a_deleted_ha_entry_says_since_when() -> None:
     value = decode_value(HA, snappy(field(1, "a") + field(2, NOW * 1000) + field(3, 1_795_225_480_000)))
     assert isinstance(value, Replica)
     assert value.deleted_at == 1_795_225_480
-
-
-KINDS = {
-    "collectors/ring": "ring",
-    "mimir/collectors/ring": "ring",
-    "rulers/rulers": "ring",
-    "collectors/ingester-partitions": "partition",
-    "collectors/ingester-partitions-key": "partition",
-    "collectors/livestore-partitions": "partition",
-    "partitioned/collectors/ring": "ring",
-}
-
-
-@pytest.mark.parametrize(("key", "kind"), KINDS.items())
-def test_the_key_says_what_a_value_is(key: str, kind: str) -> None:
-    assert kind_of(key) == kind
 
 
 @pytest.mark.parametrize("key", ["ha-tracker/a/b", "prom_ha/a/b", "prom_haa/b", "team/a/partition"])

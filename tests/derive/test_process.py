@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from exporter.derive import process as targets
 from exporter.derive.identity.identity import identities
 from exporter.derive.identity.key_names import Names
 from exporter.derive.limits import Rules
+from exporter.derive.process import clock_of, fleet_phase, judge_target, product_of
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import (
     BuildInfo,
@@ -28,7 +28,7 @@ from tests.derive.build import COMPACTOR, INGESTER, NOW, Fleet, Process, client,
 
 def judge(seen: Observation, before: TargetFacts | None = None) -> TargetFacts:
     known = {i.target: i for i in identities([seen])}
-    return targets.judge_target(seen, known.get(seen.target.name), before, Rules())
+    return judge_target(seen, known.get(seen.target.name), before, Rules())
 
 
 def test_a_process_that_answers() -> None:
@@ -83,7 +83,7 @@ def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
     assert (found.up, found.phase, found.clients) == (True, Phase.UNKNOWN, ())
-    assert targets.fleet_phase([found]) == (Phase.UNKNOWN, None)
+    assert fleet_phase([found]) == (Phase.UNKNOWN, None)
 
 
 AGES = [(29.0, True), (30.0, False), (3600.0, False)]
@@ -132,7 +132,7 @@ def test_a_page_that_tells_the_time_is_believed_before_a_date_header() -> None:
     seen = replace(
         seen, rings={"/ingester/ring": page}, gossip=GossipView(Page("/memberlist", Outcome.ABSENT))
     )
-    assert targets.clock_of(seen) == NOW + 7
+    assert clock_of(seen) == NOW + 7
 
 
 def test_rates_need_two_looks_and_survive_a_restart() -> None:
@@ -169,7 +169,7 @@ def test_the_product_is_told_by_metrics_then_by_the_build(told: dict[str, Any], 
             metrics=replace(seen.metrics, value=silent),
             build=Page("/build", Outcome.OK, told["build"]),
         )
-    assert targets.product_of(seen, None) is product
+    assert product_of(seen, None) is product
 
 
 def test_keys_stand_under_the_prefix_of_the_process() -> None:
@@ -194,7 +194,7 @@ def test_the_fleet_is_as_far_as_its_last_client(
 ) -> None:
     found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
     found += [] if whole else [judge(Process(9, up=False).read(NOW))]
-    assert targets.fleet_phase(found) == expected
+    assert fleet_phase(found) == expected
 
 
 @pytest.mark.parametrize("first", [Product.CORTEX, Product.MIMIR])

@@ -43,5 +43,5 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
     assert store.keys == 2
     assert dict(store.broken) == {BAD: "an error of our own; see the log"}
     (said,) = [record for record in caplog.records if record.name == "kvmigration.trouble"]
-    assert (vars(said)["store"], vars(said)["key"]) == ("consul", BAD)
+    assert vars(said)["fields"] == {"store": "consul", "key": BAD}
     assert said.exc_info

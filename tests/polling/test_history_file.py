@@ -13,8 +13,15 @@ import msgspec
 import pytest
 
 from exporter.config import load_text
-from exporter.derive.history import FORGET_GONE, FORGET_LOST, History, RingHistory, Watched, advance
-from exporter.derive.ring.partitions import advanced
+from exporter.derive.history import (
+    FORGET_GONE,
+    FORGET_LOST,
+    History,
+    RingHistory,
+    Watched,
+    advance,
+    advance_partitions,
+)
 from exporter.derive.store.store_identity import identified
 from exporter.errors import ConfigError
 from exporter.model.facts import MemberFacts
@@ -81,9 +88,12 @@ def test_a_loss_while_the_exporter_was_down_is_a_loss(
 
 
 def test_partitions_lost_while_the_exporter_was_down_are_lost() -> None:
-    past = advanced(RingHistory(), PARTITIONS, NOW, ALL, {})
-    assert advanced(ring_of(past, NOW + 60), changed(1, 2), NOW + 60, ALL, {}).lost.keys() == {"1", "2"}
-    assert not advanced(ring_of(past, NOW + 60), PARTITIONS, NOW + 60, ALL, {}).lost
+    past = advance_partitions(RingHistory(), PARTITIONS, NOW, ALL, {})
+    assert advance_partitions(ring_of(past, NOW + 60), changed(1, 2), NOW + 60, ALL, {}).lost.keys() == {
+        "1",
+        "2",
+    }
+    assert not advance_partitions(ring_of(past, NOW + 60), PARTITIONS, NOW + 60, ALL, {}).lost
 
 
 def test_a_ring_that_nobody_showed_for_a_day_is_forgotten() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.model.pages import Product
 from exporter.products import registry
-from exporter.products.ring_pages import RING_PAGES, key_of_client, known_keys, ring_of
+from exporter.products.ring_pages import RING_PAGES, holds_partitions, key_of_client, known_keys, ring_of
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 KNOWN = (M, C, L, T, P)
@@ -114,8 +114,8 @@ def test_no_two_rings_of_a_product_share_a_key_a_client_a_page_or_a_block(produc
 
 
 def test_a_partition_rings_page_is_read_as_one() -> None:
-    kinds = {(page.path, page.kind) for page in RING_PAGES}
-    assert {path for path, kind in kinds if kind == "partition"} == {
+    kinds = {(page.path, page.partitions) for page in RING_PAGES}
+    assert {path for path, partitions in kinds if partitions} == {
         "/ingester/partition-ring",
         "/usage-tracker/partition-ring",
         "/partition-ring",
@@ -162,3 +162,19 @@ def test_what_a_product_writes_is_known_and_what_another_writes_is_not(
 )
 def test_a_key_has_an_everyday_name(key: str, ring: str) -> None:
     assert ring_of(key) == ring
+
+
+KEYS = {
+    "collectors/ring": False,
+    "mimir/collectors/ring": False,
+    "rulers/rulers": False,
+    "collectors/ingester-partitions": True,
+    "collectors/ingester-partitions-key": True,
+    "collectors/livestore-partitions": True,
+    "partitioned/collectors/ring": False,
+}
+
+
+@pytest.mark.parametrize(("key", "partitions"), KEYS.items())
+def test_the_key_says_whether_it_holds_partitions(key: str, partitions: bool) -> None:
+    assert holds_partitions(key) is partitions

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
-from exporter.demo.simulation import ha_tracker as tracker
 from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.ha_tracker import FAILOVER_TIMEOUT, UPDATE_TIMEOUT, seen
 from exporter.demo.simulation.process import MODES, Process
 from exporter.demo.simulation.walk import reaches, wanted
 
@@ -197,7 +197,7 @@ def _tracker_json(cluster: Cluster, process: Process) -> Reply:
     now = cluster.clock(process)
     mimir = cluster.settings.product == "mimir"
     rows = []
-    for (user, group), entry in tracker.seen(cluster, process):
+    for (user, group), entry in seen(cluster, process):
         received = entry.received_at / 1000
         row: dict[str, object] = {"userID": user, "cluster": group, "replica": entry.replica}
         if mimir:
@@ -205,8 +205,8 @@ def _tracker_json(cluster: Cluster, process: Process) -> Reply:
             row["electedLastSeenTime"] = go_format.rfc3339(received)
         else:
             row["electedAt"] = go_format.rfc3339(received)
-        row["updateDuration"] = int((received + tracker.UPDATE_TIMEOUT - now) * 1e9)
-        row["failoverDuration"] = int((received + tracker.FAILOVER_TIMEOUT - now) * 1e9)
+        row["updateDuration"] = int((received + UPDATE_TIMEOUT - now) * 1e9)
+        row["failoverDuration"] = int((received + FAILOVER_TIMEOUT - now) * 1e9)
         rows.append(row)
     page: dict[str, object] = {"elected": rows or (None if mimir else []), "now": go_format.rfc3339(now)}
     if not mimir:
@@ -223,10 +223,10 @@ def _tracker_html(cluster: Cluster, process: Process) -> Reply:
             entry.replica,
             go_format.go_time(entry.received_at / 1000),
             go_format.go_time(entry.elected_at / 1000),
-            go_format.duration(entry.received_at / 1000 + tracker.UPDATE_TIMEOUT - now),
-            go_format.duration(entry.received_at / 1000 + tracker.FAILOVER_TIMEOUT - now),
+            go_format.duration(entry.received_at / 1000 + UPDATE_TIMEOUT - now),
+            go_format.duration(entry.received_at / 1000 + FAILOVER_TIMEOUT - now),
         )
-        for (user, group), entry in tracker.seen(cluster, process)
+        for (user, group), entry in seen(cluster, process)
     ]
     product = cluster.settings.product
     kind = "text/html; charset=utf-8" if product == "cortex" else "text/html"

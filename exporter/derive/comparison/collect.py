@@ -16,6 +16,7 @@ from exporter.derive.comparison.views import View, view
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
 from exporter.derive.ring.agreed_settings import Claim, Role
+from exporter.derive.ring.clocks import fleet_clock
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
 from exporter.model.pages import (
@@ -110,7 +111,7 @@ def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
     for known in meant(target, common):
         if known.key in target.in_memory:
             continue
-        page = read.rings.get(known.path) if known.kind == "ring" else read.partitions.get(known.path)
+        page = read.ring_page(known.path)
         if page is not None:
             key = common.names.stored(known.key, target.config)
             found[key] = (*found.get(key, ()), page)
@@ -189,7 +190,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         store_known=store is not None and _was_read(key, store, fleet),
         store_broken=store is not None and _is_broken(key, store, fleet.ha),
         store_kind=store.kind if store is not None else "",
-        store_clock=_clock_of(store, fleet.skew) if store is not None else None,
+        store_clock=_clock_of(store, fleet.skew),
         configs=configs,
         kept=kept,
         fleet=fleet.primary,
@@ -238,13 +239,9 @@ def _is_broken(key: str, store: StoreContent, ha: HaKeys) -> bool:
     return any(ha.canonical(name) == key for name in store.broken)
 
 
-def _clock_of(store: StoreContent, skew: float | None) -> float:
-    """The members' time when the store was read: heartbeats are theirs, and a store server's clock may
-    be minutes away from them. The store's own where no process tells.
-    """
-    if skew is not None and store.asked_at:
-        return store.asked_at + skew
-    return store.clock or store.asked_at
+def _clock_of(store: StoreContent | None, skew: float | None) -> float | None:
+    """The members' time when the store was read; ours where neither a process nor the store tells one."""
+    return None if store is None else fleet_clock(store.asked_at, skew, store.clock) or store.asked_at
 
 
 def _stored(key: str, store: StoreContent, ha: HaKeys) -> Stored | None:

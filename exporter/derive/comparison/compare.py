@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.derive.ring.health import live, own_state
+from exporter.derive.ring.health import own_state
 from exporter.model.facts import Comparison, Difference
 from exporter.model.pages import (
     Member,
@@ -40,7 +40,7 @@ NOTHING: Content = MappingProxyType({})
 def content_of(value: Value | Mapping[str, Replica]) -> Content:
     """Give what counts of a value: no tombstones, no deleted entries; owners beside partitions."""
     if isinstance(value, Ring):
-        return live(value)
+        return value.live()
     if isinstance(value, PartitionRing):
         return _partitions(value)
     if isinstance(value, Replica):

@@ -9,17 +9,17 @@ from statistics import median_high
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
+from exporter.derive.comparison.majority import called, fresh, most
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.agreed_settings import Claim, agree, kept_apart
+from exporter.derive.ring.clocks import is_skewed, right_clock
 from exporter.derive.ring.health import Limit, age_of, contradicted
-from exporter.derive.ring.majority import called, fresh, most
 from exporter.model.facts import ClientFacts, ViewFacts
 from exporter.model.pages import PartitionRing, Replica, Ring, State, Value
 from exporter.model.settings import RingSettings
 from exporter.products.ring_pages import HA_KEY
 
 Stored = Value | Mapping[str, Replica]
-SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can be off by one
 
 
 @dataclass(frozen=True)  # not slots: the settings are agreed on once
@@ -103,7 +103,7 @@ def _of_pages(read: KeyInput, pages: list[View], store: str) -> Primary:
 
 def _of_most(views: list[View], what: str, store: str, skew: float | None) -> Primary:
     """What most of these views show, judged by the middle one of their clocks."""
-    clocks = [clock for v in views if (clock := clock_of(v, skew)) is not None]
+    clocks = [clock for v in views if (clock := right_clock(v.read_at, skew, v.now)) is not None]
     source = (
         f"{what} of {views[0].target}" if len(views) == 1 else f"{what} of most of {len(views)} processes"
     )
@@ -148,24 +148,13 @@ def _emptied(value: Stored | None) -> Stored:
     return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
 
 
-def clock_of(view: View, skew: float | None) -> float | None:
-    """Give the time of the answering process, or that of the others where its clock is wrong."""
-    if _is_skewed(view, skew):
-        return (view.read_at or 0.0) + (skew or 0.0)
-    return view.now
-
-
-def _is_skewed(view: View, skew: float | None) -> bool:
-    clock = view.now
-    if skew is None or clock is None or not view.read_at:
-        return False
-    return abs(clock - view.read_at - skew) > SKEWED
-
-
 def _believed(views: Iterable[View], read: KeyInput) -> list[View]:
     """The views that have a say: of processes that have not just started, with right clocks, and none that
     is behind the others. Where no view is like that, the best there are.
     """
     having = [view for view in views if view.known and view.content is not None]
     grown = [view for view in having if not view.young] or having
-    return fresh([view for view in grown if not _is_skewed(view, read.skew)] or grown, read.settings.period)
+    return fresh(
+        [view for view in grown if not is_skewed(view.read_at, read.skew, view.now)] or grown,
+        read.settings.period,
+    )

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, is_in_rings, universe
-from exporter.derive.identity.key_ownership import unattended
 from exporter.derive.limits import Rules
 from exporter.derive.migration.rollback import is_mixed
+from exporter.derive.store.external_store import unattended
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check, Covered, Verdict
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.identity.key_ownership import tail
-from exporter.derive.ring.health import live
 from exporter.model.pages import (
     Member,
     Observation,
@@ -103,13 +102,13 @@ def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, li
 
 
 def _page(seen: Observation, known: RingPage) -> Content:
-    page = seen.rings.get(known.path) if known.kind == "ring" else seen.partitions.get(known.path)
+    page = seen.ring_page(known.path)
     return _content(page.value) if page is not None and page.value is not None else {}
 
 
 def _content(value: Value) -> Content:
     if isinstance(value, Ring):
-        return {name: _tokens(member) for name, member in live(value).items()}
+        return {name: _tokens(member) for name, member in value.live().items()}
     if isinstance(value, PartitionRing):
         return {f"{p.id} {owner}": "" for p in value.partitions.values() for owner in p.owners}
     return {}

@@ -5,13 +5,11 @@ reading of the external store did not cover.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 
-from exporter.derive.limits import DEFAULT_PERIOD, Rules
-from exporter.derive.ring.agreed_settings import period_of
-from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.facts import TargetFacts
 from exporter.model.pages import ProcessConfig, Product
 from exporter.model.stores import StoreFacts
 from exporter.products.ha_keys import HaKeys
@@ -91,41 +89,9 @@ def unused_keys(
     return found
 
 
-def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[str, str]:
-    """Living keys of a store that are not among the `used` ones and are ours all the same, with the store:
-    below a prefix that a configuration names, or a name of the product's. What only another product has
-    is not; nor is what is to stay in the store.
-    """
-    prefixes = tuple(named_prefixes(now.targets) - {""})
-    known = known_keys(now.fleet.product) | mostly_named(now.targets)
-    found: dict[str, str] = {}
-    for store in now.stores:
-        written = {label(store, key) for key in freshly_written(store, now)}
-        for key in sorted((store.alive | written) - set(used)):
-            ours = key in known or key == HA_KEY or key.startswith(prefixes)
-            if ours and not is_foreign(key, now.fleet.product) and not rules.keeps(key):
-                found[key] = store.kind
-    return found
-
-
 def label(store: StoreFacts, key: str) -> str:
     """What one of a store's keys counts under: HA entries are counted together."""
     return HA_KEY if key in store.entries else key
-
-
-def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
-    """Keys whose index moved of late, and not only by our first look at it."""
-    first = store.since or now.at
-    quiet = quiet_for(now)
-    return [key for key, at in store.moved_at.items() if now.at - at < quiet and at > first]
-
-
-def quiet_for(now: Snapshot) -> float:
-    """Seconds for which a store must not have been written: two of the longest heartbeat periods that any
-    process has for a ring it writes, since a last writer beats no faster.
-    """
-    periods = (period_of(target.clients, target.config) for target in now.targets)
-    return 2 * max((*periods, DEFAULT_PERIOD))
 
 
 def tail(key: str) -> str:

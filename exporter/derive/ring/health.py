@@ -14,11 +14,6 @@ IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
 
 
-def live(ring: Ring) -> dict[str, Member]:
-    """Give the members less the tombstones, which are no members."""
-    return {name: member for name, member in ring.members.items() if member.state is not State.LEFT}
-
-
 def own_state(member: Member) -> State:
     """Give a member's own state: read-only is a flag beside the state in dskit, a state in Cortex."""
     if member.read_only and member.state is State.ACTIVE:
@@ -89,7 +84,7 @@ class Surroundings:
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
     """Judge each live member of the primary view."""
-    members = live(ring)
+    members = ring.live()
     named = frozenset(member.address for member in members.values() if around.owners.of(member))
     return tuple(
         _judge(member, around, named) for member in sorted(members.values(), key=lambda member: member.id)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
-from exporter.derive.history import RingHistory, Watched, stands
 from exporter.derive.identity.identity import Identity
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.pages import Partition, PartitionRing, PartitionState, State
+from exporter.model.pages import PartitionRing, PartitionState, State
 from exporter.model.rings import PartitionFacts, named
 from exporter.products.ring_pages import PARTITION_OWNERS
 
@@ -86,33 +84,6 @@ def _prefix(key: str) -> str:
 def corrupted(ring: PartitionRing) -> tuple[int, ...]:
     """Numbers of the partitions that the page marks as corrupted."""
     return tuple(sorted(number for number, p in ring.partitions.items() if p.corrupted))
-
-
-def advanced(
-    past: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
-) -> RingHistory:
-    """Carry a partition ring's past over one cycle; `processes` are by the names of owners. Whoever takes
-    a partition away makes it inactive first: half of the active ones gone at once were overwritten.
-    """
-    here = {str(number): partition for number, partition in ring.partitions.items()}
-    active = {
-        number: _process(partition, processes)
-        for number, partition in here.items()
-        if partition.state is PartitionState.ACTIVE
-    }
-    kept = {
-        number: loss
-        for number, loss in past.lost.items()
-        if number not in here and stands(*loss, now, watched.writing)
-    }
-    fresh = past.active.keys() - here.keys()
-    if kept or 2 * len(fresh) >= len(past.active):
-        kept |= {number: (now, past.active[number]) for number in fresh}
-    return replace(past, active=MappingProxyType(active), lost=MappingProxyType(kept), at=now)
-
-
-def _process(partition: Partition, processes: Mapping[str, str]) -> str:
-    return next((processes[owner] for owner in partition.owners if owner in processes), "")
 
 
 def without_owner(key: KeyFacts) -> Iterable[str]:

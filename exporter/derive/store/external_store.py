@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.derive.identity.key_ownership import configs_of, uncovered
-from exporter.derive.limits import DEFAULT_TIMEOUT
-from exporter.derive.ring.health import live
-from exporter.model.facts import TargetFacts
+from exporter.derive.identity.key_ownership import (
+    configs_of,
+    is_foreign,
+    label,
+    mostly_named,
+    named_prefixes,
+    uncovered,
+)
+from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.derive.ring.agreed_settings import period_of
+from exporter.derive.ring.clocks import fleet_clock
+from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Observation, Outcome, PartitionRing, PartitionState, Replica, Ring, Value
 from exporter.model.stores import StoreContent, StoreFacts
 from exporter.products.ha_keys import HaKeys
+from exporter.products.ring_pages import HA_KEY, known_keys
 
 LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cluster has (Mimir's jsonnet)
 MAX_GONE = 100  # keys that were deleted; the last ones tell what there is to tell
@@ -75,7 +84,7 @@ def _alive(store: StoreContent, around: Around) -> frozenset[str]:
 
 
 def _clock(store: StoreContent, around: Around) -> float:
-    return store.asked_at + around.skew if around.skew is not None else store.clock or store.asked_at
+    return fleet_clock(store.asked_at, around.skew, store.clock) or store.asked_at
 
 
 def _renewed(
@@ -96,7 +105,7 @@ def _renewed(
 
 def _newest(value: Value) -> float:
     if isinstance(value, Ring):
-        return max((member.heartbeat or 0.0 for member in live(value).values()), default=0.0)
+        return max((member.heartbeat or 0.0 for member in value.live().values()), default=0.0)
     return (value.received_at or 0.0) if isinstance(value, Replica) and not value.deleted_at else 0.0
 
 
@@ -177,4 +186,36 @@ def _copied(key: str, observed: tuple[Observation, ...]) -> frozenset[int] | Non
 def _is_dead(value: object) -> bool:
     if isinstance(value, Replica):
         return bool(value.deleted_at)
-    return isinstance(value, Ring) and not live(value)
+    return isinstance(value, Ring) and not value.live()
+
+
+def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
+    """Keys whose index moved of late, and not only by our first look at it."""
+    first = store.since or now.at
+    quiet = quiet_for(now)
+    return [key for key, at in store.moved_at.items() if now.at - at < quiet and at > first]
+
+
+def quiet_for(now: Snapshot) -> float:
+    """Seconds for which a store must not have been written: two of the longest heartbeat periods that any
+    process has for a ring it writes, since a last writer beats no faster.
+    """
+    periods = (period_of(target.clients, target.config) for target in now.targets)
+    return 2 * max((*periods, DEFAULT_PERIOD))
+
+
+def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[str, str]:
+    """Living keys of a store that are not among the `used` ones and are ours all the same, with the store:
+    below a prefix that a configuration names, or a name of the product's. What only another product has
+    is not; nor is what is to stay in the store.
+    """
+    prefixes = tuple(named_prefixes(now.targets) - {""})
+    known = known_keys(now.fleet.product) | mostly_named(now.targets)
+    found: dict[str, str] = {}
+    for store in now.stores:
+        written = {label(store, key) for key in freshly_written(store, now)}
+        for key in sorted((store.alive | written) - set(used)):
+            ours = key in known or key == HA_KEY or key.startswith(prefixes)
+            if ours and not is_foreign(key, now.fleet.product) and not rules.keeps(key):
+                found[key] = store.kind
+    return found

@@ -22,7 +22,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.expose.api import answers, openapi
-from exporter.expose.api.shapes import Unix
+from exporter.expose.api.openapi import Route
+from exporter.expose.api.shapes import (
+    EventOut,
+    GossipOut,
+    RingDetailOut,
+    RingOut,
+    StatusOut,
+    StepOut,
+    TargetOut,
+    Unix,
+)
 from exporter.expose.server.state import STATE
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Step
@@ -75,19 +85,9 @@ def add_api(app: web.Application) -> None:
     """Add the API's paths and its form of errors to an application that has a `STATE`."""
     app[_ENCODED] = _Encoded()
     app.middlewares.append(_errors)
-    app.add_routes(
-        [
-            web.get(f"{PREFIX}/status", _status),
-            web.get(f"{PREFIX}/targets", _targets),
-            web.get(f"{PREFIX}/rings", _rings),
-            web.get(f"{PREFIX}/rings/{{key:.+}}", _ring),
-            web.get(f"{PREFIX}/gossip", _gossip),
-            web.get(f"{PREFIX}/gate", _gate),
-            web.get(f"{PREFIX}/gate/{{step}}", _step),
-            web.get(f"{PREFIX}/events", _events),
-            web.get(f"{PREFIX}/openapi.json", _openapi),
-        ]
-    )
+    for route in ROUTES:
+        app.router.add_get(PREFIX + route.path.replace("{key}", "{key:.+}"), route.handler)
+    app.router.add_get(f"{PREFIX}/openapi.json", _openapi)
 
 
 def encode(value: object) -> bytes:
@@ -235,4 +235,16 @@ def _flag(request: web.Request, name: str) -> bool:
 
 
 async def _openapi(request: web.Request) -> web.Response:
-    return _json(encode(openapi.document(request.app[STATE].version)))
+    return _json(encode(openapi.document(ROUTES, request.app[STATE].version)))
+
+
+ROUTES: Final = (
+    Route("/status", _status, StatusOut, "Where the migration stands."),
+    Route("/targets", _targets, tuple[TargetOut, ...], "Every process: its pages, KV clients and gossip."),
+    Route("/rings", _rings, tuple[RingOut, ...], "Every key: its health and its secondary."),
+    Route("/rings/{key}", _ring, RingDetailOut, "One key with members, views and differences."),
+    Route("/gossip", _gossip, GossipOut | None, "The gossip as a whole; null where nobody has memberlist."),
+    Route("/gate", _gate, tuple[StepOut, ...], "Every step's gate."),
+    Route("/gate/{step}", _step, StepOut, "One step's gate; with strict the HTTP status is the answer."),
+    Route("/events", _events, tuple[EventOut, ...], "What changed lately, oldest first."),
+)

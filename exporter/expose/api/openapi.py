@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from aiohttp.typedefs import Handler
 
-from exporter.expose.api import shapes as a
-
-_PATHS: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("/status", a.StatusOut, "Where the migration stands."),
-    ("/targets", tuple[a.TargetOut, ...], "Every process: its pages, KV clients and gossip."),
-    ("/rings", tuple[a.RingOut, ...], "Every key: its health and its secondary."),
-    ("/rings/{key}", a.RingDetailOut, "One key with members, views and differences."),
-    ("/gossip", a.GossipOut | None, "The gossip as a whole; null where nobody has memberlist."),
-    ("/gate", tuple[a.StepOut, ...], "Every step's gate."),
-    ("/gate/{step}", a.StepOut, "One step's gate; with strict the HTTP status is the answer."),
-    ("/events", tuple[a.EventOut, ...], "What changed lately, oldest first."),
-)
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "key": {
         "description": "The KV key; slashes may stand as they are or as %2F.",
@@ -40,13 +31,23 @@ _FAILURES: Final = {
 }
 
 
-def document(version: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path below `/api/v1`: who answers there, the type of its data, and its line in the document."""
+
+    path: str
+    handler: Handler
+    shape: Any
+    summary: str
+
+
+def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole document, OpenAPI 3.1."""
-    types = [data for _, data, _ in _PATHS]
+    types = [route.shape for route in routes]
     shapes, components = msgspec.json.schema_components(types, ref_template=_REF)
     paths = {
-        f"/api/v1{path}": {"get": _operation(path, shape, text)}
-        for (path, _, text), shape in zip(_PATHS, shapes, strict=True)
+        f"/api/v1{route.path}": {"get": _operation(route.path, shape, route.summary)}
+        for route, shape in zip(routes, shapes, strict=True)
     }
     return {
         "openapi": "3.1.0",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from exporter.model.stores import NamedStore
+from exporter.products.ring_pages import STORE_PREFIXES
 
-USUAL = ("alertmanagers/", "collectors/", "ha-tracker/", "rulers/")
 MOST = 4  # stores that are suggested
 
 
@@ -32,6 +32,6 @@ def _keys(store: NamedStore) -> list[str]:
         lines = [f"url: {addresses[0]}", "# token_file: FILE, where it asks for a token"]
     else:
         lines = [f"urls: [{', '.join(addresses)}]", "# username: NAME and password_file: FILE, where it asks"]
-    if not set(store.prefixes) <= set(USUAL):
+    if not set(store.prefixes) <= set(STORE_PREFIXES):
         lines.append(f"prefixes: [{', '.join(map(json.dumps, store.prefixes))}]")
     return lines

@@ -18,12 +18,12 @@ import bcrypt
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from exporter import log
 from exporter.errors import ConfigError
 from exporter.expose.server.tls import RotatingContext, files_of, server_context
 from exporter.expose.server.web_config import RateLimit, WebConfig, load_web_config
+from exporter.log import logger
 
-_log = log.get(__name__)
+log = logger(__name__)
 _CACHED: Final = 100
 _WAITING: Final = 20  # bcrypt is slow on purpose; whoever guesses in bulk is turned away
 _LONGEST_PASSWORD: Final = 72  # bytes; bcrypt looks at no more
@@ -73,13 +73,13 @@ class WebConfigFile:
         try:
             config, context = self._load()
         except ConfigError as error:
-            _log.error("web configuration not reloaded, the last good one stays", err=error)
+            log.error("web configuration not reloaded, the last good one stays", err=error)  # noqa: TRY400  # no bug
             return
         if (context is None) != (self._context is None):
-            _log.error("tls_server_config came or went, which needs a restart", file=self._path)
+            log.error("tls_server_config came or went, which needs a restart", file=self._path)
             return
         self._config, self._context = config, context
-        _log.info("web configuration reloaded", file=self._path)
+        log.info("web configuration reloaded", file=self._path)
 
 
 def _signature(files: Iterable[Path]) -> Signature:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from exporter import log
+from exporter.log import logger
 
 EVERY = 60.0  # seconds
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_log = log.get(__name__)
+log = logger(__name__)
 
 
 class Seldom:
@@ -33,5 +33,5 @@ class Seldom:
         if self._told_at is not None and now - self._told_at < EVERY:
             self._left_out += 1
             return
-        _log.warning("connections cannot be accepted", reason=error.strerror, times=1 + self._left_out)
+        log.warning("connections cannot be accepted", reason=error.strerror, times=1 + self._left_out)
         self._told_at, self._left_out = now, 0

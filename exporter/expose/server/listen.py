@@ -15,16 +15,16 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter import log as logs
 from exporter.errors import UsageError
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.connections import HANDSHAKE, KEEPALIVE, Doors
+from exporter.log import logger
 
 DEFAULT_ADDRESS: Final = ":9895"
 GRACE: Final = 0.8  # seconds for requests under way; aiohttp waits it out twice
 _BACKLOG: Final = 128
 _ADDRESS = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
-_log = logs.get(__name__)
+log = logger(__name__)
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def listening(
         doors = Doors(_handlers(runner))
         for bound in sockets:
             servers.append(await _served(doors, bound, context))
-            _log.info("listening", address=shown(bound), tls=context is not None)
+            log.info("listening", address=shown(bound), tls=context is not None)
         yield tuple(shown(bound) for bound in sockets)
     finally:
         for server in servers:

@@ -18,9 +18,8 @@ from markupsafe import Markup
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
-from exporter.expose.web import pages as contents
 from exporter.expose.web.environment import HERE, render
-from exporter.expose.web.pages import Content, NotThere, View
+from exporter.expose.web.pages import PATHS, Content, NotThere, View, nothing_yet, nowhere
 from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot
@@ -68,7 +67,7 @@ def add_page(app: web.Application) -> None:
     app[PAGES] = Pages()
     app.cleanup_ctx.append(_remember)
     app.middlewares.append(_not_found)
-    for path, make in contents.PATHS.items():
+    for path, make in PATHS.items():
         app.router.add_get(path, _handler(make))
     app.router.add_get("/static/{file}", _static)
 
@@ -138,11 +137,11 @@ async def _inner(
     if pages.of is not snapshot:
         pages.of, pages.rendered = snapshot, OrderedDict()
     kept, key = pages.rendered, request.raw_path
-    if key in kept and make in contents.PATHS.values():
+    if key in kept and make in PATHS.values():
         kept.move_to_end(key)
         return kept[key]
     made = await asyncio.to_thread(_rendered, make, view)
-    if make in contents.PATHS.values():
+    if make in PATHS.values():
         kept[key] = made
         if len(kept) > KEPT:
             kept.popitem(last=False)
@@ -150,7 +149,7 @@ async def _inner(
 
 
 def _rendered(make: Callable[[View], Content], view: View) -> Rendered:
-    content = make(view) if view.snapshot is not None else contents.nothing_yet(view)
+    content = make(view) if view.snapshot is not None else nothing_yet(view)
     body = render(content.template, root=view.root, snapshot=view.snapshot, **content.values)
     return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template
 
@@ -211,4 +210,4 @@ async def _not_found(request: web.Request, handler: Handler) -> web.StreamRespon
             or request.path.startswith(("/api/", "/-/", "/static/"))
         ):
             raise
-        return await _respond(request, contents.nowhere, 404)
+        return await _respond(request, nowhere, 404)

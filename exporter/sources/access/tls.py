@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
 import warnings
@@ -11,10 +10,11 @@ from pathlib import Path
 
 from exporter.config import TlsConfig
 from exporter.errors import FetchError
+from exporter.log import logger
 from exporter.model.pages import Reason
 from exporter.sources.access.secret_files import Watch, unreadable
 
-log = logging.getLogger("kvmigration.access")
+log = logger("kvmigration.access")
 _VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
     "TLS11": ssl.TLSVersion.TLSv1_1,
@@ -61,7 +61,7 @@ class Tls:
             kept = "the old ones are kept" if renewing else "no request can be made"
             before, self._trouble = self._trouble, self._words(error)
             if self._trouble != before:
-                log.warning("certificates could not be used, %s: %s", kept, self._trouble)
+                log.warning(f"certificates could not be used, {kept}", err=self._trouble)
             return
         self._trouble = ""
         if renewing:

@@ -16,7 +16,6 @@ A source that fails keeps what it had, and `status` says so.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -24,6 +23,7 @@ from dataclasses import dataclass, replace
 
 from exporter.config import Config, TargetEntry
 from exporter.errors import KVMigrationError, UsageError
+from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.file import FileSource
@@ -34,7 +34,7 @@ from exporter.sources.discovery.kubernetes import KubernetesSource
 from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merge
 from exporter.sources.discovery.static import StaticSource
 
-log = logging.getLogger("kvmigration.discovery")
+log = logger("kvmigration.discovery")
 FIRST_LOOK = 15.0  # seconds a source has at the first refresh before the others are used without it
 FAILS_FOR = 60.0  # seconds; a refresh that fails once is made up for by the next
 
@@ -76,7 +76,7 @@ class _Slot:
             self._note(False, str(error)[:300])
         except Exception:
             # a bug in one source must not end its task unseen, nor the others' with it
-            log.exception("a source of targets failed", extra={"source": self.label})
+            log.exception("a source of targets failed", source=self.label)
             self._note(False, "an error of our own; see the log")
         else:
             finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
@@ -98,9 +98,9 @@ class _Slot:
 
     def _tell(self, ok: bool, detail: str) -> None:
         if not ok:
-            log.warning("targets: %s: %s", self.label, detail)
+            log.warning("a source of targets failed", source=self.label, err=detail)
         elif self.ok is not None:
-            log.info("targets: %s is well again", self.label)
+            log.info("a source of targets is well again", source=self.label)
 
     def start(self) -> None:
         """Look again and again, if there is anything that may change."""

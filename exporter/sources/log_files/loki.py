@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 from exporter.config import shown_url
 from exporter.errors import DecodeError
+from exporter.log import logger
 from exporter.model.pages import Answer, Outcome, Target
 from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Access, Call, Fetcher
@@ -34,7 +34,7 @@ PROCESS_LABELS = ("pod", "instance", "host", "hostname", "node_name", "filename"
 NANO = 1_000_000_000
 MAX_PROCESS = 200
 
-log = logging.getLogger("kvmigration.loki")
+log = logger("kvmigration.loki")
 Take = Callable[[str, bytes], None]
 Counts = tuple[tuple[str, str, int], ...]
 
@@ -154,7 +154,7 @@ class LokiSource:
 
     def _failed(self, words: str) -> None:
         if words != self._at.failing:
-            log.warning("Loki at %s cannot be asked: %s", shown_url(self.settings.url), words)
+            log.warning("Loki cannot be asked", url=shown_url(self.settings.url), err=words)
         self._at.failing = words
 
 

@@ -7,7 +7,6 @@ less. Every line comes with its time stamp, by which it is known whether it was 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import re
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from exporter.errors import FetchError
+from exporter.log import logger
 from exporter.model.pages import Outcome, Reason
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.log_files.line_scan import scan
@@ -34,7 +34,7 @@ SECONDS = 10.0  # for one pod's log
 CHUNK = 1024 * 1024
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z ")
 
-log = logging.getLogger("kvmigration.pods")
+log = logger("kvmigration.pods")
 Take = Callable[[str, bytes], None]
 Counts = tuple[tuple[str, str, int], ...]
 Connect = Callable[[], AbstractAsyncContextManager[tuple[Any, str]]]
@@ -169,7 +169,7 @@ class PodLogSource:
     def _failed(self, what: str, error: Exception) -> Outcome:
         words = "no answer in time" if isinstance(error, TimeoutError) else failure_of(error)[1]
         if words != self._failing:
-            log.warning("%s cannot be read: %s", what, words)
+            log.warning(f"{what} cannot be read", err=words)
         self._failing = words
         return Outcome.FAILED
 

@@ -14,7 +14,6 @@ before anybody looked at most the last `FIRST_SIGHT` bytes are read.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -23,9 +22,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from exporter.log import logger
 from exporter.model.pages import Outcome
-from exporter.sources.log_files import patterns as logs_found
-from exporter.sources.log_files import positions
+from exporter.sources.log_files import patterns, positions
 from exporter.sources.log_files.open_file import Followed, Key, Position, open_file
 from exporter.sources.log_files.positions import Counts, State
 from exporter.sources.state_file import BrokenStateError, words
@@ -35,7 +34,7 @@ BUDGET = 256 * 1024 * 1024  # bytes read in one look, of all files together
 SECONDS = 3.0  # that one look reads at most
 PATIENCE = 2  # looks without a name and without growth before a file is let go
 
-log = logging.getLogger("kvmigration.logs")
+log = logger("kvmigration.logs")
 Take = Callable[[str, bytes], None]
 
 
@@ -96,9 +95,9 @@ class LogFiles:
 
         Never raises for what a file or a directory does.
         """
-        found, more = logs_found.find(self.patterns)
+        found, more = patterns.find(self.patterns)
         if more:
-            self._warn("many", f"more than {logs_found.MAX_FILES} log files: the oldest are not read")
+            self._warn("many", f"more than {patterns.MAX_FILES} log files: the oldest are not read")
         problems = self._unlistable()
         blind = bool(problems)
         problems += self._open_new(found)
@@ -114,7 +113,7 @@ class LogFiles:
         return Look(Outcome.OK if found else Outcome.ABSENT, behind=behind)
 
     def _unlistable(self) -> list[str]:
-        error = logs_found.unlistable(self.patterns)
+        error = patterns.unlistable(self.patterns)
         if error is None:
             self._said.discard("directory")
             return []
@@ -144,7 +143,7 @@ class LogFiles:
 
     def _rotated(self, found: set[Key]) -> dict[Key, str]:
         gone = [position for position in self._kept if position.key not in found]
-        return {p.key: name for p in gone if (name := logs_found.beside(p.path, p.key))}
+        return {p.key: name for p in gone if (name := patterns.beside(p.path, p.key))}
 
     def _begin(self, file: Followed, known: Iterable[Position], *, rotated: bool) -> None:
         """Where to begin: behind what was read under this or another name, else at the beginning."""
@@ -172,7 +171,7 @@ class LogFiles:
                 if file.key not in growing and not file.look():
                     continue
                 growing.add(file.key)
-                read, more = file.read(self.word, partial(take, logs_found.process_of(file.path)))
+                read, more = file.read(self.word, partial(take, patterns.process_of(file.path)))
             except OSError as error:
                 problems.append(f"{file.path}: {words(error)}")
                 self._warn(file.path, f"{file.path} is not read: {words(error)}")
@@ -187,7 +186,7 @@ class LogFiles:
         for file in list(self._files.values()):
             if file.missing >= PATIENCE and file.idle:
                 with suppress(OSError):
-                    file.read(self.word, partial(take, logs_found.process_of(file.path)), last=True)
+                    file.read(self.word, partial(take, patterns.process_of(file.path)), last=True)
                 file.close()
                 del self._files[file.key]
 
@@ -199,9 +198,9 @@ class LogFiles:
 
     def _warn(self, what: str, text: str) -> None:
         """Say it once, until it is over."""
-        if what not in self._said and len(self._said) < 10 * logs_found.MAX_FILES:
+        if what not in self._said and len(self._said) < 10 * patterns.MAX_FILES:
             self._said.add(what)
-            log.warning("%s", text)
+            log.warning(text)
 
 
 def _directory(path: str) -> str:

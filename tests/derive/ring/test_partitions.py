@@ -8,11 +8,11 @@ import pytest
 
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
-from exporter.derive.history import FORGET_LOST, RingHistory, Watched
+from exporter.derive.history import FORGET_LOST, RingHistory, Watched, advance_partitions
 from exporter.derive.identity.identity import Owners
+from exporter.derive.kv_key import World, judge_key
 from exporter.derive.limits import Rules
-from exporter.derive.ring.kv_key import World, judge_key
-from exporter.derive.ring.partitions import advanced, by_state, corrupted
+from exporter.derive.ring.partitions import by_state, corrupted
 from exporter.model.facts import ClientFacts, KeyFacts
 from exporter.model.pages import Partition, PartitionRing, PartitionState, Phase
 from tests.derive.build import NOW, tokens
@@ -111,5 +111,7 @@ def test_active_partitions_that_vanish_at_once_are_lost(
 ) -> None:
     past = RingHistory()
     for at, ring in [(0.0, RING), *later]:
-        past = advanced(past, ring, NOW + at, Watched(writing=frozenset({"p-1"})), {"ingester-1": "p-1"})
+        past = advance_partitions(
+            past, ring, NOW + at, Watched(writing=frozenset({"p-1"})), {"ingester-1": "p-1"}
+        )
     assert past.lost.keys() == lost

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.model.pages import Outcome
-from exporter.sources.log_files import patterns as logs_found
+from exporter.sources.log_files import patterns
 from exporter.sources.log_files.patterns import find, process_of, unlistable
 from exporter.sources.log_files.tail import PATIENCE, LogFiles
 
@@ -38,7 +38,7 @@ def test_a_files_name_tells_whose_it_is(path: str, process: str) -> None:
 
 
 def test_only_the_newest_files_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_found, "MAX_FILES", 3)
+    monkeypatch.setattr(patterns, "MAX_FILES", 3)
     for number in range(5):
         path = tmp_path / f"{number}.log"
         path.touch()

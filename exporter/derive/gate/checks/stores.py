@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from exporter.derive.gate.check import Evidence, Question
-from exporter.derive.identity.key_ownership import freshly_written, label, quiet_for
+from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
+from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE
 from exporter.model.gate import Check
 from exporter.model.pages import Phase

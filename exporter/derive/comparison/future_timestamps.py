@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from exporter.derive.comparison.compare import Content, content_of, time_of
 from exporter.derive.comparison.primary import KeyInput, Stored
-from exporter.derive.comparison.views import View
 from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.ring.clocks import fleet_clock
 from exporter.model.pages import PartitionRing, PartitionState, Ring, State
 
 
@@ -45,7 +45,7 @@ def _tombstones(value: Stored | None, content: Content) -> Content:
 def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
     """Every content that was read, with what most processes' clocks said then."""
     for view in (*read.pages, *read.copies):
-        now = _clock(view, read.skew)
+        now = fleet_clock(view.read_at, read.skew, view.clock)
         if view.known and view.value is not None and now is not None:
             yield from _with_tombstones(view.value, view.content or {}, now)
     if read.store is not None and read.store_clock is not None:
@@ -54,7 +54,3 @@ def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
 
 def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:
     return (content, now), (_tombstones(value, content), now)
-
-
-def _clock(view: View, skew: float | None) -> float | None:
-    return view.clock if skew is None or not view.read_at else view.read_at + skew

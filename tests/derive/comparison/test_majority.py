@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.comparison.majority import fresh, most
 from exporter.derive.comparison.primary import KeyInput, find_primary, ill_by_pages
 from exporter.derive.comparison.views import View, view
 from exporter.derive.ring.health import Limit
-from exporter.derive.ring.majority import fresh, most
 from exporter.model.pages import Member, Partition, PartitionRing, PartitionState, Replica, Ring, State
 from tests.derive.build import INGESTER, NOW, member, ring, tokens
 

@@ -11,9 +11,9 @@ from exporter.derive.comparison.primary import KeyInput, find_primary
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
+from exporter.derive.kv_key import World, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.agreed_settings import Claim
-from exporter.derive.ring.kv_key import World, judge_key
 from exporter.model.facts import ClientFacts, KeyFacts
 from exporter.model.pages import Member, Phase, Replica, Ring, RingConfig, State
 from exporter.products.ring_pages import ANY, HA_KEY, RingPage

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exporter.derive import kv_clients
+from exporter.derive.comparison.absent_from_store import Absentees, absentees, believed
 from exporter.derive.comparison.compare import content_of
+from exporter.derive.comparison.future_timestamps import ahead
 from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
 from exporter.derive.comparison.secondary import Times, judge_sides
-from exporter.derive.history import RingHistory, Watched, advance
+from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
 from exporter.derive.identity.identity import Gossipers, Owners
 from exporter.derive.limits import Rules
 from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit
-from exporter.derive.ring.future_timestamps import ahead
 from exporter.derive.ring.quorum import margin
 from exporter.derive.ring.tokens import count_conflicts, shares
-from exporter.derive.store.absent_from_store import Absentees, absentees, believed
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
 from exporter.model.pages import PartitionRing, PartitionState, Product, Ring, State
-from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, ring_of
+from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
 
 MIMIR_PARTITIONS = "ingester-partitions"
 TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none at all is a failure
@@ -154,7 +154,7 @@ def _advanced(
     writing = frozenset(client.target for client in read.clients if client.writes)
     watched = replace(world.watched, writing=writing)
     if isinstance(value, PartitionRing):
-        return partitions.advanced(past, value, world.now, watched, world.owners.by_name)
+        return advance_partitions(past, value, world.now, watched, world.owners.by_name)
     return advance(past, members, world.now, watched)
 
 
@@ -237,7 +237,7 @@ def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:
 
 
 def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
-    owning = [m for m in health.live(ring).values() if health.own_state(m) is not State.READ_ONLY]
+    owning = [m for m in ring.live().values() if health.own_state(m) is not State.READ_ONLY]
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
     return {m.id: m.tokens.packed for m in owning if m.tokens.packed is not None}
@@ -246,6 +246,6 @@ def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
 def _kind(read: KeyInput, value: Stored | None) -> str:
     if read.key == HA_KEY:
         return "ha"
-    seen = [value, *(view.value for view in (*read.pages, *read.copies))]
-    by_name = "partition" in read.key.rsplit("/", 1)[-1]
-    return "partition" if by_name or any(isinstance(v, PartitionRing) for v in seen) else "ring"
+    shown = [value, *(view.value for view in (*read.pages, *read.copies))]
+    partitions = holds_partitions(read.key) or any(isinstance(v, PartitionRing) for v in shown)
+    return "partition" if partitions else "ring"

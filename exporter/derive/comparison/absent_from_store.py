@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.derive.comparison.compare import Content, Thing, content_of
-from exporter.derive.comparison.primary import KeyInput, Primary, clock_of, page_of, speaks
+from exporter.derive.comparison.primary import KeyInput, Primary, page_of, speaks
 from exporter.derive.comparison.views import View
+from exporter.derive.ring.clocks import right_clock
 from exporter.model.pages import Member, Partition, Replica, State
 
 TRACKED = 1800.0  # seconds; both trackers delete a cluster that was silent for longer (Mimir, Cortex)
@@ -48,7 +49,7 @@ def believed(read: KeyInput, primary: Primary, missing: Absentees) -> Primary:
 
 
 def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
-    clock = clock_of(page, read.skew)
+    clock = right_clock(page.read_at, read.skew, page.now)
     for name, thing in (page.content or {}).items():
         if name not in stored and (clock is None or _is_fresh(thing, clock, *limits, empty=not stored)):
             yield name

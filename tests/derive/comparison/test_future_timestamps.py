@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.comparison.future_timestamps import ahead
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
-from exporter.derive.ring.future_timestamps import ahead
 from exporter.model.pages import Member, Partition, PartitionRing, PartitionState, Replica, State
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import INGESTER, NOW, Fleet, key_of, member, ring, step_of, verdicts
