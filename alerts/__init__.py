@@ -1,0 +1,1 @@
+"""Alerting and recording rules, generated: `python -m alerts [--check]`."""

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from exporter import __version__
 from exporter.change_log import Narrator
-from exporter.cli.source.shard_option import Shard, sharded
 from exporter.config import Config, load
+from exporter.config.shard_choice import Shard, sharded
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.application import build
 from exporter.expose.server.descriptor_limit import Seldom
 from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
+from exporter.expose.server.probe_endpoint import Prober
 from exporter.expose.server.state import ServerState
 from exporter.expose.staleness import Newest
 from exporter.garbage_collection import allow_for
 from exporter.log import logger
 from exporter.model.facts import Snapshot
-from exporter.polling.single_visit import prober_of
-from exporter.wiring import Watch, cancelled, target_rows
+from exporter.wiring import Watch, cancelled, look_once, target_rows
 
 log = logger("kvmigration")
 
@@ -141,3 +143,22 @@ class Service:
                 raise
             self.config_successful, self.config_loaded_at = True, watch.poller.now()
             log.info("configuration reloaded", file=str(self.args.config_file))
+
+
+def prober_of(args: argparse.Namespace, watch: Watch) -> Prober | None:
+    """What the flags ask for, `None` where `/probe` is off. Raises `UsageError`."""
+    given: list[str] = args.probe_allow or []
+    if not args.probe:
+        if given:
+            raise UsageError("--web.probe-allow has no effect without --web.enable-probe")
+        return None
+    if not given:
+        log.warning("/probe refuses everybody: no --web.probe-allow is given")
+    return Prober(partial(look_once, watch), tuple(_pattern(text) for text in given))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise UsageError(f'--web.probe-allow "{text}" is no regular expression: {error}') from None

@@ -20,7 +20,7 @@ from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
 from exporter.model.pages import GossipState, Product, Target
-from exporter.polling.cycle import RELOADED, Plan, Poller, none_rejected
+from exporter.polling.cycle import DEADLINE_SHARE, RELOADED, Plan, Poller, none_rejected
 from exporter.polling.history_file import HistoryFile, path_of
 from exporter.polling.stores import store_readers
 from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, holds_partitions, ring_of
@@ -283,3 +283,24 @@ async def cancelled(task: asyncio.Task[None]) -> None:
     """Stop a task and wait until it has stopped."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def look_once(watch: Watch, target: Target, seconds: float) -> Snapshot:
+    """Visit one process within `seconds`, by the common `http_client` of the configuration at work.
+
+    A session of its own: what a probe does is not counted among the calls of the cycles.
+    """
+    config, access = watch.config, watch.access
+    prefix = config.http_client.path_prefix
+    asked = replace(target, url=target.url + prefix)
+    async with new_fetcher(config, access) as fetcher:
+        plan = Plan(
+            targets=lambda: (asked,),
+            fetcher=fetcher,
+            rules=rules_of(config),
+            interval=seconds / DEADLINE_SHARE,
+            product=product_of(config),
+            pages=pages_of(config),
+            min_deadline=0.0,
+        )
+        return await Poller(plan).cycle()

@@ -25,6 +25,20 @@ PURE = ("decode", "derive", "products")
 IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 # The vocabulary, in the order in which its modules may import one another.
 VOCABULARY = ("settings", "label_rollout", "gate", "pages", "stores", "shard", "rings", "facts")
+# The floors of derive/, the ground first: a module or a room imports itself and what stands before it.
+DERIVE_FLOORS = (
+    "limits", "kv_clients", "identity", "gossip", "ring", "store", "process", "comparison", "history",
+    "kv_key", "foreign_members", "migration", "gate", "shard", "conclude",
+)  # fmt: skip
+# The arrows that still go back up, each to what should stand on a lower floor. None may be added.
+BACK_ARROWS = frozenset(
+    {
+        ("process", "exporter.derive.migration.ha_elections"),
+        ("foreign_members", "exporter.derive.gate.check"),
+        ("migration", "exporter.derive.gate.advice"),
+        ("migration", "exporter.derive.gate.causes"),
+    }
+)
 TOP_MODULES, ROOM_MODULES = 8, 14
 PACKAGES = ("exporter", "dashboards", "alerts")
 CHECKED = (*PACKAGES, "tests", "tools", "bench")
@@ -121,6 +135,44 @@ def pure_rooms_are_pure(root: Path) -> Iterator[str]:
             for line, name in imports(root, path):
                 if name.split(".")[0] in IMPURE:
                     yield f"{path.relative_to(root)}:{line}: {room} imports {name}"
+
+
+def derive_has_floors(root: Path) -> Iterator[str]:
+    """A room of derive/ imports those below it, so that a reader can begin at the ground."""
+    for path in modules(root, "exporter/derive"):
+        where = path.relative_to(root)
+        floor = derive_floor(where.with_suffix("").parts)
+        if not floor:
+            continue
+        if floor not in DERIVE_FLOORS:
+            yield f"{where}:1: {floor} has no floor in derive"
+            continue
+        below = DERIVE_FLOORS[: DERIVE_FLOORS.index(floor) + 1]
+        for line, name in imports(root, path):
+            other = derive_floor(tuple(name.split(".")))
+            known = any(floor == one and is_under(name, module) for one, module in BACK_ARROWS)
+            if other and other not in below and not known:
+                yield f"{where}:{line}: {floor} imports {name}, which stands above it"
+
+
+def derive_floor(parts: tuple[str, ...]) -> str:
+    """The module or room directly below derive/ that a dotted name or a path leads to; "" for another."""
+    inside = parts[:2] == ("exporter", "derive") and len(parts) > 2 and parts[2] != "__init__"
+    return parts[2] if inside else ""
+
+
+def back_arrows(root: Path) -> frozenset[tuple[str, str]]:
+    """Which of `BACK_ARROWS` there still are."""
+    found = {
+        (derive_floor(path.relative_to(root).with_suffix("").parts), name)
+        for path in modules(root, "exporter/derive")
+        for _, name in imports(root, path)
+    }
+    return frozenset(
+        (floor, module)
+        for floor, module in BACK_ARROWS
+        if any(floor == one and is_under(name, module) for one, name in found)
+    )
 
 
 def vocabulary_stands_alone(root: Path) -> Iterator[str]:
@@ -298,9 +350,9 @@ def locks_are_hashed(root: Path) -> Iterator[str]:
 
 
 RULES = (
-    rooms_keep_apart, pure_rooms_are_pure, vocabulary_stands_alone, rooms_are_small, one_door_to_grafanalib,
-    imports_are_declared, files_are_short, functions_are_short, names_say_something, no_registry_is_named,
-    nothing_is_unfinished, tests_do_not_sleep, exceptions_carry_reasons, tests_mirror_rooms,
-    test_directories_are_packages, changelog_is_open, readme_is_short,
+    rooms_keep_apart, pure_rooms_are_pure, derive_has_floors, vocabulary_stands_alone, rooms_are_small,
+    one_door_to_grafanalib, imports_are_declared, files_are_short, functions_are_short, names_say_something,
+    no_registry_is_named, nothing_is_unfinished, tests_do_not_sleep, exceptions_carry_reasons,
+    tests_mirror_rooms, test_directories_are_packages, changelog_is_open, readme_is_short,
     links_lead_somewhere, locks_are_hashed,
 )  # fmt: skip

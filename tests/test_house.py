@@ -32,7 +32,7 @@ GOOD = {
     "exporter/model/facts.py": "from exporter.model import pages\nfrom exporter.model.shard import Part\n",
     "exporter/model/shard.py": "from exporter.model.pages import Ring\n",
     "exporter/decode/ring.py": "import re\nfrom exporter.model import pages\nfrom exporter.decode import x\n",
-    "exporter/derive/gate.py": "from exporter.model import facts\nfrom . import x\nfrom .x import one\n",
+    "exporter/derive/gate.py": "from exporter.model import facts\nfrom .limits import one\n",
     "exporter/sources/http.py": "import asyncio, aiohttp, yaml\nfrom exporter.config import Settings\n",
     "exporter/demo/site.py": "from exporter import model\n",
     "dashboards/panels.py": "import grafanalib\n",
@@ -46,9 +46,9 @@ LONG = "def f():\n" + "    x = 1\n" * 40
 BREACHES: list[tuple[Rule, str, str, str]] = [
     (
         house.rooms_keep_apart,
-        "exporter/derive/a.py",
+        "exporter/derive/limits.py",
         "from exporter.decode.ring import x",
-        "a.py:1: derive imp",
+        "limits.py:1: derive imp",
     ),
     (
         house.rooms_keep_apart,
@@ -77,6 +77,13 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
     (house.pure_rooms_are_pure, "exporter/derive/a/b.py", "from asyncio import sleep", "asyncio.sleep"),
     (house.pure_rooms_are_pure, "exporter/derive/a.py", "import aiohttp.web", "aiohttp.web"),
     (house.pure_rooms_are_pure, "exporter/decode/a.py", "import re, logging, random", "random"),
+    (
+        house.derive_has_floors,
+        "exporter/derive/ring/health.py",
+        "import re\nfrom exporter.derive.gate.check import used",
+        "health.py:2: ring imports exporter.derive.gate.check.used, which stands above it",
+    ),
+    (house.derive_has_floors, "exporter/derive/elections.py", "", "elections has no floor"),
     (
         house.vocabulary_stands_alone,
         "exporter/model/pages.py",
@@ -155,6 +162,10 @@ def test_a_room_that_grows_too_large_is_told(room: str, most: int, tmp_path: Pat
 
 def test_every_rule_has_a_tree_that_breaks_it() -> None:
     assert {breach[0] for breach in BREACHES} | {house.rooms_are_small} == set(house.RULES)
+
+
+def test_no_arrow_is_forgiven_that_is_gone() -> None:
+    assert house.back_arrows(ROOT) == house.BACK_ARROWS
 
 
 def test_the_rules_look_at_all_there_is() -> None:

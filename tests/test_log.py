@@ -30,7 +30,7 @@ def test_logfmt_is_as_prometheus_users_know_it(stream: io.StringIO) -> None:
         "page failed", target="a:80", took=0.25, tries=2, last=None, ok=False
     )
     line = stream.getvalue()
-    assert re.match(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=warn component=poll ", line)
+    assert re.match(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=warn component=polling.cycle ", line)
     assert line.endswith('msg="page failed" target=a:80 took=0.25 tries=2 last=null ok=false\n')
 
 
@@ -39,7 +39,8 @@ def test_json_has_the_same_fields(stream: io.StringIO) -> None:
     log.logger("exporter.polling.cycle").debug("page %s", "read", took=float("nan"), size=3)
     found = json.loads(stream.getvalue())
     del found["ts"]
-    assert found == {"level": "debug", "component": "poll", "msg": "page read", "took": "nan", "size": 3}
+    rest = {"msg": "page read", "took": "nan", "size": 3}
+    assert found == {"level": "debug", "component": "polling.cycle", **rest}
 
 
 HOSTILE = 'a"b\\c\nlevel=error msg=forged\r\x1b[2J\x07\x7f\x9b\u202e\u2028\ud800é'

@@ -14,13 +14,13 @@ from typing import Any
 from exporter import __version__
 from exporter.change_log import Narrator
 from exporter.cli.source.server_api import checked_server
-from exporter.cli.source.shard_option import add_shard, sharded
+from exporter.cli.source.shard_option import add_shard
 from exporter.config import Config, load, shown_url
+from exporter.config.shard_choice import sharded
 from exporter.errors import UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.listen import DEFAULT_ADDRESS
 from exporter.garbage_collection import collect_seldom
-from exporter.polling.single_visit import add_probe_flags
 from exporter.wiring import one_cycle
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -78,7 +78,7 @@ def add_web(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
-    add_probe_flags(parser)
+    _add_probe(parser)
 
 
 def serve_command(args: argparse.Namespace) -> int:
@@ -140,3 +140,17 @@ def healthcheck_command(args: argparse.Namespace) -> int:
     except (OSError, ValueError, HTTPException) as error:
         why = getattr(error, "reason", None) or type(error).__name__
         raise UsageError(f"{shown_url(url)} does not answer: {why}") from None
+
+
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `/probe`."""
+    parser.add_argument(
+        "--web.enable-probe", dest="probe", action="store_true", help="serve /probe?target=HOST:PORT"
+    )
+    parser.add_argument(
+        "--web.probe-allow",
+        dest="probe_allow",
+        action="append",
+        metavar="REGEX",
+        help="whom /probe may ask: matches a whole host:port; may be given more than once; default: nobody",
+    )

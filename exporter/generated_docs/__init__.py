@@ -1,1 +1,1 @@
-"""Pages of `docs/` that are written from the code: `python -m exporter.generated_docs [--check]`."""
+"""Pages of docs/ that are written from the code: `python -m exporter.generated_docs [--check]`."""

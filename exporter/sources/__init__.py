@@ -1,0 +1,1 @@
+"""All that touches a network or a file, within bounds."""

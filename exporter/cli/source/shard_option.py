@@ -5,20 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import socket
-from dataclasses import dataclass
 
-from exporter.config import Config, Scale
+from exporter.config.shard_choice import Shard
 
 _SHARD = re.compile(r"(auto|\d{1,5})/(\d{1,5})")
 _ORDINAL = re.compile(r"-(\d{1,5})$")
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Shard `number`, from 0, of `count`."""
-
-    number: int
-    count: int
 
 
 def add_shard(parser: argparse.ArgumentParser) -> None:
@@ -51,16 +42,3 @@ def _ordinal() -> int:
             f'auto needs a host name that ends in a number, as in a StatefulSet; this one is "{name}"'
         )
     return int(found[1])
-
-
-def sharded(config: Config, chosen: Shard | None) -> Config:
-    """The configuration with the shard of the command line, where it names one."""
-    if chosen is None:
-        return config
-    scale = {**config.scale.model_dump(), "shard": chosen.number, "shards": chosen.count}
-    return config.model_copy(update={"scale": Scale.model_validate(scale)})
-
-
-def whole(config: Config) -> Config:
-    """The configuration for one look at everything."""
-    return sharded(config, Shard(0, 1))

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
-from exporter.cli.source.shard_option import whole
 from exporter.config import load
+from exporter.config.shard_choice import whole
 from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut

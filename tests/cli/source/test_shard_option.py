@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from exporter.cli.arguments import parser
-from exporter.cli.source.shard_option import Shard, shard, sharded, whole
+from exporter.cli.source.shard_option import shard
 from exporter.config import load_text
+from exporter.config.shard_choice import Shard, sharded, whole
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
 from exporter.polling.sharding import shard_of

@@ -22,8 +22,8 @@ from exporter.expose.server.listen import listening
 from exporter.expose.server.probe_endpoint import DEFAULT_TIMEOUT, LONGEST, Prober, seconds_of
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Target
-from exporter.polling.single_visit import look, prober_of
-from exporter.wiring import Watch
+from exporter.service import prober_of
+from exporter.wiring import Watch, look_once
 from tests.expose.conftest import Client, World
 from tests.running import Samples, samples_in
 from tests.sources import wire
@@ -243,7 +243,7 @@ async def test_it_uses_the_configurations_settings_and_the_newest_of_them() -> N
         )
 
     async with wire.serve(page) as target, Watch(load_text(config("a"))) as watch:
-        ask = partial(look, watch)
+        ask = partial(look_once, watch)
         await ask(Target(target.name, target.url), 5.0)
         assert heard
         assert all("GET /p/" in line and line.endswith(" a") for line in heard)

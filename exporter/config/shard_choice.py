@@ -1,0 +1,28 @@
+"""The shard that a command chooses, in place of the one that the file names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.config.models import Config, Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Shard `number`, from 0, of `count`."""
+
+    number: int
+    count: int
+
+
+def sharded(config: Config, chosen: Shard | None) -> Config:
+    """The configuration with the shard of the command line, where it names one."""
+    if chosen is None:
+        return config
+    scale = {**config.scale.model_dump(), "shard": chosen.number, "shards": chosen.count}
+    return config.model_copy(update={"scale": Scale.model_validate(scale)})
+
+
+def whole(config: Config) -> Config:
+    """The configuration for one look at everything."""
+    return sharded(config, Shard(0, 1))
