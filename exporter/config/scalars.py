@@ -183,7 +183,8 @@ def _against_base(value: str, info: ValidationInfo) -> str:
 def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
     for name, content in value.items():
         if _HEADER_NAME.fullmatch(name) is None:
-            raise refuse(f'"{name[:60]}" is not a header name')
+            begun = _HEADER_NAME.match(name)  # the rest may be the value, with its secret
+            raise refuse(f'what begins with "{begun[0][:60] if begun else ""}" is not a header name')
         if name.lower() in _REFUSED_HEADERS:
             raise refuse(f"this header may not be set; {_REFUSED_HEADERS[name.lower()]}", name)
         if any(ord(char) < 32 and char != "\t" for char in content) or "\x7f" in content:

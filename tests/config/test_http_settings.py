@@ -1,6 +1,9 @@
 """An entry's HTTP settings lie over the common ones."""
 
+import pytest
+
 from exporter.config import Config, load_text
+from exporter.errors import ConfigError
 
 TARGETS = """
 targets:
@@ -70,3 +73,11 @@ def test_settings_without_credentials_keep_what_is_no_secret() -> None:
     settings = _config(text).http_settings()["targets[0] without credentials"]
     assert (settings.basic_auth, settings.headers, settings.tls_config.cert_file) == (None, {}, None)
     assert (settings.path_prefix, settings.tls_config.server_name) == ("/mimir", "m")
+
+
+def test_what_is_no_header_name_is_not_shown_whole() -> None:
+    """The rest of it may be the value, where only a colon is missing."""
+    with pytest.raises(ConfigError) as refused:
+        load_text(TARGETS + "http_client: {headers: {X-Api-Key marked-secret: ''}}\n")
+    assert 'what begins with "X-Api-Key" is not a header name' in str(refused.value)
+    assert "marked" not in str(refused.value)
