@@ -20,6 +20,7 @@ import tempfile
 import time
 import urllib.request
 from base64 import b64encode
+from functools import cache
 from pathlib import Path
 
 from exporter.demo.pages.wire_format import stored
@@ -37,18 +38,25 @@ def call(url: str, body: object = None) -> bytes:
         return content
 
 
-def ring(now: float) -> bytes:
+@cache
+def tokens_of(ring: int) -> tuple[Tokens, ...]:
+    """The tokens of a ring's members, which stay the same for as long as they live."""
+    draw = random.Random(ring)
+    return tuple(Tokens(tuple(sorted(draw.sample(range(2**32), TOKENS)))) for _ in range(MEMBERS))
+
+
+def ring(number: int, now: float) -> bytes:
     """A ring of 3,000 members with 512 tokens each: 8 MB as it is stored."""
     members = {
-        f"member-{number}": Instance(
-            id=f"member-{number}",
-            addr=f"10.{number // 65536}.{number // 256 % 256}.{number % 256}:9095",
+        f"member-{at}": Instance(
+            id=f"member-{at}",
+            addr=f"10.{number}.{at // 256}.{at % 256}:9095",
             timestamp=int(now),
-            registered=int(now),
-            tokens=Tokens(tuple(sorted(random.sample(range(2**32), TOKENS)))),
+            registered=1_800_000_000,
+            tokens=tokens,
             zone="zone-a",
         )
-        for number in range(MEMBERS)
+        for at, tokens in enumerate(tokens_of(number))
     }
     return stored(members, with_id=True)
 
@@ -73,10 +81,9 @@ def fill(url: str) -> None:
 
 
 def beat(url: str) -> None:
-    """Every ring anew."""
-    value = ring(time.time())
+    """Every ring anew: each member has another heartbeat."""
     for number in range(RINGS):
-        put(url, {f"collectors/ring-{number}": value})
+        put(url, {f"collectors/ring-{number}": ring(number, time.time())})
 
 
 def port() -> int:

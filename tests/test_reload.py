@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from exporter.config import load
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
+from exporter.wiring import one_cycle
 from tests.faults.stage import row
 from tests.running import Exporter, exporter, written
 from tests.sources import wire
@@ -227,3 +229,28 @@ async def changed(server: Exporter, demo: Demo, path: Path, number: int) -> None
 
 async def no_more_than(server: Exporter, count: int) -> bool:
     return server.descriptors() <= count
+
+
+@pytest.mark.asyncio
+async def test_serve_keeps_its_history_where_the_file_says_and_a_single_look_keeps_none(
+    tmp_path: Path,
+) -> None:
+    files = [tmp_path / f"{number}.json" for number in range(3)]
+
+    async def is_there(file: Path) -> bool:
+        return file.exists()
+
+    async with running(tmp_path) as (server, demo, path):
+        for file in files[:2]:
+            written(path, quick(demo, state_file=str(file)))
+            assert (await server.reload())[0] == 200
+            await server.until(partial(is_there, file), f"{file} is written")
+        assert await server.stop() == 0
+        before = json.loads(files[1].read_text())["stores"]["consul"]
+        async with exporter(path) as again:
+            await again.cycles(2)
+        after = json.loads(files[1].read_text())["stores"]["consul"]
+        assert (after["since"], after["cluster"]) == (before["since"], before["cluster"])
+        written(path, quick(demo, state_file=str(files[2])))
+        await one_cycle(load(path))
+        assert not files[2].exists()

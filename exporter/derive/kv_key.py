@@ -177,7 +177,7 @@ def _with_health(
         facts,
         longest_transition=health.longest_transition(facts.members, world.now),
         oldest_age=health.oldest_age(facts.members),
-        token_conflicts=None if lists is None else count_conflicts(lists.values()),
+        token_conflicts=None if lists is None else count_conflicts(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         ghosts=health.ghosts(facts.members),
         quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from exporter.model.pages import Outcome, Reason, Value
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded:
+    """A value that did not decode."""
+
+    why: str
+
+
+Decode = Callable[[str, bytes], Any]  # key, value; gives what it decodes to, or `Undecoded`
 
 
 @dataclass(frozen=True, slots=True)

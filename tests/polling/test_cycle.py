@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from types import MappingProxyType
+from functools import partial
 
 import pytest
 
+from exporter.decode.formats.memo import Memo
 from exporter.decode.value import decode_value
 from exporter.derive.limits import Rules
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Outcome, State, Value
-from exporter.model.stores import RawStore
+from exporter.model.stores import StoreContent
 from exporter.polling.cycle import Plan, Poller
+from exporter.polling.stores import decoded
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.stores.store_reading import Collected
 from tests.decode.pages import Made, stored
 
 NOW = 1_800_000_000.0
@@ -29,9 +32,12 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
             raise OverflowError("a number")
         return decode_value(key, body)
 
-    async def read(_deadline: float, _used: frozenset[str]) -> RawStore:
-        values = dict.fromkeys((GOOD, BAD), stored([MADE]))
-        return RawStore("consul", Outcome.OK, values=MappingProxyType(values), asked_at=NOW)
+    async def read(_deadline: float, _used: frozenset[str], memo: Memo) -> StoreContent:
+        found = Collected(partial(decoded, store="consul", memo=memo))
+        for key in (GOOD, BAD):
+            found.add(key, stored([MADE]), 1)
+        await found.settle()
+        return found.ok("consul", ("collectors/",))
 
     async def cycle() -> Snapshot:
         async with Fetcher(FetchSettings()) as fetcher:

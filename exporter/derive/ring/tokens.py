@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 RING_SIZE = 2**32
 LISTS = 8  # rings whose tokens are as in an earlier cycle: they move only when members come and go
 
 
-def count_conflicts(packed: Iterable[bytes]) -> int:
+class Recent(Generic[T]):
+    """The last few results, by a digest of the lists that they were made of: the lists of a large ring are
+    megabytes, and a result that held them would keep them from one cycle to the next.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, T] = {}
+
+    def of(self, lists: Mapping[str, bytes], make: Callable[[Mapping[str, bytes]], T]) -> T:
+        """What these lists give."""
+        key = _digest(lists)
+        found = self._known.pop(key, None)
+        self._known[key] = make(lists) if found is None else found
+        while len(self._known) > LISTS:
+            del self._known[next(iter(self._known))]
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Forget all."""
+        self._known.clear()
+
+
+def _digest(lists: Mapping[str, bytes]) -> bytes:
+    told = blake2b(digest_size=16)
+    for name, part in lists.items():
+        told.update(f"{len(name)} {len(part)} {name}".encode())
+        told.update(part)
+    return told.digest()
+
+
+_CONFLICTS: Recent[int] = Recent()
+_SHARES: Recent[Mapping[str, float]] = Recent()
+
+
+def count_conflicts(packed: Mapping[str, bytes]) -> int:
     """How many token values more than one member claims; each item is one member's tokens.
 
     A value that one member lists twice is no conflict, one that three members claim is one. 3,000
     members of 512 tokens take some tens of milliseconds.
     """
-    return _conflicts(tuple(packed))
+    return _CONFLICTS.of(packed, _conflicts)
 
 
-@lru_cache(maxsize=LISTS)
-def _conflicts(packed: tuple[bytes, ...]) -> int:
-    members = [np.frombuffer(part, "<u4") for part in packed]
+def _conflicts(packed: Mapping[str, bytes]) -> int:
+    members = [np.frombuffer(part, "<u4") for part in packed.values()]
     if not members:
         return 0
-    everything = np.sort(np.concatenate([_once(tokens) for tokens in members]))
+    everything = np.concatenate([_once(tokens) for tokens in members])
+    everything.sort()
     again = everything[1:] == everything[:-1]
     # A value claimed by n members shows n - 1 times in a row: it counts where the run begins.
     return int(np.count_nonzero(again[1:] & ~again[:-1])) + int(again[:1].any())
@@ -36,28 +72,28 @@ def shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
     """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the one
     before, around the circle of 2^32. Of a token that several claim, one of them is said to own it.
     """
-    return _shares(tuple((name, part) for name, part in packed.items() if part))
+    return _SHARES.of({name: part for name, part in packed.items() if part}, _shares)
 
 
-@lru_cache(maxsize=LISTS)
-def _shares(packed: tuple[tuple[str, bytes], ...]) -> Mapping[str, float]:
+def _shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
     if not packed:
         return MappingProxyType({})
-    names = [name for name, _ in packed]
-    lists = [np.frombuffer(part, "<u4") for _, part in packed]
-    tokens = np.concatenate(lists).astype(np.int64)
-    owner = np.repeat(np.arange(len(names)), [part.size for part in lists])
+    lists = [np.frombuffer(part, "<u4") for part in packed.values()]
+    tokens = np.concatenate(lists)
+    owner = np.repeat(np.arange(len(lists), dtype=np.uint32), [part.size for part in lists])
     order = np.argsort(tokens, kind="stable")
     tokens, owner = tokens[order], owner[order]
-    stretch = np.diff(tokens, prepend=tokens[-1] - RING_SIZE)
-    owned = np.bincount(owner, weights=stretch, minlength=len(names)) / RING_SIZE
-    return MappingProxyType(dict(zip(names, owned.tolist(), strict=True)))
+    del order  # of 1.5 million tokens each of these arrays is some megabytes
+    stretch = (tokens - np.roll(tokens, 1)).astype(np.float64)  # around the circle, as uint32 counts
+    stretch[0] = stretch[0] or RING_SIZE  # where there is one value only, it owns everything
+    owned = np.bincount(owner, weights=stretch, minlength=len(lists)) / RING_SIZE
+    return MappingProxyType(dict(zip(packed, owned.tolist(), strict=True)))
 
 
 def forget() -> None:
     """Forget what was counted before, for who measures it."""
-    _conflicts.cache_clear()
-    _shares.cache_clear()
+    _CONFLICTS.forget()
+    _SHARES.forget()
 
 
 def _once(tokens: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:

@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason, Target
-from exporter.model.stores import RawStore
+from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Access, Call, Fetcher
 from exporter.sources.stores import refusals
 from exporter.sources.stores.refusals import failure, side_by_side
-from exporter.sources.stores.store_reading import MAX_KEYS, Collected
+from exporter.sources.stores.store_reading import MAX_KEYS, Collected, as_it_is
 
 KIND = "consul"
 MAX_USED = 200  # keys that are asked for by themselves
@@ -55,12 +56,16 @@ _DECODER = msgspec.json.Decoder(list[_Entry])
 
 
 async def read_consul(
-    fetcher: Fetcher, store: ConsulSettings, deadline: float | None = None, used: Iterable[str] = ()
-) -> RawStore:
+    fetcher: Fetcher,
+    store: ConsulSettings,
+    deadline: float | None = None,
+    used: Iterable[str] = (),
+    decode: Decode = as_it_is,
+) -> StoreRead[Any]:
     """All keys below the prefixes, or a failure as a whole. `deadline` is a time of the running loop,
     `used` the keys that processes are known to use.
     """
-    reader = _Reader(fetcher, store, deadline)
+    reader = _Reader(fetcher, store, deadline, decode)
     try:
         return await reader.read(used)
     except FetchError as error:
@@ -70,14 +75,16 @@ async def read_consul(
 class _Reader:
     """One reading of the store; its methods raise `FetchError`."""
 
-    def __init__(self, fetcher: Fetcher, store: ConsulSettings, deadline: float | None) -> None:
+    def __init__(
+        self, fetcher: Fetcher, store: ConsulSettings, deadline: float | None, decode: Decode
+    ) -> None:
         self._fetcher, self._store, self._deadline = fetcher, store, deadline
         self._target = Target(KIND, store.url.rstrip("/"), source="store")
         self._headers: dict[str, str] = {}
         self._revision = 0
-        self.found = Collected()
+        self.found = Collected(decode)
 
-    async def read(self, used: Iterable[str]) -> RawStore:
+    async def read(self, used: Iterable[str]) -> StoreRead[Any]:
         """Every prefix; then the used keys that no list had, and whether this is a Consul at all."""
         token = _token(self._store)
         self._headers = {"X-Consul-Token": token} if token else {}
@@ -105,6 +112,7 @@ class _Reader:
         answer = await self._ask(self._path(key, recurse=False), key)
         if answer.outcome is not Outcome.ABSENT:
             self._add(_entries(answer.body), key)
+            await self.found.settle()
         return True
 
     async def _read_prefix(self, prefix: str) -> bool:
@@ -114,7 +122,10 @@ class _Reader:
             return True
         entries = _entries(answer.body)
         self._add(entries, prefix)
-        return not entries
+        empty = not entries
+        del answer, entries  # the bytes of a whole prefix
+        await self.found.settle()
+        return empty
 
     def _add(self, entries: Iterable[_Entry], prefix: str) -> None:
         for entry in entries:

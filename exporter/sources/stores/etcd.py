@@ -11,11 +11,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
-from exporter.model.stores import RawStore, StoreRead
+from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http.failures import plain
 from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.stores.etcd_endpoint import (
@@ -29,7 +30,7 @@ from exporter.sources.stores.etcd_endpoint import (
     end_of,
 )
 from exporter.sources.stores.refusals import COMPACTED, side_by_side
-from exporter.sources.stores.store_reading import Collected
+from exporter.sources.stores.store_reading import Collected, as_it_is
 
 FIRST_PAGE = 1  # keys, of whatever size: the largest rings hold 8 MB, and memory is bounded
 MAX_PAGE = 10_000  # keys
@@ -40,8 +41,12 @@ _SESSIONS: WeakKeyDictionary[Fetcher, dict[tuple[tuple[str, ...], str], Sessions
 
 
 async def read_etcd(
-    fetcher: Fetcher, store: EtcdSettings, deadline: float | None = None, _used: Iterable[str] = ()
-) -> RawStore:
+    fetcher: Fetcher,
+    store: EtcdSettings,
+    deadline: float | None = None,
+    _used: Iterable[str] = (),
+    decode: Decode = as_it_is,
+) -> StoreRead[Any]:
     """All keys below the prefixes, from the first endpoint that gives all of them, or a failure as a
     whole: also where endpoints belong to different clusters, now or when they last answered. Sessions
     are remembered as long as the fetcher lives.
@@ -52,7 +57,7 @@ async def read_etcd(
     endpoints = [
         Endpoint(fetcher, store, url, sessions.setdefault(url, Session()), deadline) for url in store.urls
     ]
-    read = await _from_one_of(endpoints, store)
+    read = await _from_one_of(endpoints, store, decode)
     several = _clusters(endpoints)
     if len(several) > 1:
         parts = " | ".join(f"{', '.join(hosts)}" for hosts in several.values())
@@ -61,7 +66,9 @@ async def read_etcd(
     return read if isinstance(read, StoreRead) else _failed(endpoints, read)
 
 
-async def _from_one_of(endpoints: list[Endpoint], store: EtcdSettings) -> RawStore | FetchError:
+async def _from_one_of(
+    endpoints: list[Endpoint], store: EtcdSettings, decode: Decode
+) -> StoreRead[Any] | FetchError:
     """The content from the endpoint that says its revision first, else from the next one."""
     if not all(store.prefixes):
         return FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
@@ -70,7 +77,7 @@ async def _from_one_of(endpoints: list[Endpoint], store: EtcdSettings) -> RawSto
     async with _headers(endpoints, store.prefixes[0]) as headers:
         async for endpoint, header in _answered(headers, errors):
             try:
-                content = await _whole(endpoint, store, header)
+                content = await _whole(endpoint, store, header, decode)
             except FetchError as error:
                 errors[_host(endpoint)] = error
                 continue
@@ -110,10 +117,10 @@ async def _answered(
                 errors[_host(tasks[task])] = error
 
 
-async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header) -> RawStore:
+async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header, decode: Decode) -> StoreRead[Any]:
     """Every prefix at one revision. Where that revision is compacted meanwhile, once more at a new one."""
     for again in (True, False):
-        found = Collected()
+        found = Collected(decode)
         try:
             await side_by_side(
                 _read_prefix(endpoint, prefix, header.revision, found) for prefix in store.prefixes
@@ -132,7 +139,7 @@ async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header) -> Raw
 async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Collected) -> None:
     start, end = prefix.encode(), end_of(prefix.encode())
     limit = FIRST_PAGE
-    while True:
+    while start:
         try:
             page = await endpoint.range(start, end, prefix, limit=str(limit), revision=str(revision))
         except FetchError as error:
@@ -140,15 +147,24 @@ async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Co
                 raise
             limit = max(1, limit // 8)
             continue
-        for entry in _in_order(page.kvs, start, end):
-            found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
-        # `count` is of the whole rest. A server that ignores `limit` sends it at once; one that
-        # cuts its answer without saying `more` is found out by the count.
-        if not page.more and page.count <= len(page.kvs):
-            return
-        if not page.kvs:
-            raise FetchError(Reason.DECODE, "fewer keys than announced")
-        start, limit = page.kvs[-1].key + b"\0", _next_limit(page)
+        start, limit = _taken(page, start, end, found)
+        del page
+        await found.settle()
+
+
+def _taken(page: Range, start: bytes, end: bytes, found: Collected) -> tuple[bytes, int]:
+    """Take the keys of a page; gives where the next page begins, nothing where there is none, and how many
+    keys it is to have.
+    """
+    for entry in _in_order(page.kvs, start, end):
+        found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
+    # `count` is of the whole rest. A server that ignores `limit` sends it at once; one that
+    # cuts its answer without saying `more` is found out by the count.
+    if not page.more and page.count <= len(page.kvs):
+        return b"", 0
+    if not page.kvs:
+        raise FetchError(Reason.DECODE, "fewer keys than announced")
+    return page.kvs[-1].key + b"\0", _next_limit(page)
 
 
 def _next_limit(page: Range) -> int:
@@ -188,7 +204,7 @@ def _none_of(errors: dict[str, FetchError]) -> FetchError:
     return FetchError(order[0][0], plain(text))
 
 
-def _failed(endpoints: list[Endpoint], error: FetchError) -> RawStore:
+def _failed(endpoints: list[Endpoint], error: FetchError) -> StoreRead[Any]:
     found = Collected()
     first = next((endpoint.first for endpoint in endpoints if endpoint.first is not None), None)
     if first is not None:

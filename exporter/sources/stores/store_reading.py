@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import MappingProxyType
+from typing import Any
+
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason
-from exporter.model.stores import RawStore, StoreRead
+from exporter.model.stores import Decode, StoreRead, Undecoded
 
 MAX_KEYS = 200_000
 MAX_KEY = 1024  # characters
@@ -12,18 +16,31 @@ MAX_VALUE = 16 * 1024 * 1024  # bytes; the largest rings hold some megabytes
 MAX_TOTAL = 256 * 1024 * 1024
 
 
-class Collected:
-    """Values by key of all prefixes together. Raises `FetchError` beyond the caps."""
+def as_it_is(_: str, value: bytes) -> bytes:
+    """A value that is not decoded."""
+    return value
 
-    def __init__(self) -> None:
-        self._values: dict[str, bytes] = {}
+
+class Collected:
+    """Values by key of all prefixes together. Raises `FetchError` beyond the caps.
+
+    What was added is decoded by `settle`, and its bytes are let go: those of all large rings beside what
+    they decode to would be twice the memory.
+    """
+
+    def __init__(self, decode: Decode = as_it_is) -> None:
+        self._decode = decode
+        self._pending: dict[str, bytes] = {}
+        self._values: dict[str, Any] = {}
+        self._broken: dict[str, str] = {}
         self._modified: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
         self._total = 0
-        self._first: Answer | None = None
+        self._times: tuple[float, float | None] | None = None
 
     def witness(self, answer: Answer) -> Answer:
-        """Pass an answer on, and keep the first for its times."""
-        self._first = self._first or answer
+        """Pass an answer on, and keep the times of the first."""
+        self._times = self._times or (answer.asked_at, answer.date)
         return answer
 
     def add(self, key: str, value: bytes | None, index: int) -> None:
@@ -33,23 +50,42 @@ class Collected:
         if not value and key.endswith("/"):
             return
         value = value or b""
-        self._total += len(value) - len(self._values.get(key, b""))
-        self._values[key], self._modified[key] = value, index
+        self._total += len(value) - self._sizes.get(key, 0)
+        self._pending[key], self._modified[key], self._sizes[key] = value, index, len(value)
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
             raise FetchError(Reason.TOO_LARGE, "a key or a value beyond any ring's size")
-        if len(self._values) > MAX_KEYS or self._total > MAX_TOTAL:
+        if len(self._sizes) > MAX_KEYS or self._total > MAX_TOTAL:
             raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store holds")
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
+    async def settle(self) -> None:
+        """Decode what was added since, in a thread."""
+        pending, self._pending = self._pending, {}
+        if pending:
+            await asyncio.to_thread(self._decoded, pending)
 
-    def ok(self, kind: str, prefixes: tuple[str, ...], cluster: str = "", revision: int = 0) -> RawStore:
-        """All of it, as read below these prefixes."""
-        asked_at, clock = self._times()
+    def _decoded(self, pending: dict[str, bytes]) -> None:
+        for key in list(pending):
+            found = self._decode(key, pending.pop(key))
+            self._values.pop(key, None)
+            self._broken.pop(key, None)
+            if isinstance(found, Undecoded):
+                self._broken[key] = found.why
+            else:
+                self._values[key] = found
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._sizes
+
+    def ok(
+        self, kind: str, prefixes: tuple[str, ...], cluster: str = "", revision: int = 0
+    ) -> StoreRead[Any]:
+        """All of it that was settled, as read below these prefixes."""
+        asked_at, clock = self._times or (0.0, None)
         return StoreRead(
             kind,
             Outcome.OK,
-            values=self._values,
+            values=MappingProxyType(self._values),
+            broken=MappingProxyType(self._broken),
             modified=self._modified,
             asked_at=asked_at,
             clock=clock,
@@ -58,10 +94,7 @@ class Collected:
             revision=revision,
         )
 
-    def failed(self, kind: str, error: FetchError) -> RawStore:
+    def failed(self, kind: str, error: FetchError) -> StoreRead[Any]:
         """None of it: a part of a store would make the rest look missing."""
-        asked_at, clock = self._times()
+        asked_at, clock = self._times or (0.0, None)
         return StoreRead(kind, Outcome.FAILED, error.reason, error.detail, asked_at=asked_at, clock=clock)
-
-    def _times(self) -> tuple[float, float | None]:
-        return (self._first.asked_at, self._first.date) if self._first else (0.0, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 from hypothesis import given
@@ -18,27 +19,31 @@ def packed(tokens: list[int]) -> bytes:
     return struct.pack(f"<{len(tokens)}I", *sorted(tokens))
 
 
+def named(lists: Iterable[bytes]) -> dict[str, bytes]:
+    return {f"m-{number}": part for number, part in enumerate(lists)}
+
+
 @given(rings)
 def test_conflicts_are_the_values_that_more_than_one_member_claims(members: list[list[int]]) -> None:
     claims = Counter(token for tokens in members for token in set(tokens))
     expected = sum(count > 1 for count in claims.values())
-    assert count_conflicts(map(packed, members)) == expected
+    assert count_conflicts(named(map(packed, members))) == expected
 
 
 def test_nobody_and_nothing_have_no_conflicts() -> None:
-    assert count_conflicts([]) == count_conflicts([b""]) == count_conflicts([b"", b""]) == 0
+    assert count_conflicts({}) == count_conflicts(named([b""])) == count_conflicts(named([b"", b""])) == 0
 
 
 def test_one_value_at_three_members_is_one_conflict_and_twice_at_one_is_none() -> None:
-    assert count_conflicts([packed([5]), packed([5]), packed([5])]) == 1
-    assert count_conflicts([packed([5, 5]), packed([6])]) == 0
+    assert count_conflicts(named([packed([5]), packed([5]), packed([5])])) == 1
+    assert count_conflicts(named([packed([5, 5]), packed([6])])) == 0
 
 
 def test_three_thousand_members_are_searched_as_a_whole() -> None:
     everything = np.arange(3000 * 512, dtype="<u4").reshape(3000, 512)
     parts = [row.tobytes() for row in everything]
-    assert count_conflicts(parts) == 0
-    assert count_conflicts([*parts, packed([0, 512, 3000 * 512 - 1])]) == 3
+    assert count_conflicts(named(parts)) == 0
+    assert count_conflicts(named([*parts, packed([0, 512, 3000 * 512 - 1])])) == 3
 
 
 def test_a_token_owns_the_stretch_up_to_it_around_the_circle() -> None:
