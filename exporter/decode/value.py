@@ -54,10 +54,11 @@ def decode_value(
         return _stored_replica(key, plain)
     entries = _entries(key, plain)
     at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
+    if memo is not None and (tokens or packed) and not holds_partitions(key):
+        return _remembered_ring(key, entries, memo)
+    del entries  # as large as the value
     if holds_partitions(key):
         return _stored_partitions(key, plain, tokens or packed, packed)
-    if memo is not None and (tokens or packed):
-        return _remembered_ring(key, entries, memo)
     return _stored_ring(key, plain, tokens or packed, packed)
 
 

@@ -348,7 +348,7 @@ class Poller:
         return lambda name: bool(doubted) and ha.entry(name) in doubted
 
     async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
-        return await read_stores(plan.stores, deadline, self.snapshot, self._memo)
+        return await read_stores(plan.stores, deadline, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.config import Config, Consul, Etcd, each_store
-from exporter.decode.formats.memo import Memo
 from exporter.decode.value import decode_value
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Value
@@ -21,7 +20,7 @@ from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.stores.consul import ConsulSettings, read_consul
 from exporter.sources.stores.etcd import EtcdSettings, read_etcd
 
-StoreReader = Callable[[float, frozenset[str], Memo], Awaitable[StoreContent]]  # deadline, keys in use
+StoreReader = Callable[[float, frozenset[str]], Awaitable[StoreContent]]  # deadline, keys in use
 _Reader = Callable[[float, frozenset[str], Decode], Awaitable[StoreContent]]
 
 
@@ -68,19 +67,19 @@ def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
     urls = (store.url,) if isinstance(store, Consul) else store.urls
     addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
 
-    async def named(deadline: float, used: frozenset[str], memo: Memo) -> StoreContent:
-        found = await read(deadline, used, partial(decoded, store=name, memo=memo))
+    async def named(deadline: float, used: frozenset[str]) -> StoreContent:
+        found = await read(deadline, used, partial(decoded, store=name))
         return replace(found, name="" if name == found.kind else name, addresses=addresses)
 
     return named
 
 
 async def read_stores(
-    readers: Iterable[StoreReader], deadline: float, before: Snapshot | None, memo: Memo
+    readers: Iterable[StoreReader], deadline: float, before: Snapshot | None
 ) -> tuple[StoreContent, ...]:
     """Read them all, and decode what they hold. `before` is the snapshot of the cycle before."""
     used = frozenset(_used(before))
-    return tuple(await asyncio.gather(*(read(deadline, used, memo) for read in readers)))
+    return tuple(await asyncio.gather(*(read(deadline, used) for read in readers)))
 
 
 def _used(snapshot: Snapshot | None) -> Iterable[str]:
@@ -89,7 +88,7 @@ def _used(snapshot: Snapshot | None) -> Iterable[str]:
         yield from (client.key for client in target.clients if client.key)
 
 
-def decoded(key: str, body: bytes, store: str, memo: Memo) -> Value | Undecoded:
+def decoded(key: str, body: bytes, store: str) -> Value | Undecoded:
     """Decode a value; one that is no ring is named as broken and costs only itself."""
     try:
         return decode_value(key, body, packed=True)

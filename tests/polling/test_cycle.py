@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from exporter.decode.formats.memo import Memo
 from exporter.decode.value import decode_value
 from exporter.derive.limits import Rules
 from exporter.model.facts import Snapshot
@@ -32,8 +31,8 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
             raise OverflowError("a number")
         return decode_value(key, body)
 
-    async def read(_deadline: float, _used: frozenset[str], memo: Memo) -> StoreContent:
-        found = Collected(partial(decoded, store="consul", memo=memo))
+    async def read(_deadline: float, _used: frozenset[str]) -> StoreContent:
+        found = Collected(partial(decoded, store="consul"))
         for key in (GOOD, BAD):
             found.add(key, stored([MADE]), 1)
         await found.settle()
