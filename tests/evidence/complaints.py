@@ -30,6 +30,9 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
         for what in ("absent", "unread", "unidentified", "unverified", "doubts"):
             yield from (f"gossip {what}: {name}" for name in getattr(gossip, what))
         yield from (f"gossip short: {name}" for name, told in gossip.short.items() if told.wrong)
+        yield from (
+            f"label conflict: {name}" for name in (gossip.rollout.conflicts if gossip.rollout else ())
+        )
         strangers = (*gossip.strangers, *gossip.namesakes, *gossip.doubtful, *gossip.ring_strangers)
         yield from (f"stranger {one.name} seen by {', '.join(one.seen_by)}" for one in strangers)
     for key in snapshot.keys:
