@@ -22,13 +22,15 @@ from exporter.errors import DecodeError, UsageError
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut
+from exporter.expose.staleness import stale_after
 from exporter.model.gate import Check
 from exporter.model.pages import Outcome, Phase
 from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.prometheus_query import PrometheusSettings, query
 
-MAX_AGE = 180.0  # seconds: two scrapes of a minute, and the minute by which Mimir evaluates rules late
+MAX_AGE = 180.0  # seconds, of an exporter that does not tell its interval
+LATE = 60.0  # seconds: a scrape a minute, and as much by which Mimir evaluates rules late
 MEMORY = "10m"  # an exporter that was scraped since then, and is not any more, was stopped or crashed
 MAX_AHEAD = 30.0  # seconds; of a picture that is ahead nobody sees that it stands still
 FLEET = ("cluster", "namespace", "job")
@@ -97,6 +99,7 @@ class Told:
     culprits: Vector
     phases: Vector
     ups: Vector = ()  # whether each exporter's last scrape succeeded, where Prometheus scrapes them
+    intervals: Vector = ()  # of the exporters' cycles, seconds
 
 
 class Joined:
@@ -130,6 +133,7 @@ class Joined:
             f"{self._series(c.PHASE.name)} == 1",
             f"{self._series('up')} and on (job, instance) max_over_time("
             f"{self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}[{MEMORY}])",
+            self._series(c.INTERVAL_SECONDS.name),
         )
         told = Told(*await self._ask_all(questions))
         _one_fleet(told.checks, shown_url(self._settings.url))
@@ -215,9 +219,17 @@ def _doubt(told: Told) -> str:
     if newest < -MAX_AHEAD:
         return f"Cannot tell: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
     oldest = _oldest(told)
-    if not oldest <= MAX_AGE:
+    if not oldest <= max_age(told):
         return f"Cannot tell: what Prometheus has is {oldest:.0f} s old."
     return ""
+
+
+def max_age(told: Told) -> float:
+    """Seconds above which what Prometheus has is too old: what the exporter itself still shows, a scrape
+    later, and where shards are joined another minute.
+    """
+    longest = max((sample.value for sample in told.intervals), default=math.nan)
+    return MAX_AGE if math.isnan(longest) else stale_after(longest) + LATE * (1 + bool(told.shards))
 
 
 def _oldest(told: Told) -> float:

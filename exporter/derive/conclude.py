@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -27,7 +27,7 @@ from exporter.derive.migration.events import events
 from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.rollback import judge_rollback
-from exporter.derive.process import judge_target, with_usual_product
+from exporter.derive.process import GOOD_FOR, judge_target, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Found, apart, part_of
@@ -105,7 +105,9 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
-    snapshot = replace(snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules))
+    snapshot = replace(
+        snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
+    )
     judged, following = judge_steps(snapshot, before, rules)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)
@@ -158,7 +160,10 @@ def _judge_keys(
     rules: Rules,
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
     world = World(
-        owners=owners(known.values(), cycle.share.crowded if cycle.share else frozenset()),
+        owners=owners(
+            (*known.values(), *_missed(targets, known, past)),
+            cycle.share.crowded if cycle.share else frozenset(),
+        ),
         gossip=_gossipers(cycle),
         rules=rules,
         now=cycle.at,
@@ -177,6 +182,16 @@ def _judge_keys(
         facts.append(judged)
     keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)
     return with_owners(keys, targets, known.values()), MappingProxyType(rings)
+
+
+def _missed(
+    targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History
+) -> Iterator[Identity]:
+    """The processes that were missed, as they were known when they responded: their members are theirs."""
+    for target in targets:
+        identity = past.identities.get(target.name)
+        if identity is not None and target.name not in known and target.missed <= GOOD_FOR:
+            yield identity
 
 
 def _gossipers(cycle: Cycle) -> Gossipers | None:

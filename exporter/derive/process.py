@@ -34,6 +34,7 @@ from exporter.products.ring_pages import RING_PAGES
 TRAFFIC = "traffic"
 QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
+GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
 
 
 def judge_target(
@@ -49,6 +50,7 @@ def judge_target(
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     component = seen.target.component or (before.component if before else "")
     starts, restarts = _starts(seen, before)
+    missed = _missed(pages, before)
     if not answers(seen) or known is None:
         silent = TargetFacts(
             name=seen.target.name,
@@ -64,12 +66,21 @@ def judge_target(
             starts=starts,
             restarts=restarts,
             elections=before.elections if before else None,
+            missed=missed,
+            member=before.member if before else "",
         )
         return replace(silent, why_none=why_none(silent))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
     named = _named(found, seen, rules, names)
-    found = replace(found, starts=starts, restarts=restarts, **named)  # type: ignore[arg-type] # the fields' names
+    found = replace(found, starts=starts, restarts=restarts, missed=missed, **named)  # type: ignore[arg-type] # the fields' names
     return replace(found, elections=told) if (told := ha_elections.counted(found, before)) else found
+
+
+def _missed(pages: Iterable[PageFacts], before: TargetFacts | None) -> int:
+    """Count the cycles in which something was not read. What was never read whole is not missed for once."""
+    if all(page.outcome is not Outcome.FAILED for page in pages):
+        return 0
+    return before.missed + 1 if before else GOOD_FOR + 1
 
 
 def _named(found: TargetFacts, seen: Observation, rules: Rules, names: Names) -> dict[str, object]:
@@ -128,6 +139,7 @@ def _answering(
         config=seen.config.value,
         **_counted(metrics, before, seen, (component_of(seen, before), product)),  # type: ignore[arg-type] # the fields' names
         seen_at=seen.metrics.asked_at,
+        member=known.member or (before.member if before else ""),
     )
 
 

@@ -367,13 +367,12 @@ _section("The exporter itself")
 SNAPSHOT_TIMESTAMP_SECONDS = _gauge(
     "snapshot_timestamp_seconds", "", "When the cycle behind all these values ended, unix seconds."
 )
+INTERVAL_SECONDS = _gauge("interval_seconds", "", "The configured interval of the cycles, in seconds.")
 CYCLE_DURATION_SECONDS = _gauge("cycle_duration_seconds", "", "How long the last cycle took, in seconds.")
 VIEW_SWEEP_SECONDS = _gauge(
     "view_sweep_seconds", "", "How long it takes until every view has been read once, in seconds."
 )
-DISCOVERED_TARGETS = _gauge(
-    "discovered_targets", "source", "Targets found by this kind of discovery.", per="D"
-)
+DISCOVERED_TARGETS = _gauge("discovered_targets", "source", "Targets by kind of discovery.", per="D")
 DISCOVERY_FAILING_SOURCES = _gauge(
     "discovery_failing_sources", "",
     "Entries of `targets` that have failed for a minute, or never found anything; what only they know is not "

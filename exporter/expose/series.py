@@ -266,6 +266,7 @@ def _gate(snapshot: Snapshot) -> Rows:
 
 def _exporter(snapshot: Snapshot) -> Rows:
     yield c.SNAPSHOT_TIMESTAMP_SECONDS, (), snapshot.at
+    yield c.INTERVAL_SECONDS, (), snapshot.interval
     yield c.CYCLE_DURATION_SECONDS, (), max(0.0, snapshot.at - snapshot.started)
     yield c.VIEW_SWEEP_SECONDS, (), snapshot.sweep_seconds
     for source, count in snapshot.discovered.items():

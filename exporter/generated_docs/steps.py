@@ -24,8 +24,9 @@ guard against that. `kvmigration check STEP` asks exactly these.
 - A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
 - A check that fails begins anew. A check that is not known for one cycle and passes in the next keeps its
   time; the step is not open in the cycle in which it is not known.
-- Evidence is good for two cycles. Where at most one process in 20 was not read in a cycle, and was read in
-  the cycle before, its checks pass on that, and say so. Two reads that fail in a row are not excused.
+- Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
+  or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
+  of them before, and says so. The third read that fails in a row breaks the soak.
 - A process that is new to the list and started within two minutes only pauses what depends on it. One that
   ran before it was listed begins every soak anew: it was not watched. A process that left
   the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.

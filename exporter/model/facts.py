@@ -105,6 +105,8 @@ class TargetFacts:
     counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
+    missed: int = 0  # cycles in a row in which a page of it was not read, this one included
+    member: str = ""  # its own name in the gossip, as it was last told
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
     elections: Elections | None = None  # None: it has no HA tracker
     listed: bool = True  # False: gone from the list of targets together with half of it
@@ -197,6 +199,7 @@ class ViewFacts:
     read_at: float | None = None
     odd: bool = False  # it differed from most views that were read together with it
     whole: bool = True  # False: it lists HA entries that were never read
+    last: ViewFacts | None = None  # of one that was not read: the earlier reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +381,7 @@ class Snapshot:
     unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
     not_running: tuple[str, ...] = ()  # processes that should run and do not, as discovery knows them
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    interval: float | None = None  # of the cycles, seconds
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Seeds that were looked up: "" where the name has an address, else what went wrong."""

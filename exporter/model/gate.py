@@ -14,6 +14,19 @@ class Verdict(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class About(str):
+    """A culprit as text that tells which process it is about, where it is about one."""
+
+    __slots__ = ("target",)
+    target: str
+
+    def __new__(cls, target: str, text: str = "") -> About:
+        """Make it of a process's name, and the text if that is another one."""
+        made = super().__new__(cls, text or target)
+        made.target = target
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Covered:
     """How much of one kind of evidence a check looked at: `looked` of `of`."""
@@ -39,6 +52,7 @@ class Check:
         None  # it does not hold just now, and would go on from then: nothing broke its soak
     )
     looks: int = 0  # cycles since `since` in which it held
+    wavered: float | None = None  # when it last was not known for one cycle and kept its time
     vacuous: bool = False  # unknown because there was nothing to look at
     cure: str = ""  # what to do where it fails, whatever the verdict
     known_by: str = ""  # what makes it known, whatever the verdict

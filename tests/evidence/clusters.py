@@ -6,6 +6,7 @@ cannot share a mistake.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,6 +37,7 @@ from exporter.model.pages import (
     Tokens,
     TrackerEntry,
     TrackerPage,
+    Unwatched,
     Value,
 )
 from exporter.model.settings import ProcessConfig, RingConfig
@@ -72,6 +74,16 @@ class Running:
     lacks: frozenset[str] = frozenset()  # "key" or "key member" that its copy has not got
     address: str = ""  # another one in the rings than its own
     tokens: int | None = None
+    state: State = State.ACTIVE
+    skew: float = 0.0  # its clock less that of the others
+    registered: float = NOW - 9000
+    crashed: float = math.inf  # since when it did not run, until it started anew
+    traffic: float = 0.0  # pushes a second
+    verifies: bool = True
+
+    def is_down(self, now: float) -> bool:
+        """Whether it does not run at a time."""
+        return self.crashed <= now and not self.crashed < self.started <= now
 
 
 @dataclass
@@ -100,7 +112,14 @@ class Cluster:
     store_down: bool = False
     stale_copies: float = 0.0  # seconds that gossip is behind the primary
     gone_ha: bool = False  # HA entries that the copies have not got
+    left: list[tuple[Running, float]] = field(default_factory=list)  # in good order, and when
+    unsure: Unwatched = field(default_factory=Unwatched)
+    skew: float = 0.0  # the exporter's clock less that of the cluster
+    turns: int = 1  # in so many cycles every process's contents are read once
+    owed: frozenset[str] = frozenset()  # whose contents are read in the next cycle, turn or not
     rules: Rules = field(default_factory=lambda: Rules(soak=0.0))
+    _values: dict[tuple[float, float], dict[str, Value]] = field(default_factory=dict, repr=False)
+    _lists: dict[frozenset[str], tuple[GossipMember, ...]] = field(default_factory=dict, repr=False)
 
     def kinds(self) -> Iterator[tuple[str, Kind]]:
         """The rings by the key in the store."""
@@ -113,26 +132,38 @@ class Cluster:
 
     def members(self, key: str, kind: Kind, now: float, lag: float = 0.0) -> dict[str, Member]:
         """The ring's members as they are written at a time."""
+        then = now - lag
+        known = (*self.running, *(one for one, at in self.left if at > then))
         found = {
-            one.name: self._member(one, kind, now - lag)
-            for one in self.running
-            if kind.role in one.roles and one.silent_ring != key
+            one.name: self._member(one, kind, then)
+            for one in known
+            if kind.role in one.roles and one.silent_ring != key and one.registered <= then
         }
         return found | {m.id: _beating(m, now) for m in self.intruders.get(key, ())}
 
     def _member(self, one: Running, kind: Kind, now: float) -> Member:
         number = int(one.name.rsplit("-", 1)[1])
-        beat = NOW - 4000 if one.dead else now - (now + 3 * number) % self.period
+        last = one.crashed if one.is_down(now) else now
+        since = one.started if one.crashed < one.started <= now else one.registered
+        beat = NOW - 4000 if one.dead else max(since, last - (last + 3 * number) % self.period)
         count = 4 if one.tokens is None else one.tokens
         packed = b"".join((number * 1000 + n).to_bytes(4, "little") for n in range(count))
         tokens = Tokens(count, packed[:8], packed) if count else Tokens(0)
         at = one.address or f"{_bracketed(one.host)}:{one.grpc}"
         zone = one.zone if kind.role in {"ingester", "store-gateway", "segment-writer"} else ""
-        return Member(one.name, at, State.ACTIVE, zone, float(int(beat)), NOW - 9000, False, tokens)
+        last = float(int(beat)) + one.skew
+        return Member(one.name, at, one.state, zone, last, one.registered, False, tokens)
 
     def values(self, now: float, lag: float = 0.0) -> dict[str, Value]:
-        """Everything that the store the clients write to holds."""
-        found: dict[str, Value] = {k: Ring(self.members(k, kind, now, lag)) for k, kind in self.kinds()}
+        """Everything that the store the clients write to holds; made once a cycle, as a memo has it."""
+        made = self._values.get((now, lag))
+        return made or self._values.setdefault((now, lag), self._made(now, lag))
+
+    def _made(self, now: float, lag: float) -> dict[str, Value]:
+        clock = None if lag else now
+        found: dict[str, Value] = {
+            k: Ring(self.members(k, kind, now, lag), clock) for k, kind in self.kinds()
+        }
         if self.ingest:
             parts = {
                 n: Partition(n, PartitionState.ACTIVE, NOW - 5000, owners=owners, tokens=Tokens(1, b"%d" % n))
@@ -147,13 +178,22 @@ class Cluster:
 
     def read(self, now: float, number: int) -> Cycle:
         """One cycle."""
+        self._values.clear()
+        self._lists.clear()
+        sweep = self.turns * self.rules.interval
+        turns = [
+            one.name in self.owed or (n + number) % self.turns == 0 for n, one in enumerate(self.running)
+        ]
         return Cycle(
-            at=now + 0.5,
-            started=now,
+            at=now + 0.5 + self.skew,
+            started=now + self.skew,
+            ticked=now + 0.5,
             number=number,
-            observed=tuple(self._observe(one, now) for one in self.running),
+            observed=tuple(self._observe(*one, now) for one in zip(self.running, turns, strict=True)),
             stores=tuple(self._store(now)),
-            keep_views_since=now - 60,
+            keep_views_since=now + self.skew - max(60, 2 * sweep),
+            sweep_seconds=sweep,
+            unsure=self.unsure,
             resolved=dict.fromkeys((seed for one in self.running for seed in one.seeds), ""),
         )
 
@@ -161,69 +201,84 @@ class Cluster:
         if not self.rules.stores:
             return
         if self.store_down:
-            yield StoreContent(self.store, Outcome.FAILED, Reason.REFUSED, asked_at=now)
+            yield StoreContent(self.store, Outcome.FAILED, Reason.REFUSED, asked_at=now + self.skew)
             return
         left = self.phase >= Phase.DETACHED
         values = dict(self.values(NOW - 3000 if left else now))
         index = {key: 7 if left else int(now) for key in values} | dict.fromkeys(self.stored_extra, int(now))
         for key, members in self.stored_extra.items():
             values[key] = Ring({member.id: _beating(member, now) for member in members})
-        yield StoreContent(self.store, Outcome.OK, values=values, modified=index, asked_at=now, clock=now)
+        yield StoreContent(
+            self.store, Outcome.OK, values=values, modified=index, asked_at=now + self.skew, clock=now
+        )
 
-    def _observe(self, one: Running, now: float) -> Observation:
+    def _observe(self, one: Running, turn: bool, now: float) -> Observation:
         url = f"http://{_bracketed(one.host)}:{one.port}{self.pathed}"
+        target = Target(f"{_bracketed(one.host)}:{one.port}", url)
+        if one.is_down(now):
+            silent = self._failed("/memberlist", now)
+            return Observation(
+                target, self._failed("/metrics", now), GossipView(silent), self._failed("/config", now)
+            )
         gossips = one.phase >= MEMBERLIST_FROM
         pages, partitions = dict(self._pages(one, now)), {}
+        waiting = frozenset() if turn else frozenset(pages)
         if self.ingest and {"ingester", "distributor"} & one.roles:
             ring = self.values(now)[self.partitions()]
-            partitions[PARTITION_PAGE] = _page(PARTITION_PAGE, ring, now)
+            partitions[PARTITION_PAGE] = self._page(PARTITION_PAGE, ring, now, one)
         return Observation(
-            target=Target(f"{_bracketed(one.host)}:{one.port}", url),
-            metrics=_page("/metrics", self._metrics(one, now), now),
-            gossip=self._gossip(one, now) if gossips else GossipView(_page("/memberlist", None, now)),
-            config=_page("/config", self._config(one), now) if self.readable else _unread("/config", now),
-            rings=pages,
+            target=target,
+            metrics=self._page("/metrics", self._metrics(one, now), now, one),
+            gossip=self._gossip(one, turn, now)
+            if gossips
+            else GossipView(self._page("/memberlist", None, now, one)),
+            config=self._page("/config", self._config(one), now, one)
+            if self.readable
+            else self._failed("/config", now, Reason.DENIED),
+            rings=pages if turn else {},
             partitions=partitions,
             tracker=self._tracker(one, now),
+            waiting=waiting,
         )
 
     def _pages(self, one: Running, now: float) -> Iterator[tuple[str, Page[Ring]]]:
         for key, kind in self.kinds():
             if (kind.role in one.roles and kind.shown) or (kind.reader and one.roles & set(kind.readers)):
-                yield kind.page, _page(kind.page, Ring(self.members(key, kind, now), now), now)
+                yield kind.page, self._page(kind.page, self.values(now)[key], now, one)
 
     def _metrics(self, one: Running, now: float) -> ProcessMetrics:
         clients = {}
         for _, kind in self.kinds():
             if kind.role in one.roles:
-                clients[kind.writer] = self._client(kind.writer, one.phase, now)
+                clients[kind.writer] = self._client(kind.writer, one, now)
                 if kind.shown and kind.reader:
-                    clients[kind.reader] = self._client(kind.reader, one.phase, now, reads=True)
+                    clients[kind.reader] = self._client(kind.reader, one, now, reads=True)
             elif kind.reader and one.roles & set(kind.readers):
-                clients[kind.reader] = self._client(kind.reader, one.phase, now, reads=True)
+                clients[kind.reader] = self._client(kind.reader, one, now, reads=True)
         if self.ha_prefix is not None and "distributor" in one.roles:
-            clients[HA_CLIENT] = self._client(HA_CLIENT, one.phase, now)
+            clients[HA_CLIENT] = self._client(HA_CLIENT, one, now)
         if self.ingest and "ingester" in one.roles:
             clients["ingester-partitions-lifecycler"] = self._client(
-                "ingester-partitions-lifecycler", one.phase, now
+                "ingester-partitions-lifecycler", one, now
             )
         if self.ingest and "distributor" in one.roles:
             clients["ingester-partitions-watcher"] = self._client(
-                "ingester-partitions-watcher", one.phase, now, reads=True
+                "ingester-partitions-watcher", one, now, reads=True
             )
         counters = {"memberlist_tcp_transport_unknown_connections_total": 0.0}
         return ProcessMetrics(
             product=self.product,
             version=self.version,
             clients=clients,
-            start_time=one.started,
+            start_time=one.started + one.skew,
             health_score=0.0,
             counters=counters if one.phase >= MEMBERLIST_FROM else {},
             ha_elections={("team-a", "prod"): 3.0} if HA_CLIENT in clients else {},
+            traffic={"api_v1_push": one.traffic * (now - NOW + 9000)} if one.traffic else {},
         )
 
-    def _client(self, name: str, phase: Phase, now: float, *, reads: bool = False) -> KVClient:
-        count = float(int((now - NOW + 9000) / self.period))
+    def _client(self, name: str, one: Running, now: float, *, reads: bool = False) -> KVClient:
+        phase, count = one.phase, float(1 + int((now - one.started) / self.period))
         operations = {"GET": count} if reads else {"CAS": count, "GET": count}
         kinds = {Phase.EXTERNAL: (self.store,), Phase.MEMBERLIST: ("memberlist",)}
         asked = kinds.get(phase, ("multi", self.store if phase < Phase.SWITCHED else "memberlist"))
@@ -270,7 +325,7 @@ class Cluster:
         return ProcessConfig(
             target="all" if len(one.roles) > 2 else sorted(one.roles)[0],
             label=one.label,
-            label_verification_disabled=False,
+            label_verification_disabled=not one.verifies,
             instance_id=one.name,
             grpc_port=one.grpc,
             node_name=one.name,
@@ -284,20 +339,25 @@ class Cluster:
             **told,
         )
 
-    def _gossip(self, one: Running, now: float) -> GossipView:
-        members = [
-            GossipMember(f"{other.name}-{other.suffix}", other.host, other.gossip)
-            for other in self.running
-            if other.phase >= MEMBERLIST_FROM and not other.dead and other.name not in one.lonely
-        ]
+    def _gossip(self, one: Running, turn: bool, now: float) -> GossipView:
+        if one.lonely not in self._lists:
+            self._lists[one.lonely] = (*self._listed(one.lonely, now), *self.outsiders)
         held = dict(self._held(one, now)) if self.phase >= Phase.MIRRORING else {}
         keys = {
             key: GossipKey(key, "replicaDesc" if isinstance(v, Replica) else "ringDesc")
             for key, v in held.items()
         }
-        page = MemberlistPage((*members, *self.outsiders), keys, now)
-        values = {key: _page("/memberlist?downloadKey", value, now) for key, value in held.items()}
-        return GossipView(_page("/memberlist", page, now), values)
+        page = MemberlistPage(self._lists[one.lonely], keys, now + one.skew)
+        values = {
+            key: self._page("/memberlist?downloadKey", value, now, one) for key, value in held.items() if turn
+        }
+        return GossipView(self._page("/memberlist", page, now, one), values)
+
+    def _listed(self, lonely: frozenset[str], now: float) -> Iterator[GossipMember]:
+        for other in self.running:
+            gone = other.dead or other.is_down(now) or other.name in lonely
+            if other.phase >= MEMBERLIST_FROM and not gone:
+                yield GossipMember(f"{other.name}-{other.suffix}", other.host, other.gossip)
 
     def _held(self, one: Running, now: float) -> Iterator[tuple[str, Value]]:
         """What its copy has: one heartbeat behind for every other process."""
@@ -311,11 +371,18 @@ class Cluster:
         if self.product not in {Product.MIMIR, Product.CORTEX}:
             return None
         if self.ha_prefix is None or "distributor" not in one.roles:
-            return _page(HA_PAGE, None, now)
+            return self._page(HA_PAGE, None, now, one)
         entries = tuple(
             TrackerEntry(user, "prod", "r-1", float(int(now - 7))) for user in ("team-a", "team-b")
         )
-        return _page(HA_PAGE, TrackerPage(entries, now), now)
+        return self._page(HA_PAGE, TrackerPage(entries, now), now, one)
+
+    def _page(self, name: str, value: Any, now: float, one: Running) -> Page[Any]:
+        outcome, asked = Outcome.ABSENT if value is None else Outcome.OK, now + 0.1
+        return Page(name, outcome, value, asked_at=asked + self.skew, clock=asked + one.skew)
+
+    def _failed(self, name: str, now: float, why: Reason = Reason.REFUSED) -> Page[Any]:
+        return Page(name, Outcome.FAILED, None, why, asked_at=now + self.skew)
 
 
 def _beating(member: Member, now: float) -> Member:
@@ -330,12 +397,3 @@ def _less(value: Value, lacks: set[str]) -> Value:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _page(name: str, value: Any, now: float) -> Page[Any]:
-    outcome = Outcome.ABSENT if value is None else Outcome.OK
-    return Page(name, outcome, value, asked_at=now + 0.1, clock=now + 0.1)
-
-
-def _unread(name: str, now: float) -> Page[Any]:
-    return Page(name, Outcome.FAILED, None, Reason.DENIED, asked_at=now)

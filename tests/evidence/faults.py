@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.model.pages import GossipMember, Member, Phase, Product, State, Tokens
+from exporter.model.pages import GossipMember, Member, Phase, Product, State, Tokens, Unwatched
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import C
 
@@ -162,6 +162,57 @@ def _store_down(made: Cluster, chance: random.Random) -> bool:
     return bool(made.rules.stores)
 
 
+def _does_not_respond(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).crashed = NOW
+    return True
+
+
+def _clock_ahead(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).skew = 100.0
+    return True
+
+
+def _joining_for_long(made: Cluster, chance: random.Random) -> bool:
+    _ingester(made, chance).state = State.JOINING
+    return True
+
+
+def _source_fails(made: Cluster, chance: random.Random) -> bool:
+    made.unsure = Unwatched(fail=("targets[0]: refused",))
+    del chance
+    return True
+
+
+def _pod_pending(made: Cluster, chance: random.Random) -> bool:
+    made.unsure = Unwatched(not_running=("ingester-2 is Pending",))
+    del chance
+    return True
+
+
+def _old_group_asked(made: Cluster, chance: random.Random) -> bool:
+    old = [one for one in made.running if "-write-" not in one.name and "distributor" in one.roles]
+    if old:
+        chance.choice(old).traffic = 20.0
+    return bool(old)
+
+
+def _nothing_reads(made: Cluster, chance: random.Random) -> bool:
+    made.running = [one for one in made.running if "-read-" not in one.name]
+    del chance
+    return True
+
+
+def _one_verifies(made: Cluster, chance: random.Random) -> bool:
+    _some(made, chance).verifies = True
+    return True
+
+
+def _old_member_left(made: Cluster, chance: random.Random) -> bool:
+    one = _ingester(made, chance)
+    one.name = f"mimir-ingester-{one.name.rpartition('-')[2]}"
+    return True
+
+
 FAULTS = (
     Fault("a writer is in no ring", ALL, _writer_in_no_ring),
     Fault("two members have one address", ALL, _one_address),
@@ -186,3 +237,18 @@ FAULTS = (
     Fault("a partition has no owner", ALL, _unowned_partition),
     Fault("the store is down", frozenset({Phase.MIRRORING, Phase.MEMBERLIST}), _store_down),
 )
+
+NONE = frozenset[Phase]()
+# What only a life can have: it is there or not at a time, whatever the phase is.
+IN_A_LIFE = (
+    Fault("a process does not respond", ALL, _does_not_respond),
+    Fault("a source of targets fails", ALL, _source_fails),
+    Fault("a pod is pending", ALL, _pod_pending),
+    Fault("a clock is ahead", ALL - {Phase.MULTI}, _clock_ahead),
+)
+OF_GROUPS = (
+    Fault("a member has another group's name", NONE, _old_member_left),
+    Fault("the old group is asked", NONE, _old_group_asked),
+    Fault("nothing reads", NONE, _nothing_reads),
+)
+OF_LABELS = (Fault("one process verifies labels", NONE, _one_verifies),)

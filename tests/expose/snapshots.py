@@ -293,6 +293,7 @@ def rich() -> Snapshot:
         discovered={"static": 3},
         unsure=("targets[1] (file): no file matches /etc/targets/*.yml",),
         fetches={("/metrics", "ok"): 80, ("/metrics", "failed"): 4, ("/config", "failed"): 42},
+        interval=15.0,
         sweep_seconds=15.0,
     )  # fmt: skip
 

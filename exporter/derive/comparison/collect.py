@@ -353,6 +353,6 @@ def _kept(
     born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
     return {
         (v.kind, v.target): v
-        for v in views
-        if v.known and max(since, born.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
+        for v in (view if view.known else view.last for view in views)
+        if v and v.known and max(since, born.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
     }

@@ -83,9 +83,15 @@ def _stored(read: KeyInput, primary: Content | None, name: str) -> View:
 
 
 def _with_kept(views: Iterable[View], judged: tuple[ViewFacts, ...], read: KeyInput) -> tuple[ViewFacts, ...]:
-    """Put an earlier reading in the place of a view whose turn it was not."""
+    """Put an earlier reading in the place of a view whose turn it was not, and beside one that failed: that
+    takes its place until the next turn.
+    """
     waiting = {v.target for v in views if not v.asked}
-    return tuple(read.kept.get((v.kind, v.target), v) if v.target in waiting else v for v in judged)
+    pairs = ((view, read.kept.get((view.kind, view.target))) for view in judged)
+    return tuple(
+        view if kept is None or view.known else kept if view.target in waiting else replace(view, last=kept)
+        for view, kept in pairs
+    )
 
 
 def _distinct(views: tuple[ViewFacts, ...]) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model.gate import About
 from exporter.model.pages import NOTICE, Outcome, Phase, Product
 from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, pages_of
@@ -103,12 +104,20 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     ours = tuple(keys)
     up = tuple(target for target in now.targets if target.up)
     return {
-        METRICS: _part((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets),
-        CONFIG: _part((f"configuration of {t.name}", t.config is not None) for t in up if is_in_rings(t)),
-        MEMBERS: _part((f"member list of {t.name}", t.gossip is not None) for t in up if runs_memberlist(t)),
+        METRICS: _part((About(t.name), t.up and _is_ok(t, "/metrics")) for t in now.targets),
+        CONFIG: _part(
+            (About(t.name, f"configuration of {t.name}"), t.config is not None) for t in up if is_in_rings(t)
+        ),
+        MEMBERS: _part(
+            (About(t.name, f"member list of {t.name}"), t.gossip is not None)
+            for t in up
+            if runs_memberlist(t)
+        ),
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
-        TRACKER: _part((f"{TRACKER_PAGE} of {t.name}", _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)),
+        TRACKER: _part(
+            (About(t.name, f"{TRACKER_PAGE} of {t.name}"), _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)
+        ),
         STORE: _part(_stores(now.stores)),
     }
 
@@ -156,7 +165,7 @@ def _primaries(
         for client in target.clients if not target.young else ():
             if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
-                yield f"ring page of {client.key} on {target.name}", had
+                yield About(target.name, f"ring page of {client.key} on {target.name}"), had
     external = {key.primary for key in keys} & EXTERNAL_STORES
     yield from _stores(store for store in now.stores if store.kind in external)
 
@@ -211,4 +220,4 @@ def _copies(
     for key in keys:
         if key.primary == "memberlist" or key.phase >= since:
             known = {view.target for view in key.views if view.kind == "gossip" and view.known}
-            yield from ((f"gossip copy of {key.key} on {name}", name in known) for name in having)
+            yield from ((About(n, f"gossip copy of {key.key} on {n}"), n in known) for n in having)

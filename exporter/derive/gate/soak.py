@@ -1,4 +1,4 @@
-"""What the soak counts: time that was watched, and evidence that is at most two cycles old.
+"""What the soak counts: time that was watched, and evidence that is good for two cycles more.
 
 Ordinary life breaks nothing: a process that comes or leaves in good order, a single read that fails. What
 does break it is named: a pause, a step of this machine's clock, a cycle that failed, other rules, a process
@@ -7,19 +7,19 @@ that left the list while something still has it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.identity.member_index import census_of
 from exporter.derive.limits import Rules
+from exporter.derive.process import GOOD_FOR
 from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.gate import Check, Verdict
-from exporter.model.pages import Outcome
+from exporter.model.gate import About, Check, Verdict
 
 CLOCK_STEP = 2.0  # seconds by which the wall clock may differ from the monotonic one in a cycle
 LEAST_LOOKS = 3  # cycles after the first one in which a check passes
 NEW_FOR = 120.0  # seconds in which a process that is new to the list breaks nothing
-FEW = 20  # a loss of one in so many processes is one that the cycle before stands in for
+FEW = 10  # what is missed of one in so many processes is stood in for by what was read before
 ANSWER = "targets-answer"  # the one check that fails, and is not unknown, where a read fails
 
 
@@ -96,55 +96,55 @@ def newcomers(now: Snapshot, before: Snapshot | None) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Names of processes: of which a page was not read in this cycle though every page was in the one before
-    (none where they are many), of which one was not read in the cycle before, and which are new to the list.
+    """Names of processes: of which a page was missed in this cycle or the one before, and whose evidence is
+    still good; which are new to the list; and how many there are.
     """
 
-    once: frozenset[str] = frozenset()
-    before: frozenset[str] = frozenset()
+    missed: frozenset[str] = frozenset()
     new: frozenset[str] = frozenset()
+    of: int = 0
+    soak: float = 0.0  # seconds
 
 
-def reads(now: Snapshot, before: Snapshot | None) -> Reads:
-    """Compare what this cycle read with what the one before did."""
-    lost = _lost(now)
-    if before is None or FEW * len(lost) > len(now.targets):
-        return Reads(new=frozenset(now.newcomers))
-    past = _lost(before)
-    return Reads(lost - past, past, frozenset(now.newcomers))
-
-
-def _lost(snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(target.name for target in snapshot.targets if _is_lost(target))
-
-
-def _is_lost(target: TargetFacts) -> bool:
-    return not target.up or any(page.outcome is Outcome.FAILED for page in target.pages)
+def reads(now: Snapshot, before: Snapshot | None, soak: float) -> Reads:
+    """Say whose evidence stands in for what was not read. A check that compares two cycles lacks the second
+    one after a miss.
+    """
+    past = {target.name: target.missed for target in before.targets} if before else {}
+    missed = (t.name for t in now.targets if (t.missed or past.get(t.name, 0)) in range(1, GOOD_FOR + 1))
+    return Reads(frozenset(missed), frozenset(now.newcomers), len(now.targets), soak)
 
 
 def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     """The check with its time: `since` and `looks` where it passes, `paused` where it does not for now.
 
-    One that is not known for reads which failed once passes on what the cycle before had.
+    One that is not known of a few processes passes on what it had of them.
     """
-    began = _began(old)
-    had = began is not None or (old and _is_excused(old) and _names_only(old, read.before))
-    if had and _is_excused(check) and _names_only(check, read.once):
-        evidence = f"Read in the cycle before, not in this one: {', '.join(check.culprits[:5])}."
+    began, about = _began(old), _about(check)
+    check = replace(check, wavered=old.wavered if old else None)
+    had = began is not None or (old and about.isdisjoint(_about(old) or about))
+    few = about and about <= read.missed and FEW * len(about) <= read.of
+    if had and few and _is_excused(check):
+        evidence = f"Read in the cycles before, not in this one: {', '.join(check.culprits[:5])}."
         check = replace(check, verdict=Verdict.HOLDS, evidence=evidence, culprits=(), vacuous=False)
     if check.verdict is not Verdict.HOLDS:
-        return _pausing(check, old, read.new | read.once)
+        return _pausing(check, old, read, at)
     looks = old.looks + 1 if old and began is not None else 0
     return replace(check, since=at if began is None else began, looks=looks)
 
 
-def _pausing(check: Check, old: Check | None, names: Collection[str]) -> Check:
-    """A check that is not known for one cycle, or only of processes that are new, keeps its time."""
-    began = _began(old)
+def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
+    """A check that is not known only of processes that are new or were missed keeps its time, and once in a
+    soak one that is not known for a cycle for anything else: what comes and goes is no accident of reading.
+    """
+    began, about = _began(old), _about(check)
     if old is None or began is None or not _is_excused(check):
         return check
-    keeps = old.verdict is Verdict.HOLDS or _names_only(check, names)
-    return replace(check, paused=began, looks=old.looks) if keeps else check
+    if about and about <= read.new | read.missed:
+        return replace(check, paused=began, looks=old.looks)
+    first = old.wavered is None or at - old.wavered > read.soak
+    keeps = old.verdict is Verdict.HOLDS and first
+    return replace(check, paused=began, looks=old.looks, wavered=at) if keeps else check
 
 
 def _began(check: Check | None) -> float | None:
@@ -152,12 +152,14 @@ def _began(check: Check | None) -> float | None:
 
 
 def _is_excused(check: Check) -> bool:
-    return check.verdict is Verdict.UNKNOWN or (check.verdict is Verdict.FAILS and check.id == ANSWER)
+    return check.verdict is Verdict.UNKNOWN or (check.id == ANSWER and bool(_named(check)))
 
 
-def _names_only(check: Check, names: Collection[str]) -> bool:
-    """Tell whether every culprit names one of these processes."""
-    return bool(check.culprits) and all(
-        any(word.strip("(),;") in names or word.strip("(),;:") in names for word in culprit.split())
-        for culprit in check.culprits
-    )
+def _about(check: Check) -> frozenset[str]:
+    """Name the processes that a check lacks; none where it lacks, or finds, anything else."""
+    return _named(check) if _is_excused(check) else frozenset()
+
+
+def _named(check: Check) -> frozenset[str]:
+    names = [culprit.target for culprit in check.culprits if isinstance(culprit, About)]
+    return frozenset(names) if len(names) == len(check.culprits) else frozenset()

@@ -55,7 +55,7 @@ class Past:
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Past:
     broken = soak.interrupted(now, before, rules)
     steps = {step.name: step for step in before.steps} if before else {}
-    return Past(steps, broken, soak.reads(now, before))
+    return Past(steps, broken, soak.reads(now, before, rules.soak))
 
 
 def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past) -> Step:

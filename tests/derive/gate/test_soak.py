@@ -120,12 +120,25 @@ def test_a_single_read_that_fails_pauses_a_small_fleet_for_a_cycle_and_breaks_no
     assert step_of(fleet.look(beat=True), STEP).open
 
 
-def test_two_reads_that_fail_in_a_row_break_the_soak_by_name() -> None:
+@pytest.mark.parametrize("others", [None, 1])
+def test_two_reads_that_fail_in_a_row_pause_a_small_fleet_and_break_nothing(others: int | None) -> None:
+    fleet = _fleet()
+    for _ in range(6):
+        fleet.look(beat=True)
+    for number in (2, 2, others):
+        _lose(fleet, number)
+        step = step_of(fleet.look(beat=True), STEP)
+        assert step.open is (number is None)
+    _lose(fleet, None)
+    assert step_of(fleet.look(beat=True), STEP).open
+
+
+def test_three_reads_that_fail_in_a_row_break_the_soak_by_name() -> None:
     fleet = _fleet()
     for _ in range(6):
         fleet.look(beat=True)
     _lose(fleet, 2)
-    for _ in range(2):
+    for _ in range(3):
         fleet.look(beat=True)
     _lose(fleet, None)
     step = step_of(fleet.look(beat=True), STEP)
@@ -134,13 +147,20 @@ def test_two_reads_that_fail_in_a_row_break_the_soak_by_name() -> None:
     assert "The soak was broken 15 s ago" in step.headline
 
 
-def test_one_lost_read_among_many_is_stood_in_for_by_the_cycle_before_and_two_are_not() -> None:
-    fleet = _fleet(40)
+@pytest.mark.parametrize(("size", "stands"), [(10, True), (9, False)])
+def test_one_lost_read_among_many_is_stood_in_for_twice(size: int, stands: bool) -> None:
+    fleet = _fleet(size)
     for _ in range(6):
         fleet.look(beat=True)
     _lose(fleet, 2)
-    assert step_of(fleet.look(beat=True), STEP).open
-    assert not step_of(fleet.look(beat=True), STEP).open, "its evidence is two cycles old"
+    opened = [step_of(fleet.look(beat=True), STEP).open for _ in range(3)]
+    assert opened == [stands, stands, False], "its evidence is good for two cycles"
+
+
+def test_a_process_that_was_never_read_is_not_stood_in_for() -> None:
+    fleet = _fleet(40)
+    _lose(fleet, 2)
+    assert not any(step_of(fleet.look(beat=True), STEP).open for _ in range(8))
 
 
 def test_a_fleet_in_which_one_read_in_a_hundred_fails_every_cycle_opens_and_stays_open() -> None:
@@ -150,3 +170,37 @@ def test_a_fleet_in_which_one_read_in_a_hundred_fails_every_cycle_opens_and_stay
         _lose(fleet, chance.randint(1, 100))
         opened += step_of(fleet.look(beat=True), STEP).open
     assert opened >= 0.9 * (60 - 21)
+
+
+def test_what_a_source_fails_to_tell_pauses_once_in_a_soak_and_breaks_it_when_it_comes_back() -> None:
+    fleet = _fleet()
+    for _ in range(6):
+        fleet.look(beat=True)
+    opened = []
+    for turn in range(8):
+        fleet.unsure = ("targets[0]: refused",) if turn % 2 == 0 else ()
+        opened.append(step_of(fleet.look(beat=True), STEP).open)
+    assert opened == [False, True, *[False] * 6]
+
+
+def test_a_process_that_should_run_and_does_not_breaks_the_soak_at_once() -> None:
+    fleet = _fleet()
+    for _ in range(6):
+        fleet.look(beat=True)
+    fleet.not_running = ("ingester-2 is Pending",)
+    fleet.look(beat=True)
+    fleet.not_running = ()
+    step = step_of(fleet.look(beat=True), STEP)
+    assert not step.open
+    assert "ingester-2 is Pending" in step.broken
+
+
+def test_the_members_of_a_process_that_was_missed_are_no_ghosts_for_two_cycles() -> None:
+    fleet = _fleet()
+    for process in fleet.processes:
+        process.memberlist = False
+    for _ in range(2):
+        fleet.look(beat=True)
+    fleet.processes[1].up = False
+    ghosts = [[bool(key.ghosts) for key in fleet.look(beat=True).keys] for _ in range(3)]
+    assert [any(found) for found in ghosts] == [False, False, True]

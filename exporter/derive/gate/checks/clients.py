@@ -15,7 +15,7 @@ from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.migration.migration import few, said_left_out, silence
 from exporter.derive.process import is_mute
 from exporter.model.facts import ClientFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
 
@@ -100,7 +100,7 @@ def targets_answer(seen: Evidence) -> Check:
     """
     down = [target for target in seen.targets if not target.up]
     blind = [
-        f"{t.name} (metrics)"
+        About(t.name, f"{t.name} (metrics)")
         for t in seen.up
         for p in t.pages
         if p.name == "/metrics" and p.outcome is not Outcome.OK
@@ -110,7 +110,7 @@ def targets_answer(seen: Evidence) -> Check:
     others = [target for target in seen.up if target.why_none]
     left = unlisted(seen.targets)
     missing = [*seen.now.not_running, *left]
-    wrong = [*(target.name for target in (*down, *others)), *blind, *missing]
+    wrong = [*(About(target.name) for target in (*down, *others)), *blind, *missing]
     why = [silence(target, detail=True) for target in (*down, *others)]
     asked = replace(ANSWER, remedy=f"{RELIST} {ANSWER.remedy}") if left else ANSWER
     return asked.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind, *missing])), nothing)
@@ -120,7 +120,7 @@ def settled(seen: Evidence) -> Check:
     """Hold that every process is old enough to be judged: the other checks pass over those that are not. One
     that restarts again and again is never judged by them.
     """
-    unknown = [f"{target.name} has just started" for target in seen.up if target.young]
+    unknown = [About(target.name, f"{target.name} has just started") for target in seen.up if target.young]
     return SETTLED.answer(restarting(seen.targets), f"{len(seen.up)} processes.", unknown)
 
 
@@ -139,7 +139,7 @@ def clocks_agree(seen: Evidence) -> Check:
         for target in seen.up
         if target.clocks_apart > TWO_CLOCKS and target.name not in off
     ]
-    unknown = [f"clock of {target.name}" for target in seen.up if target.skew is None]
+    unknown = [About(target.name, f"clock of {target.name}") for target in seen.up if target.skew is None]
     widest = max((abs(skew - middle) for skew in told.values()), default=0.0)
     return CLOCKS.answer(wrong, f"At most {widest:.0f} s apart from the middle one.", unknown)
 
@@ -149,7 +149,7 @@ def primaries_agree(seen: Evidence) -> Check:
     moving = kv_clients.moving(kv_clients.writing(seen.clients))
     ahead = Counter(c.name for c in moving if seen.mixed and c.phase >= Phase.SWITCHED)
     wrong = [f"{name} on {count} processes has memberlist" for name, count in sorted(ahead.items())]
-    unknown = [f"{c.name} on {c.target}" for c in moving if c.phase is Phase.UNKNOWN]
+    unknown = [About(c.target, f"{c.name} on {c.target}") for c in moving if c.phase is Phase.UNKNOWN]
     nothing = "" if seen.up else "no process answers"
     return PRIMARIES.answer(wrong, f"{len(moving)} clients that write.", unknown, nothing=nothing)
 
@@ -169,8 +169,8 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         clients = seen.clients if readers else kv_clients.writing(seen.clients)
         clients = clients if wanted is Phase.MEMBERLIST else kv_clients.moving(clients)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
-        unknown = [f"{c.name} on {c.target}" for c in clients if c.phase is Phase.UNKNOWN]
-        unknown += [f"{t.name} shows no KV client" for t in seen.up if is_mute(t)]
+        unknown = [About(c.target, f"{c.name} on {c.target}") for c in clients if c.phase is Phase.UNKNOWN]
+        unknown += [About(t.name, f"{t.name} shows no KV client") for t in seen.up if is_mute(t)]
         counted = kv_clients.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
@@ -242,7 +242,9 @@ def mirror_errors(seen: Evidence) -> Check:
             wrong.append(f"{client.name} on {client.target}: {errors:g} of {writes:g} writes failed")
     mirroring = [c for c in kv_clients.writing(seen.clients) if c.mirror]
     unread = [
-        f"{c.name} on {c.target}" for c in mirroring if c.mirror_errors is None or c.mirror_writes is None
+        About(c.target, f"{c.name} on {c.target}")
+        for c in mirroring
+        if c.mirror_errors is None or c.mirror_writes is None
     ]
     good = f"{total:g} mirror writes, at most {limit:.0%} of a client's failed."
     return MIRROR_ERRORS.answer(wrong, good, unread, nothing="" if mirroring else "no client mirrors")
@@ -270,13 +272,13 @@ def mirror_writes(seen: Evidence) -> Check:
         if written >= SOME_WRITES and not copied and client.key != HA_KEY:
             wrong.append(f"{client.name} on {client.target}: {written:g} writes, none mirrored")
     rings = {key.key for key in seen.keys if key.kind == "ring"}
-    unknown = [
-        f"{client.name} on {client.target}: no mirror write was counted yet"
+    unknown: list[str] = [
+        About(client.target, f"{client.name} on {client.target}: no mirror write was counted yet")
         for client in mirroring
         if client.written and not client.mirror_writes and client.key in rings
     ]
     unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
-    unknown += [f"{c.name} on {c.target}" for c in writing if c.phase is Phase.UNKNOWN]
+    unknown += [About(c.target, f"{c.name} on {c.target}") for c in writing if c.phase is Phase.UNKNOWN]
     good = f"{len(mirroring)} clients mirror what they write."
     cannot = {c.phase for c in kv_clients.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
     question = replace(MIRROR_WRITES, remedy=ADVICE["without-multi"].text) if cannot else MIRROR_WRITES

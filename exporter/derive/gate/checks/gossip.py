@@ -12,7 +12,7 @@ from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank
 from exporter.derive.identity.member_index import census_of, each_once
 from exporter.derive.migration.migration import few
 from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.rings import named
 
 DOC = "docs/labels.md"
@@ -140,8 +140,13 @@ def complete(seen: Evidence) -> Check:
     if seen.gossip is None:
         return COMPLETE.answer([], "", nothing=NOBODY)
     having = sum(1 for target in seen.up if target.gossip is not None)
-    unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
-    unknown += [f"{t.name} uses memberlist and shows no member list" for t in seen.up if _hides(t)]
+    unknown = [
+        *seen.gossip.unread,
+        *(About(name, f"which member is {name}") for name in seen.gossip.unidentified),
+    ]
+    unknown += [
+        About(t.name, f"{t.name} uses memberlist and shows no member list") for t in seen.up if _hides(t)
+    ]
     alone = [f"{t.name} sees nobody but itself" for t in seen.up if having > 1 and _is_alone(t)]
     wrong = [
         *(name for name in seen.gossip.absent if not any(a.startswith(f"{name} ") for a in alone)),
@@ -168,11 +173,11 @@ def _hides(target: TargetFacts) -> bool:
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:
     """Give processes by label, and those whose label is not known."""
     found: dict[str, list[str]] = {}
-    unknown = []
+    unknown: list[str] = []
     for target in in_rings(seen):
         label = label_of(target.config)
         if label is None:
-            unknown.append(f"label of {target.name}")
+            unknown.append(About(target.name, f"label of {target.name}"))
         else:
             found.setdefault(label, []).append(target.name)
     return found, unknown
@@ -237,7 +242,7 @@ def verification_off(seen: Evidence) -> Check:
         if _is_too_old(target):
             on.append(f"{target.name} is of a release without cluster labels")
         elif disabled is None:
-            unknown.append(f"setting of {target.name}")
+            unknown.append(About(target.name, f"setting of {target.name}"))
         elif not disabled:
             on.append(f"{target.name} verifies")
     nothing = "" if seen.up else "no process answers"
@@ -268,5 +273,9 @@ def _of_members(
     lists = each_once(gossip.members for gossip in having)
     members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
     # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
-    unknown = [] if seen.is_part else [f"{what} of {name}" for name in sorted(members - read)]
+    owner = {target.member: target.name for target in seen.targets if target.member}
+    lacking = () if seen.is_part else sorted(members - read)
+    unknown = [
+        About(owner[name], f"{what} of {name}") if name in owner else f"{what} of {name}" for name in lacking
+    ]
     return question.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])

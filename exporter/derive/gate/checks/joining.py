@@ -15,7 +15,7 @@ from exporter.derive.identity.member_index import each_once
 from exporter.derive.migration.migration import few
 from exporter.derive.migration.risks import is_at, joins_only_itself
 from exporter.model.facts import TargetFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 
 DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
@@ -75,7 +75,7 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
         for target in asked:
             seeds = target.config.join_members if target.config else None
             if seeds is None:
-                unknown.append(target.name)
+                unknown.append(About(target.name))
             elif not seeds:
                 wrong.append(f"{target.name} has none")
             elif joins_only_itself(target) and not (of_others and _is_named(target, seen.up)):
@@ -99,7 +99,7 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
         asked = choice(seen)
         told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
         wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
-        unknown = [name for name, value in told.items() if value is None]
+        unknown = [About(name) for name, value in told.items() if value is None]
         good = f"{len(told)} processes." if asked else NONE_USES
         return REJOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
 
@@ -116,7 +116,9 @@ def _settings_agree(choice: Choice) -> CheckFunction:
         asked = choice(seen)
         told = [target for target in asked if target.config is not None]
         wrong = [*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)]
-        unknown = [f"settings of {target.name}" for target in asked if target.config is None]
+        unknown = [
+            About(target.name, f"settings of {target.name}") for target in asked if target.config is None
+        ]
         good = f"{len(told)} processes." if asked else NONE_USES
         return SETTINGS.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
 

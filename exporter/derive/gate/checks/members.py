@@ -6,7 +6,7 @@ from exporter.derive.gate.check import Evidence, Question
 from exporter.derive.ring.partitions import gone_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.facts import KeyFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome
 from exporter.model.rings import WriterFacts, named
 
@@ -58,7 +58,9 @@ def _unread(seen: Evidence) -> list[str]:
     """Name the rings that were not read, and the processes whose clients were not."""
     rings = [f"{key.key}: not read" for key in seen.keys if key.kind == "ring" and key.writers is None]
     return rings + [
-        f"clients of {t.name}" for t in seen.up if any(_failed(p.name, p.outcome) for p in t.pages)
+        About(t.name, f"clients of {t.name}")
+        for t in seen.up
+        if any(_failed(p.name, p.outcome) for p in t.pages)
     ]
 
 

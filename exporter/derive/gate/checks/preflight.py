@@ -9,7 +9,7 @@ from exporter.derive.gate.check import Evidence, Question
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.migration.migration import few
 from exporter.model.facts import ClientFacts, TargetFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome, Product
 from exporter.products.ring_pages import HA_KEY
 
@@ -66,14 +66,14 @@ def version_supports(seen: Evidence) -> Check:
     for target in seen.up:
         product = target.product if target.product is not Product.UNKNOWN else seen.rules.product
         if product is Product.UNKNOWN:
-            unknown.append(f"product of {target.name}")
+            unknown.append(About(target.name, f"product of {target.name}"))
             continue
         needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
         if needed is None or not _tracks(target) or _moves_already(target) or seen.rules.keeps(HA_KEY):
             continue
         version = _version(target.version)
         if version is None:
-            unknown.append(f"version of {target.name} ({target.version or 'none told'})")
+            unknown.append(About(target.name, f"version of {target.name} ({target.version or 'none told'})"))
         elif version < needed:
             wrong.append(f"{target.name} is {product.value} {target.version}")
     versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
@@ -118,7 +118,7 @@ def gossip_port_quiet(seen: Evidence) -> Check:
             continue  # nothing listens there yet, or it is among the unknown
         rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
         if not rates and (_counts_connections(target) or not _shows_metrics(target)):
-            unknown.append(f"{target.name} (looked once)")
+            unknown.append(About(target.name, f"{target.name} (looked once)"))
         wrong += [f"{target.name}: {rate * 60:.1f} a minute" for rate in rates.values() if rate > 0]
     return SCRAPED.answer(wrong, "None since the last cycle.", unknown)
 
@@ -134,14 +134,17 @@ def gossip_port_reachable(seen: Evidence) -> Check:
     """
     if seen.gossip is None:
         return REACHED.answer([], "No process runs memberlist yet.", silent_about_gossip(seen))
-    unknown = [*seen.gossip.unread, *(f"which member is {name}" for name in seen.gossip.unidentified)]
+    unknown = [
+        *seen.gossip.unread,
+        *(About(name, f"which member is {name}") for name in seen.gossip.unidentified),
+    ]
     return REACHED.answer(seen.gossip.absent, "Others see every process.", unknown)
 
 
 def silent_about_gossip(seen: Evidence) -> list[str]:
     """Name the processes whose member list could not be read: it may run or not."""
     return [
-        f"member list of {target.name}"
+        About(target.name, f"member list of {target.name}")
         for target in seen.up
         if target.gossip is None
         and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
@@ -163,7 +166,9 @@ def ha_baseline(seen: Evidence) -> Check:
     tracking = [target for target in seen.up if _tracks(target)]
     if not tracking:
         return BASELINE.answer([], "No HA tracker runs.")
-    unread = [f"metrics of {target.name}" for target in tracking if not _shows_metrics(target)]
+    unread = [
+        About(target.name, f"metrics of {target.name}") for target in tracking if not _shows_metrics(target)
+    ]
     total = sum(target.ha_elections or 0.0 for target in tracking)
     return BASELINE.answer([], f"{total:g} elections since the processes started.", unread)
 

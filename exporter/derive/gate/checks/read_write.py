@@ -14,7 +14,7 @@ from exporter.derive.gate.check import CheckFunction, Evidence, Question
 from exporter.derive.migration.migration import few
 from exporter.derive.ring.quorum import margin, spare
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import State
 from exporter.products.ring_pages import RING_NAMES
 
@@ -212,7 +212,7 @@ def old_group_idle(seen: Evidence) -> Check:
     """
     old = [target for target in seen.up if target.group == OLD]
     wrong = [f"{t.name}: {t.traffic_rate:.2g} requests a second" for t in old if t.traffic_rate]
-    unknown = [f"{t.name} (looked once)" for t in old if t.traffic_rate is None]
+    unknown: list[str] = [About(t.name, f"{t.name} (looked once)") for t in old if t.traffic_rate is None]
     nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
     unknown += [
         f"{t.name} is of no group, its traffic not known"
@@ -231,7 +231,9 @@ def new_group_reads(seen: Evidence) -> Check:
     settled = [target for target in seen.up if not target.young]
     new = [target for target in settled if target.group == NEW]
     serving = [target.name for target in new if _serves_reads(target)]
-    unknown = [f"component of {target.name}" for target in new if not _words(target)]
+    unknown: list[str] = [
+        About(target.name, f"component of {target.name}") for target in new if not _words(target)
+    ]
     unknown += [f"group of {target.name}" for target in settled if not target.group and _serves_reads(target)]
     wrong = [] if serving or unknown else [f"none of {len(new)} processes in {NEW} answers queries"]
     good = f"{len(serving)} processes: {', '.join(few(serving, 5))}."

@@ -10,7 +10,7 @@ from exporter.derive.identity.key_ownership import label
 from exporter.derive.migration import ha_elections
 from exporter.derive.migration.migration import few, said_left_out
 from exporter.model.facts import KeyFacts, SecondaryFacts, TargetFacts, ViewFacts
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome, PartitionState, State
 from exporter.products.ha_keys import prefixes_in
 from exporter.products.ring_pages import HA_KEY
@@ -110,7 +110,7 @@ def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
 
 
 def _unknown(seen: Evidence) -> list[str]:
-    partial = [f"{k.key}: {', '.join(s.unread[:5])} not read" for k, s in _compared(seen) if s.unread]
+    partial = [About(n, f"{k.key}: {n} not read") for k, s in _compared(seen) for n in s.unread]
     return _unread(seen.copied) + partial + _stores_unread(seen) + lacking(seen.copied) + _unattended(seen)
 
 
@@ -214,7 +214,8 @@ def no_token_conflicts(seen: Evidence) -> Check:
 
 def views_agree(seen: Evidence) -> Check:
     """Hold that the judged views of each kind show one content, none stale, none lacking a live member."""
-    wrong, unknown = [], []
+    wrong: list[str] = []
+    unknown: list[str] = []
     for key in seen.keys:
         for kind in ("ring", "gossip"):
             views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
@@ -233,7 +234,9 @@ def views_agree(seen: Evidence) -> Check:
                 for v in read
                 if v.staleness is not None and v.staleness > seen.late(key)
             ]
-            unknown += [f"{key.key}: {kind} view of {v.target}" for v in views if not v.known]
+            unknown += [
+                About(v.target, f"{key.key}: {kind} view of {v.target}") for v in views if not v.known
+            ]
             unknown += [f"{key.key}: not all entries of {v.target} were read" for v in read if not v.whole]
     looked = any(view.known for key in seen.keys for view in key.views)
     good = f"{len(seen.keys)} rings, one view each."

@@ -7,7 +7,7 @@ from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE
-from exporter.model.gate import Check
+from exporter.model.gate import About, Check
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY
@@ -172,7 +172,7 @@ def store_has_no_clients(seen: Evidence) -> Check:
         if kind in EXTERNAL_STORES and rate > 0
     ]
     unknown = [
-        f"{client.name} on {client.target} has asked {kind} before (looked once)"
+        About(client.target, f"{client.name} on {client.target} has asked {kind} before (looked once)")
         for client in seen.clients
         for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
         if kind not in client.store_rates

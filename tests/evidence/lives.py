@@ -1,0 +1,236 @@
+"""Lives of a cluster in simulated time: starts, stops, crashes, pauses, clock steps, faults that come and go.
+
+What is true at a look is known here, and is held against what the gate says of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from exporter.derive.comparison.collect import Cycle
+from exporter.derive.conclude import conclude
+from exporter.derive.history import History
+from exporter.model.gate import Step
+from exporter.model.pages import GossipView, Observation, Outcome, Page, Reason
+from tests.evidence.clusters import NOW, Cluster, Running
+from tests.evidence.faults import Fault
+
+T = TypeVar("T")
+ALWAYS = math.inf
+
+
+class Steady(random.Random):
+    """Chooses the same process again, whoever comes or goes beside it."""
+
+    def __init__(self, seed: str) -> None:
+        self.text = seed
+        super().__init__(seed)
+
+    def choice(self, seq: Sequence[T]) -> T:
+        if all(isinstance(one, Running) for one in seq):
+            return max(seq, key=self._rank)
+        return super().choice(seq)
+
+    def _rank(self, one: object) -> float:
+        return random.Random(f"{self.text} {getattr(one, 'name', '')}").random()
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A fault that is there for a part of every period, seconds; the first one begins after `starts`."""
+
+    fault: Fault
+    seed: str
+    period: float = ALWAYS
+    share: float = 1.0
+    starts: float = 0.0
+
+    def is_on(self, lived: float) -> bool:
+        """Whether it is there after so many seconds of the life."""
+        if lived < self.starts:
+            return False
+        return self.period == ALWAYS or (lived - self.starts) % self.period < self.share * self.period
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was true at one look, and what the gate said."""
+
+    at: float
+    faults: frozenset[str]
+    broken: str  # why nothing that was seen before counts
+    young: frozenset[str]
+    step: Step
+
+
+@dataclass
+class Life:
+    """One cluster and the exporter that looks at it."""
+
+    made: Cluster
+    step: str
+    seed: str
+    episodes: list[Episode] = field(default_factory=list)
+    lost_reads: float = 0.0  # the share of processes that something is not read of in a cycle
+    now: float = NOW
+    number: int = 0
+    past: History = field(default_factory=History)
+    looks: list[Look] = field(default_factory=list)
+    asleep: float = 0.0  # seconds that the exporter's machine has slept
+    broken: str = "the exporter started"
+    born: int = 0
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self.chance.seed(self.seed)
+        self.born = len(self.made.running)
+
+    def look(self, seconds: float | None = None, length: float = 0.0) -> Look:
+        """One cycle, so many seconds after the last one; `length` is how long it took."""
+        self.now += self.made.rules.interval if seconds is None else seconds
+        self.number += 1
+        made, present = self._hurt()
+        cycle = self._losing(made.read(self.now, self.number))
+        self.now += length
+        cycle = replace(cycle, at=cycle.at + length, ticked=self.now + 0.5 - self.asleep)
+        snapshot, self.past = conclude(cycle, self.past, made.rules)
+        step = next(step for step in snapshot.steps if step.name == self.step)
+        seen = Look(self.now, present, self.broken, self._young(), step)
+        self.broken = ""
+        self.looks.append(seen)
+        return seen
+
+    def _hurt(self) -> tuple[Cluster, frozenset[str]]:
+        """The cluster with the faults that are on now."""
+        on = [one for one in self.episodes if one.is_on(self.now - NOW)]
+        if not on:
+            return self.made, frozenset()
+        made = copy.copy(self.made)
+        made.running = [copy.copy(one) for one in made.running]
+        for name in ("outsiders", "intruders", "partition_owners", "stored_extra", "left"):
+            setattr(made, name, copy.copy(getattr(made, name)))
+        return made, frozenset(one.fault.name for one in on if one.fault.apply(made, Steady(one.seed)))
+
+    def _young(self) -> frozenset[str]:
+        started = ((one.name, self.now - one.started) for one in self.made.running)
+        return frozenset(name for name, age in started if 0 <= age < 2 * self.made.period)
+
+    def _losing(self, cycle: Cycle) -> Cycle:
+        if not self.lost_reads:
+            return cycle
+        lost = {seen.target.name for seen in cycle.observed if self.chance.random() < self.lost_reads}
+        names = (one.name for one in self.made.running)
+        told = zip(names, cycle.observed, strict=True)
+        self.made.owed = frozenset(name for name, seen in told if seen.target.name in lost)
+        observed = (_lost(s, self.chance) if s.target.name in lost else s for s in cycle.observed)
+        return replace(cycle, observed=tuple(observed))
+
+    def sleep(self, seconds: float) -> None:
+        """The exporter's machine sleeps; the cluster goes on."""
+        self.now += seconds
+        self.asleep += seconds
+        self.broken = "slept"
+
+    def stop_exporter(self, seconds: float) -> None:
+        """The exporter alone is stopped (SIGSTOP) between two cycles."""
+        self.now += seconds
+        self.broken = "stopped" if seconds > 3 * self.made.rules.interval else self.broken
+
+    def set_clock(self, seconds: float) -> None:
+        """The clock of the exporter's machine is set."""
+        self.made.skew += seconds
+        self.broken = "clock set"
+
+    def fail_a_cycle(self) -> None:
+        """A cycle raises and concludes nothing."""
+        self.now += self.made.rules.interval
+        self.number += 1
+        self.broken = "a cycle failed"
+
+    def come(self, role: str) -> None:
+        """One more process of a role starts."""
+        like = next(one for one in self.made.running if one.roles == {role})
+        self.born += 1
+        number = self.born
+        self.made.running.append(
+            replace(
+                like,
+                name=f"{like.name.rpartition('-')[0]}-{number}",
+                host=f"10.{10 + number // 50_000}.{number // 200 % 250}.{number % 200 + 1}",
+                suffix=f"{number:08x}",
+                started=self.now,
+                registered=self.now,
+                crashed=math.inf,
+            )
+        )
+
+    def go(self, role: str) -> None:
+        """The newest process of a role stops in good order."""
+        newest = [one for one in self.made.running if one.roles == {role}][-1]
+        self.made.running.remove(newest)
+        self.made.left = [(one, at) for one, at in self.made.left if self.now - at < 300]
+        self.made.left.append((newest, self.now))
+
+    def crash(self, one: Running) -> None:
+        """A process dies where it stands; it stays in the list of targets."""
+        one.crashed = self.now
+
+    def restart(self, one: Running) -> None:
+        """It starts anew, and is the same member of its rings."""
+        one.started, one.suffix = self.now, f"{self.chance.randrange(1 << 32):08x}"
+
+
+def _lost(seen: Observation, chance: random.Random) -> Observation:
+    """The process with one page not read, or none of them."""
+    what = chance.choice(["all", "metrics", "config", "gossip", "rings"])
+    if what == "gossip":
+        return replace(seen, gossip=GossipView(_failed(seen.gossip.page)))
+    if what == "rings":
+        path = chance.choice(sorted(seen.rings) or [""])
+        rings = {name: _failed(page) if name == path else page for name, page in seen.rings.items()}
+        return replace(seen, rings=rings)
+    if what != "all":
+        return replace(seen, **{what: _failed(getattr(seen, what))})
+    failed = {name: _failed(getattr(seen, name)) for name in ("metrics", "config")}
+    tracker = _failed(seen.tracker) if seen.tracker else None
+    return replace(seen, **failed, gossip=GossipView(_failed(seen.gossip.page)), rings={}, tracker=tracker)
+
+
+def _failed(page: Page[T]) -> Page[T]:
+    return replace(page, outcome=Outcome.FAILED, value=None, reason=Reason.TIMEOUT)
+
+
+# What shows as a read that failed breaks nothing for so many looks in a row, where it is an accident.
+EXCUSED = {"a process does not respond": 2, "a source of targets fails": 1, "the store is down": 1}
+
+
+def wrong_openings(life: Life) -> Iterator[str]:
+    """Say at which look the gate was open though a fault was there, or was within the soak."""
+    soak = life.made.rules.soak
+    began, bad_at, why = -math.inf, -math.inf, ""
+    for number, seen in enumerate(life.looks):
+        began = seen.at if seen.broken else began
+        if faults := [name for name in seen.faults if _counts(life, number, name)]:
+            bad_at, why = seen.at, ", ".join(faults)
+        if not seen.step.open:
+            continue
+        if seen.at - began < soak:
+            yield f"look {number}: open {seen.at - began:.0f} s after the watch began"
+        if seen.at - bad_at <= soak:
+            yield f"look {number}: open {seen.at - bad_at:.0f} s after: {why}"
+        if seen.young or any(EXCUSED.get(name) == 1 for name in seen.faults):
+            yield f"look {number}: open, and not all is known: {seen.faults or seen.young}"
+
+
+def _counts(life: Life, number: int, name: str) -> bool:
+    """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back."""
+    excused, soak = EXCUSED.get(name, 0), life.made.rules.soak
+    if all(name in seen.faults for seen in life.looks[max(0, number - excused) : number + 1]):
+        return True
+    recent = (seen for seen in life.looks[: number - 1] if life.looks[number].at - seen.at <= soak)
+    return excused == 1 and any(name in seen.faults for seen in recent)
