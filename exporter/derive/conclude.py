@@ -245,6 +245,8 @@ def _judge_stores(
 ) -> tuple[tuple[StoreFacts, ...], Named]:
     """The stores, and what their addresses are remembered as."""
     places = places_of(targets, cycle.stores, past.places)
+    if not cycle.stores:
+        return (), places.lasting
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
     before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
     found: list[StoreFacts] = []

@@ -178,7 +178,8 @@ class Ring:
 
     def live(self) -> dict[str, Member]:
         """The members less the tombstones, which are no members."""
-        return {name: member for name, member in self.members.items() if member.state is not State.LEFT}
+        left = State.LEFT  # looked up once: this is asked of every member of every view
+        return {name: member for name, member in self.members.items() if member.state is not left}
 
 
 class PartitionState(enum.StrEnum):

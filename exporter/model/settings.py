@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ class RingConfig:
     unregister_on_shutdown: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: what follows from its rings is gathered once
 class ProcessConfig:
     """The settings of one process. `rings` is by KV key (`collectors/ring`)."""
 
@@ -69,6 +70,19 @@ class ProcessConfig:
     """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
     text of each setting by its name in the `memberlist` block. No secrets."""
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
+
+    @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """Every prefix that it names for a ring or for its HA tracker."""
+        return frozenset(ring.prefix for ring in self.rings.values())
+
+    @cached_property
+    def by_default(self) -> Mapping[str, tuple[str, ...]]:
+        """What it calls its rings, by their default keys."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, ring in self.rings.items():
+            found[ring.default_key] = (*found.get(ring.default_key, ()), name)
+        return found
 
 
 class Replication(NamedTuple):

@@ -201,7 +201,7 @@ class Poller:
     def _visits(self, targets: tuple[Target, ...], deadline: float) -> tuple[Visit, ...]:
         self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
-        ha = self._ha_keys()
+        ha, allowance = self._ha_keys(), self.plan.allowance()
         return tuple(
             Visit(
                 target=target,
@@ -212,7 +212,7 @@ class Poller:
                 jitter=self._jitter,
                 memo=self._memo,
                 product=self.plan.product,
-                spending=Spending(self.plan.allowance()),
+                spending=Spending(allowance),
                 ha=ha,
             )
             for target in targets

@@ -365,8 +365,7 @@ class Visit:
         return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
 
     def _timed(self, decode: Callable[[bytes, float | None], T | None], answer: Answer) -> T | None:
-        with self.spending.timed():
-            return decode(answer.body, answer.date)
+        return self.spending.timed(lambda: decode(answer.body, answer.date))
 
 
 def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:

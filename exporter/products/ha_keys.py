@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 from exporter.model.pages import ProcessConfig, Product, Replica, Value
@@ -55,22 +56,19 @@ class HaKeys:
 
 def prefixes_in(configs: Iterable[ProcessConfig], *, tracking: bool = False) -> frozenset[str]:
     """The HA prefixes that configurations name; `tracking`: only those of processes with the tracker on."""
-    return frozenset(
-        {
-            name
-            for config in configs
-            if config.ha_tracker or not tracking
-            for name, told in config.rings.items()
-            if told.default_key == HA_KEY
-        }
-    )
+    asked = (config for config in configs if config.ha_tracker or not tracking)
+    return frozenset(chain.from_iterable(config.by_default.get(HA_KEY, ()) for config in asked))
 
 
-def rings_in(configs: Iterable[ProcessConfig]) -> frozenset[str]:
+def rings_in(configs: tuple[ProcessConfig, ...]) -> frozenset[str]:
     """The keys of rings that configurations name."""
-    return frozenset(
-        {name for config in configs for name, told in config.rings.items() if told.default_key != HA_KEY}
-    )
+    called = [config.rings for config in configs]
+    trackers = {
+        name
+        for name in prefixes_in(configs)
+        if all(rings[name].default_key == HA_KEY for rings in called if name in rings)
+    }
+    return frozenset().union(*called) - trackers
 
 
 def by_codec(key: str, codec: str) -> bool:

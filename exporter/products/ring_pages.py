@@ -66,11 +66,10 @@ PARTITION_OWNERS = {
 }
 
 
-def pages_of(product: Product) -> Iterator[RingPage]:
+@lru_cache(maxsize=16)
+def pages_of(product: Product) -> tuple[RingPage, ...]:
     """The ring pages a product can have; every page there is where the product is not known."""
-    for page in RING_PAGES:
-        if product is Product.UNKNOWN or product in page.products:
-            yield page
+    return tuple(page for page in RING_PAGES if product is Product.UNKNOWN or product in page.products)
 
 
 def holds_partitions(key: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from exporter.decode.formats.bounds import MAX_TEXT
 from exporter.errors import DecodeError
@@ -39,6 +39,11 @@ class Sign(Enum):
 
     OTHER = 1  # not wanted
     UNCLEAR = 2  # only its whole line tells
+
+
+# Asked of every line, and a member of an enumeration is slow to look up.
+_OTHER: Final = Sign.OTHER
+_UNCLEAR: Final = Sign.UNCLEAR
 
 
 class Wanted(Generic[K]):
@@ -101,10 +106,10 @@ def is_number(value: bytes) -> bool:
 
 def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     head, _, value = line.rpartition(b" ")
-    told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else Sign.UNCLEAR
-    if told is Sign.OTHER:
+    told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else _UNCLEAR
+    if told is _OTHER:
         return
-    if told is Sign.UNCLEAR:
+    if told is _UNCLEAR:
         if not wanted.names.match(line):
             return
         about, number = _parsed(wanted, line)

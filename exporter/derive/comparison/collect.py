@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import median_high
 from types import MappingProxyType
 
@@ -212,8 +212,8 @@ def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
     for seen in up:
         config = seen.read.config.value
         if config is not None and key in config.rings:
-            clients = [client for client in seen.target.clients if client.key == key]
-            role = Role.OWNER if any(c.writes for c in clients) else Role.READER if clients else Role.NONE
+            writes = [client.writes for client in seen.target.clients if client.key == key]
+            role = Role.OWNER if True in writes else Role.READER if writes else Role.NONE
             yield Claim(config.rings[key], seen.target.name, role)
 
 
@@ -273,11 +273,12 @@ def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
         if found is not None:
             yield _view(seen.target, found)
         elif key in seen.waiting:
-            yield _not_asked(seen.target)
+            yield _not_asked(seen.target.name, young=seen.target.young)
 
 
-def _not_asked(target: TargetFacts) -> View:
-    return View(target.name, None, known=False, young=target.young, asked=False)
+@lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
+def _not_asked(target: str, *, young: bool) -> View:
+    return View(target, None, known=False, young=young, asked=False)
 
 
 def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
@@ -295,7 +296,7 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
     for seen in up:
         page, target = seen.read.tracker, seen.target
         if page is None and HA_KEY in seen.waiting:
-            yield _not_asked(target)
+            yield _not_asked(target.name, young=target.young)
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
@@ -324,7 +325,7 @@ def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
         return View(target.name, None, known=False, young=target.young)
     listed = seen.listed.get(key, ())
     if listed and not values and key != HA_KEY:
-        return _not_asked(target)
+        return _not_asked(target.name, young=target.young)
     asked = {name: values[name] for name in listed if name in values}
     read = {name: v.value for name, v in asked.items() if v.value is not None}
     silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}

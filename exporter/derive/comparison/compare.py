@@ -84,7 +84,7 @@ def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
     newest: dict[str, float] = {}
     for content in pages:
         for name, thing in content.items():
-            time = _time(thing)
+            time = thing.heartbeat if type(thing) is Member else _time(thing)
             if time is not None and time > newest.get(name, 0.0):
                 newest[name] = time
     return newest

@@ -13,7 +13,7 @@ from exporter.derive.comparison.compare import Content, content_of, time_of
 from exporter.derive.comparison.primary import KeyInput, Stored
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.ring.clocks import fleet_clock
-from exporter.model.pages import PartitionRing, PartitionState, Ring, State
+from exporter.model.pages import Member, PartitionRing, PartitionState, Ring, State
 
 
 def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
@@ -23,10 +23,17 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
     found: dict[str, float] = {}
     for content, now in _dated(read):
         limit = now + max(period, DEFAULT_PERIOD)
+        if not content or _newest(content) <= limit:
+            continue  # nearly always
         for name, thing in content.items():
             if (when := time_of(thing)) is not None and when > limit:
                 found[name] = max(found.get(name, 0.0), when - now)
     return MappingProxyType(found)
+
+
+def _newest(content: Content) -> float:
+    things = content.values()
+    return max([(t.heartbeat if type(t) is Member else time_of(t)) or 0.0 for t in things])
 
 
 def _tombstones(value: Stored | None, content: Content) -> Content:
@@ -34,6 +41,8 @@ def _tombstones(value: Stored | None, content: Content) -> Content:
     what lives of the value.
     """
     if isinstance(value, Ring):
+        if len(value.members) == len(content):
+            return {}
         dead = (value.members[name] for name in sorted(value.members.keys() - content.keys()))
         return {f"the tombstone of {m.id}": m for m in dead if m.state is State.LEFT}
     if isinstance(value, PartitionRing):

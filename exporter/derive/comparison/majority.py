@@ -51,7 +51,8 @@ def fresh(views: Iterable[View], period: float) -> list[View]:
 
 
 def _usual(content: Content) -> float:
-    times = [time for thing in content.values() if (time := time_of(thing)) is not None]
+    told = ((t.heartbeat if type(t) is Member else time_of(t)) for t in content.values())
+    times = [time for time in told if time is not None]
     return median_low(times) if times else 0.0
 
 
@@ -114,12 +115,12 @@ Judge = Callable[[Member, float | None], bool]
 
 def called(views: Iterable[View], is_ill: Judge) -> frozenset[str]:
     """Ids of the members that most of the views which show them call unhealthy; half of them suffice."""
-    views = tuple(views)
+    views, unhealthy = tuple(views), State.UNHEALTHY
     accused = {
         name
         for view in views
         for name, thing in (view.content or {}).items()
-        if type(thing) is Member and thing.state is State.UNHEALTHY
+        if type(thing) is Member and thing.state is unhealthy
     }
     return frozenset(name for name in accused if _most_call(name, views, is_ill))
 

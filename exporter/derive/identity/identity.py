@@ -65,10 +65,10 @@ def answers(seen: Observation) -> bool:
     """Tell whether any page of the process was had in this cycle. Absent pages alone prove nothing:
     a proxy answers 404 for a process that is gone.
     """
-    outcomes = {seen.metrics.outcome, seen.gossip.page.outcome}
-    outcomes |= {page.outcome for page in seen.rings.values()}
-    outcomes |= {page.outcome for page in seen.partitions.values()}
-    return Outcome.OK in outcomes
+    if Outcome.OK in (seen.metrics.outcome, seen.gossip.page.outcome):
+        return True
+    rings = (page.outcome for page in seen.rings.values())
+    return Outcome.OK in rings or any(page.outcome is Outcome.OK for page in seen.partitions.values())
 
 
 def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:

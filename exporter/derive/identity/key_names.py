@@ -91,14 +91,22 @@ def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, li
     """What the pages show of rings whose name no configuration of their process tells, by default key."""
     found: dict[str, list[Content]] = defaultdict(list)
     for seen in observed:
-        told = {ring.default_key for ring in seen.config.value.rings.values()} if seen.config.value else set()
+        told = seen.config.value.by_default if seen.config.value else {}
         shows = seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN
-        for page in pages_of(shows if shows is not Product.UNKNOWN else product):
+        shows = shows if shows is not Product.UNKNOWN else product
+        if not (seen.rings or seen.partitions) or _keys_shown(shows) <= told.keys():
+            continue  # nearly always
+        for page in pages_of(shows):
             if page.key in told or len(found[page.key]) == PAGES_COMPARED:
                 continue
             if content := _page(seen, page):
                 found[page.key].append(content)
     return {key: contents for key, contents in found.items() if contents}
+
+
+@lru_cache(maxsize=16)
+def _keys_shown(product: Product) -> frozenset[str]:
+    return frozenset(page.key for page in pages_of(product))
 
 
 def _page(seen: Observation, known: RingPage) -> Content:

@@ -23,7 +23,7 @@ def configs_of(targets: Iterable[TargetFacts]) -> tuple[ProcessConfig, ...]:
 
 def named_prefixes(targets: Iterable[TargetFacts]) -> frozenset[str]:
     """Every prefix that the configuration of any process names for a ring or for its HA tracker."""
-    return frozenset({ring.prefix for config in configs_of(targets) for ring in config.rings.values()})
+    return frozenset().union(*(config.prefixes for config in configs_of(targets)))
 
 
 def mostly_named(targets: Iterable[TargetFacts]) -> frozenset[str]:
@@ -74,19 +74,20 @@ def unused_keys(
         return {}
     told = all(target.config is not None and target.config.rings for target in targets)
     prefixes = tuple(named_prefixes(targets))
-    used = mostly_named(targets) | {client.key for target in targets for client in target.clients}
-    found: dict[str, bool] = {}
-    for key in sorted(map(ha.canonical, listed)):
+
+    def is_ours(key: str) -> bool:
         if key == HA_KEY:
-            if product not in TRACKING:
-                found[key] = True
-            continue
-        ours = tail(key) in tails_of(product) and (
-            not told or key in known_keys(product) or key.startswith(prefixes)
-        )
-        if not ours and key not in used:
-            found[key] = is_foreign(key, product)
-    return found
+            return product in TRACKING
+        near = not told or key in known_keys(product) or key.startswith(prefixes)
+        return near and tail(key) in tails_of(product)
+
+    left = [key for key in sorted(map(ha.canonical, listed)) if not is_ours(key)]
+    if not left:
+        return {}  # nearly always
+    used = mostly_named(targets) | {client.key for target in targets for client in target.clients}
+    return {
+        key: key == HA_KEY or is_foreign(key, product) for key in left if key == HA_KEY or key not in used
+    }
 
 
 def label(store: StoreFacts, key: str) -> str:

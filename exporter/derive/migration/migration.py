@@ -61,9 +61,10 @@ def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
 
 def product_of(targets: Iterable[TargetFacts]) -> Product:
     """Name what most processes are."""
-    known = (target.product for target in targets if target.product is not Product.UNKNOWN)
-    counted = Counter(known).most_common(1)
-    return counted[0][0] if counted else Product.UNKNOWN
+    counted = Counter(target.product for target in targets)
+    del counted[Product.UNKNOWN]
+    usual = counted.most_common(1)
+    return usual[0][0] if usual else Product.UNKNOWN
 
 
 def headline(fleet: Fleet, steps: Iterable[Step]) -> str:

@@ -22,11 +22,16 @@ def dated(
     having = _rings(keys)
     return (
         tuple(
-            replace(t, rings=having.get(t.name, ()), phase_since=_since(t.phase, processes.get(t.name), now))
-            for t in targets
+            _dated(t, having.get(t.name, ()), _since(t.phase, processes.get(t.name), now)) for t in targets
         ),
         tuple(replace(k, phase_since=_since(k.phase, rings.get(k.key), now)) for k in keys),
     )
+
+
+def _dated(target: TargetFacts, rings: tuple[str, ...], since: float) -> TargetFacts:
+    if target.rings == rings and target.phase_since == since:
+        return target  # nearly always: it begins with what the cycle before said
+    return replace(target, rings=rings, phase_since=since)
 
 
 def _rings(keys: Iterable[KeyFacts]) -> Mapping[str, tuple[str, ...]]:

@@ -9,8 +9,8 @@ defaults for those it has nothing to do with: only a KV client tells that it use
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.model.facts import ClientFacts
@@ -33,8 +33,7 @@ class Role(enum.IntEnum):
     OWNER = 2  # one of its clients writes the ring
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What one process's configuration says of one ring."""
 
     config: RingConfig
@@ -52,7 +51,7 @@ def agree(claims: Iterable[Claim]) -> RingSettings:
     return RingSettings(
         period=_period(counted),
         timeout=_timeout(counted),
-        replication=tuple(sorted({r for config in counted if (r := _replication(config))}, key=str)),
+        replication=tuple(sorted(_replications(counted), key=str)),
         differing=tuple(_differing([claim for claim in claims if claim.role is not Role.NONE] or claims)),
         known=bool(counted),
     )
@@ -81,9 +80,10 @@ def _timeout(configs: Iterable[RingConfig]) -> float | None:
     return min(*limits, LONGEST_TIMEOUT)
 
 
-def _replication(config: RingConfig) -> Replication | None:
-    factor = config.replication_factor
-    return Replication(factor, config.zone_awareness) if factor and factor > 0 else None
+def _replications(configs: Iterable[RingConfig]) -> Iterator[Replication]:
+    for factor, zones in {(config.replication_factor, config.zone_awareness) for config in configs}:
+        if factor and factor > 0:
+            yield Replication(factor, zones)
 
 
 def _differing(claims: Iterable[Claim]) -> Iterable[str]:
@@ -110,6 +110,9 @@ def _values(
     told: Callable[[RingConfig], float | None],
     text: Callable[[object], str],
 ) -> Iterable[str]:
+    claims = tuple(claims)
+    if len({told(claim.config) for claim in claims} - {None}) < 2:
+        return  # nearly always
     same: dict[float, list[str]] = {}
     for claim in claims:
         if (each := told(claim.config)) is not None:

@@ -191,8 +191,9 @@ def _is_dead(value: object) -> bool:
 
 def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
     """Keys whose index moved of late, and not only by our first look at it."""
-    first = store.since or now.at
-    quiet = quiet_for(now)
+    if not store.moved_at:
+        return []
+    first, quiet = store.since or now.at, quiet_for(now)
     return [key for key, at in store.moved_at.items() if now.at - at < quiet and at > first]
 
 
@@ -209,13 +210,15 @@ def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[st
     below a prefix that a configuration names, or a name of the product's. What only another product has
     is not; nor is what is to stay in the store.
     """
+    product = now.fleet.product
+    left = {key: store.kind for store in now.stores for key in sorted(_living(store, now) - set(used))}
+    if not left:
+        return {}  # nearly always
     prefixes = tuple(named_prefixes(now.targets) - {""})
-    known = known_keys(now.fleet.product) | mostly_named(now.targets)
-    found: dict[str, str] = {}
-    for store in now.stores:
-        written = {label(store, key) for key in freshly_written(store, now)}
-        for key in sorted((store.alive | written) - set(used)):
-            ours = key in known or key == HA_KEY or key.startswith(prefixes)
-            if ours and not is_foreign(key, now.fleet.product) and not rules.keeps(key):
-                found[key] = store.kind
-    return found
+    known = known_keys(product) | mostly_named(now.targets) | {HA_KEY}
+    ours = {key: kind for key, kind in left.items() if key in known or key.startswith(prefixes)}
+    return {k: kind for k, kind in ours.items() if not (is_foreign(k, product) or rules.keeps(k))}
+
+
+def _living(store: StoreFacts, now: Snapshot) -> frozenset[str]:
+    return store.alive | {label(store, key) for key in freshly_written(store, now)}

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Outcome
-from exporter.model.settings import RingConfig
+from exporter.model.settings import ProcessConfig, RingConfig
 from exporter.model.stores import NamedStore, StoreContent
 from exporter.products.ring_pages import HA_KEY
 
@@ -122,35 +122,43 @@ def _lasting(
 def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
     """The stores that most processes name for the keys that their clients use."""
     listed = tuple(target for target in targets if target.up)
-    prefixes = _prefixes(listed)
     found: list[NamedStore] = []
     for kind in PORTS:
         named = _named(listed, kind)
         for group in _alike(named):
             said = Counter(hosts for key in group for hosts in named[key].values())
-            below = sorted({prefixes[key] for key in group})
+            below = sorted({_prefix(key, listed) for key in group})
             found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
-    unreadable = sorted({prefixes[key] for key in _unreadable(listed)})
+    unreadable = sorted({_prefix(key, listed) for key in _unreadable(listed)})
     return (*found, NamedStore(UNREADABLE, (), tuple(unreadable))) if unreadable else tuple(found)
 
 
-def _prefixes(targets: tuple[TargetFacts, ...]) -> dict[str, str]:
-    rings = [item for target in targets if target.config for item in target.config.rings.items()]
-    return {HA_KEY if ring.default_key == HA_KEY else name: ring.prefix for name, ring in rings}
+def _prefix(key: str, targets: tuple[TargetFacts, ...]) -> str:
+    """The prefix of a key that some process names; of two that differ that of the last one counts."""
+    configs = (target.config for target in reversed(targets) if target.config)
+    return next(config.rings[name].prefix for config in configs for name in reversed(_called(key, config)))
+
+
+def _called(key: str, config: ProcessConfig) -> tuple[str, ...]:
+    """What a configuration calls a key; the HA tracker's may have several names."""
+    trackers = config.by_default.get(HA_KEY, ())
+    if key == HA_KEY:
+        return trackers
+    return (key,) if key in config.rings and key not in trackers else ()
 
 
 def _named(targets: tuple[TargetFacts, ...], kind: str) -> dict[str, dict[int, Hosts]]:
     """What each process calls the store of each key, by key and number of the process."""
     found: dict[str, dict[int, Hosts]] = {}
     for number, target in enumerate(targets):
-        used = {client.key for client in target.clients}
-        for name, ring in target.config.rings.items() if target.config else ():
-            key = HA_KEY if ring.default_key == HA_KEY else name
-            if key not in used or kind not in _kinds(ring):
-                continue
-            told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
-            if hosts := _hosts(told, kind):
-                found.setdefault(key, {})[number] = hosts
+        config = target.config
+        if config is None:
+            continue
+        for key in {client.key for client in target.clients}:
+            for ring in [config.rings[name] for name in _called(key, config)]:
+                told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
+                if kind in _kinds(ring) and (hosts := _hosts(told, kind)):
+                    found.setdefault(key, {})[number] = hosts
     return found
 
 

@@ -4,8 +4,7 @@
 
     spending = Spending(Allowance(cpu=1.5))
     await fetcher.get(target, "/metrics", spending=spending)
-    with spending.timed():
-        ring = decode(body)
+    ring = spending.timed(lambda: decode(body))
     spending.take_members(len(ring.members))
 
 Whoever spends more gets `FetchError` with `too_large`, and the page counts as failed: what one process
@@ -18,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from exporter.errors import FetchError
 from exporter.model.pages import MemberlistPage, Reason, Ring
 
+T = TypeVar("T")
 SHARE = 0.1  # of the interval: the CPU of one process's pages
 LEAST_CPU = 0.5  # seconds, where intervals are short
 
@@ -111,18 +111,18 @@ class Spending:
             self._held[1].release()
             self._held = None
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Note what the work inside costs. It is not ended by it; but work that took the whole share of its
-        process raises afterwards, so that its page is not asked for in every cycle.
+    def timed(self, work: Callable[[], T]) -> T:
+        """Do some work and note what it costs. It is not ended by it; but work that took the whole share of
+        its process raises afterwards, so that its page is not asked for in every cycle.
         """
         began = self._clock()
         try:
-            yield
+            done = work()
         finally:
             spent = self._clock() - began
             self.cpu += spent
         _within(spent, self.allowance.cpu, "seconds of CPU")
+        return done
 
 
 def _within(spent: float, bound: float, what: str) -> None:

@@ -49,12 +49,10 @@ def test_what_stays_within_its_share_is_let_pass() -> None:
 def test_work_that_takes_the_whole_share_is_told_as_too_large_and_many_small_pieces_are_not() -> None:
     times = iter([0.0, 0.6, 1.0, 1.6, 2.0, 3.1])
     spending = Spending(SMALL, lambda: next(times))
-    for _ in range(2):
-        with spending.timed():
-            pass
+    assert [spending.timed(lambda: "done") for _ in range(2)] == ["done", "done"]
     assert spending.cpu == pytest.approx(1.2)
-    with pytest.raises(FetchError, match="1 seconds of CPU"), spending.timed():
-        pass
+    with pytest.raises(FetchError, match="1 seconds of CPU"):
+        spending.timed(lambda: "done")
 
 
 def test_the_share_grows_with_the_interval_and_has_room_for_the_largest_answers() -> None:
