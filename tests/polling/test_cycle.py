@@ -35,7 +35,7 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
         found = Collected(partial(decoded, store="consul"))
         for key in (GOOD, BAD):
             found.add(key, stored([MADE]), 1)
-        await found.settle()
+        await found.finish()
         return found.ok("consul", ("collectors/",))
 
     async def cycle() -> Snapshot:

@@ -100,6 +100,7 @@ class _Reader:
         await side_by_side(self._read_key(key) for key in lacking[:MAX_USED])
         if all(empty):
             await self._confirm_consul()
+        await self.found.finish()
         return self.found.ok(KIND, prefixes, revision=self._revision)
 
     async def _expect_nothing(self, prefix: str) -> bool:

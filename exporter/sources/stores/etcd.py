@@ -133,6 +133,7 @@ async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header, decode
             break
     if endpoint.first is not None:
         found.witness(endpoint.first)
+    await found.finish()
     return found.ok(KIND, store.prefixes, header.cluster_id, header.revision)
 
 

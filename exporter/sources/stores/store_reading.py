@@ -24,8 +24,8 @@ def as_it_is(_: str, value: bytes) -> bytes:
 class Collected:
     """Values by key of all prefixes together. Raises `FetchError` beyond the caps.
 
-    What was added is decoded by `settle`, and its bytes are let go: those of all large rings beside what
-    they decode to would be twice the memory.
+    What was added is decoded from `settle` on, while the next is read, and its bytes are let go: those of
+    all large rings beside what they decode to would be twice the memory.
     """
 
     def __init__(self, decode: Decode = as_it_is) -> None:
@@ -37,6 +37,8 @@ class Collected:
         self._sizes: dict[str, int] = {}
         self._total = 0
         self._times: tuple[float, float | None] | None = None
+        self._turn = asyncio.Semaphore(1)
+        self._decoding: list[asyncio.Task[None]] = []
 
     def witness(self, answer: Answer) -> Answer:
         """Pass an answer on, and keep the times of the first."""
@@ -58,10 +60,22 @@ class Collected:
             raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store holds")
 
     async def settle(self) -> None:
-        """Decode what was added since, in a thread."""
+        """Begin to decode what was added since, as soon as what was added before is decoded."""
         pending, self._pending = self._pending, {}
         if pending:
+            await self._turn.acquire()
+            self._decoding.append(asyncio.create_task(self._in_thread(pending)))
+
+    async def _in_thread(self, pending: dict[str, bytes]) -> None:
+        try:
             await asyncio.to_thread(self._decoded, pending)
+        finally:
+            self._turn.release()
+
+    async def finish(self) -> None:
+        """Wait until everything is decoded."""
+        await self.settle()
+        await asyncio.gather(*self._decoding)
 
     def _decoded(self, pending: dict[str, bytes]) -> None:
         for key in list(pending):
@@ -79,7 +93,7 @@ class Collected:
     def ok(
         self, kind: str, prefixes: tuple[str, ...], cluster: str = "", revision: int = 0
     ) -> StoreRead[Any]:
-        """All of it that was settled, as read below these prefixes."""
+        """All of it, finished, as read below these prefixes."""
         asked_at, clock = self._times or (0.0, None)
         return StoreRead(
             kind,

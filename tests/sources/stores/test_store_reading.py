@@ -22,6 +22,7 @@ async def test_values_are_decoded_as_they_come_and_their_bytes_let_go() -> None:
         found.add(key, value, 1)
         await found.settle()
         assert not found._pending
+    await found.finish()
     read = found.ok("consul", ("",))
     assert (dict(read.values), dict(read.broken)) == ({"a": "X"}, {"b": "b: empty"})
     assert read.modified == {"a": 1, "b": 1}
@@ -34,7 +35,7 @@ async def test_of_a_key_that_comes_twice_the_last_value_counts() -> None:
     found = Collected(decode)
     for value in (b"", b"x", b"y", b""):
         found.add("a", value, 1)
-        await found.settle()
+        await found.finish()
         read = found.ok("consul", ("",))
         assert (dict(read.values), dict(read.broken)) == (
             ({"a": value.decode().upper()}, {}) if value else ({}, {"a": "a: empty"})
@@ -53,8 +54,8 @@ async def test_bounds_count_what_was_decoded_already(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store_reading, "MAX_TOTAL", 10)
     found = Collected(decode)
     found.add("a", b"x" * 6, 1)
-    await found.settle()
+    await found.finish()
     found.add("a", b"x" * 8, 2)
-    await found.settle()
+    await found.finish()
     with pytest.raises(FetchError, match="more keys or bytes"):
         found.add("b", b"x" * 3, 1)
