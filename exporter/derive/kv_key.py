@@ -112,14 +112,14 @@ def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -
 
 def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
     """Tell whether partitions have the say instead of the ingesters' quorum, by most of the configurations
-    that tell (Mimir, `ingest_storage.enabled`). Where none does, by Mimir's partition ring: in use, and shown
+    (Mimir, `ingest_storage.enabled`). Where most do not tell, by Mimir's partition ring: in use, and shown
     by half of those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
     (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions tell nothing.
     """
     told = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
-    votes = [on for on in told if on is not None]
-    if votes:
-        return 2 * sum(votes) > len(votes)
+    for answer in (True, False):
+        if 2 * told.count(answer) > len(told):
+            return answer
     shown = {tail: _showing(tail, reads) for tail in ("ring", MIMIR_PARTITIONS)}
     return bool(shown[MIMIR_PARTITIONS]) and 2 * len(shown[MIMIR_PARTITIONS]) >= len(shown["ring"])
 

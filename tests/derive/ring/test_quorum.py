@@ -11,7 +11,7 @@ from exporter.derive.ring import quorum
 from exporter.model.facts import MemberFacts
 from exporter.model.pages import Product, State
 from exporter.model.settings import Replication
-from tests.derive.build import NOW
+from tests.derive.build import INGESTER, NOW, Fleet
 
 THREE = Replication(3, zones=False)
 ZONED = Replication(3, zones=True)
@@ -119,3 +119,23 @@ SPARE = [
 @pytest.mark.parametrize(("factor", "product", "spare"), SPARE)
 def test_what_a_replication_factor_allows(factor: int, product: Product, spare: int) -> None:
     assert quorum.spare([Replication(factor)], product) == spare
+
+
+@pytest.mark.parametrize(
+    ("told", "by"),
+    [
+        ((True, None, None), "quorum"),
+        ((True, False, None), "quorum"),
+        ((None, None, None), "quorum"),
+        ((False, False, True), "quorum"),
+        ((True, True, None), "partitions"),
+    ],
+)
+def test_most_configurations_tell_whether_partitions_have_the_say(
+    told: tuple[bool | None, ...], by: str
+) -> None:
+    """One that claims ingest storage would take the ring's quorum out of every step."""
+    fleet = Fleet()
+    for process, on in zip(fleet.processes, told, strict=True):
+        process.config = {"ingest_storage": on}
+    assert {key.writes_by for key in fleet.look().keys if key.key == INGESTER} == {by}
