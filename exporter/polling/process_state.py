@@ -96,6 +96,14 @@ def ending(pages: Iterable[Page[Any]]) -> tuple[Page[Any], ...]:
     return tuple({page.name: replace(page, value=None, clock=None) for page in there}.values())
 
 
+def fails_anew(now: Iterable[Page[Any]], before: Iterable[Page[Any]]) -> bool:
+    """Tell whether a page failed that was read last time: it is asked for again in the next cycle and not in
+    the next turn, by when what was read before is out of date.
+    """
+    was_read = {page.name for page in before if not _failed(page)}
+    return any(_failed(page) and page.name in was_read for page in now)
+
+
 def _failed(page: Page[Any]) -> bool:
     return page.outcome is Outcome.FAILED
 

@@ -44,7 +44,7 @@ from exporter.model.pages import (
 from exporter.polling.backoff import HEAVY, Pauses
 from exporter.polling.decode_failure import trouble_of
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
-from exporter.polling.process_state import Memory, ending
+from exporter.polling.process_state import Memory, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
 from exporter.products.ring_pages import (
     CONFIG_PAGE,
@@ -199,9 +199,11 @@ class Visit:
         await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
         read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
         read += [self.tracker] if self.tracker else []
-        self.memory.rings_ended = ending(read)
+        before, self.memory.rings_ended = self.memory.rings_ended, ending(read)
         self._remember(read)
-        self.memory.ring_bytes, self.memory.rings_read_at = self._size, self.now()
+        self.memory.ring_bytes = self._size
+        if not fails_anew(self.memory.rings_ended, before):
+            self.memory.rings_read_at = self.now()
 
     def _remember(self, read: Iterable[Page[Any]]) -> None:
         """Note which pages it has. One that is only missing for the moment waits for the next turn like
@@ -298,9 +300,10 @@ class Visit:
         self.values |= dict.fromkeys(left_out, NOT_READ)
         wanted = [*rings, *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
-        self.memory.values_ended = ending(self.values.values())
+        before, self.memory.values_ended = self.memory.values_ended, ending(self.values.values())
         self.memory.value_bytes = sum(sizes)
-        self.memory.values_read_at = self.now()
+        if not fails_anew(self.memory.values_ended, before):
+            self.memory.values_read_at = self.now()
 
     async def _read_value(self, key: str) -> int:
         place = f"/memberlist?downloadKey={key}"

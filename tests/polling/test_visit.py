@@ -12,7 +12,7 @@ import pytest
 from exporter.decode.formats.memo import Memo
 from exporter.model.pages import Answer, Observation, Outcome, Page, Product, Reason, Target
 from exporter.polling.listed_keys import MORE_KEYS
-from exporter.polling.process_state import Memory
+from exporter.polling.process_state import Memory, fails_anew
 from exporter.polling.visit import Visit
 from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.http.loop_fairness import Pace
@@ -322,3 +322,23 @@ def test_of_the_keys_that_a_process_lists_its_products_own_are_read_and_a_few_mo
     assert len(process.asked) == len(own) + min(count, MORE_KEYS)
     assert set(own) <= visit.values.keys()
     assert [page.reason for page in visit.values.values()].count(Reason.TOO_LARGE) == unread
+
+
+PAGES = {"ok": Page("/ring", Outcome.OK), "failed": Page("/ring", Outcome.FAILED, reason=Reason.TIMEOUT)}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "again"),
+    [
+        ("ok", "ok", False),
+        ("ok", "failed", True),
+        ("failed", "failed", False),  # it waits for its turn: many of them would take all places
+        ("failed", "ok", False),
+        ("", "failed", False),
+    ],
+)
+def test_a_page_that_fails_for_the_first_time_is_asked_for_again_before_its_turn(
+    before: str, now: str, again: bool
+) -> None:
+    past = [PAGES[before]] if before else []
+    assert fails_anew([PAGES[now]], past) is again
