@@ -8,7 +8,6 @@ import os
 import random
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.real_servers import free_ports, is_free
 
 ROOT = Path(__file__).resolve().parent.parent
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -107,9 +108,7 @@ def free_port() -> Callable[[], int]:
     """A port of loopback that was free a moment ago. Bind port 0 yourself wherever you can."""
 
     def choose() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
+        return free_ports(1)[0]
 
     return choose
 
@@ -150,19 +149,9 @@ def free_base_port() -> int:
     """Below the range from which the kernel gives out port 0, so only another replay can be in the way."""
     for _ in range(200):
         base = random.randrange(11_000, 32_000, 100)
-        if all(_is_free(base + offset) for offset in REPLAY_PORTS):
+        if all(is_free(base + offset) for offset in REPLAY_PORTS):
             return base
     pytest.fail("no block of free ports on loopback")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _first_line(process: subprocess.Popen[str], seconds: float) -> str:

@@ -17,6 +17,7 @@ import base64
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -90,12 +91,26 @@ def binary(kind: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Ports of loopback that are free now, for TCP and UDP. They lie below the range from which the kernel
+    gives out port 0: no connection of another test can take one before its server starts, or starts again.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        if is_free(port := random.randrange(11_000, 32_000)):
+            found.add(port)
+    return list(found)
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port of loopback now."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind is socket.SOCK_STREAM))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from exporter.model.pages import Reason
 from exporter.sources.discovery import dns as discovery_dns
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.found_targets import Finding
+from tests.real_servers import free_ports
 
 DNSMASQ = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
 real = [
@@ -76,10 +76,7 @@ class _Dnsmasq:
 
 @asynccontextmanager
 async def _dnsmasq(folder: Path, *options: str) -> AsyncIterator[_Dnsmasq]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = _Dnsmasq(folder, port)
+    server = _Dnsmasq(folder, free_ports(1)[0])
     try:
         await server.start(*options)
         yield server
