@@ -103,11 +103,14 @@ def imports(root: Path, path: Path) -> Iterator[tuple[int, str]]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield from ((node.lineno, f"{module}.{name.name}") for name in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "__import__"):
-            yield node.lineno, ast.literal_eval(node.args[0]) if _is_text(node.args[:1]) else "?"
+            yield node.lineno, _text(node.args[0]) if node.args else "?"
 
 
-def _is_text(arguments: list[ast.expr]) -> bool:
-    return bool(arguments) and isinstance(arguments[0], ast.Constant)
+def _text(argument: ast.expr) -> str:
+    """The name of a module, or the package that an f-string begins with."""
+    if isinstance(argument, ast.JoinedStr):
+        return _text(argument.values[0]).removesuffix(".")
+    return str(argument.value) if isinstance(argument, ast.Constant) else "?"
 
 
 def is_under(name: str, module: str) -> bool:

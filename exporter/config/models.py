@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -14,11 +14,15 @@ from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, 
 from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
+from exporter.products.registry import PRODUCTS
 from exporter.products.ring_pages import HA_KEY, RING_PAGES
 
-ProductName = Literal["auto", "mimir", "cortex", "loki", "tempo", "pyroscope"]
+if TYPE_CHECKING:
+    ProductName = str
+else:  # the products are a table, which a type checker does not read
+    ProductName = Literal["auto", *(product.value for product in PRODUCTS)]
 Auto = Literal["auto"]
-# as `sources.allow` will have it: nothing else is asked
+# as `sources/http/allow_list.py` will have it: nothing else is asked
 _RING_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*/(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _KNOWN_PATHS = frozenset(page.path for page in RING_PAGES)
 

@@ -18,7 +18,7 @@ PREFIXES_READ = (
     "them: what stands elsewhere is not known, and keeps decommission-store unknown by name."
 )
 _API = re.compile(r"/(?:v1|v2|v3|v3alpha|v3beta)(?:/.*)?")
-_DATACENTER = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as `sources.allow` will have it
+_DATACENTER = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as `sources/http/allow_list.py` will have it
 
 
 def _prefix(value: str) -> str:

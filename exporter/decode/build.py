@@ -7,8 +7,7 @@ import msgspec
 from exporter.decode.formats.bounds import from_json, text
 from exporter.errors import DecodeError
 from exporter.model.pages import BuildInfo, Product
-
-_PRODUCTS = tuple(product for product in Product if product is not Product.UNKNOWN)
+from exporter.products.registry import PRODUCTS
 
 
 class _Facts(msgspec.Struct):
@@ -41,4 +40,4 @@ def decode_build(body: bytes) -> BuildInfo:
 
 def _product(application: str) -> Product:
     lowered = application[:200].lower()
-    return next((product for product in _PRODUCTS if product.value in lowered), Product.UNKNOWN)
+    return next((product for product in PRODUCTS if product.value in lowered), Product.UNKNOWN)

@@ -15,6 +15,7 @@ from exporter.decode.formats.exposition import Wanted, check_exposition, known, 
 from exporter.decode.formats.metrics_page_map import Layout, Readings
 from exporter.errors import DecodeError
 from exporter.model.pages import KVClient, ProcessMetrics, Product
+from exporter.products.registry import PRODUCTS
 
 MAX_CLIENTS = 1_000
 MAX_ROUTES = 2_000
@@ -94,7 +95,7 @@ _ALL: tuple[Wanted[Any], ...] = (_MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _STA
 _WORDS = tuple(wanted.word for wanted in _ALL)
 
 # Mimir has `cortex_build_info` beside its own.
-_PRODUCTS = (Product.MIMIR, Product.LOKI, Product.TEMPO, Product.PYROSCOPE, Product.CORTEX)
+_PRODUCTS = (*(product for product in PRODUCTS if product is not Product.CORTEX), Product.CORTEX)
 
 
 @dataclass(slots=True)

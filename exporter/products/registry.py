@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from importlib import import_module
 from types import MappingProxyType
 
 from exporter.model.pages import Product
-from exporter.products import cortex, loki, mimir, pyroscope, tempo
 from exporter.products.table import HATracker, ProductTable, Ring
 
+PRODUCTS = tuple(product for product in Product if product is not Product.UNKNOWN)
+# A product's table is `TABLE` in the module of its name: what is in `Product` is read, asked and documented.
 TABLES: Mapping[Product, ProductTable] = MappingProxyType(
-    {module.TABLE.product: module.TABLE for module in (mimir, cortex, loki, tempo, pyroscope)}
+    {product: import_module(f"exporter.products.{product.value}").TABLE for product in PRODUCTS}
 )
 # What the libraries put behind a ring's name, by what the client is for: dskit's and Cortex's
 # ring/lifecycler.go, ring/ring.go, ring/partition_ring_watcher.go, Loki's pkg/util/ring/ring_manager.go.

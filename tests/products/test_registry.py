@@ -9,7 +9,7 @@ from exporter.products import registry
 from exporter.products.ring_pages import RING_PAGES, holds_partitions, key_of_client, known_keys, ring_of
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
-KNOWN = (M, C, L, T, P)
+KNOWN = registry.PRODUCTS
 # As real processes and the products' sources name them.
 CLIENTS = [
     (M, "ingester-lifecycler", "collectors/ring"),

@@ -14,6 +14,7 @@ from exporter.model.facts import Rejection, TargetFacts
 from exporter.model.label_rollout import LabelRollout
 from exporter.model.pages import ProcessConfig
 from exporter.model.rings import named
+from exporter.products.registry import PRODUCTS
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
@@ -84,7 +85,7 @@ def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
 
 
 # Names that charts and examples set for everybody: two installations with it are one gossip cluster.
-DEFAULT_LABELS = frozenset({"mimir", "loki", "tempo", "cortex", "pyroscope", "memberlist", "default"})
+DEFAULT_LABELS = frozenset({*(product.value for product in PRODUCTS), "memberlist", "default"})
 
 
 def is_blank(label: str) -> bool:
