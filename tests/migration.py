@@ -12,6 +12,7 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
+from exporter.expose.wording import checks as wording
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step
 from exporter.model.pages import Phase
@@ -76,7 +77,8 @@ class Migration:
 
     def wrong(self, step: str) -> dict[str, str]:
         """What does not hold, with its evidence."""
-        return {c.id: c.evidence for c in step_of(self.seen[-1], step).checks if c.verdict.value != "holds"}
+        bad = (c for c in step_of(self.seen[-1], step).checks if c.verdict.value != "holds")
+        return {check.id: wording.evidence(check) for check in bad}
 
     def check(self, step: str, check: str) -> Check:
         """One check of the last look."""

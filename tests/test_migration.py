@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from exporter.demo import FAULTS
+from exporter.expose.wording import checks as wording
 from exporter.polling.visit import READ_CONFIG_AGAIN
 from tests.migration import INTERVAL, SOAK, WAYS, Migration, migration, step_of
 
@@ -98,7 +99,7 @@ async def test_a_fault_closes_the_gate_names_the_culprit_and_opens_it_when_gone(
         assert await run.until_closed(case.step, case.longest) > 0
         await _until(run, lambda: run.check(case.step, case.check).verdict.value != "holds", 12)
         found = run.check(case.step, case.check)
-        assert case.culprit.format(**told) in " | ".join(found.culprits)
+        assert case.culprit.format(**told) in " | ".join(wording.culprits(found))
         if case.first_line:
             await _until(run, lambda: _first(run).startswith(case.first_line.format(**told)), 4)
             assert step_of(run.seen[-1], case.step).headline == _first(run)

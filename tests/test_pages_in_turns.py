@@ -20,7 +20,7 @@ from exporter.derive.limits import Rules
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed
 from exporter.model.facts import Snapshot
-from exporter.model.gate import Step, Verdict
+from exporter.model.gate import Step, Verdict, Words
 from exporter.polling import cycle as poll
 from tests.migration import Migration, migration
 
@@ -53,12 +53,12 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Step, ...]]]
     steps: list[tuple[Step, ...]] = []
     history = History()
 
-    def both(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
+    def both(cycle: Cycle, past: History, rules: Rules, words: Words) -> tuple[Snapshot, History]:
         nonlocal history
         bare = replace(cycle, observed=tuple(replace(seen, earlier=()) for seen in cycle.observed))
         snapshot, history = conclude(bare, history, rules)
         steps.append(snapshot.steps)
-        return conclude(cycle, past, rules)
+        return conclude(cycle, past, rules, words)
 
     monkeypatch.setattr(poll, "conclude", both)
     yield steps

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from exporter.expose.wording import checks as wording
+from exporter.model import culprits
 from exporter.model.gate import Verdict
 from tests.conftest import Replay
 from tests.recorded import Seen, look
@@ -142,7 +144,8 @@ def test_a_configured_ring_has_its_configured_name_and_timeout_and_its_quorum(
     assert (facts.name, facts.heartbeat_timeout) == (name, timeout)
     for metric in ("ring_quorum_margin", "secondary_lag_seconds", "key_phase"):
         assert seen.values(metric, "ring", key="collectors/ring").keys() == {name}
-    assert "No ring that is written by quorum" not in seen.check("enable-mirroring", "quorum-margin").evidence
+    margin = seen.check("enable-mirroring", "quorum-margin")
+    assert culprits.Seen.NO_QUORUM not in {one.kind for one in margin.evidence}
 
 
 def test_a_primary_switched_on_one_process_is_never_called_equal(replay: Start) -> None:
@@ -193,13 +196,12 @@ def test_the_gate_is_open_only_where_it_is_safe(
 
 def test_a_partial_mirror_names_its_clients_and_keys(replay: Start) -> None:
     seen = look(replay("cortex/2b-mirroring"))
-    clients = " ".join(seen.check("switch-primary", "clients-mirroring").culprits)
+    clients = " ".join(wording.culprits(seen.check("switch-primary", "clients-mirroring")))
     for name in ("compactor-lifecycler", "distributor-hatracker", "ruler", "store-gateway"):
         assert f"{name} on 3 of 3 processes" in clients
-    assert (
-        "ruler on 3 of 3 processes does not mirror" in seen.check("switch-primary", "mirror-writes").culprits
-    )
-    keys = " ".join(seen.check("switch-primary", "keys-copied").culprits)
+    mirror_writes = wording.culprits(seen.check("switch-primary", "mirror-writes"))
+    assert "ruler on 3 of 3 processes does not mirror" in mirror_writes
+    keys = " ".join(wording.culprits(seen.check("switch-primary", "keys-copied")))
     for key in ("collectors/compactor", "collectors/store-gateway", "ha-tracker/", "rulers/ring"):
         assert key in keys
     assert (

@@ -12,7 +12,7 @@ import yaml
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.derive.gate import harms
-from exporter.derive.gate.check import Question
+from exporter.derive.gate.check import Registered
 from exporter.derive.gate.checks import gossip as checks_gossip
 from exporter.derive.gate.steps import blank
 from exporter.expose import catalogue
@@ -99,7 +99,7 @@ def test_every_anchor_that_a_check_links_to_is_on_the_page() -> None:
         re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
         for title in re.findall(r"(?m)^#+ (.*)$", PAGE)
     }
-    questions = [value for value in vars(checks_gossip).values() if isinstance(value, Question)]
+    questions = [value for value in vars(checks_gossip).values() if isinstance(value, Registered)]
     linked = {question.doc.partition("#")[2] for question in questions}
     linked |= set(re.findall(r"\]\(#([^)]*)\)", PAGE))
     assert len(questions) > 5

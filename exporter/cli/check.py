@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import re
 import signal
 import sys
 import textwrap
@@ -18,16 +17,19 @@ import msgspec
 from exporter.cli.check_prometheus import add_prometheus, joined_from
 from exporter.cli.safe_text import plain
 from exporter.cli.source.snapshot_source import Steps, add_source, duration, look_from
+from exporter.config.units import format_duration
 from exporter.derive.gate.harms import NAMES
 from exporter.derive.gate.steps import NEED_TWO_LOOKS
 from exporter.errors import UsageError
 from exporter.expose.api.shapes import CheckOut, StepOut
+from exporter.expose.wording import checks as wording
+from exporter.expose.wording import headlines
+from exporter.expose.wording.lists import first
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
 SHOWN = 10
 SHORTEST = 0.2  # seconds between two looks
-_EVERY_CHECK_HOLDS = re.compile(r"(?:Open|Closed): every check holds[^.]*\. ?")
 PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
 WIDTH = 80
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -103,7 +105,7 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
         return step
     text = (
         f"every check holds, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with --for "
-        f"{spelled(step.soak_seconds)}, or ask a running exporter with --server"
+        f"{format_duration(round(step.soak_seconds))}, or ask a running exporter with --server"
     )
     return msgspec.structs.replace(step, headline=text)
 
@@ -157,9 +159,7 @@ def _held(step: StepOut, look: Steps, first: float) -> float:
 
 def _opened(step: StepOut, held: float) -> StepOut:
     """A step that has held for so long; what the gate says beside that, a risk above all, stays said."""
-    beside = _EVERY_CHECK_HOLDS.sub("", step.headline)
-    text = f"Open: every check has held for {held:.0f} s. {beside}".rstrip()
-    return msgspec.structs.replace(step, answer="open", headline=text)
+    return msgspec.structs.replace(step, answer="open", headline=headlines.held(held, step.headline))
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:
@@ -178,12 +178,6 @@ def _clear(args: argparse.Namespace) -> None:
         sys.stderr.flush()
 
 
-def spelled(seconds: float) -> str:
-    """Give a duration as Prometheus writes it: `5m`, `90s`."""
-    whole = round(seconds)
-    return f"{whole // 60}m" if whole >= 60 and whole % 60 == 0 else f"{whole}s"
-
-
 def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
     out.write(msgspec.json.encode(step).decode() + "\n" if args.json else text_of(step))
     return STATUS[step.answer]
@@ -191,11 +185,7 @@ def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
 
 def text_of(step: StepOut) -> str:
     """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
-    word = {"open": "open", "closed": "closed", "unknown": "cannot tell"}[step.answer]
-    said = step.headline
-    for verdict in ("Open: ", "Closed: ", "Cannot tell: "):
-        said = said.removeprefix(verdict)
-    lines = [*wrapped(f"{step.step}: {word}: {said}"), ""]
+    lines = [*wrapped(headlines.answered(step.step, step.answer, step.headline)), ""]
     order = {"fails": 0, "unknown": 1, "holds": 2}
     told: set[str] = set()
     for check in sorted(step.checks, key=lambda check: order[check.verdict]):
@@ -209,15 +199,11 @@ def _check_lines(check: CheckOut, again: bool) -> list[str]:
     lines = wrapped(check.sentence, f"{MARKS[check.verdict]} ", " " * 4)
     if check.verdict == "holds":
         return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
-    culprits = check.culprits or (check.evidence,)
-    if culprits[0] not in check.evidence or len(check.evidence) > len("; ".join(culprits)) + len(
-        "Not known: "
-    ):
+    if check.culprits and not wording.adds_nothing(check.evidence, check.culprits):
         lines += wrapped(check.evidence, " " * 6)
-    for name in culprits[:SHOWN]:
+    shown, more = first(check.culprits or (check.evidence,), SHOWN)
+    for name in (*shown, *([more] if more else [])):
         lines += wrapped(name, "    - ", " " * 6)
-    if len(culprits) > SHOWN:
-        lines.append(f"    - and {len(culprits) - SHOWN} more")
     remedy = "As above." if again else check.remedy
     return [*lines, *wrapped(remedy, "    > ", " " * 6), f"      {check.doc}"]
 

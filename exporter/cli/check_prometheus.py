@@ -23,6 +23,8 @@ from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut
 from exporter.expose.staleness import stale_after
+from exporter.expose.wording import headlines
+from exporter.expose.wording.lists import counted
 from exporter.model.gate import Check
 from exporter.model.pages import Outcome, Phase
 from exporter.sources.access.request_settings import ClientAccess
@@ -247,7 +249,7 @@ def _check(check: Check, told: Told) -> CheckOut:
         id=check.id,
         sentence=check.sentence,
         verdict=verdict,  # type: ignore[arg-type] # one of the three words
-        evidence="; ".join(culprits[:10]) or words,
+        evidence=counted(culprits) or words,
         culprits=culprits,
         remedy=check.cure if verdict == FAILS else check.remedy,
         doc=check.doc,
@@ -288,14 +290,12 @@ def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
 def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
     bad = sum(1 for check in checks if check.verdict != HOLDS)
     if answer == "open":
-        return "Open: every check holds."
+        return headlines.OPEN
     if bad:
-        return (
-            f"{'Closed' if answer == 'closed' else 'Cannot tell'}: {bad} of {len(checks)} checks do not hold."
-        )
+        return headlines.bad(answer, bad, len(checks))
     if answer == "unknown":
         return "Cannot tell: Prometheus has no kvmigration_gate_open of this step."
-    return f"Closed: every check holds, for {soaked:.0f} s of {soak:.0f} s."
+    return headlines.soaking(soaked, soak)
 
 
 def _place(name: str, told: Told) -> str:

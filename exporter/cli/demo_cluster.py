@@ -5,29 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from exporter.cli.safe_text import plain
+from exporter.cli.source.snapshot_source import duration
 from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
 from exporter.model.pages import Phase
 
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$")
 _LOOK = 0.2
 _SHOWN = 12
 Started = Callable[[Demo], Awaitable[None]]
-
-
-def seconds(text: str) -> float:
-    """A duration as Prometheus writes it (`30s`, `1m30s`, `2h`)."""
-    found = _DURATION.match(text)
-    if not text or found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 30s, 1m30s or 2h")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
 
 
 def phase(text: str) -> Phase:
@@ -47,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, help="the same seed gives the same cluster (default: %(default)s)")
     add(
         "--phase-duration",
-        type=seconds,
+        type=duration,
         default=30.0,
         metavar="TIME",
         help="time in each phase (default: 30s)",

@@ -12,6 +12,7 @@ from rich.text import Text
 from exporter.cli.safe_text import plain
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut, SecondaryOut
+from exporter.expose.wording import lists
 from exporter.products.ring_pages import HA_KEY
 
 MAX_ROWS = 20
@@ -162,9 +163,7 @@ def _equal(detail: RingDetailOut, columns: list[Column]) -> Iterator[str]:
 
 def few(names: Iterable[str], limit: int) -> str:
     """Name at most `limit`, and say how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(map(safe, listed[:limit])) + more
+    return lists.few(map(safe, names), limit)
 
 
 def safe(text: str) -> str:

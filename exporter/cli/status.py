@@ -16,6 +16,8 @@ from exporter.cli.check import wrapped
 from exporter.cli.safe_text import plain
 from exporter.cli.source.snapshot_source import Overview, add_source, look_from
 from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, TargetOut
+from exporter.expose.wording import durations
+from exporter.expose.wording.lists import first
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
@@ -101,19 +103,14 @@ def _top(seen: Overview, now: float | None) -> list[str]:
 
 
 def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
-    lines = [line for text in texts[:most] for line in _shortened(wrapped(text, mark, "   "), 3)]
-    return [*lines, *([f"   and {len(texts) - most} more{ALL}"] if len(texts) > most else [])]
+    shown, more = first(texts, most)
+    lines = [line for text in shown for line in _shortened(wrapped(text, mark, "   "), 3)]
+    return [*lines, *([f"   {more}{ALL}"] if more else [])]
 
 
 def ago(now: float | None, since: float | None) -> str:
     """How long, in one unit: `40 s`, `12 min`, `3 h`, `5 d`; "-" where it is not known."""
-    if now is None or since is None:
-        return "-"
-    seconds = max(0.0, now - since)
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
+    return "-" if now is None or since is None else durations.ago(round(now - since))
 
 
 def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:

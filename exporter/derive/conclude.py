@@ -35,12 +35,13 @@ from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Named, named_stores, places_of
 from exporter.derive.store.store_identity import identified
 from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
+from exporter.model.gate import NO_WORDS, Words
 from exporter.model.pages import Outcome, Product
 from exporter.model.stores import StoreFacts
 
 
-def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
-    """Conclude one cycle; the second value is what the next one needs."""
+def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS) -> tuple[Snapshot, History]:
+    """Conclude one cycle; the second value is what the next one needs. `words` are those of headlines."""
     cycle, rules = _begun(cycle, past, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
@@ -55,7 +56,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
-    fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure), past.snapshot, cycle.at)
+    fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure, words), past.snapshot, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,
@@ -77,7 +78,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, Histo
         part=part,
         ticked=cycle.ticked,
     )
-    snapshot = _told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules)
+    snapshot = _told(_with_steps(snapshot, past.snapshot, rules, words), past.snapshot, rules)
     return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places)
 
 
@@ -104,15 +105,15 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
     return replace(rules, groups=rules.default_groups)
 
 
-def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Snapshot:
     snapshot = replace(
         snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
     )
-    judged, following = judge_steps(snapshot, before, rules)
+    judged, following = judge_steps(snapshot, before, rules, words)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)
     checks = (check for step in steps for check in step.checks)
-    fleet = replace(warned(snapshot.fleet, checks), next_step=following, rollback=back)
+    fleet = replace(warned(snapshot.fleet, checks, words), next_step=following, rollback=back)
     text = headline(fleet, steps if snapshot.part is None else ())
     if snapshot.part is not None:
         share = snapshot.part.share

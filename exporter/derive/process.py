@@ -17,6 +17,7 @@ from exporter.derive.identity.restarts import SAME, counted
 from exporter.derive.limits import Rules
 from exporter.derive.migration import ha_elections
 from exporter.derive.ring.agreed_settings import period_of
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, PageFacts, Start, TargetFacts
 from exporter.model.pages import (
     Observation,
@@ -342,3 +343,12 @@ def is_mute(target: TargetFacts) -> bool:
 
 
 _RING_PATHS = frozenset(page.path for page in RING_PAGES)
+
+
+def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
+    """Blame a process that does not answer, with the reason where there is one."""
+    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
+    said = [failed.reason.value] if failed is not None and failed.reason is not None else []
+    said += [failed.detail] if detail and failed is not None and failed.detail else []
+    said += [target.why_none] if target.why_none else []
+    return Culprit(Kind.PROCESS_SILENT, target.name, what=": ".join(said))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from typing import Protocol
+
+from exporter.model.culprits import Culprit, Looked, Seen
+from exporter.model.listed import few
 
 
 class Verdict(enum.StrEnum):
@@ -12,19 +16,6 @@ class Verdict(enum.StrEnum):
     HOLDS = "holds"
     FAILS = "fails"
     UNKNOWN = "unknown"
-
-
-class About(str):
-    """A culprit as text that tells which process it is about, where it is about one."""
-
-    __slots__ = ("target",)
-    target: str
-
-    def __new__(cls, target: str, text: str = "") -> About:
-        """Make it of a process's name, and the text if that is another one."""
-        made = super().__new__(cls, text or target)
-        made.target = target
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +34,8 @@ class Check:
     id: str
     sentence: str
     verdict: Verdict
-    evidence: str
-    culprits: tuple[str, ...] = ()  # all of them; whoever shows them cuts at ten
+    evidence: tuple[Looked, ...] = ()  # what holds, and what has to be said beside the culprits
+    culprits: tuple[Culprit, ...] = ()  # all of them; whoever shows them cuts at ten
     remedy: str = ""  # what to do now: what cures it, or, of an unknown one, what makes it known
     doc: str = ""  # "docs/ring.md#switch-primary", or its address
     since: float | None = None  # holds without a break since, our clock
@@ -61,7 +52,33 @@ class Check:
 
     def withheld(self, why: str) -> Check:
         """The same check, of which nothing is known any more."""
-        return replace(self, verdict=Verdict.UNKNOWN, evidence=why, culprits=(), since=None, covered=())
+        told = replace(self, verdict=Verdict.UNKNOWN, culprits=(), since=None, covered=())
+        return replace(told, evidence=(Looked(Seen.TOLD, what=why),))
+
+
+class Words(Protocol):
+    """Who makes words of what a check found: `expose/wording`, which `derive/` does not know."""
+
+    def culprit(self, culprit: Culprit, /) -> str:
+        """Name a culprit."""
+
+    def evidence(self, check: Check, /) -> str:
+        """Say what a check found."""
+
+
+class NoWords:
+    """In place of sentences, where nobody reads them."""
+
+    def culprit(self, culprit: Culprit, /) -> str:
+        """Name a culprit by what it is."""
+        return f"{culprit.kind} {culprit.name}"
+
+    def evidence(self, check: Check, /) -> str:
+        """Name all culprits."""
+        return few(map(self.culprit, check.culprits))
+
+
+NO_WORDS: Words = NoWords()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Empty means "looked, and there is none"; a ring that was not read has none of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,13 +13,6 @@ from exporter.model.pages import PartitionState
 
 Names = tuple[str, ...]
 NONE: Mapping[str, Names] = MappingProxyType({})
-MOST_NAMED = 6  # two partitions' owners, one in each of three zones
-
-
-def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """Join names for a sentence, the first few of many."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ class StoreFacts:
     detail: str = ""
     keys: int | None = None
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    only_here: tuple[str, ...] | None = None  # keys and partitions no gossip copy has; None: not known
+    only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: not known
+    only_partitions: tuple[tuple[str, int], ...] = ()  # the same of partitions: their key and number
     renewed: frozenset[str] = frozenset()  # of `only_here`, the HA entries that some tracker keeps fresh
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it

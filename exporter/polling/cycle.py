@@ -22,6 +22,7 @@ from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.log import logger
 from exporter.model.facts import ProbeResult, Rejection, Snapshot
+from exporter.model.gate import NO_WORDS, Words
 from exporter.model.pages import Observation, Product, Target, Unwatched
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
@@ -94,6 +95,7 @@ class Plan:
     look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
+    words: Words = NO_WORDS
     min_deadline: float = MIN_DEADLINE
     shard: int = 0
     shards: int = 1
@@ -185,7 +187,9 @@ class Poller:
             resolved=await plan.look_up(_seeds(read.observed)),
             share=share,
         )
-        snapshot, self.history = await asyncio.to_thread(conclude, cycle, self.history, plan.rules)
+        snapshot, self.history = await asyncio.to_thread(
+            conclude, cycle, self.history, plan.rules, plan.words
+        )
         if self._at_once.is_set():  # the configuration is another one since
             snapshot = snapshot.withheld(RELOADED)
         self.snapshot = snapshot

@@ -51,7 +51,7 @@ def effects(cause: str) -> list[Check]:
     """Every check of every step, failed and unknown, as it is shown while a cause is there."""
     checks = {check.id: check for step in harms.NAMES for check in steps.blank(step).checks}
     bad = [
-        Check(c.id, c.sentence, verdict, "", remedy=c.remedy)
+        Check(c.id, c.sentence, verdict, remedy=c.remedy)
         for c in checks.values()
         for verdict in (Verdict.FAILS, Verdict.UNKNOWN)
     ]

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from exporter.cli.arguments import run
-from exporter.cli.check import spelled
 from tests.cli.conftest import Recorded, as_reviewed, fits
 
 Start = Callable[..., Recorded]
@@ -110,11 +109,3 @@ def test_a_reader_that_went_away_is_no_open_gate(recorded: Start, command: str, 
     assert said.returncode == 128 + signal.SIGPIPE
     assert "Traceback" not in said.stderr
     assert "BrokenPipe" not in said.stderr
-
-
-DURATIONS = [(300, "5m"), (90, "90s"), (60, "1m"), (0, "0s"), (3600, "60m")]
-
-
-@pytest.mark.parametrize(("seconds", "text"), DURATIONS)
-def test_durations_are_spelled_as_prometheus_reads_them(seconds: float, text: str) -> None:
-    assert spelled(seconds) == text

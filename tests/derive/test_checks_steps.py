@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Looked, Seen
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
 from exporter.model.pages import RingConfig, State
@@ -125,7 +126,7 @@ def test_without_a_ring_written_by_quorum_the_margin_says_so(step: str) -> None:
         del process.pages[INGESTER], process.copies[INGESTER]
     found = _margin(fleet.look(), step)
     assert found.verdict.value == "holds"
-    assert found.evidence == "No ring that is written by quorum is among what these processes show."
+    assert found.evidence == (Looked(Seen.NO_QUORUM),)
 
 
 def _store_of(prefixes: tuple[str, ...], *keys: str) -> Change:
@@ -218,7 +219,7 @@ def test_dynamodb_is_never_known_to_be_unused(consul: bool) -> None:
     found = {check.id: check for check in step_of(seen, "decommission-store").checks}
     assert not step_of(seen, "decommission-store").open
     assert found["store-read"].verdict.value == "unknown"
-    assert "dynamodb" in found["store-read"].evidence
+    assert any("dynamodb" in one.key or one.what == "dynamodb" for one in found["store-read"].culprits)
     assert found["store-has-no-clients"].verdict.value == "holds"
 
 

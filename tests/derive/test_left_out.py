@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Verdict
 from exporter.model.pages import KVClient, Outcome
@@ -29,7 +30,7 @@ def fleet(tracker: KVClient, *rings: KVClient, keep: tuple[str, ...] = (HA_KEY,)
     return made
 
 
-def evidence(seen: Snapshot, step: str, check: str) -> str:
+def evidence(seen: Snapshot, step: str, check: str) -> tuple[Looked, ...]:
     return next(c.evidence for c in step_of(seen, step).checks if c.id == check)
 
 
@@ -56,8 +57,9 @@ def test_a_kept_tracker_holds_back_no_ring_and_is_named() -> None:
     assert (seen.fleet.left_out, seen.fleet.warnings) == ((HA_KEY,), ())
     assert said in seen.fleet.headline
     assert verdicts(seen, "switch-primary") == {}
-    assert said in evidence(seen, "switch-primary", "clients-mirroring")
-    assert said in evidence(seen, "switch-primary", "keys-copied")
+    left_out = Looked(Seen.LEFT_OUT, names=(HA_KEY,))
+    assert left_out in evidence(seen, "switch-primary", "clients-mirroring")
+    assert left_out in evidence(seen, "switch-primary", "keys-copied")
 
 
 def test_without_the_setting_it_holds_everything_back() -> None:
@@ -101,7 +103,8 @@ def test_the_store_is_not_free_to_go_and_is_no_next_step_while_a_key_stays() -> 
     step = step_of(seen, "decommission-store")
     check = next(c for c in step.checks if c.id == "clients-memberlist")
     assert (step.open, step.place, check.verdict) == (False, "ahead", Verdict.FAILS)
-    assert check.culprits == ("distributor-hatracker on 3 of 3 processes is external",)
+    everywhere = Culprit(Kind.CLIENT_IN_PHASE, member=TRACKER, what="external", value=3, of=3)
+    assert check.culprits == (everywhere,)
     assert "gate.keep_on_store" in check.remedy
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.ring.partitions import with_owners
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, MemberFacts, Snapshot
 from exporter.model.gate import Check
 from exporter.model.pages import Partition, PartitionRing, PartitionState, Phase, Product, State
@@ -38,41 +39,45 @@ def checked(seen: Snapshot, step: str = "switch-primary") -> Check:
     return next(check for check in step_of(seen, step).checks if check.id == "partitions-owned")
 
 
-WRONG: list[tuple[str, Partition, str]] = [
+def blamed(kind: Kind, state: str, *owners: str) -> Culprit:
+    return Culprit(kind, key=KEY, what=state, value=2, of=len(owners), names=owners)
+
+
+WRONG: list[tuple[str, Partition, Culprit]] = [
     (
         "active, and its owners are gone",
         owned(2, "q-7", "q-8"),
-        f"partition 2 of {KEY} is ACTIVE and none of its 2 owners is a member or process: q-7, q-8",
+        blamed(Kind.PARTITION_OWNERS_GONE, "ACTIVE", "q-7", "q-8"),
     ),
-    ("active without owners", owned(2), f"partition 2 of {KEY} is ACTIVE and has no owner"),
+    ("active without owners", owned(2), blamed(Kind.PARTITION_WITHOUT_OWNER, "ACTIVE")),
     (
         "active, and its owners are unhealthy",
         owned(2, "old-8"),
-        f"partition 2 of {KEY} is ACTIVE and none of its 1 owners is a healthy member: old-8",
+        blamed(Kind.PARTITION_OWNERS_UNHEALTHY, "ACTIVE", "old-8"),
     ),
     (
         "inactive, and its owners are unhealthy or gone",
         owned(2, "old-8", "q-7", state=INACTIVE),
-        f"partition 2 of {KEY} is INACTIVE and none of its 2 owners is a healthy member: old-8, q-7",
+        blamed(Kind.PARTITION_OWNERS_UNHEALTHY, "INACTIVE", "old-8", "q-7"),
     ),
     (
         "one owner of two is gone",
         owned(2, "p-1", "q-7"),
-        f"1 of 2 owners of partition 2 of {KEY} are neither member nor process: q-7",
+        Culprit(Kind.PARTITION_OWNERS_SOME_GONE, key=KEY, value=2, of=2, limit=1, names=("q-7",)),
     ),
 ]
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("name", "partition", "said"), WRONG, ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize(("name", "partition", "culprit"), WRONG, ids=[row[0] for row in WRONG])
 def test_a_partition_that_nobody_consumes_fails_each_step_that_touches_rings(
-    name: str, partition: Partition, said: str, step: str
+    name: str, partition: Partition, culprit: Culprit, step: str
 ) -> None:
     fleet = fleet_with(owned(1, "p-1", "p-2"), partition)
     value = ring([*(member(p.name) for p in fleet.processes), member("old-8", NOW - 400)])
     fleet.store["collectors/ring"] = value
     check = checked(fleet.look(), step)
-    assert (check.verdict.value, check.culprits) == ("fails", (said,)), name
+    assert (check.verdict.value, check.culprits) == ("fails", (culprit,)), name
 
 
 RIGHT: list[tuple[str, Partition]] = [

@@ -22,6 +22,7 @@ from exporter.derive.conclude import conclude
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.model.facts import Snapshot
+from exporter.model.gate import Words
 from exporter.wiring import one_cycle
 from tests.conftest import ROOT
 
@@ -43,9 +44,9 @@ def capture(name: str, port: int) -> tuple[Cycle, Rules]:
     with _served(name, port) as config:
         taken: list[tuple[Cycle, Rules]] = []
 
-        def keep(cycle: Cycle, past: History, rules: Rules) -> tuple[Snapshot, History]:
+        def keep(cycle: Cycle, past: History, rules: Rules, words: Words) -> tuple[Snapshot, History]:
             taken.append((cycle, rules))
-            return conclude(cycle, past, rules)
+            return conclude(cycle, past, rules, words)
 
         with patch("exporter.polling.cycle.conclude", keep):
             asyncio.run(one_cycle(load_text(config)))

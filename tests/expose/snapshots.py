@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import (
     ClientFacts,
     Comparison,
@@ -222,19 +223,29 @@ def other_keys() -> tuple[KeyFacts, ...]:
     )  # fmt: skip
 
 
+def seen(text: str) -> tuple[Looked, ...]:
+    """What a check says it looked at."""
+    return (Looked(Seen.TOLD, what=text),)
+
+
+def named(*texts: str) -> tuple[Culprit, ...]:
+    """Culprits that are called so."""
+    return tuple(Culprit(Kind.TOLD, what=text) for text in texts)
+
+
 def steps() -> tuple[Step, ...]:
     uniform = Check(
         "every-client-mirrors",
         "Every writing KV client mirrors",
         Verdict.FAILS,
-        "2 of 4 writing clients are in phase multi",
-        culprits=("mimir-write-0 compactor-lifecycler", "mimir-write-1 compactor-lifecycler"),
+        seen("2 of 4 writing clients are in phase multi"),
+        culprits=named("mimir-write-0 compactor-lifecycler", "mimir-write-1 compactor-lifecycler"),
         remedy="Enable mirroring for the compactor in the static configuration",
         doc="docs/ring.md#switch-primary",
     )
-    views = Check("views-agree", "All views agree", Verdict.UNKNOWN, "1 view could not be read")
+    views = Check("views-agree", "All views agree", Verdict.UNKNOWN, seen("1 view could not be read"))
     fine = Check(
-        "one-gossip-cluster", "The gossip is one cluster", Verdict.HOLDS, "1 cluster", since=NOW - 900
+        "one-gossip-cluster", "The gossip is one cluster", Verdict.HOLDS, seen("1 cluster"), since=NOW - 900
     )
     return (
         Step("preflight", True, Verdict.HOLDS, (fine,), "behind", 300.0, NOW - 600, 900.0, "open"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import (
     Comparison,
     Event,
@@ -46,7 +47,7 @@ def snapshot(targets: int = 500, members: int = 2000, keys: int = 60) -> Snapsho
     names = tuple(f"mimir-prod-eu-{COMPONENTS[n % 7]}-{n}" for n in range(targets))
     made = tuple(snapshots.target(name, component=COMPONENTS[n % 7]) for n, name in enumerate(names))
     made = (*made[:-30], *(snapshots.silent_target(name) for name in names[-30:]))
-    culprits = tuple(f"{name} compactor-lifecycler on 1 of 1 is multi" for name in names)
+    culprits = tuple(Culprit(Kind.CLIENT_UNREAD, name, member="compactor-lifecycler") for name in names)
     steps = tuple(
         replace(step, checks=tuple(replace(check, culprits=culprits) for check in step.checks))
         for step in snapshots.steps()

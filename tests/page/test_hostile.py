@@ -47,7 +47,9 @@ def _target(name: str) -> TargetFacts:
 def attacked() -> Snapshot:
     """Every free text of a snapshot is an attack."""
     text = " ".join(ATTACKS)
-    check = Check("every-client", text, Verdict.FAILS, text, ATTACKS * 4, text, text)
+    check = Check(
+        "every-client", text, Verdict.FAILS, snapshots.seen(text), snapshots.named(*ATTACKS * 4), text, text
+    )
     made = snapshots.hostile()
     steps = tuple(replace(step, checks=(check,), headline=text) for step in made.steps)
     return replace(

@@ -17,12 +17,17 @@ from tests.page.conftest import Look
 from tests.page.test_answers import get
 from tools.stage import Served
 
-HOLDS = Check("lag", "No secondary lags", Verdict.HOLDS, "0 s", since=snapshots.NOW - 900)
+HOLDS = Check("lag", "No secondary lags", Verdict.HOLDS, snapshots.seen("0 s"), since=snapshots.NOW - 900)
 NOTHING = Check(
-    "entries", "Entries agree", Verdict.UNKNOWN, "none here", vacuous=True, remedy="nothing to do"
+    "entries",
+    "Entries agree",
+    Verdict.UNKNOWN,
+    snapshots.seen("none here"),
+    vacuous=True,
+    remedy="nothing to do",
 )
-UNKNOWN = Check("views-agree", "All views agree", Verdict.UNKNOWN, "1 view could not be read")
-FAILS = Check("keys-copied", "Every key is copied", Verdict.FAILS, "one is not")
+UNKNOWN = Check("views-agree", "All views agree", Verdict.UNKNOWN, snapshots.seen("1 view could not be read"))
+FAILS = Check("keys-copied", "Every key is copied", Verdict.FAILS, snapshots.seen("one is not"))
 PATHS = (
     "/",
     "/processes",

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.expose.lag_history import KEYS, POINTS, LagHistory
 from exporter.expose.web import go_no_go, key_page, key_rows, phases, sparkline, words
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.pages import Phase
@@ -17,7 +18,10 @@ NOW = snapshots.NOW
 
 
 def step(*verdicts: Verdict, **more: object) -> Step:
-    checks = tuple(Check(f"check-{n}", "It is so.", verdict, "seen") for n, verdict in enumerate(verdicts))
+    checks = tuple(
+        Check(f"check-{n}", "It is so.", verdict, snapshots.seen("seen"))
+        for n, verdict in enumerate(verdicts)
+    )
     worst = next((v for v in (Verdict.FAILS, Verdict.UNKNOWN) if v in verdicts), Verdict.HOLDS)
     return replace(Step("switch-primary", False, worst, checks, "next", 300.0), **more)
 
@@ -69,7 +73,8 @@ def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
 
 def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
     names = tuple(f"p-{n}" for n in range(41))
-    check = Check("x", "It is so.", Verdict.FAILS, "; ".join(names[:10]) + " and 31 more", names)
+    culprits = tuple(Culprit(Kind.PROCESS_SILENT, name) for name in names)
+    check = Check("x", "It is so.", Verdict.FAILS, culprits=culprits)
     (row,), _ = go_no_go.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
     assert (row.culprits, row.more, row.evidence) == (names[:10], 31, "41 found.")
 
@@ -114,7 +119,8 @@ def test_the_copy_in_words(key: KeyFacts, tone: str, text: str) -> None:
 
 
 def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() -> None:
-    late = Check("lag", "No later than the limit.", Verdict.FAILS, "", ("collectors/ring is 60 s behind",))
+    behind = (Culprit(Kind.SECONDARY_BEHIND, key="collectors/ring", value=60),)
+    late = Check("lag", "No later than the limit.", Verdict.FAILS, (), behind)
     snapshot = of(replace(step(Verdict.FAILS), checks=(late,)))
     row = key_rows.key_row(replace(RING, secondary=EQUAL), snapshot, LagHistory(), 15)
     assert (row.copy, row.lag.tone) == (key_rows.Judged("bad", "equal, but late"), "bad")
@@ -122,10 +128,12 @@ def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() ->
 
 def test_a_quorum_margin_is_a_trouble_only_where_the_gate_finds_it_one() -> None:
     thin = replace(FAULTLESS, quorum_margin=0)
-    margin = Check("quorum-margin", "One to spare.", Verdict.FAILS, "", ("collectors/ring: margin 0",))
+    small = (Culprit(Kind.MARGIN_SMALL, key="collectors/ring", value=0),)
+    margin = Check("quorum-margin", "One to spare.", Verdict.FAILS, (), small)
     named = of(replace(step(Verdict.FAILS), checks=(margin,)))
-    assert list(key_rows.notes(thin, snapshots.rich())) == []
-    assert list(key_rows.notes(thin, named)) == ["quorum margin 0"]
+    for seen, told in ((snapshots.rich(), ()), (named, ("quorum margin 0",))):
+        row = key_rows.key_row(thin, seen, LagHistory(), 15.0)
+        assert (row.notes, row.short_of_quorum) == (told, bool(told))
 
 
 def test_a_time_stamp_from_the_future_is_a_trouble() -> None:

@@ -24,6 +24,7 @@ from exporter.derive.history import (
 )
 from exporter.derive.store.store_identity import identified
 from exporter.errors import ConfigError
+from exporter.expose.wording import checks as wording
 from exporter.model.facts import MemberFacts
 from exporter.model.gate import Step
 from exporter.model.pages import State
@@ -171,7 +172,7 @@ def after(spoil: Any, *, remembers: bool) -> Step:
 
 
 def said(step: Step) -> str:
-    return " ".join(check.evidence for check in step.checks)
+    return " ".join(map(wording.evidence, step.checks))
 
 
 @pytest.mark.parametrize(

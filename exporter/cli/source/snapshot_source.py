@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,22 +14,21 @@ from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
 from exporter.config import load
 from exporter.config.shard_choice import whole
+from exporter.config.units import parse_duration
 from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.model.facts import Snapshot
 from exporter.wiring import Watch
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-
 
 def duration(text: str) -> float:
     """Seconds of a duration as Prometheus writes it: `90s`, `10m`, `1h30m`."""
-    found = _DURATION.fullmatch(text)
-    if not text or found is None:
-        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write for instance 90s, 10m or 1h30m')
-    hours, minutes, seconds, millis = (int(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+    try:
+        return parse_duration(text)
+    except ValueError:
+        told = f'"{text}" is no duration; write for instance 90s, 10m or 1h30m'
+        raise argparse.ArgumentTypeError(told) from None
 
 
 def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:

@@ -14,7 +14,7 @@ from typing import Final
 
 from exporter.derive.gate.advice import ADVICE
 from exporter.model.facts import Fleet
-from exporter.model.gate import Check, Verdict
+from exporter.model.gate import Check, Verdict, Words
 from exporter.model.pages import Phase
 
 _COPIES = frozenset({"keys-copied", "members-copied", "contents-equal", "lag", "ha-elections-equal"})
@@ -92,12 +92,12 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(listed, key=lambda f: (f.id in explained, _ORDER.get(f.id, len(CAUSES)))))
 
 
-def warned(fleet: Fleet, checks: Iterable[Check]) -> Fleet:
+def warned(fleet: Fleet, checks: Iterable[Check], words: Words) -> Fleet:
     """Add what only failing checks find to the warnings of the fleet."""
     failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
     found = [Finding(i, text) for text, i in zip_longest(fleet.warnings, fleet.causes, fillvalue="")]
     found += [
-        Finding(cause.id, cause.sentence.format(failing[cause.check].evidence))
+        Finding(cause.id, cause.sentence.format(words.evidence(failing[cause.check])))
         for cause in CAUSES
         if cause.check in failing and fleet.phase in cause.phases and cause.id not in fleet.causes
     ]

@@ -1,9 +1,9 @@
-"""How a check is worded and weighed: fails if something is wrong, unknown if something was not seen."""
+"""How a check is registered and weighed: fails if something is wrong, unknown if something was not seen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from exporter.derive import kv_clients
@@ -11,6 +11,7 @@ from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Unive
 from exporter.derive.limits import Rules
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.store.external_store import unattended
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check, Covered, Verdict
 
@@ -73,6 +74,11 @@ class Evidence:
         return kv_clients.left_out(self.clients)
 
     @cached_property
+    def not_asked(self) -> tuple[Looked, ...]:
+        """What has to be said of keys that do not count."""
+        return (Looked(Seen.LEFT_OUT, names=tuple(sorted(self.left_out))),) if self.left_out else ()
+
+    @cached_property
     def mixed(self) -> bool:
         """Whether primaries are mixed: following those who are further would finish the accident."""
         return is_mixed(self.clients)
@@ -100,60 +106,98 @@ def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
 CheckFunction = Callable[[Evidence], Check]
 
 
-# What makes a check known, where its question has nothing more exact to say.
+# What makes a check known, where it has nothing more exact to say.
 READABLE = (
     "Make it readable: what is not known is named above; kvmigration status and the page say who does not "
     "answer, and why."
 )
+Good = Looked | tuple[Looked, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One check's fixed part. `doc` is where it is explained, `known_by` what to do while it is unknown."""
+class Answer:
+    """What a check found. Anything wrong fails, else anything unknown leaves it open, else it holds.
+
+    `nothing` says that there is nothing to look at: unknown for a whole, no obstacle for one shard's part.
+    `beside` is said whatever the verdict is; `remedy` and `known_by` stand in for the registered ones.
+    """
+
+    wrong: Iterable[Culprit] = ()
+    unknown: Iterable[Culprit] = ()
+    good: Good = ()
+    nothing: Culprit | None = None
+    beside: tuple[Looked, ...] = ()
+    remedy: str = ""
+    known_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registered:
+    """One check of the gate: its fixed part, and the function that looks. `doc` is where it is explained,
+    `known_by` what to do while it is unknown.
+    """
 
     id: str
     sentence: str
     remedy: str
     doc: str
-    known_by: str = READABLE
+    known_by: str
+    look: Callable[[Evidence], Answer] = field(repr=False)
 
-    def answer(
-        self, wrong: Iterable[str], good: str, unknown: Iterable[str] = (), bad: str = "", nothing: str = ""
-    ) -> Check:
-        """Weigh: anything wrong fails, else anything unknown leaves it open, else it holds. `nothing`
-        says that there is nothing to look at: unknown for a whole, no obstacle for one shard's part.
-        """
-        culprits, missing = tuple(wrong), tuple(unknown)
+    def __call__(self, seen: Evidence) -> Check:
+        """Look, and weigh what was found."""
+        return self.weighed(self.look(seen))
+
+    def variant(self, look: Callable[[Evidence], Answer]) -> Registered:
+        """Register another way to look for the same: with more or less that counts as evidence."""
+        return replace(self, look=look)
+
+    def weighed(self, found: Answer) -> Check:
+        """Give what was found its verdict."""
+        culprits, missing = tuple(found.wrong), tuple(found.unknown)
         if culprits:
-            return self._told(Verdict.FAILS, bad or _counted(culprits), culprits)
-        if missing or nothing:
-            listed = missing or (nothing,)
-            return _unknown(self._told(Verdict.HOLDS, good), listed, vacuous=not missing)
-        return self._told(Verdict.HOLDS, good)
+            return self._told(Verdict.FAILS, found, culprits, found.beside)
+        if missing or found.nothing:
+            listed = missing or ((found.nothing,) if found.nothing else ())
+            told = self._told(Verdict.HOLDS, found, (), found.beside)
+            return _unknown(told, listed, vacuous=not missing)
+        good = found.good if isinstance(found.good, tuple) else (found.good,)
+        return self._told(Verdict.HOLDS, found, (), (*good, *found.beside))
 
-    def _told(self, verdict: Verdict, evidence: str, culprits: tuple[str, ...] = ()) -> Check:
-        told = Check(self.id, self.sentence, verdict, evidence, culprits, self.remedy, self.doc)
-        return replace(told, cure=self.remedy, known_by=self.known_by)
+    def _told(
+        self, verdict: Verdict, found: Answer, culprits: tuple[Culprit, ...], evidence: tuple[Looked, ...]
+    ) -> Check:
+        remedy = found.remedy or self.remedy
+        told = Check(self.id, self.sentence, verdict, evidence, culprits, remedy, self.doc)
+        return replace(told, cure=remedy, known_by=found.known_by or self.known_by)
+
+
+def check(
+    name: str, sentence: str, remedy: str, doc: str, known_by: str = READABLE
+) -> Callable[[Callable[[Evidence], Answer]], Registered]:
+    """Register a function as a check of the gate, by its id; a step of `harms` then asks it."""
+
+    def register(look: Callable[[Evidence], Answer]) -> Registered:
+        return Registered(name, sentence, remedy, doc, known_by, look)
+
+    return register
 
 
 def covered(check: Check, whole: Universe) -> Check:
     """Say what a check looked at. One that passes on less than its universe is unknown, by name."""
-    parts = {source: whole[source] for source in RESTS_ON.get(check.id, FROM_METRICS)}
-    looked = tuple(Covered(s.value, part.of - len(part.missing), part.of) for s, part in parts.items())
+    sources = RESTS_ON.get(check.id, FROM_METRICS)
+    parts = ((source, whole[source]) for source in sources)
+    looked = tuple(Covered(s.value, part.of - len(part.missing), part.of) for s, part in parts)
     check = replace(check, covered=looked)
     if check.verdict is not Verdict.HOLDS:
         return check
-    missing = dict.fromkeys(name for part in parts.values() for name in part.missing)
-    if missing:
-        return _unknown(check, tuple(missing))
-    return check if whole[METRICS].of else _unknown(check, ("no process is known",), vacuous=True)
+    if missing := whole.missing(sources):
+        return _unknown(replace(check, evidence=()), missing)
+    if whole[METRICS].of:
+        return check
+    return _unknown(replace(check, evidence=()), (Culprit(Kind.NO_TARGETS),), vacuous=True)
 
 
-def _unknown(check: Check, missing: tuple[str, ...], *, vacuous: bool = False) -> Check:
-    told = replace(check, verdict=Verdict.UNKNOWN, evidence=f"Not known: {_counted(missing)}")
-    return replace(told, culprits=missing, remedy=check.known_by, vacuous=vacuous)
-
-
-def _counted(names: tuple[str, ...]) -> str:
-    shown = "; ".join(names[:10])
-    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+def _unknown(check: Check, missing: tuple[Culprit, ...], *, vacuous: bool = False) -> Check:
+    told = replace(check, verdict=Verdict.UNKNOWN, culprits=missing)
+    return replace(told, remedy=check.known_by, vacuous=vacuous)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.derive.kv_clients import EXTERNAL_STORES
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model.gate import About
 from exporter.model.pages import NOTICE, Outcome, Phase, Product
 from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, pages_of
@@ -86,13 +86,25 @@ FROM_METRICS = (METRICS,)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the universe: how many things there are to look at, and the names of those not had."""
+    """One part of the universe: how many things there are to look at, and those not had."""
 
     of: int = 0
-    missing: tuple[str, ...] = ()
+    missing: tuple[Culprit, ...] = ()
 
 
-Universe = Mapping[Source, Part]
+class Universe(dict[Source, Part]):
+    """All of it, by the kind of evidence."""
+
+    def __init__(self, parts: Mapping[Source, Part]) -> None:
+        super().__init__(parts)
+        self._missing: dict[tuple[Source, ...], tuple[Culprit, ...]] = {}
+
+    def missing(self, sources: tuple[Source, ...]) -> tuple[Culprit, ...]:
+        """What was not had of these parts, each once: many checks rest on the same ones."""
+        if sources not in self._missing:
+            named = dict.fromkeys(culprit for source in sources for culprit in self[source].missing)
+            self._missing[sources] = tuple(named)
+        return self._missing[sources]
 
 
 def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
@@ -103,28 +115,37 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     """
     ours = tuple(keys)
     up = tuple(target for target in now.targets if target.up)
-    return {
-        METRICS: _part((About(t.name), t.up and _is_ok(t, "/metrics")) for t in now.targets),
+    parts = {
+        METRICS: _part(_pages("", ((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets))),
         CONFIG: _part(
-            (About(t.name, f"configuration of {t.name}"), t.config is not None) for t in up if is_in_rings(t)
+            _pages("configuration", ((t.name, t.config is not None) for t in up if is_in_rings(t)))
         ),
         MEMBERS: _part(
-            (About(t.name, f"member list of {t.name}"), t.gossip is not None)
-            for t in up
-            if runs_memberlist(t)
+            _pages("member list", ((t.name, t.gossip is not None) for t in up if runs_memberlist(t)))
         ),
         PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
-        TRACKER: _part(
-            (About(t.name, f"{TRACKER_PAGE} of {t.name}"), _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)
-        ),
+        TRACKER: _part(_pages(TRACKER_PAGE, ((t.name, _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)))),
         STORE: _part(_stores(now.stores)),
     }
+    return Universe(parts)
 
 
-def _part(things: Iterable[tuple[str, bool]]) -> Part:
+Thing = tuple[str, str, str, Kind]  # what of it, of which key, of which process; and what it is when not had
+
+
+def _part(things: Iterable[tuple[Thing, bool]]) -> Part:
+    """Count them. There are many thousands in a large fleet: only what was not had is made a culprit."""
     told = dict(things)
-    return Part(len(told), tuple(sorted(name for name, had in told.items() if not had)))
+    missing = sorted(thing for thing, had in told.items() if not had)
+    return Part(
+        len(told), tuple(Culprit(kind, target, key, what=what) for what, key, target, kind in missing)
+    )
+
+
+def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Thing, bool]]:
+    kind = Kind.UNREAD if what else Kind.PROCESS_SILENT
+    return (((what, "", name, kind), there) for name, there in had)
 
 
 def _is_ok(target: TargetFacts, path: str) -> bool:
@@ -154,24 +175,24 @@ def _tracks(target: TargetFacts) -> bool:
 
 def _primaries(
     now: Snapshot, keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]
-) -> Iterable[tuple[str, bool]]:
+) -> Iterable[tuple[Thing, bool]]:
     """Each key's primary, and each ring page there should be: what a watch delivers to a process is nowhere
     else. Of the external store the store itself, where it is configured.
     """
     shown = {key.key: {v.target for v in key.views if v.kind == "ring" and v.known} for key in keys}
     for key in keys:
-        yield key.key, bool(key.source)
+        yield ("", key.key, "", Kind.KEY_UNKNOWN), bool(key.source)
     for target in up:
         for client in target.clients if not target.young else ():
             if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
-                yield About(target.name, f"ring page of {client.key} on {target.name}"), had
+                yield ("ring page", client.key, target.name, Kind.UNREAD), had
     external = {key.primary for key in keys} & EXTERNAL_STORES
     yield from _stores(store for store in now.stores if store.kind in external)
 
 
-def _stores(stores: Iterable[StoreFacts]) -> Iterable[tuple[str, bool]]:
-    return ((store.fault or store.title, not store.fault) for store in stores)
+def _stores(stores: Iterable[StoreFacts]) -> Iterable[tuple[Thing, bool]]:
+    return (((store.fault or store.title, "", "", Kind.STORE_FAULT), not store.fault) for store in stores)
 
 
 _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
@@ -212,7 +233,7 @@ def _paths(product: Product, key: str) -> frozenset[str]:
 
 def _copies(
     keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...], since: Phase
-) -> Iterable[tuple[str, bool]]:
+) -> Iterable[tuple[Thing, bool]]:
     """The gossip copies of each key whose primary is memberlist, or that is in a phase `since` this one, on
     each process that runs memberlist and did not start recently.
     """
@@ -220,4 +241,4 @@ def _copies(
     for key in keys:
         if key.primary == "memberlist" or key.phase >= since:
             known = {view.target for view in key.views if view.kind == "gossip" and view.known}
-            yield from ((About(n, f"gossip copy of {key.key} on {n}"), n in known) for n in having)
+            yield from ((("gossip copy", key.key, name, Kind.UNREAD), name in known) for name in having)

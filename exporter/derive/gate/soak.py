@@ -13,13 +13,23 @@ from dataclasses import dataclass, replace
 from exporter.derive.identity.member_index import census_of
 from exporter.derive.limits import Rules
 from exporter.derive.process import GOOD_FOR
+from exporter.model.culprits import Kind, Looked, Seen
 from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.gate import About, Check, Verdict
+from exporter.model.gate import Check, Verdict
 
 CLOCK_STEP = 2.0  # seconds by which the wall clock may differ from the monotonic one in a cycle
 LEAST_LOOKS = 3  # cycles after the first one in which a check passes
 NEW_FOR = 120.0  # seconds in which a process that is new to the list breaks nothing
 FEW = 10  # what is missed of one in so many processes is stood in for by what was read before
+NOT_HAD = frozenset(
+    {
+        Kind.PROCESS_SILENT, Kind.PROCESS_STARTED, Kind.PROCESS_WITHOUT_CLIENTS, Kind.PAGE_UNREAD,
+        Kind.UNREAD, Kind.CLIENT_UNREAD, Kind.VIEW_UNREAD, Kind.SECONDARY_UNREAD_VIEW, Kind.VERSION_UNKNOWN,
+        Kind.MIRROR_NOTHING_YET, Kind.GOSSIP_MEMBER_UNKNOWN, Kind.GOSSIP_LIST_HIDDEN, Kind.LOOKED_ONCE,
+        Kind.STORE_REQUESTED_BEFORE,
+    }
+)  # fmt: skip
+"""What a check lacks of one process, and of that one alone."""
 ANSWER = "targets-answer"  # the one check that fails, and is not unknown, where a read fails
 
 
@@ -125,7 +135,7 @@ def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     had = began is not None or (old and about.isdisjoint(_about(old) or about))
     few = about and about <= read.missed and FEW * len(about) <= read.of
     if had and few and _is_excused(check):
-        evidence = f"Read in the cycles before, not in this one: {', '.join(check.culprits[:5])}."
+        evidence = (Looked(Seen.READ_BEFORE, culprits=check.culprits[:5]),)
         check = replace(check, verdict=Verdict.HOLDS, evidence=evidence, culprits=(), vacuous=False)
     if check.verdict is not Verdict.HOLDS:
         return _pausing(check, old, read, at)
@@ -161,5 +171,5 @@ def _about(check: Check) -> frozenset[str]:
 
 
 def _named(check: Check) -> frozenset[str]:
-    names = [culprit.target for culprit in check.culprits if isinstance(culprit, About)]
+    names = [culprit.target for culprit in check.culprits if culprit.target and culprit.kind in NOT_HAD]
     return frozenset(names) if len(names) == len(check.culprits) else frozenset()

@@ -11,7 +11,7 @@ from exporter.derive.gate.check import CheckFunction, Evidence, covered
 from exporter.derive.gate.harms import STEPS, Rule
 from exporter.derive.limits import Rules
 from exporter.model.facts import Fleet, Snapshot
-from exporter.model.gate import Check, Step, Verdict
+from exporter.model.gate import NO_WORDS, Check, Step, Verdict, Words
 from exporter.model.pages import Phase, Product
 from exporter.model.shard import Share
 
@@ -22,14 +22,16 @@ SHOWN = 160  # characters of what broke a soak
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
-def judge_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[tuple[Step, ...], str]:
+def judge_steps(
+    now: Snapshot, before: Snapshot | None, rules: Rules, words: Words
+) -> tuple[tuple[Step, ...], str]:
     """Judge every step; the second value names the next one on the way, "" where none is."""
     seen = Evidence(now, rules)
     following = _following(seen)
-    past = _past(now, before, rules)
+    past = _past(now, before, rules, words)
     functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
     told = {function: covered(function(seen), seen.universe) for function in functions}
-    fleet = warned(now.fleet, told.values())
+    fleet = warned(now.fleet, told.values(), words)
     told = {function: explained(check, fleet.causes) for function, check in told.items()}
     seen = replace(seen, now=replace(now, fleet=fleet))
     return tuple(_judge(rule, told, seen, past) for rule in STEPS), following
@@ -50,12 +52,13 @@ class Past:
     steps: Mapping[str, Step]
     broken: str
     read: soak.Reads
+    words: Words
 
 
-def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Past:
+def _past(now: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Past:
     broken = soak.interrupted(now, before, rules)
     steps = {step.name: step for step in before.steps} if before else {}
-    return Past(steps, broken, soak.reads(now, before, rules.soak))
+    return Past(steps, broken, soak.reads(now, before, rules.soak), words)
 
 
 def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past) -> Step:
@@ -73,7 +76,7 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
     enough = soaked >= seen.rules.soak and (looks >= soak.LEAST_LOOKS or not seen.rules.soak)
     is_open = verdict is Verdict.HOLDS and enough
     since = (was.open_since if was and was.open and not past.broken else seen.now.at) if is_open else None
-    broken, broken_at = _broken(checks, old, was, past.broken, seen.now.at)
+    broken, broken_at = _broken(checks, old, was, past, seen.now.at)
     step = Step(
         name=rule.name,
         open=is_open,
@@ -90,13 +93,13 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
 
 
 def _broken(
-    checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, why: str, at: float
+    checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, past: Past, at: float
 ) -> tuple[str, float | None]:
     """What broke the soak last, and when: now, or what is remembered of it."""
     lapsed = [check for check in checks if check.since is None and check.paused is None]
     fresh = [c for c in lapsed if c.id in old and (old[c.id].since or old[c.id].paused) is not None]
-    if was is not None and (why or fresh):
-        return why or f"{fresh[0].id}: {fresh[0].evidence}"[:SHOWN], at
+    if was is not None and (past.broken or fresh):
+        return past.broken or f"{fresh[0].id}: {past.words.evidence(fresh[0])}"[:SHOWN], at
     return (was.broken, was.broken_at) if was else ("", None)
 
 
@@ -116,7 +119,7 @@ def nothing_read() -> Evidence:
 def blank(name: str) -> Step:
     """A step of which nothing is known: its checks' sentences and remedies. `KeyError` for unknown names."""
     nothing = nothing_read()
-    steps, _ = judge_steps(nothing.now, None, nothing.rules)
+    steps, _ = judge_steps(nothing.now, None, nothing.rules, NO_WORDS)
     return {step.name: step for step in steps}[name]
 
 

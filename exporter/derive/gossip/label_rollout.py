@@ -12,8 +12,8 @@ from types import MappingProxyType
 from exporter.derive.identity.identity import Identity
 from exporter.model.facts import Rejection, TargetFacts
 from exporter.model.label_rollout import LabelRollout
+from exporter.model.listed import few
 from exporter.model.pages import ProcessConfig
-from exporter.model.rings import named
 from exporter.products.registry import PRODUCTS
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
@@ -196,4 +196,4 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
 
 
 def _few(names: Sequence[str], most: int = 5) -> str:
-    return named(names, most)
+    return few(names, most)

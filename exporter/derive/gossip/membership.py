@@ -14,7 +14,6 @@ from exporter.derive.identity.key_ownership import unused_keys
 from exporter.derive.identity.member_index import ALIVE, Census, Place, Spot, bare, census_of, each_once
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
 from exporter.model.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
-from exporter.model.gate import About
 from exporter.model.pages import (
     GossipMember,
     Observation,
@@ -152,7 +151,7 @@ def judge_gossip(
         remains=_remains(tuple(unused), having.values()),
         labels=_by_label(told),
         unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
-        unread=tuple(sorted(About(t.name) for t in everybody if _unread(t))),
+        unread=tuple(sorted(t.name for t in everybody if _unread(t))),
         rollout=rollout(everybody, rules.label),
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Start, TargetFacts
 
 WINDOW = 300.0  # seconds, in which starts are counted together
@@ -33,7 +34,10 @@ def _is_another(told: float, at: float, last: Start) -> bool:
     return abs(told - last.told) > SAME and at - last.at > STEPPED
 
 
-def restarting(targets: Iterable[TargetFacts]) -> list[str]:
-    """Say which processes restart again and again, and how often they did."""
-    minutes = f"{WINDOW / 60:.0f} minutes"
-    return [f"{t.name} started {len(t.starts)} times in {minutes}" for t in targets if len(t.starts) >= OFTEN]
+def restarting(targets: Iterable[TargetFacts]) -> list[Culprit]:
+    """Name the processes that restart again and again, with how often they did."""
+    return [
+        Culprit(Kind.PROCESS_RESTARTING, t.name, value=len(t.starts), of=WINDOW / 60)
+        for t in targets
+        if len(t.starts) >= OFTEN
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from exporter.derive.identity.identity import answers
 from exporter.derive.identity.restarts import SAME
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Observation
 
@@ -27,8 +28,6 @@ def _is_it(seen: Observation, before: TargetFacts | None) -> bool:
     return abs(now - before.started) <= SAME
 
 
-def unlisted(targets: Iterable[TargetFacts]) -> list[str]:
-    """Say which processes left a list and run."""
-    return [
-        f"{t.name} answers, and its source ({t.source}) no longer lists it" for t in targets if not t.listed
-    ]
+def unlisted(targets: Iterable[TargetFacts]) -> list[Culprit]:
+    """Name the processes that left a list and run."""
+    return [Culprit(Kind.PROCESS_UNLISTED, t.name, what=t.source) for t in targets if not t.listed]

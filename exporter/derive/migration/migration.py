@@ -13,12 +13,14 @@ from exporter.derive.gossip.label_rollout import quoted
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.migration.risks import risks
-from exporter.derive.process import fleet_phase, is_of_two
+from exporter.derive.process import fleet_phase, is_of_two, silence
 from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
+from exporter.model.culprits import Culprit
 from exporter.model.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model.gate import Step
-from exporter.model.pages import Outcome, Phase, Product, Unwatched
+from exporter.model.gate import NO_WORDS, Step, Words
+from exporter.model.listed import first
+from exporter.model.pages import Phase, Product, Unwatched
 from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY
 
@@ -34,6 +36,7 @@ class Whole:
     gossip: GossipFacts | None = None
     stores: tuple[StoreFacts, ...] = ()
     unsure: Unwatched = field(default_factory=Unwatched)
+    words: Words = NO_WORDS  # for what a check of the gate finds too
 
 
 def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
@@ -107,12 +110,13 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
     if alone := _alone(targets):
         sees = "sees" if len(alone) == 1 else "see"
         yield Finding("process-alone", f"{', '.join(few(alone, 5))} {sees} no other gossip member.")
-    for name, say in _OF_RINGS.items():
-        if texts := [text for key in whole.keys for text in say(key)]:
+    said = whole.words.culprit
+    for name, blame in _OF_RINGS.items():
+        if texts := [said(culprit) for key in whole.keys for culprit in blame(key)]:
             yield Finding(name, _sentence("; ".join(few(texts, 3))))
     if whole.unsure.fail:
         yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure.fail[0]}.")
-    if texts := [*unlisted(targets), *whole.unsure.not_running]:
+    if texts := [*map(said, unlisted(targets)), *whole.unsure.not_running]:
         yield Finding("not-watched", f"{'; '.join(few(texts, 3))}.")
     others = [f"{t.name} ({t.why_none})" for t in targets if t.up and t.why_none]
     if others:
@@ -121,11 +125,11 @@ def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> I
             f"{len(others)} of {len(targets)} targets show no product: {', '.join(few(others, 3))}.",
         )
     yield from _of_two_products(targets)
-    down = [silence(target) for target in targets if not target.up]
+    down = [_silence(target) for target in targets if not target.up]
     if down:
         text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
         yield Finding("process-down", text)
-    if texts := restarting(targets):
+    if texts := list(map(said, restarting(targets))):
         yield Finding("process-restarting", f"{'; '.join(few(texts, 3))}. Its log says why.")
 
 
@@ -168,7 +172,7 @@ def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]
     return whole and sum(map(len, carried)) == len(set().union(*carried))
 
 
-_OF_RINGS: Mapping[str, Callable[[KeyFacts], Iterable[str]]] = MappingProxyType(
+_OF_RINGS: Mapping[str, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxyType(
     {"writers-missing": without_member, "addresses-shared": sharing, "partitions-unowned": without_owner}
 )
 
@@ -197,13 +201,10 @@ def _harmless(key: KeyFacts) -> tuple[bool, float]:
     return not key.ring.startswith("ingester"), -key.lost / (key.size + key.lost)
 
 
-def silence(target: TargetFacts, *, detail: bool = False) -> str:
-    """Name a process that does not answer, with the reason where there is one."""
-    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
-    said = [failed.reason.value] if failed is not None and failed.reason is not None else []
-    said += [failed.detail] if detail and failed is not None and failed.detail else []
-    said += [target.why_none] if target.why_none else []
-    return f"{target.name} ({': '.join(said)})" if said else target.name
+def _silence(target: TargetFacts) -> str:
+    """Name a process that does not answer, with the reason in one word where there is one."""
+    found = silence(target, detail=False)
+    return f"{found.target} ({found.what})" if found.what else found.target
 
 
 def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:
@@ -336,6 +337,5 @@ def _alone(targets: tuple[TargetFacts, ...]) -> list[str]:
 
 def few(names: Iterable[str], limit: int = 10) -> list[str]:
     """Cut a list of names: at most `limit`, then "and 31 more"."""
-    listed = list(names)
-    rest = len(listed) - limit
-    return listed if rest <= 0 else [*listed[:limit], f"and {rest} more"]
+    shown, more = first(names, limit)
+    return [*shown, *([more] if more else [])]

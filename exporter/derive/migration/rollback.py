@@ -8,6 +8,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gate.advice import ADVICE
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Rollback
+from exporter.model.listed import few
 from exporter.model.pages import Phase
 
 _WAYS = {
@@ -79,7 +80,7 @@ def _switched(text: str, targets: tuple[TargetFacts, ...], keys: list[KeyFacts],
 
 
 def _some(said: list[str]) -> str:
-    return "; ".join(said[:SHOWN]) + (f" and {len(said) - SHOWN} more" if len(said) > SHOWN else "")
+    return few(said, SHOWN, "; ")
 
 
 def is_mixed(clients: Iterable[ClientFacts]) -> bool:

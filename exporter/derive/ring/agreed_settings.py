@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.model.facts import ClientFacts
+from exporter.model.listed import few
 from exporter.model.pages import ProcessConfig, RingConfig
-from exporter.model.rings import named
 from exporter.model.settings import Replication, RingSettings
 
 # No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of
@@ -128,18 +128,16 @@ def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     others, rest = having.get(usual, ()), having.keys() - {usual}
     is_most = len(others) > max((len(having[value]) for value in rest), default=0)
-    most = (
-        f"{len(others)} others" if is_most else named(sorted(others), MAX_NAMED)
-    )  # any may be the wrong one
+    most = f"{len(others)} others" if is_most else few(sorted(others), MAX_NAMED)  # any may be the wrong one
     for value in sorted(rest):
-        yield f"{what} {value} on {named(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
+        yield f"{what} {value} on {few(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
 
 
 def kept_apart(alone: Sequence[str], clients: Iterable[ClientFacts]) -> Iterable[str]:
     """Say which processes keep a ring in their own memory that others share: nobody else is in it."""
     sharing = {client.target for client in clients if client.writes} - set(alone)
     if alone and sharing:
-        yield f"store inmemory on {named(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} others"
+        yield f"store inmemory on {few(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} others"
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from exporter.derive.identity.identity import Identity
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.pages import PartitionRing, PartitionState, State
-from exporter.model.rings import PartitionFacts, named
+from exporter.model.rings import PartitionFacts
 from exporter.products.ring_pages import PARTITION_OWNERS
 
 
@@ -86,25 +87,37 @@ def corrupted(ring: PartitionRing) -> tuple[int, ...]:
     return tuple(sorted(number for number, p in ring.partitions.items() if p.corrupted))
 
 
-def without_owner(key: KeyFacts) -> Iterable[str]:
+def without_owner(key: KeyFacts) -> Iterator[Culprit]:
     """Name the partitions that nobody consumes."""
     for partition in key.owned:
         if partition.is_ownerless:
-            what = f"partition {partition.number} of {key.key} is {partition.state.value.upper()}"
-            yield f"{what} and {_none_of(partition)}"
+            yield Culprit(
+                _lack(partition),
+                key=key.key,
+                what=partition.state.value.upper(),
+                value=partition.number,
+                of=len(partition.owners),
+                names=partition.owners,
+            )
 
 
-def _none_of(partition: PartitionFacts) -> str:
+def _lack(partition: PartitionFacts) -> Kind:
     if not partition.owners:
-        return "has no owner"
-    is_what = "a member or process" if partition.gone == partition.owners else "a healthy member"
-    return f"none of its {len(partition.owners)} owners is {is_what}: {named(partition.owners)}"
+        return Kind.PARTITION_WITHOUT_OWNER
+    if partition.gone == partition.owners:
+        return Kind.PARTITION_OWNERS_GONE
+    return Kind.PARTITION_OWNERS_UNHEALTHY
 
 
-def gone_owners(key: KeyFacts) -> Iterable[str]:
-    """Name the owners that are gone, of partitions that others still own."""
+def gone_owners(key: KeyFacts) -> Iterator[Culprit]:
+    """Name the partitions of whose owners some are gone, while others still own them."""
     for partition in key.owned:
         if partition.gone and not partition.is_ownerless:
-            count = f"{len(partition.gone)} of {len(partition.owners)} owners"
-            what = f"{count} of partition {partition.number} of {key.key} are neither member nor process"
-            yield f"{what}: {named(partition.gone)}"
+            yield Culprit(
+                Kind.PARTITION_OWNERS_SOME_GONE,
+                key=key.key,
+                value=partition.number,
+                of=len(partition.owners),
+                limit=len(partition.gone),
+                names=partition.gone,
+            )

@@ -9,15 +9,16 @@ a reader writes only where somebody forgets a member on its process's ring page,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.identity.identity import Identity, host_in, host_of, port_of
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.pages import State
-from exporter.model.rings import WriterFacts, named
+from exporter.model.rings import WriterFacts
 from exporter.products.ring_pages import reads_only_by_name, ring_of
 
 _TAKES_PART = frozenset({State.ACTIVE, State.JOINING, State.PENDING, State.READ_ONLY})
@@ -198,14 +199,14 @@ def _grouped(pairs: Iterable[tuple[str, str]], least: int = 2) -> Groups:
     return MappingProxyType({key: tuple(names) for key, names in found.items() if len(names) >= least})
 
 
-def without_member(key: KeyFacts) -> Iterable[str]:
-    """Say which processes write a ring and are not in it."""
+def without_member(key: KeyFacts) -> Iterator[Culprit]:
+    """Blame a ring for the processes that write it and are not in it."""
     if key.writers is not None and key.writers.missing:
         names, count = key.writers.missing, key.writers.count
-        yield f"{len(names)} of {count} writers of {key.key} have no member in it: {named(names)}"
+        yield Culprit(Kind.WRITERS_MISSING, key=key.key, value=len(names), of=count, names=names)
 
 
-def sharing(key: KeyFacts) -> Iterable[str]:
-    """Say which members of a ring share an address."""
+def sharing(key: KeyFacts) -> Iterator[Culprit]:
+    """Blame a ring for the addresses that members of it share."""
     for address, names in key.writers.shared.items() if key.writers is not None else ():
-        yield f"{len(names)} members of {key.key} share the address {address}: {named(names)}"
+        yield Culprit(Kind.ADDRESS_SHARED, key=key.key, what=address, value=len(names), names=names)

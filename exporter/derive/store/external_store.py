@@ -53,13 +53,14 @@ def judge_store(
         return StoreFacts(store.kind, store.outcome, store.reason, store.detail, moved_at=moved, since=since)
     moved = _moved(store, indexes, before, since)
     used = {client.key for target in around.targets for client in target.clients if client.key}
-    alone = _only_here(store, around)
+    alone, partitions = _only_here(store, around)
     return StoreFacts(
         kind=store.kind,
         outcome=store.outcome,
         keys=len(store.modified) or len(store.values) + len(store.broken),
         moved_at=moved,
         only_here=alone,
+        only_partitions=partitions,
         renewed=_renewed(store, alone or (), before, around),
         broken=store.broken,
         since=since,
@@ -128,7 +129,10 @@ def _moved(
     )
 
 
-def _only_here(store: StoreContent, around: Around) -> tuple[str, ...] | None:
+Partitions = tuple[tuple[str, int], ...]  # their keys and numbers
+
+
+def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | None, Partitions]:
     """Living keys, and partitions, that the gossip has not got; `None` where no gossip was read.
 
     Members are not compared: the store stands still since the clients left it, and its members of that
@@ -138,20 +142,20 @@ def _only_here(store: StoreContent, around: Around) -> tuple[str, ...] | None:
     having = tuple(seen for seen in around.observed if seen.gossip.page.value is not None)
     having = tuple(seen for seen in having if seen.target.name not in young) or having
     if not having:
-        return None
+        return None, ()
     gossiped = {key: _is_gossiped(key, having) for key, value in store.values.items() if not _is_dead(value)}
     keys = [key for key, there in gossiped.items() if there is False]
     rings = {k: v for k, v in store.values.items() if gossiped.get(k) and isinstance(v, PartitionRing)}
     found = {key: _copied(key, around.observed) for key in rings}
     if None in found.values() or None in gossiped.values():
-        return None
-    partitions = [
-        f"{key}: partition {number}"
+        return None, ()
+    partitions = (
+        (key, number)
         for key, ring in rings.items()
         for number, partition in ring.partitions.items()
         if partition.state is not PartitionState.DELETED and number not in (found[key] or ())
-    ]
-    return tuple(sorted([*keys, *partitions]))
+    )
+    return tuple(sorted(keys)), tuple(sorted(partitions))
 
 
 def _is_gossiped(key: str, having: tuple[Observation, ...]) -> bool | None:

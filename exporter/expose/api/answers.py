@@ -33,6 +33,7 @@ from exporter.expose.api.shapes import (
     ViewOut,
 )
 from exporter.expose.api.suggested_stores import suggested_stores
+from exporter.expose.wording import checks as wording
 from exporter.model.facts import (
     ClientFacts,
     GossipFacts,
@@ -161,8 +162,8 @@ def check_out(check: Check) -> CheckOut:
         id=check.id,
         sentence=check.sentence,
         verdict=check.verdict.value,
-        evidence=check.evidence,
-        culprits=check.culprits,
+        evidence=wording.evidence(check),
+        culprits=wording.culprits(check),
         remedy=check.remedy,
         doc=check.doc,
         holds_since=check.since,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.expose.web.words import count, span
+from exporter.expose.wording import checks as wording
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step, Verdict
 
@@ -154,16 +155,13 @@ def _in_part(row: CheckRow) -> CheckRow:
 
 
 def _row(check: Check, limit: int) -> CheckRow:
-    """Where the evidence only lists the culprits, the list is shown and the evidence counts."""
-    culprits, evidence = check.culprits[:limit], check.evidence
-    if check.culprits and check.culprits[0] in evidence:
-        listed = {Verdict.FAILS: "", Verdict.UNKNOWN: "Not known:"}.get(check.verdict, "")
-        evidence = listed if len(check.culprits) == 1 else f"{len(check.culprits)} found. {listed}".strip()
+    """Where there are culprits they are listed, and the evidence counts them."""
+    culprits = wording.culprits(check, limit)
     return CheckRow(
         check=check,
         tone=check.verdict.value,
         word=_WORDS[check.verdict],
-        evidence=evidence,
+        evidence=wording.heading(check) if culprits else wording.evidence(check),
         culprits=culprits,
         more=len(check.culprits) - len(culprits),
     )

@@ -45,6 +45,7 @@ class KeyRow:
     copy: Judged
     lag: Judged
     notes: tuple[str, ...]
+    short_of_quorum: bool
     curve: Markup
 
     @property
@@ -64,7 +65,7 @@ def key_rows(snapshot: Snapshot, history: LagHistory, interval: float) -> tuple[
 
 def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: float) -> KeyRow:
     """One key's line."""
-    late, now = blamed(key, "lag", snapshot), snapshot.at
+    late, short, now = blamed(key, "lag", snapshot), blamed(key, "quorum-margin", snapshot), snapshot.at
     return KeyRow(
         key=key,
         members=members(key),
@@ -73,7 +74,8 @@ def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: fl
         views=views(key),
         copy=copy(key, late=late),
         lag=lag(key, late=late),
-        notes=tuple(notes(key, snapshot)),
+        notes=tuple(notes(key, short)),
+        short_of_quorum=short,
         curve=sparkline.draw(history.of(key.key, now), now, interval),
     )
 
@@ -96,7 +98,7 @@ def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
     found = next(asked, None)
     if found is None or found.verdict is not Verdict.FAILS:
         return False
-    return any(culprit.startswith((f"{key.key} ", f"{key.key}:")) for culprit in found.culprits)
+    return any(culprit.key == key.key for culprit in found.culprits)
 
 
 def lag(key: KeyFacts, *, late: bool) -> Judged:
@@ -107,7 +109,7 @@ def lag(key: KeyFacts, *, late: bool) -> Judged:
     return Judged("bad" if late and not not_copied(key) else "good", span(told))
 
 
-def notes(key: KeyFacts, snapshot: Snapshot) -> Iterable[str]:
+def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
     """What is wrong with the ring itself, whatever its copy is worth."""
     if key.token_conflicts:
         yield count(key.token_conflicts, "token conflict")
@@ -125,7 +127,7 @@ def notes(key: KeyFacts, snapshot: Snapshot) -> Iterable[str]:
         yield f"{count(len(key.ahead), 'time stamp')} in the future"
     if key.without_tokens:
         yield f"{len(key.without_tokens):,} without tokens"
-    if blamed(key, "quorum-margin", snapshot):
+    if short_of_quorum:
         yield f"quorum margin {key.quorum_margin}"
 
 

@@ -9,6 +9,9 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from exporter.expose.label_values import clean
+from exporter.expose.wording.durations import ago, span
+
+__all__ = ["ago", "clock", "count", "first", "name", "number", "page_of", "path", "query", "shown", "span"]
 
 T = TypeVar("T")
 LONGEST: Final = 1200  # characters of one text; names are cut shorter
@@ -17,7 +20,6 @@ LONGEST_PATH: Final = 256
 _BAD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
-_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def shown(text: str) -> str:
@@ -31,21 +33,6 @@ def name(text: str) -> str:
     """A name of bounded length, "(empty)" where there is none; different ones stay different."""
     safe = clean(text)
     return f"{safe[: LONGEST_NAME - 10]}…{safe[-9:]}" if len(safe) > LONGEST_NAME else safe or "(empty)"
-
-
-def span(seconds: float | None) -> str:
-    """A duration: `4 s`, `12 min`, `3 h`, `2 d`; "not known" where nobody knows."""
-    if seconds is None:
-        return "not known"
-    for size, unit in _UNITS:
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
-
-
-def ago(seconds: float) -> str:
-    """How long ago something was; clocks that differ a little put nothing into the future."""
-    return span(max(0.0, seconds))
 
 
 def clock(at: float | None) -> str:

@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from exporter.config.yaml_source import parse
 from exporter.errors import DecodeError
+from exporter.model.listed import few
 from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, Found, from_address, labelled
 
 
@@ -72,10 +73,7 @@ def read_groups(value: object, scheme: str) -> Finding:
 
 
 def _trouble(refused: list[str]) -> str:
-    if not refused:
-        return ""
-    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-    return f"{refused[0]}{more}: left out"
+    return f"{few(refused, 1)}: left out" if refused else ""
 
 
 def _group(group: object, number: int, default_scheme: str) -> Iterator[Found | str]:

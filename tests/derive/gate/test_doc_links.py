@@ -32,7 +32,7 @@ def test_without_an_address_a_check_names_the_file() -> None:
 
 
 def test_what_is_no_place_in_the_docs_stays() -> None:
-    check = Check("c", "It is so.", Verdict.HOLDS, "seen", doc="")
+    check = Check("c", "It is so.", Verdict.HOLDS, doc="")
     step = Step("s", False, Verdict.HOLDS, (check,), "next")
     assert linked((step,), "https://docs.lab") == (step,)
 

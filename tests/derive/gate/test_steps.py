@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.gate import Verdict
 from exporter.model.pages import GossipMember, Outcome, Replica, Ring, RingConfig, State
 from tests.derive.build import (
@@ -276,7 +277,7 @@ def test_a_key_that_only_the_store_has_keeps_it() -> None:
     fleet.modified["ha-tracker/user/cluster"] = 1
     checks = step_of(fleet.look(), "decommission-store").checks
     found = next(c for c in checks if c.id == "store-has-nothing-of-its-own")
-    assert found.culprits == ("ha-tracker/user/cluster",)
+    assert found.culprits == (Culprit(Kind.STORE_ONLY, key="ha-tracker/user/cluster"),)
 
 
 def test_a_store_that_does_not_answer_cannot_be_decommissioned() -> None:

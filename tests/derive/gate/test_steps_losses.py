@@ -10,6 +10,7 @@ import pytest
 
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import (
     Member,
     Outcome,
@@ -220,7 +221,7 @@ def test_a_ring_that_somebody_unknown_writes_to_the_store_is_named() -> None:
         process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
     _rulers(fleet)
     check = next(c for c in step_of(fleet.look(), "disable-mirroring").checks if c.id == "no-ghosts")
-    assert check.evidence == f"Not known: {RULER} lives in consul, and no target uses it"
+    assert check.culprits == (Culprit(Kind.KEY_UNATTENDED, key=RULER, what="consul"),)
 
 
 PARTITIONS, HA = "collectors/ingester-partitions", "ha-tracker/user/cluster"

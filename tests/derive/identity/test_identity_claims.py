@@ -50,7 +50,7 @@ def test_a_member_where_a_process_that_has_no_own_one_answers_is_named(case: tup
     fleet.processes[2].config = {"advertise_address": "10.0.0.3", "advertise_port": 7999}
     check = next(c for c in step_of(fleet.look(), "switch-primary").checks if c.id == "gossip-no-strangers")
     assert check.verdict.value == ("fails" if foreign else "unknown")
-    assert f"{name} at 10.0.0.3:7999" in check.evidence
+    assert [(one.member, one.what) for one in check.culprits] == [(name, "10.0.0.3:7999")]
 
 
 def _behind_addresses_of_their_own(fleet: Fleet) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.identity.key_ownership import is_foreign, uncovered, unused_keys
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.gate import Check
 from exporter.model.pages import ProcessConfig, Product, RingConfig, Value
@@ -101,7 +102,7 @@ def test_a_living_ring_below_a_named_prefix_is_ours_though_no_target_uses_it() -
     for name in ("keys-copied", "no-ghosts"):
         found = check(look, "switch-primary", name)
         assert found.verdict.value == "unknown"
-        assert RULERS in found.evidence
+        assert RULERS in {one.key for one in found.culprits}
     fleet.store[RULERS] = ring([member("r-1", fleet.now - 4000)])
     left = check(fleet.look(), "switch-primary", "keys-copied")
     assert left.verdict.value == "holds", "nobody keeps it fresh: it holds nothing back"
@@ -114,7 +115,7 @@ def test_after_the_switch_a_living_ring_in_the_store_alone_is_lost() -> None:
     assert check(fleet.look(), "disable-mirroring", "nothing-lost").verdict.value == "holds"
     fleet.store[RULERS], fleet.modified[RULERS] = ring([member("r-1", fleet.now)]), 1
     found = check(fleet.look(), "disable-mirroring", "nothing-lost")
-    assert (found.verdict.value, found.culprits) == ("fails", (RULERS,))
+    assert (found.verdict.value, found.culprits) == ("fails", (Culprit(Kind.STORE_ONLY, key=RULERS),))
 
 
 def lacking(fleet: Fleet, key: str, value: Value | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.derive.identity.restarts import OFTEN, counted
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, Start, TargetFacts
 from tests.derive.build import NOW, Fleet, Process, step_of, verdicts
 
@@ -63,7 +64,8 @@ def test_a_process_that_restarts_again_and_again_is_named(name: str, *, fails: b
     assert ("process-restarting" in snapshot.fleet.causes) is fails
     if fails:
         check = next(c for c in step_of(snapshot, "switch-primary").checks if c.id == "processes-settled")
-        assert check.culprits == (f"10.0.0.2:80 started {len(_of(snapshot).starts)} times in 5 minutes",)
+        starts = len(_of(snapshot).starts)
+        assert check.culprits == (Culprit(Kind.PROCESS_RESTARTING, "10.0.0.2:80", value=starts, of=5),)
         assert len(_of(snapshot).starts) >= OFTEN
 
 

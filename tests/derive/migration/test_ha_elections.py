@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.migration.ha_elections import counted, too_many
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts
 from exporter.model.pages import Phase
 from exporter.products.ring_pages import HA_KEY
@@ -42,10 +43,10 @@ class Life:
             self.seen = self.fleet.look(beat=True)
         return self.seen
 
-    def check(self, step: str) -> tuple[str, str]:
-        """Verdict and evidence."""
+    def check(self, step: str) -> tuple[str, tuple[Looked | Culprit, ...]]:
+        """Verdict, and what it is about."""
         told = next(c for c in step_of(self.seen, step).checks if c.id == "ha-elections-steady")
-        return told.verdict.value, told.evidence
+        return told.verdict.value, (*told.evidence, *told.culprits)
 
 
 LIVES = [
@@ -80,17 +81,18 @@ def test_what_was_not_watched_before_the_switch_is_said_and_decides_nothing() ->
     life = Life()
     life.fleet = Fleet()
     life.live(21, 15.0, **SWITCHED)
-    verdict, told = life.check("disable-mirroring")
-    assert verdict == "holds"
-    assert told == "20 elections in 5 minutes since the switch; before it they were not watched."
+    unwatched = Looked(Seen.ELECTIONS_UNWATCHED, 20.0, limit=5.0)
+    assert life.check("disable-mirroring") == ("holds", (unwatched,))
 
 
 def test_the_numbers_are_said() -> None:
     life = Life()
     life.live(40, 100.0)
     life.live(21, 15.0, **SWITCHED)
-    told = "20 elections in 5 minutes since the switch, 3 in as long before it"
-    assert life.check("disable-mirroring") == ("fails", told)
+    verdict, (many,) = life.check("disable-mirroring")
+    assert (verdict, many.kind) == ("fails", Kind.ELECTIONS_MANY)
+    assert isinstance(many, Culprit)
+    assert (many.value, round(many.of or 0), many.limit) == (20.0, 3, 5.0)
 
 
 def test_a_process_that_starts_looks_at_each_cluster_for_the_first_time() -> None:
@@ -135,4 +137,4 @@ def test_a_storm_is_forgotten_and_a_way_back_begins_anew() -> None:
 def test_a_fleet_without_a_tracker_has_nothing_to_compare() -> None:
     seen = Fleet(now=NOW).look(beat=True)
     check = next(c for c in step_of(seen, "remove-multi").checks if c.id == "ha-elections-steady")
-    assert (check.verdict.value, check.evidence) == ("holds", "No HA tracker has memberlist as its primary.")
+    assert (check.verdict.value, check.evidence) == ("holds", (Looked(Seen.TRACKER_NOT_SWITCHED),))

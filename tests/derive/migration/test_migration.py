@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.migration.migration import Whole, judge_fleet
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, MemberFacts
 from exporter.model.pages import KVClient, Phase, State
 from tests.derive.build import CLIENTS, LOST, Fleet, client, step_of, verdicts
@@ -36,8 +37,7 @@ def test_a_process_that_does_not_answer_is_named_with_the_reason() -> None:
     seen = fleet.look()
     assert "1 of 3 processes do not answer: 10.0.0.3:80 (timeout)." in seen.fleet.warnings
     found = next(c for c in step_of(seen, "switch-primary").checks if c.id == "targets-answer")
-    assert found.culprits == ("10.0.0.3:80",)
-    assert found.evidence == f"10.0.0.3:80 ({LOST['reason'].value})"
+    assert found.culprits == (Culprit(Kind.PROCESS_SILENT, "10.0.0.3:80", what=LOST["reason"].value),)
 
 
 def test_a_phase_that_is_not_known_is_said_once() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check
 from exporter.model.pages import Member, RingConfig, State
@@ -55,10 +56,11 @@ def test_a_writer_without_a_member_fails_each_step_that_touches_rings(step: str)
     shows(fleet, [member("p-1"), member("p-2")])
     seen = fleet.look()
     check = checked(seen, "writers-are-members", step)
-    said = "1 of 3 writers of collectors/ring have no member in it: p-3 (10.0.0.3:80)"
-    assert (check.verdict.value, check.culprits) == ("fails", (said,))
+    lacks = Culprit(Kind.WRITERS_MISSING, key=INGESTER, value=1, of=3, names=("p-3 (10.0.0.3:80)",))
+    assert (check.verdict.value, check.culprits) == ("fails", (lacks,))
     assert facts(seen).missing == ("p-3 (10.0.0.3:80)",)
-    assert f"{said}." in seen.fleet.warnings
+    said = "1 of 3 writers of collectors/ring have no member in it: p-3 (10.0.0.3:80)."
+    assert said in seen.fleet.warnings
 
 
 def alone(fleet: Fleet) -> None:
@@ -138,10 +140,11 @@ def test_more_writers_than_members_are_left_over_for_are_not_known_by_name() -> 
         process.lost = frozenset({"config", "gossip"})
     shows(fleet, [member("p-1"), replace(member("host-3"), address="198.51.100.3:9095")])
     seen = fleet.look()
-    assert facts(seen).untold == ("10.0.0.2:80", "10.0.0.3:80")
+    silent = ("10.0.0.2:80", "10.0.0.3:80")
+    assert facts(seen).untold == silent
     check = checked(seen, "writers-are-members")
     assert check.verdict.value == "unknown"
-    assert "collectors/ring: which member belongs to 10.0.0.2:80, 10.0.0.3:80" in check.culprits
+    assert Culprit(Kind.WRITERS_UNTOLD, key=INGESTER, names=silent) in check.culprits
 
 
 def test_a_process_whose_member_left_in_order_is_not_missing_until_it_starts_anew() -> None:
@@ -170,7 +173,7 @@ def test_a_member_whose_process_writes_other_rings_alone_is_named() -> None:
     fleet.processes[2].config = {"target": "compactor"}
     check = checked(fleet.look(), "writers-are-members")
     assert check.culprits == (
-        "1 of 3 members of collectors/ring run a component that does not write it: p-3 (compactor)",
+        Culprit(Kind.MEMBERS_MISPLACED, key=INGESTER, value=1, of=3, names=("p-3 (compactor)",)),
     )
 
 
@@ -194,26 +197,34 @@ def at(address: str, *names: str, state: State = State.ACTIVE, age: float = 0.0)
     return [replace(member(name, NOW - age, state), address=address) for name in names]
 
 
-SHARED: list[tuple[str, list[Member], tuple[str, ...]]] = [
+def shared(address: str, *names: str) -> tuple[Culprit, ...]:
+    return (Culprit(Kind.ADDRESS_SHARED, key=INGESTER, what=address, value=len(names), names=names),)
+
+
+def unreachable(address: str, *names: str) -> tuple[Culprit, ...]:
+    return (Culprit(Kind.ADDRESS_UNREACHABLE, key=INGESTER, what=address, names=names),)
+
+
+SHARED: list[tuple[str, list[Member], tuple[Culprit, ...]]] = [
     (
         "all at the shipped loopback address",
         at("127.0.0.1:9095", "p-1", "p-2", "p-3"),
-        ("3 members of collectors/ring share the address 127.0.0.1:9095: p-1, p-2, p-3",),
+        shared("127.0.0.1:9095", "p-1", "p-2", "p-3"),
     ),
     (
         "two at one real address",
         [*at("10.0.0.1:9095", "p-1", "p-2"), member("p-3")],
-        ("2 members of collectors/ring share the address 10.0.0.1:9095: p-1, p-2",),
+        shared("10.0.0.1:9095", "p-1", "p-2"),
     ),
     (
         "an address that no other host reaches",
         [*at("[::1]:9095", "p-1"), member("p-2"), member("p-3")],
-        ("collectors/ring: no other host reaches [::1]:9095, the address of p-1",),
+        unreachable("[::1]:9095", "p-1"),
     ),
     (
         "an unspecified address",
         [*at("0.0.0.0:9095", "p-1"), member("p-2"), member("p-3")],
-        ("collectors/ring: no other host reaches 0.0.0.0:9095, the address of p-1",),
+        unreachable("0.0.0.0:9095", "p-1"),
     ),
     (
         "one host, several ports",
@@ -239,7 +250,7 @@ SHARED: list[tuple[str, list[Member], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("name", "members", "culprits"), SHARED, ids=[row[0] for row in SHARED])
 def test_members_that_share_an_address_or_have_one_that_is_reached_by_none(
-    name: str, members: list[Member], culprits: tuple[str, ...]
+    name: str, members: list[Member], culprits: tuple[Culprit, ...]
 ) -> None:
     fleet = Fleet()
     shows(fleet, members)
@@ -265,7 +276,7 @@ def test_two_processes_with_one_instance_id_are_named() -> None:
     seen = fleet.look()
     assert facts(seen).missing == (), "both are the member p-1"
     assert checked(seen, "members-distinct").culprits == (
-        "2 processes write collectors/ring as p-1: 10.0.0.1:80, 10.0.0.2:80",
+        Culprit(Kind.ID_SHARED, key=INGESTER, member="p-1", value=2, names=("10.0.0.1:80", "10.0.0.2:80")),
     )
 
 
@@ -277,4 +288,4 @@ def test_a_ring_that_was_not_read_is_not_known_by_name() -> None:
         process.copies.pop(COMPACTOR)
     seen = fleet.look()
     for check in ("writers-are-members", "members-distinct"):
-        assert "collectors/compactor: not read" in checked(seen, check).culprits
+        assert Culprit(Kind.KEY_UNREAD, key=COMPACTOR) in checked(seen, check).culprits

@@ -132,10 +132,10 @@ def parts(*numbers: int, state: PartitionState = PartitionState.ACTIVE) -> Parti
 
 
 P = "collectors/p"
-PARTS: list[tuple[str, Value, list[dict[str, Value | None]], tuple[str, ...] | None]] = [
+PARTS: list[tuple[str, Value, list[dict[str, Value | None]], tuple[tuple[str, int], ...]]] = [
     ("gossip has all", parts(1, 2), [{P: parts(1)}, {P: parts(2)}], ()),
     ("gossip has more", parts(1), [{P: parts(1, 2)}], ()),
-    ("gossip lacks one", parts(1, 2), [{P: parts(1)}], (f"{P}: partition 2",)),
+    ("gossip lacks one", parts(1, 2), [{P: parts(1)}], ((P, 2),)),
     ("gossip has its tombstone", parts(1), [{P: parts(1, state=PartitionState.DELETED)}], ()),
     ("the store's is a tombstone", parts(1, state=PartitionState.DELETED), [{P: parts()}], ()),
     ("a member that left since", ring([member("m-1"), member("m-2")]), [{P: FULL}], ()),
@@ -144,9 +144,10 @@ PARTS: list[tuple[str, Value, list[dict[str, Value | None]], tuple[str, ...] | N
 
 @pytest.mark.parametrize(("value", "copies", "only"), [c[1:] for c in PARTS], ids=[c[0] for c in PARTS])
 def test_partitions_are_compared_and_members_are_not(
-    value: Value, copies: list[dict[str, Value | None]], only: tuple[str, ...] | None
+    value: Value, copies: list[dict[str, Value | None]], only: tuple[tuple[str, int], ...]
 ) -> None:
-    assert judge(store({P: value}), *copies).only_here == only
+    found = judge(store({P: value}), *copies)
+    assert (found.only_here, found.only_partitions) == ((), only)
 
 
 def test_without_any_copy_of_a_partition_ring_nothing_is_known() -> None:

@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import CheckFunction, Evidence, Question
+from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.limits import DEFAULT_PERIOD
-from exporter.derive.migration.migration import few, said_left_out, silence
-from exporter.derive.process import is_mute
+from exporter.derive.process import is_mute, silence
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts
-from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
 
-ANSWER = Question(
-    "targets-answer",
-    "Every configured process answers.",
-    ADVICE["process-down"].text,
-    "docs/ring.md#processes-that-do-not-answer",
-    "Mend the source of targets that is named, or name processes under targets in the configuration: there "
-    "may be processes that only it knows.",
-)
 RELIST = (
     "Mend the list of the source, which lost half of its processes at once. If the shorter list is meant, "
     "reload the configuration (SIGHUP)."
 )
-WAIT = "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet."
-SETTLED = Question(
-    "processes-settled",
-    "No process has just started.",
-    "Find out why the named process restarts: its log and its exit code say so. Take no step before it has "
-    "run for five minutes.",
-    "docs/ring.md#processes-that-have-just-started",
-    WAIT,
-)
-CLOCKS = Question(
-    "clocks-agree",
-    "The processes' clocks agree to within a heartbeat period.",
-    ADVICE["clocks-differ"].text,
-    "docs/ring.md#clocks",
-)
-MIRROR_ERRORS = Question(
-    "mirror-errors",
-    "Mirror writes fail no more often than gossip explains.",
-    "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
-    "docs/ring.md#mirror-errors",
-    "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
-)
-MIRROR_WRITES = Question(
-    "mirror-writes",
-    "Every client that writes the primary writes the secondary too.",
-    "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
-    "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
-    "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
-    "is counted then, its process's log says why.",
-)
-PRIMARIES = Question(
-    "primaries-agree",
-    "No client has memberlist as its primary while another one has the external store.",
-    ADVICE["primaries-mixed"].text,
-    "docs/ring.md#when-primaries-are-mixed",
-    "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
-)
 REPORT = "Report the client's name to the project; until then compare its ring by hand."
-CLIENT_KEYS = Question(
-    "client-keys",
-    "It is known which key every writing client serves.",
-    REPORT,
-    "docs/ring.md#clients-with-unknown-keys",
-    REPORT,
-)
 STAYING = (
     "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
     "move after all, take them out of the list."
@@ -92,146 +38,191 @@ REMEDIES = {
     Phase.MEMBERLIST: "Once every other check of remove-multi holds, roll the client to store: memberlist, "
     "without multi.",
 }
+NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
 
 
-def targets_answer(seen: Evidence) -> Check:
+@check(
+    "targets-answer",
+    "Every configured process answers.",
+    ADVICE["process-down"].text,
+    "docs/ring.md#processes-that-do-not-answer",
+    "Mend the source of targets that is named, or name processes under targets in the configuration: there "
+    "may be processes that only it knows.",
+)
+def targets_answer(seen: Evidence) -> Answer:
     """Hold that every process answers and shows its metrics, those that should run and do not included, and
     that every source of processes was read.
     """
-    down = [target for target in seen.targets if not target.up]
-    blind = [
-        About(t.name, f"{t.name} (metrics)")
-        for t in seen.up
-        for p in t.pages
-        if p.name == "/metrics" and p.outcome is not Outcome.OK
-    ]
-    nothing = "" if seen.targets else "no process is known"
-    good = f"{len(seen.targets)} of {len(seen.targets)} answer."
-    others = [target for target in seen.up if target.why_none]
     left = unlisted(seen.targets)
-    missing = [*seen.now.not_running, *left]
-    wrong = [*(About(target.name) for target in (*down, *others)), *blind, *missing]
-    why = [silence(target, detail=True) for target in (*down, *others)]
-    asked = replace(ANSWER, remedy=f"{RELIST} {ANSWER.remedy}") if left else ANSWER
-    return asked.answer(wrong, good, seen.now.unsure, "; ".join(few([*why, *blind, *missing])), nothing)
+    silent = (t for t in seen.targets if not t.up), (t for t in seen.up if t.why_none)
+    return Answer(
+        wrong=[
+            *(silence(target) for targets in silent for target in targets),
+            *(
+                Culprit(Kind.PAGE_UNREAD, t.name, what="metrics")
+                for t in seen.up
+                for p in t.pages
+                if p.name == "/metrics" and p.outcome is not Outcome.OK
+            ),
+            *(Culprit(Kind.TOLD, what=text) for text in seen.now.not_running),
+            *left,
+        ],
+        unknown=[Culprit(Kind.TOLD, what=text) for text in seen.now.unsure],
+        good=Looked(Seen.ANSWERING, len(seen.targets)),
+        nothing=None if seen.targets else Culprit(Kind.NO_TARGETS),
+        remedy=f"{RELIST} {ADVICE['process-down'].text}" if left else "",
+    )
 
 
-def settled(seen: Evidence) -> Check:
+@check(
+    "processes-settled",
+    "No process has just started.",
+    "Find out why the named process restarts: its log and its exit code say so. Take no step before it has "
+    "run for five minutes.",
+    "docs/ring.md#processes-that-have-just-started",
+    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
+)
+def settled(seen: Evidence) -> Answer:
     """Hold that every process is old enough to be judged: the other checks pass over those that are not. One
     that restarts again and again is never judged by them.
     """
-    unknown = [About(target.name, f"{target.name} has just started") for target in seen.up if target.young]
-    return SETTLED.answer(restarting(seen.targets), f"{len(seen.up)} processes.", unknown)
+    return Answer(
+        wrong=restarting(seen.targets),
+        unknown=[Culprit(Kind.PROCESS_STARTED, target.name) for target in seen.up if target.young],
+        good=Looked(Seen.PROCESSES, len(seen.up)),
+    )
 
 
-def clocks_agree(seen: Evidence) -> Check:
+@check(
+    "clocks-agree",
+    "The processes' clocks agree to within a heartbeat period.",
+    ADVICE["clocks-differ"].text,
+    "docs/ring.md#clocks",
+)
+def clocks_agree(seen: Evidence) -> Answer:
     """Hold that no clock is further from the middle one than a heartbeat period, and that all pages of a
     process tell the same time.
     """
     told = {t.name: t.skew for t in seen.up if t.skew is not None}
     middle = sorted(told.values())[len(told) // 2] if told else 0.0
-    off = {name: skew - middle for name, skew in told.items() if abs(skew - middle) > DEFAULT_PERIOD}
-    wrong = [
-        f"{name} is {abs(by):.0f} s {'ahead' if by > 0 else 'behind'}" for name, by in sorted(off.items())
-    ]
-    wrong += [
-        f"{target.name} tells two times, {target.clocks_apart:.0f} s apart"
-        for target in seen.up
-        if target.clocks_apart > TWO_CLOCKS and target.name not in off
-    ]
-    unknown = [About(target.name, f"clock of {target.name}") for target in seen.up if target.skew is None]
-    widest = max((abs(skew - middle) for skew in told.values()), default=0.0)
-    return CLOCKS.answer(wrong, f"At most {widest:.0f} s apart from the middle one.", unknown)
+    apart = {name: skew - middle for name, skew in told.items()}
+    off = {name: by for name, by in apart.items() if abs(by) > DEFAULT_PERIOD}
+    return Answer(
+        wrong=[
+            *(
+                Culprit(Kind.CLOCK_AHEAD if by > 0 else Kind.CLOCK_BEHIND, name, value=abs(by))
+                for name, by in sorted(off.items())
+            ),
+            *(
+                Culprit(Kind.CLOCKS_OF_ONE_APART, target.name, value=target.clocks_apart)
+                for target in seen.up
+                if target.clocks_apart > TWO_CLOCKS and target.name not in off
+            ),
+        ],
+        unknown=[Culprit(Kind.UNREAD, t.name, what="clock") for t in seen.up if t.skew is None],
+        good=Looked(Seen.CLOCKS, max(map(abs, apart.values()), default=0.0)),
+    )
 
 
-def primaries_agree(seen: Evidence) -> Check:
+def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
+    return [Culprit(Kind.CLIENT_UNREAD, c.target, c.key, c.name) for c in clients]
+
+
+@check(
+    "primaries-agree",
+    "No client has memberlist as its primary while another one has the external store.",
+    ADVICE["primaries-mixed"].text,
+    "docs/ring.md#when-primaries-are-mixed",
+    "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
+)
+def primaries_agree(seen: Evidence) -> Answer:
     """Hold that primaries are not mixed: a client's process that restarts follows one side of them."""
     moving = kv_clients.moving(kv_clients.writing(seen.clients))
     ahead = Counter(c.name for c in moving if seen.mixed and c.phase >= Phase.SWITCHED)
-    wrong = [f"{name} on {count} processes has memberlist" for name, count in sorted(ahead.items())]
-    unknown = [About(c.target, f"{c.name} on {c.target}") for c in moving if c.phase is Phase.UNKNOWN]
-    nothing = "" if seen.up else "no process answers"
-    return PRIMARIES.answer(wrong, f"{len(moving)} clients that write.", unknown, nothing=nothing)
+    return Answer(
+        wrong=[Culprit(Kind.CLIENT_SWITCHED, member=name, value=n) for name, n in sorted(ahead.items())],
+        unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
+        good=Looked(Seen.WRITERS, len(moving)),
+        nothing=None if seen.up else NOBODY_ANSWERS,
+    )
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
     """Make the check that every writing client (and every reader, where asked) is in a phase."""
     who = "client" if readers else "writing client"
-    question = Question(
+
+    @check(
         f"clients-{wanted.label}",
         f"Every {who} is in phase {wanted.label}.",
         REMEDIES[wanted],
         f"docs/ring.md#{wanted.label}",
         "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
     )
-
-    def check(seen: Evidence) -> Check:
+    def look(seen: Evidence) -> Answer:
         clients = seen.clients if readers else kv_clients.writing(seen.clients)
         clients = clients if wanted is Phase.MEMBERLIST else kv_clients.moving(clients)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
-        unknown = [About(c.target, f"{c.name} on {c.target}") for c in clients if c.phase is Phase.UNKNOWN]
-        unknown += [About(t.name, f"{t.name} shows no KV client") for t in seen.up if is_mute(t)]
         counted = kv_clients.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
-        nothing = "" if counted else "no writing client was seen"
-        good = f"{len(clients)} of {len(clients)} clients."
-        left = [] if readers or seen.is_part else _stranded(seen.clients)
-        named = [*_named(wrong, clients), *left]
-        told = _possible(question, wanted, clients).answer(named, good, unknown, nothing=nothing)
-        return _with_left_out(told, wanted, seen)
+        staying = STAYING if seen.left_out and wanted is Phase.MEMBERLIST else ""
+        return Answer(
+            wrong=[
+                *_by_phase(wrong, clients),
+                *([] if readers or seen.is_part else _stranded(seen.clients)),
+            ],
+            unknown=[
+                *_unread(c for c in clients if c.phase is Phase.UNKNOWN),
+                *(Culprit(Kind.PROCESS_WITHOUT_CLIENTS, t.name) for t in seen.up if is_mute(t)),
+            ],
+            good=Looked(Seen.CLIENTS, len(clients)),
+            nothing=None if counted else Culprit(Kind.NO_WRITER),
+            beside=() if wanted is Phase.MEMBERLIST else seen.not_asked,
+            remedy=staying or _possible(wanted, clients),
+            known_by=staying,  # the last step asks everybody: who stays keeps the store needed
+        )
 
-    return check
+    return look
 
 
-def _stranded(clients: Iterable[ClientFacts]) -> list[str]:
+def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     """Name the readers that look at a store which no writer of their key writes."""
     found = Counter((client.name, client.phase) for client in kv_clients.stranded(clients))
-    return [
-        f"{name} on {count} processes only reads, and reads what nobody writes ({where.label})"
-        for (name, where), count in sorted(found.items())
-    ]
+    for (name, where), count in sorted(found.items()):
+        yield Culprit(Kind.CLIENT_STRANDED, member=name, what=where.label, value=count)
 
 
-def _with_left_out(told: Check, wanted: Phase, seen: Evidence) -> Check:
-    """Say whose clients were not asked. The last step asks everybody: who stays keeps the store needed."""
-    said = said_left_out(seen.left_out)
-    if not said:
-        return told
-    if wanted is Phase.MEMBERLIST:
-        return replace(told, remedy=STAYING)
-    return replace(told, evidence=f"{told.evidence}{said}")
-
-
-def _possible(question: Question, wanted: Phase, clients: Iterable[ClientFacts]) -> Question:
+def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
     """Say what the client that is furthest behind can do next: one without multi cannot mirror. Where all
     are further, the remedy is for the others to follow.
     """
     phases = {client.phase for client in clients} - {Phase.UNKNOWN}
     if not phases:
-        return question
+        return ""
     if min(phases) < wanted:
-        return replace(question, remedy=REMEDIES[Phase(min(phases) + 1)])
+        return REMEDIES[Phase(min(phases) + 1)]
     if wanted not in phases:
-        return replace(question, remedy="All are further already: nothing is to be done for this step.")
+        return "All are further already: nothing is to be done for this step."
     there = min(phases - {wanted}, default=wanted)
-    return replace(
-        question, remedy=f"These are further already; the others have to follow. {REMEDIES[there]}"
-    )
+    return f"These are further already; the others have to follow. {REMEDIES[there]}"
 
 
-def _named(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> list[str]:
+def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """Name each client once, with on how many of its processes it is in which phase."""
     everywhere = Counter(client.name for client in clients)
     found = Counter((client.name, client.phase) for client in wrong)
-    return [
-        f"{name} on {count} of {everywhere[name]} processes is {where.label}"
-        + (" (mirroring still off)" if where is Phase.MULTI else "")
-        for (name, where), count in sorted(found.items())
-    ]
+    for (name, where), count in sorted(found.items()):
+        yield Culprit(Kind.CLIENT_IN_PHASE, member=name, what=where.label, value=count, of=everywhere[name])
 
 
-def mirror_errors(seen: Evidence) -> Check:
+@check(
+    "mirror-errors",
+    "Mirror writes fail no more often than gossip explains.",
+    "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
+    "docs/ring.md#mirror-errors",
+    "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
+)
+def mirror_errors(seen: Evidence) -> Answer:
     """Hold that the error ratio of each client stays below the benign one."""
     limit = seen.rules.benign_mirror_error_ratio
     wrong, total = [], 0.0
@@ -239,15 +230,17 @@ def mirror_errors(seen: Evidence) -> Check:
         writes, errors = kv_clients.mirrored(client)
         total += writes
         if client.mirror and errors > limit * writes and not _is_few(errors, writes, limit):
-            wrong.append(f"{client.name} on {client.target}: {errors:g} of {writes:g} writes failed")
+            found = Culprit(
+                Kind.MIRROR_ERRORS, client.target, client.key, client.name, value=errors, of=writes
+            )
+            wrong.append(found)
     mirroring = [c for c in kv_clients.writing(seen.clients) if c.mirror]
-    unread = [
-        About(c.target, f"{c.name} on {c.target}")
-        for c in mirroring
-        if c.mirror_errors is None or c.mirror_writes is None
-    ]
-    good = f"{total:g} mirror writes, at most {limit:.0%} of a client's failed."
-    return MIRROR_ERRORS.answer(wrong, good, unread, nothing="" if mirroring else "no client mirrors")
+    return Answer(
+        wrong=wrong,
+        unknown=_unread(c for c in mirroring if c.mirror_errors is None or c.mirror_writes is None),
+        good=Looked(Seen.MIRROR_WRITES, total, limit=limit),
+        nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
+    )
 
 
 def _is_few(errors: float, writes: float, limit: float) -> bool:
@@ -255,7 +248,15 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
     return limit > 0 and errors <= FEW_ERRORS and (errors < writes or writes < SOME_WRITES)
 
 
-def mirror_writes(seen: Evidence) -> Check:
+@check(
+    "mirror-writes",
+    "Every client that writes the primary writes the secondary too.",
+    "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
+    "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
+    "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
+    "is counted then, its process's log says why.",
+)
+def mirror_writes(seen: Evidence) -> Answer:
     """Hold that who writes the primary also writes the secondary, as far as we watched it write. Who beats
     in a ring has mirrored something before long: while nothing was, nothing is known. Where some mirror and
     others do not, those do not write the secondary at all.
@@ -265,41 +266,58 @@ def mirror_writes(seen: Evidence) -> Check:
     """
     writing = kv_clients.writing(seen.clients)
     mirroring = [client for client in writing if client.mirror]
-    others = _not_mirroring(writing)
-    wrong = list(others) if mirroring else []
+    others = list(_not_mirroring(writing))
+    cannot = {c.phase for c in kv_clients.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
+    return Answer(
+        wrong=[*(others if mirroring else ()), *_mirroring_nothing(mirroring)],
+        unknown=[
+            *_nothing_mirrored_yet(mirroring, seen),
+            *(others if seen.is_part and not mirroring else ()),  # in another shard's part they may
+            *_unread(c for c in writing if c.phase is Phase.UNKNOWN),
+        ],
+        good=Looked(Seen.MIRRORING, len(mirroring)),
+        nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
+        remedy=ADVICE["without-multi"].text if cannot else "",
+    )
+
+
+def _mirroring_nothing(mirroring: Iterable[ClientFacts]) -> Iterator[Culprit]:
     for client in mirroring:
         written, copied, _ = kv_clients.watched(client)
         if written >= SOME_WRITES and not copied and client.key != HA_KEY:
-            wrong.append(f"{client.name} on {client.target}: {written:g} writes, none mirrored")
+            yield Culprit(Kind.MIRROR_NOTHING, client.target, client.key, client.name, value=written)
+
+
+def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> Iterator[Culprit]:
     rings = {key.key for key in seen.keys if key.kind == "ring"}
-    unknown: list[str] = [
-        About(client.target, f"{client.name} on {client.target}: no mirror write was counted yet")
-        for client in mirroring
-        if client.written and not client.mirror_writes and client.key in rings
-    ]
-    unknown += others if seen.is_part and not mirroring else []  # in another shard's part they may
-    unknown += [About(c.target, f"{c.name} on {c.target}") for c in writing if c.phase is Phase.UNKNOWN]
-    good = f"{len(mirroring)} clients mirror what they write."
-    cannot = {c.phase for c in kv_clients.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
-    question = replace(MIRROR_WRITES, remedy=ADVICE["without-multi"].text) if cannot else MIRROR_WRITES
-    return question.answer(wrong, good, unknown, nothing="" if mirroring else "no client mirrors")
+    for client in mirroring:
+        if client.written and not client.mirror_writes and client.key in rings:
+            yield Culprit(Kind.MIRROR_NOTHING_YET, client.target, client.key, client.name)
 
 
-def _not_mirroring(writing: tuple[ClientFacts, ...]) -> list[str]:
+def _not_mirroring(writing: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """Name the writers of what is to move that do not mirror."""
     clients = kv_clients.moving(writing)
     everywhere = Counter(client.name for client in clients)
     found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
-    return [
-        f"{name} on {off} of {everywhere[name]} processes does not mirror"
-        for name, off in sorted(found.items())
-    ]
+    for name, off in sorted(found.items()):
+        yield Culprit(Kind.CLIENT_NOT_MIRRORING, member=name, value=off, of=everywhere[name])
 
 
-def client_keys(seen: Evidence) -> Check:
+@check(
+    "client-keys",
+    "It is known which key every writing client serves.",
+    REPORT,
+    "docs/ring.md#clients-with-unknown-keys",
+    REPORT,
+)
+def client_keys(seen: Evidence) -> Answer:
     """Hold that no writing client serves a key we cannot name: it could not be compared. One that is on
     memberlist alone has no second store to be compared with, and nothing left to move.
     """
     moving = (c for c in kv_clients.writing(seen.clients) if c.phase is not Phase.MEMBERLIST)
-    wrong = sorted({c.name for c in moving if not c.key})
-    return CLIENT_KEYS.answer([], "All are known.", wrong)
+    names = sorted({c.name for c in moving if not c.key})
+    return Answer(
+        unknown=[Culprit(Kind.CLIENT_UNKNOWN, member=name) for name in names],
+        good=Looked(Seen.ALL_KNOWN),
+    )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Evidence, Question, in_rings
+from exporter.derive.gate.check import Answer, Evidence, check, in_rings
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity, quoted
 from exporter.derive.identity.member_index import census_of, each_once
-from exporter.derive.migration.migration import few
-from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
-from exporter.model.gate import About, Check
-from exporter.model.rings import named
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
+from exporter.model.listed import few
 
 DOC = "docs/labels.md"
 LISTED = (
@@ -21,106 +19,75 @@ LISTED = (
     "memberlist or multi, and old enough to be judged 30 s after its start."
 )
 CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
-ONE = Question(
+NOBODY = Culprit(Kind.NO_MEMBER_LIST)
+
+
+@check(
     "gossip-one-cluster",
     "The processes form one gossip cluster.",
     ADVICE["gossip-split"].text,
     f"{DOC}#the-gossip-is-split",
     LISTED,
 )
-STRANGERS = Question(
+def one_cluster(seen: Evidence) -> Answer:
+    """Hold that all processes are connected by members that list each other."""
+    gossip = seen.gossip
+    if gossip is None:
+        return Answer(nothing=NOBODY)
+    clusters = gossip.clusters if len(gossip.clusters) > 1 else ()
+    unlinked = seen.now.part is not None and not seen.now.part.linked
+    return Answer(
+        wrong=[Culprit(Kind.GOSSIP_CLUSTER, names=cluster) for cluster in clusters],
+        unknown=[
+            *_unread(gossip),
+            *(() if gossip.clusters else (Culprit(Kind.NO_SETTLED_PROCESS),)),
+            *(
+                Culprit(Kind.GOSSIP_ONE_SIDED, name, value=seen.now.at - since)
+                for name, since in sorted(gossip.doubts.items())
+            ),
+            *((Culprit(Kind.NO_LINK),) if unlinked else ()),
+        ],
+        good=Looked(Seen.ONE_CLUSTER),
+    )
+
+
+def _unread(gossip: GossipFacts) -> list[Culprit]:
+    return [Culprit(Kind.PROCESS_SILENT, name) for name in gossip.unread]
+
+
+@check(
     "gossip-no-strangers",
     "Nobody is in the gossip who does not belong there.",
     "Find out whose process it is before anything else. Set a cluster label; see the page.",
     f"{DOC}#strangers-in-the-ring",
     f"{LISTED} A member with the name of another process is a stranger once it stays.",
 )
-COMPLETE = Question(
-    "gossip-complete",
-    "Every process with memberlist is seen by another one.",
-    "Check the gossip port, the join members and the label of the process nobody sees.",
-    f"{DOC}#a-process-nobody-sees",
-    LISTED,
-)
-LABELS = Question(
-    "labels-agree",
-    "All processes are configured with the same cluster label.",
-    "Roll the label out in three steps; see the page.",
-    f"{DOC}#rolling-out",
-    CONFIGURED,
-)
-LABEL_SET = Question(
-    "label-set",
-    "Every process is configured with the same label, neither empty nor a chart's default.",
-    "Set memberlist.cluster_label to something that names this installation, such as prod-eu.mimir; where "
-    "processes gossip already, in the three steps of the page, or it splits the cluster.",
-    f"{DOC}#choosing-a-label",
-    CONFIGURED,
-)
-UNVERIFIED = Question(
-    "verification-off",
-    "Label verification is switched off on every process.",
-    "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
-    "the cluster while it is rolled out.",
-    f"{DOC}#rolling-out",
-    CONFIGURED,
-)
-MEMBERS = Question(
-    "members-labelled",
-    "The label of every gossip member is known.",
-    "Add the processes behind these members to the targets: one that does not carry the label is cut off "
-    "when the others begin to verify it.",
-    f"{DOC}#rolling-out",
-    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
-    "does not carry the label is cut off when the others begin to verify it.",
-)
-MEMBERS_UNVERIFIED = Question(
-    "members-unverified",
-    "It is known of every gossip member whether it verifies labels.",
-    "Add the processes behind these members to the targets: one that verifies drops all packets of those "
-    "that have the label already.",
-    f"{DOC}#rolling-out",
-    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
-    "verifies drops all packets of those that have the label already.",
-)
-TOO_OLD = (
-    "No process can carry a label: these releases have no such setting. Keep other clusters off the gossip "
-    "port by network policy, or upgrade first."
-)
-NOBODY = "no process shows a member list"
-
-
-def one_cluster(seen: Evidence) -> Check:
-    """Hold that all processes are connected by members that list each other."""
+def no_strangers(seen: Evidence) -> Answer:
+    """Hold that all members are known and that no other product's key is in the gossip."""
     gossip = seen.gossip
     if gossip is None:
-        return ONE.answer([], "", nothing=NOBODY)
-    groups = [", ".join(few(cluster, 5)) for cluster in gossip.clusters]
-    unknown = [] if groups else ["no process is old enough to be judged"]
-    unknown += [
-        f"{name} and the others do not list each other (for {seen.now.at - since:.0f} s)"
-        for name, since in sorted(gossip.doubts.items())
-    ]
-    if seen.now.part and not seen.now.part.linked:
-        unknown.append("none of the processes that all shards watch is in the gossip")
-    return ONE.answer(groups if len(groups) > 1 else [], "One cluster.", [*gossip.unread, *unknown])
+        return Answer(nothing=NOBODY)
+    foreign, nobodys = _keys_of_others(seen, gossip)
+    strangers = {stranger.name for stranger in gossip.strangers}
+    namesakes = [one for one in gossip.namesakes if one.name not in strangers]
+    remains = (Looked(Seen.REMAINS, names=gossip.remains),) if gossip.remains else ()
+    return Answer(
+        wrong=[
+            *_members(Kind.GOSSIP_STRANGER, gossip.strangers),
+            *(Culprit(Kind.GOSSIP_KEY_FOREIGN, key=key) for key in foreign),
+        ],
+        unknown=[
+            *_members(Kind.GOSSIP_NAMESAKE, namesakes),
+            *_members(Kind.GOSSIP_DOUBTFUL, gossip.doubtful),
+            *(Culprit(Kind.GOSSIP_KEY_UNKNOWN, key=key) for key in nobodys),
+            *_unread(gossip),
+        ],
+        good=(Looked(Seen.NONE), *remains),
+    )
 
 
-def no_strangers(seen: Evidence) -> Check:
-    """Hold that all members are known and that no other product's key is in the gossip."""
-    if seen.gossip is None:
-        return STRANGERS.answer([], "", nothing=NOBODY)
-    wrong = [f"{s.name} at {s.address}" for s in seen.gossip.strangers]
-    foreign, nobodys = _keys_of_others(seen, seen.gossip)
-    wrong += [f"key {key}, which only another product has" for key in foreign]
-    left = f" Nobody writes {', '.join(few(seen.gossip.remains, 5))} any more." if seen.gossip.remains else ""
-    strangers = {stranger.name for stranger in seen.gossip.strangers}
-    elsewhere = "has the name of a process that is elsewhere"
-    namesakes = [one for one in seen.gossip.namesakes if one.name not in strangers]
-    unknown = [f"{one.name} at {one.address} {elsewhere}" for one in namesakes]
-    unknown += [f"whether {s.name} at {s.address} is a process of ours" for s in seen.gossip.doubtful]
-    unknown += [f"whose key {key} is" for key in nobodys]
-    return STRANGERS.answer(wrong, f"None.{left}", [*unknown, *seen.gossip.unread])
+def _members(kind: Kind, strangers: Iterable[Stranger]) -> list[Culprit]:
+    return [Culprit(kind, member=one.name, what=one.address) for one in strangers]
 
 
 def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
@@ -133,31 +100,39 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
     return foreign, [key for key in living if key not in gossip.foreign_keys and key not in ours]
 
 
-def complete(seen: Evidence) -> Check:
+@check(
+    "gossip-complete",
+    "Every process with memberlist is seen by another one.",
+    "Check the gossip port, the join members and the label of the process nobody sees.",
+    f"{DOC}#a-process-nobody-sees",
+    LISTED,
+)
+def complete(seen: Evidence) -> Answer:
     """Hold that every process with memberlist is in another's list, and knows all of its cluster: as a
     primary, what it does not know of it would be lost.
     """
-    if seen.gossip is None:
-        return COMPLETE.answer([], "", nothing=NOBODY)
+    gossip = seen.gossip
+    if gossip is None:
+        return Answer(nothing=NOBODY)
     having = sum(1 for target in seen.up if target.gossip is not None)
-    unknown = [
-        *seen.gossip.unread,
-        *(About(name, f"which member is {name}") for name in seen.gossip.unidentified),
-    ]
-    unknown += [
-        About(t.name, f"{t.name} uses memberlist and shows no member list") for t in seen.up if _hides(t)
-    ]
-    alone = [f"{t.name} sees nobody but itself" for t in seen.up if having > 1 and _is_alone(t)]
-    wrong = [
-        *(name for name in seen.gossip.absent if not any(a.startswith(f"{name} ") for a in alone)),
-        *alone,
-        *(
-            f"{name} sees {told.count} of {told.of} processes, not {named(sorted(told.lacks), 3)}"
-            for name, told in sorted(seen.gossip.short.items())
-            if told.wrong and not any(a.startswith(f"{name} ") for a in alone)
-        ),
-    ]
-    return COMPLETE.answer(wrong, f"{having} processes.", unknown)
+    alone = [t.name for t in seen.up if having > 1 and _is_alone(t)]
+    return Answer(
+        wrong=[
+            *(Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent if name not in alone),
+            *(Culprit(Kind.GOSSIP_ALONE, name) for name in alone),
+            *(
+                Culprit(Kind.GOSSIP_PARTIAL, name, value=t.count, of=t.of, names=tuple(sorted(t.lacks)))
+                for name, t in sorted(gossip.short.items())
+                if t.wrong and name not in alone
+            ),
+        ],
+        unknown=[
+            *_unread(gossip),
+            *(Culprit(Kind.GOSSIP_MEMBER_UNKNOWN, name) for name in gossip.unidentified),
+            *(Culprit(Kind.GOSSIP_LIST_HIDDEN, t.name) for t in seen.up if _hides(t)),
+        ],
+        good=Looked(Seen.PROCESSES, having),
+    )
 
 
 def _is_alone(target: TargetFacts) -> bool:
@@ -170,63 +145,81 @@ def _hides(target: TargetFacts) -> bool:
     return target.gossip is None and runs_memberlist(target)
 
 
-def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[str]]:
+def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     """Give processes by label, and those whose label is not known."""
     found: dict[str, list[str]] = {}
-    unknown: list[str] = []
+    unknown = []
     for target in in_rings(seen):
         label = label_of(target.config)
         if label is None:
-            unknown.append(About(target.name, f"label of {target.name}"))
+            unknown.append(Culprit(Kind.UNREAD, target.name, what="label"))
         else:
             found.setdefault(label, []).append(target.name)
     return found, unknown
 
 
-def labels_agree(seen: Evidence) -> Check:
+@check(
+    "labels-agree",
+    "All processes are configured with the same cluster label.",
+    "Roll the label out in three steps; see the page.",
+    f"{DOC}#rolling-out",
+    CONFIGURED,
+)
+def labels_agree(seen: Evidence) -> Answer:
     """Hold that there is one label, and that it is the one our configuration names, if it names one."""
     found, unknown = _labels(seen)
     wanted = seen.rules.label
     bad = len(found) > 1 or (wanted and set(found) - {wanted})
-    wrong = list(_carriers(found, wanted)) if bad else []
-    expected = f" Our configuration expects {quoted(wanted)}." if wanted else ""
-    good = f"All carry {quoted(next(iter(found), ''))}.{expected}"
-    nothing = "" if found else "no label was read"
-    return _possible(LABELS, seen).answer(wrong, good, unknown, nothing=nothing)
+    expected = (Looked(Seen.LABEL_EXPECTED, what=quoted(wanted)),) if wanted else ()
+    return Answer(
+        wrong=_carriers(found, wanted) if bad else (),
+        unknown=unknown,
+        good=(Looked(Seen.LABEL_OF_ALL, what=quoted(next(iter(found), ""))), *expected),
+        nothing=None if found else Culprit(Kind.NO_LABEL),
+        remedy=_possible(seen),
+    )
 
 
-def label_set(seen: Evidence) -> Check:
+@check(
+    "label-set",
+    "Every process is configured with the same label, neither empty nor a chart's default.",
+    "Set memberlist.cluster_label to something that names this installation, such as prod-eu.mimir; where "
+    "processes gossip already, in the three steps of the page, or it splits the cluster.",
+    f"{DOC}#choosing-a-label",
+    CONFIGURED,
+)
+def label_set(seen: Evidence) -> Answer:
     """Hold that the one label is a real one. Releases without labels cannot carry one: there the network
     alone keeps other clusters away, and the checks on the gossip say whether it does.
     """
     found, unknown = _labels(seen)
     if found and not unknown and all(_is_too_old(target) for target in in_rings(seen)):
-        return LABEL_SET.answer([], TOO_OLD)
+        return Answer(good=Looked(Seen.LABELS_UNSUPPORTED))
     bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
-    wrong = list(_carriers(found if len(found) > 1 else bad))
     only = next(iter(found), "")
-    good = f"{quoted(only)}. It {oddity(only)}." if oddity(only) else f"{quoted(only)}."
-    return _possible(LABEL_SET, seen).answer(
-        wrong, good, unknown, nothing="" if found else "no label was read"
+    odd = (Looked(Seen.LABEL_ODD, what=oddity(only)),) if oddity(only) else ()
+    return Answer(
+        wrong=_carriers(found if len(found) > 1 else bad),
+        unknown=unknown,
+        good=(Looked(Seen.LABEL, what=quoted(only)), *odd),
+        nothing=None if found else Culprit(Kind.NO_LABEL),
+        remedy=_possible(seen),
     )
 
 
-def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[str]:
+def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
     """Say which label which processes carry, and what of it is easily overlooked."""
     for label, names in sorted(found.items()):
         odd = f", which {oddity(label)}," if label and oddity(label) else ""
-        yield f"{quoted(label)}{odd} on {', '.join(few(names, 3))}"
+        yield Culprit(Kind.LABEL_CARRIED, what=f"{quoted(label)}{odd}", names=tuple(names))
     if alike([*found, *([wanted] if wanted and wanted not in found else [])]):
-        yield "labels differ by blanks, case or the composition of a character alone"
+        yield Culprit(Kind.LABELS_ALIKE)
 
 
-def _possible(question: Question, seen: Evidence) -> Question:
+def _possible(seen: Evidence) -> str:
     """A release without labels has no setting to change: what helps there is an upgrade."""
     old = [target.name for target in in_rings(seen) if _is_too_old(target)]
-    if not old:
-        return question
-    remedy = f"Upgrade {', '.join(few(old, 3))} first: this release has no cluster label to set."
-    return replace(question, remedy=remedy)
+    return f"Upgrade {few(old, 3)} first: this release has no cluster label to set." if old else ""
 
 
 def _is_too_old(target: TargetFacts) -> bool:
@@ -234,48 +227,78 @@ def _is_too_old(target: TargetFacts) -> bool:
     return target.config is not None and target.config.labels_supported is False
 
 
-def verification_off(seen: Evidence) -> Check:
+@check(
+    "verification-off",
+    "Label verification is switched off on every process.",
+    "Set memberlist.cluster_label_verification_disabled: true first; a label set with verification on splits "
+    "the cluster while it is rolled out.",
+    f"{DOC}#rolling-out",
+    CONFIGURED,
+)
+def verification_off(seen: Evidence) -> Answer:
     """Hold that a process with another label is still let in, on every process."""
     on, unknown = [], []
     for target in in_rings(seen):
         disabled = target.config.label_verification_disabled if target.config else None
         if _is_too_old(target):
-            on.append(f"{target.name} is of a release without cluster labels")
+            on.append(Culprit(Kind.LABELS_UNSUPPORTED, target.name))
         elif disabled is None:
-            unknown.append(About(target.name, f"setting of {target.name}"))
+            unknown.append(Culprit(Kind.UNREAD, target.name, what="setting"))
         elif not disabled:
-            on.append(f"{target.name} verifies")
-    nothing = "" if seen.up else "no process answers"
-    return _possible(UNVERIFIED, seen).answer(on, "Off everywhere.", unknown, nothing=nothing)
+            on.append(Culprit(Kind.LABEL_VERIFIED, target.name))
+    return Answer(
+        wrong=on,
+        unknown=unknown,
+        good=Looked(Seen.VERIFICATION_OFF),
+        nothing=None if seen.up else Culprit(Kind.NO_ANSWER),
+        remedy=_possible(seen),
+    )
 
 
-def members_labelled(seen: Evidence) -> Check:
+@check(
+    "members-labelled",
+    "The label of every gossip member is known.",
+    "Add the processes behind these members to the targets: one that does not carry the label is cut off "
+    "when the others begin to verify it.",
+    f"{DOC}#rolling-out",
+    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
+    "does not carry the label is cut off when the others begin to verify it.",
+)
+def members_labelled(seen: Evidence) -> Answer:
     """Hold that every member in the gossip is a process whose label was read; an expected member that is
     no target may carry none.
     """
-    return _of_members(seen, MEMBERS, "label", lambda gossip: gossip.label is not None)
+    return _of_members(seen, "label", lambda gossip: gossip.label is not None)
 
 
-def members_unverified(seen: Evidence) -> Check:
+@check(
+    "members-unverified",
+    "It is known of every gossip member whether it verifies labels.",
+    "Add the processes behind these members to the targets: one that verifies drops all packets of those "
+    "that have the label already.",
+    f"{DOC}#rolling-out",
+    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
+    "verifies drops all packets of those that have the label already.",
+)
+def members_unverified(seen: Evidence) -> Answer:
     """Hold that every member in the gossip is a process of which we know whether it verifies, the twin of
     the above: `verification_off` says what the processes are set to.
     """
-    return _of_members(seen, MEMBERS_UNVERIFIED, "setting", lambda gossip: gossip.verified is not None)
+    return _of_members(seen, "setting", lambda gossip: gossip.verified is not None)
 
 
-def _of_members(
-    seen: Evidence, question: Question, what: str, is_read: Callable[[GossipTarget], bool]
-) -> Check:
+def _of_members(seen: Evidence, what: str, is_read: Callable[[GossipTarget], bool]) -> Answer:
     if seen.gossip is None:
-        return question.answer([], "", nothing=NOBODY)
+        return Answer(nothing=NOBODY)
     having = [target.gossip for target in seen.up if target.gossip is not None]
     read = {gossip.own_member for gossip in having if is_read(gossip)}
     lists = each_once(gossip.members for gossip in having)
     members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
     # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
+    untold = () if seen.is_part else sorted(members - read)
     owner = {target.member: target.name for target in seen.targets if target.member}
-    lacking = () if seen.is_part else sorted(members - read)
-    unknown = [
-        About(owner[name], f"{what} of {name}") if name in owner else f"{what} of {name}" for name in lacking
-    ]
-    return question.answer([], f"{len(members)} members.", [*unknown, *seen.gossip.unread])
+    lacking = [Culprit(Kind.UNREAD, owner.get(name, ""), member=name, what=what) for name in untold]
+    return Answer(
+        unknown=[*lacking, *_unread(seen.gossip)],
+        good=Looked(Seen.MEMBERS, len(members)),
+    )

@@ -6,51 +6,21 @@ memberlist client (`kv/memberlist`) joins the seeds once at the start and again 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from exporter.derive.gate.check import CheckFunction, Evidence, Question, in_rings
+from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check, in_rings
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.identity.identity import host_in, port_of
 from exporter.derive.identity.member_index import each_once
-from exporter.derive.migration.migration import few
 from exporter.derive.migration.risks import is_at, joins_only_itself
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import TargetFacts
-from exporter.model.gate import About, Check
 
 DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
-JOIN = Question(
-    "join-members",
-    "Every process has another process to join.",
-    "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
-    f"{DOC}#join-members",
-    CONFIGURED,
-)
-RESOLVE = Question(
-    "join-members-resolve",
-    "The names in join_members resolve.",
-    "Check the headless service; a name that does not resolve at start leaves the process alone.",
-    f"{DOC}#join-members",
-)
-REJOIN = Question(
-    "rejoin-interval",
-    "A process that has been cut off joins again by itself.",
-    "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says nothing.",
-    f"{DOC}#rejoin-interval",
-    CONFIGURED,
-)
-SETTINGS = Question(
-    "gossip-settings-agree",
-    "The processes have the gossip settings without which they do not understand or reach each other.",
-    "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports in "
-    "join_members) before any restart: a process with another one is alone.",
-    f"{DOC}#gossip-settings",
-    CONFIGURED,
-)
-NONE_USES = "No process uses memberlist yet."
-DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 Asked = tuple[TargetFacts, ...]
 Choice = Callable[[Evidence], Asked]
+DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 
 
 def _with_memberlist(seen: Evidence) -> Asked:
@@ -58,11 +28,15 @@ def _with_memberlist(seen: Evidence) -> Asked:
     return tuple(target for target in seen.up if runs_memberlist(target))
 
 
-def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> str:
-    """Say why there is nothing to ask, "" where there is. Before memberlist is used, nothing joins."""
+def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
+    """Say why there is nothing to ask, `None` where there is. Before memberlist is used, nothing joins."""
     if asked or (seen.up and choice is _with_memberlist):
-        return ""
-    return "no process shows a KV client" if seen.up else "no process answers"
+        return None
+    return Culprit(Kind.NO_CLIENT_SHOWN if seen.up else Kind.NO_ANSWER)
+
+
+def _counted(asked: Collection[object], kind: Seen = Seen.PROCESSES) -> Looked:
+    return Looked(kind, len(asked)) if asked else Looked(Seen.NO_MEMBERLIST_YET)
 
 
 def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
@@ -70,20 +44,26 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
     seed of the other processes name only itself: it is found again by those that name it.
     """
 
-    def check(seen: Evidence) -> Check:
+    @check(
+        "join-members",
+        "Every process has another process to join.",
+        "Set memberlist.join_members to a headless service of all members (publishNotReadyAddresses: true).",
+        f"{DOC}#join-members",
+        CONFIGURED,
+    )
+    def look(seen: Evidence) -> Answer:
         wrong, unknown, asked = [], [], choice(seen)
         for target in asked:
             seeds = target.config.join_members if target.config else None
             if seeds is None:
-                unknown.append(About(target.name))
+                unknown.append(Culprit(Kind.PROCESS_SILENT, target.name))
             elif not seeds:
-                wrong.append(f"{target.name} has none")
+                wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
             elif joins_only_itself(target) and not (of_others and _is_named(target, seen.up)):
-                wrong.append(f"{target.name} names only itself")
-        good = f"{len(asked)} processes." if asked else NONE_USES
-        return JOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+                wrong.append(Culprit(Kind.SEEDS_ITSELF, target.name))
+        return Answer(wrong, unknown, _counted(asked), _nobody(seen, asked, choice))
 
-    return check
+    return look
 
 
 def _is_named(target: TargetFacts, others: Asked) -> bool:
@@ -95,15 +75,27 @@ def _is_named(target: TargetFacts, others: Asked) -> bool:
 def _rejoin_interval(choice: Choice) -> CheckFunction:
     """Make the check that `rejoin_interval` is above 0 on every process."""
 
-    def check(seen: Evidence) -> Check:
+    @check(
+        "rejoin-interval",
+        "A process that has been cut off joins again by itself.",
+        "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says "
+        "nothing.",
+        f"{DOC}#rejoin-interval",
+        CONFIGURED,
+    )
+    def look(seen: Evidence) -> Answer:
         asked = choice(seen)
         told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
-        wrong = [f"{name} has 0" for name, value in told.items() if value is not None and value <= 0]
-        unknown = [About(name) for name, value in told.items() if value is None]
-        good = f"{len(told)} processes." if asked else NONE_USES
-        return REJOIN.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+        return Answer(
+            wrong=[
+                Culprit(Kind.REJOIN_NEVER, n) for n, value in told.items() if value is not None and value <= 0
+            ],
+            unknown=[Culprit(Kind.PROCESS_SILENT, name) for name, value in told.items() if value is None],
+            good=_counted(told),
+            nothing=_nobody(seen, asked, choice),
+        )
 
-    return check
+    return look
 
 
 def _settings_agree(choice: Choice) -> CheckFunction:
@@ -112,17 +104,25 @@ def _settings_agree(choice: Choice) -> CheckFunction:
     codecs and protocol versions have no setting. The labels have a check of their own.
     """
 
-    def check(seen: Evidence) -> Check:
+    @check(
+        "gossip-settings-agree",
+        "The processes have the gossip settings without which they do not understand or reach each other.",
+        "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports "
+        "in join_members) before any restart: a process with another one is alone.",
+        f"{DOC}#gossip-settings",
+        CONFIGURED,
+    )
+    def look(seen: Evidence) -> Answer:
         asked = choice(seen)
         told = [target for target in asked if target.config is not None]
-        wrong = [*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)]
-        unknown = [
-            About(target.name, f"settings of {target.name}") for target in asked if target.config is None
-        ]
-        good = f"{len(told)} processes." if asked else NONE_USES
-        return SETTINGS.answer(wrong, good, unknown, nothing=_nobody(seen, asked, choice))
+        return Answer(
+            wrong=[*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)],
+            unknown=[Culprit(Kind.UNREAD, t.name, what="settings") for t in asked if t.config is None],
+            good=Looked(Seen.PROCESSES, len(told)) if asked else Looked(Seen.NO_MEMBERLIST_YET),
+            nothing=_nobody(seen, asked, choice),
+        )
 
-    return check
+    return look
 
 
 join_members, rejoin_interval, settings_agree = (
@@ -145,12 +145,15 @@ def _tls(targets: Iterable[TargetFacts]) -> Mapping[str, list[str]]:
     return found
 
 
-def _differing(setting: str, by_value: Mapping[str, list[str]]) -> list[str]:
+def _differing(setting: str, by_value: Mapping[str, list[str]]) -> list[Culprit]:
     """Name a setting's values with their processes, the most frequent first; none where all agree."""
     if len(by_value) < 2:
         return []
     ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [f"{setting} {value} on {len(names)}: {', '.join(few(names, 5))}" for value, names in ordered]
+    return [
+        Culprit(Kind.SETTING_DIFFERS, what=f"{setting} {value}", value=len(names), names=tuple(names))
+        for value, names in ordered
+    ]
 
 
 def _ports(target: TargetFacts) -> set[int]:
@@ -170,7 +173,7 @@ def _seed_ports(target: TargetFacts) -> frozenset[int]:
     return frozenset(port_of(seed) or own for seed in seeds if not seed.startswith("dnssrv"))
 
 
-def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
+def _unreached_ports(targets: list[TargetFacts]) -> list[Culprit]:
     """Name the bind ports where they differ between hosts and no seed names the rarer one. Processes that
     share a host must differ.
     """
@@ -189,7 +192,7 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[str]:
     return _differing("port", by_port) if apart else []
 
 
-def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
+def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
     """Name the processes none of whose seeds has a port at which a process listens. One that does is enough:
     lists name processes as well that are yet to come.
     """
@@ -201,19 +204,23 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[str]:
         ports = _seed_ports(target)
         if ports and listening and ports.isdisjoint(listening):
             strange.setdefault(", ".join(map(str, sorted(ports))), []).append(target.name)
-    return [
-        f"port {ports} in join_members, where no process listens: {', '.join(few(names, 5))}"
-        for ports, names in sorted(strange.items())
-    ]
+    return [Culprit(Kind.PORT_UNUSED, what=p, names=tuple(names)) for p, names in sorted(strange.items())]
 
 
-def join_members_resolve(seen: Evidence) -> Check:
+@check(
+    "join-members-resolve",
+    "The names in join_members resolve.",
+    "Check the headless service; a name that does not resolve at start leaves the process alone.",
+    f"{DOC}#join-members",
+)
+def join_members_resolve(seen: Evidence) -> Answer:
     """Hold that every seed has an address, as far as this exporter can look names up."""
     seeds, wrong, unknown = _looked_up(seen, in_rings(seen))
-    return RESOLVE.answer(wrong, f"{len(seeds)} names.", unknown)
+    return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)))
 
 
-def restart_seeds_resolve(seen: Evidence) -> Check:
+@join_members_resolve.variant
+def restart_seeds_resolve(seen: Evidence) -> Answer:
     """Hold the same before a restart. Where not one name resolves from here, the names are those of
     another network than the exporter's, and the processes that joined by them are the evidence.
     """
@@ -221,14 +228,17 @@ def restart_seeds_resolve(seen: Evidence) -> Check:
     seeds, wrong, unknown = _looked_up(seen, asked)
     joined = all(target.gossip is not None and not target.gossip.alone for target in asked)
     if seeds and len(wrong) == len(seeds) and joined:
-        good = f"None of {len(seeds)} names resolves from here; the processes that name them have joined."
-        return RESOLVE.answer([], f"{good} Look them up where the processes run.")
-    return RESOLVE.answer(wrong, f"{len(seeds)} names." if asked else NONE_USES, unknown)
+        return Answer(good=Looked(Seen.SEEDS_ELSEWHERE, len(seeds)))
+    return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)) if asked else Looked(Seen.NO_MEMBERLIST_YET))
 
 
-def _looked_up(seen: Evidence, asked: Asked) -> tuple[list[str], list[str], list[str]]:
+def _looked_up(seen: Evidence, asked: Asked) -> tuple[list[str], list[Culprit], list[Culprit]]:
     """Give the seeds, those without an address with the reason, and those that were not looked up."""
     seeds = sorted({seed for t in asked if t.config for seed in t.config.join_members or ()})
     told = seen.now.resolved
-    wrong = [f"{seed}: {told[seed] or 'no address'}" for seed in seeds if told.get(seed, "") != ""]
-    return seeds, wrong, [seed for seed in seeds if seed not in told]
+    wrong = [
+        Culprit(Kind.SEED_UNRESOLVED, member=seed, what=told[seed] or "no address")
+        for seed in seeds
+        if told.get(seed, "") != ""
+    ]
+    return seeds, wrong, [Culprit(Kind.SEED_NOT_LOOKED_UP, member=s) for s in seeds if s not in told]

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from exporter.derive.gate.check import Evidence, Question
+from collections.abc import Collection, Iterable, Iterator
+
+from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.ring.partitions import gone_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import KeyFacts
-from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome
-from exporter.model.rings import WriterFacts, named
+from exporter.model.rings import WriterFacts
 
 DOC = "docs/ring.md"
 SHOWN = (
     "Make every ring readable, and /metrics and /config of every process: which client writes a ring, and "
     "what its process is called in it, stand there."
 )
-WRITERS = Question(
+
+
+def _rings(seen: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
+    return [(key, key.writers) for key in seen.keys if key.writers is not None]
+
+
+def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
+    """Name the keys as not read."""
+    return [Culprit(Kind.KEY_UNREAD, key=key.key) for key in keys]
+
+
+def _unread(seen: Evidence) -> list[Culprit]:
+    """Name the rings that were not read, and the processes whose clients were not."""
+    return [
+        *unread(key for key in seen.keys if key.kind == "ring" and key.writers is None),
+        *(
+            Culprit(Kind.UNREAD, t.name, what="clients")
+            for t in seen.up
+            if any(_failed(p.name, p.outcome) for p in t.pages)
+        ),
+    ]
+
+
+def _failed(page: str, outcome: Outcome) -> bool:
+    return page == "/metrics" and outcome is Outcome.FAILED
+
+
+@check(
     "writers-are-members",
     "Each process that writes a ring is a member of it.",
     "Look into the log of each named process for failed writes to the ring (CAS). Restart it once the "
@@ -24,7 +53,28 @@ WRITERS = Question(
     f"{DOC}#writers-are-members",
     SHOWN,
 )
-DISTINCT = Question(
+def writers_are_members(seen: Evidence) -> Answer:
+    """Hold that each writer of a ring is in it, and that each member's process writes the ring."""
+    wrong: list[Culprit] = []
+    unknown = _unread(seen)
+    for key, facts in _rings(seen):
+        wrong += without_member(key)
+        if names := facts.misplaced:
+            ring = Culprit(
+                Kind.MEMBERS_MISPLACED, key=key.key, value=len(names), of=len(key.members), names=names
+            )
+            wrong.append(ring)
+        if facts.untold:
+            unknown.append(Culprit(Kind.WRITERS_UNTOLD, key=key.key, names=facts.untold))
+    count = sum(facts.count for _, facts in _rings(seen))
+    return Answer(wrong, unknown, Looked(Seen.RING_WRITERS, count, len(_rings(seen))), _nothing(_rings(seen)))
+
+
+def _nothing(rings: Collection[object]) -> Culprit | None:
+    return None if rings else Culprit(Kind.NO_RING)
+
+
+@check(
     "members-distinct",
     "Each member of a ring has an instance id and an address of its own.",
     "Give each process its own instance_id and an instance_addr that the other hosts reach, in the "
@@ -32,7 +82,27 @@ DISTINCT = Question(
     f"{DOC}#members-are-distinct",
     SHOWN,
 )
-OWNED = Question(
+def members_distinct(seen: Evidence) -> Answer:
+    """Hold that no two members share an address or an id, and that other hosts reach each address."""
+    return Answer(
+        wrong=[
+            culprit for key, facts in _rings(seen) for culprit in (*sharing(key), *_indistinct(key, facts))
+        ],
+        unknown=_unread(seen),
+        good=Looked(Seen.MEMBERS, sum(len(key.members) for key, _ in _rings(seen))),
+        nothing=_nothing(_rings(seen)),
+    )
+
+
+def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
+    for address, names in facts.unreachable.items():
+        if address not in facts.shared:
+            yield Culprit(Kind.ADDRESS_UNREACHABLE, key=key.key, what=address, names=names)
+    for name, targets in facts.claimed.items():
+        yield Culprit(Kind.ID_SHARED, key=key.key, member=name, value=len(targets), names=targets)
+
+
+@check(
     "partitions-owned",
     "Each active partition has a living owner, and each owner is a member or a process.",
     "Bring the named owners back. Where they are gone for good, make the partition inactive first and let "
@@ -40,7 +110,25 @@ OWNED = Question(
     f"{DOC}#partitions-are-owned",
     "Make the partition ring and the ring of its owners' instances readable.",
 )
-FOREIGN = Question(
+def partitions_owned(seen: Evidence) -> Answer:
+    """Hold that somebody consumes each partition that is written, or was."""
+    rings = [key for key in seen.keys if key.kind == "partition"]
+    count = sum(len(key.owned) for key in rings)
+    return Answer(
+        wrong=[culprit for key in rings for culprit in (*without_owner(key), *gone_owners(key))],
+        unknown=[
+            *unread(key for key in rings if not key.source),
+            *(
+                Culprit(Kind.PARTITION_OWNERS_UNREAD, key=key.key)
+                for key in rings
+                if any(p.alive is None and p.owners for p in key.owned)
+            ),
+        ],
+        good=Looked(Seen.PARTITIONS, count) if rings else Looked(Seen.NO_PARTITIONS),
+    )
+
+
+@check(
     "no-foreign-members",
     "No ring has a member of another product, cluster or release.",
     "Halt all rollouts: each restart spreads the merged ring. Part the two clusters first: a store prefix or "
@@ -48,79 +136,16 @@ FOREIGN = Question(
     f"{DOC}#foreign-members",
     SHOWN,
 )
-
-
-def _rings(seen: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
-    return [(key, key.writers) for key in seen.keys if key.writers is not None]
-
-
-def _unread(seen: Evidence) -> list[str]:
-    """Name the rings that were not read, and the processes whose clients were not."""
-    rings = [f"{key.key}: not read" for key in seen.keys if key.kind == "ring" and key.writers is None]
-    return rings + [
-        About(t.name, f"clients of {t.name}")
-        for t in seen.up
-        if any(_failed(p.name, p.outcome) for p in t.pages)
-    ]
-
-
-def _failed(page: str, outcome: Outcome) -> bool:
-    return page == "/metrics" and outcome is Outcome.FAILED
-
-
-def writers_are_members(seen: Evidence) -> Check:
-    """Hold that each writer of a ring is in it, and that each member's process writes the ring."""
-    wrong: list[str] = []
-    unknown = _unread(seen)
-    for key, facts in _rings(seen):
-        wrong += without_member(key)
-        if facts.misplaced:
-            some = f"{len(facts.misplaced)} of {len(key.members)} members of {key.key}"
-            wrong.append(f"{some} run a component that does not write it: {named(facts.misplaced)}")
-        which = f"{key.key}: which member belongs to {named(facts.untold)}"
-        unknown += [which] if facts.untold else []
-    count = sum(facts.count for _, facts in _rings(seen))
-    good = f"{count} writers of {len(_rings(seen))} rings."
-    nothing = "" if _rings(seen) else "no ring was read"
-    return WRITERS.answer(wrong, good, unknown, nothing=nothing)
-
-
-def members_distinct(seen: Evidence) -> Check:
-    """Hold that no two members share an address or an id, and that other hosts reach each address."""
-    wrong: list[str] = []
-    for key, facts in _rings(seen):
-        wrong += sharing(key)
-        for address, names in facts.unreachable.items():
-            if address not in facts.shared:
-                wrong.append(f"{key.key}: no other host reaches {address}, the address of {named(names)}")
-        for name, targets in facts.claimed.items():
-            wrong.append(f"{len(targets)} processes write {key.key} as {name}: {named(targets)}")
-    good = f"{sum(len(key.members) for key, _ in _rings(seen))} members."
-    nothing = "" if _rings(seen) else "no ring was read"
-    return DISTINCT.answer(wrong, good, _unread(seen), nothing=nothing)
-
-
-def partitions_owned(seen: Evidence) -> Check:
-    """Hold that somebody consumes each partition that is written, or was."""
-    rings = [key for key in seen.keys if key.kind == "partition"]
-    wrong = [text for key in rings for text in (*without_owner(key), *gone_owners(key))]
-    unknown = [f"{key.key}: not read" for key in rings if not key.source]
-    unknown += [
-        f"{key.key}: the ring of its owners was not read"
-        for key in rings
-        if any(p.alive is None and p.owners for p in key.owned)
-    ]
-    count = sum(len(key.owned) for key in rings)
-    return OWNED.answer(wrong, f"{count} partitions." if rings else "There is no partition ring.", unknown)
-
-
-def no_foreign_members(seen: Evidence) -> Check:
+def no_foreign_members(seen: Evidence) -> Answer:
     """Hold that no ring has taken members that certainly belong elsewhere."""
-    wrong = [
-        f"foreign members of {key.key}: {len(key.foreign)} ({named(key.foreign)})"
-        for key in seen.keys
-        if key.foreign
-    ]
     rings = [key for key in seen.keys if key.foreign is not None]
-    unknown = [f"{key.key}: not read" for key in seen.keys if key.kind == "ring" and key.foreign is None]
-    return FOREIGN.answer(wrong, f"{len(rings)} rings.", unknown, nothing="" if rings else "no ring was read")
+    return Answer(
+        wrong=[
+            Culprit(Kind.MEMBERS_FOREIGN, key=key.key, value=len(key.foreign), names=key.foreign)
+            for key in seen.keys
+            if key.foreign
+        ],
+        unknown=unread(key for key in seen.keys if key.kind == "ring" and key.foreign is None),
+        good=Looked(Seen.RINGS, len(rings)),
+        nothing=_nothing(rings),
+    )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Evidence, Question
+from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.gate.coverage import uses_memberlist
-from exporter.derive.migration.migration import few
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, TargetFacts
-from exporter.model.gate import About, Check
 from exporter.model.pages import Outcome, Product
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read /config of every process: the setting is there."
-VERSION = Question(
+MIMIR_HA = (2, 17)
+CORTEX_HA = (1, 21)
+UNKNOWN_CONNECTIONS = "unknown_connections_total"
+
+
+@check(
     "version-supports",
     "The product and version can do it.",
     "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
@@ -24,41 +28,7 @@ VERSION = Question(
     "tells no version stays unknown until its HA tracker runs with multi or memberlist; a tracker that stays "
     "where it is is named in gate.keep_on_store.",
 )
-SCRAPED = Question(
-    "gossip-port-quiet",
-    "Nobody but members talks to the gossip port.",
-    "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
-    f"{DOC}#the-gossip-port-is-scraped",
-    "Look again: it compares two looks. Let the exporter read /metrics of every process.",
-)
-REACHED = Question(
-    "gossip-port-reachable",
-    "Every gossip port is reached by the others.",
-    "Check network policies and the port of the headless service.",
-    f"{DOC}#join-members",
-    "Let the exporter read /memberlist of every process: who sees whom is there.",
-)
-GHOSTS = Question(
-    "no-ghosts",
-    "No ring has a member that belongs to nobody.",
-    ADVICE["orphaned-member"].text,
-    f"{DOC}#ghosts",
-    "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
-    "readable: whose a member is shows there.",
-)
-BASELINE = Question(
-    "ha-baseline",
-    "The HA tracker's election rate is known, to compare with later.",
-    "Make the metrics of the distributors readable.",
-    "docs/ha-tracker.md#election-rate",
-    "Make the metrics of the distributors readable.",
-)
-MIMIR_HA = (2, 17)
-CORTEX_HA = (1, 21)
-UNKNOWN_CONNECTIONS = "unknown_connections_total"
-
-
-def version_supports(seen: Evidence) -> Check:
+def version_supports(seen: Evidence) -> Answer:
     """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
     with memberlist shows by itself that its build can.
     """
@@ -66,22 +36,22 @@ def version_supports(seen: Evidence) -> Check:
     for target in seen.up:
         product = target.product if target.product is not Product.UNKNOWN else seen.rules.product
         if product is Product.UNKNOWN:
-            unknown.append(About(target.name, f"product of {target.name}"))
+            unknown.append(Culprit(Kind.UNREAD, target.name, what="product"))
             continue
         needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
         if needed is None or not _tracks(target) or _moves_already(target) or seen.rules.keeps(HA_KEY):
             continue
         version = _version(target.version)
         if version is None:
-            unknown.append(About(target.name, f"version of {target.name} ({target.version or 'none told'})"))
+            unknown.append(Culprit(Kind.VERSION_UNKNOWN, target.name, what=target.version or "none told"))
         elif version < needed:
-            wrong.append(f"{target.name} is {product.value} {target.version}")
-    versions = ", ".join(few(sorted({f"{t.product.value} {t.version}" for t in seen.up}), 4))
-    return VERSION.answer(wrong, versions, unknown, nothing=_nobody(seen))
+            wrong.append(Culprit(Kind.VERSION_OLD, target.name, what=f"{product.value} {target.version}"))
+    versions = tuple(sorted({f"{t.product.value} {t.version}" for t in seen.up}))
+    return Answer(wrong, unknown, Looked(Seen.VERSIONS, names=versions), _nobody(seen))
 
 
-def _nobody(seen: Evidence) -> str:
-    return "" if seen.up else "no process answers"
+def _nobody(seen: Evidence) -> Culprit | None:
+    return None if seen.up else Culprit(Kind.NO_ANSWER)
 
 
 def _trackers(target: TargetFacts) -> list[ClientFacts]:
@@ -110,7 +80,14 @@ def _version(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def gossip_port_quiet(seen: Evidence) -> Check:
+@check(
+    "gossip-port-quiet",
+    "Nobody but members talks to the gossip port.",
+    "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
+    f"{DOC}#the-gossip-port-is-scraped",
+    "Look again: it compares two looks. Let the exporter read /metrics of every process.",
+)
+def gossip_port_quiet(seen: Evidence) -> Answer:
     """Hold that the count of connections that were no gossip stands still."""
     wrong, unknown = [], silent_about_gossip(seen)
     for target in seen.up:
@@ -118,9 +95,13 @@ def gossip_port_quiet(seen: Evidence) -> Check:
             continue  # nothing listens there yet, or it is among the unknown
         rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
         if not rates and (_counts_connections(target) or not _shows_metrics(target)):
-            unknown.append(About(target.name, f"{target.name} (looked once)"))
-        wrong += [f"{target.name}: {rate * 60:.1f} a minute" for rate in rates.values() if rate > 0]
-    return SCRAPED.answer(wrong, "None since the last cycle.", unknown)
+            unknown.append(Culprit(Kind.LOOKED_ONCE, target.name))
+        wrong += [
+            Culprit(Kind.GOSSIP_PORT_SCRAPED, target.name, value=rate * 60)
+            for rate in rates.values()
+            if rate > 0
+        ]
+    return Answer(wrong, unknown, Looked(Seen.NO_SCRAPES))
 
 
 def _counts_connections(target: TargetFacts) -> bool:
@@ -128,49 +109,85 @@ def _counts_connections(target: TargetFacts) -> bool:
     return any(name.endswith(UNKNOWN_CONNECTIONS) for name in target.counters)
 
 
-def gossip_port_reachable(seen: Evidence) -> Check:
+@check(
+    "gossip-port-reachable",
+    "Every gossip port is reached by the others.",
+    "Check network policies and the port of the headless service.",
+    f"{DOC}#join-members",
+    "Let the exporter read /memberlist of every process: who sees whom is there.",
+)
+def gossip_port_reachable(seen: Evidence) -> Answer:
     """Hold that who listens is reached: others have each process in their list. Before memberlist
     runs nothing listens; the same is asked again at the next step.
     """
-    if seen.gossip is None:
-        return REACHED.answer([], "No process runs memberlist yet.", silent_about_gossip(seen))
-    unknown = [
-        *seen.gossip.unread,
-        *(About(name, f"which member is {name}") for name in seen.gossip.unidentified),
-    ]
-    return REACHED.answer(seen.gossip.absent, "Others see every process.", unknown)
+    gossip = seen.gossip
+    if gossip is None:
+        return Answer(unknown=silent_about_gossip(seen), good=Looked(Seen.NO_MEMBERLIST_RUNS_YET))
+    return Answer(
+        wrong=[Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent],
+        unknown=[
+            *(Culprit(Kind.PROCESS_SILENT, name) for name in gossip.unread),
+            *(Culprit(Kind.GOSSIP_MEMBER_UNKNOWN, name) for name in gossip.unidentified),
+        ],
+        good=Looked(Seen.ALL_SEEN),
+    )
 
 
-def silent_about_gossip(seen: Evidence) -> list[str]:
+def silent_about_gossip(seen: Evidence) -> list[Culprit]:
     """Name the processes whose member list could not be read: it may run or not."""
     return [
-        About(target.name, f"member list of {target.name}")
+        Culprit(Kind.UNREAD, target.name, what="member list")
         for target in seen.up
         if target.gossip is None
         and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
     ]
 
 
-def no_ghosts(seen: Evidence) -> Check:
+@check(
+    "no-ghosts",
+    "No ring has a member that belongs to nobody.",
+    ADVICE["orphaned-member"].text,
+    f"{DOC}#ghosts",
+    "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
+    "readable: whose a member is shows there.",
+)
+def no_ghosts(seen: Evidence) -> Answer:
     """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""
-    wrong = [f"{name} in {key.key}" for key in seen.keys for name in key.ghosts or ()]
-    unknown = [key.key for key in seen.keys if key.ghosts is None and key.kind == "ring"]
-    unknown += [f"{key} lives in {store}, and no target uses it" for key, store in seen.unattended.items()]
-    return GHOSTS.answer(wrong, "None.", unknown, nothing="" if seen.keys else "no ring was read")
+    unread = (key.key for key in seen.keys if key.ghosts is None and key.kind == "ring")
+    return Answer(
+        wrong=[
+            Culprit(Kind.MEMBER_GHOST, key=key.key, member=name)
+            for key in seen.keys
+            for name in key.ghosts or ()
+        ],
+        unknown=[
+            *(Culprit(Kind.KEY_UNKNOWN, key=key) for key in unread),
+            *(Culprit(Kind.KEY_UNATTENDED, key=key, what=store) for key, store in seen.unattended.items()),
+        ],
+        good=Looked(Seen.NONE),
+        nothing=None if seen.keys else Culprit(Kind.NO_RING),
+    )
 
 
-def ha_baseline(seen: Evidence) -> Check:
+@check(
+    "ha-baseline",
+    "The HA tracker's election rate is known, to compare with later.",
+    "Make the metrics of the distributors readable.",
+    "docs/ha-tracker.md#election-rate",
+    "Make the metrics of the distributors readable.",
+)
+def ha_baseline(seen: Evidence) -> Answer:
     """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has
     been elected: metrics without one say that none was.
     """
     tracking = [target for target in seen.up if _tracks(target)]
     if not tracking:
-        return BASELINE.answer([], "No HA tracker runs.")
-    unread = [
-        About(target.name, f"metrics of {target.name}") for target in tracking if not _shows_metrics(target)
-    ]
-    total = sum(target.ha_elections or 0.0 for target in tracking)
-    return BASELINE.answer([], f"{total:g} elections since the processes started.", unread)
+        return Answer(good=Looked(Seen.NO_TRACKER))
+    unread = (target.name for target in tracking if not _shows_metrics(target))
+    return Answer(
+        unknown=[Culprit(Kind.UNREAD, name, what="metrics") for name in unread],
+        good=Looked(Seen.ELECTIONS, sum(target.ha_elections or 0.0 for target in tracking)),
+    )
 
 
 def _shows_metrics(target: TargetFacts) -> bool:

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from exporter.derive.gate.check import Evidence, Question
+from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.gate.checks.rings import lacking
-from exporter.derive.migration.migration import few
 from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import KeyFacts
-from exporter.model.gate import Check
 from exporter.model.pages import State
 
 DOC = "docs/ring.md"
-QUORUM = Question(
+
+
+@check(
     "quorum-margin",
     "Every ring that is written by quorum can lose one more member.",
     "Bring the unhealthy members back before any process is restarted.",
     f"{DOC}#quorum",
     "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
 )
-KEPT = Question(
-    "quorum-kept",
-    "Every ring that is written by quorum has it now, and its active members have tokens.",
-    "Bring the members back that are leaving, joining or without tokens: writes fail already.",
-    f"{DOC}#quorum",
-)
-SETTINGS = Question(
-    "settings-agree",
-    "All processes that use a ring have the same settings of it.",
-    "Give the named processes the others' setting, and restart them. While they differ, each process has "
-    "its own opinion of which members are healthy, and of how many must take a write.",
-    f"{DOC}#settings-differ",
-)
-SPARE = "Every ring that is written by quorum can lose one more member."
-NONE_TO_SPARE = (
-    "No member of {rings} is unhealthy. Risk: with a replication factor of {factors} none may be lost, so "
-    "writes fail while a member restarts."
-)
-
-
-def quorum_margin(seen: Evidence) -> Check:
+def quorum_margin(seen: Evidence) -> Answer:
     """Hold a margin of 1 in the rings that are written by quorum. Where the replication factor allows no
     loss at all, no member is unhealthy, and the risk is told.
     """
@@ -49,35 +30,70 @@ def quorum_margin(seen: Evidence) -> Check:
     return _margin(seen, wrong, unknown, _good(seen))
 
 
-def quorum_margin_told(seen: Evidence) -> Check:
+@quorum_margin.variant
+def quorum_margin_told(seen: Evidence) -> Answer:
     """Hold it where the replication factor is told. Where it is not, the step goes by its members-healthy,
     which is unknown where the ring itself was not read.
     """
     wrong, untold = _margins(seen)
-    stands_in = f"Every member is to be healthy instead: {'; '.join(few(untold, 3))}."
+    stands_in = Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(untold))
     return _margin(seen, wrong, [], stands_in if untold else _good(seen))
 
 
-def quorum_kept(seen: Evidence) -> Check:
+@check(
+    "quorum-kept",
+    "Every ring that is written by quorum has it now, and its active members have tokens.",
+    "Bring the members back that are leaving, joining or without tokens: writes fail already.",
+    f"{DOC}#quorum",
+)
+def quorum_kept(seen: Evidence) -> Answer:
     """Hold that no ring is short of its quorum, where the replication factor is told, and that no active
     member of any ring lacks its tokens. No restart follows, so there need be nothing to spare.
     """
-    told = [key for key in _by_quorum(seen) if key.quorum_margin is not None]
-    wrong = [f"{key.key}: margin {key.quorum_margin}" for key in told if (key.quorum_margin or 0) < 0]
-    wrong += [f"{name} in {key.key} has no tokens" for key in seen.keys for name in key.without_tokens or ()]
-    return KEPT.answer(wrong, "No ring is short of it.", nothing="" if seen.keys else "no ring was read")
+    return Answer(
+        wrong=[
+            *(
+                Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin)
+                for key in _by_quorum(seen)
+                if key.quorum_margin is not None and key.quorum_margin < 0
+            ),
+            *(
+                Culprit(Kind.MEMBER_WITHOUT_TOKENS, key=key.key, member=name)
+                for key in seen.keys
+                for name in key.without_tokens or ()
+            ),
+        ],
+        good=Looked(Seen.QUORUM),
+        nothing=_nothing(seen),
+    )
 
 
-def settings_agree(seen: Evidence) -> Check:
+@check(
+    "settings-agree",
+    "All processes that use a ring have the same settings of it.",
+    "Give the named processes the others' setting, and restart them. While they differ, each process has "
+    "its own opinion of which members are healthy, and of how many must take a write.",
+    f"{DOC}#settings-differ",
+)
+def settings_agree(seen: Evidence) -> Answer:
     """Hold that the processes that use a ring tell the same times, replication factor and zone awareness. A
     setting that no process tells is asked for where it is needed.
     """
-    wrong = [f"{key.key}: {told}" for key in seen.keys for told in key.settings.differing]
-    wrong += _parted(seen)
-    return SETTINGS.answer(wrong, f"{len(seen.keys)} rings.", nothing="" if seen.keys else "no ring was read")
+    return Answer(
+        wrong=[
+            *(
+                Culprit(Kind.RING_SETTING_DIFFERS, key=key.key, what=told)
+                for key in seen.keys
+                for told in key.settings.differing
+            ),
+            *(Culprit(Kind.RINGS_PARTED, what=told) for told in _parted(seen)),
+        ],
+        good=Looked(Seen.RINGS, len(seen.keys)),
+        nothing=_nothing(seen),
+    )
 
 
-def _parted(seen: Evidence) -> Iterable[str]:
+def _parted(seen: Evidence) -> Iterator[str]:
     """Say which processes have a ring under another key than others: they are in another ring."""
     names = {key.key: key.ring for key in seen.keys if key.kind == "ring"}
     having: dict[str, dict[str, dict[str, None]]] = {}
@@ -93,44 +109,45 @@ def _by_quorum(seen: Evidence) -> list[KeyFacts]:
     return [key for key in seen.keys if key.writes_by == "quorum"]
 
 
-def _margin(seen: Evidence, wrong: list[str], unknown: list[str], good: str) -> Check:
-    if not _by_quorum(seen):
-        good = "No ring that is written by quorum is among what these processes show."
-    return QUORUM.answer(wrong, good, unknown, nothing="" if seen.keys else "no ring was read")
+def _nothing(seen: Evidence) -> Culprit | None:
+    return None if seen.keys else Culprit(Kind.NO_RING)
 
 
-def _good(seen: Evidence) -> str:
+def _margin(seen: Evidence, wrong: list[Culprit], unknown: list[Culprit], good: Looked) -> Answer:
+    return Answer(wrong, unknown, good if _by_quorum(seen) else Looked(Seen.NO_QUORUM), _nothing(seen))
+
+
+def _good(seen: Evidence) -> Looked:
     single = [key for key in _by_quorum(seen) if not _spare(key, seen)]
     if not single:
-        return SPARE
+        return Looked(Seen.MARGIN)
     factors = sorted({str(one.factor) for key in single for one in key.settings.replication})
-    return NONE_TO_SPARE.format(rings=", ".join(key.key for key in single), factors=" and ".join(factors))
+    return Looked(Seen.MARGIN_NONE, what=" and ".join(factors), names=tuple(key.key for key in single))
 
 
 def _spare(key: KeyFacts, seen: Evidence) -> int:
     return spare(key.settings.replication, seen.now.fleet.product)
 
 
-def _margins(seen: Evidence) -> tuple[list[str], list[str]]:
+def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
     """Give the rings whose margin is too small, and those where it is not known."""
-    wrong: list[str] = []
-    unknown: list[str] = []
+    wrong: list[Culprit] = []
+    unknown: list[Culprit] = []
     for key in _by_quorum(seen):
         if not key.settings.replication:
-            unknown.append(f"{key.key}: no /config tells its replication factor")
+            unknown.append(Culprit(Kind.REPLICATION_UNKNOWN, key=key.key))
         elif key.quorum_margin is None:
-            unknown += lacking([key]) or [f"{key.key}: not read"]
+            unknown += lacking([key]) or [Culprit(Kind.KEY_UNREAD, key=key.key)]
         elif key.quorum_margin < min(1, _spare(key, seen)):
-            wrong.append(f"{key.key}: margin {key.quorum_margin}{_unhealthy(key)}")
+            wrong.append(_small(key))
     return wrong, unknown
 
 
-def _unhealthy(key: KeyFacts) -> str:
-    """Name the members to blame: unhealthy, or active without tokens."""
-    names = [member.id for member in key.members if member.state not in _FINE] + [
-        f"{name} without tokens" for name in key.without_tokens or ()
-    ]
-    return f" ({', '.join(few(names, 5))})" if names else ""
+def _small(key: KeyFacts) -> Culprit:
+    """Blame a ring, and name of its members the unhealthy ones first, then active ones without tokens."""
+    ill = tuple(member.id for member in key.members if member.state not in _FINE)
+    names = (*ill, *(key.without_tokens or ()))
+    return Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin, of=len(ill), names=names)
 
 
 _FINE = frozenset({State.ACTIVE, State.READ_ONLY})

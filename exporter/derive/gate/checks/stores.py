@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from exporter.derive.gate.check import Evidence, Question
+from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE
-from exporter.model.gate import About, Check
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 from exporter.products.ring_pages import HA_KEY
@@ -17,7 +17,46 @@ NAMED = (
     "Name the store under stores in the configuration; its address must be reachable from here and its token "
     "allowed to read, and so must /memberlist of the processes."
 )
-STORE_READ = Question(
+
+
+def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[Culprit]]:
+    """Give the stores that were read, and what speaks of those that were not."""
+    read = [store for store in seen.now.stores if not store.fault]
+    return read, _faults(seen) if seen.now.stores else [_none(seen)]
+
+
+def _none(seen: Evidence) -> Culprit:
+    kinds = {store.kind for store in seen.now.named_stores}
+    return Culprit(Kind.NO_STORE_READABLE, what=UNREADABLE) if UNREADABLE in kinds else Culprit(Kind.NO_STORE)
+
+
+def _faults(seen: Evidence) -> list[Culprit]:
+    return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in seen.now.stores if store.fault]
+
+
+def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
+    """Name the prefixes and keys of ours that no store's reading covers."""
+    missing = [frozenset(store.uncovered) for store in read]
+    everywhere = frozenset.intersection(*missing) if missing else frozenset()
+    kinds = tuple(sorted(store.kind for store in read))
+    return [Culprit(Kind.STORE_UNCOVERED, key=name, names=kinds) for name in sorted(everywhere)]
+
+
+@check(
+    "stores-readable",
+    "Every configured external store is read.",
+    "Mend what is named above: the address, the token or user, its rights, or the certificate under stores "
+    "in the configuration. A later step needs the store.",
+    f"{DOC}#a-store-that-is-not-read",
+)
+def stores_readable(seen: Evidence) -> Answer:
+    """Hold that each store under `stores` is read; while nothing has moved yet, that is cheap to mend."""
+    read = [Culprit(Kind.STORE_KEYS, what=s.title, value=s.keys) for s in seen.now.stores if not s.fault]
+    good = Looked(Seen.STORES, culprits=tuple(read)) if read else Looked(Seen.NO_STORES)
+    return Answer(wrong=_faults(seen), good=good)
+
+
+@check(
     "store-read",
     "The external store is read directly.",
     "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
@@ -27,14 +66,48 @@ STORE_READ = Question(
     "keys: without it nobody can say that it is not used any more. DynamoDB cannot be read: see the table's "
     "own metrics of writes.",
 )
-STORES_READABLE = Question(
-    "stores-readable",
-    "Every configured external store is read.",
-    "Mend what is named above: the address, the token or user, its rights, or the certificate under stores "
-    "in the configuration. A later step needs the store.",
-    f"{DOC}#a-store-that-is-not-read",
-)
-STORE_IDLE = Question(
+def store_read(seen: Evidence) -> Answer:
+    """Hold that the store's content is known, and that all of ours would be in what was read: every key in
+    use, and every prefix that a configuration names. A store without a key proves nothing, whatever it
+    had before: it may be another one.
+    """
+    read, unread = _stores(seen)
+    empty = (s for s in read if not s.keys)
+    beside = next((store for store in read if _is_beside(store, seen)), None)
+    return Answer(
+        unknown=[
+            *unread,
+            *(Culprit(Kind.STORE_EMPTY, what=s.kind, names=s.prefixes or ("/",)) for s in empty),
+            *_uncovered(read),
+        ],
+        good=(Looked(Seen.STORE_KEYS, sum(store.keys or 0 for store in read)), *_known_for(read, seen)),
+        nothing=Culprit(Kind.STORE_OF_OTHERS, what=beside.kind) if beside else None,
+    )
+
+
+def _known_for(read: list[StoreFacts], seen: Evidence) -> tuple[Looked, ...]:
+    """Say for how long the stores are known to be the same ones."""
+    since = [store.identity.since for store in read if store.identity and store.identity.since]
+    if not since:
+        return ()
+    same = Looked(Seen.STORE_SAME, max(0.0, seen.now.at - max(since)))
+    return (same, *_unremembered(Seen.STORE_FORGOTTEN, seen))
+
+
+def _unremembered(what: Seen, seen: Evidence) -> tuple[Looked, ...]:
+    """Say what nobody knows who has no memory of the time before a restart."""
+    return () if seen.rules.remembers else (Looked(what),)
+
+
+def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
+    """Tell whether what was read of a store has nothing to do with us."""
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
+    if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
+        return False
+    return not any(key.startswith(store.prefixes) for key in ours)
+
+
+@check(
     "store-idle",
     "Nobody writes the store's keys.",
     "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
@@ -42,21 +115,95 @@ STORE_IDLE = Question(
     "Watch it for longer: with a running exporter, or check --for. The store must be named under stores in "
     "the configuration and answer.",
 )
-STORE_EMPTY = Question(
+def store_idle(seen: Evidence) -> Answer:
+    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
+    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
+    so is a hand that deletes a key.
+    """
+    read, unread = _stores(seen)
+    now, quiet = seen.now.at, quiet_for(seen.now)
+    since = {store.kind: now - (store.since or now) for store in read}
+    moved = [now - at for store in read for at in store.moved_at.values()]
+    return Answer(
+        wrong=[
+            Culprit(Kind.STORE_WRITTEN, key=key, what=store.kind, value=now - store.moved_at[key])
+            for store in read
+            for key in sorted(freshly_written(store, seen.now))
+        ],
+        unknown=[
+            *unread,
+            *(
+                Culprit(Kind.STORE_WATCHED_BRIEFLY, what=kind, value=seconds, of=quiet)
+                for kind, seconds in since.items()
+                if seconds < quiet
+            ),
+            *_uncovered(read),
+        ],
+        good=Looked(Seen.STORE_IDLE, min(moved, default=0.0)),
+        nothing=None if moved else Culprit(Kind.NO_INDEX),
+    )
+
+
+def _only(store: StoreFacts) -> list[Culprit]:
+    """The keys and partitions that a store alone has."""
+    return [
+        *(Culprit(Kind.STORE_ONLY, key=key) for key in store.only_here or ()),
+        *(Culprit(Kind.STORE_ONLY, key=key, value=number) for key, number in store.only_partitions),
+    ]
+
+
+def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
+    return [Culprit(Kind.STORE_NOT_COMPARED, what=store.kind) for store in read if store.only_here is None]
+
+
+@check(
     "store-has-nothing-of-its-own",
     "The store has no key and no partition that gossip lacks.",
     "Find out whose key it is; if nobody needs it, it may go with the store.",
     f"{DOC}#after-the-last-step",
     NAMED,
 )
-CLIENTS_LEFT = Question(
+def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
+    """Hold that each living key of the store, and each partition, is in the gossip."""
+    read, unread = _stores(seen)
+    return Answer(
+        wrong=[
+            *(culprit for store in read for culprit in _only(store)),
+            *(Culprit(Kind.STORE_UNDECODED, key=key) for store in read for key in store.broken),
+        ],
+        unknown=[*unread, *_not_compared(read), *_uncovered(read)],
+        good=(Looked(Seen.STORE_IN_GOSSIP), *_unremembered(Seen.RINGS_FORGOTTEN, seen)),
+    )
+
+
+@check(
     "store-has-no-clients",
     "No process sends requests to the store.",
     "Once every other check of remove-multi holds, roll the process to store: memberlist.",
     f"{DOC}#after-the-last-step",
     "Look again: a rate needs two looks. Let the exporter read /metrics of every process.",
 )
-NOTHING_LOST = Question(
+def store_has_no_clients(seen: Evidence) -> Answer:
+    """Hold that no client sends requests to an external store any more."""
+    return Answer(
+        wrong=[
+            Culprit(Kind.STORE_REQUESTED, client.target, client.key, client.name, kind, rate)
+            for client in seen.clients
+            for kind, rate in client.store_rates.items()
+            if kind in EXTERNAL_STORES and rate > 0
+        ],
+        unknown=[
+            Culprit(Kind.STORE_REQUESTED_BEFORE, client.target, client.key, client.name, kind)
+            for client in seen.clients
+            for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
+            if kind not in client.store_rates
+        ],
+        good=Looked(Seen.NONE),
+        nothing=None if seen.clients else Culprit(Kind.NO_CLIENT),
+    )
+
+
+@check(
     "nothing-lost",
     "The gossip has every key and partition of ours that the store still has.",
     "Do not take the store away: it has the last copy. Find out whether it was deleted on purpose; "
@@ -64,124 +211,7 @@ NOTHING_LOST = Question(
     f"{DOC}#lost-in-the-switch",
     NAMED,
 )
-
-
-def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[str]]:
-    read = [store for store in seen.now.stores if not store.fault]
-    failed = [store.fault for store in seen.now.stores if store.fault]
-    return read, failed if seen.now.stores else [_none(seen)]
-
-
-def _none(seen: Evidence) -> str:
-    kinds = {store.kind for store in seen.now.named_stores}
-    return f"{UNREADABLE} cannot be read" if UNREADABLE in kinds else "no store is configured"
-
-
-def _uncovered(read: list[StoreFacts]) -> list[str]:
-    """Name the prefixes and keys of ours that no store's reading covers."""
-    missing = [frozenset(store.uncovered) for store in read]
-    everywhere = frozenset.intersection(*missing) if missing else frozenset()
-    kinds = " and ".join(sorted(store.kind for store in read))
-    return [f"{name} is used or configured, and not read in {kinds}" for name in sorted(everywhere)]
-
-
-def stores_readable(seen: Evidence) -> Check:
-    """Hold that each store under `stores` is read; while nothing has moved yet, that is cheap to mend."""
-    wrong = [store.fault for store in seen.now.stores if store.fault]
-    names = ", ".join(f"{store.title}: {store.keys} keys" for store in seen.now.stores if not store.fault)
-    return STORES_READABLE.answer(wrong, f"{names or 'None is configured'}.")
-
-
-def store_read(seen: Evidence) -> Check:
-    """Hold that the store's content is known, and that all of ours would be in what was read: every key in
-    use, and every prefix that a configuration names. A store without a key proves nothing, whatever it
-    had before: it may be another one.
-    """
-    read, unknown = _stores(seen)
-    unknown += [f"{s.kind}: no key is in it below {', '.join(s.prefixes) or '/'}" for s in read if not s.keys]
-    unknown += _uncovered(read)
-    nothing = next((text for store in read if (text := _beside(store, seen))), "")
-    good = f"{sum(store.keys or 0 for store in read)} keys.{_known_for(read, seen)}"
-    return STORE_READ.answer([], good, unknown, nothing=nothing)
-
-
-def _known_for(read: list[StoreFacts], seen: Evidence) -> str:
-    """Say for how long the stores are known to be the same ones."""
-    since = [store.identity.since for store in read if store.identity and store.identity.since]
-    if not since:
-        return ""
-    same = f" The same store for {max(0.0, seen.now.at - max(since)):.0f} s."
-    return same + _unremembered("which store it was", seen)
-
-
-def _unremembered(what: str, seen: Evidence) -> str:
-    """Say what nobody knows who has no memory of the time before a restart."""
-    return "" if seen.rules.remembers else f" No state_file: {what} before the exporter started is not known."
-
-
-def _beside(store: StoreFacts, seen: Evidence) -> str:
-    """Say why what was read of a store has nothing to do with us, "" where it may have."""
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
-    if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
-        return ""
-    below = any(key.startswith(store.prefixes) for key in ours)
-    return "" if below else f"{store.kind}: no key that our processes use is below its prefixes"
-
-
-def store_idle(seen: Evidence) -> Check:
-    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
-    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
-    so is a hand that deletes a key.
-    """
-    read, unknown = _stores(seen)
-    now, quiet = seen.now.at, quiet_for(seen.now)
-    since = {store.kind: now - (store.since or now) for store in read}
-    wrong = [
-        f"{key} was written or deleted {now - store.moved_at[key]:.0f} s ago"
-        for store in read
-        for key in sorted(freshly_written(store, seen.now))
-    ]
-    unknown += [
-        f"{kind} has been watched for {seconds:.0f} s of {quiet:.0f} s"
-        for kind, seconds in since.items()
-        if seconds < quiet
-    ]
-    unknown += _uncovered(read)
-    moved = [now - at for store in read for at in store.moved_at.values()]
-    good = f"No index has moved for {min(moved, default=0.0):.0f} s."
-    return STORE_IDLE.answer(wrong, good, unknown, nothing="" if moved else "no key was ever seen")
-
-
-def store_has_nothing_of_its_own(seen: Evidence) -> Check:
-    """Hold that each living key of the store, and each partition, is in the gossip."""
-    read, unknown = _stores(seen)
-    wrong = [key for store in read for key in store.only_here or ()]
-    wrong += [f"{key} (cannot be decoded)" for store in read for key in store.broken]
-    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
-    unknown += _uncovered(read)
-    good = f"Every key is in the gossip.{_unremembered('what the rings lost', seen)}"
-    return STORE_EMPTY.answer(wrong, good, unknown)
-
-
-def store_has_no_clients(seen: Evidence) -> Check:
-    """Hold that no client sends requests to an external store any more."""
-    wrong = [
-        f"{client.name} on {client.target}: {kind} {rate:.2g} requests a second"
-        for client in seen.clients
-        for kind, rate in client.store_rates.items()
-        if kind in EXTERNAL_STORES and rate > 0
-    ]
-    unknown = [
-        About(client.target, f"{client.name} on {client.target} has asked {kind} before (looked once)")
-        for client in seen.clients
-        for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
-        if kind not in client.store_rates
-    ]
-    nothing = "" if seen.clients else "no KV client was seen"
-    return CLIENTS_LEFT.answer(wrong, "None.", unknown, nothing=nothing)
-
-
-def nothing_lost(seen: Evidence) -> Check:
+def nothing_lost(seen: Evidence) -> Answer:
     """Hold that of the keys that have moved none, and no partition, is in the store alone. Once nobody
     mirrors any more, a store that cannot be read is in nobody's way.
 
@@ -192,23 +222,26 @@ def nothing_lost(seen: Evidence) -> Check:
     store, which elects against those on memberlist; and that the gossip has no entry at all is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
-    unknown = unread if any(client.mirror for client in seen.clients) else []
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
     moved |= set(seen.unattended)
     tracked, has_entries = HA_KEY in moved, _has_entries(seen)
-    wrong = [
-        name
-        for store in read
-        for name in store.only_here or ()
-        if (
-            tracked and (not has_entries or name in store.renewed)
-            if name in store.entries
-            else name.partition(": ")[0] in moved
-        )
-    ]
-    unknown += [f"{store.kind}: gossip was not read" for store in read if store.only_here is None]
-    good = "Nothing of ours is in the store alone." if read else "There is no store to compare with."
-    return NOTHING_LOST.answer(wrong, good, unknown)
+    return Answer(
+        wrong=[
+            culprit
+            for store in read
+            for culprit in _only(store)
+            if (
+                tracked and (not has_entries or culprit.key in store.renewed)
+                if culprit.key in store.entries
+                else culprit.key in moved
+            )
+        ],
+        unknown=[
+            *(unread if any(client.mirror for client in seen.clients) else ()),
+            *_not_compared(read),
+        ],
+        good=Looked(Seen.NOTHING_LOST if read else Seen.NOTHING_TO_LOSE),
+    )
 
 
 def _has_entries(seen: Evidence) -> bool:

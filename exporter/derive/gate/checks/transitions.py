@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from exporter.derive.gate.check import CheckFunction, Evidence, Question
+from exporter.derive.gate.check import Answer, CheckFunction, Evidence, Registered, check
 from exporter.derive.gate.checks import gossip, preflight, quorum
 from exporter.derive.gate.checks import rings as keys
+from exporter.derive.gate.checks.members import unread
+from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.limits import Rules
-from exporter.derive.migration.migration import few
 from exporter.derive.ring.health import IN_TRANSIT
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import KeyFacts, MemberFacts
-from exporter.model.gate import Check
-from exporter.model.pages import Phase
 
 SHORTEST, LONGEST = 60.0, 300.0  # seconds; between them the soak decides
-TRANSITIONS = Question(
-    "no-long-transitions",
-    "No member has been joining, leaving or pending for long.",
-    "Finish the rollout that is under way first: read the log of each named member's process, and wait until "
-    "it is active or has left.",
-    "docs/ring.md#long-transitions",
-    "Make every ring readable: its page on a process that serves it, or the store under stores.",
-)
 
 
 def longest_allowed(rules: Rules) -> float:
@@ -30,23 +22,37 @@ def longest_allowed(rules: Rules) -> float:
     return min(LONGEST, max(SHORTEST, rules.soak))
 
 
-def no_long_transitions(seen: Evidence) -> Check:
+@check(
+    "no-long-transitions",
+    "No member has been joining, leaving or pending for long.",
+    "Finish the rollout that is under way first: read the log of each named member's process, and wait until "
+    "it is active or has left.",
+    "docs/ring.md#long-transitions",
+    "Make every ring readable: its page on a process that serves it, or the store under stores.",
+)
+def no_long_transitions(seen: Evidence) -> Answer:
     """Hold that no member stays between two states. A short transition is a restart and is only named."""
     limit = longest_allowed(seen.rules)
     moving = [(key, member) for key in seen.keys for member in key.members if member.state in IN_TRANSIT]
-    wrong = [
-        f"{_named(key, member)} for {_duration(seen, member):.0f} s"
-        for key, member in moving
-        if _duration(seen, member) >= limit
-    ]
-    unknown = [f"{key.key}: not read" for key in seen.keys if not key.source]
-    short = f" In transition now: {', '.join(few([_named(*one) for one in moving], 5))}." if moving else ""
-    nothing = "" if seen.keys else "no ring was read"
-    return TRANSITIONS.answer(wrong, f"None for {limit:.0f} s.{short}", unknown, nothing=nothing)
+    listed = tuple(_moving(Kind.MEMBER_MOVING, key, member, seen) for key, member in moving)
+    return Answer(
+        wrong=[
+            _moving(Kind.MEMBER_IN_TRANSITION, key, member, seen)
+            for key, member in moving
+            if _duration(seen, member) >= limit
+        ],
+        unknown=unread(key for key in seen.keys if not key.source),
+        good=(
+            Looked(Seen.NO_TRANSITION, limit=limit),
+            *((Looked(Seen.IN_TRANSITION, culprits=listed),) if listed else ()),
+        ),
+        nothing=None if seen.keys else Culprit(Kind.NO_RING),
+    )
 
 
-def _named(key: KeyFacts, member: MemberFacts) -> str:
-    return f"{member.id} in {key.key} is {member.state.value}"
+def _moving(kind: Kind, key: KeyFacts, member: MemberFacts, seen: Evidence) -> Culprit:
+    seconds = _duration(seen, member)
+    return Culprit(kind, key=key.key, member=member.id, what=member.state.value, value=seconds)
 
 
 def _duration(seen: Evidence, member: MemberFacts) -> float:
@@ -61,25 +67,21 @@ RESTARTABLE: tuple[CheckFunction, ...] = (
 )
 
 
-def _if_any(question: Question, check: CheckFunction) -> CheckFunction:
+def _if_any(of: Registered) -> CheckFunction:
     """Make the check that asks of the gossip only where there is one: a step of Mimir's read-write guide
     changes no KV store, which may be another.
     """
 
-    def asked(seen: Evidence) -> Check:
-        uses = any(
-            "memberlist" in client.stores or client.phase is Phase.MEMBERLIST for client in seen.clients
-        )
+    @of.variant
+    def look(seen: Evidence) -> Answer:
         unread = preflight.silent_about_gossip(seen)
-        if seen.gossip is not None or uses or unread or not seen.up:
-            return check(seen)
-        return question.answer([], "No process runs memberlist.")
+        if seen.gossip is not None or uses_memberlist(seen.clients) or unread or not seen.up:
+            return of.look(seen)
+        return Answer(good=Looked(Seen.NO_MEMBERLIST))
 
-    return asked
+    return look
 
 
-GOSSIP_IF_ANY: tuple[CheckFunction, ...] = (
-    _if_any(gossip.ONE, gossip.one_cluster),
-    _if_any(gossip.STRANGERS, gossip.no_strangers),
-    _if_any(gossip.COMPLETE, gossip.complete),
+GOSSIP_IF_ANY: tuple[CheckFunction, ...] = tuple(
+    map(_if_any, (gossip.one_cluster, gossip.no_strangers, gossip.complete))
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import KVClient, Phase
 from tests.derive.build import (
     CLIENTS,
@@ -31,7 +32,7 @@ def test_a_ring_page_without_a_kv_client_is_not_known() -> None:
     seen = fleet.look()
     found = next(c for c in step_of(seen, STEP).checks if c.id == "clients-mirroring")
     assert found.verdict.value == "unknown"
-    assert found.culprits == ("10.0.0.2:80 shows no KV client",)
+    assert found.culprits == (Culprit(Kind.PROCESS_WITHOUT_CLIENTS, "10.0.0.2:80"),)
 
 
 def test_a_process_that_has_just_started_keeps_the_gate_closed_and_is_not_judged() -> None:
@@ -131,7 +132,8 @@ def test_every_writer_mirrors_only_where_none_of_them_does_not(other: KVClient, 
     found = next(c for c in step_of(fleet.look(), STEP).checks if c.id == "mirror-writes")
     assert found.verdict.value == verdict
     if verdict == "fails":
-        assert found.culprits == (f"{CLIENTS[1]} on 3 of 3 processes does not mirror",)
+        everywhere = Culprit(Kind.CLIENT_NOT_MIRRORING, member=CLIENTS[1], value=3, of=3)
+        assert found.culprits == (everywhere,)
 
 
 def test_while_nobody_mirrors_it_is_not_known_who_will() -> None:

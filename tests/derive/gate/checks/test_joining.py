@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.gate.harms import STEPS
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
 from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
@@ -61,52 +62,59 @@ def _config_lost(fleet: Fleet) -> None:
     fleet.processes[0].lost = frozenset({"config"})
 
 
-CASES: list[tuple[str, Change, str, str, str]] = [
-    ("all is well", _all(), "join-members", "holds", ""),
-    ("all is well", _all(), "rejoin-interval", "holds", ""),
-    ("all is well", _all(), "gossip-settings-agree", "holds", ""),
-    ("no seed", _set(2, join_members=()), "join-members", "fails", "10.0.0.2:80 has none"),
-    ("only itself", _set(2, join_members=("10.0.0.2:7946",)), "join-members", "fails", "names only itself"),
-    ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", "10.0.0.2:80 has 0"),
-    ("not read", _config_lost, "join-members", "unknown", "10.0.0.1:80"),
-    ("not read", _config_lost, "gossip-settings-agree", "unknown", "settings of 10.0.0.1:80"),
-    ("TLS on one", _set(3, gossip_tls=True), "gossip-settings-agree", "fails", "tls_enabled true on 1"),
-    ("TLS on all", _all(gossip_tls=True), "gossip-settings-agree", "holds", ""),
-    ("TLS told by some", _set(3, gossip_tls=False), "gossip-settings-agree", "holds", ""),
-    ("a port no seed names", _set(3, bind_port=7999), "gossip-settings-agree", "fails", "7999 on 1"),
+CASES: list[tuple[str, Change, str, str, Kind | None, str]] = [
+    ("all is well", _all(), "join-members", "holds", None, ""),
+    ("all is well", _all(), "rejoin-interval", "holds", None, ""),
+    ("all is well", _all(), "gossip-settings-agree", "holds", None, ""),
+    ("no seed", _set(2, join_members=()), "join-members", "fails", Kind.SEEDS_NONE, "10.0.0.2:80"),
+    ("only itself", _set(2, join_members=("10.0.0.2:7946",)), "join-members", "fails", Kind.SEEDS_ITSELF,
+     "10.0.0.2:80"),
+    ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", Kind.REJOIN_NEVER,
+     "10.0.0.2:80"),
+    ("not read", _config_lost, "join-members", "unknown", Kind.PROCESS_SILENT, "10.0.0.1:80"),
+    ("not read", _config_lost, "gossip-settings-agree", "unknown", Kind.UNREAD, "10.0.0.1:80"),
+    ("TLS on one", _set(3, gossip_tls=True), "gossip-settings-agree", "fails", Kind.SETTING_DIFFERS,
+     "tls_enabled true"),
+    ("TLS on all", _all(gossip_tls=True), "gossip-settings-agree", "holds", None, ""),
+    ("TLS told by some", _set(3, gossip_tls=False), "gossip-settings-agree", "holds", None, ""),
+    ("a port no seed names", _set(3, bind_port=7999), "gossip-settings-agree", "fails", Kind.SETTING_DIFFERS,
+     "port 7999"),
     (
         "a port of its own that seeds name",
         _ports_of_their_own,
-        "gossip-settings-agree", "holds", "",
+        "gossip-settings-agree", "holds", None, "",
     ),
     ("a seed's port where none listens", _all(join_members=("gossip-ring:7947",)), "gossip-settings-agree",
-     "fails", "port 7947 in join_members"),
+     "fails", Kind.PORT_UNUSED, "7947"),
     ("a seed of a process that is yet to come", _all(join_members=("gossip-ring:7946", "later:7999")),
-     "gossip-settings-agree", "holds", ""),
-    ("a seed without a port", _all(join_members=("gossip-ring",)), "gossip-settings-agree", "holds", ""),
+     "gossip-settings-agree", "holds", None, ""),
+    ("a seed without a port", _all(join_members=("gossip-ring",)), "gossip-settings-agree", "holds", None,
+     ""),
     ("a seed with an SRV record", _all(join_members=("dnssrv+_gossip._tcp.ring:1",)), "gossip-settings-agree",
-     "holds", ""),
+     "holds", None, ""),
     (
         "published behind an address of its own",
         _all(advertise_address="198.51.100.1", advertise_port=7947, join_members=("a:7947",)),
-        "gossip-settings-agree", "holds", "",
+        "gossip-settings-agree", "holds", None, "",
     ),
-    ("one host", _on_one_host, "gossip-settings-agree", "holds", ""),
+    ("one host", _on_one_host, "gossip-settings-agree", "holds", None, ""),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", ["preflight", "remove-multi"])
 @pytest.mark.parametrize(
-    ("change", "check", "verdict", "said"), [r[1:] for r in CASES], ids=[f"{r[0]} {r[2]}" for r in CASES]
+    ("change", "check", "verdict", "kind", "named"),
+    [r[1:] for r in CASES],
+    ids=[f"{r[0]} {r[2]}" for r in CASES],
 )
 def test_what_a_start_needs_is_asked_first_and_last(
-    change: Change, check: str, verdict: str, said: str, step: str
+    change: Change, check: str, verdict: str, kind: Kind | None, named: str, step: str
 ) -> None:
     fleet = _fleet(**(ALONE if step == "preflight" else LATE))
     change(fleet)
     found = _check(fleet.look(), step, check)
     assert found.verdict.value == verdict
-    assert said in " ".join(found.culprits)
+    assert not kind or (kind, named) in {(one.kind, one.target or one.what) for one in found.culprits}
 
 
 def test_values_are_named_with_their_processes_the_most_frequent_first() -> None:
@@ -114,8 +122,10 @@ def test_values_are_named_with_their_processes_the_most_frequent_first() -> None
     _set(2, gossip_tls=True)(fleet)
     found = _check(fleet.look(), "remove-multi", "gossip-settings-agree")
     assert found.culprits == (
-        "tls_enabled false on 2: 10.0.0.1:80, 10.0.0.3:80",
-        "tls_enabled true on 1: 10.0.0.2:80",
+        Culprit(
+            Kind.SETTING_DIFFERS, what="tls_enabled false", value=2, names=("10.0.0.1:80", "10.0.0.3:80")
+        ),
+        Culprit(Kind.SETTING_DIFFERS, what="tls_enabled true", value=1, names=("10.0.0.2:80",)),
     )
 
 
@@ -137,7 +147,7 @@ def test_while_the_store_is_the_primary_the_seed_of_the_others_may_name_only_its
     assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
     _set(2, join_members=("10.0.0.2:7946",))(fleet)
     found = _check(fleet.look(), "enable-mirroring", "join-members")
-    assert found.culprits == ("10.0.0.2:80 names only itself",)
+    assert found.culprits == (Culprit(Kind.SEEDS_ITSELF, "10.0.0.2:80"),)
 
 
 def _frontend() -> Process:

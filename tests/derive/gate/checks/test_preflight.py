@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.limits import Rules
+from exporter.model.culprits import Kind, Looked, Seen
 from exporter.model.gate import Check
 from exporter.model.pages import Outcome, RingConfig
 from tests.derive.build import (
@@ -128,7 +129,9 @@ def test_a_client_that_asked_the_store_is_not_known_after_one_look() -> None:
     )
     found = _check(fleet, "decommission-store", "store-has-no-clients")
     assert found.verdict.value == "fails"
-    assert found.culprits == ("ingester-lifecycler on 10.0.0.1:80: consul 0.067 requests a second",)
+    (one,) = found.culprits
+    assert (one.kind, one.member, one.target) == (Kind.STORE_REQUESTED, "ingester-lifecycler", "10.0.0.1:80")
+    assert (one.what, one.value) == ("consul", pytest.approx(1 / 15))
 
 
 def _frontend_at(number: int) -> Process:
@@ -216,4 +219,4 @@ def test_a_tracker_that_elected_nothing_yet_is_a_baseline_of_0() -> None:
     fleet = Fleet()
     _tracker(TRACKER)(fleet)
     found = _check(fleet, "preflight", "ha-baseline")
-    assert found.evidence == "0 elections since the processes started."
+    assert found.evidence == (Looked(Seen.ELECTIONS, 0.0),)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import Product
 from tests.derive.build import PAGES, Fleet, client, step_of
 from tests.derive.gate.checks.test_read_write import BACKEND, FINISH, NEW, RETIRE, fleet, of
@@ -35,8 +36,8 @@ def test_a_ring_that_only_the_old_group_has_is_not_scaled_up(*, runs_it: bool) -
     check = next(c for c in step_of(seen, RETIRE).checks if c.id == BACKEND)
     assert check.verdict.value == "fails"
     assert ("Scale up" in check.remedy) is runs_it
-    said = f"{OVERRIDES} has members of microservices alone, no read-write process serves it"
-    assert (said in check.culprits) is not runs_it
+    alone = Culprit(Kind.GROUP_UNSERVED, key=OVERRIDES, what="read-write", names=("microservices",))
+    assert (alone in check.culprits) is not runs_it
 
 
 def _without_its_processes(names: tuple[str, ...], phase: dict[str, object]) -> Fleet:
@@ -60,5 +61,6 @@ def test_a_ring_that_no_process_serves_stays_in_the_books_until_it_is_empty(
 ) -> None:
     seen = _without_its_processes(names, GONE).look()
     check = next(c for c in step_of(seen, FINISH).checks if c.id == "old-group-left")
-    assert check.culprits == (("alertmanagers/alertmanager: mimir-alertmanager-1",) if left else ())
+    key = "alertmanagers/alertmanager"
+    assert check.culprits == ((Culprit(Kind.GROUP_LEFT, key=key, names=names),) if left else ())
     assert check.verdict.value == ("fails" if left else "holds")

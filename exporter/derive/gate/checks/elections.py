@@ -1,0 +1,103 @@
+"""Checks on the HA tracker: do all have the same replicas elected, and do they elect as rarely as before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.checks.rings import is_fresh, lacking
+from exporter.derive.migration import ha_elections
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.pages import Outcome
+from exporter.products.ha_keys import prefixes_in
+from exporter.products.ring_pages import HA_KEY
+
+
+@check(
+    "ha-elections-equal",
+    "Everybody has the same elected replica for every HA cluster.",
+    "Wait for the next update (15 s); if it stays, look at kvmigration diff ha-tracker/.",
+    "docs/ha-tracker.md#elections-differ",
+)
+def ha_elections_equal(seen: Evidence) -> Answer:
+    """Hold that tracker pages, primary and secondary name the same replicas; nothing to ask without."""
+    found = next((key for key in seen.keys if key.key == HA_KEY), None)
+    apart = _trackers_apart(seen)
+    if found is None:
+        failed = (t.name for t in seen.up for p in t.pages if _is_failed_tracker(p.name, p.outcome))
+        return Answer(apart, [Culprit(Kind.PROCESS_SILENT, name) for name in failed], Looked(Seen.NO_ENTRIES))
+    return Answer(
+        wrong=[*_differing(found, seen), *apart],
+        unknown=[
+            *(
+                Culprit(Kind.PROCESS_SILENT, v.target)
+                for v in found.views
+                if v.kind == "ring" and not v.known
+            ),
+            *lacking([found]),
+        ],
+        good=Looked(Seen.ENTRIES, found.entries),
+    )
+
+
+def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
+    """What is wrong with the HA tracker's elections, in the secondary and on the tracker's pages."""
+    second = found.secondary
+    for name in second.mismatched.get("replica", ()) if second else ():
+        if second and name in second.settled:
+            yield Culprit(Kind.ELECTION_DIFFERS, key=found.key, member=name)
+    judged = [v for v in found.views if v.kind == "ring" and v.known and v.judged]
+    pages = {v.fingerprint for v in judged if is_fresh(v, seen)}
+    if len(pages) > 1:
+        yield Culprit(Kind.TRACKERS_DIFFER, key=found.key, value=len(pages))
+    for view in judged:
+        if view.odd and not is_fresh(view, seen):
+            yield Culprit(Kind.TRACKER_DIFFERED, view.target, found.key)
+
+
+@check(
+    "ha-elections-steady",
+    "The HA tracker elects other replicas no more often than before the switch.",
+    "Compare the clocks of the distributors: in memberlist the newest time stamp wins each election. Run "
+    "kvmigration diff ha-tracker/, which names the process that has another replica.",
+    "docs/ha-tracker.md#elections-before-and-after",
+)
+def ha_elections_steady(seen: Evidence) -> Answer:
+    """Hold that elections are as rare as while the external store was the primary. Where that was not
+    watched, their number is said and decides nothing.
+    """
+    known = ha_elections.averaged(seen.up)
+    usual = ha_elections.expected(known)
+    minutes = known.since_seconds / 60
+    if not known.since_seconds:
+        return Answer(good=Looked(Seen.TRACKER_NOT_SWITCHED))
+    if usual is None:
+        return Answer(good=Looked(Seen.ELECTIONS_UNWATCHED, known.since, limit=minutes))
+    many = Culprit(Kind.ELECTIONS_MANY, value=known.since, of=usual, limit=minutes)
+    return Answer(
+        wrong=[many] if ha_elections.too_many(known) else (),
+        good=Looked(Seen.ELECTIONS_SINCE, known.since, usual, minutes),
+    )
+
+
+def _trackers_apart(seen: Evidence) -> list[Culprit]:
+    """Say which trackers have which prefix, where they are not of one mind: each elects below its own."""
+    prefixes: dict[str, list[str]] = {}
+    for target in seen.up:
+        configs = [target.config] if target.config and _tracks(target) else []
+        for prefix in prefixes_in(configs, tracking=True):
+            prefixes.setdefault(prefix, []).append(target.name)
+    return [
+        Culprit(Kind.TRACKER_PREFIX, what=prefix, names=tuple(names))
+        for prefix, names in sorted(prefixes.items())
+        if len(prefixes) > 1
+    ]
+
+
+def _tracks(target: TargetFacts) -> bool:
+    return any(client.key == HA_KEY for client in target.clients)
+
+
+def _is_failed_tracker(name: str, outcome: Outcome) -> bool:
+    return name == "/distributor/ha_tracker" and outcome is Outcome.FAILED

@@ -1,0 +1,46 @@
+"""A check of the gate in words: what it looked at, who is to blame, and what of it is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from exporter.expose.wording import looked
+from exporter.expose.wording.culprits import detail
+from exporter.expose.wording.culprits import name as culprit
+from exporter.expose.wording.lists import counted
+from exporter.model.culprits import Culprit, Seen
+from exporter.model.gate import Check, Verdict
+
+NOT_KNOWN: Final = "Not known: "
+
+__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading"]
+
+
+def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
+    """The culprits by name, all or the first few."""
+    return tuple(map(culprit, check.culprits[:most]))
+
+
+def evidence(check: Check) -> str:
+    """All of it in one paragraph; what was told as a whole stands in place of the culprits."""
+    whole = any(one.kind is Seen.TOLD for one in check.evidence)
+    said = [_blamed(check.verdict, check.culprits)] if check.culprits and not whole else []
+    return " ".join([*said, *map(looked.text, check.evidence)])
+
+
+def _blamed(verdict: Verdict, found: Iterable[Culprit]) -> str:
+    listed = counted(tuple(map(detail, found)))
+    return f"{NOT_KNOWN}{listed}" if verdict is Verdict.UNKNOWN else listed
+
+
+def heading(check: Check) -> str:
+    """What stands above a list of the culprits."""
+    listed = NOT_KNOWN.rstrip() if check.verdict is Verdict.UNKNOWN else ""
+    return listed if len(check.culprits) == 1 else f"{len(check.culprits)} found. {listed}".rstrip()
+
+
+def adds_nothing(evidence: str, names: tuple[str, ...]) -> bool:
+    """Whether a check's evidence, as the API gives it, is but a list of these culprits."""
+    listed = counted(names)
+    return evidence in (listed, f"{NOT_KNOWN}{listed}")

@@ -1,0 +1,223 @@
+"""What is the matter with each kind of culprit, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from exporter.expose.wording.lists import Names
+from exporter.model.culprits import Culprit, Kind
+
+TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.PROCESS_SILENT: "{target}",
+        Kind.PAGE_UNREAD: "{target} ({what})",
+        Kind.PROCESS_UNLISTED: "{target} answers, and its source ({what}) no longer lists it",
+        Kind.PROCESS_STARTED: "{target} has just started",
+        Kind.PROCESS_RESTARTING: "{target} started {value} times in {of:.0f} minutes",
+        Kind.PROCESS_WITHOUT_CLIENTS: "{target} shows no KV client",
+        Kind.CLOCK_AHEAD: "{target} is {value:.0f} s ahead",
+        Kind.CLOCK_BEHIND: "{target} is {value:.0f} s behind",
+        Kind.CLOCKS_OF_ONE_APART: "{target} tells two times, {value:.0f} s apart",
+        Kind.CLIENT_SWITCHED: "{member} on {value} processes has memberlist",
+        Kind.CLIENT_UNREAD: "{member} on {target}",
+        Kind.CLIENT_STRANDED: (
+            "{member} on {value} processes only reads, and reads what nobody writes ({what})"
+        ),
+        Kind.CLIENT_NOT_MIRRORING: "{member} on {value} of {of} processes does not mirror",
+        Kind.CLIENT_UNKNOWN: "{member}",
+        Kind.MIRROR_ERRORS: "{member} on {target}: {value:g} of {of:g} writes failed",
+        Kind.MIRROR_NOTHING: "{member} on {target}: {value:g} writes, none mirrored",
+        Kind.MIRROR_NOTHING_YET: "{member} on {target}: no mirror write was counted yet",
+        Kind.VERSION_UNKNOWN: "version of {target} ({what})",
+        Kind.VERSION_OLD: "{target} is {what}",
+        Kind.GOSSIP_CLUSTER: "{names:5}",
+        Kind.GOSSIP_ONE_SIDED: "{target} and the others do not list each other (for {value:.0f} s)",
+        Kind.GOSSIP_STRANGER: "{member} at {what}",
+        Kind.GOSSIP_NAMESAKE: "{member} at {what} has the name of a process that is elsewhere",
+        Kind.GOSSIP_DOUBTFUL: "whether {member} at {what} is a process of ours",
+        Kind.GOSSIP_KEY_FOREIGN: "key {key}, which only another product has",
+        Kind.GOSSIP_KEY_UNKNOWN: "whose key {key} is",
+        Kind.GOSSIP_MEMBER_UNKNOWN: "which member is {target}",
+        Kind.GOSSIP_LIST_HIDDEN: "{target} uses memberlist and shows no member list",
+        Kind.GOSSIP_ALONE: "{target} sees nobody but itself",
+        Kind.GOSSIP_ABSENT: "{target}",
+        Kind.GOSSIP_PARTIAL: "{target} sees {value} of {of} processes, not {names:3}",
+        Kind.GOSSIP_PORT_SCRAPED: "{target}: {value:.1f} a minute",
+        Kind.LABEL_CARRIED: "{what} on {names:3}",
+        Kind.LABELS_ALIKE: "labels differ by blanks, case or the composition of a character alone",
+        Kind.LABELS_UNSUPPORTED: "{target} is of a release without cluster labels",
+        Kind.LABEL_VERIFIED: "{target} verifies",
+        Kind.SEEDS_NONE: "{target} has none",
+        Kind.SEEDS_ITSELF: "{target} names only itself",
+        Kind.SEED_UNRESOLVED: "{member}: {what}",
+        Kind.SEED_NOT_LOOKED_UP: "{member}",
+        Kind.REJOIN_NEVER: "{target} has 0",
+        Kind.SETTING_DIFFERS: "{what} on {value}: {names:5}",
+        Kind.PORT_UNUSED: "port {what} in join_members, where no process listens: {names:5}",
+        Kind.KEY_UNREAD: "{key}: not read",
+        Kind.KEY_UNKNOWN: "{key}",
+        Kind.KEY_VOID: "{key}: its clients write it, and nobody shows what is in it",
+        Kind.KEY_UNATTENDED: "{key} lives in {what}, and no target uses it",
+        Kind.KEY_UNATTENDED_IN_STORE: "{key} lives in {what} alone, and no target uses it",
+        Kind.KEY_LACKING: "{key}: {what} lacks {names:3}, which a process shows",
+        Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value} HA clusters, which a process shows",
+        Kind.MEMBER_GHOST: "{member} in {key}",
+        Kind.MEMBER_UNHEALTHY: "{member} in {key}",
+        Kind.MEMBER_IN_FUTURE: "{member} in {key} is {value:.0f} s in the future",
+        Kind.MEMBER_WITHOUT_HEARTBEAT: "{key}: {member} has no heartbeat",
+        Kind.MEMBER_OF_UNKNOWN_AGE: "{key}: nobody knows the age of {member}'s heartbeat",
+        Kind.MEMBER_WITHOUT_TOKENS: "{member} in {key} has no tokens",
+        Kind.MEMBER_IN_TRANSITION: "{member} in {key} is {what} for {value:.0f} s",
+        Kind.MEMBER_MOVING: "{member} in {key} is {what}",
+        Kind.MEMBERS_LOST: "{key} lost {value} {what} at once",
+        Kind.MEMBERS_FOREIGN: "foreign members of {key}: {value} ({names:6})",
+        Kind.MEMBERS_MISPLACED: (
+            "{value} of {of} members of {key} run a component that does not write it: {names:6}"
+        ),
+        Kind.WRITERS_MISSING: "{value} of {of} writers of {key} have no member in it: {names:6}",
+        Kind.WRITERS_UNTOLD: "{key}: which member belongs to {names:6}",
+        Kind.ADDRESS_SHARED: "{value} members of {key} share the address {what}: {names:6}",
+        Kind.ADDRESS_UNREACHABLE: "{key}: no other host reaches {what}, the address of {names:6}",
+        Kind.ID_SHARED: "{value} processes write {key} as {member}: {names:6}",
+        Kind.REPLICATION_UNKNOWN: "{key}: no /config tells its replication factor",
+        Kind.RINGS_PARTED: "{what}",
+        Kind.RING_SETTING_DIFFERS: "{key}: {what}",
+        Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",
+        Kind.PARTITION_OWNERS_GONE: (
+            "partition {value} of {key} is {what} and none of its {of} owners is a member or process: "
+            "{names:6}"
+        ),
+        Kind.PARTITION_OWNERS_UNHEALTHY: (
+            "partition {value} of {key} is {what} and none of its {of} owners is a healthy member: {names:6}"
+        ),
+        Kind.PARTITION_OWNERS_SOME_GONE: (
+            "{limit} of {of} owners of partition {value} of {key} are neither member nor process: {names:6}"
+        ),
+        Kind.PARTITION_OWNERS_UNREAD: "{key}: the ring of its owners was not read",
+        Kind.PARTITIONS_INACTIVE: "{key} has no active partition",
+        Kind.PARTITIONS_WITHOUT_OWNER: "{key}: no partition has an owner",
+        Kind.VIEW_UNREAD: "{key}: {what} view of {target}",
+        Kind.VIEW_UNREAD_ENTRIES: "{key}: not all entries of {target} were read",
+        Kind.VIEWS_DIFFER: "{key}: {value} different {what} views",
+        Kind.VIEW_DIFFERED: "{key}: {what} view of {target} differed when it was read last",
+        Kind.VIEW_LACKS_MEMBERS: "{key}: {target} lacks {names:3}",
+        Kind.VIEW_STALE: "{key}: {what} view of {target} is {value:g} s behind",
+        Kind.PRIMARY_UNREAD: "{key}: its primary was not read",
+        Kind.SECONDARY_UNREAD: "{key}: it has no secondary that was read",
+        Kind.SECONDARY_UNREAD_VIEW: "{key}: {target} not read",
+        Kind.SECONDARY_LACKS_KEY: "{key} is missing in {value} of {of} views",
+        Kind.SECONDARY_LACKS_MEMBER: "{key} lacks {member}",
+        Kind.SECONDARY_DIFFERS: "{key}: {what} of {member}",
+        Kind.SECONDARY_BEHIND: "{key} is {value:g} s behind",
+        Kind.SECONDARY_WITHOUT_HEARTBEATS: "{key}: no heartbeat to compare",
+        Kind.ELECTION_DIFFERS: "{member} differs in the secondary",
+        Kind.ELECTIONS_MANY: (
+            "{value:.0f} elections in {limit:.0f} minutes since the switch, {of:.0f} in as long before it"
+        ),
+        Kind.TRACKERS_DIFFER: "{value} different tracker pages",
+        Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
+        Kind.TRACKER_PREFIX: 'the tracker of {names:3} has the prefix "{what}"',
+        Kind.STORE_FAULT: "{what}",
+        Kind.STORE_KEYS: "{what}: {value} keys",
+        Kind.STORE_EMPTY: "{what}: no key is in it below {names}",
+        Kind.STORE_OF_OTHERS: "{what}: no key that our processes use is below its prefixes",
+        Kind.STORE_UNCOVERED: "{key} is used or configured, and not read in {names:and}",
+        Kind.STORE_WRITTEN: "{key} was written or deleted {value:.0f} s ago",
+        Kind.STORE_WATCHED_BRIEFLY: "{what} has been watched for {value:.0f} s of {of:.0f} s",
+        Kind.STORE_UNDECODED: "{key} (cannot be decoded)",
+        Kind.STORE_NOT_COMPARED: "{what}: gossip was not read",
+        Kind.STORE_REQUESTED: "{member} on {target}: {what} {value:.2g} requests a second",
+        Kind.STORE_REQUESTED_BEFORE: "{member} on {target} has asked {what} before (looked once)",
+        Kind.GROUP_UNSERVED: "{key} has members of {names} alone, no {what} process serves it",
+        Kind.GROUP_INACTIVE: "{key} has no active {what} member",
+        Kind.GROUP_GONE: "no ring has a {what} member",
+        Kind.GROUP_SHORT: "{key}: {value} active of {of} in {what}, replication factor {limit}",
+        Kind.GROUP_LEFT: "{key}: {names:4}",
+        Kind.GROUP_UNKNOWN: "{member} in {key} is of no group",
+        Kind.GROUP_OF_READER_UNKNOWN: "group of {target}",
+        Kind.GROUP_TRAFFIC: "{target}: {value:.2g} requests a second",
+        Kind.GROUP_TRAFFIC_OF_NONE: "{target} is of no group: {value:.2g} requests a second",
+        Kind.GROUP_TRAFFIC_UNKNOWN: "{target} is of no group, its traffic not known",
+        Kind.GROUP_WITHOUT_READERS: "none of {value} processes in {what} answers queries",
+        Kind.VALUE_HIGH: "{name}: {value} {what}",
+        Kind.LOOKED_ONCE: "{target} (looked once)",
+        Kind.TOLD: "{what}",
+        Kind.NO_TARGETS: "no process is known",
+        Kind.NO_ANSWER: "no process answers",
+        Kind.NO_WRITER: "no writing client was seen",
+        Kind.NO_MIRROR: "no client mirrors",
+        Kind.NO_CLIENT: "no KV client was seen",
+        Kind.NO_CLIENT_SHOWN: "no process shows a KV client",
+        Kind.NO_MEMBER_LIST: "no process shows a member list",
+        Kind.NO_SETTLED_PROCESS: "no process is old enough to be judged",
+        Kind.NO_LINK: "none of the processes that all shards watch is in the gossip",
+        Kind.NO_LABEL: "no label was read",
+        Kind.NO_RING: "no ring was read",
+        Kind.NO_VIEW: "no view was read",
+        Kind.NO_COMPARISON: "nothing was compared",
+        Kind.NO_STORE: "no store is configured",
+        Kind.NO_STORE_READABLE: "{what} cannot be read",
+        Kind.NO_INDEX: "no key was ever seen",
+        Kind.NO_GROUPS: "no group is configured that matches a member",
+        Kind.NO_OLD_GROUP_HERE: "the old group may be in another shard's rings",
+    }
+)
+
+
+def _unread(culprit: Culprit) -> str:
+    """`configuration of X`; of a key, where: `gossip copy of collectors/ring on X`."""
+    if culprit.key and culprit.target:
+        return f"{culprit.what} of {culprit.key} on {culprit.target}"
+    return f"{culprit.what} of {culprit.member or culprit.name}"
+
+
+def _in_phase(culprit: Culprit) -> str:
+    off = " (mirroring still off)" if culprit.what == "multi" else ""
+    return f"{culprit.member} on {culprit.value} of {culprit.of} processes is {culprit.what}{off}"
+
+
+def _margin(culprit: Culprit) -> str:
+    """The first `of` names are unhealthy members, the others have no tokens."""
+    ill = int(culprit.of or 0)
+    blamed = Names((*culprit.names[:ill], *(f"{name} without tokens" for name in culprit.names[ill:])))
+    return f"{culprit.key}: margin {culprit.value}" + (f" ({blamed:5})" if blamed else "")
+
+
+def _only(culprit: Culprit) -> str:
+    """A key, or one of its partitions."""
+    return culprit.key if culprit.value is None else f"{culprit.key}: partition {culprit.value}"
+
+
+MADE: Final[Mapping[Kind, Callable[[Culprit], str]]] = MappingProxyType(
+    {
+        Kind.UNREAD: _unread,
+        Kind.CLIENT_IN_PHASE: _in_phase,
+        Kind.MARGIN_SMALL: _margin,
+        Kind.STORE_ONLY: _only,
+    }
+)
+
+
+def name(culprit: Culprit) -> str:
+    """A culprit in words, as it stands in a list."""
+    if culprit.kind in MADE:
+        return MADE[culprit.kind](culprit)
+    return TEMPLATES[culprit.kind].format(
+        name=culprit.name,
+        target=culprit.target,
+        key=culprit.key,
+        member=culprit.member,
+        what=culprit.what,
+        value=culprit.value,
+        of=culprit.of,
+        limit=culprit.limit,
+        names=Names(culprit.names),
+    )
+
+
+def detail(culprit: Culprit) -> str:
+    """The same with its reason: why a process is silent."""
+    words = name(culprit)
+    return f"{words} ({culprit.what})" if culprit.kind is Kind.PROCESS_SILENT and culprit.what else words

@@ -1,0 +1,25 @@
+"""Durations as people read them, in one unit: `4 s`, `12 min`, `3 h`, `2 d`.
+
+What is written back, as in a configuration or `--for`, is written as Prometheus does: `config/units`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def span(seconds: float | None) -> str:
+    """A duration; "not known" where nobody knows."""
+    if seconds is None:
+        return "not known"
+    for size, unit in _UNITS:
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was; clocks that differ a little put nothing into the future."""
+    return span(max(0.0, seconds))

@@ -1,0 +1,268 @@
+"""What a check of the gate found, as data: `expose/wording` alone makes words of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Kind(enum.StrEnum):
+    """What is the matter with a culprit, or what of it is not known. A closed set: each has its words."""
+
+    # processes and their KV clients; `member` is the client's name
+    PROCESS_SILENT = "process-silent"
+    PAGE_UNREAD = "page-unread"
+    PROCESS_UNLISTED = "process-unlisted"
+    PROCESS_STARTED = "process-started"
+    PROCESS_RESTARTING = "process-restarting"
+    PROCESS_WITHOUT_CLIENTS = "process-without-clients"
+    CLOCK_AHEAD = "clock-ahead"
+    CLOCK_BEHIND = "clock-behind"
+    CLOCKS_OF_ONE_APART = "clocks-of-one-apart"
+    CLIENT_SWITCHED = "client-switched"
+    CLIENT_UNREAD = "client-unread"
+    CLIENT_IN_PHASE = "client-in-phase"
+    CLIENT_STRANDED = "client-stranded"
+    CLIENT_NOT_MIRRORING = "client-not-mirroring"
+    CLIENT_UNKNOWN = "client-unknown"
+    MIRROR_ERRORS = "mirror-errors"
+    MIRROR_NOTHING = "mirror-nothing"
+    MIRROR_NOTHING_YET = "mirror-nothing-yet"
+    VERSION_UNKNOWN = "version-unknown"
+    VERSION_OLD = "version-old"
+    # the gossip
+    GOSSIP_CLUSTER = "gossip-cluster"
+    GOSSIP_ONE_SIDED = "gossip-one-sided"
+    GOSSIP_STRANGER = "gossip-stranger"
+    GOSSIP_NAMESAKE = "gossip-namesake"
+    GOSSIP_DOUBTFUL = "gossip-doubtful"
+    GOSSIP_KEY_FOREIGN = "gossip-key-foreign"
+    GOSSIP_KEY_UNKNOWN = "gossip-key-unknown"
+    GOSSIP_MEMBER_UNKNOWN = "gossip-member-unknown"
+    GOSSIP_LIST_HIDDEN = "gossip-list-hidden"
+    GOSSIP_ALONE = "gossip-alone"
+    GOSSIP_ABSENT = "gossip-absent"
+    GOSSIP_PARTIAL = "gossip-partial"
+    GOSSIP_PORT_SCRAPED = "gossip-port-scraped"
+    LABEL_CARRIED = "label-carried"
+    LABELS_ALIKE = "labels-alike"
+    LABELS_UNSUPPORTED = "labels-unsupported"
+    LABEL_VERIFIED = "label-verified"
+    # joining; `what` is a seed, a setting or a port
+    SEEDS_NONE = "seeds-none"
+    SEEDS_ITSELF = "seeds-itself"
+    SEED_UNRESOLVED = "seed-unresolved"
+    SEED_NOT_LOOKED_UP = "seed-not-looked-up"
+    REJOIN_NEVER = "rejoin-never"
+    SETTING_DIFFERS = "setting-differs"
+    PORT_UNUSED = "port-unused"
+    # rings, their members and partitions; `value` is a partition's number
+    KEY_UNREAD = "key-unread"
+    KEY_UNKNOWN = "key-unknown"
+    KEY_VOID = "key-void"
+    KEY_UNATTENDED = "key-unattended"
+    KEY_UNATTENDED_IN_STORE = "key-unattended-in-store"
+    KEY_LACKING = "key-lacking"
+    KEY_LACKING_ENTRIES = "key-lacking-entries"
+    MEMBER_GHOST = "member-ghost"
+    MEMBER_UNHEALTHY = "member-unhealthy"
+    MEMBER_IN_FUTURE = "member-in-future"
+    MEMBER_WITHOUT_HEARTBEAT = "member-without-heartbeat"
+    MEMBER_OF_UNKNOWN_AGE = "member-of-unknown-age"
+    MEMBER_WITHOUT_TOKENS = "member-without-tokens"
+    MEMBER_IN_TRANSITION = "member-in-transition"
+    MEMBER_MOVING = "member-moving"
+    MEMBERS_LOST = "members-lost"
+    MEMBERS_FOREIGN = "members-foreign"
+    MEMBERS_MISPLACED = "members-misplaced"
+    WRITERS_MISSING = "writers-missing"
+    WRITERS_UNTOLD = "writers-untold"
+    ADDRESS_SHARED = "address-shared"
+    ADDRESS_UNREACHABLE = "address-unreachable"
+    ID_SHARED = "id-shared"
+    MARGIN_SMALL = "margin-small"
+    REPLICATION_UNKNOWN = "replication-unknown"
+    RINGS_PARTED = "rings-parted"
+    RING_SETTING_DIFFERS = "ring-setting-differs"
+    PARTITION_WITHOUT_OWNER = "partition-without-owner"
+    PARTITION_OWNERS_GONE = "partition-owners-gone"
+    PARTITION_OWNERS_UNHEALTHY = "partition-owners-unhealthy"
+    PARTITION_OWNERS_SOME_GONE = "partition-owners-some-gone"
+    PARTITION_OWNERS_UNREAD = "partition-owners-unread"
+    PARTITIONS_INACTIVE = "partitions-inactive"
+    PARTITIONS_WITHOUT_OWNER = "partitions-without-owner"
+    # the views of a key, against each other and against the primary; `what` is a kind of view
+    VIEW_UNREAD = "view-unread"
+    VIEW_UNREAD_ENTRIES = "view-unread-entries"
+    VIEWS_DIFFER = "views-differ"
+    VIEW_DIFFERED = "view-differed"
+    VIEW_LACKS_MEMBERS = "view-lacks-members"
+    VIEW_STALE = "view-stale"
+    PRIMARY_UNREAD = "primary-unread"
+    SECONDARY_UNREAD = "secondary-unread"
+    SECONDARY_UNREAD_VIEW = "secondary-unread-view"
+    SECONDARY_LACKS_KEY = "secondary-lacks-key"
+    SECONDARY_LACKS_MEMBER = "secondary-lacks-member"
+    SECONDARY_DIFFERS = "secondary-differs"
+    SECONDARY_BEHIND = "secondary-behind"
+    SECONDARY_WITHOUT_HEARTBEATS = "secondary-without-heartbeats"
+    ELECTION_DIFFERS = "election-differs"
+    ELECTIONS_MANY = "elections-many"
+    TRACKERS_DIFFER = "trackers-differ"
+    TRACKER_DIFFERED = "tracker-differed"
+    TRACKER_PREFIX = "tracker-prefix"
+    # external stores; `what` is the store's name or kind
+    STORE_FAULT = "store-fault"
+    STORE_KEYS = "store-keys"
+    STORE_EMPTY = "store-empty"
+    STORE_OF_OTHERS = "store-of-others"
+    STORE_UNCOVERED = "store-uncovered"
+    STORE_WRITTEN = "store-written"
+    STORE_WATCHED_BRIEFLY = "store-watched-briefly"
+    STORE_ONLY = "store-only"
+    STORE_UNDECODED = "store-undecoded"
+    STORE_NOT_COMPARED = "store-not-compared"
+    STORE_REQUESTED = "store-requested"
+    STORE_REQUESTED_BEFORE = "store-requested-before"
+    # groups of the read-write migration; `what` is a group
+    GROUP_UNSERVED = "group-unserved"
+    GROUP_INACTIVE = "group-inactive"
+    GROUP_GONE = "group-gone"
+    GROUP_SHORT = "group-short"
+    GROUP_LEFT = "group-left"
+    GROUP_UNKNOWN = "group-unknown"
+    GROUP_OF_READER_UNKNOWN = "group-of-reader-unknown"
+    GROUP_TRAFFIC = "group-traffic"
+    GROUP_TRAFFIC_OF_NONE = "group-traffic-of-none"
+    GROUP_TRAFFIC_UNKNOWN = "group-traffic-unknown"
+    GROUP_WITHOUT_READERS = "group-without-readers"
+    # whatever it is about
+    VALUE_HIGH = "value-high"  # `value` of `what`
+    UNREAD = "unread"  # `what` of it
+    LOOKED_ONCE = "looked-once"
+    TOLD = "told"  # by a source of targets, in its own words: `what`
+    # there is nothing to look at
+    NO_TARGETS = "no-targets"
+    NO_ANSWER = "no-answer"
+    NO_WRITER = "no-writer"
+    NO_MIRROR = "no-mirror"
+    NO_CLIENT = "no-client"
+    NO_CLIENT_SHOWN = "no-client-shown"
+    NO_MEMBER_LIST = "no-member-list"
+    NO_SETTLED_PROCESS = "no-settled-process"
+    NO_LINK = "no-link"
+    NO_LABEL = "no-label"
+    NO_RING = "no-ring"
+    NO_VIEW = "no-view"
+    NO_COMPARISON = "no-comparison"
+    NO_STORE = "no-store"
+    NO_STORE_READABLE = "no-store-readable"
+    NO_INDEX = "no-index"
+    NO_GROUPS = "no-groups"
+    NO_OLD_GROUP_HERE = "no-old-group-here"
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """One thing that is wrong, or not known. `target` is a process and `member` a member's id or a KV
+    client's name; `value` is held against `of` or `limit`, `names` are processes or members that are in it.
+    """
+
+    kind: Kind
+    target: str = ""
+    key: str = ""
+    member: str = ""
+    what: str = ""
+    value: float | None = None
+    of: float | None = None
+    limit: float | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is known by."""
+        return self.target or self.member or self.key or self.what
+
+
+class Seen(enum.StrEnum):
+    """What a check saw that holds, or what has to be said beside its culprits. A closed set, too."""
+
+    ANSWERING = "answering"
+    PROCESSES = "processes"
+    CLOCKS = "clocks"
+    WRITERS = "writers"
+    CLIENTS = "clients"
+    LEFT_OUT = "left-out"
+    MIRROR_WRITES = "mirror-writes"
+    MIRRORING = "mirroring"
+    ALL_KNOWN = "all-known"
+    ONE_CLUSTER = "one-cluster"
+    NONE = "none"
+    REMAINS = "remains"
+    LABEL = "label"
+    LABEL_ODD = "label-odd"
+    LABEL_OF_ALL = "label-of-all"
+    LABEL_EXPECTED = "label-expected"
+    LABELS_UNSUPPORTED = "labels-unsupported"
+    VERIFICATION_OFF = "verification-off"
+    MEMBERS = "members"
+    NO_MEMBERLIST_YET = "no-memberlist-yet"
+    NO_MEMBERLIST_RUNS_YET = "no-memberlist-runs-yet"
+    NO_MEMBERLIST = "no-memberlist"
+    SEEDS = "seeds"
+    SEEDS_ELSEWHERE = "seeds-elsewhere"
+    RING_WRITERS = "ring-writers"
+    PARTITIONS = "partitions"
+    NO_PARTITIONS = "no-partitions"
+    RINGS = "rings"
+    VERSIONS = "versions"
+    NO_SCRAPES = "no-scrapes"
+    ALL_SEEN = "all-seen"
+    NO_TRACKER = "no-tracker"
+    ELECTIONS = "elections"
+    ELECTIONS_SINCE = "elections-since"
+    ELECTIONS_UNWATCHED = "elections-unwatched"
+    TRACKER_NOT_SWITCHED = "tracker-not-switched"
+    NO_ENTRIES = "no-entries"
+    ENTRIES = "entries"
+    MARGIN = "margin"
+    MARGIN_NONE = "margin-none"
+    MARGIN_UNKNOWN = "margin-unknown"
+    NO_QUORUM = "no-quorum"
+    QUORUM = "quorum"
+    KEYS_COMPARED = "keys-compared"
+    NONE_MISSING = "none-missing"
+    NOTHING_DIFFERS = "nothing-differs"
+    LAG = "lag"
+    VIEWS = "views"
+    RING_MEMBERS = "ring-members"
+    STORES = "stores"
+    NO_STORES = "no-stores"
+    STORE_KEYS = "store-keys"
+    STORE_SAME = "store-same"
+    STORE_FORGOTTEN = "store-forgotten"
+    RINGS_FORGOTTEN = "rings-forgotten"
+    STORE_IDLE = "store-idle"
+    STORE_IN_GOSSIP = "store-in-gossip"
+    NOTHING_LOST = "nothing-lost"
+    NOTHING_TO_LOSE = "nothing-to-lose"
+    NO_TRANSITION = "no-transition"
+    IN_TRANSITION = "in-transition"
+    OLD_GROUP_IN = "old-group-in"
+    OLD_GROUP_IDLE = "old-group-idle"
+    READERS = "readers"
+    READ_BEFORE = "read-before"
+    TOLD = "told"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Something that a check looked at: how many (`count`), held against `of`, and by what names."""
+
+    kind: Seen
+    count: float = 0
+    of: float = 0
+    limit: float = 0
+    what: str = ""
+    names: tuple[str, ...] = ()
+    culprits: tuple[Culprit, ...] = ()

@@ -1,0 +1,141 @@
+"""A check in words: its evidence, its culprits and what stands above them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.expose.wording import checks, headlines, lists, looked
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.gate import Check, Verdict
+
+MANY = tuple(Culprit(Kind.PROCESS_SILENT, f"p-{n}", what="timeout") for n in range(12))
+LEFT_OUT = (Looked(Seen.LEFT_OUT, names=("ha-tracker/",)),)
+LAG = (Looked(Seen.LAG, 2.0, limit=30.0),)
+
+
+def check(verdict: Verdict, evidence: tuple[Looked, ...] = (), culprits: tuple[Culprit, ...] = ()) -> Check:
+    return Check("lag", "It does not lag.", verdict, evidence, culprits)
+
+
+TOLD: list[tuple[str, Check, str, str]] = [
+    (
+        "what holds says what was looked at",
+        check(Verdict.HOLDS, LAG),
+        "At most 2 s, limit 30 s and one heartbeat period.",
+        "",
+    ),
+    ("one culprit", check(Verdict.FAILS, (), MANY[:1]), "p-0 (timeout)", ""),
+    (
+        "twelve of them",
+        check(Verdict.FAILS, (), MANY),
+        f"{'; '.join(f'p-{n} (timeout)' for n in range(10))} and 2 more",
+        "12 found.",
+    ),
+    ("one that is not known", check(Verdict.UNKNOWN, (), MANY[:1]), "Not known: p-0 (timeout)", "Not known:"),
+    (
+        "two that are not",
+        check(Verdict.UNKNOWN, (), MANY[:2]),
+        "Not known: p-0 (timeout); p-1 (timeout)",
+        "2 found. Not known:",
+    ),
+    (
+        "what is beside the matter comes last",
+        check(Verdict.FAILS, LEFT_OUT, MANY[:1]),
+        "p-0 (timeout) Left out by configuration: ha-tracker/.",
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "said", "evidence", "heading"), TOLD, ids=[row[0] for row in TOLD])
+def test_a_check_in_words(name: str, said: Check, evidence: str, heading: str) -> None:
+    assert checks.evidence(said) == evidence, name
+    if said.culprits:
+        assert checks.heading(said) == heading
+        assert checks.culprits(said, 2) == ("p-0", "p-1")[: len(said.culprits)]
+
+
+def test_what_is_withheld_says_why_and_blames_nobody() -> None:
+    old = check(Verdict.FAILS, (), MANY).withheld("Not known: reloaded.")
+    assert (checks.evidence(old), checks.culprits(old)) == ("Not known: reloaded.", ())
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILS, Verdict.UNKNOWN])
+def test_evidence_that_lists_its_culprits_alone_adds_nothing_to_a_list(verdict: Verdict) -> None:
+    plain = tuple(replace(one, what="") for one in MANY)
+    for amount in (1, 10, 12):
+        bare, why = check(verdict, (), plain[:amount]), check(verdict, (), MANY[:amount])
+        assert checks.adds_nothing(checks.evidence(bare), checks.culprits(bare))
+        assert not checks.adds_nothing(checks.evidence(why), checks.culprits(why)), "it has the reasons"
+
+
+SEEN: list[tuple[Looked, str]] = [
+    (Looked(Seen.ANSWERING, 3), "3 of 3 answer."),
+    (
+        Looked(Seen.MIRROR_WRITES, 120.0, limit=0.01),
+        "120 mirror writes, at most 1% of a client's failed.",
+    ),
+    (Looked(Seen.RING_MEMBERS, 9, 2), "9 members in 2 rings."),
+    (Looked(Seen.VERSIONS, names=("mimir 2.1", "mimir 2.2")), "mimir 2.1, mimir 2.2"),
+    (
+        Looked(Seen.STORES, culprits=(Culprit(Kind.STORE_KEYS, what="consul", value=4),)),
+        "consul: 4 keys.",
+    ),
+    (
+        Looked(Seen.READ_BEFORE, culprits=MANY[:2]),
+        "Read in the cycle before, not in this one: p-0, p-1.",
+    ),
+    (
+        Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(Culprit(Kind.KEY_UNREAD, key=key) for key in "abcd")),
+        "Every member is to be healthy instead: a: not read; b: not read; c: not read and 1 more.",
+    ),
+    (
+        Looked(Seen.ELECTIONS_SINCE, 16.0, 1.0, 8.0),
+        "16 elections in 8 minutes since the switch, 1 in as long before it.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "words"), SEEN, ids=[str(row[0].kind) for row in SEEN])
+def test_what_was_looked_at_in_words(seen: Looked, words: str) -> None:
+    assert looked.text(seen) == words
+
+
+@pytest.mark.parametrize("kind", Seen)
+def test_everything_that_can_be_seen_has_words(kind: Seen) -> None:
+    said = looked.text(Looked(kind, 2, 3, 4, "what", ("name",), MANY[:1]))
+    assert said and "{" not in said
+
+
+LISTS = [
+    ((), 3, ", ", ""),
+    (("a",), 3, ", ", "a"),
+    (("a", "b", "c"), 3, ", ", "a, b, c"),
+    (("a", "b", "c", "d"), 3, "; ", "a; b; c and 1 more"),
+]
+
+
+@pytest.mark.parametrize(("names", "most", "between", "said"), LISTS)
+def test_a_list_is_cut_and_says_how_many_more_there_are(
+    names: tuple[str, ...], most: int, between: str, said: str
+) -> None:
+    assert lists.few(names, most, between) == said
+
+
+HEADLINES = [
+    ("closed", "Closed: 2 of 19 checks do not hold.", "switch: closed: 2 of 19 checks do not hold."),
+    (
+        "unknown",
+        "Cannot tell: what Prometheus has is old.",
+        "switch: cannot tell: what Prometheus has is old.",
+    ),
+    ("open", "Open: every check holds.", "switch: open: every check holds."),
+    ("closed", "Primaries are mixed.", "switch: closed: Primaries are mixed."),
+]
+
+
+@pytest.mark.parametrize(("answer", "headline", "said"), HEADLINES)
+def test_an_answer_is_said_once(answer: str, headline: str, said: str) -> None:
+    assert headlines.answered("switch", answer, headline) == said
