@@ -49,55 +49,57 @@ def judge_target(
     say how the keys of this cycle are called.
     """
     pages = _facts_of(*pages_of(seen), *_copies(seen))
-    component = seen.target.component or (before.component if before else "")
-    starts, restarts = _starts(seen, before)
     missed = _missed(pages, before)
     if not answers(seen) or known is None:
-        silent = TargetFacts(
-            name=seen.target.name,
-            url=seen.target.url,
-            component=component,
-            up=False,
-            source=seen.target.source,
-            group=before.group if before else rules.group_of(seen.target.name),
-            product=before.product if before else Product.UNKNOWN,
-            version=before.version if before else "",
-            pages=pages,
-            seen_at=before.seen_at if before else None,
-            starts=starts,
-            restarts=restarts,
-            elections=before.elections if before else None,
-            missed=missed,
-            member=before.member if before else "",
-        )
+        silent = _silent(seen, pages, missed, before, rules)
         return replace(silent, why_none=why_none(silent))
-    found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, rules)
-    named = _named(found, seen, rules, names)
-    found = replace(found, starts=starts, restarts=restarts, missed=missed, **named)  # type: ignore[arg-type] # the fields' names
-    return replace(found, elections=told) if (told := ha_elections.counted(found, before)) else found
+    found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, (rules, names))
+    why, told = why_none(found), ha_elections.counted(found, before)
+    if not (why or told or missed):
+        return found  # nearly always: a copy of each process in each cycle is not free
+    return replace(found, why_none=why, elections=told, missed=missed)
+
+
+def _silent(
+    seen: Observation, pages: tuple[PageFacts, ...], missed: int, before: TargetFacts | None, rules: Rules
+) -> TargetFacts:
+    return TargetFacts(
+        name=seen.target.name,
+        url=seen.target.url,
+        component=seen.target.component or (before.component if before else ""),
+        up=False,
+        source=seen.target.source,
+        group=before.group if before else rules.group_of(seen.target.name),
+        product=before.product if before else Product.UNKNOWN,
+        version=before.version if before else "",
+        pages=pages,
+        seen_at=before.seen_at if before else None,
+        missed=missed,
+        member=before.member if before else "",
+        elections=before.elections if before else None,
+        **_history(seen, skew_of(seen), before),  # type: ignore[arg-type] # the fields' names
+    )
+
+
+def _history(seen: Observation, skew: float | None, before: TargetFacts | None) -> dict[str, object]:
+    """Its starts; its rings and the beginning of its phase stand as they were until the keys are judged."""
+    starts, restarts = _starts(seen, skew, before)
+    kept = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
+    return {"starts": starts, "restarts": restarts, **kept}
 
 
 def _missed(pages: Iterable[PageFacts], before: TargetFacts | None) -> int:
     """Count the cycles in which something was not read. What was never read whole is not missed for once."""
-    if all(page.outcome is not Outcome.FAILED for page in pages):
+    failed = Outcome.FAILED
+    if all([page.outcome is not failed for page in pages]):
         return 0
     return before.missed + 1 if before else GOOD_FOR + 1
 
 
-def _named(found: TargetFacts, seen: Observation, rules: Rules, names: Names) -> dict[str, object]:
-    """The process's clients by the names of their keys in the stores, and what follows from these."""
-    clients = tuple(_stored(c, seen.config.value, rules, names) for c in found.clients)
-    return {
-        "why_none": why_none(found),
-        "listed": seen.target.listed,
-        "clients": clients,
-        "young": is_young(clock_of(seen), found.started, period_of(clients, seen.config.value)),
-    }
-
-
-def _starts(seen: Observation, before: TargetFacts | None) -> tuple[tuple[Start, ...], int]:
+def _starts(
+    seen: Observation, skew: float | None, before: TargetFacts | None
+) -> tuple[tuple[Start, ...], int]:
     told = seen.metrics.value.start_time if seen.metrics.value else None
-    skew = skew_of(seen)
     at = told - skew if told is not None and skew is not None else None
     return counted(told, at, before, seen.metrics.asked_at)
 
@@ -112,17 +114,22 @@ def _fact(name: str, outcome: Outcome, reason: Reason | None, detail: str) -> Pa
 
 
 def _answering(
-    seen: Observation, known: Identity, pages: tuple[PageFacts, ...], before: TargetFacts | None, rules: Rules
+    seen: Observation,
+    known: Identity,
+    pages: tuple[PageFacts, ...],
+    before: TargetFacts | None,
+    how: tuple[Rules, Names],
 ) -> TargetFacts:
-    metrics = seen.metrics.value
-    product = product_of(seen, before)
+    metrics, config, rules = seen.metrics.value, seen.config.value, how[0]
+    product, component = product_of(seen, before), component_of(seen, before)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = _clients(seen, product, before)
+    clients = tuple([_stored(client, config, *how) for client in _clients(seen, product, before)])
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
+    clock, skew = clock_of(seen), skew_of(seen)
     return TargetFacts(
         name=seen.target.name,
         url=seen.target.url,
-        component=component_of(seen, before),
+        component=component,
         up=True,
         product=product,
         products=_products(seen, product, before),
@@ -130,17 +137,20 @@ def _answering(
         source=seen.target.source,
         group=rules.group_of(seen.target.name, *sorted(known.names)),
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
-        skew=skew_of(seen),
+        skew=skew,
         clocks_apart=_clocks_apart(seen),
         started=started,
+        young=is_young(clock, started, period_of(clients, config)),
         pages=pages,
         clients=clients,
         in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
-        gossip=gossip_of(seen, known, values, clock_of(seen)),
-        config=seen.config.value,
-        **_counted(metrics, before, seen, (component_of(seen, before), product)),  # type: ignore[arg-type] # the fields' names
+        gossip=gossip_of(seen, known, values, clock),
+        config=config,
         seen_at=seen.metrics.asked_at,
         member=known.member or (before.member if before else ""),
+        listed=seen.target.listed,
+        **_counted(metrics, before, seen, (component, product)),  # type: ignore[arg-type] # the fields' names
+        **_history(seen, skew, before),  # type: ignore[arg-type] # likewise
     )
 
 

@@ -8,7 +8,7 @@ where all keys name one store and one is read, that is it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -78,28 +78,19 @@ def places_of(
     by_key: dict[tuple[str, str], StoreContent | None] = {}
     hosts: dict[tuple[str, str], Hosts] = {}
     lasting: dict[tuple[str, str], Hosts] = dict(before)
+    told = _named(listed)
     for kind in PORTS:
         earlier = {key: {EARLIER: said} for (of, key), said in before.items() if of == kind and key in used}
-        named = earlier | _named(listed, kind)
+        named = earlier | told[kind]
         fitting = [store for store in read if store.kind == kind]
         for keys, store in _paired(_alike(named), named, fitting, kind) if fitting else ():
             by_key |= {(kind, key): store for key in keys}
         hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
         lasting = _lasting(kind, named, lasting)
-    unread = {(UNREADABLE, key): (UNREADABLE,) for key in _unreadable(listed)}
+    unread = {(UNREADABLE, key): (UNREADABLE,) for key in told[UNREADABLE]}
     lasting = {named: said for named, said in lasting.items() if not _is_elsewhere(named, hosts)} | unread
     hosts |= {named: said for named, said in lasting.items() if named[0] == UNREADABLE and named[1] in used}
     return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting))
-
-
-def _unreadable(targets: Iterable[TargetFacts]) -> Iterator[str]:
-    """The keys that a client uses and a configuration puts where nobody can read."""
-    for target in targets:
-        used = {client.key for client in target.clients}
-        for name, ring in target.config.rings.items() if target.config else ():
-            key = HA_KEY if ring.default_key == HA_KEY else name
-            if UNREADABLE in _kinds(ring) and key in used:
-                yield key
 
 
 def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) -> bool:
@@ -123,13 +114,14 @@ def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
     """The stores that most processes name for the keys that their clients use."""
     listed = tuple(target for target in targets if target.up)
     found: list[NamedStore] = []
+    told = _named(listed)
     for kind in PORTS:
-        named = _named(listed, kind)
+        named = told[kind]
         for group in _alike(named):
             said = Counter(hosts for key in group for hosts in named[key].values())
             below = sorted({_prefix(key, listed) for key in group})
             found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
-    unreadable = sorted({_prefix(key, listed) for key in _unreadable(listed)})
+    unreadable = sorted({_prefix(key, listed) for key in told[UNREADABLE]})
     return (*found, NamedStore(UNREADABLE, (), tuple(unreadable))) if unreadable else tuple(found)
 
 
@@ -147,19 +139,27 @@ def _called(key: str, config: ProcessConfig) -> tuple[str, ...]:
     return (key,) if key in config.rings and key not in trackers else ()
 
 
-def _named(targets: tuple[TargetFacts, ...], kind: str) -> dict[str, dict[int, Hosts]]:
-    """What each process calls the store of each key, by key and number of the process."""
-    found: dict[str, dict[int, Hosts]] = {}
+def _named(targets: tuple[TargetFacts, ...]) -> dict[str, dict[str, dict[int, Hosts]]]:
+    """What each process calls the store of each key, by kind, key and number of the process. A store that
+    nobody can read has no address here.
+    """
+    found: dict[str, dict[str, dict[int, Hosts]]] = {kind: {} for kind in (*PORTS, UNREADABLE)}
     for number, target in enumerate(targets):
         config = target.config
         if config is None:
             continue
-        for key in {client.key for client in target.clients}:
+        for key in {client.key: None for client in target.clients}:
             for ring in [config.rings[name] for name in _called(key, config)]:
-                told = (ring.consul_host,) if kind == "consul" else ring.etcd_endpoints
-                if kind in _kinds(ring) and (hosts := _hosts(told, kind)):
-                    found.setdefault(key, {})[number] = hosts
+                for kind in _kinds(ring):
+                    if kind in found and (hosts := _addresses(ring, kind)):
+                        found[kind].setdefault(key, {})[number] = hosts
     return found
+
+
+def _addresses(ring: RingConfig, kind: str) -> Hosts:
+    if kind == UNREADABLE:
+        return (UNREADABLE,)
+    return _hosts((ring.consul_host,) if kind == "consul" else ring.etcd_endpoints, kind)
 
 
 def _kinds(ring: RingConfig) -> tuple[str, ...]:
