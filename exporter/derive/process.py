@@ -90,8 +90,7 @@ def _history(seen: Observation, skew: float | None, before: TargetFacts | None) 
 
 def _missed(pages: Iterable[PageFacts], before: TargetFacts | None) -> int:
     """Count the cycles in which something was not read. What was never read whole is not missed for once."""
-    failed = Outcome.FAILED
-    if all([page.outcome is not failed for page in pages]):
+    if Outcome.FAILED not in [page.outcome for page in pages]:
         return 0
     return before.missed + 1 if before else GOOD_FOR + 1
 
