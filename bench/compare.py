@@ -24,7 +24,7 @@ from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
-from exporter.derive.kv_key import World, judge_key
+from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.tokens import count_conflicts, forget
 from exporter.model.facts import ClientFacts
@@ -83,7 +83,7 @@ def views_of(views: int, members: int, *, gossip: bool = True) -> float:
     """Judge one key that `views` processes show as a ring page and as a gossip copy."""
     client = ClientFacts("p", "c", "k", Phase.MIRRORING, writes=True, primary="consul", stores=BOTH)
     rings = [ring_of(members, seed) for seed in range(views)]
-    world = World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
+    world = CycleContext(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
 
     def work() -> None:
         pages = tuple(view(f"p-{n}", ring, clock=NOW, read_at=NOW) for n, ring in enumerate(rings))

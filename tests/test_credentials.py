@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.sources.discovery.found_targets import Finding, Found, is_nobody
+from exporter.sources.discovery.found_targets import Finding, FoundTarget, is_nobody
 from exporter.wiring import Watch
 from tests.sources.wire import response
 
@@ -91,7 +91,7 @@ async def test_each_source_sends_credentials_where_the_configuration_says_so(
         watch = Watch(load_text(config_of(seeds, {kind: NAMED[kind], **more})))
 
         async def find() -> Finding:
-            return Finding((Found(OTHER, other.port),))
+            return Finding((FoundTarget(OTHER, other.port),))
 
         monkeypatch.setattr(watch.discovery._slots[1].source, "find", find)
         async with watch:
@@ -147,7 +147,13 @@ async def test_no_list_makes_us_ask_a_metadata_service(kind: str, monkeypatch: p
     watch = Watch(load_text(config_of({"static": {"urls": ["http://127.0.0.1:1"]}}, {kind: NAMED[kind]})))
 
     async def find() -> Finding:
-        return Finding((Found("169.254.169.254", 80), Found("fd00:ec2::254", 80), Found("10.0.0.1", 80)))
+        return Finding(
+            (
+                FoundTarget("169.254.169.254", 80),
+                FoundTarget("fd00:ec2::254", 80),
+                FoundTarget("10.0.0.1", 80),
+            )
+        )
 
     monkeypatch.setattr(watch.discovery._slots[1].source, "find", find)
     await watch.discovery.refresh()

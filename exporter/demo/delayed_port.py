@@ -30,7 +30,7 @@ def take(host: str, port: int) -> socket.socket:
     return found
 
 
-class Door:
+class DelayedPort:
     """One port. Closing it also ends the connections through it, as a dead process would."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -74,7 +74,7 @@ class Door:
         raise NotImplementedError
 
 
-class HttpDoor(Door):
+class HttpDoor(DelayedPort):
     """A port that speaks HTTP."""
 
     def __init__(self, host: str, port: int, handler: Handler) -> None:
@@ -94,7 +94,7 @@ class HttpDoor(Door):
             self._http = None
 
 
-class StreamDoor(Door):
+class StreamDoor(DelayedPort):
     """A port that speaks bytes."""
 
     def __init__(self, host: str, port: int, talk: Talk) -> None:

@@ -21,7 +21,7 @@ from exporter.derive.identity.identity import Gossipers, Identity, gossipers, ho
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.identity.unlisted_processes import still_there
-from exporter.derive.kv_key import World, is_partitioned, judge_key
+from exporter.derive.kv_key import CycleContext, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by
 from exporter.derive.migration.events import events
 from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
@@ -30,7 +30,7 @@ from exporter.derive.migration.rollback import judge_rollback
 from exporter.derive.process import GOOD_FOR, judge_target, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
-from exporter.derive.shard import Found, apart, part_of
+from exporter.derive.shard import Judged, apart, part_of
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Named, named_stores, places_of
 from exporter.derive.store.store_identity import identified
@@ -52,7 +52,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
     gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
     part = None
     if cycle.share is not None:
-        found = Found(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
+        found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
         part = part_of(cycle.share, found, past.snapshot, rules)
         keys, gossip = apart(keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
@@ -160,7 +160,7 @@ def _judge_keys(
     past: History,
     rules: Rules,
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
-    world = World(
+    world = CycleContext(
         owners=owners(
             (*known.values(), *_missed(targets, known, past)),
             cycle.share.crowded if cycle.share else frozenset(),

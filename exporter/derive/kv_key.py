@@ -28,7 +28,7 @@ TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none 
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class CycleContext:
     """What is the same for all keys of a cycle."""
 
     owners: Owners
@@ -40,7 +40,7 @@ class World:
     partitioned: bool = False  # partitions have the say, not the ingesters' quorum
 
 
-def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts, RingHistory]:
+def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
     settings, names = read.settings, _names(read)
     name, called = _called(read, world.rules.page_of(names))
@@ -81,7 +81,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: World) -> tuple[KeyFacts
 
 
 def _with_contents(
-    facts: KeyFacts, primary: Primary, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
+    facts: KeyFacts, primary: Primary, lists: Mapping[str, bytes] | None, read: KeyInput, world: CycleContext
 ) -> KeyFacts:
     if isinstance(primary.value, Ring):
         return _with_health(facts, lists, read, world)
@@ -97,7 +97,7 @@ def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryF
     return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
 
 
-def _around(world: World, *told: Any) -> health.Surroundings:
+def _around(world: CycleContext, *told: Any) -> health.Surroundings:
     return health.Surroundings(world.owners, world.gossip, world.rules, *told)
 
 
@@ -146,7 +146,7 @@ def _advanced(
     primary: Primary,
     members: tuple[MemberFacts, ...],
     read: KeyInput,
-    world: World,
+    world: CycleContext,
 ) -> RingHistory:
     value = primary.value
     if value is None or primary.young:
@@ -171,7 +171,7 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 
 
 def _with_health(
-    facts: KeyFacts, lists: Mapping[str, bytes] | None, read: KeyInput, world: World
+    facts: KeyFacts, lists: Mapping[str, bytes] | None, read: KeyInput, world: CycleContext
 ) -> KeyFacts:
     return replace(
         facts,
@@ -184,14 +184,14 @@ def _with_health(
     )
 
 
-def _margin(facts: KeyFacts, world: World) -> int | None:
+def _margin(facts: KeyFacts, world: CycleContext) -> int | None:
     if facts.writes_by == "partitions":
         return None
     told, by_quorum = facts.settings.replication, facts.writes_by == "quorum"
     return margin(facts.members, told, world.product, by_quorum=by_quorum)
 
 
-def _writes_by(name: str, world: World) -> str:
+def _writes_by(name: str, world: CycleContext) -> str:
     """How a ring is written. With ingest storage the distributors write to Kafka, by partition, and no
     ingester takes part: Mimir, pkg/distributor/distributor.go, `sendWriteRequestToPartitions`.
     """

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.gate.check import used
-from exporter.derive.gossip.membership import Ours, is_expected
+from exporter.derive.gossip.membership import OwnMembers, is_expected
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.member_index import ALIVE, census_of
 from exporter.derive.limits import Rules, written
@@ -26,7 +26,7 @@ _HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value holds exac
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Judged:
     """What the judgement found before anything is taken out of it."""
 
     targets: tuple[TargetFacts, ...]
@@ -37,7 +37,7 @@ class Found:
     at: float
 
 
-def part_of(share: Share, found: Found, before: Snapshot | None, rules: Rules) -> Part:
+def part_of(share: Share, found: Judged, before: Snapshot | None, rules: Rules) -> Part:
     """Give a shard's part of the whole."""
     having = {t.name: t for t in found.targets if t.gossip is not None}
     ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
@@ -76,7 +76,7 @@ def _without_ghosts(key: KeyFacts) -> KeyFacts:
     return replace(key, ghosts=(), members=members)
 
 
-def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Rules) -> float:
+def _steady_since(share: Share, before: Snapshot | None, found: Judged, rules: Rules) -> float:
     """As with the gate's soak: after a gap, or with other processes discovered, it begins anew."""
     past = before.part if before else None
     if before is None or past is None or _is_gap(found, before, rules):
@@ -85,7 +85,7 @@ def _steady_since(share: Share, before: Snapshot | None, found: Found, rules: Ru
     return past.steady_since if same else found.at
 
 
-def _is_gap(found: Found, before: Snapshot, rules: Rules) -> bool:
+def _is_gap(found: Judged, before: Snapshot, rules: Rules) -> bool:
     return max(found.started - before.at, found.at - found.started) > rules.longest_gap
 
 
@@ -100,7 +100,7 @@ def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind
 
 
 def _members(
-    having: Iterable[TargetFacts], found: Found, rules: Rules
+    having: Iterable[TargetFacts], found: Judged, rules: Rules
 ) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
     """Give the living gossip members that are none of ours, by whether they are expected, and those that
     are (or are excused for now: a process of ours does not answer, or has just restarted), by whether
@@ -111,7 +111,7 @@ def _members(
     alive = sorted({name for members in lists.values() for name in census_of(members).alive})
     labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
     strangers = {stranger.name for stranger in found.gossip.strangers} if found.gossip else set()
-    ours = Ours.of(found.known)
+    ours = OwnMembers.of(found.known)
     here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
     strange: dict[str, bool] = {}
     own: dict[str, bool] = {}

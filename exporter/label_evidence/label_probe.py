@@ -19,7 +19,7 @@ from exporter.errors import FetchError
 from exporter.model.facts import ProbeResult
 from exporter.model.pages import Observation
 from exporter.sources.access.tls import Tls
-from exporter.sources.label_ping import MAX_LABEL, SECONDS, Door, ask
+from exporter.sources.label_ping import MAX_LABEL, SECONDS, MemberPort, ask
 
 OWN, NO, FOREIGN = "own", "no", "foreign"
 NOBODYS = "kvmigration-probe"  # a label that nobody has, and that tells a log's reader who it was
@@ -76,7 +76,7 @@ class Probing:
         await asyncio.gather(*(self._ask(name, *door, deadline) for name, door in doors.items()))
         return tuple(result for asked in self._asked.values() for result in asked.results.values())
 
-    def _doors(self, observed: tuple[Observation, ...]) -> Mapping[str, tuple[Door, str]]:
+    def _doors(self, observed: tuple[Observation, ...]) -> Mapping[str, tuple[MemberPort, str]]:
         """Gossip ports by process, each with the label that it should accept."""
         known = {identity.target: identity for identity in identities(observed)}
         found = {}
@@ -95,13 +95,13 @@ class Probing:
             return self._settings.label
         return identity.config.label if identity and identity.config else None
 
-    def _door(self, host: str, port: int, identity: Identity | None) -> Door:
+    def _door(self, host: str, port: int, identity: Identity | None) -> MemberPort:
         encrypted = identity is not None and identity.config is not None and identity.config.gossip_tls
         if not encrypted:
-            return Door(host, port)
-        return Door(host, port, self._tls.context(), self._tls.server_name)
+            return MemberPort(host, port)
+        return MemberPort(host, port, self._tls.context(), self._tls.server_name)
 
-    async def _ask(self, name: str, door: Door, label: str, deadline: float) -> None:
+    async def _ask(self, name: str, door: MemberPort, label: str, deadline: float) -> None:
         asked = self._asked[name]
         if self._is_due(asked, OWN, self._settings.probe.interval):
             await self._one(name, OWN, door, label, deadline)
@@ -116,7 +116,7 @@ class Probing:
         # Half a second early is on time: cycles do not start to the millisecond.
         return self._clock() - asked.at.get(kind, float("-inf")) >= interval - min(0.5, interval / 10)
 
-    async def _one(self, name: str, kind: str, door: Door, label: str, deadline: float) -> None:
+    async def _one(self, name: str, kind: str, door: MemberPort, label: str, deadline: float) -> None:
         async with self._places:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:

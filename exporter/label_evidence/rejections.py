@@ -30,7 +30,7 @@ _FROM = re.compile(rb"from=([0-9A-Za-z.:\[\]%_-]{1,80})")
 
 Take = Callable[[str, bytes], None]
 Counts = tuple[tuple[str, str, int], ...]
-Ours = Callable[[str, str], bool]
+IsOwnProcess = Callable[[str, str], bool]
 
 
 class LogSource(Protocol):
@@ -59,7 +59,7 @@ def nobody(_label: str, _source: str) -> bool:
 class Reader:
     """Lines to labels. The same line comes again and again, so the last labels are remembered."""
 
-    def __init__(self, ours: Ours = nobody) -> None:
+    def __init__(self, ours: IsOwnProcess = nobody) -> None:
         self._ours = ours
         self._memo: dict[bytes, str] = {}
 
@@ -148,7 +148,7 @@ class Rejections:
         self._past: list[_Counted] = []  # sources that are gone; what they counted still counts
         self._gone: list[_Counted] = []
 
-    def use(self, wanted: Sequence[tuple[object, Make]], ours: Ours = nobody) -> None:
+    def use(self, wanted: Sequence[tuple[object, Make]], ours: IsOwnProcess = nobody) -> None:
         """Take these sources instead, each as what it is made from and how. One made from the same thing
         goes on: it is handed to `make`, which gives it back or one that continues it. Counts are kept.
         `ours` tells which rejections, by label and source address, are of our own making.

@@ -35,7 +35,7 @@ def ping(label: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class MemberPort:
     """A member's gossip port. `tls` is `False` where the gossip is not encrypted, `True` for the
     system's certificates.
     """
@@ -47,7 +47,7 @@ class Door:
 
 
 async def ask(
-    door: Door, label: str, *, seconds: float = SECONDS, from_: Callable[[str], None] = lambda _: None
+    door: MemberPort, label: str, *, seconds: float = SECONDS, from_: Callable[[str], None] = lambda _: None
 ) -> bool | None:
     """Ask whether a member accepts a label: `True` if it answers the ping, `False` if it closes without
     a byte, `None` where neither happened: no connection, no answer in time, or other bytes.
@@ -62,7 +62,7 @@ async def ask(
         return None
 
 
-async def _exchange(door: Door, message: bytes, from_: Callable[[str], None]) -> bool | None:
+async def _exchange(door: MemberPort, message: bytes, from_: Callable[[str], None]) -> bool | None:
     server_name = (door.server_name or door.host) if door.tls else None
     reader, writer = await asyncio.open_connection(
         door.host, door.port, ssl=door.tls or None, server_hostname=server_name, limit=64

@@ -21,7 +21,7 @@ from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
-from exporter.derive.kv_key import World, judge_key
+from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.expose.api.answers import ring_out
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut
@@ -42,7 +42,9 @@ def detail(members: list[Member], *copies: View) -> RingDetailOut:
     read = KeyInput(
         INGESTER, (CLIENT,), (), copies, ring(members), store_known=True, store_kind="consul", store_clock=NOW
     )
-    facts, _ = judge_key(read, RingHistory(), World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched()))
+    facts, _ = judge_key(
+        read, RingHistory(), CycleContext(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
+    )
     return ring_out(facts)
 
 

@@ -11,7 +11,7 @@ from exporter.derive.comparison.primary import KeyInput, find_primary
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.identity import Owners
-from exporter.derive.kv_key import World, judge_key
+from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.agreed_settings import Claim
 from exporter.model.facts import ClientFacts, KeyFacts
@@ -123,7 +123,7 @@ def test_ages_are_right_although_the_only_page_has_a_wrong_clock(skew: float) ->
 
 def judge(given: KeyInput, past: RingHistory | None = None, **world: Any) -> tuple[KeyFacts, RingHistory]:
     told: dict[str, Any] = {"owners": Owners({}, {}, sure=True), "gossip": None, "rules": Rules(), "now": NOW}
-    return judge_key(given, past or RingHistory(), World(**(told | {"watched": Watched()} | world)))
+    return judge_key(given, past or RingHistory(), CycleContext(**(told | {"watched": Watched()} | world)))
 
 
 def test_an_empty_ring_that_processes_read_has_lost_its_quorum() -> None:

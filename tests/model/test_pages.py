@@ -6,7 +6,7 @@ import pytest
 
 from exporter.demo import Cluster, DemoSettings
 from exporter.demo.pages.site import Site
-from exporter.demo.simulation.gossip import Gossip, NoChange, Peer, View
+from exporter.demo.simulation.gossip import Gossip, GossipCopy, NoChange, Peer
 from exporter.demo.simulation.ring_values import ACTIVE, LEFT, Instance, Tokens
 from exporter.model.pages import Phase
 from tests.demo.kit import get, held, metrics, ring, store_ring, view
@@ -150,7 +150,7 @@ def test_a_large_cluster_keeps_up() -> None:
 def gossip(*owners: str, delay: float = 1.0) -> Gossip:
     network = Gossip()
     for port, owner in enumerate(owners):
-        network.join(owner, View(Peer(owner, "127.0.0.1", port), "", delay), NOW)
+        network.join(owner, GossipCopy(Peer(owner, "127.0.0.1", port), "", delay), NOW)
     return network
 
 
@@ -201,7 +201,7 @@ def test_groups_do_not_hear_each_other_and_exchange_all_when_they_meet() -> None
 def test_a_newcomer_gets_all_that_its_group_knows() -> None:
     network = gossip("a")
     network.put("a", "ring", {"x": member("x", 1000)}, NOW)
-    network.join("c", View(Peer("c", "127.0.0.1", 9), "", 1.0), NOW + 1)
+    network.join("c", GossipCopy(Peer("c", "127.0.0.1", 9), "", 1.0), NOW + 1)
     assert list(network.get("c", "ring", NOW + 1)) == ["x"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from exporter.sources import label_ping
-from exporter.sources.label_ping import Door, ask, ping
+from exporter.sources.label_ping import MemberPort, ask, ping
 from tests.sources.certificates import Authority
 
 ROOT = Path(label_ping.__file__).resolve().parents[1]
@@ -64,7 +64,7 @@ def test_nothing_but_a_ping_is_ever_written_and_nobody_else_opens_a_stream() -> 
 
 
 @asynccontextmanager
-async def peer(talk: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Door]:
+async def peer(talk: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[MemberPort]:
     async def talking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await talk(reader, writer)
@@ -75,7 +75,7 @@ async def peer(talk: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[D
 
     server = await asyncio.start_server(talking, "127.0.0.1", 0, ssl=tls)
     try:
-        yield Door("127.0.0.1", server.sockets[0].getsockname()[1])
+        yield MemberPort("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
         server.close()
         await asyncio.sleep(0)
@@ -137,9 +137,9 @@ async def test_one_that_never_answers_is_not_known_and_not_waited_for() -> None:
 
 @pytest.mark.asyncio
 async def test_nobody_there_is_not_known(free_port: Callable[[], int]) -> None:
-    assert await ask(Door("127.0.0.1", free_port()), "label") is None
-    assert await ask(Door("host.invalid", 7946), "label") is None
-    assert await ask(Door("x" * 70, 7946), "label") is None
+    assert await ask(MemberPort("127.0.0.1", free_port()), "label") is None
+    assert await ask(MemberPort("host.invalid", 7946), "label") is None
+    assert await ask(MemberPort("x" * 70, 7946), "label") is None
 
 
 @pytest.mark.asyncio
@@ -185,8 +185,8 @@ async def test_encrypted_gossip_is_asked_with_a_certificate_and_others_are_not_k
     client = ssl.create_default_context(cafile=str(authority.file))
     client.load_cert_chain(*(str(file) for file in vars(authority.sign("prober")).values()))
     async with peer(answering(ACK), server) as door:
-        encrypted = Door(door.host, door.port, client, "gossip.example.com")
+        encrypted = MemberPort(door.host, door.port, client, "gossip.example.com")
         assert await ask(encrypted, "label") is True
-        assert await ask(Door(door.host, door.port, client), "label") is None, "another name"
-        assert await ask(Door(door.host, door.port, tls=True), "label") is None, "another authority"
+        assert await ask(MemberPort(door.host, door.port, client), "label") is None, "another name"
+        assert await ask(MemberPort(door.host, door.port, tls=True), "label") is None, "another authority"
         assert not await ask(door, "label"), "not encrypted"

@@ -58,7 +58,7 @@ class Wanted(Generic[K]):
         self.about = about
 
 
-class Place(NamedTuple):
+class LinePosition(NamedTuple):
     """Where a line was found: its begin, and all before its value, b"" where that does not make it known."""
 
     start: int
@@ -67,11 +67,11 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Found(Generic[K]):
+class Matches(Generic[K]):
     """What the lines wanted are about, with their values (NaN and infinities included), in their order."""
 
     readings: list[tuple[K, float]] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    places: list[LinePosition] = field(default_factory=list)
 
 
 def check_exposition(body: bytes) -> None:
@@ -85,9 +85,9 @@ def check_exposition(body: bytes) -> None:
         raise DecodeError("metrics: the last line has no end, expected a whole page")
 
 
-def search(body: bytes, wanted: Wanted[K]) -> Found[K]:
+def search(body: bytes, wanted: Wanted[K]) -> Matches[K]:
     """Everything of one kind on a page. Raises `DecodeError`."""
-    found, at, looks = Found[K](), 0, 0
+    found, at, looks = Matches[K](), 0, 0
     while (at := body.find(wanted.word, at)) >= 0:
         start = body.rfind(b"\n", 0, at) + 1
         end = body.find(b"\n", at)
@@ -104,7 +104,7 @@ def is_number(value: bytes) -> bool:
     return value.isdigit() or _NUMBER.fullmatch(value) is not None
 
 
-def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
+def _take(found: Matches[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     head, _, value = line.rpartition(b" ")
     told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else _UNCLEAR
     if told is _OTHER:
@@ -117,7 +117,7 @@ def _take(found: Found[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     else:
         number = float(value)
     found.readings.append((told[1], number))
-    found.places.append(Place(start, *told))
+    found.places.append(LinePosition(start, *told))
 
 
 @lru_cache(maxsize=16_384)

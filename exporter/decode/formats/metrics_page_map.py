@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from exporter.decode.formats.exposition import Place, is_number
+from exporter.decode.formats.exposition import LinePosition, is_number
 
 PAGES: Final = 10  # that are read by one whole search, at most
 SECONDS: Final = 150.0
@@ -81,7 +81,7 @@ class Layout:
     def learn(
         self,
         body: bytes,
-        places: Sequence[Sequence[Place]],
+        places: Sequence[Sequence[LinePosition]],
         words: Sequence[bytes],
         start_time: float | None,
         at: float,
@@ -131,7 +131,9 @@ def _end(body: bytes, at: int) -> int:
     return len(body)
 
 
-def _families(body: bytes, places: Sequence[Sequence[Place]], words: Sequence[bytes]) -> dict[bytes, _Family]:
+def _families(
+    body: bytes, places: Sequence[Sequence[LinePosition]], words: Sequence[bytes]
+) -> dict[bytes, _Family]:
     """The families of these lines by their headers; none where a line stands below no header of its own or
     is not known by what stands before its value.
     """
@@ -147,9 +149,11 @@ def _families(body: bytes, places: Sequence[Sequence[Place]], words: Sequence[by
     return found
 
 
-def _together(body: bytes, lines: Iterable[tuple[Place, int]]) -> Iterator[list[tuple[Place, int]]]:
+def _together(
+    body: bytes, lines: Iterable[tuple[LinePosition, int]]
+) -> Iterator[list[tuple[LinePosition, int]]]:
     """Give the lines in groups: those that no comment parts."""
-    below: list[tuple[Place, int]] = []
+    below: list[tuple[LinePosition, int]] = []
     end = 0
     for line in lines:
         start = line[0].start
@@ -162,7 +166,7 @@ def _together(body: bytes, lines: Iterable[tuple[Place, int]]) -> Iterator[list[
         yield below
 
 
-def _family(body: bytes, below: list[tuple[Place, int]], word: bytes) -> _Family | None:
+def _family(body: bytes, below: list[tuple[LinePosition, int]], word: bytes) -> _Family | None:
     """The family of lines that no comment parts; `None` where it is not one as Go writes it."""
     first, number = below[0]
     start = body.rfind(_HEADER, 0, first.start)

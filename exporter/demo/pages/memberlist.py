@@ -10,7 +10,7 @@ from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import Reply, html, json_reply, text
 from exporter.demo.pages.wire_format import encode_value, stored
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.gossip import View
+from exporter.demo.simulation.gossip import GossipCopy
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import STATE_NAMES, Instance, Replica, Value
 
@@ -45,7 +45,7 @@ def with_id(cluster: Cluster) -> bool:
     return cluster.settings.product != "cortex"
 
 
-def _rows(cluster: Cluster, view: View) -> list[KeyRow]:
+def _rows(cluster: Cluster, view: GossipCopy) -> list[KeyRow]:
     """The keys; their sizes only where the product shows them."""
     sized = cluster.settings.product != "cortex"
     return [
@@ -64,7 +64,7 @@ def health(cluster: Cluster, process: Process) -> int:
     return int(any(peer.state for peer in cluster.gossip.peers(process.name, cluster.now)))
 
 
-def _json(cluster: Cluster, process: Process, view: View) -> Reply:
+def _json(cluster: Cluster, process: Process, view: GossipCopy) -> Reply:
     cortex = cluster.settings.product == "cortex"
     rows = _rows(cluster, view)
     page: dict[str, object] = {
@@ -102,7 +102,7 @@ def _detail(row: KeyRow) -> dict[str, object]:
     }
 
 
-def _html(cluster: Cluster, process: Process, view: View) -> Reply:
+def _html(cluster: Cluster, process: Process, view: GossipCopy) -> Reply:
     product = cluster.settings.product
     template = {"cortex": "cortex", "loki": "dskit", "mimir": "mimir"}[product]
     rows = _rows(cluster, view)

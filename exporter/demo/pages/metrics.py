@@ -13,7 +13,7 @@ from exporter.demo.pages.ring import is_unhealthy
 from exporter.demo.pages.status import GO_VERSION, REVISION, version
 from exporter.demo.simulation import ha_tracker
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.gossip import View
+from exporter.demo.simulation.gossip import GossipCopy
 from exporter.demo.simulation.process import Client, Process
 from exporter.demo.simulation.ring_values import LEFT, STATE_NAMES, Replica, Ring
 
@@ -252,7 +252,7 @@ def _gossip(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     yield _family(name, "counter", about, [({}, process.unknown_connections)])
 
 
-def _gossip_values(cluster: Cluster, process: Process, view: View) -> dict[str, float]:
+def _gossip_values(cluster: Cluster, process: Process, view: GossipCopy) -> dict[str, float]:
     return {
         "cas_attempt_total": view.attempts,
         "cas_failure_total": view.failures,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from exporter.demo.simulation import faults, ha_tracker, ring_membership, walk
-from exporter.demo.simulation.gossip import Gossip, Peer, View
+from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
 from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
@@ -124,7 +124,7 @@ class Cluster:
         if process.has_gossip:
             peer = Peer(process.node_name, process.at.host, process.at.gossip)
             group = faults.group_of(self, process)
-            self.gossip.join(process.name, View(peer, group, process.delay()), self.now)
+            self.gossip.join(process.name, GossipCopy(peer, group, process.delay()), self.now)
             self.log(process, "info", "Using memberlist cluster node name", name=process.node_name)
             self.log(process, "info", "joined memberlist cluster", reached_nodes="1")
         for client in process.clients.values():
@@ -168,7 +168,7 @@ class Cluster:
             return self.store.get(key)
         return self.gossip.get(process.name, key, self.now) if process.name in self.gossip.views else None
 
-    def gossip_view(self, process: Process) -> View | None:
+    def gossip_view(self, process: Process) -> GossipCopy | None:
         """A process's gossip copy, as of now; `None` without memberlist."""
         if process.name not in self.gossip.views:
             return None

@@ -51,7 +51,7 @@ class Peer:
 
 
 @dataclass(slots=True)
-class View:
+class GossipCopy:
     """One process's copy. `delay` is how many seconds others' changes need to arrive."""
 
     peer: Peer
@@ -69,14 +69,14 @@ class Gossip:
     """All views, the log between them, and the members that went without a word."""
 
     def __init__(self) -> None:
-        self.views: dict[str, View] = {}
+        self.views: dict[str, GossipCopy] = {}
         self.strangers: dict[str, Peer] = {}
         self._log: list[Message] = []
         self._first = 0
         self._sent: dict[tuple[str, str], dict[str, Instance]] = {}
         self._lost: dict[str, tuple[float, str, Peer]] = {}
 
-    def join(self, owner: str, view: View, now: float) -> None:
+    def join(self, owner: str, view: GossipCopy, now: float) -> None:
         """A process joins its group and, by push/pull, gets all that the group knows."""
         view.cursor = self._first + len(self._log)
         self.views[owner] = view
@@ -120,7 +120,7 @@ class Gossip:
         if lost and lost[1] == view.group:
             del self._lost[owner]
 
-    def catch_up(self, owner: str, now: float) -> View:
+    def catch_up(self, owner: str, now: float) -> GossipCopy:
         """Read the log up to what has arrived at `now`."""
         view = self.views[owner]
         while view.cursor - self._first < len(self._log):
@@ -207,7 +207,7 @@ def _forget(ring: dict[str, Instance], now: float) -> None:
         del ring[name]
 
 
-def _apply(view: View, key: str, change: Ring | Replica) -> None:
+def _apply(view: GossipCopy, key: str, change: Ring | Replica) -> None:
     ours = view.values.get(key)
     if isinstance(change, Replica):
         if not isinstance(ours, Replica) or change.received_at > ours.received_at:

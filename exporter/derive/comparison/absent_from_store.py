@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.derive.comparison.compare import Content, Thing, content_of
+from exporter.derive.comparison.compare import Content, ContentEntry, content_of
 from exporter.derive.comparison.primary import KeyInput, Primary, page_of, speaks
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.clocks import right_clock
@@ -55,7 +55,7 @@ def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, flo
             yield name
 
 
-def _is_fresh(thing: Thing, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
+def _is_fresh(thing: ContentEntry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
     """Tell whether a thing lives, and has for a while. Partitions have no heartbeat: one that the store's
     ring lacks was deleted there, where it has a ring at all.
     """

@@ -10,7 +10,7 @@ from statistics import median_high
 from types import MappingProxyType
 
 from exporter.derive import process
-from exporter.derive.comparison.page_keys import Common, meant, product_for, used_keys
+from exporter.derive.comparison.page_keys import KeyLookup, meant, product_for, used_keys
 from exporter.derive.comparison.primary import KeyInput, Stored
 from exporter.derive.comparison.views import View, view
 from exporter.derive.identity.key_names import Names
@@ -72,7 +72,7 @@ def read_keys(
     """
     facts = {target.name: target for target in judged}
     stores = tuple(s for s in cycle.stores if s.outcome is Outcome.OK)
-    common = Common(pages, product_for(judged, product), names=cycle.names)
+    common = KeyLookup(pages, product_for(judged, product), names=cycle.names)
     if common.product is Product.UNKNOWN:
         common = replace(common, used=used_keys(cycle.observed, stores, judged))
     up = tuple(
@@ -102,7 +102,7 @@ class Seen:
     in_memory: frozenset[str] = frozenset()  # keys as they would be stored
 
 
-def _seen(read: Observation, target: TargetFacts, common: Common) -> Seen:
+def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
     """Sort one process's pages. The key of a page is the one in the store: with the process's prefix. What a
     process keeps in its own memory is in no store, and no view of what is.
     """

@@ -25,8 +25,8 @@ from exporter.model.pages import (
     Value,
 )
 
-Thing = Member | Partition | Replica | str
-Content = Mapping[str, Thing]
+ContentEntry = Member | Partition | Replica | str
+Content = Mapping[str, ContentEntry]
 FIELDS = {
     "ring": ("state", "tokens", "address", "zone"),
     "partition": ("state", "tokens", "address", "zone"),
@@ -49,7 +49,7 @@ def content_of(value: Value | Mapping[str, Replica]) -> Content:
 
 
 def _partitions(ring: PartitionRing) -> Content:
-    found: dict[str, Thing] = {}
+    found: dict[str, ContentEntry] = {}
     for number, partition in ring.partitions.items():
         if partition.state is PartitionState.DELETED:
             continue
@@ -148,7 +148,7 @@ class _Walk:
                 self._differ(item, mine, theirs)
         self.lag = lag if timed else None
 
-    def _differ(self, item: str, mine: Thing, theirs: Thing) -> None:
+    def _differ(self, item: str, mine: ContentEntry, theirs: ContentEntry) -> None:
         found = [Difference(item, self.name, *each) for each in _fields(mine, theirs)]
         for difference in found:
             self.mismatched.setdefault(difference.what, []).append(item)
@@ -167,7 +167,7 @@ class _Walk:
         else:
             self.doubtful += found
 
-    def _one_heartbeat(self, mine: Thing, theirs: Thing) -> bool:
+    def _one_heartbeat(self, mine: ContentEntry, theirs: ContentEntry) -> bool:
         """Tell whether the two are neighbours in time: the same member one heartbeat later."""
         if isinstance(mine, Partition) and isinstance(theirs, Partition):
             return self._is_recent(max(mine.changed or 0.0, theirs.changed or 0.0))
@@ -181,7 +181,7 @@ class _Walk:
         return abs(self.at.clock - when) <= self.at.period
 
 
-def same(mine: Thing, theirs: Thing) -> bool:
+def same(mine: ContentEntry, theirs: ContentEntry) -> bool:
     """Tell cheaply that nothing but the heartbeat can differ: nearly all pairs are like that."""
     if mine is theirs:
         return True
@@ -197,13 +197,13 @@ def same(mine: Thing, theirs: Thing) -> bool:
     )
 
 
-def _born(thing: Thing) -> float | None:
+def _born(thing: ContentEntry) -> float | None:
     if isinstance(thing, Member):
         return thing.registered
     return thing.changed if isinstance(thing, Partition) else None
 
 
-def time_of(thing: Thing) -> float | None:
+def time_of(thing: ContentEntry) -> float | None:
     """When an entry was last renewed, or a partition changed, unix seconds."""
     if type(thing) is Member:
         return thing.heartbeat
@@ -212,14 +212,14 @@ def time_of(thing: Thing) -> float | None:
     return thing.changed if isinstance(thing, Partition) else None
 
 
-def _time(thing: Thing) -> float | None:
+def _time(thing: ContentEntry) -> float | None:
     """The time by which an entry can lag: a partition has no heartbeat."""
     if type(thing) is Member:
         return thing.heartbeat
     return thing.received_at if isinstance(thing, Replica) else None
 
 
-def _fields(mine: Thing, theirs: Thing) -> list[tuple[str, str, str]]:
+def _fields(mine: ContentEntry, theirs: ContentEntry) -> list[tuple[str, str, str]]:
     """Give the fields that differ, with both values as text."""
     if isinstance(mine, Member) and isinstance(theirs, Member):
         return _member_fields(mine, theirs)
@@ -256,7 +256,7 @@ def _token_text(tokens: Tokens) -> str:
     return f"{tokens.count} tokens" + (f" ({tokens.digest.hex()[:8]})" if tokens.digest else "")
 
 
-def _text(thing: Thing) -> str:
+def _text(thing: ContentEntry) -> str:
     if isinstance(thing, Member):
         return f"{own_state(thing).value} at {thing.address}"
     if isinstance(thing, Replica):

@@ -13,13 +13,13 @@ from statistics import median_high, median_low
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.compare import Content, Thing, same, time_of
+from exporter.derive.comparison.compare import Content, ContentEntry, same, time_of
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.health import own_state
 from exporter.model.pages import Member, Partition, PartitionRing, Replica, Ring, State, Value
 
 Stored = Value | Mapping[str, Replica]
-T = TypeVar("T", bound=Thing)
+T = TypeVar("T", bound=ContentEntry)
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -83,7 +83,7 @@ def _shown(things: list[T]) -> T:
     return usual
 
 
-def _order(thing: Thing) -> float:
+def _order(thing: ContentEntry) -> float:
     return time_of(thing) or 0.0
 
 
@@ -101,7 +101,7 @@ def _usual_of(things: list[T]) -> list[T]:
     return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))
 
 
-def _said(thing: Thing) -> Hashable:
+def _said(thing: ContentEntry) -> Hashable:
     if isinstance(thing, Member):
         tokens = thing.tokens.digest or thing.tokens.count
         return own_state(thing), tokens, thing.address, thing.zone, thing.read_only

@@ -15,7 +15,7 @@ from exporter.products.ring_pages import RingPage, pages_of
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class KeyLookup:
     """What is the same for every process: the configured pages, the product of those that do not show
     theirs, and, where that is not known, the keys that somebody has for certain; `names` say how keys are
     called.
@@ -50,7 +50,7 @@ def used_keys(
     return frozenset(found)
 
 
-def meant(target: TargetFacts, common: Common) -> tuple[RingPage, ...]:
+def meant(target: TargetFacts, common: KeyLookup) -> tuple[RingPage, ...]:
     """The ring pages of one process, each with the key that is behind it there."""
     shown = target.product is not Product.UNKNOWN
     product = target.product if shown else common.product
@@ -73,7 +73,7 @@ def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tupl
 
 
 def _told_apart(
-    same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: Common
+    same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: KeyLookup
 ) -> Sequence[RingPage]:
     """Of the readings of one path, give that of the product; else the one whose key the process is
     configured with, else the one whose key anybody has. Where both are used it cannot be told and both

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.comparison.compare import Content, Thing, content_of, same, time_of
+from exporter.derive.comparison.compare import Content, ContentEntry, content_of, same, time_of
 from exporter.derive.limits import DEFAULT_TIMEOUT
 from exporter.derive.ring.health import own_state
 from exporter.model.facts import Comparison, ViewFacts
@@ -113,7 +113,7 @@ class _Peers:
     counted: Mapping[str, bool]  # whose tokens some page does not list; whether one does not even count them
 
 
-Record = tuple[float, bool, Thing, float | None]  # time, tombstone, what it says, by whose clock
+Record = tuple[float, bool, ContentEntry, float | None]  # time, tombstone, what it says, by whose clock
 
 
 def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
@@ -173,7 +173,7 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
             counted[name] = counted.get(name, False) or thing.tokens.count < 0
 
 
-def _records(v: View) -> Iterable[tuple[str, Thing]]:
+def _records(v: View) -> Iterable[tuple[str, ContentEntry]]:
     """Give everything in a view by its name, tombstones included."""
     if isinstance(v.value, Ring):
         return v.value.members.items()
@@ -184,7 +184,7 @@ def _records(v: View) -> Iterable[tuple[str, Thing]]:
     return [*content, *((f"partition {p.id}", p) for p in dead)]
 
 
-def _is_gone(thing: Thing) -> bool:
+def _is_gone(thing: ContentEntry) -> bool:
     """Tell whether a record is a tombstone."""
     if type(thing) is Member:
         return thing.state is _LEFT
@@ -304,7 +304,7 @@ def fingerprint(
     return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _essence(thing: Thing, state_hidden: bool, uncounted: bool | None) -> tuple[object, ...]:
+def _essence(thing: ContentEntry, state_hidden: bool, uncounted: bool | None) -> tuple[object, ...]:
     if isinstance(thing, Member):
         return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens, uncounted)
     if isinstance(thing, Partition):

@@ -11,7 +11,7 @@ from exporter.derive.gossip.gossip_clusters import Lists, components, short
 from exporter.derive.gossip.label_rollout import label_of, rollout
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_ownership import unused_keys
-from exporter.derive.identity.member_index import ALIVE, Census, Place, Spot, bare, census_of, each_once
+from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot, bare, census_of, each_once
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
 from exporter.model.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
 from exporter.model.pages import (
@@ -204,7 +204,7 @@ def _strangers(
     """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
     those that have the name of one.
     """
-    ours = Ours.of(known)
+    ours = OwnMembers.of(known)
     found: dict[str, tuple[GossipMember, list[str]]] = {}
     strange: dict[int, list[GossipMember]] = {}
     for who, gossip in having.items():
@@ -237,18 +237,18 @@ def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnMembers:
     """The processes that are watched: where their own members stand, by their names, whole and bare; and
     the names of those whose own member cannot be told.
     """
 
-    places: Mapping[str, frozenset[Place]]
+    places: Mapping[str, frozenset[Endpoint]]
     hidden: frozenset[str]
 
     @classmethod
-    def of(cls, known: Iterable[Identity]) -> Ours:
+    def of(cls, known: Iterable[Identity]) -> OwnMembers:
         """Take names and places out of the processes' identities."""
-        places: dict[str, set[Place]] = {}
+        places: dict[str, set[Endpoint]] = {}
         hidden: set[str] = set()
         for identity in known:
             if not identity.member:

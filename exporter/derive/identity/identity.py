@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from exporter.derive.identity.member_index import ALIVE, Place, bare, census_of
+from exporter.derive.identity.member_index import ALIVE, Endpoint, bare, census_of
 from exporter.model.pages import GossipMember, Member, Observation, Outcome, ProcessConfig
 
 
@@ -51,7 +51,7 @@ class Identity:
     names: frozenset[str]
     given: frozenset[str] = frozenset()  # of these, the names that it does not tell of itself
     member: str = ""  # its own gossip member
-    place: Place = ("", 0)  # where that stands
+    place: Endpoint = ("", 0)  # where that stands
     started: float | None = None  # by its own clock
 
 

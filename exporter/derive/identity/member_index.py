@@ -17,8 +17,8 @@ ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 _SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 Members = tuple[GossipMember, ...]
 Index = Mapping[str, Members]
-Place = tuple[str, int]  # address and port
-Spot = tuple[str, Place]  # a bare name and where it stands
+Endpoint = tuple[str, int]  # address and port
+Spot = tuple[str, Endpoint]  # a bare name and where it stands
 
 
 @lru_cache(maxsize=32_768)

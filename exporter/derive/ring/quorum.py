@@ -24,7 +24,7 @@ from exporter.model.facts import MemberFacts
 from exporter.model.pages import Product, State
 from exporter.model.settings import Replication
 
-Place = tuple[str, str]
+GroupAndZone = tuple[str, str]
 _IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 
 
@@ -76,7 +76,7 @@ def _processes(owning: list[MemberFacts], left: int, *, zones: bool) -> int:
     """How many processes may go while `left` owners may: one that stands in the ring several times, under
     one address, takes them all with it.
     """
-    shared: dict[str, set[Place]] = {}
+    shared: dict[str, set[GroupAndZone]] = {}
     for member in owning:
         if member.state is State.ACTIVE and member.address:
             shared.setdefault(member.address, set()).add(_place(member, zones=zones))
@@ -88,7 +88,7 @@ def _processes(owning: list[MemberFacts], left: int, *, zones: bool) -> int:
     return lost + left
 
 
-def _place(member: MemberFacts, *, zones: bool) -> Place:
+def _place(member: MemberFacts, *, zones: bool) -> GroupAndZone:
     return ("zone", member.zone) if zones and member.zone else ("member", member.id)
 
 

@@ -34,11 +34,11 @@ class Doors:
     def __init__(self, make: Callable[[], RequestHandler], most: int | None = None) -> None:
         self._make = make
         self._most = most or capacity()
-        self._open: dict[Door, None] = {}
-        self._shaking: dict[Door, float] = {}  # TLS handshakes under way, and since when
+        self._open: dict[Connection, None] = {}
+        self._shaking: dict[Connection, float] = {}  # TLS handshakes under way, and since when
         self._sweeping: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> Door:
+    def __call__(self) -> Connection:
         """The protocol of one connection, before its TLS handshake where there is one. Raises where too many
         are under way; the connection is then dropped. asyncio does not say how a handshake that fails ends.
         """
@@ -47,11 +47,11 @@ class Doors:
             del self._shaking[next(iter(self._shaking))]
         if len(self._shaking) >= self._most:
             raise ConnectionRefusedError("too many handshakes")
-        door = Door(self, self._make())
+        door = Connection(self, self._make())
         self._shaking[door] = now
         return door
 
-    def enter(self, door: Door) -> bool:
+    def enter(self, door: Connection) -> bool:
         """Let one in; false where every place is taken by a request under way."""
         self._shaking.pop(door, None)
         if len(self._open) >= self._most:
@@ -65,7 +65,7 @@ class Doors:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
         return True
 
-    def leave(self, door: Door) -> None:
+    def leave(self, door: Connection) -> None:
         """Note that one has gone."""
         self._open.pop(door, None)
 
@@ -83,7 +83,7 @@ class Doors:
         self._sweeping = again(SWEEP, self._sweep) if self._open else None
 
 
-class Door(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection: passes everything on to aiohttp's own protocol, and knows since when it waits."""
 
     def __init__(self, doors: Doors, handler: RequestHandler) -> None:

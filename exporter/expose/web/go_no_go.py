@@ -26,7 +26,7 @@ CULPRITS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GoNoGo:
     """`tone` is open, wait, closed or unknown, and picks the shape; `word` says it."""
 
     tone: str
@@ -68,12 +68,12 @@ def word_of(step: Step) -> tuple[str, str]:
     return ("wait", "waiting") if step.verdict is Verdict.HOLDS else ("closed", "closed")
 
 
-def withheld(snapshot: Snapshot) -> Answer:
+def withheld(snapshot: Snapshot) -> GoNoGo:
     """The answer that a snapshot gives whose gate is withheld, with the reason."""
-    return Answer("unknown", "CANNOT TELL", "Do not go on.", snapshot.fleet.headline)
+    return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", snapshot.fleet.headline)
 
 
-def answer_of(snapshot: Snapshot) -> Answer:
+def answer_of(snapshot: Snapshot) -> GoNoGo:
     """The answer for the next step on the way."""
     if snapshot.is_withheld:
         return withheld(snapshot)
@@ -82,10 +82,10 @@ def answer_of(snapshot: Snapshot) -> Answer:
     if step is None and snapshot.fleet.left_out:
         kept = ", ".join(snapshot.fleet.left_out)
         why = f"{kept} stays on the external store by configuration (gate.keep_on_store)."
-        return Answer("wait", "NO STEP", "All that is to move is on memberlist. Keep the store.", why)
+        return GoNoGo("wait", "NO STEP", "All that is to move is on memberlist. Keep the store.", why)
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
-        return Answer("unknown", "CANNOT TELL", "Do not go on.", why)
+        return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", why)
     found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
     if snapshot.fleet.uniform is False and found.tone == "closed":
         return replace(found, sentence="Do not go on: the clients are in different phases.")
@@ -97,7 +97,7 @@ def is_warned(snapshot: Snapshot) -> bool:
     return bool(snapshot.fleet.warnings or snapshot.fleet.risks)
 
 
-def judged(step: Step, warned: bool = False, *, part: bool = False) -> Answer:
+def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
     """The answer for one step, fresh; of a shard's part, what does not hold in it alone decides."""
     if part and step.verdict is not Verdict.FAILS:
         return _of_a_part(step)
@@ -108,33 +108,33 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> Answer:
     if step.open:
         held = f"Every check holds, and has for {span(step.soaked_for)}."
         if warned:
-            return Answer("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
-        return Answer("open", "GO ON", f"You may {what}.", held, step)
+            return GoNoGo("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
+        return GoNoGo("open", "GO ON", f"You may {what}.", held, step)
     if step.verdict is Verdict.HOLDS:
         share = min(1.0, step.soaked_for / step.soak) if step.soak else None
         left = span(max(0.0, step.soak - step.soaked_for))
-        return Answer(
+        return GoNoGo(
             "wait", "WAIT", f"{left} more before you {what}.",
             f"Every check holds; they must for {span(step.soak)}, and have for {span(step.soaked_for)}.",
             step, share,
         )  # fmt: skip
     if step.verdict is Verdict.UNKNOWN:
         why = f"{count(blind, 'check')} of {len(step.checks)} could not be answered."
-        return Answer("unknown", "CANNOT TELL", f"Do not {what}.", why, step)
+        return GoNoGo("unknown", "CANNOT TELL", f"Do not {what}.", why, step)
     why = f"{count(fails, 'check')} of {len(step.checks)} {'does' if fails == 1 else 'do'} not hold" + (
         f", {blind} not known." if blind else "."
     )
-    return Answer("closed", "STOP", f"Do not {what}.", why, step)
+    return GoNoGo("closed", "STOP", f"Do not {what}.", why, step)
 
 
-def _of_a_part(step: Step) -> Answer:
+def _of_a_part(step: Step) -> GoNoGo:
     blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
     said = (
         f"{count(blind, 'check')} could not be answered in it." if blind else "Nothing in it speaks against."
     )
     why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
     sentence = f"from one shard's part whether you may {task(step.name)}."
-    return Answer("unknown", "CANNOT TELL", sentence, why, step)
+    return GoNoGo("unknown", "CANNOT TELL", sentence, why, step)
 
 
 def check_rows(

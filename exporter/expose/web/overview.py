@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.expose.lag_history import LagHistory
-from exporter.expose.web.go_no_go import Answer, CheckRow, answer_of, check_rows, word_of
+from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
 from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, views
 from exporter.expose.web.phases import Station, stations
@@ -79,7 +79,7 @@ class Overview:
     """The first page."""
 
     snapshot: Snapshot
-    answer: Answer
+    answer: GoNoGo
     warnings: tuple[str, ...]
     more_warnings: int
     risks: tuple[str, ...]

@@ -21,7 +21,7 @@ NAMED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageRequest:
     """One request: what it is about, and what is known."""
 
     snapshot: Snapshot | None
@@ -56,17 +56,17 @@ class Content:
 class NotThere(Exception):  # noqa: N818 - an answer, not a mistake of anybody
     """Nothing has this name; `page` makes the page that says so."""
 
-    def __init__(self, page: Callable[[View], Content]) -> None:
+    def __init__(self, page: Callable[[PageRequest], Content]) -> None:
         self.page = page
         super().__init__()
 
 
-def nothing_yet(_: View) -> Content:
+def nothing_yet(_: PageRequest) -> Content:
     """Before the first cycle has ended."""
     return Content("nothing_yet.html", "Nothing known yet", announcement="Nothing is known yet.")
 
 
-def first_page(view: View) -> Content:
+def first_page(view: PageRequest) -> Content:
     """`/`."""
     seen = overview(view.known, view.history, view.interval)
     answer = seen.answer
@@ -78,7 +78,7 @@ def first_page(view: View) -> Content:
     )
 
 
-def key(view: View) -> Content:
+def key(view: PageRequest) -> Content:
     """`/key/KEY`."""
     wanted = path(view.match["key"])
     found = {path(key.key): key for key in reversed(view.known.keys)}
@@ -90,7 +90,7 @@ def key(view: View) -> Content:
     return Content("key.html", f"Key {facts.key}", {"seen": seen, "key": facts})
 
 
-def target(view: View) -> Content:
+def target(view: PageRequest) -> Content:
     """`/target/NAME`."""
     wanted = path(view.match["name"])
     facts = next((target for target in view.known.targets if path(target.name) == wanted), None)
@@ -101,13 +101,13 @@ def target(view: View) -> Content:
     )
 
 
-def processes(view: View) -> Content:
+def processes(view: PageRequest) -> Content:
     """`/processes`, with `?component=`."""
     seen = target_list(view.known, view.query.get("component", ""), view.page())
     return Content("processes.html", "Processes", {"seen": seen})
 
 
-def gate(view: View) -> Content:
+def gate(view: PageRequest) -> Content:
     """`/gate/STEP`."""
     step = next((step for step in view.known.steps if step.name == view.match["step"]), None)
     if step is None:
@@ -122,7 +122,7 @@ def gate(view: View) -> Content:
     return Content("gate.html", f"{answer.word} · {step.name}", values, f"{answer.word}: {answer.sentence}")
 
 
-def events(view: View) -> Content:
+def events(view: PageRequest) -> Content:
     """`/events`, newest first, with `?kind=`."""
     kind = view.query.get("kind", "")
     wanted: list[Event] = [e for e in reversed(view.known.events) if not kind or e.kind == kind]
@@ -132,14 +132,14 @@ def events(view: View) -> Content:
     return Content("events.html", "Events", values)
 
 
-def nowhere(view: View) -> Content:
+def nowhere(view: PageRequest) -> Content:
     """Any other path."""
     values = {"what": "page", "wanted": "", "names": (), "more": 0}
     return Content("not_there.html", "Not here", values)
 
 
-def _missing(what: str, wanted: str, known: Iterable[str]) -> Callable[[View], Content]:
-    def page(_: View) -> Content:
+def _missing(what: str, wanted: str, known: Iterable[str]) -> Callable[[PageRequest], Content]:
+    def page(_: PageRequest) -> Content:
         names, more = first(sorted(known), NAMED)
         return Content(
             "not_there.html",
@@ -150,7 +150,7 @@ def _missing(what: str, wanted: str, known: Iterable[str]) -> Callable[[View], C
     return page
 
 
-PATHS: Final[Mapping[str, Callable[[View], Content]]] = {
+PATHS: Final[Mapping[str, Callable[[PageRequest], Content]]] = {
     "/": first_page,
     "/events": events,
     "/processes": processes,

@@ -19,7 +19,7 @@ from exporter.expose.lag_history import LagHistory
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
 from exporter.expose.web.environment import HERE, render
-from exporter.expose.web.pages import PATHS, Content, NotThere, View, nothing_yet, nowhere
+from exporter.expose.web.pages import PATHS, Content, NotThere, PageRequest, nothing_yet, nowhere
 from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot
@@ -87,14 +87,16 @@ async def _remember(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-def _handler(make: Callable[[View], Content]) -> Handler:
+def _handler(make: Callable[[PageRequest], Content]) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _respond(request, make)
 
     return handle
 
 
-async def _respond(request: web.Request, make: Callable[[View], Content], status: int = 200) -> web.Response:
+async def _respond(
+    request: web.Request, make: Callable[[PageRequest], Content], status: int = 200
+) -> web.Response:
     state, pages = request.app[STATE], request.app[PAGES]
     aged = state.newest.aged()
     snapshot, age = aged.snapshot, _headers(aged)
@@ -122,11 +124,11 @@ def _headers(aged: Aged) -> dict[str, str]:
 
 
 async def _inner(
-    request: web.Request, make: Callable[[View], Content], snapshot: Snapshot | None
+    request: web.Request, make: Callable[[PageRequest], Content], snapshot: Snapshot | None
 ) -> Rendered:
     """A page's inner part, rendered in a thread once per snapshot. Pages that are not there are not kept."""
     pages, state = request.app[PAGES], request.app[STATE]
-    view = View(
+    view = PageRequest(
         snapshot,
         pages.history,
         state.interval(),
@@ -148,7 +150,7 @@ async def _inner(
     return made
 
 
-def _rendered(make: Callable[[View], Content], view: View) -> Rendered:
+def _rendered(make: Callable[[PageRequest], Content], view: PageRequest) -> Rendered:
     content = make(view) if view.snapshot is not None else nothing_yet(view)
     body = render(content.template, root=view.root, snapshot=view.snapshot, **content.values)
     return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template

@@ -10,7 +10,7 @@ import dns.resolver
 from exporter.config import Dns
 from exporter.errors import DecodeError, FetchError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, Found, from_address
+from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget, from_address
 
 GRACE = 3  # refreshes for which a name may be gone before its targets are
 LIFETIME = 5.0  # seconds for one question, all servers and tries together
@@ -24,7 +24,7 @@ class DnsSource:
 
     def __init__(self, config: Dns) -> None:
         self._config = config
-        self._last: tuple[Found, ...] = ()
+        self._last: tuple[FoundTarget, ...] = ()
         self._gone = 0
         self.refresh = config.refresh
 
@@ -67,7 +67,7 @@ class DnsSource:
         return Finding((), what)
 
     def _take(self, answer: dns.resolver.Answer) -> Finding:
-        found: dict[str, Found] = {}
+        found: dict[str, FoundTarget] = {}
         refused = 0
         for record in list(answer)[:MAX_FOUND]:
             try:
@@ -79,7 +79,7 @@ class DnsSource:
         self._last = tuple(found[address] for address in sorted(found))
         return Finding(self._last, f"{refused} records without a usable host: left out" if refused else "")
 
-    def _record(self, record: object) -> Found:
+    def _record(self, record: object) -> FoundTarget:
         if self._config.type == "SRV":
             host, port = str(getattr(record, "target", "")).rstrip("."), getattr(record, "port", 0)
         else:

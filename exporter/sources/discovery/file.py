@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from exporter.config import FileSd
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import Finding, Found
+from exporter.sources.discovery.found_targets import Finding, FoundTarget
 from exporter.sources.discovery.target_lists import read_list
 
 MAX_FILE = 16 * 1024**2
@@ -31,7 +31,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class _Read:
     stamp: Stamp | None
-    found: tuple[Found, ...] = ()
+    found: tuple[FoundTarget, ...] = ()
     trouble: str = ""
 
 

@@ -35,7 +35,7 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTarget:
     """One process. `prefix` None: as the HTTP settings say. `name` "": nobody gave it one."""
 
     host: str
@@ -58,7 +58,7 @@ class Finding:
     are processes that should run and have no address to be asked at, as sentences.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundTarget, ...]
     trouble: str = ""
     not_running: tuple[str, ...] = ()
 
@@ -75,7 +75,7 @@ class Source(Protocol):
         """Let go of connections."""
 
 
-def from_url(url: str) -> Found:
+def from_url(url: str) -> FoundTarget:
     """A process by its URL; a path in it is the path prefix. Raises `DecodeError` without quoting it."""
     try:
         parts = urlsplit(url)
@@ -88,15 +88,15 @@ def from_url(url: str) -> Found:
     prefix = parts.path.rstrip("/")
     if port == 0 or _PREFIX.fullmatch(prefix) is None:
         raise DecodeError("a port or path that cannot be")
-    return Found(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme, prefix or None)
+    return FoundTarget(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme, prefix or None)
 
 
-def from_address(address: str, scheme: str = "http") -> Found:
+def from_address(address: str, scheme: str = "http") -> FoundTarget:
     """A process by `host:port`, `host` or a whole URL, as in Prometheus's lists of targets."""
     return from_url(address if "://" in address else f"{scheme}://{address}")
 
 
-def labelled(found: Found, labels: Mapping[str, str]) -> Found:
+def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
     """With what Prometheus's labels say: name, component, scheme, path; `__…` labels are used up."""
     kept = {
         name: value[:MAX_LABEL_VALUE]
@@ -105,7 +105,7 @@ def labelled(found: Found, labels: Mapping[str, str]) -> Found:
     }
     name = next((labels[label] for label in NAME_LABELS if labels.get(label)), "")
     component = next((labels[label] for label in COMPONENT_LABELS if labels.get(label)), "")
-    return Found(
+    return FoundTarget(
         host=found.host,
         port=found.port,
         scheme=found.scheme,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.config import GossipSd
-from exporter.sources.discovery.found_targets import Finding, Found, is_loopback, is_nobody
+from exporter.sources.discovery.found_targets import Finding, FoundTarget, is_loopback, is_nobody
 
 GRACE = 120.0  # seconds a member stays a target after the last list that had it
 
@@ -62,11 +62,11 @@ class GossipSource:
             stays |= {host: now for host in most if host not in stays and may_be_asked(host, near=near)}
         self._heard_at = dict(list(stays.items())[: self._config.max_members])
 
-    def current(self) -> tuple[Found, ...]:
+    def current(self) -> tuple[FoundTarget, ...]:
         """The members heard of of late."""
         now, port, scheme = self._clock(), self._config.port, self._config.scheme
         hosts = sorted(host for host, at in self._heard_at.items() if now - at <= GRACE)
-        return tuple(Found(host, port, scheme) for host in hosts)
+        return tuple(FoundTarget(host, port, scheme) for host in hosts)
 
     async def find(self) -> Finding:
         """The same, without those that have been gone for too long."""

@@ -22,7 +22,7 @@ import yaml
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, Found
+from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget
 from exporter.sources.discovery.pods import (
     continues_at,
     found_in,
@@ -57,7 +57,7 @@ class KubernetesSource:
     def __init__(self, config: Kubernetes, account: Path = SERVICE_ACCOUNT) -> None:
         self._config = config
         self._account = account
-        self._pods: dict[str, tuple[Found | None, str]] = {}
+        self._pods: dict[str, tuple[FoundTarget | None, str]] = {}
         self._found = Finding(())
         self._trouble = ""
         self._listed = asyncio.Event()  # or failed to, once
@@ -158,7 +158,7 @@ class KubernetesSource:
 
     async def _list(self, api: Any, namespace: str) -> str:
         """All pods, page by page; then they are what is known. Returns where the watch begins."""
-        pods: dict[str, tuple[Found | None, str]] = {}
+        pods: dict[str, tuple[FoundTarget | None, str]] = {}
         more = ""
         for _ in range(MAX_PAGES):
             query = {"limit": PAGE_SIZE, **({"_continue": more} if more else {})}

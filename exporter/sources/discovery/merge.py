@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from exporter.config import TargetEntry
 from exporter.model.pages import Target
-from exporter.sources.discovery.found_targets import Found
+from exporter.sources.discovery.found_targets import FoundTarget
 from exporter.sources.name_resolution import Resolver, is_address
 
 RESOLVE_EVERY = 30.0
@@ -27,7 +27,7 @@ RESOLVE_LIMIT = 5.0  # seconds for all names together; the rest keep the address
 class Claim:
     """One find with its entry: whose settings apply, and which source it came from."""
 
-    found: Found
+    found: FoundTarget
     entry: TargetEntry
     http: str
     prefix: str
@@ -126,8 +126,8 @@ class _Process:
 
 
 def left_behind(
-    before: tuple[Found, ...], left: tuple[Found, ...], now: tuple[Found, ...]
-) -> tuple[Found, ...]:
+    before: tuple[FoundTarget, ...], left: tuple[FoundTarget, ...], now: tuple[FoundTarget, ...]
+) -> tuple[FoundTarget, ...]:
     """What a source lost where it lost everything, or half of its list and more than one process, at once:
     a list that was cut short looks like that. What comes back, or has another process at its address, is no
     longer left; of what was left before the rest stays.

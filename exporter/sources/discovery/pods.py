@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import Found, from_address, plain_name
+from exporter.sources.discovery.found_targets import FoundTarget, from_address, plain_name
 
 COMPONENT_LABELS = ("app.kubernetes.io/component", "component", "name")
 _OVER = frozenset(("Succeeded", "Failed"))
@@ -42,7 +42,7 @@ def resource_version(thing: Mapping[str, Any]) -> str:
     return version if isinstance(version, str) else ""
 
 
-def found_in(pod: Mapping[str, Any], config: Kubernetes) -> Found | None:
+def found_in(pod: Mapping[str, Any], config: Kubernetes) -> FoundTarget | None:
     """The pod as a target; None without an address yet, when it is over, or without the port."""
     metadata, status = _mapping(pod.get("metadata")), _mapping(pod.get("status"))
     address = status.get("podIP")
@@ -56,7 +56,7 @@ def found_in(pod: Mapping[str, Any], config: Kubernetes) -> Found | None:
         return None
     name = plain_name(str(metadata.get("name", "")))
     labels = {"namespace": str(metadata.get("namespace", "")), "pod": name, "container": container}
-    return Found(
+    return FoundTarget(
         host=plain.host,
         port=plain.port,
         scheme=config.scheme,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from exporter.config import Static
-from exporter.sources.discovery.found_targets import Finding, Found, from_url
+from exporter.sources.discovery.found_targets import Finding, FoundTarget, from_url
 
 
 class StaticSource:
@@ -24,5 +24,5 @@ class StaticSource:
         """Nothing is held."""
 
 
-def _named(found: Found, component: str) -> Found:
-    return Found(found.host, found.port, found.scheme, found.prefix, component=component)
+def _named(found: FoundTarget, component: str) -> FoundTarget:
+    return FoundTarget(found.host, found.port, found.scheme, found.prefix, component=component)

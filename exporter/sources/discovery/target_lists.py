@@ -13,7 +13,7 @@ from pathlib import PurePath
 from exporter.config.yaml_source import parse
 from exporter.errors import DecodeError
 from exporter.model.listed import few
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, Found, from_address, labelled
+from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget, from_address, labelled
 
 
 def read_list(content: bytes, name: str, scheme: str) -> Finding:
@@ -59,11 +59,11 @@ def read_groups(value: object, scheme: str) -> Finding:
     """The list as plain values to what it names."""
     if not isinstance(value, list | tuple):
         raise DecodeError("must be a list of groups with targets and labels")
-    found: list[Found] = []
+    found: list[FoundTarget] = []
     refused: list[str] = []
     for number, group in enumerate(value):
         for item in _group(group, number, scheme):
-            if isinstance(item, Found):
+            if isinstance(item, FoundTarget):
                 found.append(item)
             else:
                 refused.append(item)
@@ -76,7 +76,7 @@ def _trouble(refused: list[str]) -> str:
     return f"{few(refused, 1)}: left out" if refused else ""
 
 
-def _group(group: object, number: int, default_scheme: str) -> Iterator[Found | str]:
+def _group(group: object, number: int, default_scheme: str) -> Iterator[FoundTarget | str]:
     if not isinstance(group, Mapping) or set(group) - {"targets", "labels"}:
         raise DecodeError(f"group {number} must have targets and labels and nothing else")
     targets = group.get("targets") or ()

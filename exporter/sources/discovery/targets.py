@@ -27,7 +27,7 @@ from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import Finding, Found, Source, is_nobody
+from exporter.sources.discovery.found_targets import Finding, FoundTarget, Source, is_nobody
 from exporter.sources.discovery.gossip import GossipSource, Lists
 from exporter.sources.discovery.http import HttpSource
 from exporter.sources.discovery.kubernetes import KubernetesSource
@@ -58,8 +58,8 @@ class _Slot:
 
     def __init__(self, source: Source, now: Callable[[], float]) -> None:
         self.source = source
-        self.found: tuple[Found, ...] = ()
-        self.left: tuple[Found, ...] = ()  # what it lost with half of its list, as long as that answers
+        self.found: tuple[FoundTarget, ...] = ()
+        self.left: tuple[FoundTarget, ...] = ()  # what it lost with half of its list, as long as that answers
         self.not_running: tuple[str, ...] = ()
         self.ok: bool | None = None
         self.detail = "not asked yet"

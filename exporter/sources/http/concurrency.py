@@ -19,7 +19,7 @@ _DOUBTFUL = frozenset(
 _MAX_SUSPECTS = 100_000  # vanished targets stay in the set; beyond this it starts anew
 
 
-class Place:
+class Slot:
     """One call's place: among those that ask, or, once given back, among those that answered late.
 
     The late have a room of their own, because in the common one they would stand behind every
@@ -64,10 +64,10 @@ class Stay:
 
     __slots__ = ("_lane", "_place")
 
-    def __init__(self, lane: asyncio.Semaphore, place: Place) -> None:
+    def __init__(self, lane: asyncio.Semaphore, place: Slot) -> None:
         self._lane, self._place = lane, place
 
-    async def __aenter__(self) -> Place:
+    async def __aenter__(self) -> Slot:
         await self._lane.acquire()
         try:
             await self._place.take()
@@ -96,7 +96,7 @@ class Places:
         """Wait for the target's lane and then for a common place. A suspect is asked one page at a time."""
         suspect = url in self._suspects
         lane = self._lane(url, 1 if suspect else self._per_target)
-        return Stay(lane, Place(self._doubtful if suspect else self._asking, self._late))
+        return Stay(lane, Slot(self._doubtful if suspect else self._asking, self._late))
 
     def learn(self, url: str, answer: Answer) -> None:
         """Note whether the target answered at all, and not too much; a closed door is an answer, silence

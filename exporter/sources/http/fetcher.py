@@ -30,7 +30,7 @@ from exporter.errors import FetchError
 from exporter.model.pages import EMPTY, Answer, Outcome, Reason, Target
 from exporter.sources.http import allow_list
 from exporter.sources.http.budget import Spending
-from exporter.sources.http.concurrency import Place, Places
+from exporter.sources.http.concurrency import Places, Slot
 from exporter.sources.http.connection import Connector, CostlyAnswerError
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.http.loop_fairness import Pace
@@ -217,7 +217,7 @@ class Fetcher:
             self._places.learn(call.target.url, answer)
         return _timed(answer, asked_at, time.monotonic() - started, reply.received)
 
-    async def _follow(self, call: Call, access: TargetAccess, place: Place, reply: Reply) -> Answer:
+    async def _follow(self, call: Call, access: TargetAccess, place: Slot, reply: Reply) -> Answer:
         base, prefix = _base(call.target.url)
         follow = _given(access.follow_redirects, self._settings.follow_redirects)
         url = URL(base + prefix + call.path, encoded=True)
@@ -253,7 +253,7 @@ class Fetcher:
         return there
 
     async def _exchange(
-        self, call: Call, url: URL, access: TargetAccess, place: Place, reply: Reply
+        self, call: Call, url: URL, access: TargetAccess, place: Slot, reply: Reply
     ) -> Answer | str:
         """One request: the answer, or where it sends us instead."""
         if call.spending is not None:

@@ -63,7 +63,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Position:
     """How far was read."""
 
     next: int  # the first time stamp not yet seen whole, nanoseconds
@@ -82,7 +82,7 @@ class LokiSource:
         self._fetcher = fetcher
         self.settings = settings
         self._clock = clock
-        self._at = _Place(int((clock() - LOOK_BACK) * NANO))
+        self._at = _Position(int((clock() - LOOK_BACK) * NANO))
 
     def renewed(self, fetcher: Fetcher, settings: LokiSettings) -> LokiSource:
         """The same question asked through another fetcher and access, going on where this one stands."""

@@ -10,7 +10,7 @@ from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
 from exporter.derive.history import FORGET_LOST, RingHistory, Watched, advance_partitions
 from exporter.derive.identity.identity import Owners
-from exporter.derive.kv_key import World, judge_key
+from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.partitions import by_state, corrupted
 from exporter.model.facts import ClientFacts, KeyFacts
@@ -43,7 +43,7 @@ def judge(page: PartitionRing | None, copy: PartitionRing | None) -> KeyFacts:
         pages=(view("p-1", page, clock=NOW, read_at=NOW),),
         copies=(view("p-1", copy, clock=NOW, read_at=NOW),),
     )
-    world = World(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
+    world = CycleContext(Owners({}, {}, sure=True), None, Rules(), NOW, Watched())
     return judge_key(read, RingHistory(), world)[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.config import TargetEntry
 from exporter.model.pages import Target
-from exporter.sources.discovery.found_targets import Found, from_address, labelled
+from exporter.sources.discovery.found_targets import FoundTarget, from_address, labelled
 from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merge
 
 _KINDS: dict[str, dict[str, Any]] = {
@@ -26,7 +26,7 @@ class _Known(Addresses):
         self._of = {name.replace("_", "-"): address for name, address in addresses.items()}
 
 
-def _claim(kind: str, source: int, address: str | Found, prefix: str = "", **entry: Any) -> Claim:
+def _claim(kind: str, source: int, address: str | FoundTarget, prefix: str = "", **entry: Any) -> Claim:
     found = from_address(address) if isinstance(address, str) else address
     return Claim(found, TargetEntry.model_validate(_KINDS[kind] | entry), "", prefix, source)
 
@@ -103,13 +103,13 @@ def test_a_name_that_two_have_is_nobodys() -> None:
 @pytest.mark.parametrize(
     ("found", "url"),
     [
-        (Found("a", 1), "http://a:1/common"),
-        (Found("a", 1, prefix="/own"), "http://a:1/own"),
-        (Found("a", 1, "https", prefix=""), "https://a:1"),
-        (Found("::1", 1), "http://[::1]:1/common"),
+        (FoundTarget("a", 1), "http://a:1/common"),
+        (FoundTarget("a", 1, prefix="/own"), "http://a:1/own"),
+        (FoundTarget("a", 1, "https", prefix=""), "https://a:1"),
+        (FoundTarget("::1", 1), "http://[::1]:1/common"),
     ],
 )
-def test_a_prefix_of_its_own_goes_before_the_common_one(found: Found, url: str) -> None:
+def test_a_prefix_of_its_own_goes_before_the_common_one(found: FoundTarget, url: str) -> None:
     assert _urls(merge([_claim("file", 0, found, prefix="/common")], Addresses())) == [url]
 
 
@@ -131,7 +131,7 @@ async def test_addresses_of_real_names_are_learned_and_unknown_ones_are_none() -
     assert known.version is not version
 
 
-def _found(names: str) -> tuple[Found, ...]:
+def _found(names: str) -> tuple[FoundTarget, ...]:
     return tuple(from_address(f"{name}:80") for name in names)
 
 
