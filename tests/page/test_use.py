@@ -24,9 +24,6 @@ PATHS = (
 
 
 FOCUSED = "(({tagName, attributes}) => `${tagName} ${attributes.href?.value ?? ''}`)(document.activeElement)"
-PAINTED = """new Promise(done => new PerformanceObserver(
-    all => all.getEntriesByName('first-contentful-paint').forEach(e => done(e.startTime))
-).observe({type: 'paint', buffered: true}))"""
 
 
 def opened(snapshot: Snapshot) -> Snapshot:
@@ -212,8 +209,7 @@ def test_every_state_has_words_and_a_shape_beside_its_colour(look: Look, served:
 def test_the_largest_installation_stays_usable(look: Look) -> None:
     with Served(big.snapshot(), now=snapshots.NOW + 1) as served:
         seen = look(served.url)
-        assert min(_first_paint(seen.open()) for _ in range(3)) < 1000  # ms; the machine may be busy
-        page = seen.page
+        page = seen.open()
         assert len(page.content()) < 1_000_000
         expect(page.locator("#answer")).to_be_in_viewport(ratio=1)
         expect(page.locator(".culprits .rest").first).to_contain_text("and 490 more")
@@ -224,11 +220,6 @@ def test_the_largest_installation_stays_usable(look: Look) -> None:
         expect(page.locator(".side tbody tr")).to_have_count(100)
         page.get_by_role("link", name="Next").first.click()
         expect(page.locator(".pager span").first).to_have_text("page 3 of 20")
-
-
-def _first_paint(page: Page) -> float:
-    expect(page.locator("#answer")).to_be_visible()
-    return float(page.evaluate(PAINTED))
 
 
 def test_before_the_first_cycle_nothing_is_claimed(look: Look) -> None:
