@@ -21,7 +21,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def answer(host: Any, *_: Any, **__: Any) -> Any:
         if "evil" in host:
-            tarpit.wait(4.0)
+            tarpit.wait(1.0)
             raise socket.gaierror(-3, "try again")
         if "gone" in host:
             raise socket.gaierror(-2, "not known")
@@ -36,7 +36,7 @@ async def test_a_zone_that_does_not_answer_holds_up_neither_the_cycle_nor_the_ot
     seeds = Seeds()
     began = time.monotonic()
     found = await seeds.look_up([TARPIT, *([HONEST] * 9), ["gone.mimir:7946"], ["10.0.0.9:7946"]])
-    assert time.monotonic() - began < 3.5  # it would take four seconds to wait for one such name
+    assert time.monotonic() - began < 0.9
     assert found[HONEST[0]] == ""
     assert found["10.0.0.9:7946"] == ""
     assert found["gone.mimir:7946"].startswith("does not resolve")
