@@ -7,8 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from exporter.derive import kv_clients
-from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe, is_in_rings, universe
+from exporter.derive.gate.coverage import (
+    FROM_METRICS,
+    METRICS,
+    RESTS_ON,
+    Universe,
+    is_in_rings,
+    runs_memberlist,
+    universe,
+)
 from exporter.derive.limits import Rules
+from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.store.external_store import unattended
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
@@ -30,6 +39,21 @@ class Evidence:
     @cached_property
     def up(self) -> tuple[TargetFacts, ...]:
         return tuple(target for target in self.now.targets if target.up)
+
+    @cached_property
+    def in_rings(self) -> tuple[TargetFacts, ...]:
+        """The processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
+        return tuple(target for target in self.up if is_in_rings(target))
+
+    @cached_property
+    def with_memberlist(self) -> tuple[TargetFacts, ...]:
+        """The processes that use memberlist, by their page or by a client of theirs."""
+        return tuple(target for target in self.up if runs_memberlist(target))
+
+    @cached_property
+    def lonely(self) -> frozenset[str]:
+        """The processes every seed of which is their own address: after a restart each would be alone."""
+        return frozenset(target.name for target in self.up if joins_only_itself(target))
 
     @cached_property
     def clients(self) -> tuple[ClientFacts, ...]:
@@ -99,8 +123,8 @@ def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyF
 
 
 def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
-    """Pick the processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
-    return tuple(target for target in seen.up if is_in_rings(target))
+    """Pick the processes that keep a ring or watch one."""
+    return seen.in_rings
 
 
 CheckFunction = Callable[[Evidence], Check]

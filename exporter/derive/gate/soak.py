@@ -130,11 +130,11 @@ def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
 
     One that is not known of a few processes passes on what it had of them.
     """
-    began, about = _began(old), _about(check)
-    check = replace(check, wavered=old.wavered if old else None)
-    had = began is not None or (old and about.isdisjoint(_about(old) or about))
+    began, about = _began(old), _lacking(check, read)
+    if old and old.wavered != check.wavered:
+        check = replace(check, wavered=old.wavered)
     few = about and about <= read.missed and FEW * len(about) <= read.of
-    if had and few and _is_excused(check):
+    if few and (began is not None or (old and about.isdisjoint(_about(old) or about))):
         evidence = (Looked(Seen.READ_BEFORE, culprits=check.culprits[:5]),)
         check = replace(check, verdict=Verdict.HOLDS, evidence=evidence, culprits=(), vacuous=False)
     if check.verdict is not Verdict.HOLDS:
@@ -147,7 +147,7 @@ def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     """A check that is not known only of processes that are new or were missed keeps its time, and once in a
     soak one that is not known for a cycle for anything else: what comes and goes is no accident of reading.
     """
-    began, about = _began(old), _about(check)
+    began, about = _began(old), _lacking(check, read)
     if old is None or began is None or not _is_excused(check):
         return check
     if about and about <= read.new | read.missed:
@@ -163,6 +163,11 @@ def _began(check: Check | None) -> float | None:
 
 def _is_excused(check: Check) -> bool:
     return check.verdict is Verdict.UNKNOWN or (check.id == ANSWER and bool(_named(check)))
+
+
+def _lacking(check: Check, read: Reads) -> frozenset[str]:
+    """Name the processes that a check lacks, where some may be lacked: mostly none was missed or is new."""
+    return _about(check) if read.missed or read.new else frozenset()
 
 
 def _about(check: Check) -> frozenset[str]:

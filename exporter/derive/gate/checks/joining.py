@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check, in_rings
-from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.identity.identity import host_in, port_of
 from exporter.derive.identity.member_index import each_once
-from exporter.derive.migration.risks import is_at, joins_only_itself
+from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import TargetFacts
 
@@ -25,7 +24,7 @@ DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 
 def _with_memberlist(seen: Evidence) -> Asked:
     """Processes that use memberlist, by their page or by a client of theirs."""
-    return tuple(target for target in seen.up if runs_memberlist(target))
+    return seen.with_memberlist
 
 
 def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
@@ -59,7 +58,7 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
                 unknown.append(Culprit(Kind.PROCESS_SILENT, target.name))
             elif not seeds:
                 wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
-            elif joins_only_itself(target) and not (of_others and _is_named(target, seen.up)):
+            elif target.name in seen.lonely and not (of_others and _is_named(target, seen.up)):
                 wrong.append(Culprit(Kind.SEEDS_ITSELF, target.name))
         return Answer(wrong, unknown, _counted(asked), _nobody(seen, asked, choice))
 
