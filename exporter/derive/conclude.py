@@ -27,10 +27,10 @@ from exporter.derive.migration.events import events
 from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.rollback import judge_rollback
-from exporter.derive.process import GOOD_FOR, judge_target, with_usual_product
+from exporter.derive.process import judge_target, stands_in, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
-from exporter.derive.shard import Judged, apart, part_of
+from exporter.derive.shard import Judged, apart, part_of, steadied
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Named, named_stores, places_of
 from exporter.derive.store.store_identity import identified
@@ -53,7 +53,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
     part = None
     if cycle.share is not None:
         found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
-        part = part_of(cycle.share, found, past.snapshot, rules)
+        part = part_of(cycle.share, found, rules)
         keys, gossip = apart(keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
     fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure, words), past.snapshot, cycle.at)
@@ -109,6 +109,7 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words
     snapshot = replace(
         snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
     )
+    snapshot = steadied(snapshot, before, rules)
     judged, following = judge_steps(snapshot, before, rules, words)
     steps = linked(judged, rules.docs_url)
     back = judge_rollback(snapshot, rules.max_lag)
@@ -162,7 +163,7 @@ def _judge_keys(
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
     world = CycleContext(
         owners=owners(
-            (*known.values(), *_missed(targets, known, past)),
+            (*known.values(), *_missed(targets, known, past, cycle.at)),
             cycle.share.crowded if cycle.share else frozenset(),
         ),
         gossip=_gossipers(cycle),
@@ -186,12 +187,12 @@ def _judge_keys(
 
 
 def _missed(
-    targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History
+    targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, at: float
 ) -> Iterator[Identity]:
     """The processes that were missed, as they were known when they responded: their members are theirs."""
     for target in targets:
         identity = past.identities.get(target.name)
-        if identity is not None and target.name not in known and target.missed <= GOOD_FOR:
+        if identity is not None and target.name not in known and stands_in(target, at):
             yield identity
 
 

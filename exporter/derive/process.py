@@ -36,6 +36,7 @@ TRAFFIC = "traffic"
 QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
 GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
+GOOD_SECONDS = 120.0  # and never longer: soon after that even the rings have a dead member as unhealthy
 
 
 def judge_target(
@@ -57,7 +58,8 @@ def judge_target(
     why, told = why_none(found), ha_elections.counted(found, before)
     if not (why or told or missed):
         return found  # nearly always: a copy of each process in each cycle is not free
-    return replace(found, why_none=why, elections=told, missed=missed)
+    whole_at = _whole_at(before) if missed else None
+    return replace(found, why_none=why, elections=told, missed=missed, whole_at=whole_at)
 
 
 def _silent(
@@ -75,6 +77,7 @@ def _silent(
         pages=pages,
         seen_at=before.seen_at if before else None,
         missed=missed,
+        whole_at=_whole_at(before),
         member=before.member if before else "",
         elections=before.elections if before else None,
         **_history(seen, skew_of(seen), before),  # type: ignore[arg-type] # the fields' names
@@ -88,11 +91,30 @@ def _history(seen: Observation, skew: float | None, before: TargetFacts | None) 
     return {"starts": starts, "restarts": restarts, **kept}
 
 
-def _missed(pages: Iterable[PageFacts], before: TargetFacts | None) -> int:
-    """Count the cycles in which something was not read. What was never read whole is not missed for once."""
+def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
+    """Count the cycles in which something was not read. What was never read whole is not missed for once, and
+    one whose connection is refused twice in a row is down.
+    """
     if Outcome.FAILED not in [page.outcome for page in pages]:
         return 0
-    return before.missed + 1 if before else GOOD_FOR + 1
+    if before is None or (_is_refused(pages) and _is_refused(before.pages)):
+        return GOOD_FOR + 1
+    return before.missed + 1
+
+
+def _is_refused(pages: Iterable[PageFacts]) -> bool:
+    return any(page.name == "/metrics" and page.reason is Reason.REFUSED for page in pages)
+
+
+def _whole_at(before: TargetFacts | None) -> float | None:
+    """When all of a process was read that something was missed of now."""
+    return None if before is None else before.whole_at if before.missed else before.seen_at
+
+
+def stands_in(target: TargetFacts, at: float) -> bool:
+    """Tell whether what was read of a process before stands in for what was missed of it now."""
+    whole = target.whole_at
+    return 0 < target.missed <= GOOD_FOR and whole is not None and at - whole <= GOOD_SECONDS
 
 
 def _starts(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.gate.check import used
+from exporter.derive.gate.soak import LEAST_LOOKS, interrupted
 from exporter.derive.gossip.membership import OwnMembers, is_expected
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.member_index import ALIVE, census_of
@@ -37,15 +38,16 @@ class Judged:
     at: float
 
 
-def part_of(share: Share, found: Judged, before: Snapshot | None, rules: Rules) -> Part:
-    """Give a shard's part of the whole."""
+def part_of(share: Share, found: Judged, rules: Rules) -> Part:
+    """Give a shard's part of the whole, as if nothing had been looked at before."""
     having = {t.name: t for t in found.targets if t.gossip is not None}
     ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
     strange, own = _members(having.values(), found, rules)
     return Part(
         share=share,
-        steady_since=_steady_since(share, before, found, rules),
+        steady_since=found.at,
         interval=rules.interval,
+        soak=max(rules.soak, LEAST_LOOKS * rules.interval) if rules.soak else 0.0,
         rules_digest=_digest(written(rules)),
         clients=_clients(found.targets, share),
         strange=strange,
@@ -76,17 +78,16 @@ def _without_ghosts(key: KeyFacts) -> KeyFacts:
     return replace(key, ghosts=(), members=members)
 
 
-def _steady_since(share: Share, before: Snapshot | None, found: Judged, rules: Rules) -> float:
-    """As with the gate's soak: after a gap, or with other processes discovered, it begins anew."""
+def steadied(now: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    """The snapshot of a shard with its part's time: it begins anew with whatever breaks the gate's soak, or
+    with other processes discovered.
+    """
     past = before.part if before else None
-    if before is None or past is None or _is_gap(found, before, rules):
-        return found.at
-    same = (past.share.digest, past.share.shards) == (share.digest, share.shards)
-    return past.steady_since if same else found.at
-
-
-def _is_gap(found: Judged, before: Snapshot, rules: Rules) -> bool:
-    return max(found.started - before.at, found.at - found.started) > rules.longest_gap
+    if now.part is None or past is None or interrupted(now, before, rules):
+        return now
+    share, old = now.part.share, past.share
+    same = (old.digest, old.shards) == (share.digest, share.shards)
+    return replace(now, part=replace(now.part, steady_since=past.steady_since)) if same else now
 
 
 def _digest(text: str) -> int:

@@ -52,7 +52,9 @@ SHARD_STEADY_SINCE_TIMESTAMP_SECONDS = _own.gauge(
     "shard_steady_since_timestamp_seconds", "",
     "Since when the same processes are discovered and looked at without a break, unix seconds.",
 )  # fmt: skip
-SHARD_SOAK_SECONDS = _own.gauge("shard_soak_seconds", "", "The configured gate.soak, in seconds.")
+SHARD_SOAK_SECONDS = _own.gauge(
+    "shard_soak_seconds", "", "The configured gate.soak, and at least three intervals, in seconds."
+)
 SHARD_INTERVAL_SECONDS = _own.gauge("shard_interval_seconds", "", "The configured interval, in seconds.")
 SHARD_CHECK = _own.gauge(
     "shard_check", "step check", f"A check of the gate, as far as this shard's part shows: {VERDICTS}.",

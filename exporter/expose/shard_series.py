@@ -75,7 +75,7 @@ def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     yield s.SHARD_COMMON_TARGETS, (), len(share.common)
     yield s.SHARD_DISCOVERY_DIGEST, (), share.digest
     yield s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS, (), part.steady_since
-    yield s.SHARD_SOAK_SECONDS, (), next((step.soak for step in snapshot.steps), None)
+    yield s.SHARD_SOAK_SECONDS, (), part.soak
     yield s.SHARD_INTERVAL_SECONDS, (), part.interval
     yield s.SHARD_RULES_DIGEST, (), part.rules_digest
     for kind, count in part.clients.items():

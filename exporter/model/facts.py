@@ -106,6 +106,7 @@ class TargetFacts:
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
     missed: int = 0  # cycles in a row in which a page of it was not read, this one included
+    whole_at: float | None = None  # our clock, the last cycle in which none was; only where one is missed
     member: str = ""  # its own name in the gossip, as it was last told
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
     elections: Elections | None = None  # None: it has no HA tracker

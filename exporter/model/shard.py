@@ -43,6 +43,7 @@ class Part:
     share: Share
     steady_since: float  # since when the same processes are discovered, our clock
     interval: float  # of our cycles, seconds
+    soak: float  # seconds; where these are shorter, the time of so many cycles as a soak has at least
     rules_digest: int  # of the limits and patterns that we judge by, 48 bits
     clients: Mapping[ClientKind, int] = field(default_factory=lambda: MappingProxyType({}))
     strange: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))

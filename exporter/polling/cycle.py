@@ -33,6 +33,7 @@ from exporter.polling.schedule import (
     Entries,
     Last,
     Turn,
+    is_due,
     listed_by_several,
     suspects,
     whose_turn,
@@ -273,12 +274,13 @@ class Poller:
             visit.put_off_rings(self.plan.pages)
 
     def _has_turn(self, read_at: float) -> bool:
-        """Tell whether a process that goes on alone is read in full. Where contents are read in turns it
-        waits for its own as the others do: on a machine that is busy many are late, and to read all of them
-        would make the next cycle later still.
-        """
         sweep = (self.snapshot.sweep_seconds if self.snapshot else None) or 0.0
-        return sweep < 2 * self.plan.interval or self.now() - read_at >= sweep - self.plan.interval / 2
+        return is_due(read_at, self.now(), sweep, self.plan.interval)
+
+    def _late(self, prompt: Iterable[Visit]) -> list[Memory]:
+        """The processes that go on alone, but for those that do not answer."""
+        names = {visit.target.name for visit in prompt}
+        return [m for name, m in self._memories.items() if name not in names and not m.silent]
 
     async def _gossip_of(self, visit: Visit) -> None:
         await visit.read_gossip()
@@ -321,7 +323,8 @@ class Poller:
             first = with_each_kind(Turn(first, 0.0), last(), kinds).targets
             late = await read(first, 0)
         known = last()
-        turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"))
+        behind = [Last(m.rings_read_at, m.ring_bytes) for m in self._late(visits)]
+        turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"), behind)
         turn = with_each_kind(turn, known, kinds)
         async for name in in_portions(having.keys() - turn.targets - first):
             having[name].put_off_rings(plan.pages)
@@ -338,7 +341,9 @@ class Poller:
         prompt = await alone.prompt(visits, Visit.read_gossip, self._values)
         having = {v.target.name: v for v in prompt if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
-        turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot))
+        late = [m for m in self._late(prompt) if m.value_bytes]
+        behind = [Last(m.values_read_at, m.value_bytes) for m in late]
+        turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot), behind)
         listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.model.facts import Snapshot, ViewFacts
@@ -42,22 +42,39 @@ class Last:
 
 
 def whose_turn(
-    last: Mapping[str, Last], views_per_cycle: int | None, interval: float, bad: frozenset[str]
+    last: Mapping[str, Last],
+    views_per_cycle: int | None,
+    interval: float,
+    bad: frozenset[str],
+    late: Collection[Last] = (),
 ) -> Turn:
     """Choose among the processes with memberlist: those that looked bad last time first, but never
     for more than half of the places; then whoever waited longest; and one of the last turn again, by
-    which the turns can be held against each other. `None` views means a byte budget.
+    which the turns can be held against each other. `None` views means a byte budget. The `late` ones go
+    on alone and keep their turn by themselves (`is_due`): they have their part of the places.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
-    places = min(len(names), max(PAIR, views_per_cycle or _affordable([last[name].size for name in names])))
-    if places >= len(names):
+    everybody = len(names) + len(late)
+    sizes = [known.size for known in (*last.values(), *late)]
+    places = min(everybody, max(PAIR, views_per_cycle or _affordable(sizes)))
+    if places >= everybody:
         return Turn(frozenset(names), interval if names else 0.0)
+    least = math.ceil(everybody / max(1, places - 1))
+    places = min(len(names), max(PAIR, places - round(places * len(late) / everybody)))
     first = [name for name in names if name in bad][: (places - 1) // 2]
     again = [name for name in names[-1:] if last[name].read_at and name not in first]
     others = [name for name in names if name not in first and name not in again]
     rest = places - len(first) - 1
     chosen = (first + again + others)[:places]
-    return Turn(frozenset(chosen), math.ceil(len(names) / max(1, rest)) * interval)
+    return Turn(frozenset(chosen), max(least, math.ceil(len(names) / max(1, rest))) * interval)
+
+
+def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
+    """Tell whether a process that goes on alone is read in full. Where contents are read in turns it waits
+    for its own as the others do: on a machine that is busy many are late, and to read all of them would
+    make the next cycle later still.
+    """
+    return sweep < 2 * interval or now - read_at >= sweep - interval / 2
 
 
 def _affordable(sizes: Sequence[int]) -> int:

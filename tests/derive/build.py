@@ -48,7 +48,6 @@ NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
 PAGES = {INGESTER: "/ingester/ring", COMPACTOR: "/compactor/ring"}
 PARTITION_PAGE = "/ingester/partition-ring"
-LOST: dict[str, Any] = {"outcome": Outcome.FAILED, "reason": Reason.TIMEOUT}
 
 
 def tokens(*values: int) -> Tokens:
@@ -98,6 +97,7 @@ class Process:
     memberlist: bool = True
     up: bool = True
     lost: frozenset[str] = frozenset()  # "metrics", "gossip", "config", a page's path, a key
+    reason: Reason = Reason.TIMEOUT  # why they are
     notices: frozenset[str] = frozenset()  # pages in whose place it says that the ring is not running
     started: float = NOW - 3600
     label: str = "lab"
@@ -150,7 +150,7 @@ class Process:
 
     def _page(self, name: str, value: Any, now: float) -> Page[Any]:
         if self._is_lost(name):
-            return Page(name, asked_at=now, **LOST)
+            return Page(name, asked_at=now, **self._failed)
         outcome = Outcome.ABSENT if value is None else Outcome.OK
         detail = NOTICE if name in self.notices else ""
         return Page(name, outcome, value, detail=detail, asked_at=now, clock=now + self.skew)
@@ -170,14 +170,18 @@ class Process:
         )
 
     def _fate(self, what: str) -> dict[str, Any]:
-        return dict(LOST) if self._is_lost(what) else {}
+        return self._failed if self._is_lost(what) else {}
+
+    @property
+    def _failed(self) -> dict[str, Any]:
+        return {"outcome": Outcome.FAILED, "reason": self.reason}
 
     def _memberlist(self, now: float) -> Page[MemberlistPage]:
         members = tuple(GossipMember(f"p-{n}-{n:08d}", f"10.0.0.{n}", 7946) for n in self.sees)
         keys = {key: GossipKey(key, "ringDesc") for key, value in self.copies.items() if value is not None}
         told = MemberlistPage(members + self.strangers, keys, now) if self.memberlist else None
         page = self._page("/memberlist", told, now)
-        return replace(page, value=None, **LOST) if self._is_lost("gossip") else page
+        return replace(page, value=None, **self._failed) if self._is_lost("gossip") else page
 
     def _values(self, now: float) -> Iterable[tuple[str, Page[Value]]]:
         for key, value in self.copies.items():
@@ -186,7 +190,7 @@ class Process:
                     key,
                     self._page("/memberlist?downloadKey", value, now)
                     if key not in self.lost
-                    else Page("/memberlist?downloadKey", asked_at=now, **LOST),
+                    else Page("/memberlist?downloadKey", asked_at=now, **self._failed),
                 )
 
     def _config(self, now: float) -> Page[ProcessConfig]:
@@ -203,7 +207,7 @@ class Process:
             "rings": {key: RingConfig("multi", "", 60.0, 15.0, 3, zone_awareness=False) for key in PAGES},
         }
         page = self._page("/config", ProcessConfig(**(told | dict(self.config))), now)
-        return replace(page, value=None, **LOST) if self._is_lost("config") else page
+        return replace(page, value=None, **self._failed) if self._is_lost("config") else page
 
 
 @dataclass
@@ -219,6 +223,7 @@ class Fleet:
     store_outcome: Outcome = Outcome.OK
     modified: dict[str, int] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
+    ticks: float = 0.0  # how far the exporter's monotonic clock is ahead of the wall clock
     cluster: str = ""  # the store's own id
     clock: float = 0.0  # of the store's host, seconds ahead of ours
     stored: bool = True  # whether members write the store too
@@ -257,6 +262,7 @@ class Fleet:
         return Cycle(
             at=self.now,
             started=self.now - 0.5,
+            ticked=self.now + self.ticks,
             number=self.number,
             observed=tuple(p.read(self.now - 0.2) for p in self.processes if p.number not in self.others),
             stores=(self._store(),) if self.rules.stores else (),

@@ -213,8 +213,19 @@ def test_a_hostile_number_of_contents_is_cut() -> None:
         (lambda found: setattr(found, "share", share_of(digest=8)), False),
         (lambda found: setattr(found, "share", share_of(shards=3)), False),
         (lambda found: setattr(found, "now", found.now + found.rules.longest_gap), False),
+        (lambda found: setattr(found, "now", found.now - 40.0), False),
+        (lambda found: setattr(found, "number", found.number + 1), False),
+        (lambda found: setattr(found, "ticks", found.ticks - 10.0), False),
     ],
-    ids=["as before", "other processes", "another number of shards", "a gap"],
+    ids=[
+        "as before",
+        "other processes",
+        "another number of shards",
+        "a gap",
+        "a clock set back",
+        "a cycle that failed",
+        "a clock set forward, or a sleep",
+    ],
 )
 def test_it_is_steady_as_long_as_the_same_is_looked_at_without_a_break(change: Change, kept_on: bool) -> None:
     found = fleet()
@@ -222,6 +233,15 @@ def test_it_is_steady_as_long_as_the_same_is_looked_at_without_a_break(change: C
     change(found)
     later = found.look()
     assert part_of(later).steady_since == (first.steady_since if kept_on else later.at)
+
+
+@pytest.mark.parametrize(
+    ("soak", "interval", "told"), [(300.0, 15.0, 300.0), (300.0, 600.0, 1800.0), (0.0, 600.0, 0.0)]
+)
+def test_its_soak_takes_as_many_looks_as_that_of_the_whole(soak: float, interval: float, told: float) -> None:
+    found = fleet()
+    found.rules = replace(found.rules, soak=soak, interval=interval)
+    assert part_of(found.look()).soak == told
 
 
 def test_limits_have_one_digest_and_other_limits_another() -> None:

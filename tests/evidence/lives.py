@@ -205,8 +205,10 @@ def _failed(page: Page[T]) -> Page[T]:
     return replace(page, outcome=Outcome.FAILED, value=None, reason=Reason.TIMEOUT)
 
 
-# What shows as a read that failed breaks nothing for so many looks in a row, where it is an accident.
-EXCUSED = {"a process does not respond": 2, "a source of targets fails": 1, "the store is down": 1}
+# What shows as a read that failed breaks nothing for one look, where it is an accident: a process whose
+# connection is refused twice in a row is down,
+EXCUSED = {"a process does not respond", "a source of targets fails", "the store is down"}
+ONCE = {"a source of targets fails", "the store is down"}  # and these no more than once in a soak.
 
 
 def wrong_openings(life: Life) -> Iterator[str]:
@@ -223,14 +225,14 @@ def wrong_openings(life: Life) -> Iterator[str]:
             yield f"look {number}: open {seen.at - began:.0f} s after the watch began"
         if seen.at - bad_at <= soak:
             yield f"look {number}: open {seen.at - bad_at:.0f} s after: {why}"
-        if seen.young or any(EXCUSED.get(name) == 1 for name in seen.faults):
+        if seen.young or seen.faults & ONCE:
             yield f"look {number}: open, and not all is known: {seen.faults or seen.young}"
 
 
 def _counts(life: Life, number: int, name: str) -> bool:
     """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back."""
-    excused, soak = EXCUSED.get(name, 0), life.made.rules.soak
+    excused, soak = int(name in EXCUSED), life.made.rules.soak
     if all(name in seen.faults for seen in life.looks[max(0, number - excused) : number + 1]):
         return True
     recent = (seen for seen in life.looks[: number - 1] if life.looks[number].at - seen.at <= soak)
-    return excused == 1 and any(name in seen.faults for seen in recent)
+    return name in ONCE and any(name in seen.faults for seen in recent)

@@ -36,6 +36,7 @@ def part(**more: object) -> Part:
     told: dict[str, object] = {
         "share": share,
         "steady_since": NOW - 600,
+        "soak": 300.0,
         "interval": 15.0,
         "rules_digest": 42,
         "clients": {

@@ -43,7 +43,7 @@ def shard(*checks: Check) -> Snapshot:
     verdicts = {check.verdict for check in checks}
     verdict = Verdict.FAILS if Verdict.FAILS in verdicts else Verdict.UNKNOWN
     step = Step("switch-primary", False, verdict, checks, "next", 300.0, None, 900.0, "a part")
-    part = Part(Share(2, 4, 7), snapshots.NOW - 600, 15.0, 42)
+    part = Part(Share(2, 4, 7), snapshots.NOW - 600, 15.0, 300.0, 42)
     rich = snapshots.rich()
     fleet = replace(rich.fleet, uniform=True, warnings=())
     return replace(rich, part=part, steps=(step,), fleet=fleet)

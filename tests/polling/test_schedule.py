@@ -17,6 +17,7 @@ from exporter.polling.schedule import (
     Entries,
     Last,
     Turn,
+    is_due,
     listed_by_several,
     suspects,
     whose_turn,
@@ -47,6 +48,22 @@ def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_swe
         at += 15.0
         last |= {name: Last(at, MB) for name in turn.targets}
     assert read == set(last)
+
+
+@pytest.mark.parametrize(("late", "prompt"), [(0, 24), (100, 16), (150, 12), (290, 2)])
+def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, prompt: int) -> None:
+    everybody = list(fleet_of(300).items())
+    turn = whose_turn(dict(everybody[late:]), None, 15.0, frozenset(), [last for _, last in everybody[:late]])
+    assert len(turn.targets) == prompt
+    sweep = turn.sweep_seconds
+    due = sum(is_due(n * sweep / late, sweep, sweep, 15.0) for n in range(late))
+    assert len(turn.targets) + due <= BUDGET // MB + 2, "no more is read than where nobody is late"
+    assert sweep >= 300 / (BUDGET // MB) * 15.0
+
+
+def test_where_all_fit_into_a_cycle_those_that_are_late_take_nobodys_place() -> None:
+    turn = whose_turn(fleet_of(6), None, 15.0, frozenset(), [Last(1.0, MB)] * 4)
+    assert (len(turn.targets), turn.sweep_seconds) == (6, 15.0)
 
 
 @pytest.mark.parametrize("views", [1, 2, 3, 5])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from exporter.derive.identity.member_index import census_of
 from exporter.derive.limits import Rules
-from exporter.derive.process import GOOD_FOR
+from exporter.derive.process import stands_in
 from exporter.model.culprits import Kind, Looked, Seen
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.gate import Check, Verdict
@@ -120,8 +120,8 @@ def reads(now: Snapshot, before: Snapshot | None, soak: float) -> Reads:
     """Say whose evidence stands in for what was not read. A check that compares two cycles lacks the second
     one after a miss.
     """
-    past = {target.name: target.missed for target in before.targets} if before else {}
-    missed = (t.name for t in now.targets if (t.missed or past.get(t.name, 0)) in range(1, GOOD_FOR + 1))
+    past = {t.name for t in before.targets if stands_in(t, before.at)} if before else set()
+    missed = (t.name for t in now.targets if (stands_in(t, now.at) if t.missed else t.name in past))
     return Reads(frozenset(missed), frozenset(now.newcomers), len(now.targets), soak)
 
 
@@ -146,12 +146,15 @@ def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
 def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     """A check that is not known only of processes that are new or were missed keeps its time, and once in a
     soak one that is not known for a cycle for anything else: what comes and goes is no accident of reading.
+    A process that does not answer and is neither breaks the soak: it is down.
     """
     began, about = _began(old), _lacking(check, read)
     if old is None or began is None or not _is_excused(check):
         return check
     if about and about <= read.new | read.missed:
         return replace(check, paused=began, looks=old.looks)
+    if about and check.id == ANSWER:
+        return check
     first = old.wavered is None or at - old.wavered > read.soak
     keeps = old.verdict is Verdict.HOLDS and first
     return replace(check, paused=began, looks=old.looks, wavered=at) if keeps else check

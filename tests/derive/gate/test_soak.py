@@ -11,6 +11,7 @@ import pytest
 from exporter.derive.conclude import conclude
 from exporter.derive.limits import Rules
 from exporter.model.facts import Snapshot
+from exporter.model.pages import Reason
 from tests.derive.build import Fleet, Process, step_of
 
 STEP = "switch-primary"
@@ -155,6 +156,41 @@ def test_one_lost_read_among_many_is_stood_in_for_twice(size: int, stands: bool)
     _lose(fleet, 2)
     opened = [step_of(fleet.look(beat=True), STEP).open for _ in range(3)]
     assert opened == [stands, stands, False], "its evidence is good for two cycles"
+
+
+@pytest.mark.parametrize(
+    ("reason", "interval", "opened"),
+    [
+        (Reason.TIMEOUT, 15.0, [True, True, False]),
+        (Reason.TIMEOUT, 50.0, [True, True, False]),
+        (Reason.TIMEOUT, 70.0, [True, False, False]),  # after two cycles it is older than two minutes
+        (Reason.TIMEOUT, 600.0, [False, False, False]),
+        (Reason.REFUSED, 15.0, [True, False, False]),  # twice in a row: it is down
+        (Reason.REFUSED, 600.0, [False, False, False]),
+    ],
+)
+def test_what_was_read_is_good_for_two_cycles_and_two_minutes_and_of_no_process_that_is_down(
+    reason: Reason, interval: float, opened: list[bool]
+) -> None:
+    fleet = _fleet(10, interval=interval)
+    for _ in range(6):
+        fleet.look(interval, beat=True)
+    for process in fleet.processes[1:2]:
+        process.up, process.reason = False, reason
+    assert [step_of(fleet.look(interval, beat=True), STEP).open for _ in opened] == opened
+
+
+@pytest.mark.parametrize(("reason", "kept_on"), [(Reason.TIMEOUT, True), (Reason.REFUSED, False)])
+def test_a_process_that_was_down_for_two_cycles_breaks_the_soak(reason: Reason, kept_on: bool) -> None:
+    fleet = _fleet(10)
+    for _ in range(6):
+        fleet.look(beat=True)
+    one = fleet.processes[1]
+    one.up, one.reason = False, reason
+    for _ in range(2):
+        fleet.look(beat=True)
+    one.up = True
+    assert step_of(fleet.look(beat=True), STEP).open is kept_on
 
 
 def test_a_process_that_was_never_read_is_not_stood_in_for() -> None:
