@@ -64,9 +64,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Elections:
-    """Elections that one process's HA tracker counted, and over how many seconds: while the external store
-    was its primary, and since memberlist is.
-    """
+    """Elections that one process's HA tracker counted, and in how many seconds, before the switch and since."""
 
     before: float = 0.0
     before_seconds: float = 0.0
