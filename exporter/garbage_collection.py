@@ -17,14 +17,17 @@ MIDDLE = 20  # such looks before the middle-aged are
 OLD = 40  # looks at those before everything is
 
 
-ARENA_MAX = -8  # glibc's number for the option
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # glibc's numbers for the options
 ARENAS = 2
+LARGE = 4 * 1024 * 1024  # bytes of a page or a value that go back to the system as soon as they are freed
 
 
 def collect_seldom() -> None:
     """Call once, when all modules are loaded and no thread is running yet."""
     with suppress(OSError, AttributeError):  # other C libraries have no arenas
-        ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS)  # every decoding thread keeps what it freed in its own
+        libc = ctypes.CDLL(None)
+        libc.mallopt(ARENA_MAX, ARENAS)  # every decoding thread keeps what it freed in its own
+        libc.mallopt(MMAP_THRESHOLD, LARGE)  # else it grows to the largest that was freed, and is kept
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

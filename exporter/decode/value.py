@@ -5,7 +5,9 @@ They are a snappy block around protobuf (`ring.proto` here); which message it is
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import pairwise
 from types import MappingProxyType
 
 import cramjam
@@ -15,10 +17,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
-from exporter.decode.formats.memo import Memo, remembered
-from exporter.decode.formats.tokens import count_packed, tokens_of_packed
+from exporter.decode.formats.memo import Known, Memo, remembered
+from exporter.decode.formats.tokens import PIECE, count_packed, tokens_of_packed
 from exporter.decode.partition import Owner, Stored, partition_ring
-from exporter.decode.ring import ring_of_members
 from exporter.errors import DecodeError
 from exporter.model.pages import Member, PartitionRing, Replica, Ring, State, Tokens, Value
 from exporter.products.ha_keys import RING_KEYS
@@ -40,26 +41,33 @@ _BY_NUMBER = MappingProxyType(
 
 
 def decode_value(
-    key: str, body: bytes, *, tokens: bool = True, packed: bool = False, memo: Memo | None = None
+    key: str,
+    body: bytes,
+    *,
+    tokens: bool = True,
+    packed: bool = False,
+    memo: Memo | Known[Tokens] | None = None,
 ) -> Value:
     """A stored value: `Replica` where it is one by its content (an HA tracker's prefix can be any), else
     `Ring` or `PartitionRing` (without a clock), as the key says.
 
     `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted. `memo`
-    spares members that were decoded before; its members always have `packed`.
+    spares members that were decoded before, or their tokens alone; both always have `packed`.
     Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
     if key not in RING_KEYS and _is_replica(plain):
         return _stored_replica(key, plain)
-    entries = _entries(key, plain)
-    at_most(len(entries), MAX_MEMBERS, f"{key}: entries")
-    if memo is not None and (tokens or packed) and not holds_partitions(key):
-        return _remembered_ring(key, entries, memo)
-    del entries  # as large as the value
+    bounds = _bounds(key, plain)
+    at_most(len(bounds) - 1, MAX_MEMBERS, f"{key}: entries")
     if holds_partitions(key):
         return _stored_partitions(key, plain, tokens or packed, packed)
-    return _stored_ring(key, plain, tokens or packed, packed)
+    entries = (plain[start:end] for start, end in pairwise(bounds))
+    if memo is None or not (tokens or packed):
+        return _ring(_stored_members(key, entries, tokens or packed, packed))
+    if isinstance(memo, Memo):
+        return _remembered_ring(key, list(entries), memo)
+    return _ring(_stored_members(key, entries, read=True, keep=True, known=memo))
 
 
 def _is_replica(plain: bytes) -> bool:
@@ -94,19 +102,18 @@ def _varint(key: str, data: bytes, at: int) -> tuple[int, int]:
     raise DecodeError(f"{key}: ends within a number")
 
 
-def _entries(key: str, data: bytes) -> list[bytes]:
-    """The entries of the message with their tags, before objects are made of them; one more than are
-    allowed at most.
+def _bounds(key: str, data: bytes) -> list[int]:
+    """Where the entries of the message begin with their tags, and where the last one ends, before objects
+    are made of them; one more than are allowed at most.
     """
-    at, found = 0, list[bytes]()
-    while at < len(data) and len(found) <= MAX_MEMBERS:
-        start = at
+    at, found = 0, [0]
+    while at < len(data) and len(found) <= MAX_MEMBERS + 1:
         tag, at = _varint(key, data, at)
         if tag & 7 != 2:
             raise DecodeError(f"{key}: field {tag >> 3} has wire type {tag & 7}, expected entries of a map")
         length, at = _varint(key, data, at)
         at += length
-        found.append(data[start:at])
+        found.append(at)
     return found
 
 
@@ -117,13 +124,13 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
     new = {_name_in(raw): raw for raw in missing}
     members = {member.id: member for member in known if member is not None}
     if b"" not in new and len(new) + len(members) == len(entries):
-        fresh = _stored_ring(key, b"".join(missing), read=True, keep=True, memo=memo).members if new else {}
+        fresh = _stored_members(key, missing, read=True, keep=True, known=memo.packed_tokens)
         by_name = {name.encode(): member for name, member in fresh.items()}
         if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
             for name, raw in new.items():
                 memo.put(raw, by_name[name])
-            return Ring(MappingProxyType({**members, **fresh}), None)
-    return _stored_ring(key, b"".join(entries), read=True, keep=True)
+            return _ring({**members, **fresh})
+    return _ring(_stored_members(key, entries, read=True, keep=True))
 
 
 def _name_in(entry: bytes) -> bytes:
@@ -181,15 +188,38 @@ def _all_tokens(lists: list[bytes], *, read: bool, keep: bool, place: str) -> li
     return [count_packed(part) for part in lists]
 
 
-def _stored_ring(key: str, data: bytes, read: bool, keep: bool, memo: Memo | None = None) -> Ring:
-    desc = ring_pb2.Desc()
-    _parsed(key, desc, data)
-    items = list(desc.ingesters.items())
-    lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
+def _ring(members: dict[str, Member]) -> Ring:
+    return Ring(MappingProxyType(members), None)
+
+
+def _in_pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
+    """Some entries at a time, as messages of their own: the objects of a whole ring are as large as it."""
+    some, size = list[bytes](), 0
+    for entry in entries:
+        some.append(entry)
+        size += len(entry)
+        if size > PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+    if some:
+        yield b"".join(some)
+
+
+def _stored_members(
+    key: str, entries: Iterable[bytes], read: bool, keep: bool, known: Known[Tokens] | None = None
+) -> dict[str, Member]:
+    """The members by id; of entries with one id the last counts, as for protobuf."""
     decode = partial(_all_tokens, read=read, keep=keep, place=f"{key}: tokens")
-    tokens = remembered(memo.packed_tokens, lists, decode) if memo else decode(lists)
-    members = (_member(key, name, each, found) for (name, each), found in zip(items, tokens, strict=True))
-    return ring_of_members(members, None, key)
+    found: dict[str, Member] = {}
+    for data in _in_pieces(entries):
+        desc = ring_pb2.Desc()
+        _parsed(key, desc, data)
+        items = list(desc.ingesters.items())
+        lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
+        tokens = decode(lists) if known is None else remembered(known, lists, decode)
+        for (name, each), one in zip(items, tokens, strict=True):
+            found[name] = _member(key, name, each, one)
+    return found
 
 
 def _member(key: str, name: str, each: ring_pb2.InstanceDesc, tokens: Tokens) -> Member:

@@ -20,7 +20,7 @@ from exporter.derive.ring.agreed_settings import heartbeat_limit
 from exporter.derive.ring.quorum import margin
 from exporter.derive.ring.tokens import count_conflicts, shares
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
-from exporter.model.pages import PartitionRing, PartitionState, Product, Ring, State
+from exporter.model.pages import PartitionRing, PartitionState, Product, Ring, State, Tokens
 from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
 
 MIMIR_PARTITIONS = "ingester-partitions"
@@ -81,7 +81,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
 
 
 def _with_contents(
-    facts: KeyFacts, primary: Primary, lists: Mapping[str, bytes] | None, read: KeyInput, world: CycleContext
+    facts: KeyFacts, primary: Primary, lists: Mapping[str, Tokens] | None, read: KeyInput, world: CycleContext
 ) -> KeyFacts:
     if isinstance(primary.value, Ring):
         return _with_health(facts, lists, read, world)
@@ -171,7 +171,7 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 
 
 def _with_health(
-    facts: KeyFacts, lists: Mapping[str, bytes] | None, read: KeyInput, world: CycleContext
+    facts: KeyFacts, lists: Mapping[str, Tokens] | None, read: KeyInput, world: CycleContext
 ) -> KeyFacts:
     return replace(
         facts,
@@ -228,7 +228,7 @@ def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
     return ring, page.ring
 
 
-def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:
+def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, Tokens] | None:
     """Give the token lists of the members that own any, read-only ones and tombstones aside, from the
     primary view, else from the first view whose lists were kept; `None` without such a view.
     """
@@ -236,11 +236,11 @@ def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, bytes] | None:
     return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
 
 
-def _lists_in(ring: Ring) -> Mapping[str, bytes] | None:
+def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
     owning = [m for m in ring.live().values() if health.own_state(m) is not State.READ_ONLY]
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
-    return {m.id: m.tokens.packed for m in owning if m.tokens.packed is not None}
+    return {m.id: m.tokens for m in owning if m.tokens.packed is not None}
 
 
 def _kind(read: KeyInput, value: Stored | None) -> str:

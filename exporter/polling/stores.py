@@ -10,9 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.config import Config, Consul, Etcd, each_store
+from exporter.decode.formats.memo import Known
 from exporter.decode.value import decode_value
 from exporter.model.facts import Snapshot
-from exporter.model.pages import Value
+from exporter.model.pages import Tokens, Value
 from exporter.model.stores import Decode, StoreContent, Undecoded
 from exporter.polling.decode_failure import trouble_of
 from exporter.sources.access.request_settings import Access
@@ -67,8 +68,11 @@ def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
     urls = (store.url,) if isinstance(store, Consul) else store.urls
     addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
 
+    tokens: Known[Tokens] = Known(None)  # members keep theirs: a reading shares them with the one before
+
     async def named(deadline: float, used: frozenset[str]) -> StoreContent:
-        found = await read(deadline, used, partial(decoded, store=name))
+        tokens.turn()
+        found = await read(deadline, used, partial(decoded, store=name, tokens=tokens))
         return replace(found, name="" if name == found.kind else name, addresses=addresses)
 
     return named
@@ -88,9 +92,9 @@ def _used(snapshot: Snapshot | None) -> Iterable[str]:
         yield from (client.key for client in target.clients if client.key)
 
 
-def decoded(key: str, body: bytes, store: str) -> Value | Undecoded:
+def decoded(key: str, body: bytes, store: str, tokens: Known[Tokens] | None = None) -> Value | Undecoded:
     """Decode a value; one that is no ring is named as broken and costs only itself."""
     try:
-        return decode_value(key, body, packed=True)
+        return decode_value(key, body, packed=True, memo=tokens)
     except Exception as error:
         return Undecoded(trouble_of(error, store=store, key=key))

@@ -8,12 +8,13 @@ long as it lives.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from exporter.model.pages import GossipMember, Member, Tokens
 
 T = TypeVar("T")
-HEAD = 256  # bytes: a member's name, address and heartbeat, or a dozen tokens
+HEAD = 256  # bytes: a member's name, address and heartbeat
 ROOM = 32 * 1024 * 1024  # bytes that one generation remembers; several times the largest real ring
 TOKEN_TURNS = 8  # a member that did not change leaves its tokens untouched for some cycles
 
@@ -22,7 +23,8 @@ class Known(Generic[T]):
     """Two generations: what a cycle did not use again is forgotten after the next `turn`.
 
     Things are found by the first `head` bytes and then compared, which costs less than hashing them
-    whole. Of two that begin alike the later one is known.
+    whole. Of two that begin alike the later one is known. Without a head they are found by a digest, and
+    their bytes are let go: those of a ring's tokens would be as large as the ring.
     """
 
     def __init__(self, head: int | None = HEAD) -> None:
@@ -33,14 +35,14 @@ class Known(Generic[T]):
 
     def get(self, raw: bytes) -> T | None:
         """What these very bytes gave, `None` where they are new."""
-        head = raw[: self._head]
-        found = self._new.get(head)
+        name = self._name(raw)
+        found = self._new.get(name)
         if found is None:
-            found = self._old.get(head)
+            found = self._old.get(name)
             if found is None:
                 return None
-            self._new[head] = found
-        return found[1] if found[0] == raw else None
+            self._new[name] = found
+        return found[1] if self._head is None or found[0] == raw else None
 
     def put(self, raw: bytes, found: T) -> None:
         """Remember what these bytes gave, as long as there is room: what one process sends must not fill
@@ -48,11 +50,14 @@ class Known(Generic[T]):
         """
         self._room -= len(raw)
         if self._room >= 0:
-            self._new[raw[: self._head]] = raw, found
+            self._new[self._name(raw)] = (b"" if self._head is None else raw), found
 
     def turn(self) -> None:
         """Start a new generation."""
         self._old, self._new, self._room = self._new, {}, ROOM
+
+    def _name(self, raw: bytes) -> bytes:
+        return blake2b(raw, digest_size=16).digest() if self._head is None else raw[: self._head]
 
 
 def remembered(
@@ -77,8 +82,8 @@ class Memo:
 
     def __init__(self) -> None:
         self.members: Known[Member] = Known()
-        self.json_tokens: Known[Tokens] = Known()
-        self.packed_tokens: Known[Tokens] = Known()
+        self.json_tokens: Known[Tokens] = Known(None)
+        self.packed_tokens: Known[Tokens] = Known(None)
         self._lists: Known[tuple[GossipMember, ...]] = Known(None)
         self._turns = 0
         self._last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())

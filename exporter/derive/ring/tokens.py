@@ -1,4 +1,4 @@
-"""Tokens of a whole ring against one another. `packed` is as `exporter.model.pages.Tokens` keeps it."""
+"""Tokens of a whole ring against one another, of members that keep theirs `packed`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+
+from exporter.model.pages import Tokens
 
 T = TypeVar("T")
+Uints = npt.NDArray[np.uint32]
 RING_SIZE = 2**32
 LISTS = 8  # rings whose tokens are as in an earlier cycle: they move only when members come and go
 
 
+Lists = Mapping[str, Tokens]  # of each member that owns tokens, by its id
+
+
 class Recent(Generic[T]):
-    """The last few results, by a digest of the lists that they were made of: the lists of a large ring are
-    megabytes, and a result that held them would keep them from one cycle to the next.
+    """The last few results, by the digests of the lists that they were made of: the lists of a large ring
+    are megabytes, and a result that held them would keep them from one cycle to the next.
     """
 
     def __init__(self) -> None:
         self._known: dict[bytes, T] = {}
 
-    def of(self, lists: Mapping[str, bytes], make: Callable[[Mapping[str, bytes]], T]) -> T:
+    def of(self, lists: Lists, make: Callable[[Lists], T]) -> T:
         """What these lists give."""
         key = _digest(lists)
         found = self._known.pop(key, None)
@@ -36,11 +43,10 @@ class Recent(Generic[T]):
         self._known.clear()
 
 
-def _digest(lists: Mapping[str, bytes]) -> bytes:
+def _digest(lists: Lists) -> bytes:
     told = blake2b(digest_size=16)
-    for name, part in lists.items():
-        told.update(f"{len(name)} {len(part)} {name}".encode())
-        told.update(part)
+    for name, each in lists.items():
+        told.update(f"{len(name)} {each.count} {name}".encode() + (each.digest or b""))
     return told.digest()
 
 
@@ -48,17 +54,17 @@ _CONFLICTS: Recent[int] = Recent()
 _SHARES: Recent[Mapping[str, float]] = Recent()
 
 
-def count_conflicts(packed: Mapping[str, bytes]) -> int:
-    """How many token values more than one member claims; each item is one member's tokens.
+def count_conflicts(lists: Lists) -> int:
+    """How many token values more than one member claims.
 
     A value that one member lists twice is no conflict, one that three members claim is one. 3,000
     members of 512 tokens take some tens of milliseconds.
     """
-    return _CONFLICTS.of(packed, _conflicts)
+    return _CONFLICTS.of(lists, _conflicts)
 
 
-def _conflicts(packed: Mapping[str, bytes]) -> int:
-    members = [np.frombuffer(part, "<u4") for part in packed.values()]
+def _conflicts(lists: Lists) -> int:
+    members = _arrays(lists)
     if not members:
         return 0
     everything = np.concatenate([_once(tokens) for tokens in members])
@@ -68,26 +74,26 @@ def _conflicts(packed: Mapping[str, bytes]) -> int:
     return int(np.count_nonzero(again[1:] & ~again[:-1])) + int(again[:1].any())
 
 
-def shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
+def shares(lists: Lists) -> Mapping[str, float]:
     """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the one
     before, around the circle of 2^32. Of a token that several claim, one of them is said to own it.
     """
-    return _SHARES.of({name: part for name, part in packed.items() if part}, _shares)
+    return _SHARES.of({name: each for name, each in lists.items() if each.count}, _shares)
 
 
-def _shares(packed: Mapping[str, bytes]) -> Mapping[str, float]:
-    if not packed:
+def _shares(lists: Lists) -> Mapping[str, float]:
+    if not lists:
         return MappingProxyType({})
-    lists = [np.frombuffer(part, "<u4") for part in packed.values()]
-    tokens = np.concatenate(lists)
-    owner = np.repeat(np.arange(len(lists), dtype=np.uint32), [part.size for part in lists])
+    members = _arrays(lists)
+    tokens = np.concatenate(members)
+    owner = np.repeat(np.arange(len(members), dtype=np.uint32), [each.size for each in members])
     order = np.argsort(tokens, kind="stable")
     tokens, owner = tokens[order], owner[order]
     del order  # of 1.5 million tokens each of these arrays is some megabytes
     stretch = (tokens - np.roll(tokens, 1)).astype(np.float64)  # around the circle, as uint32 counts
     stretch[0] = stretch[0] or RING_SIZE  # where there is one value only, it owns everything
-    owned = np.bincount(owner, weights=stretch, minlength=len(lists)) / RING_SIZE
-    return MappingProxyType(dict(zip(packed, owned.tolist(), strict=True)))
+    owned = np.bincount(owner, weights=stretch, minlength=len(members)) / RING_SIZE
+    return MappingProxyType(dict(zip(lists, owned.tolist(), strict=True)))
 
 
 def forget() -> None:
@@ -96,7 +102,11 @@ def forget() -> None:
     _SHARES.forget()
 
 
-def _once(tokens: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+def _arrays(lists: Lists) -> list[Uints]:
+    return [np.frombuffer(each.packed or b"", "<u4") for each in lists.values()]
+
+
+def _once(tokens: Uints) -> Uints:
     """Each of a member's tokens once; they are sorted already, and mostly without repeats."""
     repeats = tokens[1:] == tokens[:-1]
     return tokens[np.concatenate(([True], ~repeats))] if repeats.any() else tokens

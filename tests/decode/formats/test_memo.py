@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from exporter.decode.formats import ring_pb2
 from exporter.decode.formats.memo import HEAD, ROOM, Known, Memo, remembered
+from exporter.decode.formats.tokens import PIECE
 from exporter.decode.ring import decode_ring
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
+from exporter.model.pages import Ring, Tokens
 from exporter.products.ring_pages import holds_partitions
 from tests.decode.pages import varint
 from tests.decode.recorded import answers
@@ -49,9 +51,9 @@ def test_bytes_that_are_no_ring_are_refused_alike(first: bytes, second: bytes) -
         assert (with_memo is DecodeError) == (without is DecodeError)
 
 
-def entry(name: str, beat: int, *, again: str = "") -> bytes:
+def entry(name: str, beat: int, *, again: str = "", tokens: bytes = b"\x01\x80\x02" * 99) -> bytes:
     """One entry of a stored ring, as gogo-proto writes it; `again` is a second name in it."""
-    member = ring_pb2.InstanceDesc(addr=f"{name}:9095", timestamp=beat, tokens=[b"\x01\x80\x02" * 99])
+    member = ring_pb2.InstanceDesc(addr=f"{name}:9095", timestamp=beat, tokens=[tokens])
     value = member.SerializeToString()
     key = b"\x0a%c%b" % (len(name), name.encode())
     more = b"\x0a%c%b" % (len(again), again.encode()) if again else b""
@@ -72,11 +74,37 @@ entries = st.builds(
 def test_entries_that_come_again_or_twice_or_with_two_names_are_read_as_without(
     rings: list[list[bytes]],
 ) -> None:
-    memo = Memo()
+    memo, tokens = Memo(), Known[Tokens](None)
     for some in rings:
         body = bytes(cramjam.snappy.compress_raw(b"".join(some)))
-        read = decode_value("collectors/ring", body, memo=memo)
-        assert read == decode_value("collectors/ring", body, packed=True)
+        expected = decode_value("collectors/ring", body, packed=True)
+        assert decode_value("collectors/ring", body, memo=memo) == expected
+        assert decode_value("collectors/ring", body, memo=tokens) == expected
+
+
+def stored(*some: bytes) -> bytes:
+    return bytes(cramjam.snappy.compress_raw(b"".join(some)))
+
+
+def test_of_an_entry_that_comes_again_far_behind_the_last_counts() -> None:
+    between = [entry(f"member-{number}", 5) for number in range(2 * PIECE // 300)]
+    ring = decode_value("collectors/ring", stored(entry("a", 1), *between, entry("a", 2)))
+    assert isinstance(ring, Ring)
+    assert (len(ring.members), ring.members["a"].heartbeat) == (len(between) + 1, 2)
+
+
+def test_members_share_their_tokens_with_an_earlier_reading_unless_they_are_others() -> None:
+    known: Known[Tokens] = Known(None)
+    rings = []
+    for body in (stored(entry("a", 1)), stored(entry("a", 2)), stored(entry("a", 3, tokens=b"\x01"))):
+        ring = decode_value("collectors/ring", body, memo=known)
+        assert isinstance(ring, Ring)
+        assert ring == decode_value("collectors/ring", body, packed=True)
+        rings.append(ring.members["a"].tokens)
+        known.turn()
+    assert rings[1] is rings[0]
+    assert rings[2] == Tokens(1, rings[2].digest)
+    assert rings[2].packed == b"\x01\0\0\0"
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
