@@ -89,7 +89,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.OLD_GROUP_IN: "It is in {names:8}.",
         Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none is asked.",
         Seen.READERS: "{count} processes: {names:5}.",
-        Seen.READ_BEFORE: "Read in the cycle before, not in this one: {culprits}.",
+        Seen.READ_BEFORE: "Read in the cycles before, not in this one: {culprits}.",
         Seen.TOLD: "{what}",
     }
 )
