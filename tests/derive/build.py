@@ -221,6 +221,7 @@ class Fleet:
     processes: list[Process] = field(default_factory=lambda: [Process(n) for n in (1, 2, 3)])
     store: dict[str, Value] = field(default_factory=dict)
     store_outcome: Outcome = Outcome.OK
+    store_detail: str = ""  # why it was not read
     modified: dict[str, int] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # keys of the store that could not be decoded
     ticks: float = 0.0  # how far the exporter's monotonic clock is ahead of the wall clock
@@ -273,7 +274,8 @@ class Fleet:
 
     def _store(self) -> StoreContent:
         if self.store_outcome is not Outcome.OK:
-            return StoreContent("consul", self.store_outcome, Reason.REFUSED, asked_at=self.now)
+            reason = Reason.REFUSED
+            return StoreContent("consul", self.store_outcome, reason, self.store_detail, asked_at=self.now)
         return StoreContent(
             "consul",
             Outcome.OK,

@@ -33,10 +33,10 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, *hosts: str) -> Pair:
+    def sign(self, name: str, *hosts: str, expired: bool = False) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._build(subject, key.public_key(), hosts=hosts or ("127.0.0.1",))
+        certificate = self._build(subject, key.public_key(), hosts=hosts or ("127.0.0.1",), expired=expired)
         pair = Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         pair.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.write_bytes(
@@ -63,8 +63,10 @@ class Authority:
         *,
         hosts: tuple[str, ...] = (),
         authority: bool = False,
+        expired: bool = False,
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
+        end = now + (datetime.timedelta(minutes=-1) if expired else datetime.timedelta(days=1))
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -72,7 +74,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if hosts:

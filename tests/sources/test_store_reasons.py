@@ -230,6 +230,7 @@ def access(authority: Authority, own: Pair | None) -> TargetAccess:
 async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path), Authority(tmp_path, "theirs")
     pair, mine, stranger = ours.sign("server"), ours.sign("kvmigration"), theirs.sign("stranger")
+    expired = ours.sign("expired", expired=True)
     flags = (
         f"--cert-file={pair.cert}",
         f"--key-file={pair.key}",
@@ -237,6 +238,7 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
         f"--trusted-ca-file={ours.file}",
     )
     ways = {"mine": access(ours, mine), "none": access(ours, None), "stranger": access(ours, stranger)}
+    ways["expired"] = access(ours, expired)
     context = ways["mine"].ssl
     assert not isinstance(context, bool)
 
@@ -255,11 +257,14 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
         said = {way: await read(way) for way in ways}
         real_servers.demand_login(server.url, context)
         said["common name"] = await read("mine", "reader")
+    refused = (
+        "the server refuses the client certificate: expired, or signed by an authority that it does not know"
+    )
     assert said == {
         "mine": "",
         "none": NO_CERTIFICATE,
-        "stranger": "the server refuses the client certificate: expired, or signed by an authority that it "
-        "does not know",
+        "stranger": refused,
+        "expired": refused,
         "common name": "authentication is on, and etcd's gateway takes no client certificate with a common "
         "name: use one without, beside username and password_file",
     }
