@@ -146,7 +146,8 @@ def _answering(
     started = metrics.start_time if metrics else (before.started if before else None)
     clients = tuple([_stored(client, config, *how) for client in _clients(seen, product, before)])
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
-    clock, skew = clock_of(seen), skew_of(seen)
+    clock, skews = clock_of(seen), list(_skews(seen))
+    skew = skews[0] if skews else None
     return TargetFacts(
         name=seen.target.name,
         url=seen.target.url,
@@ -159,7 +160,7 @@ def _answering(
         group=rules.group_of(seen.target.name, *sorted(known.names)),
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
         skew=skew,
-        clocks_apart=_clocks_apart(seen),
+        clocks_apart=_clocks_apart(seen, skews),
         started=started,
         young=is_young(clock, started, period_of(clients, config)),
         pages=pages,
@@ -260,12 +261,9 @@ def _skews(seen: Observation) -> Iterator[float]:
     return (p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at)
 
 
-def _clocks_apart(seen: Observation) -> float:
+def _clocks_apart(seen: Observation, skews: list[float]) -> float:
     """How far the times are apart that its pages tell, seconds: a cache answers for it, or it lies."""
-    told = (
-        *_skews(seen),
-        *(page.clock - page.asked_at for page in seen.gossip.values.values() if page.clock),
-    )
+    told = skews + [page.clock - page.asked_at for page in seen.gossip.values.values() if page.clock]
     return max(told, default=0.0) - min(told, default=0.0)
 
 
@@ -315,6 +313,8 @@ def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, .
     """Take a process that has shown two products for what most of the others are, where that is one of them:
     it may have told the wrong one first.
     """
+    if not any(map(is_of_two, targets)):
+        return targets
     sure = Counter(t.product for t in targets if not is_of_two(t) and t.product is not Product.UNKNOWN)
     usual = max(sure, key=lambda product: (sure[product], product), default=Product.UNKNOWN)
     return tuple(replace(t, product=usual) if is_of_two(t) and usual in t.products else t for t in targets)
@@ -322,7 +322,7 @@ def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, .
 
 def is_of_two(target: TargetFacts) -> bool:
     """Tell whether a process has shown two products since it started."""
-    return len(target.products - {Product.UNKNOWN}) > 1
+    return len(target.products) > 1 and len(target.products - {Product.UNKNOWN}) > 1
 
 
 def version_of(seen: Observation, before: TargetFacts | None) -> str:

@@ -82,7 +82,7 @@ def read_keys(
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
-    places = places_of((seen.target for seen in up), cycle.stores)
+    places = places_of((seen.target for seen in up) if cycle.stores else (), cycle.stores)
     fleet = _Fleet(up, places, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
@@ -219,6 +219,8 @@ def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
 
 def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:
     """The store that a key's clients use, as far as it is configured."""
+    if not fleet.places.stores:
+        return None
     kinds = {kind for client in clients for kind in (client.primary, *client.stores, *client.store_requests)}
     return fleet.places.of(key, kinds & EXTERNAL_STORES)
 
