@@ -51,7 +51,11 @@ class Server:
     log: Path = field(repr=False)
 
     def freeze(self) -> None:
+        """Stop all its threads. One of them has to run once to take the signal, which on a busy machine comes
+        late: until then the others answer.
+        """
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
