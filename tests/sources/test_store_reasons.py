@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,18 +18,20 @@ from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.access.tls import make_context
 from exporter.sources.http.fetcher import Fetcher, FetchSettings, TargetAccess
+from exporter.sources.stores import refusals
 from exporter.sources.stores.consul import ConsulSettings, read_consul
 from exporter.sources.stores.etcd import EtcdSettings, read_etcd
-from exporter.sources.stores.refusals import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP
+from exporter.sources.stores.refusals import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP, TOO_SLOW
 from tests import real_servers
 from tests.sources.certificates import Authority, Pair
-from tests.sources.wire import always, response, serve
+from tests.sources.wire import always, hang, response, serve
 
 asynchronous = pytest.mark.asyncio
 PATIENT = FetchSettings(timeout=20)
 RINGS = ("collectors/", "rulers/")
 MASTER = {"X-Consul-Token": real_servers.MASTER_TOKEN}
 DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
+STORES = Path(refusals.__file__).parent
 
 
 async def consul_read(settings: ConsulSettings, used: tuple[str, ...] = ()) -> RawStore:
@@ -303,5 +307,27 @@ async def test_a_text_is_translated_and_an_unknown_one_is_not_passed_on(
 def test_every_known_refusal_stands_in_the_docs_as_it_is_told() -> None:
     text = DOCS.read_text("utf-8")
     names = {"prefix": "PREFIX", "user": "USER", "datacenter": "DATACENTER"}
-    words = {entry.words for entry in (*CONSUL, *ETCD)} | {MISSING, NO_CERTIFICATE, PLAIN_HTTP}
+    words = {entry.words for entry in (*CONSUL, *ETCD)} | {MISSING, NO_CERTIFICATE, PLAIN_HTTP, TOO_SLOW}
     assert [told for each in sorted(words) if f"| {(told := each.format_map(names))} |" not in text] == []
+
+
+def test_every_reason_of_our_own_stands_in_the_docs() -> None:
+    """But for what the configuration refuses: no prefix, and no endpoint."""
+    text = DOCS.read_text("utf-8")
+    sources = "".join(path.read_text("utf-8") for path in sorted(STORES.glob("*.py")))
+    own = set(re.findall(r'FetchError\(Reason\.(?!FORBIDDEN|REFUSED)[A-Z_]+, "([^"]+)"\)', sources))
+    assert len(own) > 9
+    assert [told for told in sorted(own) if f"| {told} |" not in text] == []
+
+
+@asynchronous
+@pytest.mark.parametrize("kind", ["consul", "etcd"])
+async def test_a_store_that_does_not_answer_in_its_part_of_a_cycle_is_told_so(kind: str) -> None:
+    async with serve(hang) as target, Fetcher(PATIENT) as fetcher:
+        soon = asyncio.get_running_loop().time()
+        got = await (
+            read_consul(fetcher, ConsulSettings(target.url, RINGS), soon)
+            if kind == "consul"
+            else read_etcd(fetcher, EtcdSettings((target.url,), RINGS), soon)
+        )
+    assert (got.outcome, got.reason, got.detail) == (Outcome.FAILED, Reason.DEADLINE, TOO_SLOW)

@@ -1,7 +1,7 @@
 """What Consul and etcd say when they refuse, and what we call it. Their own text is never passed on.
 
 The texts are those of Consul 1.8 to 1.20 and of etcd 3.4 to 3.6, seen on real servers (1.8.7, 3.4.23,
-3.5.1) or read in their sources. docs/ring.md has the same list for the reader.
+3.5.1) or read in their sources. docs/stores.md has the same list for the reader.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Known:
 MISSING = "Consul asks for a token to read {prefix}: set token_file"
 HIDDEN = "the policy of the token in token_file hides {prefix}"
 NO_CERTIFICATE = "it asks for a client certificate, and none is configured: set http_client.tls_config"
+TOO_SLOW = "not read whole in its part of a cycle: it is too slow, or interval too short"
 PLAIN_HTTP = "closed without an answer; if it expects TLS, write https:// in its address"
 _NOT_TLS = Known(
     b"http request to an https server", Reason.TLS, "it expects TLS: write https:// in its address"
@@ -117,6 +118,8 @@ def failure(answer: Answer, table: Iterable[Known], names: Mapping[str, str]) ->
     if found is not None:
         words = found.words if names.get("token") or not found.without else found.without
         return StoreError(found.reason, words, names)
+    if answer.reason is Reason.DEADLINE:
+        return StoreError(Reason.DEADLINE, TOO_SLOW, names)
     return StoreError(answer.reason or Reason.STATUS, _plainly(answer.detail, names), names)
 
 
