@@ -64,7 +64,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Elections:
-    """Elections that one process's HA tracker counted, and in how many seconds, before the switch and since."""
+    """Elections that one process's HA tracker counted, and in how many seconds: before the switch, since."""
 
     before: float = 0.0
     before_seconds: float = 0.0
