@@ -177,6 +177,12 @@ def _joining_for_long(made: Cluster, chance: random.Random) -> bool:
     return True
 
 
+def _store_written(made: Cluster, chance: random.Random) -> bool:
+    key, kind = chance.choice(list(made.kinds()))
+    made.stored_extra[key] = list(made.members(key, kind, NOW).values())
+    return bool(made.rules.stores and made.stored_extra[key])
+
+
 def _source_fails(made: Cluster, chance: random.Random) -> bool:
     made.unsure = Unwatched(fail=("targets[0]: refused",))
     del chance
@@ -245,6 +251,8 @@ IN_A_LIFE = (
     Fault("a source of targets fails", ALL, _source_fails),
     Fault("a pod is pending", ALL, _pod_pending),
     Fault("a clock is ahead", ALL - {Phase.MULTI}, _clock_ahead),
+    Fault("a member stays joining", ALL, _joining_for_long),
+    Fault("a client still writes the store", frozenset({Phase.MEMBERLIST}), _store_written),
 )
 OF_GROUPS = (
     Fault("a member has another group's name", NONE, _old_member_left),

@@ -210,6 +210,8 @@ def _failed(page: Page[T]) -> Page[T]:
 EXCUSED = {"a process does not respond", "a source of targets fails", "the store is down"}
 ONCE = {"a source of targets fails", "the store is down"}  # and these no more than once in a soak.
 
+LASTING = {"a member stays joining": 60.0}  # seconds in which it is a restart, and no fault yet
+
 
 def wrong_openings(life: Life) -> Iterator[str]:
     """Say at which look the gate was open though a fault was there, or was within the soak."""
@@ -232,7 +234,16 @@ def wrong_openings(life: Life) -> Iterator[str]:
 def _counts(life: Life, number: int, name: str) -> bool:
     """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back."""
     excused, soak = int(name in EXCUSED), life.made.rules.soak
+    if name in LASTING:
+        return _lasted(life, number, name) > LASTING[name]
     if all(name in seen.faults for seen in life.looks[max(0, number - excused) : number + 1]):
         return True
     recent = (seen for seen in life.looks[: number - 1] if life.looks[number].at - seen.at <= soak)
     return name in ONCE and any(name in seen.faults for seen in recent)
+
+
+def _lasted(life: Life, number: int, name: str) -> float:
+    """For how long a fault was there without a break, as the looks have it, seconds."""
+    looks = life.looks[: number + 1]
+    begun = next((n for n in reversed(range(len(looks))) if name not in looks[n].faults), -1) + 1
+    return looks[number].at - looks[begun].at

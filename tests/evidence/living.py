@@ -105,6 +105,7 @@ ANYWHERE = (
     "a source of targets fails",
     "a pod is pending",
     "a member is unhealthy",
+    "a member stays joining",
 )
 RESTARTS = ("one process has no seeds", "one process gossips with TLS")
 OF_STEP = {

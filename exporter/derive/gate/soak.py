@@ -153,7 +153,7 @@ def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
         return check
     if about and about <= read.new | read.missed:
         return replace(check, paused=began, looks=old.looks)
-    if about and check.id == ANSWER:
+    if check.id == ANSWER and _about(check):
         return check
     first = old.wavered is None or at - old.wavered > read.soak
     keeps = old.verdict is Verdict.HOLDS and first
