@@ -151,8 +151,8 @@ class TestWithDnsmasq:
 
 
 @asynccontextmanager
-async def _server(rcode: dns.rcode.Rcode | None) -> AsyncIterator[int]:
-    """A name server that gives one code, or never answers."""
+async def _server(rcode: dns.rcode.Rcode | None, flags: int = 0) -> AsyncIterator[int]:
+    """A name server that gives one code, or never answers. It takes no TCP."""
 
     class Protocol(asyncio.DatagramProtocol):
         transport: asyncio.DatagramTransport
@@ -164,6 +164,7 @@ async def _server(rcode: dns.rcode.Rcode | None) -> AsyncIterator[int]:
             if rcode is not None:
                 answer = dns.message.make_response(dns.message.from_wire(data))
                 answer.set_rcode(rcode)
+                answer.flags |= flags
                 self.transport.sendto(answer.to_wire(), addr)
 
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -192,3 +193,13 @@ async def test_a_server_that_is_silent_costs_the_lifetime(monkeypatch: pytest.Mo
         with pytest.raises(FetchError) as caught:
             await _source(port, type="A", port=80).find()
     assert caught.value.reason is Reason.TIMEOUT
+
+
+@pytest.mark.asyncio
+async def test_a_truncated_answer_whose_rest_cannot_be_had_is_no_shorter_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery_dns, "LIFETIME", 0.5)
+    async with _server(dns.rcode.NOERROR, dns.flags.TC) as port:
+        with pytest.raises(FetchError):
+            await _source(port, type="A", port=80).find()

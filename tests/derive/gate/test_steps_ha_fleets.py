@@ -1,0 +1,48 @@
+"""HA trackers as large fleets have them: thousands of entries, and on half of the distributors only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from exporter.model.pages import Replica
+from tests.derive.build import CLIENTS, Fleet, Process, client, verdicts
+
+STEPS = {"switch-primary": "consul", "disable-mirroring": "memberlist"}
+
+
+def _renewed(fleet: Fleet, count: int, lost: Iterable[str]) -> None:
+    """Every entry renewed in the primary and copied, but for those that some copy has not got."""
+    lost = set(lost)
+    entries = {f"ha-tracker/team-{n}/prod": Replica("r-1", fleet.now, None) for n in range(count)}
+    fleet.store |= entries
+    copied = {key: entry for key, entry in entries.items() if key not in lost}
+    for process in fleet.processes:
+        process.copies |= copied
+        for key in lost:
+            process.copies.pop(key, None)
+
+
+def _judged(step: str, trackers: int, count: int, lost: Iterable[str] = ()) -> dict[str, str]:
+    fleet = Fleet()
+    fleet.processes = [Process(n, sees=(1, 2, 3, 4)) for n in (1, 2, 3, 4)]
+    for process in fleet.processes:
+        names = [client(name, primary=STEPS[step]) for name in CLIENTS]
+        tracker = [client("distributor-hatracker", primary=STEPS[step])]
+        process.clients = (*names, *(tracker if process.number <= trackers else []))
+    for _ in range(3):
+        fleet.now += 15.0
+        fleet.beat()
+        _renewed(fleet, count, lost)
+        snapshot = fleet.look(1.0)
+    return verdicts(snapshot, step)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("trackers", "count"), [(4, 3), (2, 3), (2, 2_000)])
+def test_a_tracker_on_some_distributors_holds_up_no_step_and_a_lost_entry_does(
+    step: str, trackers: int, count: int
+) -> None:
+    assert _judged(step, trackers, count) == {}
+    assert _judged(step, trackers, count, ["ha-tracker/team-1/prod"]) != {}
