@@ -235,12 +235,8 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path), Authority(tmp_path, "theirs")
     pair, mine, stranger = ours.sign("server"), ours.sign("kvmigration"), theirs.sign("stranger")
     expired = ours.sign("expired", expired=True)
-    flags = (
-        f"--cert-file={pair.cert}",
-        f"--key-file={pair.key}",
-        "--client-cert-auth",
-        f"--trusted-ca-file={ours.file}",
-    )
+    flags = (f"--cert-file={pair.cert}", f"--key-file={pair.key}", "--client-cert-auth")
+    flags = (*flags, f"--trusted-ca-file={ours.file}")
     ways = {"mine": access(ours, mine), "none": access(ours, None), "stranger": access(ours, stranger)}
     ways["expired"] = access(ours, expired)
     context = ways["mine"].ssl
