@@ -108,6 +108,7 @@ class Kind(enum.StrEnum):
     SECONDARY_WITHOUT_HEARTBEATS = "secondary-without-heartbeats"
     ELECTION_DIFFERS = "election-differs"
     ELECTIONS_MANY = "elections-many"
+    ELECTIONS_MANY_UNWATCHED = "elections-many-unwatched"
     TRACKERS_DIFFER = "trackers-differ"
     TRACKER_DIFFERED = "tracker-differed"
     TRACKER_PREFIX = "tracker-prefix"

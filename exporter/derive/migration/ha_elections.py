@@ -16,6 +16,7 @@ from exporter.products.ring_pages import HA_KEY
 WINDOW = 1200.0  # seconds since the switch that count in full; what is older counts half, then a quarter
 LEAST = 300.0  # seconds that a baseline takes
 OFTEN, SOME = 3.0, 5.0  # times the baseline, and a few failovers on top of it
+UNWATCHED = 3600.0  # seconds from failover to failover of an HA cluster, where the rate before is not known
 _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _GOSSIP_LEADS = frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST})
 
@@ -73,7 +74,11 @@ def expected(known: Elections) -> float | None:
     return known.before / known.before_seconds * known.since_seconds
 
 
-def too_many(known: Elections) -> bool:
-    """Tell whether elections are more frequent than before, by more than a few failovers explain."""
+def too_many(known: Elections, clusters: int = 0) -> bool:
+    """Tell whether elections are more frequent than before, by more than a few failovers explain. Where the
+    time before was not watched, a failover an hour of each of so many HA clusters is taken for usual.
+    """
     usual = expected(known)
+    if usual is None and clusters:
+        usual = clusters * known.since_seconds / UNWATCHED
     return usual is not None and known.since > OFTEN * usual + SOME

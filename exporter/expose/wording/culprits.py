@@ -116,6 +116,9 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ELECTIONS_MANY: (
             "{value:.0f} elections in {limit:.0f} minutes since the switch, {of:.0f} in as long before it"
         ),
+        Kind.ELECTIONS_MANY_UNWATCHED: (
+            "{value:.0f} elections of {of:.0f} HA clusters in {limit:.0f} minutes since the switch"
+        ),
         Kind.TRACKERS_DIFFER: "{value} different tracker pages",
         Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
         Kind.TRACKER_PREFIX: 'the tracker of {names:3} has the prefix "{what}"',

@@ -9,7 +9,7 @@ import pytest
 from exporter.derive.migration.ha_elections import counted, too_many
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts
-from exporter.model.pages import Phase
+from exporter.model.pages import Phase, Replica
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import NOW, Fleet, client, step_of
 
@@ -77,12 +77,37 @@ def test_they_are_asked_for_after_the_switch(step: str) -> None:
     assert life.check(step)[0] == "fails"
 
 
-def test_what_was_not_watched_before_the_switch_is_said_and_decides_nothing() -> None:
+@pytest.mark.parametrize(
+    ("every", "looks", "verdict", "kind"),
+    [
+        (400.0, 21, "holds", Seen.ELECTIONS_UNWATCHED),  # a failover now and then
+        (
+            60.0,
+            21,
+            "holds",
+            Seen.ELECTIONS_UNWATCHED,
+        ),  # five in five minutes: a rolling restart of Prometheus
+        (15.0, 41, "fails", Kind.ELECTIONS_MANY_UNWATCHED),  # each update elects the other replica
+    ],
+)
+def test_where_the_time_before_the_switch_was_not_watched_a_failover_an_hour_is_usual(
+    every: float, looks: int, verdict: str, kind: Seen | Kind
+) -> None:
     life = Life()
     life.fleet = Fleet()
-    life.live(21, 15.0, **SWITCHED)
-    unwatched = Looked(Seen.ELECTIONS_UNWATCHED, 20.0, limit=5.0)
-    assert life.check("disable-mirroring") == ("holds", (unwatched,))
+    for process in life.fleet.processes:
+        process.copies = {**process.copies, "ha-tracker/u/c": Replica("a", NOW - 1)}
+    life.live(looks, every, **SWITCHED)
+    told, (about,) = life.check("disable-mirroring")
+    assert (told, about.kind) == (verdict, kind)
+
+
+def test_elections_of_many_clusters_are_many() -> None:
+    """A thousand HA clusters fail over a thousand times as often as one."""
+    known = Elections(since=700.0, since_seconds=1200.0)
+    assert not too_many(known, 1000)
+    assert too_many(known, 100)
+    assert not too_many(known, 0), "how many there are is not known"
 
 
 def test_the_numbers_are_said() -> None:

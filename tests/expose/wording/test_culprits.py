@@ -86,6 +86,10 @@ WORDS: list[tuple[Culprit, str]] = [
         Culprit(Kind.ELECTIONS_MANY, value=16.0, of=1.0, limit=8.0),
         "16 elections in 8 minutes since the switch, 1 in as long before it",
     ),
+    (
+        Culprit(Kind.ELECTIONS_MANY_UNWATCHED, value=83.0, of=3, limit=20.0),
+        "83 elections of 3 HA clusters in 20 minutes since the switch",
+    ),
     (Culprit(Kind.STORE_ONLY, key="k"), "k"),
     (Culprit(Kind.STORE_ONLY, key="k", value=0), "k: partition 0"),
     (

@@ -65,20 +65,22 @@ def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
 )
 def ha_elections_steady(seen: Evidence) -> Answer:
     """Hold that elections are as rare as while the external store was the primary. Where that was not
-    watched, their number is said and decides nothing.
+    watched, they must be no more than failovers of so many HA clusters explain.
     """
     known = ha_elections.averaged(seen.up)
     usual = ha_elections.expected(known)
     minutes = known.since_seconds / 60
     if not known.since_seconds:
         return Answer(good=Looked(Seen.TRACKER_NOT_SWITCHED))
+    clusters = sum(key.entries for key in seen.keys if key.key == HA_KEY)
+    wrong = ha_elections.too_many(known, clusters)
     if usual is None:
-        return Answer(good=Looked(Seen.ELECTIONS_UNWATCHED, known.since, limit=minutes))
-    many = Culprit(Kind.ELECTIONS_MANY, value=known.since, of=usual, limit=minutes)
-    return Answer(
-        wrong=[many] if ha_elections.too_many(known) else (),
-        good=Looked(Seen.ELECTIONS_SINCE, known.since, usual, minutes),
-    )
+        many = Culprit(Kind.ELECTIONS_MANY_UNWATCHED, value=known.since, of=clusters, limit=minutes)
+        good = Looked(Seen.ELECTIONS_UNWATCHED, known.since, limit=minutes)
+    else:
+        many = Culprit(Kind.ELECTIONS_MANY, value=known.since, of=usual, limit=minutes)
+        good = Looked(Seen.ELECTIONS_SINCE, known.since, usual, minutes)
+    return Answer(wrong=[many] if wrong else (), good=good)
 
 
 def _trackers_apart(seen: Evidence) -> list[Culprit]:
