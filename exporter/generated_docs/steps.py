@@ -26,8 +26,8 @@ guard against that. `kvmigration check STEP` asks exactly these.
   time; the step is not open in the cycle in which it is not known.
 - Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
   or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
-  of them before, and says so. The soak breaks at the third read in a row that fails, at a reading that is older
-  than two minutes, and where a connection is refused twice in a row: that process is down.
+  of them before, and says so. The soak breaks at the third read in a row that fails, at a reading that is
+  older than two minutes, and where a connection is refused twice in a row: that process is down.
 - A process that is new to the list and started within two minutes only pauses what depends on it. One that
   ran before it was listed begins every soak anew: it was not watched. A process that left
   the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.

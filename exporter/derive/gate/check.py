@@ -59,6 +59,16 @@ class Evidence:
     def clients(self) -> tuple[ClientFacts, ...]:
         return tuple(client for target in self.up for client in target.clients)
 
+    @cached_property
+    def writing(self) -> tuple[ClientFacts, ...]:
+        """The clients that count: read-only ones never hold a phase back."""
+        return kv_clients.writing(self.clients)
+
+    @cached_property
+    def moving(self) -> tuple[ClientFacts, ...]:
+        """Of the writing clients those whose key is to move and is not finished."""
+        return kv_clients.moving(self.writing)
+
     @property
     def is_part(self) -> bool:
         """Whether this is one shard's part: what only all parts together show is not judged here."""

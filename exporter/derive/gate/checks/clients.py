@@ -137,14 +137,20 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
 )
 def primaries_agree(seen: Evidence) -> Answer:
     """Hold that primaries are not mixed: a client's process that restarts follows one side of them."""
-    moving = kv_clients.moving(kv_clients.writing(seen.clients))
-    ahead = Counter(c.name for c in moving if seen.mixed and c.phase >= Phase.SWITCHED)
+    ahead = Counter(c.name for c in seen.moving if seen.mixed and c.phase >= Phase.SWITCHED)
     return Answer(
         wrong=[Culprit(Kind.CLIENT_SWITCHED, member=name, value=n) for name, n in sorted(ahead.items())],
-        unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
-        good=Looked(Seen.WRITERS, len(moving)),
+        unknown=_unread(c for c in seen.moving if c.phase is Phase.UNKNOWN),
+        good=Looked(Seen.WRITERS, len(seen.moving)),
         nothing=None if seen.up else NOBODY_ANSWERS,
     )
+
+
+def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts, ...]:
+    """Pick the clients that must be in a phase: at the end all of them, before it those that are to move."""
+    if wanted is Phase.MEMBERLIST:
+        return seen.clients if readers else seen.writing
+    return kv_clients.moving(seen.clients) if readers else seen.moving
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
@@ -159,8 +165,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
     )
     def look(seen: Evidence) -> Answer:
-        clients = seen.clients if readers else kv_clients.writing(seen.clients)
-        clients = clients if wanted is Phase.MEMBERLIST else kv_clients.moving(clients)
+        clients = _asked(seen, wanted, readers=readers)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         counted = kv_clients.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
@@ -226,7 +231,7 @@ def mirror_errors(seen: Evidence) -> Answer:
     """Hold that the error ratio of each client stays below the benign one."""
     limit = seen.rules.benign_mirror_error_ratio
     wrong, total = [], 0.0
-    for client in kv_clients.writing(seen.clients):
+    for client in seen.writing:
         writes, errors = kv_clients.mirrored(client)
         total += writes
         if client.mirror and errors > limit * writes and not _is_few(errors, writes, limit):
@@ -234,7 +239,7 @@ def mirror_errors(seen: Evidence) -> Answer:
                 Kind.MIRROR_ERRORS, client.target, client.key, client.name, value=errors, of=writes
             )
             wrong.append(found)
-    mirroring = [c for c in kv_clients.writing(seen.clients) if c.mirror]
+    mirroring = [c for c in seen.writing if c.mirror]
     return Answer(
         wrong=wrong,
         unknown=_unread(c for c in mirroring if c.mirror_errors is None or c.mirror_writes is None),
@@ -264,16 +269,15 @@ def mirror_writes(seen: Evidence) -> Answer:
     The HA tracker is left to the comparison of its entries: an update that finds nothing to change
     counts as a request to the primary, and there is nothing to mirror (seen live: 12 and 6).
     """
-    writing = kv_clients.writing(seen.clients)
-    mirroring = [client for client in writing if client.mirror]
-    others = list(_not_mirroring(writing))
-    cannot = {c.phase for c in kv_clients.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
+    mirroring = [client for client in seen.writing if client.mirror]
+    others = list(_not_mirroring(seen.moving))
+    cannot = {c.phase for c in seen.moving if not c.mirror} == {Phase.EXTERNAL}
     return Answer(
         wrong=[*(others if mirroring else ()), *_mirroring_nothing(mirroring)],
         unknown=[
             *_nothing_mirrored_yet(mirroring, seen),
             *(others if seen.is_part and not mirroring else ()),  # in another shard's part they may
-            *_unread(c for c in writing if c.phase is Phase.UNKNOWN),
+            *_unread(c for c in seen.writing if c.phase is Phase.UNKNOWN),
         ],
         good=Looked(Seen.MIRRORING, len(mirroring)),
         nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
@@ -295,9 +299,8 @@ def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> I
             yield Culprit(Kind.MIRROR_NOTHING_YET, client.target, client.key, client.name)
 
 
-def _not_mirroring(writing: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
+def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """Name the writers of what is to move that do not mirror."""
-    clients = kv_clients.moving(writing)
     everywhere = Counter(client.name for client in clients)
     found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
     for name, off in sorted(found.items()):
@@ -315,7 +318,7 @@ def client_keys(seen: Evidence) -> Answer:
     """Hold that no writing client serves a key we cannot name: it could not be compared. One that is on
     memberlist alone has no second store to be compared with, and nothing left to move.
     """
-    moving = (c for c in kv_clients.writing(seen.clients) if c.phase is not Phase.MEMBERLIST)
+    moving = (c for c in seen.writing if c.phase is not Phase.MEMBERLIST)
     names = sorted({c.name for c in moving if not c.key})
     return Answer(
         unknown=[Culprit(Kind.CLIENT_UNKNOWN, member=name) for name in names],
