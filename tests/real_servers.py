@@ -167,7 +167,7 @@ def etcd_cluster(folder: Path, members: Sequence[tuple[Place, str]]) -> Iterator
 
 def is_whole(server: Server) -> bool:
     """Wait until a member of etcd has a leader."""
-    return _wait(server, _etcd_ready)
+    return becomes_ready(server, _etcd_ready)
 
 
 def demand_login(url: str, context: ssl.SSLContext | None = None) -> None:
@@ -270,10 +270,10 @@ def _running(
     log = folder / f"{name}.log"
     server = _start(log, command, free_ports(ports), at)
     try:
-        if not _wait(server, ready):
+        if not becomes_ready(server, ready):
             server.stop()
             server = _start(log, command, free_ports(ports), at)
-            if not _wait(server, ready):
+            if not becomes_ready(server, ready):
                 pytest.fail(f"{name} does not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
         yield server
     finally:
@@ -290,7 +290,7 @@ def _started(log: Path, words: Sequence[str], url: str) -> Server:
     return Server(url, process, log)
 
 
-def _wait(server: Server, ready: Callable[[str], bool]) -> bool:
+def becomes_ready(server: Server, ready: Callable[[str], bool]) -> bool:
     """Ask until it answers; false where it ended or takes too long."""
     end = time.monotonic() + STARTUP
     while time.monotonic() < end:

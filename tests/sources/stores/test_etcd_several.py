@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.stores import etcd
 from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from tests import real_servers
 from tests.sources.etcd_server import COMPACTED, UNKNOWN, Asked, empty_but, etcd_server, page
 from tests.sources.wire import Headers, always, hang, once, serve
 
@@ -84,6 +89,40 @@ async def test_a_revision_that_is_compacted_while_it_is_read_is_read_once_more()
     async with serve(etcd_server(answer)) as target:
         got = await _read(EtcdSettings((target.url,), ("collectors/",)))
     assert (got.outcome, got.revision, set(got.values)) == (Outcome.OK, 41, {"collectors/a"})
+
+
+@pytest.mark.real
+@asynchronous
+@pytest.mark.parametrize("compactions", [0, 1, 99])
+async def test_a_real_etcd_that_compacts_between_two_pages_is_read_whole_or_not_at_all(
+    compactions: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "MAX_PAGE", 1)
+    keys, done = [f"collectors/{n}" for n in range(8)], 0
+
+    def put(key: str) -> int:
+        body = {"key": b64encode(key.encode()).decode(), "value": b64encode(b"x").decode()}
+        told = json.loads(real_servers.call("POST", f"{server.url}/v3/kv/put", body))
+        return int(told["header"]["revision"])
+
+    def decode(_key: str, value: bytes) -> bytes:
+        nonlocal done
+        if done < compactions:
+            done += 1
+            body = {"revision": put("elsewhere"), "physical": True}
+            real_servers.call("POST", f"{server.url}/v3/kv/compaction", body)
+        return value
+
+    with real_servers.etcd(tmp_path) as server:
+        written = [put(key) for key in keys]
+        async with Fetcher(FetchSettings(timeout=20)) as fetcher:
+            got = await read_etcd(fetcher, EtcdSettings((server.url,), ("collectors/",)), decode=decode)
+    if compactions == 99:
+        assert (got.outcome, got.values) == (Outcome.FAILED, {})
+        assert "compacted" in got.detail
+    else:
+        assert (got.outcome, sorted(got.values)) == (Outcome.OK, keys)
+        assert got.revision == written[-1] + compactions
 
 
 @asynchronous
