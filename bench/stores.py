@@ -160,7 +160,7 @@ def main() -> int:
     args = parser.parse_args()
     program = shutil.which("etcd")
     if program is None:
-        sys.stderr.write("etcd is not installed: tools/setup-servers\n")
+        sys.stderr.write("etcd is not installed: run make servers\n")
         return 2
     client, peer, proxied = port(), port(), port()
     straight, other = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"

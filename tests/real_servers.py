@@ -87,7 +87,7 @@ def binary(kind: str) -> str:
     """The server's program; skips or fails the test where there is none."""
     found = next((path for name in BINARIES[kind] if (path := shutil.which(name))), None)
     if found is None:
-        reason = f"{kind} is not installed: tools/setup-servers"
+        reason = f"{kind} is not installed: run make servers"
         if os.environ.get("KVMIGRATION_REQUIRE_REAL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)

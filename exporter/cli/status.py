@@ -64,7 +64,7 @@ def text_of(seen: Overview, now: float) -> str:
     top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
     components = _components(seen.targets, dated)
     room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
-    lines = [*top, "", *components, "", *_keys(seen.rings, max(room - 3, LEAST_KEYS)), "", *below, ""]
+    lines = [*top, "", *components, "", *_keys(seen, max(room - 3, LEAST_KEYS)), "", *below, ""]
     suggested = _suggested(seen, HEIGHT - len(lines) - LEAST_FOR_NEXT)
     return "\n".join([*lines, *_next(seen, HEIGHT - len(lines) - len(suggested)), *suggested]) + "\n"
 
@@ -84,7 +84,8 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
     agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
     lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
-    what = f"{status.product} {', '.join(status.versions[:3]) or '(version not known)'}"
+    versions = [version for version in status.versions if version != "unknown"]
+    what = f"{status.product} {', '.join(versions[:3]) or '(version not known)'}"
     if status.product == "unknown":
         what = "Product not known"
     since = f", for {ago(now, status.phase_since)}" if now is not None else ""
@@ -138,7 +139,8 @@ def _phases(clients: Iterable[ClientOut]) -> str:
     return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none seen"
 
 
-def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
+def _keys(seen: Overview, most: int) -> list[str]:
+    rings, copied = seen.rings, _is_copied(seen.targets)
     lines = [f"{'KEY':<26} {'PHASE':<10} {'MEMBERS':>7} {'UNHEALTHY':>9} {'LAG':>6}  SECONDARY"]
     for ring in rings[:most]:
         members, unhealthy = _members(ring)
@@ -149,7 +151,7 @@ def _keys(rings: tuple[RingOut, ...], most: int) -> list[str]:
         )
         where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
         start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
-        lines.append(f"{start}  {_cut(_copy(ring), 16)}")
+        lines.append(f"{start}  {_cut(_copy(ring, copied=copied), 16)}")
     if any(not ring.phase_uniform for ring in rings):
         lines.append("* the earliest; its clients are not all there, or not known")
     return lines + _rest(len(rings) - most)
@@ -164,20 +166,26 @@ def _members(ring: RingOut) -> tuple[str, str]:
     return str(members), str(unhealthy)
 
 
-def _copy(ring: RingOut) -> str:
+def _is_copied(targets: Iterable[TargetOut]) -> bool:
+    """Whether mirroring is on anywhere: a key that is missing before that is as it should be."""
+    clients = (client for target in targets for client in target.clients if client.writes)
+    return any(client.phase in ("mirroring", "switched") for client in clients)
+
+
+def _copy(ring: RingOut, *, copied: bool) -> str:
     """Say in two words how good the copy is; what is not known is not called equal."""
     found = ring.secondary
     if found is None:
         return "none read"
+    if not copied and ring.phase in ("external", "multi"):
+        return "not copied yet"
     if found.key_missing:
         return "KEY MISSING"
     if found.missing_members:
         return f"{len(found.missing_members)} MISSING"
     if any(found.mismatched.values()):
         return "DIFFERS"
-    if found.remembered:
-        return "not known"
-    return "partly read" if found.unread else "complete"
+    return "not known" if found.remembered else "partly read" if found.unread else "complete"
 
 
 def _gossip(seen: Overview) -> list[str]:

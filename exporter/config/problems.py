@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.stores import translated
 from exporter.config.yaml_source import Document, Path, Problem
 
+_MAPPINGS = frozenset({"dict_type", "model_type", "model_attributes_type"})
 _KINDS = {
     "string_type": "must be text; put it in quotes",
     "bool_type": "must be true or false",
@@ -24,9 +25,7 @@ _KINDS = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
+    **dict.fromkeys(_MAPPINGS, "must be a mapping"),
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "missing": "this key is missing",
@@ -94,8 +93,13 @@ def _message(entry: dict[str, Any], path: Path, model: type[BaseModel]) -> str:
         return _choice(entry["input"], _QUOTED.findall(context["expected"]))
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(**{name: _number(value) for name, value in context.items()})
-    message = _KINDS.get(kind, str(entry["msg"]))
+    message = _KINDS.get(kind, str(entry["msg"])) + _keys_of(kind, path, model)
     return f"has no value; it {message}" if entry["input"] is None and kind in _KINDS else message
+
+
+def _keys_of(kind: str, path: Path, model: type[BaseModel]) -> str:
+    wanted = model_at(path, model) if kind in _MAPPINGS else None
+    return f" of the keys {', '.join(wanted.model_fields)}" if wanted else ""
 
 
 def _number(value: object) -> str:

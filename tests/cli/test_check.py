@@ -77,7 +77,7 @@ def test_an_exporter_that_does_not_answer_cannot_tell(
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert run(["check", "switch-primary", "--server", url]) == 2
-    assert "no answer of an exporter" in capsys.readouterr().err
+    assert "no answer of an exporter (Connection refused)" in capsys.readouterr().err
 
 
 def test_a_cluster_that_does_not_answer_is_closed_and_named(

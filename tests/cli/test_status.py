@@ -44,6 +44,23 @@ def test_mixed_primaries_and_the_split_are_the_first_lines(recorded: Start) -> N
     assert marked[1].startswith("!! Gossip is split into 2 clusters")
 
 
+def test_before_mirroring_a_key_that_is_not_copied_is_no_alarm_and_beside_one_that_is_it_is(
+    recorded: Start,
+) -> None:
+    said = recorded("cortex/1-multi-mirror-off").run("status").out
+    assert "KEY MISSING" not in said
+    assert said.count("not copied yet") == 5
+    assert recorded("cortex/2b-mirroring").run("status").out.count("KEY MISSING") == 4
+
+
+@pytest.mark.parametrize(
+    ("recording", "first"),
+    [("mimir/2-mirroring", "mimir (version not known): phase "), ("cortex/2b-mirroring", "cortex rev-")],
+)
+def test_a_build_that_calls_its_version_unknown_has_none(recorded: Start, recording: str, first: str) -> None:
+    assert f"\n{first}" in f"\n{recorded(recording).run('status').out}"
+
+
 def test_everything_as_json(recorded: Start) -> None:
     said = recorded("cortex/1b-rolling-out-multi").run("status", "--json")
     told = json.loads(said.out)

@@ -16,6 +16,7 @@ from exporter import __version__
 from exporter.config import shown_url
 from exporter.errors import FetchError, UsageError
 from exporter.sources.http.body import Body
+from exporter.sources.http.failures import failure_of
 
 T = TypeVar("T")
 TIMEOUT = 10.0
@@ -102,9 +103,11 @@ def _next(url: URL, location: str) -> URL:
 
 def _why(error: BaseException) -> str:
     """What went wrong, in words that quote neither the URL nor the answer."""
-    if isinstance(error, FetchError):
-        return error.detail
-    return str(error) if type(error) is ValueError else type(error).__name__
+    if isinstance(error, TimeoutError):
+        return f"none within {TIMEOUT:.0f} s"
+    if isinstance(error, (aiohttp.ClientError, FetchError, OSError)):
+        return failure_of(error)[1]
+    return str(error) if type(error) is ValueError else "what came is not the API's JSON"
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:

@@ -38,8 +38,8 @@ def _of_none(pages: tuple[PageFacts, ...]) -> str:
     absent = [page for page in pages if page.outcome is Outcome.ABSENT]
     if absent and len(absent) == len(pages):
         return (
-            f"404 for {_names(absent, ' and ')}: probably another server, or the path prefix in the target's "
-            "URL is missing or wrong"
+            f"404 for {_names(absent, ' and ')}: probably another server, or the path prefix is missing or "
+            "wrong (in the target's URL, or http_client.path_prefix)"
         )
     by_reason: dict[Reason | None, list[PageFacts]] = {}
     for page in pages:

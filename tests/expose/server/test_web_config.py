@@ -56,7 +56,7 @@ BAD = [
         '1: tls_server_config.cert_fil: this key is not known (did you mean "cert_file"?)',
     ),
     ("[]", "1: must be a mapping of keys to values"),
-    ("tls_server_config: 1", "1: tls_server_config: must be a mapping"),
+    ("basic_auth_users: 1", "1: basic_auth_users: must be a mapping"),
     ("tls_server_config: {cert_file: a}", "1: tls_server_config: missing one of key or key_file"),
     ("tls_server_config: {key_file: a}", "1: tls_server_config: missing one of cert or cert_file"),
     ("tls_server_config: {}", "1: tls_server_config: missing one of cert or cert_file"),
