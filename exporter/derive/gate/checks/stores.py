@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
@@ -34,6 +35,15 @@ def _faults(seen: Evidence) -> list[Culprit]:
     return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in seen.now.stores if store.fault]
 
 
+def _empty(read: list[StoreFacts]) -> list[Culprit]:
+    """Name the stores without a key: they prove nothing, whatever they had before."""
+    return [
+        Culprit(Kind.STORE_EMPTY, what=store.kind, names=store.prefixes or ("/",))
+        for store in read
+        if not store.keys
+    ]
+
+
 def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
     """Name the prefixes and keys of ours that no store's reading covers."""
     missing = [frozenset(store.uncovered) for store in read]
@@ -50,10 +60,13 @@ def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
     f"{DOC}#a-store-that-is-not-read",
 )
 def stores_readable(seen: Evidence) -> Answer:
-    """Hold that each store under `stores` is read; while nothing has moved yet, that is cheap to mend."""
-    read = [Culprit(Kind.STORE_KEYS, what=s.title, value=s.keys) for s in seen.now.stores if not s.fault]
-    good = Looked(Seen.STORES, culprits=tuple(read)) if read else Looked(Seen.NO_STORES)
-    return Answer(wrong=_faults(seen), good=good)
+    """Hold that each store under `stores` is read, and is the one that the processes use, as far as their
+    pages tell; while nothing has moved yet, that is cheap to mend.
+    """
+    read = [store for store in seen.now.stores if not store.fault]
+    keys = tuple(Culprit(Kind.STORE_KEYS, what=store.title, value=store.keys) for store in read)
+    good = Looked(Seen.STORES, culprits=keys) if read else Looked(Seen.NO_STORES)
+    return Answer(wrong=_faults(seen), unknown=[*_empty(read), *lacking(seen.keys)], good=good)
 
 
 @check(
@@ -68,16 +81,14 @@ def stores_readable(seen: Evidence) -> Answer:
 )
 def store_read(seen: Evidence) -> Answer:
     """Hold that the store's content is known, and that all of ours would be in what was read: every key in
-    use, and every prefix that a configuration names. A store without a key proves nothing, whatever it
-    had before: it may be another one.
+    use, and every prefix that a configuration names.
     """
     read, unread = _stores(seen)
-    empty = (s for s in read if not s.keys)
     beside = next((store for store in read if _is_beside(store, seen)), None)
     return Answer(
         unknown=[
             *unread,
-            *(Culprit(Kind.STORE_EMPTY, what=s.kind, names=s.prefixes or ("/",)) for s in empty),
+            *_empty(read),
             *_uncovered(read),
         ],
         good=(Looked(Seen.STORE_KEYS, sum(store.keys or 0 for store in read)), *_known_for(read, seen)),

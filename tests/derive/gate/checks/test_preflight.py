@@ -68,9 +68,26 @@ def _store_fails(fleet: Fleet) -> None:
     fleet.store_outcome = Outcome.FAILED
 
 
+def _store_of_others(fleet: Fleet) -> None:
+    fleet.stored = False
+    fleet.store = {"other/ring": fleet.store[COMPACTOR]}
+
+
+def _store_is_empty(fleet: Fleet) -> None:
+    fleet.stored = False
+    fleet.store.clear()
+
+
+def _no_store(fleet: Fleet) -> None:
+    fleet.rules = Rules(soak=0.0)
+
+
 CASES: list[tuple[str, Change, str, str]] = [
     ("a configured store is read", _lost(), "stores-readable", "holds"),
     ("a configured store is not read", _store_fails, "stores-readable", "fails"),
+    ("a configured store without a key", _store_is_empty, "stores-readable", "unknown"),
+    ("a configured store without the rings of the pages", _store_of_others, "stores-readable", "unknown"),
+    ("no store is configured", _no_store, "stores-readable", "holds"),
     ("no member list is read", _lost("gossip"), "gossip-port-reachable", "unknown"),
     ("no member list is read", _lost("gossip"), "gossip-port-quiet", "unknown"),
     ("nobody runs memberlist yet", _no_memberlist, "gossip-port-reachable", "holds"),
