@@ -115,7 +115,24 @@ COPIES = {
 
 @pytest.mark.parametrize(("key", "tone", "text"), COPIES.values(), ids=COPIES)
 def test_the_copy_in_words(key: KeyFacts, tone: str, text: str) -> None:
-    assert key_rows.copy(key) == key_rows.Judged(tone, text)
+    assert key_rows.copy(key, key_rows.not_copied(key, snapshots.rich())) == key_rows.Judged(tone, text)
+
+
+@pytest.mark.parametrize(
+    ("phase", "furthest", "tone"),
+    [(EXTERNAL, MULTI, "none"), (MULTI, MULTI, "none"), (EXTERNAL, UNKNOWN, "none"),
+     (MULTI, Phase.MIRRORING, "bad"), (EXTERNAL, Phase.SWITCHED, "bad"), (UNKNOWN, MULTI, "bad")],
+)  # fmt: skip
+def test_a_rollout_to_multi_shows_no_key_as_missing_until_a_client_mirrors(
+    phase: Phase, furthest: Phase, tone: str
+) -> None:
+    rich = snapshots.rich()
+    clients = tuple(replace(client, phase=furthest) for t in rich.targets for client in t.clients)
+    rolling = replace(rich, targets=(replace(rich.targets[0], clients=clients),))
+    key = replace(RING, secondary=NOWHERE, phase=phase, phase_uniform=False)
+    row = key_rows.key_row(key, rolling, LagHistory(), 15.0)
+    assert clients
+    assert (row.copy.tone, row.missing.tone) == (tone, tone)
 
 
 def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() -> None:

@@ -22,6 +22,7 @@ _NOT_COPIED: Final = {
     Phase.DETACHED: "no longer copied",
     Phase.MEMBERLIST: "none in this phase",
 }
+_BEFORE: Final = frozenset({Phase.EXTERNAL, Phase.MULTI})
 _RANK: Final = {"bad": 0, "unknown": 1, "warn": 2, "good": 3, "none": 3}
 
 
@@ -66,14 +67,15 @@ def key_rows(snapshot: Snapshot, history: LagHistory, interval: float) -> tuple[
 def key_row(key: KeyFacts, snapshot: Snapshot, history: LagHistory, interval: float) -> KeyRow:
     """One key's line."""
     late, short, now = blamed(key, "lag", snapshot), blamed(key, "quorum-margin", snapshot), snapshot.at
+    idle = not_copied(key, snapshot)
     return KeyRow(
         key=key,
         members=members(key),
         unhealthy=unhealthy(key),
-        missing=missing(key),
+        missing=missing(key, idle),
         views=views(key),
-        copy=copy(key, late=late),
-        lag=lag(key, late=late),
+        copy=copy(key, idle, late=late),
+        lag=lag(key, idle, late=late),
         notes=tuple(notes(key, short)),
         short_of_quorum=short,
         curve=sparkline.draw(history.of(key.key, now), now, interval),
@@ -101,12 +103,12 @@ def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
     return any(culprit.key == key.key for culprit in found.culprits)
 
 
-def lag(key: KeyFacts, *, late: bool) -> Judged:
+def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
     """How far the secondary is behind; a dash where nobody copies."""
     told = key.secondary.lag if key.secondary else None
     if told is None:
-        return Judged("none", "–") if not_copied(key) else Judged("unknown", "not known")
-    return Judged("bad" if late and not not_copied(key) else "good", span(told))
+        return Judged("none", "–") if idle else Judged("unknown", "not known")
+    return Judged("bad" if late and not idle else "good", span(told))
 
 
 def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
@@ -142,10 +144,10 @@ def unhealthy(key: KeyFacts) -> Judged:
     return Judged("bad" if amount else "good", str(amount))
 
 
-def missing(key: KeyFacts) -> Judged:
+def missing(key: KeyFacts, idle: str) -> Judged:
     """Members of the primary that some view of the secondary lacks."""
     found = key.secondary
-    if found is None or not_copied(key):
+    if found is None or idle:
         return Judged("none", "–")
     if found.missing_key:
         return Judged("bad", "key")
@@ -166,14 +168,22 @@ def views(key: KeyFacts) -> Judged:
     return Judged("unknown", f"agree, {unread} not read") if unread else Judged("good", "agree")
 
 
-def not_copied(key: KeyFacts) -> str:
-    """Why nobody copies this key, where all agree on a phase without mirroring; else ""."""
-    return _NOT_COPIED.get(key.phase, "") if key.phase_uniform else ""
+def not_copied(key: KeyFacts, snapshot: Snapshot) -> str:
+    """Why this key is not copied, else "": its clients agree on a phase without mirroring, or a rollout to
+    `multi` is in progress and no client of any key mirrors yet.
+    """
+    idle = _NOT_COPIED.get(key.phase, "")
+    return idle if key.phase_uniform or (key.phase in _BEFORE and not _is_any_copied(snapshot)) else ""
 
 
-def copy(key: KeyFacts, *, late: bool = False) -> Judged:
+def _is_any_copied(snapshot: Snapshot) -> bool:
+    phases = {client.phase for target in snapshot.targets for client in target.clients}
+    return not phases <= {*_BEFORE, Phase.UNKNOWN}
+
+
+def copy(key: KeyFacts, idle: str, *, late: bool = False) -> Judged:
     """Whether the secondary is a true copy, in words. What was not read proves nothing."""
-    found, idle = key.secondary, not_copied(key)
+    found = key.secondary
     if idle:
         return Judged("none", idle)
     if found is None:

@@ -8,7 +8,7 @@ from typing import Final
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
-from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, views
+from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, not_copied, views
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
 from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
@@ -170,4 +170,9 @@ def _tracker(snapshot: Snapshot) -> Tracker | None:
     if key is None:
         return None
     told = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
-    return Tracker(key, copy(key, late=blamed(key, "lag", snapshot)), views(key), sum(told) if told else None)
+    return Tracker(
+        key,
+        copy(key, not_copied(key, snapshot), late=blamed(key, "lag", snapshot)),
+        views(key),
+        sum(told) if told else None,
+    )
