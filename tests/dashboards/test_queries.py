@@ -25,6 +25,7 @@ UNSHOWN = {
     "kvmigration_mirror_enabled": "part of the phase",
     "kvmigration_primary_store": "part of the phase",
     "kvmigration_target_restarts_total": "the uptime of each process is on the board",
+    "kvmigration_interval_seconds": "a setting, by which check --prometheus bounds an age",
     "kvmigration_config_last_reload_success_timestamp_seconds": "the tile says whether, the log says when",
 }
 

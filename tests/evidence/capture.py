@@ -25,6 +25,7 @@ from exporter.model.facts import Snapshot
 from exporter.model.gate import Words
 from exporter.wiring import one_cycle
 from tests.conftest import ROOT
+from tests.real_servers import free_ports
 
 SHARED = Path(os.environ.get("KVMIGRATION_SHARED") or ROOT.parent / "shared")
 
@@ -56,22 +57,35 @@ def capture(name: str, port: int) -> tuple[Cycle, Rules]:
 
 @contextmanager
 def _served(name: str, port: int) -> Iterator[str]:
+    server, said = _started(name, port)
+    try:
+        if name.startswith("cases/"):
+            yield (SHARED / name / "config.yml").read_text("utf-8").replace("PROXYPORT", str(said["port"]))
+        else:
+            yield yaml.safe_dump(_config_of(said["ports"]))
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def _started(name: str, port: int) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """The server and what it says first. Another test may take its port meanwhile: then it says nothing."""
+    for _ in range(8):
+        server = subprocess.Popen(_command(name, port), stdout=subprocess.PIPE, text=True)
+        assert server.stdout is not None
+        if line := server.stdout.readline():
+            return server, {"port": port, **json.loads(line)}
+        server.communicate()
+        (port,) = free_ports(1)
+    raise AssertionError(f"no server for {name}")
+
+
+def _command(name: str, port: int) -> list[str]:
     if name.startswith("cases/"):
         recording = SHARED / name / "recording.jsonl.gz"
-        command = [sys.executable, str(SHARED / "replay_proxy.py"), str(recording), str(port)]
-    else:
-        recording = SHARED / f"{name}.jsonl.gz"
-        command = [sys.executable, str(SHARED / "replay.py"), str(recording), "--base-port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            told = json.loads(server.stdout.readline())
-            if name.startswith("cases/"):
-                yield (SHARED / name / "config.yml").read_text("utf-8").replace("PROXYPORT", str(port))
-            else:
-                yield yaml.safe_dump(_config_of(told["ports"]))
-        finally:
-            server.terminate()
+        return [sys.executable, str(SHARED / "replay_proxy.py"), str(recording), str(port)]
+    recording = SHARED / f"{name}.jsonl.gz"
+    return [sys.executable, str(SHARED / "replay.py"), str(recording), "--base-port", str(port)]
 
 
 def _config_of(ports: dict[str, str]) -> dict[str, Any]:

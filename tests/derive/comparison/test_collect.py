@@ -18,6 +18,7 @@ from exporter.model.pages import (
     Page,
     Phase,
     Product,
+    Reason,
     Replica,
     Ring,
     TrackerEntry,
@@ -26,7 +27,7 @@ from exporter.model.pages import (
 )
 from exporter.model.stores import StoreContent
 from exporter.products.ring_pages import HA_KEY, RingPage
-from tests.derive.build import INGESTER, LOST, NOW, Process, member, ring
+from tests.derive.build import INGESTER, NOW, Process, member, ring
 
 RING = ring([member("m-1")])
 BOTH = ("consul", "memberlist")
@@ -139,7 +140,10 @@ def test_an_election_that_was_deleted_is_not_there() -> None:
 def test_a_tracker_page_is_a_view_of_the_elections() -> None:
     page = TrackerPage((TrackerEntry("u", "c", "r", NOW),), NOW)
     seen = replace(Process(1).read(NOW), tracker=Page("/distributor/ha_tracker", Outcome.OK, page))
-    failed = replace(Process(2).read(NOW), tracker=Page("/distributor/ha_tracker", **LOST))
+    failed = replace(
+        Process(2).read(NOW),
+        tracker=Page("/distributor/ha_tracker", outcome=Outcome.FAILED, reason=Reason.TIMEOUT),
+    )
     found = read(seen, failed)[HA_KEY]
     assert [(v.known, v.content) for v in found.pages] == [(True, {"u/c": Replica("r", NOW)}), (False, None)]
 

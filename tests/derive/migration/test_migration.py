@@ -9,8 +9,8 @@ import pytest
 from exporter.derive.migration.migration import Whole, judge_fleet
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, MemberFacts
-from exporter.model.pages import KVClient, Phase, State
-from tests.derive.build import CLIENTS, LOST, Fleet, client, step_of, verdicts
+from exporter.model.pages import KVClient, Phase, Reason, State
+from tests.derive.build import CLIENTS, Fleet, client, step_of, verdicts
 
 
 def lost(ring: str, now: int, gone: int) -> KeyFacts:
@@ -37,7 +37,7 @@ def test_a_process_that_does_not_answer_is_named_with_the_reason() -> None:
     seen = fleet.look()
     assert "1 of 3 processes do not answer: 10.0.0.3:80 (timeout)." in seen.fleet.warnings
     found = next(c for c in step_of(seen, "switch-primary").checks if c.id == "targets-answer")
-    assert found.culprits == (Culprit(Kind.PROCESS_SILENT, "10.0.0.3:80", what=LOST["reason"].value),)
+    assert found.culprits == (Culprit(Kind.PROCESS_SILENT, "10.0.0.3:80", what=Reason.TIMEOUT.value),)
 
 
 def test_a_phase_that_is_not_known_is_said_once() -> None:
