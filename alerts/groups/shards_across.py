@@ -10,11 +10,12 @@ from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
 from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
+from exporter.model.migration import STORE
 from exporter.model.pages import Phase
 
 SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
-WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
-AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
+WRITERS, USED = 'writes="true"', 'used="true"'
+BEFORE_MEMBERLIST = 'phase!="memberlist"'
 Across = Callable[[Queries], str]
 
 
@@ -123,28 +124,28 @@ def _clients(q: Queries, *matchers: str) -> str:
 
 
 def moving(q: Queries, who: str, *matchers: str) -> str:
-    """Clients of what is to move and is not on memberlist whole; of everything, where all of it is, or
-    where nothing is to move. `who` says which clients count at all, `matchers` which of them are wanted.
+    """Clients of what has not arrived: of each migration those whose keys are not on memberlist whole, and
+    all of them where every key is. `who` says which clients count at all, `matchers` which are wanted.
     """
-    wanted, serves = _clients(q, who, *matchers), q.on("serves")
-    left = _clients(q, who, AFTER_EXTERNAL)
-    staying = f"({_clients(q, who, KEPT)} unless {serves} ({left}))"
-    others = f"({_clients(q, who)} unless {serves} {staying})"
-    under_way = f"({_clients(q, who, BEFORE_MEMBERLIST)} unless {serves} {staying})"
+    wanted, under_way = _clients(q, who, *matchers), f"({_clients(q, who, BEFORE_MEMBERLIST)})"
     return (
-        f"{wanted} and {serves} {under_way}\n"
-        f"or\n{wanted} unless {serves} {staying} unless {q.on()} {under_way}\n"
-        f"or\n{wanted} unless {q.on()} {others}"
+        f"{wanted} and {q.on('migration', 'serves')} {under_way}\n"
+        f"or\n{wanted} unless {q.on('migration')} {under_way}"
     )
 
 
 def elsewhere(phase: Phase, *, readers: bool) -> Across:
-    """Clients that count for a step and are known to be in another phase than it asks for."""
+    """Clients that count for a step and are known to be in another phase than it asks for, by migration. The
+    end of the store asks those of all migrations together.
+    """
     who = "" if readers else WRITERS
     others = f'phase!~"{phase.label}|unknown"'
 
     def found(q: Queries) -> str:
-        return _clients(q, who, others) if phase is Phase.MEMBERLIST else moving(q, who, others)
+        if phase is not Phase.MEMBERLIST:
+            return f"group {q.by('migration')} (\n{moving(q, who, others)}\n)"
+        every = f"group {q.by()} (\n{_clients(q, who, others)}\n)"
+        return f'label_replace(\n{every},\n"migration", "{STORE}", "", ""\n)'
 
     return found
 
@@ -170,13 +171,17 @@ FAILS: dict[str, Across] = {
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
+}
+"""By check, what speaks against it across the parts, in every migration."""
+
+CLIENTS: dict[str, Across] = {
     "clients-multi": elsewhere(Phase.MULTI, readers=False),
     "clients-mirroring": elsewhere(Phase.MIRRORING, readers=False),
     "clients-switched": elsewhere(Phase.SWITCHED, readers=True),
     "clients-detached": elsewhere(Phase.DETACHED, readers=True),
     "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
 }
-"""By check, what speaks against it across the parts."""
+"""By check, what speaks against it across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
     "gossip-no-strangers": _now(STRANGERS),

@@ -73,6 +73,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         returned_total=then.returned,
         lost=len(then.lost),
         lacking=missing.names,
+        migration=world.rules.migration_of(read.key),
     )
     facts = _with_contents(facts, primary, lists, read, world)
     if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading

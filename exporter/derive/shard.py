@@ -96,7 +96,7 @@ def _digest(text: str) -> int:
 
 def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind, int]:
     own = (t for t in targets if t.up and t.name not in share.borrowed)
-    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.kept) for t in own for c in t.clients)
+    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.migration) for t in own for c in t.clients)
     return MappingProxyType(Counter(kinds))
 
 

@@ -20,17 +20,21 @@ from exporter.derive.limits import Rules
 from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.store.external_store import unattended
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check, Covered, Verdict
+from exporter.model.migration import HA_TRACKER, OF_ALL, STORE
 
 
 @dataclass(frozen=True)  # not slots: what it knows is computed once for all checks
 class Evidence:
-    """What the checks look at."""
+    """What the checks look at. `migration` is the one that is judged: its steps ask of its own clients and
+    keys, and of the rings that its restarts touch. "" asks all together.
+    """
 
     now: Snapshot
     rules: Rules
+    migration: str = ""
 
     @property
     def targets(self) -> tuple[TargetFacts, ...]:
@@ -56,8 +60,21 @@ class Evidence:
         return frozenset(target.name for target in self.up if joins_only_itself(target))
 
     @cached_property
-    def clients(self) -> tuple[ClientFacts, ...]:
+    def every_client(self) -> tuple[ClientFacts, ...]:
+        """The KV clients of all migrations."""
         return tuple(client for target in self.up for client in target.clients)
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether the KV clients of all migrations are asked."""
+        return not self.migration or self.migration in OF_ALL
+
+    @cached_property
+    def clients(self) -> tuple[ClientFacts, ...]:
+        """The KV clients that are to move."""
+        if self.is_of_all:
+            return self.every_client
+        return tuple(client for client in self.every_client if client.migration == self.migration)
 
     @property
     def is_part(self) -> bool:
@@ -70,14 +87,30 @@ class Evidence:
 
     @cached_property
     def keys(self) -> tuple[KeyFacts, ...]:
-        """Keys that some process of ours uses; others in a shared store are not ours to judge."""
-        return used(self.now.keys, self.clients)
+        """Keys that some process of ours uses and that a step can harm: those of the migration, and the rings
+        of the processes that it restarts. Others in a shared store are not ours to judge.
+        """
+        ours = used(self.now.keys, self.every_client)
+        if self.migration in ("", STORE):
+            return ours
+        rings = _rings_beside(self)
+        return tuple(key for key in ours if self._has(key) or key.key in rings)
+
+    @cached_property
+    def own(self) -> tuple[KeyFacts, ...]:
+        """Keys of the migration itself."""
+        return tuple(key for key in self.keys if self._has(key))
+
+    def _has(self, key: KeyFacts) -> bool:
+        if self.is_of_all:
+            return self.migration in ("", STORE) or key.migration != HA_TRACKER
+        return key.migration == self.migration
 
     @cached_property
     def copied(self) -> tuple[KeyFacts, ...]:
-        """Keys that must have a secondary: those that are to move, and not on memberlist alone already."""
-        done = kv_clients.finished(self.clients) | self.left_out
-        return tuple(key for key in self.keys if key.key not in done)
+        """Keys that must have a secondary: those that are to move, and have not arrived."""
+        there = kv_clients.arrived(self.clients)
+        return tuple(key for key in self.own if key.key not in there)
 
     @cached_property
     def universe(self) -> Universe:
@@ -86,32 +119,45 @@ class Evidence:
 
     @cached_property
     def unattended(self) -> Mapping[str, str]:
-        """Keys of ours that live in a store and that no target serves or shows, with the store: its rulers,
-        say, that are in no list of targets. Of a shard's part others may serve them.
+        """Keys of the migration that live in a store and that no target serves or shows, with the store: its
+        rulers, say, that are in no list of targets. Of a shard's part others may serve them.
         """
-        ours = {key.key for key in self.keys} | {client.key for client in self.clients}
-        return {} if self.is_part else unattended(self.now, ours, self.rules)
-
-    @cached_property
-    def left_out(self) -> frozenset[str]:
-        """Keys that stay on the external store by configuration."""
-        return kv_clients.left_out(self.clients)
-
-    @cached_property
-    def not_asked(self) -> tuple[Looked, ...]:
-        """What has to be said of keys that do not count."""
-        return (Looked(Seen.LEFT_OUT, names=tuple(sorted(self.left_out))),) if self.left_out else ()
+        if self.is_part:
+            return {}
+        shown = {key.key for key in used(self.now.keys, self.every_client)}
+        found = unattended(self.now, shown | {client.key for client in self.every_client})
+        if self.is_of_all:
+            return found
+        return {k: store for k, store in found.items() if self.rules.migration_of(k) == self.migration}
 
     @cached_property
     def mixed(self) -> bool:
-        """Whether primaries are mixed: following those who are further would finish the accident."""
-        return is_mixed(self.clients)
+        """Whether primaries are mixed in any migration: a process that restarts follows one side of them."""
+        return any(map(is_mixed, by_migration(self.every_client).values()))
 
     def late(self, key: KeyFacts) -> float:
         """Seconds behind from which a view of a ring is late: one heartbeat of the ring explains as much, and
         `gate.max_lag` is granted on top.
         """
         return key.settings.period + self.rules.max_lag
+
+
+def _rings_beside(seen: Evidence) -> frozenset[str]:
+    """The keys of other migrations that processes of this one use, but for the HA tracker's, which no restart
+    harms. Where no KV client moves, all of them.
+    """
+    if seen.is_of_all:
+        return frozenset()
+    touched = [t for t in seen.up if any(client.migration == seen.migration for client in t.clients)]
+    return frozenset(c.key for t in touched for c in t.clients if c.migration != HA_TRACKER)
+
+
+def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFacts, ...]]:
+    """Sort KV clients by the migration that they are part of."""
+    found: dict[str, tuple[ClientFacts, ...]] = {}
+    for client in clients:
+        found[client.migration] = (*found.get(client.migration, ()), client)
+    return found
 
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:

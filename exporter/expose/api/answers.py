@@ -17,6 +17,7 @@ from exporter.expose.api.shapes import (
     GossipTargetOut,
     LabelRolloutOut,
     MemberOut,
+    MigrationOut,
     PageOut,
     PhaseName,
     ProbeOut,
@@ -24,6 +25,7 @@ from exporter.expose.api.shapes import (
     RingDetailOut,
     RingOut,
     RollbackOut,
+    RolloutOut,
     SecondaryOut,
     StatusOut,
     StepOut,
@@ -34,6 +36,7 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording import checks as wording
+from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import (
     ClientFacts,
     GossipFacts,
@@ -51,6 +54,7 @@ from exporter.model.facts import (
 )
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.label_rollout import LabelRollout
+from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 
@@ -80,8 +84,9 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         warnings=fleet.warnings,
         risks=fleet.risks,
         rollback=RollbackOut(fleet.rollback.text, fleet.rollback.safe),
-        finished_keys=fleet.finished_keys,
-        left_out_keys=fleet.left_out,
+        finished_keys=tuple(sorted(key for one in snapshot.migrations for key in one.arrived)),
+        left_out_keys=_resting(snapshot),
+        migrations=tuple(map(_migration, snapshot.migrations)),
         product=fleet.product.value,
         versions=fleet.versions,
         targets_up=len(up),
@@ -93,6 +98,32 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         cycle_seconds=max(0.0, snapshot.at - snapshot.started),
         exporter_version=version,
     )
+
+
+def _migration(facts: Migration) -> MigrationOut:
+    moved = facts.rollout
+    return MigrationOut(
+        name=facts.name,
+        line=line_of(facts),
+        begun=facts.begun,
+        phase=_PHASES[facts.phase] if facts.is_of_clients and facts.phase is not None else None,
+        uniform=facts.uniform,
+        phase_since=facts.phase_since,
+        rollout=RolloutOut(_PHASES[moved.into], moved.done, moved.processes, moved.left) if moved else None,
+        next_step=facts.next_step,
+        keys=facts.keys,
+        warnings=facts.warnings,
+        risks=facts.risks,
+        rollback=RollbackOut(facts.rollback.text, facts.rollback.safe),
+    )
+
+
+def _resting(snapshot: Snapshot) -> tuple[str, ...]:
+    """Keys of migrations that have not begun, while others have."""
+    told = [one for one in snapshot.migrations if one.is_of_clients]
+    if not any(one.begun for one in told):
+        return ()
+    return tuple(sorted(key for one in told if not one.begun for key in one.keys))
 
 
 def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
@@ -145,6 +176,7 @@ def step_out(facts: Step) -> StepOut:
     if not facts.open and facts.verdict is Verdict.UNKNOWN:
         answer = "unknown"
     return StepOut(
+        migration=facts.migration,
         step=facts.name,
         answer=answer,
         place=facts.place,

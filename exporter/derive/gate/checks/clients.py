@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check
+from exporter.derive.gate.check import Answer, CheckFunction, Evidence, by_migration, check
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.process import is_mute, silence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts
@@ -23,8 +24,8 @@ RELIST = (
 )
 REPORT = "Report the client's name to the project; until then compare its ring by hand."
 STAYING = (
-    "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
-    "move after all, take them out of the list."
+    "Keep the store: the migration {} has not begun, and its clients need it. It is free once that migration "
+    "has ended too."
 )
 TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly tells a later time than was asked
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
@@ -136,9 +137,12 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
     "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
 )
 def primaries_agree(seen: Evidence) -> Answer:
-    """Hold that primaries are not mixed: a client's process that restarts follows one side of them."""
-    moving = kv_clients.moving(kv_clients.writing(seen.clients))
-    ahead = Counter(c.name for c in moving if seen.mixed and c.phase >= Phase.SWITCHED)
+    """Hold that primaries are not mixed, in no migration: a client's process that restarts follows one side
+    of them.
+    """
+    moving = kv_clients.under_way(kv_clients.writing(seen.every_client))
+    mixed = {name for name, clients in by_migration(seen.every_client).items() if is_mixed(clients)}
+    ahead = Counter(c.name for c in moving if c.migration in mixed and c.phase >= Phase.SWITCHED)
     return Answer(
         wrong=[Culprit(Kind.CLIENT_SWITCHED, member=name, value=n) for name, n in sorted(ahead.items())],
         unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
@@ -160,12 +164,12 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
     )
     def look(seen: Evidence) -> Answer:
         clients = seen.clients if readers else kv_clients.writing(seen.clients)
-        clients = clients if wanted is Phase.MEMBERLIST else kv_clients.moving(clients)
+        clients = clients if wanted is Phase.MEMBERLIST else kv_clients.under_way(clients)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         counted = kv_clients.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
-        staying = STAYING if seen.left_out and wanted is Phase.MEMBERLIST else ""
+        staying = _staying(seen) if wanted is Phase.MEMBERLIST else ""
         return Answer(
             wrong=[
                 *_by_phase(wrong, clients),
@@ -177,12 +181,18 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             ],
             good=Looked(Seen.CLIENTS, len(clients)),
             nothing=None if counted else Culprit(Kind.NO_WRITER),
-            beside=() if wanted is Phase.MEMBERLIST else seen.not_asked,
             remedy=staying or _possible(wanted, clients),
             known_by=staying,  # the last step asks everybody: who stays keeps the store needed
         )
 
     return look
+
+
+def _staying(seen: Evidence) -> str:
+    """Say which migrations have not begun, while others have; "" where none is left like that."""
+    told = [one for one in seen.now.migrations if one.is_of_clients]
+    resting = [one.name for one in told if not one.begun]
+    return STAYING.format(" and ".join(resting)) if resting and len(resting) < len(told) else ""
 
 
 def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
@@ -267,7 +277,7 @@ def mirror_writes(seen: Evidence) -> Answer:
     writing = kv_clients.writing(seen.clients)
     mirroring = [client for client in writing if client.mirror]
     others = list(_not_mirroring(writing))
-    cannot = {c.phase for c in kv_clients.moving(writing) if not c.mirror} == {Phase.EXTERNAL}
+    cannot = {c.phase for c in kv_clients.under_way(writing) if not c.mirror} == {Phase.EXTERNAL}
     return Answer(
         wrong=[*(others if mirroring else ()), *_mirroring_nothing(mirroring)],
         unknown=[
@@ -297,7 +307,7 @@ def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> I
 
 def _not_mirroring(writing: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """Name the writers of what is to move that do not mirror."""
-    clients = kv_clients.moving(writing)
+    clients = kv_clients.under_way(writing)
     everywhere = Counter(client.name for client in clients)
     found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
     for name, off in sorted(found.items()):

@@ -104,7 +104,7 @@ def keys_copied(seen: Evidence) -> Answer:
             if found.settled_missing_in
         ],
         unknown=_unknown(seen),
-        good=(Looked(Seen.KEYS_COMPARED, len(compared)), *seen.not_asked),
+        good=Looked(Seen.KEYS_COMPARED, len(compared)),
         nothing=_nothing(seen),
     )
 
@@ -224,7 +224,7 @@ def views_agree(seen: Evidence) -> Answer:
     """Hold that the judged views of each kind show one content, none stale, none lacking a live member."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
-    for key in seen.keys:
+    for key in seen.own:
         for kind in ("ring", "gossip"):
             views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
             wrong += _disagreeing(key, kind, [view for view in views if view.known], seen)
@@ -232,8 +232,8 @@ def views_agree(seen: Evidence) -> Answer:
             unknown += [
                 Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key) for v in views if v.known and not v.whole
             ]
-    looked = any(view.known for key in seen.keys for view in key.views)
-    good = Looked(Seen.VIEWS, len(seen.keys))
+    looked = any(view.known for key in seen.own for view in key.views)
+    good = Looked(Seen.VIEWS, len(seen.own))
     return Answer(wrong, unknown, good, None if looked else Culprit(Kind.NO_VIEW))
 
 
@@ -327,4 +327,4 @@ def _unjudged(seen: Evidence) -> list[Culprit]:
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:
     """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
     empty = key.key != HA_KEY and not key.members and not key.partitions
-    return empty and any(client.writes and client.written for client in seen.clients if client.key == key.key)
+    return empty and any(c.writes and c.written for c in seen.every_client if c.key == key.key)

@@ -101,7 +101,7 @@ def _unremembered(what: Seen, seen: Evidence) -> tuple[Looked, ...]:
 
 def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
     """Tell whether what was read of a store has nothing to do with us."""
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.every_client if client.key}
     if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
         return False
     return not any(key.startswith(store.prefixes) for key in ours)
@@ -222,7 +222,7 @@ def nothing_lost(seen: Evidence) -> Answer:
     store, which elects against those on memberlist; and that the gossip has no entry at all is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
-    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
+    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED}
     moved |= set(seen.unattended)
     tracked, has_entries = HA_KEY in moved, _has_entries(seen)
     return Answer(
