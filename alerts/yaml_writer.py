@@ -13,11 +13,11 @@ import yaml
 
 from alerts import alertmanager, docs_page
 from alerts.groups import loki
-from alerts.groups.shards import INTERVAL, PARTS, SHARD_RECORDS
 from alerts.promql import indented
 from alerts.recording import RECORDS
 from alerts.registry import GROUPS
 from alerts.rule import Alert, Options, Record
+from alerts.shards import INTERVAL, PARTS, SHARD_RECORDS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 MOST_RULES = 20

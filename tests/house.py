@@ -196,8 +196,10 @@ def vocabulary_stands_alone(root: Path) -> Iterator[str]:
 
 
 def rooms_are_small(root: Path) -> Iterator[str]:
-    """`exporter/` has at most 8 modules, no folder below it more than 14: a listing is read at a glance."""
-    for folder in sorted({path.parent for path in modules(root, "exporter")}):
+    """`exporter/` has at most 8 modules, no other folder of the packages more than 14: a listing is read at
+    a glance.
+    """
+    for folder in sorted({path.parent for path in modules(root, *PACKAGES)}):
         most = TOP_MODULES if folder.name == "exporter" else ROOM_MODULES
         if (count := len(list(folder.glob("*.py")))) > most:
             yield f"{folder.relative_to(root)}: {count} modules, at most {most}"

@@ -177,7 +177,9 @@ def test_a_breach_is_told(rule: Rule, name: str, text: str, told: str, tmp_path:
     assert any(told in breach for breach in breaches), breaches
 
 
-@pytest.mark.parametrize(("room", "most"), [("exporter", 8), ("exporter/derive/ring", 14)])
+@pytest.mark.parametrize(
+    ("room", "most"), [("exporter", 8), ("exporter/derive/ring", 14), ("alerts/groups", 14)]
+)
 def test_a_room_that_grows_too_large_is_told(room: str, most: int, tmp_path: Path) -> None:
     root = tree(tmp_path, **{f"{room}/module_{number}.py": "" for number in range(most)})
     assert list(house.rooms_are_small(root)) == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.groups.shards_across import fresh, most
 from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity
+from alerts.shards_across import fresh, most
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 

@@ -2,7 +2,7 @@
 
 A shard keeps the series of its own processes and of the exporter itself. A family about the whole
 stands under `kvmigration_shard_…` instead (`kvmigration_shard_ring_members`), and the recording rules of
-`alerts/groups/shards.py` make `kvmigration_ring_members` of all shards' parts: by `max`, `min` or `sum` as
+`alerts/shards.py` make `kvmigration_ring_members` of all shards' parts: by `max`, `min` or `sum` as
 the catalogue says with `join`, or by a rule of its own. So boards and alerts need not know of shards.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import promql_parser as p
 
-from alerts.groups import shards
+from alerts import shards
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
 

@@ -7,11 +7,11 @@ import re
 import promql_parser
 import pytest
 
-from alerts.groups.shards import SHARD_RECORDS
-from alerts.groups.shards_across import FAILS, NOT_KNOWN
 from alerts.recording import RECORDS
 from alerts.registry import ALERTS, NAMES
 from alerts.rule import Alert, Options, Record
+from alerts.shards import SHARD_RECORDS
+from alerts.shards_across import FAILS, NOT_KNOWN
 from exporter.derive.gate.harms import NAMES as STEPS
 from exporter.derive.gate.steps import blank
 from exporter.expose import catalogue, shard_catalogue

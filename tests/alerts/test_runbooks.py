@@ -10,9 +10,9 @@ from pathlib import Path
 import promql_parser
 import pytest
 
-from alerts.groups.shards import SHARD_RECORDS
 from alerts.recording import RECORDS
 from alerts.registry import ALERTS, NAMES
+from alerts.shards import SHARD_RECORDS
 from exporter.cli import arguments
 from exporter.derive.gate import harms
 from exporter.expose import catalogue, shard_catalogue

@@ -12,7 +12,9 @@ are there: fresh, of one number, and with the same processes discovered.
 
 from __future__ import annotations
 
-from alerts.groups.shards_across import (
+from alerts.promql import Queries
+from alerts.rule import Record, Text
+from alerts.shards_across import (
     FAILS,
     NOT_KNOWN,
     WRITERS,
@@ -29,8 +31,6 @@ from alerts.groups.shards_across import (
     together,
     unmet,
 )
-from alerts.promql import Queries
-from alerts.rule import Record, Text
 from alerts.thresholds import Wait
 from exporter.derive.gate.harms import STEPS
 from exporter.expose import catalogue as c
