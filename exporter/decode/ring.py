@@ -23,7 +23,7 @@ from exporter.decode.formats.bounds import (
     text,
 )
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
-from exporter.decode.formats.memo import Memo, remembered
+from exporter.decode.formats.memo import Memo
 from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
 from exporter.model.pages import Member, Ring, State, Tokens
@@ -85,7 +85,7 @@ def decode_ring(
         if len(body) > 2 * MAX_TOKENS:  # a token takes two bytes at least, and a comma stands before it
             at_most(body.count(b","), MAX_TOKENS, "ring page: tokens")
         if memo is not None and (tokens or packed):
-            return _from_pieces(body, clock, memo) or _from_json(body, clock, partial(_remembered, memo))
+            return _from_pieces(body, clock, memo) or _from_json(body, clock, partial(_of_shards, memo))
         return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
     if is_notice(body):
         return None
@@ -127,7 +127,7 @@ def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
     at_most(len(pieces), MAX_MEMBERS, "ring page: shards")
     try:
         page = from_json(b'{"shards":null' + rest, _RingPage, "ring page", 8)
-        members = _remembered(memo, [b'{"id":%b}' % piece for piece in pieces])
+        members = memo.shards.each(pieces, partial(_of_pieces, memo))
     except DecodeError:
         return None
     now = go_times.parse_time(page.now, "ring page: now") or clock
@@ -141,16 +141,16 @@ def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 
-def _remembered(memo: Memo, raws: list[bytes]) -> list[Member]:
-    """Decode what is new, all at once; the order of a ring's members means nothing."""
+def _of_pieces(memo: Memo, pieces: list[bytes]) -> list[Member]:
+    return _of_shards(memo, [b'{"id":%b}' % piece for piece in pieces])
 
-    def decode(new: list[bytes]) -> list[Member]:
-        shards = [_shard(raw) for raw in new]
-        lists = [bytes(shard.tokens) for shard in shards]
-        found = remembered(memo.json_tokens, lists, partial(tokens_of_json, keep=True, place=_TOKENS))
-        return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
-    return remembered(memo.members, raws, decode)
+def _of_shards(memo: Memo, raws: list[bytes]) -> list[Member]:
+    """Members whose tokens may have been decoded before; the order of a ring's members means nothing."""
+    shards = [_shard(raw) for raw in raws]
+    lists = [bytes(shard.tokens) for shard in shards]
+    found = memo.json_tokens.each(lists, partial(tokens_of_json, keep=True, place=_TOKENS))
+    return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 
 def _shard(raw: bytes) -> _Shard:

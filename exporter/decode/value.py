@@ -17,7 +17,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
-from exporter.decode.formats.memo import Known, Memo, remembered
+from exporter.decode.formats.memo import Known, Memo
 from exporter.decode.formats.tokens import PIECE, count_packed, tokens_of_packed
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.errors import DecodeError
@@ -27,6 +27,7 @@ from exporter.products.ring_pages import holds_partitions
 
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
+_ENTRY = 0x0A  # the tag of a ring's members: field 1, with a length
 _REPLICA_NUMBERS = range(2, 6)  # received_at, deleted_at, elected_at, elected_changes
 _BY_NUMBER = MappingProxyType(
     {
@@ -91,14 +92,12 @@ def _unpacked(key: str, body: bytes) -> bytes:
 
 def _varint(key: str, data: bytes, at: int) -> tuple[int, int]:
     """A varint and the place behind it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            break
-        value |= (data[at] & 0x7F) << shift
-        at += 1
-        if data[at - 1] < 0x80:
-            return value, at
+    value = shift = 0
+    for behind, byte in enumerate(data[at : at + 10], at + 1):
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, behind
+        shift += 7
     raise DecodeError(f"{key}: ends within a number")
 
 
@@ -108,18 +107,23 @@ def _bounds(key: str, data: bytes) -> list[int]:
     """
     at, found = 0, [0]
     while at < len(data) and len(found) <= MAX_MEMBERS + 1:
-        tag, at = _varint(key, data, at)
-        if tag & 7 != 2:
-            raise DecodeError(f"{key}: field {tag >> 3} has wire type {tag & 7}, expected entries of a map")
+        at = at + 1 if data[at] == _ENTRY else _behind_tag(key, data, at)
         length, at = _varint(key, data, at)
         at += length
         found.append(at)
     return found
 
 
+def _behind_tag(key: str, data: bytes, at: int) -> int:
+    tag, at = _varint(key, data, at)
+    if tag & 7 != 2:
+        raise DecodeError(f"{key}: field {tag >> 3} has wire type {tag & 7}, expected entries of a map")
+    return at
+
+
 def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
     """Decode what is new, all at once. An entry that comes twice is left to protobuf: the last one counts."""
-    known = [memo.get(raw) for raw in entries]
+    known = memo.members.get(entries)
     missing = [raw for raw, member in zip(entries, known, strict=True) if member is None]
     new = {_name_in(raw): raw for raw in missing}
     members = {member.id: member for member in known if member is not None}
@@ -128,7 +132,7 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
         by_name = {name.encode(): member for name, member in fresh.items()}
         if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
             for name, raw in new.items():
-                memo.put(raw, by_name[name])
+                memo.members.put(raw, by_name[name])
             return _ring({**members, **fresh})
     return _ring(_stored_members(key, entries, read=True, keep=True))
 
@@ -216,7 +220,7 @@ def _stored_members(
         _parsed(key, desc, data)
         items = list(desc.ingesters.items())
         lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
-        tokens = decode(lists) if known is None else remembered(known, lists, decode)
+        tokens = decode(lists) if known is None else known.each(lists, decode)
         for (name, each), one in zip(items, tokens, strict=True):
             found[name] = _member(key, name, each, one)
     return found

@@ -68,7 +68,7 @@ def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
     urls = (store.url,) if isinstance(store, Consul) else store.urls
     addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
 
-    tokens: Known[Tokens] = Known(None)  # members keep theirs: a reading shares them with the one before
+    tokens: Known[Tokens] = Known(hashed=True)  # members keep theirs: readings share them
 
     async def named(deadline: float, used: frozenset[str]) -> StoreContent:
         tokens.turn()

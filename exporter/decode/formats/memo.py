@@ -7,8 +7,8 @@ long as it lives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from exporter.model.pages import GossipMember, Member, Tokens
@@ -22,27 +22,29 @@ TOKEN_TURNS = 8  # a member that did not change leaves its tokens untouched for 
 class Known(Generic[T]):
     """Two generations: what a cycle did not use again is forgotten after the next `turn`.
 
-    Things are found by the first `head` bytes and then compared, which costs less than hashing them
-    whole. Of two that begin alike the later one is known. Without a head they are found by a digest, and
-    their bytes are let go: those of a ring's tokens would be as large as the ring.
+    Things are found by their first `HEAD` bytes and then compared, which costs less than hashing them
+    whole. Of two that begin alike the later one is known. Those that are `hashed` are found by a hash, whose
+    key nobody outside knows, and their bytes are let go: those of a ring's tokens would be as large as the
+    ring.
     """
 
-    def __init__(self, head: int | None = HEAD) -> None:
-        self._head = head
+    def __init__(self, *, hashed: bool = False) -> None:
+        self._name: Callable[[bytes], Hashable] = hash if hashed else itemgetter(slice(HEAD))
+        self._hashed = hashed
         self._room = ROOM
-        self._new: dict[bytes, tuple[bytes, T]] = {}
-        self._old: dict[bytes, tuple[bytes, T]] = {}
+        self._new: dict[Hashable, tuple[bytes | None, T]] = {}
+        self._old: dict[Hashable, tuple[bytes | None, T]] = {}
 
-    def get(self, raw: bytes) -> T | None:
-        """What these very bytes gave, `None` where they are new."""
-        name = self._name(raw)
-        found = self._new.get(name)
-        if found is None:
-            found = self._old.get(name)
-            if found is None:
-                return None
-            self._new[name] = found
-        return found[1] if self._head is None or found[0] == raw else None
+    def get(self, raws: Sequence[bytes]) -> list[T | None]:
+        """What each of these very bytes gave, `None` where they are new."""
+        found: list[T | None] = []
+        for name, raw in zip(map(self._name, raws), raws, strict=True):
+            known = self._new.get(name)
+            if known is None and (known := self._old.get(name)) is not None:
+                self._new[name] = known
+            same = known is not None and (known[0] is None or known[0] == raw)
+            found.append(known[1] if known is not None and same else None)
+        return found
 
     def put(self, raw: bytes, found: T) -> None:
         """Remember what these bytes gave, as long as there is room: what one process sends must not fill
@@ -50,58 +52,45 @@ class Known(Generic[T]):
         """
         self._room -= len(raw)
         if self._room >= 0:
-            self._new[self._name(raw)] = (b"" if self._head is None else raw), found
+            self._new[self._name(raw)] = (None if self._hashed else raw), found
 
     def turn(self) -> None:
         """Start a new generation."""
         self._old, self._new, self._room = self._new, {}, ROOM
 
-    def _name(self, raw: bytes) -> bytes:
-        return blake2b(raw, digest_size=16).digest() if self._head is None else raw[: self._head]
-
-
-def remembered(
-    known: Known[T], raws: Sequence[bytes], decode: Callable[[list[bytes]], Sequence[T]]
-) -> list[T]:
-    """What each of `raws` gives; those that are new are decoded all at once."""
-    found = [known.get(raw) for raw in raws]
-    new = [raw for raw, thing in zip(raws, found, strict=True) if thing is None]
-    fresh = decode(new) if new else ()
-    for raw, thing in zip(new, fresh, strict=True):
-        known.put(raw, thing)
-    left = iter(fresh)
-    return [next(left) if thing is None else thing for thing in found]
+    def each(self, raws: Sequence[bytes], decode: Callable[[list[bytes]], Sequence[T]]) -> list[T]:
+        """What each of `raws` gives; those that are new are decoded all at once."""
+        found = self.get(raws)
+        new = [raw for raw, thing in zip(raws, found, strict=True) if thing is None]
+        fresh = decode(new) if new else ()
+        for raw, thing in zip(new, fresh, strict=True):
+            self.put(raw, thing)
+        left = iter(fresh)
+        return [next(left) if thing is None else thing for thing in found]
 
 
 class Memo:
     """What one exporter remembers. Members hold their sorted tokens, one list for all views of a member.
 
-    `members` is by an entry of a page or a stored value, `json_tokens` and `packed_tokens` by a list of
-    tokens as it stands there.
+    `members` is by an entry of a stored value, `shards` by what a ring page says of one, `json_tokens` and
+    `packed_tokens` by a list of tokens as it stands there.
     """
 
     def __init__(self) -> None:
         self.members: Known[Member] = Known()
-        self.json_tokens: Known[Tokens] = Known(None)
-        self.packed_tokens: Known[Tokens] = Known(None)
-        self._lists: Known[tuple[GossipMember, ...]] = Known(None)
+        self.shards: Known[Member] = Known()
+        self.json_tokens: Known[Tokens] = Known(hashed=True)
+        self.packed_tokens: Known[Tokens] = Known(hashed=True)
+        self._lists: Known[tuple[GossipMember, ...]] = Known(hashed=True)
         self._turns = 0
         self._last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())
-
-    def get(self, raw: bytes) -> Member | None:
-        """The member that these very bytes gave, `None` where they are new."""
-        return self.members.get(raw)
-
-    def put(self, raw: bytes, member: Member) -> None:
-        """Remember what these bytes gave."""
-        self.members.put(raw, member)
 
     def member_list(self, raw: bytes) -> tuple[GossipMember, ...] | None:
         """The members that this very list of a /memberlist page gave, `None` where it is new."""
         last, members = self._last_list  # most see the same one: comparing costs less than hashing
         if raw == last:
             return members
-        found = self._lists.get(raw)
+        (found,) = self._lists.get([raw])
         if found is not None:
             self._last_list = raw, found
         return found
@@ -114,6 +103,7 @@ class Memo:
     def turn(self) -> None:
         """Start a new generation; call it between cycles."""
         self.members.turn()
+        self.shards.turn()
         self._lists.turn()
         self._turns += 1
         if self._turns % TOKEN_TURNS == 0:
