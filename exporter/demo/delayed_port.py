@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -30,7 +31,7 @@ def take(host: str, port: int) -> socket.socket:
     return found
 
 
-class DelayedPort:
+class DelayedPort(ABC):
     """One port. Closing it also ends the connections through it, as a dead process would."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -53,10 +54,12 @@ class DelayedPort:
     async def close(self) -> None:
         """Stop listening, end what is connected, and keep the port."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            for listening in server.sockets:  # a server that is closed loses whom it has just accepted
+                asyncio.get_running_loop().remove_reader(listening)
             for _ in range(_ACCEPTING):
                 await asyncio.sleep(0)
+            server.close()
             await self._end()
             self._socket = take(self.host, self.port)
 
@@ -67,11 +70,13 @@ class DelayedPort:
             self._socket.close()
             self._socket = None
 
+    @abstractmethod
     async def _listen(self, bound: socket.socket) -> asyncio.Server:
-        raise NotImplementedError
+        """Begin to listen, each kind in its own protocol."""
 
+    @abstractmethod
     async def _end(self) -> None:
-        raise NotImplementedError
+        """End what is connected."""
 
 
 class HttpDoor(DelayedPort):
@@ -90,7 +95,10 @@ class HttpDoor(DelayedPort):
 
     async def _end(self) -> None:
         if self._http is not None:
+            open_ = [each.transport for each in self._http.connections if each.transport is not None]
             await self._http.shutdown(_STOP_TIME)
+            for transport in open_:  # an answer that nobody reads would keep it
+                transport.abort()
             self._http = None
 
 
