@@ -32,7 +32,7 @@ from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Judged, apart, part_of, steadied
 from exporter.derive.store.external_store import Around, judge_store
-from exporter.derive.store.store_choice import Named, named_stores, places_of
+from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
 from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
 from exporter.model.gate import NO_WORDS, Words
@@ -66,7 +66,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
         keys=keys,
         gossip=gossip,
         stores=stores,
-        named_stores=() if stores else named_stores(targets),
+        named_stores=() if stores else places.named(),
         rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
@@ -79,7 +79,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
         ticked=cycle.ticked,
     )
     snapshot = _told(_with_steps(snapshot, past.snapshot, rules, words), past.snapshot, rules)
-    return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places)
+    return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places.lasting)
 
 
 def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
@@ -244,11 +244,11 @@ def _excuse(
 
 def _judge_stores(
     cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]
-) -> tuple[tuple[StoreFacts, ...], Named]:
-    """The stores, and what their addresses are remembered as."""
+) -> tuple[tuple[StoreFacts, ...], Places]:
+    """The stores, and which keys are where."""
     places = places_of(targets, cycle.stores, past.places)
     if not cycle.stores:
-        return (), places.lasting
+        return (), places
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
     before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
     found: list[StoreFacts] = []
@@ -258,4 +258,4 @@ def _judge_stores(
         uncovered = (*judged.uncovered, *places.elsewhere(store))
         judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
         found.append(identified(judged, store, old or past.stores.get(store.title), cycle.at))
-    return tuple(found), places.lasting
+    return tuple(found), places

@@ -146,7 +146,8 @@ def _answering(
     started = metrics.start_time if metrics else (before.started if before else None)
     clients = tuple([_stored(client, config, *how) for client in _clients(seen, product, before)])
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
-    clock, skews = clock_of(seen), list(_skews(seen))
+    telling = tuple(_telling(seen))
+    clock, skews = telling[0].clock if telling else None, list(_skews(telling))
     skew = skews[0] if skews else None
     return TargetFacts(
         name=seen.target.name,
@@ -220,14 +221,14 @@ def from_outside(traffic: Mapping[str, float], component: str, product: Product 
     a query frontend counts by itself it counts by route as well, so the larger number is taken. Scrapes,
     health checks and what the components ask of each other go on to the end.
     """
-    proxied = "/httpgrpc" if "distributor" in component else None
-    asked = asks_from_outside(product)
-    routes = sum(
-        count
-        for route, count in traffic.items()
-        if asked.search(route) or (proxied and route.startswith(proxied))
-    )
+    proxied = "/httpgrpc" if "distributor" in component else ""
+    routes = sum([count for route, count in traffic.items() if _is_from_outside(route, product, proxied)])
     return max(routes, traffic.get(QUERIES, 0.0))
+
+
+@lru_cache(maxsize=16_384)
+def _is_from_outside(route: str, product: Product, proxied: str) -> bool:
+    return bool(asks_from_outside(product).search(route) or (proxied and route.startswith(proxied)))
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
@@ -249,16 +250,16 @@ _WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
 
 def clock_of(seen: Observation) -> float | None:
     """The process's own time, from the page that tells it most exactly."""
-    return next((page.clock for page in _telling(seen) if page.clock is not None), None)
+    return next((page.clock for page in _telling(seen)), None)
 
 
 def skew_of(seen: Observation) -> float | None:
     """Its clock less ours, seconds; a whole-second Date header can be off by one."""
-    return next(_skews(seen), None)
+    return next(_skews(_telling(seen)), None)
 
 
-def _skews(seen: Observation) -> Iterator[float]:
-    return (p.clock - p.asked_at for p in _telling(seen) if p.clock is not None and p.asked_at)
+def _skews(telling: Iterable[Page[object]]) -> Iterator[float]:
+    return (p.clock - p.asked_at for p in telling if p.clock is not None and p.asked_at)
 
 
 def _clocks_apart(seen: Observation, skews: list[float]) -> float:
@@ -267,11 +268,12 @@ def _clocks_apart(seen: Observation, skews: list[float]) -> float:
     return max(told, default=0.0) - min(told, default=0.0)
 
 
-def _telling(seen: Observation) -> Iterable[Page[object]]:
+def _telling(seen: Observation) -> Iterator[Page[object]]:
+    """The pages that tell a time, first those that tell it in their text."""
     for page in (seen.gossip.page, seen.tracker, *seen.rings.values(), *seen.partitions.values()):
-        if page is not None and page.value is not None and page.value.now is not None:
+        if page is not None and page.clock is not None and page.value and page.value.now is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object
-    yield from pages_of(seen)
+    yield from (page for page in pages_of(seen) if page.clock is not None)
 
 
 def is_young(clock: float | None, started: float | None, period: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,13 +32,7 @@ log = logger("kvmigration.history")
 class KeptStore(msgspec.Struct, frozen=True):
     """Which store it was, and since when another one answers in its place."""
 
-    cluster: str
-    revision: int
-    rings: dict[str, int]
-    entries: bool
-    addresses: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    since: float | None
+    identity: StoreIdentity
     replaced: str
     replaced_at: float | None
 
@@ -138,17 +133,7 @@ def _by_kind(places: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, dic
 
 
 def _store(store: StoreFacts, known: StoreIdentity) -> KeptStore:
-    return KeptStore(
-        cluster=known.cluster,
-        revision=known.revision,
-        rings=dict(known.rings),
-        entries=known.entries,
-        addresses=known.addresses,
-        prefixes=known.prefixes,
-        since=known.since,
-        replaced=store.replaced,
-        replaced_at=store.replaced_at,
-    )
+    return KeptStore(replace(known, rings=dict(known.rings)), store.replaced, store.replaced_at)
 
 
 def _ring(past: RingHistory, at: float) -> KeptRing:
@@ -188,14 +173,6 @@ def _recalled(kept: KeptRing, now: float) -> RingHistory:
 
 
 def _known(title: str, kept: KeptStore, now: float) -> StoreFacts:
-    identity = StoreIdentity(
-        cluster=kept.cluster,
-        revision=kept.revision,
-        rings=MappingProxyType(kept.rings),
-        entries=kept.entries,
-        addresses=kept.addresses,
-        prefixes=kept.prefixes,
-        since=kept.since,
-    )
+    identity = replace(kept.identity, rings=MappingProxyType(dict(kept.identity.rings)))
     at = min(kept.replaced_at or now, now) if kept.replaced else None
     return StoreFacts(title, Outcome.FAILED, identity=identity, replaced=kept.replaced, replaced_at=at)

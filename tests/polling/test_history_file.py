@@ -255,6 +255,7 @@ async def test_without_a_path_nothing_is_kept(tmp_path: Path) -> None:
 
 GOOD = {"version": 1, "stores": {}, "rings": {}, "places": {}}
 RING = {"at": NOW, "stored": True, "members": {}, "active": {}, "lost": {}}
+STORE = {"replaced": "", "replaced_at": None}
 BROKEN: dict[str, bytes] = {
     "empty": b"",
     "half": b'{"version": 1, "stores": {',
@@ -267,7 +268,7 @@ BROKEN: dict[str, bytes] = {
     "no rings": b'{"version": 1, "stores": {}}',
     "a wrong ring": json.dumps(GOOD | {"rings": {"a": RING | {"members": {"m": ["NEW", "t"]}}}}).encode(),
     "a time that is none": json.dumps(GOOD | {"rings": {"a": RING | {"at": float("nan")}}}).encode(),
-    "a wrong store": json.dumps(GOOD | {"stores": {"etcd": {"cluster": 7}}}).encode(),
+    "a wrong store": json.dumps(GOOD | {"stores": {"etcd": STORE | {"identity": {"cluster": 7}}}}).encode(),
 }
 
 

@@ -24,19 +24,23 @@ UNREADABLE = "dynamodb"  # a store that the products can use and no exporter her
 EARLIER = -1  # the number of no process: what is remembered of a key
 Hosts = tuple[str, ...]
 Named = Mapping[tuple[str, str], Hosts]
+Told = Mapping[str, Mapping[str, Mapping[int, Hosts]]]  # by kind, key and number of the process
 NOTHING: Named = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """The store of each key by kind and configured name, `None` for one that is not read; `hosts` are what
-    most processes call it, and `lasting` what of it may be remembered.
+    most processes call it, `lasting` what of it may be remembered, and `told` what each of the processes
+    `listed` calls it.
     """
 
     stores: tuple[StoreContent, ...]
     by_key: Mapping[tuple[str, str], StoreContent | None]
     hosts: Named
     lasting: Named
+    listed: tuple[TargetFacts, ...]
+    told: Told
 
     def of(self, key: str, kinds: Iterable[str]) -> StoreContent | None:
         """The store of a key that is in one of these kinds, or in any if there are none. A key whose place
@@ -65,6 +69,20 @@ class Places:
             if kind == store.kind and place is not store
         )
 
+    def named(self) -> tuple[NamedStore, ...]:
+        """The stores that most processes name for the keys that their clients use."""
+        found: list[NamedStore] = []
+        for kind in PORTS:
+            named = self.told[kind]
+            for group in _alike(named):
+                said = Counter(hosts for key in group for hosts in named[key].values())
+                found.append(NamedStore(kind, said.most_common(1)[0][0], self._prefixes(group)))
+        unreadable = self._prefixes(self.told[UNREADABLE])
+        return (*found, NamedStore(UNREADABLE, (), unreadable)) if unreadable else tuple(found)
+
+    def _prefixes(self, keys: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted({_prefix(key, self.listed) for key in keys}))
+
 
 def places_of(
     targets: Iterable[TargetFacts], stores: Iterable[StoreContent], before: Named = NOTHING
@@ -81,7 +99,7 @@ def places_of(
     told = _named(listed)
     for kind in PORTS:
         earlier = {key: {EARLIER: said} for (of, key), said in before.items() if of == kind and key in used}
-        named = earlier | told[kind]
+        named = {**earlier, **told[kind]}
         fitting = [store for store in read if store.kind == kind]
         for keys, store in _paired(_alike(named), named, fitting, kind) if fitting else ():
             by_key |= {(kind, key): store for key in keys}
@@ -90,7 +108,7 @@ def places_of(
     unread = {(UNREADABLE, key): (UNREADABLE,) for key in told[UNREADABLE]}
     lasting = {named: said for named, said in lasting.items() if not _is_elsewhere(named, hosts)} | unread
     hosts |= {named: said for named, said in lasting.items() if named[0] == UNREADABLE and named[1] in used}
-    return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting))
+    return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting), listed, told)
 
 
 def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) -> bool:
@@ -110,21 +128,6 @@ def _lasting(
     return {(of, key): hosts for (of, key), hosts in before.items() if of != kind}
 
 
-def named_stores(targets: Iterable[TargetFacts]) -> tuple[NamedStore, ...]:
-    """The stores that most processes name for the keys that their clients use."""
-    listed = tuple(target for target in targets if target.up)
-    found: list[NamedStore] = []
-    told = _named(listed)
-    for kind in PORTS:
-        named = told[kind]
-        for group in _alike(named):
-            said = Counter(hosts for key in group for hosts in named[key].values())
-            below = sorted({_prefix(key, listed) for key in group})
-            found.append(NamedStore(kind, said.most_common(1)[0][0], tuple(below)))
-    unreadable = sorted({_prefix(key, listed) for key in told[UNREADABLE]})
-    return (*found, NamedStore(UNREADABLE, (), tuple(unreadable))) if unreadable else tuple(found)
-
-
 def _prefix(key: str, targets: tuple[TargetFacts, ...]) -> str:
     """The prefix of a key that some process names; of two that differ that of the last one counts."""
     configs = (target.config for target in reversed(targets) if target.config)
@@ -139,10 +142,8 @@ def _called(key: str, config: ProcessConfig) -> tuple[str, ...]:
     return (key,) if key in config.rings and key not in trackers else ()
 
 
-def _named(targets: tuple[TargetFacts, ...]) -> dict[str, dict[str, dict[int, Hosts]]]:
-    """What each process calls the store of each key, by kind, key and number of the process. A store that
-    nobody can read has no address here.
-    """
+def _named(targets: tuple[TargetFacts, ...]) -> Told:
+    """What each process calls the store of each key. One that nobody can read has no address here."""
     found: dict[str, dict[str, dict[int, Hosts]]] = {kind: {} for kind in (*PORTS, UNREADABLE)}
     for number, target in enumerate(targets):
         config = target.config

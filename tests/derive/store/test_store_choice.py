@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.store.store_choice import Places, named_stores, places_of
+from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Outcome, Phase
 from exporter.model.settings import ProcessConfig, RingConfig
@@ -119,12 +119,12 @@ def test_what_is_elsewhere_is_named_with_its_address() -> None:
 
 
 def test_the_stores_that_the_processes_name_are_suggested() -> None:
-    found = named_stores(fleet(ring="a:8500", compactor="a:8500", ha="b:8500"))
+    found = places_of(fleet(ring="a:8500", compactor="a:8500", ha="b:8500"), ()).named()
     assert [(store.kind, store.addresses) for store in found] == [
         ("consul", ("a:8500",)),
         ("consul", ("b:8500",)),
     ]
-    assert named_stores([]) == ()
+    assert places_of([], ()).named() == ()
 
 
 def on_memberlist(targets: list[TargetFacts]) -> list[TargetFacts]:
@@ -178,7 +178,7 @@ def test_a_ring_in_dynamodb_is_there_until_it_is_said_to_be_elsewhere() -> None:
     assert (
         moved.elsewhere(A) == places_of(on_memberlist(fleet(ring="x")), [A], moved.lasting).elsewhere(A) == ()
     )
-    assert [store.kind for store in named_stores(fleet(ring="dynamodb", ha="a:8500"))] == [
+    assert [store.kind for store in places_of(fleet(ring="dynamodb", ha="a:8500"), ()).named()] == [
         "consul",
         "dynamodb",
     ]
