@@ -79,7 +79,7 @@ def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL)
         return None
     else:
         page = _from_html(body)
-    return replace(page, keys=_bounded(page.keys, ha))
+    return page if len(page.keys) <= MAX_RING_KEYS else replace(page, keys=_bounded(page.keys, ha))
 
 
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
@@ -173,8 +173,6 @@ def _bounded(keys: Mapping[str, GossipKey], ha: HaKeys) -> Mapping[str, GossipKe
     """All keys of the HA tracker, and of the others so many that one process's list costs the others little:
     those first that end as a ring's key does.
     """
-    if len(keys) <= MAX_RING_KEYS:
-        return keys
     rings = [name for name, what in keys.items() if not (ha.entry(name) or by_codec(name, what.codec))]
     rings.sort(key=lambda name: (name.rsplit("/", 1)[-1] not in _TAILS, name))
     left = frozenset(rings[MAX_RING_KEYS:])

@@ -12,7 +12,7 @@ that is there is overlooked only if in the same moment another one went, and the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -23,6 +23,7 @@ from exporter.decode.formats.exposition import LinePosition, is_number
 
 PAGES: Final = 10  # that are read by one whole search, at most
 SECONDS: Final = 150.0
+SHORT: Final = 1_024  # bytes of a family that are kept, of every process
 MAX_FAMILIES: Final = 200
 MAX_LINES: Final = 10_000  # of all families: fewer than `exposition` remembers heads of
 _HEADER: Final = b"\n# TYPE "
@@ -47,6 +48,8 @@ class _Family:
     words: int  # how often it occurs
     size: int  # of all lines
     lines: tuple[_Line, ...]
+    shown: bytes = b""  # what stood here last and the next family's first byte, where that is short
+    told: list[tuple[Any, float]] = field(default_factory=list)  # what `shown` said
 
 
 @dataclass(slots=True)
@@ -103,8 +106,13 @@ def _near(body: bytes, header: bytes, place: int) -> int:
 
 
 def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] | None:
-    """What a family's lines say; `None` where they are not the ones that were expected, and no others."""
-    block = body[start : _end(body, start + len(family.header))]
+    """What a family's lines say; `None` where they are not the ones that were expected, and no others. Most
+    families say the same as they did on the page before.
+    """
+    if family.shown and body.startswith(family.shown, start):
+        return family.told
+    end = _end(body, start + len(family.header))
+    block = body[start:end]
     lines = block.split(b"\n")
     if len(lines) != family.size or block.count(family.word) != family.words:
         return None
@@ -115,6 +123,8 @@ def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] |
         if not (line.startswith(lead) and is_number(value)):
             return None
         found.append((about, float(value)))
+    if len(block) < SHORT and end < len(body):  # the last of a page may grow behind what it shows
+        family.shown, family.told = body[start : end + 1], found
     return found
 
 

@@ -139,6 +139,17 @@ def test_a_sample_without_a_header_behind_a_family_that_is_read_is_seen_at_once(
     assert sees(layout, page(plain()) + f"{mirror('new')[0]}\n".encode())
 
 
+@pytest.mark.parametrize("name", [MIRROR, f"zz_{MIRROR}"])  # amid the page, and the last of it
+@pytest.mark.parametrize("after", ['{kv_name="a"} 0', '{kv_name="a"} 1\n%s{kv_name="b"} 1'])
+def test_a_family_that_said_the_same_for_pages_is_read_as_soon_as_it_says_something_else(
+    name: str, after: str
+) -> None:
+    layout = Layout()
+    for said in ['{kv_name="a"} 1'] * 4 + [after.replace("%s", name)]:
+        body = page(plain({name: [name + said]}))
+        assert decode_metrics(body, layout) == decode_metrics(body)
+
+
 def test_a_line_that_takes_the_place_of_another_is_seen_at_once() -> None:
     layout = taught(page(plain({MIRROR: mirror("old")})))
     assert sees(layout, page(plain({MIRROR: mirror("new")})))
