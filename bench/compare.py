@@ -27,8 +27,9 @@ from exporter.derive.identity.identity import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.tokens import count_conflicts, forget
+from exporter.model.entry import Member, State, Tokens
 from exporter.model.facts import ClientFacts
-from exporter.model.pages import Member, Phase, Ring, State, Tokens
+from exporter.model.pages import Phase, Ring
 
 VALUE_MEMBERS = 3_000
 NOW = 1_800_000_000.0

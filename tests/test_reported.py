@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from exporter.expose import catalogue
-from exporter.model.pages import GossipMember, Member, Partition, PartitionRing, PartitionState, State, Tokens
+from exporter.model.entry import Member, Partition, PartitionState, State, Tokens
+from exporter.model.pages import GossipMember, PartitionRing
 from tests.derive.build import INGESTER, Fleet, Process, member, ring, tokens
 from tests.recorded import Seen, seen_in
 
@@ -56,7 +57,7 @@ def returned() -> Seen:
 def forgotten_on_one() -> Seen:
     fleet = Fleet()
     everywhere(fleet, dead(9))
-    buried = replace(dead(9), state=State.LEFT, heartbeat=fleet.now)
+    buried = replace(dead(9), state=State.LEFT, time=fleet.now)
     alive = [member(p.name, fleet.now) for p in fleet.processes]
     fleet.processes[0].pages[INGESTER] = ring(alive, fleet.now)
     fleet.processes[0].copies[INGESTER] = ring([*alive, buried], fleet.now)

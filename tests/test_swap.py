@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, Snapshot
-from exporter.model.pages import Outcome, State
+from exporter.model.pages import Outcome
 from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, client, key_of, member, ring, step_of
 
 CLIENTS = ("ingester-lifecycler", "compactor-lifecycler")

@@ -16,7 +16,8 @@ from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, iden
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
 from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
-from exporter.model.pages import Partition, PartitionRing, PartitionState, Tokens
+from exporter.model.entry import Partition, PartitionState, Tokens
+from exporter.model.pages import PartitionRing
 
 _OWNER_DELETED = (2, "OwnerDeleted")
 _STATES = (
@@ -89,7 +90,7 @@ def partition_ring(key: str, stored: Iterable[Stored], owners: Iterable[Owner]) 
         Partition(
             id=each.id,
             state=_state(each.state),
-            changed=go_times.unix(each.changed, f"{key}: stateTimestamp"),
+            time=go_times.unix(each.changed, f"{key}: stateTimestamp"),
             locked=each.locked,
             owners=tuple(sorted(owned.get(each.id, ()))),
             tokens=each.tokens,
@@ -136,7 +137,7 @@ def _partition(entry: _Entry, tokens: Tokens, place: str) -> Partition:
     return Partition(
         id=entry.id,
         state=_state(entry.state),
-        changed=go_times.parse_time(entry.state_timestamp, f"{place}: state_timestamp"),
+        time=go_times.parse_time(entry.state_timestamp, f"{place}: state_timestamp"),
         locked=bool(entry.state_change_locked),
         corrupted=bool(entry.corrupted),
         owners=tuple(sorted(identity(owner, f"{place}: owner") for owner in owners)),
@@ -164,7 +165,7 @@ def _partition_of_row(row: dict[str, str], place: str) -> Partition:
     return Partition(
         id=_number(row["partition id"], f"{place}: Partition ID"),
         state=_state(row["state"]),
-        changed=None if updated == "N/A" else _html_time(updated, place),
+        time=None if updated == "N/A" else _html_time(updated, place),
         corrupted=corrupted,
         owners=tuple(sorted(identity(owner, f"{place}: owner") for owner in row.get("owners", "").split())),
         tokens=Tokens(_number(row.get("tokens") or "0", f"{place}: tokens")),

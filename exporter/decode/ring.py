@@ -26,7 +26,8 @@ from exporter.decode.formats.html_tables import Table, is_notice, page_clock, ta
 from exporter.decode.formats.memo import Memo
 from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
-from exporter.model.pages import Member, Ring, State, Tokens
+from exporter.model.entry import Member, State, Tokens
+from exporter.model.pages import Ring
 
 STATES = MappingProxyType(
     {
@@ -169,8 +170,8 @@ def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:
         address=text(shard.address, f"{place}: address"),
         state=state_of(shard.state or ""),
         zone=text(shard.zone, f"{place}: zone"),
-        heartbeat=go_times.parse_time(shard.timestamp, f"{place}: timestamp"),
-        registered=go_times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
+        time=go_times.parse_time(shard.timestamp, f"{place}: timestamp"),
+        born=go_times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
         read_only=bool(shard.read_only),
         tokens=tokens,
     )
@@ -199,8 +200,8 @@ def _member_of_row(row: dict[str, str], id_column: str, now: float | None) -> Me
         address=text(row.get("address"), f"{place}: address"),
         state=state_of(row["state"]),
         zone=text(row.get("availability zone"), f"{place}: availability zone"),
-        heartbeat=_heartbeat(row.get("last heartbeat", ""), now),
-        registered=go_times.parse_time(row.get("registered at"), f"{place}: registered at"),
+        time=_heartbeat(row.get("last heartbeat", ""), now),
+        born=go_times.parse_time(row.get("registered at"), f"{place}: registered at"),
         read_only=row.get("read-only", "").lower() == "true",
         tokens=_token_count(row["tokens"]) if "tokens" in row else Tokens(-1),
     )

@@ -21,7 +21,8 @@ from exporter.decode.formats.memo import Known, Memo
 from exporter.decode.formats.tokens import PIECE, count_packed, tokens_of_packed
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.errors import DecodeError
-from exporter.model.pages import Member, PartitionRing, Replica, Ring, State, Tokens, Value
+from exporter.model.entry import Member, Replica, State, Tokens
+from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.products.ha_keys import RING_KEYS
 from exporter.products.ring_pages import holds_partitions
 
@@ -232,8 +233,8 @@ def _member(key: str, name: str, each: ring_pb2.InstanceDesc, tokens: Tokens) ->
         address=text(each.addr, f"{key}: addr"),
         state=_BY_NUMBER.get(each.state, State.UNKNOWN),
         zone=text(each.zone, f"{key}: zone"),
-        heartbeat=go_times.unix(each.timestamp, f"{key}: timestamp"),
-        registered=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
+        time=go_times.unix(each.timestamp, f"{key}: timestamp"),
+        born=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
         read_only=each.read_only,
         tokens=tokens,
     )
@@ -258,7 +259,7 @@ def _stored_replica(key: str, data: bytes) -> Replica:
     _parsed(key, desc, data)
     return Replica(
         replica=text(desc.replica, f"{key}: replica"),
-        received_at=go_times.unix_ms(desc.received_at, f"{key}: received_at"),
+        time=go_times.unix_ms(desc.received_at, f"{key}: received_at"),
         deleted_at=go_times.unix_ms(desc.deleted_at, f"{key}: deleted_at"),
         elected_at=go_times.unix_ms(desc.elected_at, f"{key}: elected_at"),
         elected_changes=desc.elected_changes or None,

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from exporter.derive.comparison.settling import Standing
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_names import Names
+from exporter.model.entry import Partition, PartitionState, State
 from exporter.model.facts import MemberFacts, Snapshot
-from exporter.model.pages import Partition, PartitionRing, PartitionState, State
+from exporter.model.pages import PartitionRing
 from exporter.model.stores import StoreFacts
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back

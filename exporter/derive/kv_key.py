@@ -19,8 +19,9 @@ from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit
 from exporter.derive.ring.quorum import margin
 from exporter.derive.ring.tokens import count_conflicts, shares
+from exporter.model.entry import PartitionState, State, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
-from exporter.model.pages import PartitionRing, PartitionState, Product, Ring, State, Tokens
+from exporter.model.pages import PartitionRing, Product, Ring
 from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
 
 MIMIR_PARTITIONS = "ingester-partitions"
@@ -237,7 +238,7 @@ def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, Tokens] | None:
 
 
 def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
-    owning = [m for m in ring.live().values() if health.own_state(m) is not State.READ_ONLY]
+    owning = [m for m in ring.live().values() if m.own_state is not State.READ_ONLY]
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
     return {m.id: m.tokens for m in owning if m.tokens.packed is not None}

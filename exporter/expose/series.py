@@ -12,9 +12,10 @@ from collections import Counter
 from exporter.expose import catalogue as c
 from exporter.expose.sample_counts import by_label
 from exporter.expose.shard_series import Rows, shard_rows
+from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts, ViewFacts
 from exporter.model.gate import Verdict
-from exporter.model.pages import GossipState, Outcome, PartitionState, Phase, ProcessConfig, State
+from exporter.model.pages import GossipState, Outcome, Phase, ProcessConfig
 from exporter.model.stores import StoreFacts
 
 MEMBER_STATES = (

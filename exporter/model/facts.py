@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from exporter.model.entry import State
 from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
 from exporter.model.label_rollout import LabelRollout
-from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, State
+from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason
 from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
 from exporter.model.shard import Part

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from exporter.model.entry import Member, Partition, Replica, State
 from exporter.model.settings import ProcessConfig as ProcessConfig  # noqa: PLC0414  # part of this vocabulary
 from exporter.model.settings import RingConfig as RingConfig  # noqa: PLC0414  # likewise
 
@@ -34,19 +35,6 @@ class Phase(enum.IntEnum):
     def label(self) -> str:
         """As it stands in metric labels: `external`, `multi`, …"""
         return self.name.lower()
-
-
-class State(enum.StrEnum):
-    """A member's state. `LEFT` is a tombstone; `UNHEALTHY` hides the member's own state."""
-
-    ACTIVE = "active"
-    JOINING = "joining"
-    LEAVING = "leaving"
-    PENDING = "pending"
-    READ_ONLY = "read_only"
-    LEFT = "left"
-    UNHEALTHY = "unhealthy"
-    UNKNOWN = "unknown"
 
 
 class Outcome(enum.StrEnum):
@@ -144,32 +132,6 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """A member's tokens. `digest` is equal for equal sets whatever page they came from; `None`
-    where the page shows only a count, which is -1 where it does not show that either. `packed` is sorted
-    little-endian uint32, kept for one cycle and only where the reader asked for it.
-    """
-
-    count: int
-    digest: bytes | None = None
-    packed: bytes | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One entry of a ring, as the page or the stored value says it."""
-
-    id: str
-    address: str = ""
-    state: State = State.ACTIVE
-    zone: str = ""
-    heartbeat: float | None = None
-    registered: float | None = None
-    read_only: bool = False
-    tokens: Tokens = Tokens(0)
-
-
-@dataclass(frozen=True, slots=True)
 class Ring:
     """The members of one ring by id, tombstones (`State.LEFT`) included. `now` is the page's clock."""
 
@@ -182,46 +144,12 @@ class Ring:
         return {name: member for name, member in self.members.items() if member.state is not left}
 
 
-class PartitionState(enum.StrEnum):
-    """A partition's state, numbered 0 to 4 in the pages."""
-
-    UNKNOWN = "unknown"
-    PENDING = "pending"
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """One partition. No heartbeats exist; `changed` is when its state last changed."""
-
-    id: int
-    state: PartitionState
-    changed: float | None = None
-    locked: bool = False
-    corrupted: bool = False
-    owners: tuple[str, ...] = ()
-    tokens: Tokens = Tokens(0)
-
-
 @dataclass(frozen=True, slots=True)
 class PartitionRing:
     """Partitions by id; owners are inside them."""
 
     partitions: Mapping[int, Partition]
     now: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """One HA-tracker entry: who was elected for (user, cluster), as stored."""
-
-    replica: str
-    received_at: float | None = None
-    deleted_at: float | None = None  # a tombstone when set
-    elected_at: float | None = None
-    elected_changes: int | None = None
 
 
 Value = Ring | PartitionRing | Replica

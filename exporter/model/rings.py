@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.model.pages import PartitionState
+from exporter.model.entry import PartitionState
 
 Names = tuple[str, ...]
 NONE: Mapping[str, Names] = MappingProxyType({})

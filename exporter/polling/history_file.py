@@ -18,8 +18,9 @@ import msgspec
 from exporter.config import Config
 from exporter.derive.history import FORGET_GONE, History, RingHistory
 from exporter.log import logger
+from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import Outcome, State
+from exporter.model.pages import Outcome
 from exporter.model.stores import StoreFacts, StoreIdentity
 from exporter.sources import state_file
 from exporter.sources.state_file import BrokenStateError, words

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from exporter.config import Config, Consul, Etcd, each_store
 from exporter.decode.formats.memo import Known
 from exporter.decode.value import decode_value
+from exporter.model.entry import Tokens
 from exporter.model.facts import Snapshot
-from exporter.model.pages import Tokens, Value
+from exporter.model.pages import Value
 from exporter.model.stores import Decode, StoreContent, Undecoded
 from exporter.polling.decode_failure import trouble_of
 from exporter.sources.access.request_settings import Access

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 
-from exporter.model.pages import ProcessConfig, Product, Replica, Value
+from exporter.model.entry import Replica
+from exporter.model.pages import ProcessConfig, Product, Value
 from exporter.products.ring_pages import HA_KEY, ring_keys
 
 MAX_PREFIXES = 16

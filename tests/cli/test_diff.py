@@ -25,8 +25,9 @@ from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.expose.api.answers import ring_out
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut
+from exporter.model.entry import Member, State
 from exporter.model.facts import ClientFacts
-from exporter.model.pages import Member, Phase, State
+from exporter.model.pages import Phase
 from tests.conftest import Replay
 from tests.derive.build import INGESTER, NOW, member, ring
 from tests.running import exporter, written
@@ -85,7 +86,7 @@ def test_differences_stand_side_by_side_and_are_marked_without_colour(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     three = some(3)
-    left = replace(three[0], state=State.LEAVING, heartbeat=NOW - 60)
+    left = replace(three[0], state=State.LEAVING, time=NOW - 60)
     found = detail(three, copy("p-1", *three), copy("p-2", *three[1:]), copy("p-3", left, *three[1:]))
     text = "\n".join(printed(found, capsys))
     assert "DIFFERENT" in text

@@ -16,7 +16,7 @@ from hashlib import blake2b
 import cramjam
 from hypothesis import strategies as st
 
-from exporter.model.pages import State
+from exporter.model.entry import State
 
 NOW = 1_795_225_483
 NUMBERS = {

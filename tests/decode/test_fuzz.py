@@ -22,7 +22,7 @@ from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
-from exporter.model.pages import State
+from exporter.model.entry import State
 from tests.decode import pages
 from tests.decode.pages import NOW, Made
 from tests.decode.test_build import MIMIR as BUILD

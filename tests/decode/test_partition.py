@@ -8,7 +8,7 @@ import pytest
 
 from exporter.decode.partition import decode_partition_ring
 from exporter.errors import DecodeError
-from exporter.model.pages import Partition, PartitionState, Tokens
+from exporter.model.entry import Partition, PartitionState, Tokens
 from tests.decode import pages
 from tests.decode.pages import NOW
 
@@ -83,7 +83,7 @@ def test_the_html_page_says_the_same() -> None:
         1, PartitionState.ACTIVE, NOW, owners=("a-1", "b-1"), tokens=Tokens(3)
     )
     assert found.partitions[0] == Partition(0, PartitionState.UNKNOWN, corrupted=True)
-    assert found.partitions[2].changed is None  # three letters of a zone tell no offset
+    assert found.partitions[2].time is None  # three letters of a zone tell no offset
 
 
 def test_a_notice_is_no_partition_ring_here() -> None:

@@ -18,7 +18,8 @@ from exporter.decode.metrics import decode_metrics
 from exporter.decode.ring import decode_ring
 from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
-from exporter.model.pages import MemberlistPage, Product, Ring, State, TrackerPage
+from exporter.model.entry import State
+from exporter.model.pages import MemberlistPage, Product, Ring, TrackerPage
 from exporter.products.ring_pages import RING_PAGES
 from tests.decode.recorded import Recorded, answers
 
@@ -85,12 +86,12 @@ def test_json_and_html_of_a_ring_agree(shared: Path, page: str) -> None:
         assert list(one.members) == list(other.members), as_json.where
         for member in one.members.values():
             twin = other.members[member.id]
-            assert member.heartbeat is not None
-            assert twin.heartbeat is not None
-            assert abs(member.heartbeat - twin.heartbeat) <= 15, as_json.where  # a beat came between
-            assert twin == replace(
-                member, heartbeat=twin.heartbeat, tokens=replace(member.tokens, digest=None)
-            ), as_json.where
+            assert member.time is not None
+            assert twin.time is not None
+            assert abs(member.time - twin.time) <= 15, as_json.where  # a beat came between
+            assert twin == replace(member, time=twin.time, tokens=replace(member.tokens, digest=None)), (
+                as_json.where
+            )
 
 
 def test_most_heartbeats_of_html_ages_are_exactly_those_of_the_json(shared: Path) -> None:
@@ -102,7 +103,7 @@ def test_most_heartbeats_of_html_ages_are_exactly_those_of_the_json(shared: Path
                 continue
             other = decode_ring(as_html.body)
             assert other is not None
-            same += sum(m.heartbeat == other.members[m.id].heartbeat for m in one.members.values())
+            same += sum(m.time == other.members[m.id].time for m in one.members.values())
             total += len(one.members)
     assert total > 50
     assert same >= total - 2

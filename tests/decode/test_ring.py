@@ -14,7 +14,7 @@ from exporter.decode.formats import bounds
 from exporter.decode.formats.memo import Memo
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
-from exporter.model.pages import Member, State, Tokens
+from exporter.model.entry import Member, State, Tokens
 from tests.decode import pages
 from tests.decode.pages import NOW, Made
 
@@ -28,8 +28,8 @@ def expected(made: Made, *, digest: bool, read_only: bool = True) -> Member:
         address=made.address,
         state=made.state,
         zone=made.zone,
-        heartbeat=made.heartbeat or None,
-        registered=made.registered or None,
+        time=made.heartbeat or None,
+        born=made.registered or None,
         read_only=made.read_only and read_only,
         tokens=Tokens(len(made.tokens), made.digest if digest else None),
     )
@@ -84,8 +84,8 @@ def test_a_page_of_2020_has_fewer_columns_and_another_name_for_the_first() -> No
     found = decode_ring(pages.cortex_html([MADE], old=True))
     assert found is not None
     member = found.members["ingester-0"]
-    assert (member.address, member.zone, member.registered) == ("10.0.0.1:9095", "", None)
-    assert (member.heartbeat, member.tokens) == (NOW - 5, Tokens(2))
+    assert (member.address, member.zone, member.born) == ("10.0.0.1:9095", "", None)
+    assert (member.time, member.tokens) == (NOW - 5, Tokens(2))
 
 
 def test_a_page_that_does_not_count_tokens_says_nothing_of_them() -> None:
@@ -190,11 +190,11 @@ def test_a_page_without_a_clock_of_its_own_takes_the_given_one() -> None:
     no_clock = pages.dskit_html([MADE]).replace(b"Current time", b"Time")
     with_clock = decode_ring(no_clock, clock=NOW + 0.9)
     assert with_clock is not None
-    assert with_clock.members["ingester-0"].heartbeat == NOW - 5
+    assert with_clock.members["ingester-0"].time == NOW - 5
     without = decode_ring(no_clock)
     assert without is not None
     assert without.now is None
-    assert without.members["ingester-0"].heartbeat is None
+    assert without.members["ingester-0"].time is None
 
 
 @given(st.integers(0, 100_000), st.integers(0, 999), st.integers(0, 86_399))
@@ -204,7 +204,7 @@ def test_an_age_cut_to_seconds_gives_back_the_exact_heartbeat(age: int, millis: 
     body = pages.dskit_html([made], now.timestamp()).replace(b" &#43;0000", b".%03d &#43;0000" % millis, 1)
     found = decode_ring(body)
     assert found is not None
-    assert found.members["a"].heartbeat == made.heartbeat
+    assert found.members["a"].time == made.heartbeat
 
 
 def test_a_page_of_very_many_cells_is_refused_before_it_is_built() -> None:

@@ -10,16 +10,8 @@ from hypothesis import given
 from exporter.decode.formats import bounds
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
-from exporter.model.pages import (
-    Member,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Replica,
-    Ring,
-    State,
-    Tokens,
-)
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
+from exporter.model.pages import PartitionRing, Ring
 from tests.decode import pages
 from tests.decode.pages import NOW, Made, entry, field, packed, snappy, varint
 
@@ -45,8 +37,8 @@ def test_the_bytes_of_a_ring_round_trip(made: list[Made]) -> None:
             address=each.address,
             state=each.state,
             zone=each.zone,
-            heartbeat=each.heartbeat or None,
-            registered=each.registered or None,
+            time=each.heartbeat or None,
+            born=each.registered or None,
             read_only=each.read_only,
             tokens=Tokens(len(each.tokens), each.digest),
         )
@@ -125,7 +117,7 @@ def test_partition_rings_have_owners_without_tombstones() -> None:
     stored = decode_value(PARTITIONS, partitions_bytes())
     assert isinstance(stored, PartitionRing)
     first, second = stored.partitions[1], stored.partitions[2]
-    assert (first.state, first.changed) == (PartitionState.ACTIVE, NOW)
+    assert (first.state, first.time) == (PartitionState.ACTIVE, NOW)
     assert first.owners == ("ingester-a-1", "ingester-b-1")
     assert first.tokens.count == 2
     assert first.tokens.digest is not None

@@ -21,7 +21,8 @@ from exporter.demo import Cluster, Demo, DemoSettings
 from exporter.demo.log_files import line
 from exporter.demo.simulation.process import Process
 from exporter.demo.stores_http import StorePages
-from exporter.model.pages import Phase, Product, State
+from exporter.model.entry import State
+from exporter.model.pages import Phase, Product
 from tests.demo.kit import get, held
 from tests.demo.recorded import answer
 
@@ -51,8 +52,8 @@ def test_ring_pages_decode_to_the_models_members(product: str, as_json: bool) ->
     assert set(decoded.members) == set(model)
     assert decoded.now == pytest.approx(cluster.now, abs=0.01)
     for name, member in decoded.members.items():
-        assert member.heartbeat == model[name].timestamp
-        assert member.registered == model[name].registered
+        assert member.time == model[name].timestamp
+        assert member.born == model[name].registered
         assert (member.address, member.zone) == (model[name].addr, model[name].zone)
         assert (member.state, member.tokens.count) == (State.ACTIVE, 128)
 

@@ -11,6 +11,7 @@ from exporter.derive.conclude import conclude
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.expose.wording import checks as wording
+from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Step
 from exporter.model.pages import (
@@ -19,7 +20,6 @@ from exporter.model.pages import (
     GossipMember,
     GossipView,
     KVClient,
-    Member,
     MemberlistPage,
     Observation,
     Outcome,
@@ -29,12 +29,9 @@ from exporter.model.pages import (
     ProcessMetrics,
     Product,
     Reason,
-    Replica,
     Ring,
     RingConfig,
-    State,
     Target,
-    Tokens,
     TrackerEntry,
     TrackerPage,
     Unwatched,
@@ -60,7 +57,7 @@ def member(name: str, heartbeat: float = NOW, state: State = State.ACTIVE, **mor
     """A member whose address and tokens follow from its name."""
     number = int(name.rsplit("-", 1)[1])
     told: dict[str, Any] = {"address": f"10.0.0.{number}:9095", "tokens": tokens(number, number + 100)}
-    return Member(id=name, state=state, heartbeat=heartbeat, registered=NOW - 3600, **(told | more))
+    return Member(id=name, state=state, time=heartbeat, born=NOW - 3600, **(told | more))
 
 
 def ring(members: Iterable[Member], now: float = NOW) -> Ring:
@@ -142,7 +139,7 @@ class Process:
         if not any("hatracker" in c.name for c in self.clients) or TRACKER_PAGE in self.lost:
             return None
         elected = [(key.split("/")[1:], v) for key, v in self.copies.items() if isinstance(v, Replica)]
-        entries = tuple(TrackerEntry(*name, value.replica, value.received_at) for name, value in elected)
+        entries = tuple(TrackerEntry(*name, value.replica, value.time) for name, value in elected)
         return self._page(TRACKER_PAGE, TrackerPage(entries, now), now)
 
     def _is_lost(self, what: str) -> bool:

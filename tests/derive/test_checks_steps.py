@@ -10,9 +10,10 @@ import pytest
 
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Looked, Seen
+from exporter.model.entry import State
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
-from exporter.model.pages import RingConfig, State
+from exporter.model.pages import RingConfig
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

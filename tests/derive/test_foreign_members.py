@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.gossip.membership import STAYS
+from exporter.model.entry import Member
 from exporter.model.facts import GossipFacts, Snapshot
-from exporter.model.pages import GossipMember, Member, Product
+from exporter.model.pages import GossipMember, Product
 from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, key_of, member, ring, step_of
 
 STEPS = (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from exporter.derive.history import FORGET_GONE, FORGET_LOST, MAX_GONE, RingHistory, Watched, advance
+from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import State
 from tests.derive.build import NOW
 
 ALL = frozenset(f"p-{n}" for n in range(20))

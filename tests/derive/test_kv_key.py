@@ -14,8 +14,9 @@ from exporter.derive.identity.identity import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.agreed_settings import Claim
+from exporter.model.entry import Member, Replica, State
 from exporter.model.facts import ClientFacts, KeyFacts
-from exporter.model.pages import Member, Phase, Replica, Ring, RingConfig, State
+from exporter.model.pages import Phase, Ring, RingConfig
 from exporter.products.ring_pages import ANY, HA_KEY, RingPage
 from tests.derive.build import INGESTER, NOW, member, ring, tokens
 
@@ -110,7 +111,7 @@ def test_which_of_two_pages_is_believed(a: View, b: View, time: float) -> None:
     for pages in ((a, b), (b, a)):
         value = find_primary(read(*pages, skew=0.0)).value
         assert isinstance(value, Ring)
-        assert {(m.id, m.heartbeat) for m in value.members.values()} == {
+        assert {(m.id, m.time) for m in value.members.values()} == {
             (name, time) for name in ("m-1", "m-2", "m-3")
         }
 

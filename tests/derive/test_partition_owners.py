@@ -6,9 +6,10 @@ import pytest
 
 from exporter.derive.ring.partitions import with_owners
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import Partition, PartitionState, State
 from exporter.model.facts import KeyFacts, MemberFacts, Snapshot
 from exporter.model.gate import Check
-from exporter.model.pages import Partition, PartitionRing, PartitionState, Phase, Product, State
+from exporter.model.pages import PartitionRing, Phase, Product
 from exporter.model.rings import PartitionFacts
 from tests.derive.build import CLIENTS, NOW, Fleet, client, member, ring, step_of
 

@@ -13,28 +13,23 @@ from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.limits import Rules
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import (
     GossipKey,
     GossipMember,
     GossipView,
     KVClient,
-    Member,
     MemberlistPage,
     Observation,
     Outcome,
     Page,
-    Partition,
     PartitionRing,
-    PartitionState,
     Phase,
     ProcessMetrics,
     Product,
     Reason,
-    Replica,
     Ring,
-    State,
     Target,
-    Tokens,
     TrackerEntry,
     TrackerPage,
     Unwatched,
@@ -386,7 +381,7 @@ class Cluster:
 
 
 def _beating(member: Member, now: float) -> Member:
-    return replace(member, heartbeat=float(int(now - 4)))
+    return replace(member, time=float(int(now - 4)))
 
 
 def _less(value: Value, lacks: set[str]) -> Value:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.model.pages import Observation, Outcome, Page, Partition, PartitionRing, Replica, Ring, State
+from exporter.model.entry import Partition, Replica, State
+from exporter.model.pages import Observation, Outcome, Page, PartitionRing, Ring
 from tests.evidence.clusters import Cluster, Running
 
 Statement = tuple[tuple[str, ...], Any]  # the subject, and what is said of it
@@ -70,7 +71,7 @@ def _of_value(made: Cluster, where: tuple[str, ...], page: Page[Any]) -> Iterato
         yield (*where, "members"), frozenset((m.id, m.tokens, m.address, m.zone) for m in alive)
         if len(known) == len(alive):
             yield (*where, "states"), frozenset((m.id, m.state, m.read_only) for m in alive)
-        if beats := [m.heartbeat for m in alive if m.heartbeat is not None]:
+        if beats := [m.time for m in alive if m.time is not None]:
             yield (*where, "newest"), max(beats)
     if isinstance(value, PartitionRing):
         yield (*where, "partitions"), frozenset(_said(part) for part in value.partitions.values())

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.model.pages import GossipMember, Member, Phase, Product, State, Tokens, Unwatched
+from exporter.model.entry import Member, State, Tokens
+from exporter.model.pages import GossipMember, Phase, Product, Unwatched
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import C
 

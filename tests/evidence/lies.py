@@ -9,21 +9,17 @@ from types import MappingProxyType
 from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State
 from exporter.model.pages import (
     GossipKey,
     GossipMember,
-    Member,
     Observation,
     Outcome,
     Page,
-    Partition,
     PartitionRing,
-    PartitionState,
     Product,
     Reason,
-    Replica,
     Ring,
-    State,
 )
 from exporter.model.settings import RingConfig
 from tests.evidence.changes import later, spots, without
@@ -77,7 +73,7 @@ def _one_page_of_another(seen: Observation, fleet: Fleet, chance: random.Random)
 def _fresh(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
     ahead = chance.choice([0.0, 6.0, 20.0])
     del fleet
-    return _pages(seen, _on_members(lambda m: replace(m, heartbeat=NOW + 45 + ahead, state=State.ACTIVE)))
+    return _pages(seen, _on_members(lambda m: replace(m, time=NOW + 45 + ahead, state=State.ACTIVE)))
 
 
 def _fewer(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
@@ -205,9 +201,7 @@ def _clock(seen: Observation, fleet: Fleet, chance: random.Random) -> Observatio
 
 def _elected(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
     del fleet, chance
-    return _pages(
-        seen, lambda v: replace(v, replica="other", received_at=NOW + 46) if isinstance(v, Replica) else v
-    )
+    return _pages(seen, lambda v: replace(v, replica="other", time=NOW + 46) if isinstance(v, Replica) else v)
 
 
 def _less(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import PartitionState, State
 from exporter.model.facts import (
     ClientFacts,
     Comparison,
@@ -26,17 +27,7 @@ from exporter.model.facts import (
     ViewFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.pages import (
-    GossipMember,
-    GossipState,
-    Outcome,
-    PartitionState,
-    Phase,
-    ProcessConfig,
-    Product,
-    Reason,
-    State,
-)
+from exporter.model.pages import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason
 from exporter.model.rings import PartitionFacts, WriterFacts
 from exporter.model.stores import StoreFacts
 

@@ -9,8 +9,9 @@ import pytest
 
 from exporter.decode.value import decode_value
 from exporter.derive.limits import Rules
+from exporter.model.entry import State
 from exporter.model.facts import Snapshot
-from exporter.model.pages import Outcome, State, Value
+from exporter.model.pages import Outcome, Value
 from exporter.model.stores import StoreContent
 from exporter.polling.cycle import Plan, Poller
 from exporter.polling.stores import decoded

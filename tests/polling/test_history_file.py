@@ -25,9 +25,9 @@ from exporter.derive.history import (
 from exporter.derive.store.store_identity import identified
 from exporter.errors import ConfigError
 from exporter.expose.wording import checks as wording
+from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
 from exporter.model.gate import Step
-from exporter.model.pages import State
 from exporter.model.stores import StoreContent, StoreFacts
 from exporter.polling.history_file import HistoryFile, Kept, kept_of, path_of, recalled
 from exporter.sources import state_file

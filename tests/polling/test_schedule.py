@@ -8,8 +8,9 @@ import pytest
 
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
+from exporter.model.entry import State
 from exporter.model.facts import Snapshot, ViewFacts
-from exporter.model.pages import Observation, State
+from exporter.model.pages import Observation
 from exporter.polling.schedule import (
     BUDGET,
     HA_AGAIN,

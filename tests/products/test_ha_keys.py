@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.model.pages import ProcessConfig, Replica, Ring, RingConfig, Value
+from exporter.model.entry import Replica
+from exporter.model.pages import ProcessConfig, Ring, RingConfig, Value
 from exporter.products.ha_keys import HaKeys, by_codec, ha_keys
 from exporter.products.ring_pages import HA_KEY
 

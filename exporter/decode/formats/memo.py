@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from operator import itemgetter
 from typing import Generic, TypeVar
 
-from exporter.model.pages import GossipMember, Member, Tokens
+from exporter.model.entry import Member, Tokens
+from exporter.model.pages import GossipMember
 
 T = TypeVar("T")
 HEAD = 256  # bytes: a member's name, address and heartbeat

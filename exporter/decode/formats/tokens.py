@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import DecodeError
-from exporter.model.pages import Tokens
+from exporter.model.entry import Tokens
 
 Uints = npt.NDArray[np.uint32]
 Bounds = npt.NDArray[np.int64]

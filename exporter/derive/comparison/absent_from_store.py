@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.derive.comparison.compare import Content, ContentEntry, content_of
+from exporter.derive.comparison.compare import Content, content_of
 from exporter.derive.comparison.primary import KeyInput, Primary, page_of, speaks
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.clocks import right_clock
-from exporter.model.pages import Member, Partition, Replica, State
+from exporter.model.entry import Entry, Partition, Renewal, State
 
 TRACKED = 1800.0  # seconds; both trackers delete a cluster that was silent for longer (Mimir, Cortex)
 _HERE = frozenset({State.ACTIVE, State.READ_ONLY, State.JOINING, State.PENDING})
@@ -55,14 +55,15 @@ def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, flo
             yield name
 
 
-def _is_fresh(thing: ContentEntry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
+def _is_fresh(thing: Entry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
     """Tell whether a thing lives, and has for a while. Partitions have no heartbeat: one that the store's
     ring lacks was deleted there, where it has a ring at all.
     """
-    if isinstance(thing, Member):
-        settled = thing.registered is None or clock - thing.registered > period
-        beats = thing.heartbeat is not None and (timeout <= 0 or clock - thing.heartbeat <= timeout)
-        return thing.state in _HERE and settled and beats
-    if isinstance(thing, Replica):
-        return thing.received_at is not None and clock - thing.received_at <= TRACKED
-    return empty and isinstance(thing, Partition) and (clock - (thing.changed or 0.0) > period)
+    if thing.renewal is Renewal.NONE:
+        return empty and isinstance(thing, Partition) and clock - (thing.time or 0.0) > period
+    if thing.time is None:
+        return False
+    if thing.renewal is Renewal.SAMPLES:
+        return clock - thing.time <= TRACKED
+    settled = thing.born is None or clock - thing.born > period
+    return thing.state in _HERE and settled and (timeout <= 0 or clock - thing.time <= timeout)

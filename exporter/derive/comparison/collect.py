@@ -18,6 +18,7 @@ from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
 from exporter.derive.ring.agreed_settings import Claim, Role
 from exporter.derive.ring.clocks import fleet_clock
 from exporter.derive.store.store_choice import Places, places_of
+from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
 from exporter.model.pages import (
     Observation,
@@ -25,7 +26,6 @@ from exporter.model.pages import (
     Page,
     PartitionRing,
     Product,
-    Replica,
     Ring,
     TrackerPage,
     Unwatched,
@@ -259,9 +259,9 @@ def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
     """
     found: dict[str, Replica] = {}
     for key, value in values.items():
-        if isinstance(value, Replica) and not value.deleted_at and (entry := ha.entry(key)):
+        if isinstance(value, Replica) and not value.gone and (entry := ha.entry(key)):
             other = found.get(entry)
-            if other is None or (value.received_at or 0.0) > (other.received_at or 0.0):
+            if other is None or (value.time or 0.0) > (other.time or 0.0):
                 found[entry] = value
     return found
 

@@ -1,8 +1,8 @@
-"""The primary against one view of the secondary, member by member.
+"""The primary against one view of the secondary, entry by entry.
 
-Rings, partition rings and the HA tracker's entries are compared by one loop: each is a mapping of
-ids to things with a time and a few fields. Lag is the thing's time in the primary less its time in
-the secondary, not below 0. "Extra" is not "missing": deletes are never mirrored.
+Rings, partition rings and the HA tracker's entries are compared by one loop: each is a mapping of names to
+entries. Lag is an entry's time in the primary less its time in the secondary, not below 0. "Extra" is not
+"missing": deletes are never mirrored.
 """
 
 from __future__ import annotations
@@ -11,27 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.derive.ring.health import own_state
+from exporter.model.entry import Entry, Renewal, Replica, State, Tokens, owns
 from exporter.model.facts import Comparison, Difference
-from exporter.model.pages import (
-    Member,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Replica,
-    Ring,
-    State,
-    Tokens,
-    Value,
-)
+from exporter.model.pages import PartitionRing, Ring, Value
 
-ContentEntry = Member | Partition | Replica | str
-Content = Mapping[str, ContentEntry]
+Content = Mapping[str, Entry]
 FIELDS = {
     "ring": ("state", "tokens", "address", "zone"),
     "partition": ("state", "tokens", "address", "zone"),
     "ha": ("replica",),
 }
+_TELLING = {"state", "address", "replica"}
+_HIDDEN = State.UNHEALTHY
 MAX_DIFFERENCES = 200
 MAX_DOUBTFUL = 200
 NOTHING: Content = MappingProxyType({})
@@ -43,19 +34,28 @@ def content_of(value: Value | Mapping[str, Replica]) -> Content:
         return value.live()
     if isinstance(value, PartitionRing):
         return _partitions(value)
-    if isinstance(value, Replica):
-        return NOTHING if value.deleted_at else {"": value}
-    return {name: entry for name, entry in value.items() if not entry.deleted_at}
+    entries = {"": value} if isinstance(value, Replica) else value
+    return {name: entry for name, entry in entries.items() if not entry.gone}
 
 
 def _partitions(ring: PartitionRing) -> Content:
-    found: dict[str, ContentEntry] = {}
+    found: dict[str, Entry] = {}
     for number, partition in ring.partitions.items():
-        if partition.state is PartitionState.DELETED:
-            continue
-        found[f"partition {number}"] = partition
-        found |= {f"owner {owner}": str(number) for owner in partition.owners}
+        if not partition.gone:
+            found[f"partition {number}"] = partition
+            found |= dict.fromkeys([f"owner {owner}" for owner in partition.owners], owns(number))
     return found
+
+
+def tombstones_of(value: Value | Mapping[str, Replica] | None, content: Content) -> Content:
+    """Give the tombstones that a ring keeps, so that older news of them is dropped; `content` is what lives
+    of it. A deleted HA entry is none: the tracker deletes it itself, a while later.
+    """
+    if isinstance(value, PartitionRing):
+        return {f"partition {number}": each for number, each in value.partitions.items() if each.gone}
+    if not isinstance(value, Ring) or len(value.members) == len(content):
+        return NOTHING  # nearly always
+    return {name: member for name, member in value.members.items() if member.gone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,7 @@ def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
     newest: dict[str, float] = {}
     for content in pages:
         for name, thing in content.items():
-            time = thing.heartbeat if type(thing) is Member else _time(thing)
-            if time is not None and time > newest.get(name, 0.0):
+            if (time := thing.time) is not None and time > newest.get(name, 0.0):
                 newest[name] = time
     return newest
 
@@ -129,26 +128,23 @@ class _Walk:
     def pairs(self, primary: Content, view: Content) -> None:
         """Walk over what both have. This loop is the cycle's hottest: views times members."""
         behind, find = self.at.behind, view.get
-        lag, timed = 0.0, False
+        lag, timed, never = 0.0, False, Renewal.NONE
         for item, mine in primary.items():
             theirs = find(item)
             if theirs is None:
                 continue
-            if type(mine) is type(theirs) is Member:
-                told, seen = mine.heartbeat, theirs.heartbeat
-            else:
-                told, seen = _time(mine), _time(theirs)
-            if told is not None and seen is not None:
+            told, seen = mine.time, theirs.time
+            if told is not None and seen is not None and mine.renewal is not never:
                 timed = True
                 if told > seen and (ahead := behind(item, told, seen)):
                     lag = max(lag, ahead)
                     if len(self.late) < MAX_DIFFERENCES:
                         self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
-            if not same(mine, theirs):
+            if not mine.same(theirs):
                 self._differ(item, mine, theirs)
         self.lag = lag if timed else None
 
-    def _differ(self, item: str, mine: ContentEntry, theirs: ContentEntry) -> None:
+    def _differ(self, item: str, mine: Entry, theirs: Entry) -> None:
         found = [Difference(item, self.name, *each) for each in _fields(mine, theirs)]
         for difference in found:
             self.mismatched.setdefault(difference.what, []).append(item)
@@ -158,7 +154,7 @@ class _Walk:
     def gone(self, missing: Iterable[str], primary: Content) -> None:
         for item in missing:
             found = Difference(item, self.name, "missing", _text(primary[item]))
-            self._judge(item, [found], settled=not self._is_recent(_born(primary[item])))
+            self._judge(item, [found], settled=not self._is_recent(primary[item].born))
             self.lost.append(found)
 
     def _judge(self, item: str, found: list[Difference], *, settled: bool) -> None:
@@ -167,11 +163,11 @@ class _Walk:
         else:
             self.doubtful += found
 
-    def _one_heartbeat(self, mine: ContentEntry, theirs: ContentEntry) -> bool:
+    def _one_heartbeat(self, mine: Entry, theirs: Entry) -> bool:
         """Tell whether the two are neighbours in time: the same member one heartbeat later."""
-        if isinstance(mine, Partition) and isinstance(theirs, Partition):
-            return self._is_recent(max(mine.changed or 0.0, theirs.changed or 0.0))
-        left, right = _time(mine), _time(theirs)
+        left, right = mine.time, theirs.time
+        if mine.renewal is Renewal.NONE:
+            return self._is_recent(max(left or 0.0, right or 0.0))
         return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
 
     def _is_recent(self, when: float | None) -> bool:
@@ -181,84 +177,34 @@ class _Walk:
         return abs(self.at.clock - when) <= self.at.period
 
 
-def same(mine: ContentEntry, theirs: ContentEntry) -> bool:
-    """Tell cheaply that nothing but the heartbeat can differ: nearly all pairs are like that."""
-    if mine is theirs:
-        return True
-    if type(mine) is not Member or type(theirs) is not Member:
-        return False
-    left, right = mine.tokens, theirs.tokens
-    return (
-        (left is right or (left.digest == right.digest and left.count == right.count))
-        and mine.state is theirs.state
-        and mine.address == theirs.address
-        and mine.zone == theirs.zone
-        and mine.read_only == theirs.read_only
-    )
-
-
-def _born(thing: ContentEntry) -> float | None:
-    if isinstance(thing, Member):
-        return thing.registered
-    return thing.changed if isinstance(thing, Partition) else None
-
-
-def time_of(thing: ContentEntry) -> float | None:
-    """When an entry was last renewed, or a partition changed, unix seconds."""
-    if type(thing) is Member:
-        return thing.heartbeat
-    if isinstance(thing, Replica):
-        return thing.received_at
-    return thing.changed if isinstance(thing, Partition) else None
-
-
-def _time(thing: ContentEntry) -> float | None:
-    """The time by which an entry can lag: a partition has no heartbeat."""
-    if type(thing) is Member:
-        return thing.heartbeat
-    return thing.received_at if isinstance(thing, Replica) else None
-
-
-def _fields(mine: ContentEntry, theirs: ContentEntry) -> list[tuple[str, str, str]]:
+def _fields(mine: Entry, theirs: Entry) -> list[tuple[str, str, str]]:
     """Give the fields that differ, with both values as text."""
-    if isinstance(mine, Member) and isinstance(theirs, Member):
-        return _member_fields(mine, theirs)
-    if isinstance(mine, Replica) and isinstance(theirs, Replica):
-        return [("replica", mine.replica, theirs.replica)] if mine.replica != theirs.replica else []
-    if isinstance(mine, Partition) and isinstance(theirs, Partition):
-        found = [("state", mine.state.value, theirs.state.value)] if mine.state is not theirs.state else []
-        return found + _token_field(mine.tokens, theirs.tokens)
-    return [("address", _text(mine), _text(theirs))] if mine != theirs else []
+    if type(mine) is not type(theirs):
+        return [("address", _text(mine), _text(theirs))]
+    return [
+        (what, _shown(left), _shown(right))
+        for (what, left), (_, right) in zip(mine.fields, theirs.fields, strict=True)
+        if left is not right and _contradict(left, right)
+    ]
 
 
-def _member_fields(mine: Member, theirs: Member) -> list[tuple[str, str, str]]:
-    found = []
-    left, right = own_state(mine), own_state(theirs)
-    hidden = State.UNHEALTHY in {left, right}  # a ring page shows it instead of the member's own state
-    if left is not right and not hidden:
-        found.append(("state", left.value, right.value))
-    found += _token_field(mine.tokens, theirs.tokens)
-    if mine.address != theirs.address:
-        found.append(("address", mine.address, theirs.address))
-    if mine.zone != theirs.zone:
-        found.append(("zone", mine.zone, theirs.zone))
-    return found
+def _contradict(left: object, right: object) -> bool:
+    """Tell whether two values of a field contradict one another. A ring page shows `UNHEALTHY` instead of the
+    member's own state, a page in HTML no digest of tokens, and some not even their count.
+    """
+    if isinstance(left, Tokens) and isinstance(right, Tokens):
+        if left.digest is not None and right.digest is not None:
+            return left.digest != right.digest
+        return left.count >= 0 and right.count >= 0 and left.count != right.count
+    return left != right and left is not _HIDDEN and right is not _HIDDEN
 
 
-def _token_field(mine: Tokens, theirs: Tokens) -> list[tuple[str, str, str]]:
-    known = mine.digest is not None and theirs.digest is not None
-    counted = mine.count >= 0 and theirs.count >= 0
-    differs = mine.digest != theirs.digest if known else counted and mine.count != theirs.count
-    return [("tokens", _token_text(mine), _token_text(theirs))] if differs else []
+def _shown(value: object) -> str:
+    if isinstance(value, Tokens):
+        return f"{value.count} tokens" + (f" ({value.digest.hex()[:8]})" if value.digest else "")
+    return str(value)
 
 
-def _token_text(tokens: Tokens) -> str:
-    return f"{tokens.count} tokens" + (f" ({tokens.digest.hex()[:8]})" if tokens.digest else "")
-
-
-def _text(thing: ContentEntry) -> str:
-    if isinstance(thing, Member):
-        return f"{own_state(thing).value} at {thing.address}"
-    if isinstance(thing, Replica):
-        return thing.replica
-    return thing.state.value if isinstance(thing, Partition) else f"partition {thing}"
+def _text(thing: Entry) -> str:
+    """What an entry is, in short: the state of a member or partition, where it is, who was elected."""
+    return " at ".join(str(value) for what, value in thing.fields if what in _TELLING)

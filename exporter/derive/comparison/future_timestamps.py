@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from exporter.derive.comparison.compare import Content, content_of, time_of
+from exporter.derive.comparison.compare import Content, content_of, tombstones_of
 from exporter.derive.comparison.primary import KeyInput, Stored
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.ring.clocks import fleet_clock
-from exporter.model.pages import Member, PartitionRing, PartitionState, Ring, State
 
 
 def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
@@ -26,29 +25,13 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
         if not content or _newest(content) <= limit:
             continue  # nearly always
         for name, thing in content.items():
-            if (when := time_of(thing)) is not None and when > limit:
+            if (when := thing.time) is not None and when > limit:
                 found[name] = max(found.get(name, 0.0), when - now)
     return MappingProxyType(found)
 
 
 def _newest(content: Content) -> float:
-    things = content.values()
-    return max([(t.heartbeat if type(t) is Member else time_of(t)) or 0.0 for t in things])
-
-
-def _tombstones(value: Stored | None, content: Content) -> Content:
-    """Entries that were deleted and are kept as such, so that older news of them is dropped. `content` is
-    what lives of the value.
-    """
-    if isinstance(value, Ring):
-        if len(value.members) == len(content):
-            return {}
-        dead = (value.members[name] for name in sorted(value.members.keys() - content.keys()))
-        return {f"the tombstone of {m.id}": m for m in dead if m.state is State.LEFT}
-    if isinstance(value, PartitionRing):
-        gone = ((n, p) for n, p in value.partitions.items() if p.state is PartitionState.DELETED)
-        return {f"the tombstone of partition {number}": partition for number, partition in gone}
-    return {}
+    return max([thing.time or 0.0 for thing in content.values()])
 
 
 def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
@@ -62,4 +45,5 @@ def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
 
 
 def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:
-    return (content, now), (_tombstones(value, content), now)
+    dead = tombstones_of(value, content)
+    return (content, now), ({f"the tombstone of {name}": entry for name, entry in dead.items()}, now)

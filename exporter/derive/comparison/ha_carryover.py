@@ -10,8 +10,8 @@ from itertools import islice
 from types import MappingProxyType
 
 from exporter.derive.comparison.views import View, with_odd
+from exporter.model.entry import Replica
 from exporter.model.facts import ViewFacts
-from exporter.model.pages import Replica
 
 Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
 MAX_ODD = 100  # entries of one process

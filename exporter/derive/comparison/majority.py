@@ -8,18 +8,17 @@ doubtful is then there to be judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from statistics import median_high, median_low
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.compare import Content, ContentEntry, same, time_of
+from exporter.derive.comparison.compare import Content
 from exporter.derive.comparison.views import View
-from exporter.derive.ring.health import own_state
-from exporter.model.pages import Member, Partition, PartitionRing, Replica, Ring, State, Value
+from exporter.model.entry import Entry, Member, Replica, State, Tokens
+from exporter.model.pages import PartitionRing, Ring, Value
 
 Stored = Value | Mapping[str, Replica]
-T = TypeVar("T", bound=ContentEntry)
+T = TypeVar("T", bound=Entry)
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -51,8 +50,7 @@ def fresh(views: Iterable[View], period: float) -> list[View]:
 
 
 def _usual(content: Content) -> float:
-    told = ((t.heartbeat if type(t) is Member else time_of(t)) for t in content.values())
-    times = [time for time in told if time is not None]
+    times = [time for thing in content.values() if (time := thing.time) is not None]
     return median_low(times) if times else 0.0
 
 
@@ -75,25 +73,22 @@ def _shown(things: list[T]) -> T:
     if len(different) == 1:
         return first  # the very same bytes on every page: nearly all are
     middle = sorted(things, key=_order)[len(things) // 2]
-    if all(same(first, thing) for thing in different):
+    if all(first.same(thing) for thing in different):
         return middle
-    usual = max(_usual_of(things), key=_order)
-    if isinstance(usual, Member) and isinstance(middle, Member):
-        return replace(usual, heartbeat=middle.heartbeat)
-    return usual
+    return max(_usual_of(things), key=_order).renewed(middle.time)
 
 
-def _order(thing: ContentEntry) -> float:
-    return time_of(thing) or 0.0
+def _order(thing: Entry) -> float:
+    return thing.time or 0.0
 
 
 def _usual_of(things: list[T]) -> list[T]:
     """Those that say what most say. A page that calls a member unhealthy hides its own state and has no
     say in that; of two that differ the one that was renewed last counts.
     """
-    open_ = [thing for thing in things if not (isinstance(thing, Member) and thing.state is State.UNHEALTHY)]
+    open_ = [thing for thing in things if thing.state is not State.UNHEALTHY]
     told = open_ or things
-    listed = [thing for thing in told if not isinstance(thing, Member | Partition) or thing.tokens.digest]
+    listed = [thing for thing in told if thing.tokens.digest]
     groups: dict[Hashable, list[T]] = {}
     # A page in HTML lists no tokens: it has no say where at least half of the pages do.
     for thing in listed if 2 * len(listed) >= len(told) else told:
@@ -101,30 +96,23 @@ def _usual_of(things: list[T]) -> list[T]:
     return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))
 
 
-def _said(thing: ContentEntry) -> Hashable:
-    if isinstance(thing, Member):
-        tokens = thing.tokens.digest or thing.tokens.count
-        return own_state(thing), tokens, thing.address, thing.zone, thing.read_only
-    if isinstance(thing, Partition):
-        return thing.state, thing.tokens.digest or thing.tokens.count, thing.owners, thing.corrupted
-    return thing.replica if isinstance(thing, Replica) else thing
+def _said(thing: Entry) -> Hashable:
+    told = ((v.digest or v.count) if isinstance(v, Tokens) else v for _, v in thing.fields)
+    return (*told, *thing.beside)
 
 
-Judge = Callable[[Member, float | None], bool]
+Judge = Callable[[Entry, float | None], bool]
 
 
 def called(views: Iterable[View], is_ill: Judge) -> frozenset[str]:
     """Ids of the members that most of the views which show them call unhealthy; half of them suffice."""
     views, unhealthy = tuple(views), State.UNHEALTHY
     accused = {
-        name
-        for view in views
-        for name, thing in (view.content or {}).items()
-        if type(thing) is Member and thing.state is unhealthy
+        name for view in views for name, thing in (view.content or {}).items() if thing.state is unhealthy
     }
     return frozenset(name for name in accused if _most_call(name, views, is_ill))
 
 
 def _most_call(name: str, views: Iterable[View], is_ill: Judge) -> bool:
-    shown = [(t, v.now) for v in views if isinstance(t := (v.content or {}).get(name), Member)]
-    return 2 * sum(is_ill(member, clock) for member, clock in shown) >= len(shown)
+    shown = [(thing, v.now) for v in views if (thing := (v.content or {}).get(name)) is not None]
+    return 2 * sum(is_ill(thing, clock) for thing, clock in shown) >= len(shown)

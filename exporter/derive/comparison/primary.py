@@ -14,8 +14,9 @@ from exporter.derive.comparison.views import View
 from exporter.derive.ring.agreed_settings import Claim, agree, kept_apart
 from exporter.derive.ring.clocks import is_skewed, right_clock
 from exporter.derive.ring.health import Limit, age_of, contradicted
+from exporter.model.entry import Replica, State
 from exporter.model.facts import ClientFacts, ViewFacts
-from exporter.model.pages import PartitionRing, Replica, Ring, State, Value
+from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.model.settings import RingSettings
 from exporter.products.ring_pages import HA_KEY
 

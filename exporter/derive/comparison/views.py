@@ -14,25 +14,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.comparison.compare import Content, ContentEntry, content_of, same, time_of
+from exporter.derive.comparison.compare import Content, content_of, tombstones_of
 from exporter.derive.limits import DEFAULT_TIMEOUT
-from exporter.derive.ring.health import own_state
+from exporter.model.entry import Entry, Renewal, Replica, State, Tokens
 from exporter.model.facts import Comparison, ViewFacts
-from exporter.model.pages import (
-    Member,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Replica,
-    Ring,
-    State,
-    Tokens,
-    Value,
-)
+from exporter.model.pages import PartitionRing, Ring, Value
 
 SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
-# Named here because this is asked of every member of every view: `State.LEFT` costs ten times as much.
-_LEFT, _UNHEALTHY = State.LEFT, State.UNHEALTHY
+# Named here because this is asked of every member of every view: `State.UNHEALTHY` costs ten times as much.
+_UNHEALTHY = State.UNHEALTHY
 MAX_KNOWN = 8  # contents that others are held against
 
 
@@ -113,7 +103,7 @@ class _Peers:
     counted: Mapping[str, bool]  # whose tokens some page does not list; whether one does not even count them
 
 
-Record = tuple[float, bool, ContentEntry, float | None]  # time, tombstone, what it says, by whose clock
+Record = tuple[float, bool, Entry, float | None]  # time, tombstone, what it says, by whose clock
 
 
 def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
@@ -121,11 +111,11 @@ def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
     if stored is None or not isinstance(stored.value, Ring) or (clock := stored.now) is None:
         return {}
     return {
-        name: clock - (member.registered or clock)
+        name: clock - (member.born or clock)
         for name, member in stored.value.members.items()
         if member.state is not State.LEFT
-        and member.heartbeat is not None
-        and (timeout <= 0 or clock - member.heartbeat <= timeout)
+        and member.time is not None
+        and (timeout <= 0 or clock - member.time <= timeout)
     }
 
 
@@ -164,45 +154,32 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
         record = known(name)
         if record is not None and record[2] is thing:
             continue  # the very same bytes in another view
-        when, gone = time_of(thing) or 0.0, _is_gone(thing)
+        when, gone = thing.time or 0.0, thing.gone
         if record is None or when > record[0] or (gone and when == record[0]):
             best[name] = (when, gone, thing, clock)
-        if type(thing) is Member and thing.state is _UNHEALTHY:
+        if thing.state is _UNHEALTHY:
             hidden.add(name)
-        if isinstance(thing, Member | Partition) and thing.tokens.digest is None:
-            counted[name] = counted.get(name, False) or thing.tokens.count < 0
+        if (tokens := thing.tokens).digest is None:
+            counted[name] = counted.get(name, False) or tokens.count < 0
 
 
-def _records(v: View) -> Iterable[tuple[str, ContentEntry]]:
+def _records(v: View) -> Iterable[tuple[str, Entry]]:
     """Give everything in a view by its name, tombstones included."""
     if isinstance(v.value, Ring):
         return v.value.members.items()
-    content = (v.content or {}).items()
-    if not isinstance(v.value, PartitionRing):
-        return content
-    dead = (p for p in v.value.partitions.values() if _is_gone(p))
-    return [*content, *((f"partition {p.id}", p) for p in dead)]
-
-
-def _is_gone(thing: ContentEntry) -> bool:
-    """Tell whether a record is a tombstone."""
-    if type(thing) is Member:
-        return thing.state is _LEFT
-    return isinstance(thing, Partition) and thing.state is PartitionState.DELETED
+    content = v.content or {}
+    return (*content.items(), *tombstones_of(v.value, content).items())
 
 
 def _is_live(record: Record, timeout: float) -> bool:
     """Tell whether every view should have it. Without a clock nothing can be told to be old."""
     when, gone, thing, clock = record
-    if gone:
-        return False
-    if isinstance(thing, Member):
+    limit = 0.0
+    if thing.renewal is Renewal.HEARTBEAT:
         limit = timeout
-    elif isinstance(thing, Replica) and thing.received_at is not None:
+    elif thing.renewal is Renewal.SAMPLES and thing.time is not None:
         limit = DEFAULT_TIMEOUT
-    else:
-        return True
-    return clock is None or limit <= 0 or clock - when <= limit
+    return not gone and (clock is None or limit <= 0 or clock - when <= limit)
 
 
 @lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
@@ -236,10 +213,11 @@ def _judge(
 
 def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
     """Seconds behind the freshest view, over the members both have; `None` without heartbeats."""
+    beating = Renewal.HEARTBEAT
     behind = [
-        newest[name] - thing.heartbeat
+        newest[name] - time
         for name, thing in content.items()
-        if type(thing) is Member and thing.heartbeat is not None
+        if (time := thing.time) is not None and thing.renewal is beating
     ]
     return max(behind, default=None)
 
@@ -279,7 +257,7 @@ def _alike(content: Content, known: Content) -> bool:
     find = known.get
     for name, thing in content.items():
         other = find(name)
-        if other is not thing and (other is None or not same(thing, other)):
+        if other is not thing and (other is None or not thing.same(other)):
             return False
     return True
 
@@ -304,12 +282,9 @@ def fingerprint(
     return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _essence(thing: ContentEntry, state_hidden: bool, uncounted: bool | None) -> tuple[object, ...]:
-    if isinstance(thing, Member):
-        return "" if state_hidden else own_state(thing).value, _tokens(thing.tokens, uncounted)
-    if isinstance(thing, Partition):
-        return thing.state.value, _tokens(thing.tokens, uncounted)
-    return (thing.replica,) if isinstance(thing, Replica) else (thing,)
+def _essence(thing: Entry, state_hidden: bool, uncounted: bool | None) -> tuple[str, object]:
+    hidden = state_hidden and thing.renewal is Renewal.HEARTBEAT
+    return "" if hidden else str(thing.essence), _tokens(thing.tokens, uncounted)
 
 
 def _tokens(tokens: Tokens, uncounted: bool | None) -> object:

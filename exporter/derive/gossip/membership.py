@@ -13,17 +13,9 @@ from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_ownership import unused_keys
 from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot, bare, census_of, each_once
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
+from exporter.model.entry import State
 from exporter.model.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
-from exporter.model.pages import (
-    GossipMember,
-    Observation,
-    Outcome,
-    ProcessConfig,
-    Product,
-    Ring,
-    State,
-    Value,
-)
+from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Product, Ring, Value
 from exporter.products.ha_keys import HaKeys
 
 DEAD = 2 * DEFAULT_TIMEOUT
@@ -77,11 +69,11 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
     if clock is None:
         return None
     times = [
-        member.heartbeat
+        member.time
         for value in values
         if isinstance(value, Ring)
         for member in value.members.values()
-        if member.heartbeat is not None and member.id not in identity.names
+        if member.time is not None and member.id not in identity.names
     ]
     return max(0.0, clock - max(times)) if times else None
 
@@ -108,7 +100,7 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
     if not isinstance(value, Ring) or clock is None:
         return False
     return all(
-        member.heartbeat is not None and clock - member.heartbeat > DEAD
+        member.time is not None and clock - member.time > DEAD
         for member in value.members.values()
         if member.state is not State.LEFT
     )

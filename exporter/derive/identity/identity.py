@@ -16,7 +16,8 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from exporter.derive.identity.member_index import ALIVE, Endpoint, bare, census_of
-from exporter.model.pages import GossipMember, Member, Observation, Outcome, ProcessConfig
+from exporter.model.entry import Member
+from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig
 
 
 @lru_cache(maxsize=16_384)
@@ -217,10 +218,10 @@ class Owners:
         member's last heartbeat, or (its start unknown and the member `ill`) goes by another name.
         """
         process = self.known.get(self.at(member))
-        if process is None or member.heartbeat is None:
+        if process is None or member.time is None:
             return False
         if process.started is not None:
-            return member.heartbeat + _WHOLE_SECOND < process.started
+            return member.time + _WHOLE_SECOND < process.started
         name = process.config.instance_id if process.config else ""
         return ill and name not in ("", member.id)
 

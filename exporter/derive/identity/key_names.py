@@ -14,16 +14,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.identity.key_ownership import tail
-from exporter.model.pages import (
-    Member,
-    Observation,
-    Outcome,
-    PartitionRing,
-    ProcessConfig,
-    Product,
-    Ring,
-    Value,
-)
+from exporter.model.entry import Member
+from exporter.model.pages import Observation, Outcome, PartitionRing, ProcessConfig, Product, Ring, Value
 from exporter.model.stores import StoreContent
 from exporter.products.ha_keys import RING_KEYS, HaKeys, ha_keys
 from exporter.products.ring_pages import HA_KEY, RingPage, pages_of

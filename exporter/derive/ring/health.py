@@ -7,27 +7,21 @@ from dataclasses import dataclass, field
 
 from exporter.derive.identity.identity import Gossipers, Owners
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.model.entry import Entry, Member, State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import Member, Ring, State
+from exporter.model.pages import Ring
 
 IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
 
 
-def own_state(member: Member) -> State:
-    """Give a member's own state: read-only is a flag beside the state in dskit, a state in Cortex."""
-    if member.read_only and member.state is State.ACTIVE:
-        return State.READ_ONLY
-    return member.state
-
-
-def age_of(member: Member, clock: float | None) -> float | None:
-    """Seconds since the member's heartbeat by the answering clock, `None` where either is unknown; below 0
+def age_of(entry: Entry, clock: float | None) -> float | None:
+    """Seconds since the entry's heartbeat by the answering clock, `None` where either is unknown; below 0
     where it is further in the future than clocks that differ a little explain.
     """
-    if member.heartbeat is None or clock is None:
+    if entry.time is None or clock is None:
         return None
-    age = clock - member.heartbeat
+    age = clock - entry.time
     return age if age < -DEFAULT_PERIOD else max(0.0, age)
 
 
@@ -49,7 +43,7 @@ def state_of(member: Member, clock: float | None, limit: Limit) -> State:
     if limit.timeout > 0 and clock is not None and (age is None or age > limit.timeout):
         return State.UNHEALTHY
     if member.state is not State.UNHEALTHY or not contradicted(age, limit):
-        return own_state(member)
+        return member.own_state
     return State.READ_ONLY if member.read_only else State.ACTIVE
 
 
@@ -102,16 +96,16 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
         address=member.address,
         zone=member.zone,
         state=state,
-        heartbeat=member.heartbeat,
+        heartbeat=member.time,
         age=age,
         tokens=member.tokens.count,
         group=around.rules.group_of(member.id),
         ghost=_is_ghost(member, owner, around, inherited=inherited),
         target=owner,
-        registered=member.registered,
+        registered=member.born,
         since=around.since.get((member.id, state), around.now),
         ownership=around.owned.get(member.id),
-        read_only=own_state(member) is State.READ_ONLY or member.read_only,
+        read_only=member.own_state is State.READ_ONLY or member.read_only,
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from exporter.derive.identity.identity import Identity
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.pages import PartitionRing, PartitionState, State
+from exporter.model.pages import PartitionRing
 from exporter.model.rings import PartitionFacts
 from exporter.products.ring_pages import PARTITION_OWNERS
 

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import Product, State
+from exporter.model.pages import Product
 from exporter.model.settings import Replication
 
 GroupAndZone = tuple[str, str]

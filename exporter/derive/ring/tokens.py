@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from exporter.model.pages import Tokens
+from exporter.model.entry import Tokens
 
 T = TypeVar("T")
 Uints = npt.NDArray[np.uint32]

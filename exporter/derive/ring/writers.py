@@ -16,8 +16,8 @@ from types import MappingProxyType
 
 from exporter.derive.identity.identity import Identity, host_in, host_of, port_of
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import State
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
-from exporter.model.pages import State
 from exporter.model.rings import WriterFacts
 from exporter.products.ring_pages import reads_only_by_name, ring_of
 

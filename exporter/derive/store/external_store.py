@@ -17,8 +17,9 @@ from exporter.derive.identity.key_ownership import (
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.derive.ring.agreed_settings import period_of
 from exporter.derive.ring.clocks import fleet_clock
+from exporter.model.entry import PartitionState, Replica
 from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.pages import Observation, Outcome, PartitionRing, PartitionState, Replica, Ring, Value
+from exporter.model.pages import Observation, Outcome, PartitionRing, Ring, Value
 from exporter.model.stores import StoreContent, StoreFacts
 from exporter.products.ha_keys import HaKeys
 from exporter.products.ring_pages import HA_KEY, known_keys
@@ -100,14 +101,14 @@ def _renewed(
     return frozenset(
         key
         for key, value in found
-        if isinstance(value, Replica) and clock - (value.received_at or 0.0) <= DEFAULT_TIMEOUT
+        if isinstance(value, Replica) and clock - (value.time or 0.0) <= DEFAULT_TIMEOUT
     )
 
 
 def _newest(value: Value) -> float:
     if isinstance(value, Ring):
-        return max((member.heartbeat or 0.0 for member in value.live().values()), default=0.0)
-    return (value.received_at or 0.0) if isinstance(value, Replica) and not value.deleted_at else 0.0
+        return max((member.time or 0.0 for member in value.live().values()), default=0.0)
+    return (value.time or 0.0) if isinstance(value, Replica) and not value.gone else 0.0
 
 
 def _moved(
@@ -189,7 +190,7 @@ def _copied(key: str, observed: tuple[Observation, ...]) -> frozenset[int] | Non
 
 def _is_dead(value: object) -> bool:
     if isinstance(value, Replica):
-        return bool(value.deleted_at)
+        return bool(value.gone)
     return isinstance(value, Ring) and not value.live()
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from exporter.model.pages import Outcome, PartitionRing, Replica, Ring
+from exporter.model.entry import Replica
+from exporter.model.pages import Outcome, PartitionRing, Ring
 from exporter.model.stores import StoreContent, StoreFacts, StoreIdentity
 
 TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, several are lost

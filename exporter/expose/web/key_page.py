@@ -9,8 +9,8 @@ from typing import Final
 
 from exporter.expose.web.key_rows import KeyRow
 from exporter.expose.web.words import first, page_of
+from exporter.model.entry import State
 from exporter.model.facts import Comparison, Difference, KeyFacts, MemberFacts, SecondaryFacts, ViewFacts
-from exporter.model.pages import State
 
 COLUMNS: Final = 6
 ROWS: Final = 100

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.web import sparkline
 from exporter.expose.web.words import count, span
+from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Verdict
-from exporter.model.pages import Phase, State
+from exporter.model.pages import Phase
 
 SHOWN: Final = 40
 _NOT_COPIED: Final = {

@@ -16,7 +16,8 @@ from exporter.decode.formats.tokens import PIECE
 from exporter.decode.ring import decode_ring
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
-from exporter.model.pages import Ring, Tokens
+from exporter.model.entry import Tokens
+from exporter.model.pages import Ring
 from exporter.products.ring_pages import holds_partitions
 from tests.decode.pages import varint
 from tests.decode.recorded import answers
@@ -90,7 +91,7 @@ def test_of_an_entry_that_comes_again_far_behind_the_last_counts() -> None:
     between = [entry(f"member-{number}", 5) for number in range(2 * PIECE // 300)]
     ring = decode_value("collectors/ring", stored(entry("a", 1), *between, entry("a", 2)))
     assert isinstance(ring, Ring)
-    assert (len(ring.members), ring.members["a"].heartbeat) == (len(between) + 1, 2)
+    assert (len(ring.members), ring.members["a"].time) == (len(between) + 1, 2)
 
 
 def test_members_share_their_tokens_with_an_earlier_reading_unless_they_are_others() -> None:

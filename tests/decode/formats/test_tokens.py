@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.formats.tokens import count_json, count_packed, tokens_of_json, tokens_of_packed
 from exporter.errors import DecodeError
-from exporter.model.pages import Tokens
+from exporter.model.entry import Tokens
 from tests.decode import pages
 
 # Every length of a varint, and both of its edges.

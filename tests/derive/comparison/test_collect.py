@@ -9,6 +9,7 @@ import pytest
 
 from exporter.derive.comparison.collect import MAX_KEYS, Cycle, read_keys, skew_of
 from exporter.derive.comparison.primary import KeyInput
+from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, TargetFacts, ViewFacts
 from exporter.model.pages import (
     GossipKey,
@@ -19,7 +20,6 @@ from exporter.model.pages import (
     Phase,
     Product,
     Reason,
-    Replica,
     Ring,
     TrackerEntry,
     TrackerPage,

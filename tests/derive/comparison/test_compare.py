@@ -16,7 +16,8 @@ from exporter.derive.comparison.compare import (
     content_of,
     delivered,
 )
-from exporter.model.pages import Member, Partition, PartitionRing, PartitionState, Replica, State, Tokens
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
+from exporter.model.pages import PartitionRing
 from tests.derive.build import NOW, member, ring, tokens
 
 AT = Moment(NOW, 15.0)
@@ -60,7 +61,7 @@ def test_lag_is_the_greatest_difference_and_never_negative(
     members: dict[str, Member], behind: list[int]
 ) -> None:
     view = {
-        name: replace(m, heartbeat=(m.heartbeat or 0) - late)
+        name: replace(m, time=(m.time or 0) - late)
         for (name, m), late in zip(members.items(), behind, strict=False)
     }
     assert compare(members, view, "v", AT).lag == max(behind[: len(members)], default=None)
@@ -76,7 +77,7 @@ FIELD_CASES = [
     ("fewer tokens, known by count alone", replace(M, tokens=Tokens(1)), {"tokens"}),
     ("address", replace(M, address="10.9.9.9:1"), {"address"}),
     ("zone", replace(M, zone="b"), {"zone"}),
-    ("registered", replace(M, registered=1.0), set()),
+    ("registered", replace(M, born=1.0), set()),
     ("unhealthy on one side hides the state", replace(M, state=State.UNHEALTHY), set()),
 ]
 
@@ -111,7 +112,7 @@ def test_a_missing_key_is_not_an_empty_one() -> None:
     ("ahead", "settled"), [(0, True), (1, False), (15, False), (-15, False), (16, True), (-16, True)]
 )
 def test_neighbours_in_time_are_doubtful_and_others_settled(ahead: float, settled: bool) -> None:
-    theirs = replace(M, heartbeat=NOW - 60 - ahead, state=State.LEAVING)
+    theirs = replace(M, time=NOW - 60 - ahead, state=State.LEAVING)
     found = compare({"m-1": M}, {"m-1": theirs}, "v", AT)
     assert ("m-1" in found.settled) is settled
     assert [d.what for d in found.doubtful] == ([] if settled else ["state"])
@@ -124,13 +125,13 @@ def test_neighbours_in_time_are_doubtful_and_others_settled(ahead: float, settle
     ids=["long ago", "just now", "a clock a little ahead", "not said", "a clock far ahead"],
 )
 def test_a_member_that_just_came_may_be_missing(registered: float | None, settled: bool) -> None:
-    found = compare({"m-1": replace(M, registered=registered)}, {}, "v", AT)
+    found = compare({"m-1": replace(M, born=registered)}, {}, "v", AT)
     assert found.missing == ("m-1",)
     assert ("m-1" in found.settled) is settled
 
 
 def test_nothing_just_came_where_no_clock_is_known() -> None:
-    found = compare({"m-1": replace(M, registered=NOW)}, {}, "v", Moment(None, 15.0))
+    found = compare({"m-1": replace(M, born=NOW)}, {}, "v", Moment(None, 15.0))
     assert found.settled == {"m-1"}
 
 
@@ -171,8 +172,8 @@ def test_elections_are_compared_by_replica_and_received_time() -> None:
 
 
 def test_lag_counts_what_had_been_delivered_within_one_period() -> None:
-    mine, theirs = {"m-1": replace(M, heartbeat=NOW)}, {"m-1": replace(M, heartbeat=NOW - 15)}
-    told = delivered([{"m-1": replace(M, heartbeat=NOW - 15)}, {"m-1": replace(M, heartbeat=NOW - 30)}])
+    mine, theirs = {"m-1": replace(M, time=NOW)}, {"m-1": replace(M, time=NOW - 15)}
+    told = delivered([{"m-1": replace(M, time=NOW - 15)}, {"m-1": replace(M, time=NOW - 30)}])
     assert compare(mine, theirs, "v", AT).lag == 15.0
     assert compare(mine, theirs, "v", Moment(NOW, 15.0, told)).lag == 0.0
     late = {"m-1": NOW - 100}
@@ -180,12 +181,12 @@ def test_lag_counts_what_had_been_delivered_within_one_period() -> None:
 
 
 def test_members_without_heartbeats_have_no_lag() -> None:
-    assert compare({"m-1": replace(M, heartbeat=None)}, {"m-1": M}, "v", AT).lag is None
+    assert compare({"m-1": replace(M, time=None)}, {"m-1": M}, "v", AT).lag is None
 
 
 def test_what_is_merely_late_does_not_crowd_out_what_is_missing() -> None:
     late = {f"m-{n}": member(f"m-{n}", NOW) for n in range(1000)}
-    view = {name: replace(m, heartbeat=NOW - 5) for name, m in late.items()}
+    view = {name: replace(m, time=NOW - 5) for name, m in late.items()}
     found = compare(late | {"x-1": member("x-1")}, view | {"y-1": member("y-1")}, "v", AT)
     assert len(found.differences) == MAX_DIFFERENCES
     assert [d.what for d in found.differences[:3]] == ["missing", "extra", "lag"]

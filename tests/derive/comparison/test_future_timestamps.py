@@ -10,7 +10,8 @@ from exporter.derive.comparison.future_timestamps import ahead
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
 from exporter.model.culprits import Kind
-from exporter.model.pages import Member, Partition, PartitionRing, PartitionState, Replica, State
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State
+from exporter.model.pages import PartitionRing
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import INGESTER, NOW, Fleet, key_of, member, ring, step_of, verdicts
 
@@ -83,7 +84,7 @@ def test_a_tombstone_from_the_future_keeps_each_gate_closed(step: str, by: float
 def _gossiped(fleet: Fleet, by: float) -> None:
     """A clock was ahead for a while: Consul has the right time again, gossip keeps the newest."""
     fleet.beat()
-    late = [replace(m, heartbeat=fleet.now + by) if m.id == "p-1" else m for m in _members(fleet)]
+    late = [replace(m, time=fleet.now + by) if m.id == "p-1" else m for m in _members(fleet)]
     for process in fleet.processes:
         process.copies[INGESTER] = ring(late, fleet.now)
 

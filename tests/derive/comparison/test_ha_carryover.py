@@ -10,8 +10,9 @@ import pytest
 from exporter.derive.comparison.ha_carryover import MAX_ODD, Odd, odd_entries, with_entries
 from exporter.derive.comparison.views import View, judge_views, view
 from exporter.derive.limits import Rules
+from exporter.model.entry import Replica
 from exporter.model.facts import Snapshot
-from exporter.model.pages import KVClient, Page, Replica, Value
+from exporter.model.pages import KVClient, Page, Value
 from exporter.polling.schedule import Entries
 from exporter.products.ha_keys import HaKeys
 from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts

@@ -11,7 +11,8 @@ from exporter.derive.comparison.majority import fresh, most
 from exporter.derive.comparison.primary import KeyInput, find_primary, ill_by_pages
 from exporter.derive.comparison.views import View, view
 from exporter.derive.ring.health import Limit
-from exporter.model.pages import Member, Partition, PartitionRing, PartitionState, Replica, Ring, State
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State
+from exporter.model.pages import PartitionRing, Ring
 from tests.derive.build import INGESTER, NOW, member, ring, tokens
 
 NAMES = ("m-1", "m-2", "m-3", "m-4")
@@ -63,7 +64,7 @@ def test_one_page_among_three_or_ten_changes_nothing(lie: View, count: int) -> N
     assert isinstance(told.value, Ring)
     said = {m.id: (m.state, m.tokens.count, m.address) for m in told.value.members.values()}
     assert said == {m.id: (m.state, m.tokens.count, m.address) for m in members(honest()).values()}
-    assert {m.heartbeat for m in told.value.members.values()} == {NOW - 5}
+    assert {m.time for m in told.value.members.values()} == {NOW - 5}
 
 
 def test_of_two_pages_that_differ_every_member_is_there_to_be_judged() -> None:
@@ -107,13 +108,13 @@ def test_a_page_that_refreshes_a_dead_member_makes_nobody_healthy() -> None:
     pages = (*honest(2, dead="m-4"), lying())
     value = find_primary(KeyInput(INGESTER, pages=pages)).value
     assert isinstance(value, Ring)
-    assert value.members["m-4"].heartbeat == NOW - 120
+    assert value.members["m-4"].time == NOW - 120
     assert ill_by_pages(KeyInput(INGESTER, pages=pages), Limit(60.0, known=True)) == {"m-4"}
 
 
 def test_partitions_and_elections_are_what_most_show() -> None:
     active = PartitionRing({0: Partition(0, PartitionState.ACTIVE, NOW - 900, owners=("i-0",))}, NOW)
-    gone = PartitionRing({0: replace(active.partitions[0], state=PartitionState.INACTIVE, changed=NOW)}, NOW)
+    gone = PartitionRing({0: replace(active.partitions[0], state=PartitionState.INACTIVE, time=NOW)}, NOW)
     views = [view(f"p-{n}", value, clock=NOW) for n, value in enumerate((active, gone, active))]
     assert most(views) == PartitionRing(active.partitions)
     told = [{"u/c": Replica(name, NOW)} for name in ("r-0", "r-1", "r-0")]

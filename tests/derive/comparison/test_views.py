@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.derive.comparison.views import distinct, fingerprint, judge_views, view
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.facts import ViewFacts
-from exporter.model.pages import (
-    Member,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Replica,
-    Ring,
-    State,
-    Tokens,
-)
+from exporter.model.pages import PartitionRing, Ring
 from tests.derive.build import NOW, member, ring, tokens
 
 

@@ -14,7 +14,7 @@ from exporter.derive.gate.steps import nothing_read
 from exporter.derive.limits import Rules
 from exporter.generated_docs import steps
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.pages import State
+from exporter.model.entry import State
 from tests.derive.build import CLIENTS, COMPACTOR, Fleet, client, member, ring, step_of, verdicts
 
 Change = Callable[[Fleet], None]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import Replica, State
 from exporter.model.gate import Verdict
-from exporter.model.pages import GossipMember, Outcome, Replica, Ring, RingConfig, State
+from exporter.model.pages import GossipMember, Outcome, Ring, RingConfig
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.model.pages import Replica
+from exporter.model.entry import Replica
 from tests.derive.build import CLIENTS, Fleet, Process, client, verdicts
 
 STEPS = {"switch-primary": "consul", "disable-mirroring": "memberlist"}

@@ -11,17 +11,8 @@ import pytest
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.pages import (
-    Member,
-    Outcome,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Product,
-    Replica,
-    State,
-    Value,
-)
+from exporter.model.entry import Member, Partition, PartitionState, Replica, State
+from exporter.model.pages import Outcome, PartitionRing, Product, Value
 from tests.derive.build import (
     CLIENTS,
     COMPACTOR,

@@ -9,8 +9,9 @@ import pytest
 from exporter.derive.identity.identity import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.identity.member_index import bare
 from exporter.derive.limits import Rules
+from exporter.model.entry import Member, Replica
 from exporter.model.facts import GossipFacts, Snapshot
-from exporter.model.pages import GossipMember, GossipState, Member, ProcessConfig, Product, Replica
+from exporter.model.pages import GossipMember, GossipState, ProcessConfig, Product
 from exporter.products.ring_pages import known_keys
 from tests.derive.build import NOW, Fleet, Process, member, ring
 

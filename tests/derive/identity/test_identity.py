@@ -9,7 +9,8 @@ import pytest
 
 from exporter.derive.identity.identity import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.identity.member_index import bare
-from exporter.model.pages import GossipMember, GossipState, ProcessConfig, State
+from exporter.model.entry import State
+from exporter.model.pages import GossipMember, GossipState, ProcessConfig
 from tests.derive.build import NOW, Process, member
 
 ADDRESSES = [
@@ -161,7 +162,7 @@ def test_an_address_is_inherited_by_who_started_after_the_last_heartbeat(
     process: dict[str, Any], heartbeat: float | None, ill: bool, expected: bool
 ) -> None:
     known = owners(identities([Process(2, **process).read(NOW)]))
-    old = replace(member("old-9"), address="10.0.0.2:9095", heartbeat=heartbeat)
+    old = replace(member("old-9"), address="10.0.0.2:9095", time=heartbeat)
     assert known.at(old) == "10.0.0.2:80"
     assert known.inherited(old, ill=ill) is expected
     assert not known.inherited(replace(old, address="10.0.0.7:9095"), ill=ill), "nobody is there"

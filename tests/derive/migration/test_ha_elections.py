@@ -8,8 +8,9 @@ import pytest
 
 from exporter.derive.migration.ha_elections import counted, too_many
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts
-from exporter.model.pages import Phase, Replica
+from exporter.model.pages import Phase
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import NOW, Fleet, client, step_of
 

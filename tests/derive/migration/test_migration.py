@@ -8,8 +8,9 @@ import pytest
 
 from exporter.derive.migration.migration import Whole, judge_fleet
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, MemberFacts
-from exporter.model.pages import KVClient, Phase, Reason, State
+from exporter.model.pages import KVClient, Phase, Reason
 from tests.derive.build import CLIENTS, Fleet, client, step_of, verdicts
 
 

@@ -11,8 +11,9 @@ from exporter.derive.identity.identity import Gossipers, Owners
 from exporter.derive.limits import Rules
 from exporter.derive.ring import health
 from exporter.derive.ring.health import Limit
+from exporter.model.entry import Member, State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import Member, Ring, State
+from exporter.model.pages import Ring
 from tests.derive.build import NOW, member, ring
 
 NOBODY = Owners({}, {}, sure=True)
@@ -40,9 +41,9 @@ OFF = {"limit": Limit(0.0, known=True)}
 STATES = [
     ("fresh", member("m-1", NOW - 60), {}, State.ACTIVE),
     ("a second too old", member("m-1", NOW - 61), {}, State.UNHEALTHY),
-    ("no heartbeat ever", replace(member("m-1"), heartbeat=None), {}, State.UNHEALTHY),
-    ("no heartbeat ever, the check off", replace(member("m-1"), heartbeat=None), OFF, State.ACTIVE),
-    ("no clock to judge by", replace(member("m-1"), heartbeat=None), {"clock": None}, State.ACTIVE),
+    ("no heartbeat ever", replace(member("m-1"), time=None), {}, State.UNHEALTHY),
+    ("no heartbeat ever, the check off", replace(member("m-1"), time=None), OFF, State.ACTIVE),
+    ("no clock to judge by", replace(member("m-1"), time=None), {"clock": None}, State.ACTIVE),
     ("the page says so, no timeout is told", member("m-1", NOW, State.UNHEALTHY), {}, State.UNHEALTHY),
     ("the page takes the period", member("m-1", NOW - 7, State.UNHEALTHY), KNOWN_LIMIT, State.ACTIVE),
     (
@@ -81,7 +82,7 @@ def test_a_tombstone_is_no_member() -> None:
 
 
 def test_an_age_needs_a_heartbeat_and_a_clock() -> None:
-    assert judged(replace(member("m-1"), heartbeat=None))["m-1"].age is None
+    assert judged(replace(member("m-1"), time=None))["m-1"].age is None
     assert judged(member("m-1"), clock=None)["m-1"].age is None
     assert health.oldest_age(judged(member("m-1", NOW - 7), member("m-2", NOW - 9)).values()) == 9
     assert health.oldest_age([]) is None

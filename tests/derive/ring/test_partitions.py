@@ -13,8 +13,9 @@ from exporter.derive.identity.identity import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.partitions import by_state, corrupted
+from exporter.model.entry import Partition, PartitionState
 from exporter.model.facts import ClientFacts, KeyFacts
-from exporter.model.pages import Partition, PartitionRing, PartitionState, Phase
+from exporter.model.pages import PartitionRing, Phase
 from tests.derive.build import NOW, tokens
 
 KEY = "collectors/ingester-partitions"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from exporter.derive.ring import quorum
+from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
-from exporter.model.pages import Product, State
+from exporter.model.pages import Product
 from exporter.model.settings import Replication
 from tests.derive.build import INGESTER, NOW, Fleet
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.derive.ring.tokens import RING_SIZE, count_conflicts, shares
-from exporter.model.pages import Tokens
+from exporter.model.entry import Tokens
 
 rings = st.lists(st.lists(st.integers(0, 60) | st.integers(0, 2**32 - 1), max_size=12), max_size=8)
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.model.culprits import Culprit, Kind
+from exporter.model.entry import Member, State
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check
-from exporter.model.pages import Member, RingConfig, State
+from exporter.model.pages import RingConfig
 from exporter.model.rings import WriterFacts
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Fleet, Process, client, key_of, member, ring, step_of
 

@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from exporter.derive.store.external_store import MAX_GONE, Around, judge_store
-from exporter.model.pages import (
-    Outcome,
-    Page,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    Reason,
-    Replica,
-    Ring,
-    State,
-    Value,
-)
+from exporter.model.entry import Partition, PartitionState, Replica, State
+from exporter.model.pages import Outcome, Page, PartitionRing, Reason, Ring, Value
 from exporter.model.stores import StoreContent, StoreFacts
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, member, ring
 

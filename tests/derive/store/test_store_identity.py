@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.store.store_identity import identified
-from exporter.model.pages import Outcome, Reason, Replica, Value
+from exporter.model.entry import Replica
+from exporter.model.pages import Outcome, Reason, Value
 from exporter.model.stores import StoreContent, StoreFacts
 from tests.derive.build import member, ring
 

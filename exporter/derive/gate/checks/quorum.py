@@ -9,8 +9,8 @@ from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import State
 from exporter.model.facts import KeyFacts
-from exporter.model.pages import State
 
 DOC = "docs/ring.md"
 

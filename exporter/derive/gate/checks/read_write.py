@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.pages import State
 from exporter.products.ring_pages import RING_NAMES
 
 OLD, NEW = "microservices", "read-write"

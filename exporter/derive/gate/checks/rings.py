@@ -8,8 +8,8 @@ from exporter.derive.gate.advice import ADVICE
 from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.identity.key_ownership import label
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, SecondaryFacts, ViewFacts
-from exporter.model.pages import PartitionState, State
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"

@@ -11,17 +11,8 @@ import pytest
 from exporter.derive.limits import Rules
 from exporter.derive.process import from_outside
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.pages import (
-    Page,
-    Partition,
-    PartitionRing,
-    PartitionState,
-    ProcessMetrics,
-    Product,
-    Ring,
-    RingConfig,
-    State,
-)
+from exporter.model.entry import Partition, PartitionState, State
+from exporter.model.pages import Page, PartitionRing, ProcessMetrics, Product, Ring, RingConfig
 from exporter.products.registry import TABLES
 from exporter.wiring import MIMIR_GROUPS
 from tests.derive.build import (

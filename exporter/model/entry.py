@@ -1,0 +1,272 @@
+"""What a ring or a key holds: members, partitions with their owners, the HA tracker's elected replicas.
+
+Each is an `Entry`: it has a time, may be a tombstone, and its `fields` are held against another view's.
+Whoever compares, votes or looks for what is missing asks an entry, not for its class.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import ClassVar, Self
+
+
+class State(enum.StrEnum):
+    """A member's state. `LEFT` is a tombstone; `UNHEALTHY` hides the member's own state."""
+
+    ACTIVE = "active"
+    JOINING = "joining"
+    LEAVING = "leaving"
+    PENDING = "pending"
+    READ_ONLY = "read_only"
+    LEFT = "left"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class PartitionState(enum.StrEnum):
+    """A partition's state, numbered 0 to 4 in the pages."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A member's tokens. `digest` is equal for equal sets whatever page they came from; `None`
+    where the page shows only a count, which is -1 where it does not show that either. `packed` is sorted
+    little-endian uint32, kept for one cycle and only where the reader asked for it.
+    """
+
+    count: int
+    digest: bytes | None = None
+    packed: bytes | None = field(default=None, repr=False, compare=False)
+
+
+NO_TOKENS = Tokens(0)
+# Named here because this is asked of every entry of every view: `State.LEFT` costs ten times as much.
+_LEFT, _DELETED = State.LEFT, PartitionState.DELETED
+Fields = tuple[tuple[str, object], ...]
+
+
+class Renewal(enum.Enum):
+    """What renews an entry, and so how old it may be: its own heartbeat, samples that arrive, nothing."""
+
+    HEARTBEAT = enum.auto()
+    SAMPLES = enum.auto()
+    NONE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a ring or under a key, by the name that it has there.
+
+    The properties are what an entry has that its class says nothing else about; the classes below make
+    plain fields of those they have: each is asked of every entry of every view.
+    """
+
+    renewal: ClassVar[Renewal] = Renewal.NONE
+
+    @property
+    def time(self) -> float | None:
+        """When it was last renewed, or, where nothing renews it, changed."""
+        return None
+
+    @property
+    def born(self) -> float | None:
+        """Since when it is there as it is."""
+        return None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is a tombstone."""
+        return False
+
+    @property
+    def state(self) -> State | PartitionState | None:
+        """Its state, where it has one."""
+        return None
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens, where it may have some."""
+        return NO_TOKENS
+
+    @property
+    def fields(self) -> Fields:
+        """What must be the same in the primary and in the secondary, each by the name of its difference."""
+        return ()
+
+    @property
+    def essence(self) -> object:
+        """What beside its tokens makes two contents different: the time and the place of an entry do not."""
+        return None
+
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """What is voted on beside the fields where views differ."""
+        return ()
+
+    def same(self, other: Entry) -> bool:
+        """Tell cheaply that nothing but the time can differ: nearly all pairs are like that."""
+        return self is other
+
+    def renewed(self, _time: float | None) -> Self:
+        """Give this very entry, as it is with another heartbeat."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Entry):
+    """One member of a ring. `time` is its heartbeat, `born` when it was registered."""
+
+    renewal: ClassVar[Renewal] = Renewal.HEARTBEAT
+
+    id: str
+    address: str = ""
+    state: State = State.ACTIVE
+    zone: str = ""
+    time: float | None = None
+    born: float | None = None
+    read_only: bool = False
+    tokens: Tokens = NO_TOKENS
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has left."""
+        return self.state is _LEFT
+
+    @property
+    def own_state(self) -> State:
+        """Its own state: read-only is a flag beside the state in dskit, a state in Cortex."""
+        return State.READ_ONLY if self.read_only and self.state is State.ACTIVE else self.state
+
+    @property
+    def fields(self) -> Fields:
+        """State, tokens, address and zone."""
+        place = ("address", self.address), ("zone", self.zone)
+        return ("state", self.own_state), ("tokens", self.tokens), *place
+
+    @property
+    def essence(self) -> State:
+        """Its own state."""
+        return self.own_state
+
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """The flag alone, which is no state where the member is not active."""
+        return (self.read_only,)
+
+    def same(self, other: Entry) -> bool:
+        """Compare all but the heartbeat and the registration."""
+        if self is other:
+            return True
+        if type(other) is not Member:
+            return False
+        left, right = self.tokens, other.tokens
+        return (
+            (left is right or (left.digest == right.digest and left.count == right.count))
+            and self.state is other.state
+            and self.address == other.address
+            and self.zone == other.zone
+            and self.read_only == other.read_only
+        )
+
+    def renewed(self, time: float | None) -> Self:
+        """Give the member with this heartbeat."""
+        return replace(self, time=time)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(Entry):
+    """One partition. It has no heartbeat; `time` is when its state last changed."""
+
+    id: int
+    state: PartitionState = PartitionState.UNKNOWN
+    time: float | None = None
+    locked: bool = False
+    corrupted: bool = False
+    owners: tuple[str, ...] = ()
+    tokens: Tokens = NO_TOKENS
+
+    @property
+    def born(self) -> float | None:
+        """Since when it has been in its state."""
+        return self.time
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is deleted."""
+        return self.state is _DELETED
+
+    @property
+    def essence(self) -> PartitionState:
+        """Its state."""
+        return self.state
+
+    @property
+    def fields(self) -> Fields:
+        """State and tokens; its owners are entries of their own."""
+        return ("state", self.state), ("tokens", self.tokens)
+
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """Owners, and whether it is corrupted."""
+        return self.owners, self.corrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership(Entry):
+    """An owner of a partition, by the name of the owner."""
+
+    partition: int
+
+    @property
+    def essence(self) -> int:
+        """The partition."""
+        return self.partition
+
+    @property
+    def fields(self) -> Fields:
+        """The partition."""
+        return (("address", f"partition {self.partition}"),)
+
+
+@lru_cache(maxsize=4096)
+def owns(partition: int) -> Ownership:
+    """Give the ownership of a partition: one for all views, so that they are compared by identity."""
+    return Ownership(partition)
+
+
+@dataclass(frozen=True, slots=True)
+class Replica(Entry):
+    """One HA-tracker entry: who was elected for (user, cluster), as stored. `time` is when a sample of it
+    was received last.
+    """
+
+    renewal: ClassVar[Renewal] = Renewal.SAMPLES
+
+    replica: str
+    time: float | None = None
+    deleted_at: float | None = None  # a tombstone when set
+    elected_at: float | None = None
+    elected_changes: int | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the entry was deleted."""
+        return bool(self.deleted_at)
+
+    @property
+    def essence(self) -> str:
+        """The elected replica."""
+        return self.replica
+
+    @property
+    def fields(self) -> Fields:
+        """The elected replica."""
+        return (("replica", self.replica),)

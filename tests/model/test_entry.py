@@ -1,0 +1,67 @@
+"""What each thing in a ring or under a key answers to those who compare it, whatever it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.model.entry import (
+    Entry,
+    Member,
+    Partition,
+    PartitionState,
+    Renewal,
+    Replica,
+    State,
+    Tokens,
+    owns,
+)
+
+OF_A_MEMBER = ["state", "tokens", "address", "zone"]
+BUSY = PartitionState.ACTIVE
+LIVING = [
+    (Member("m", "10.0.0.1:1", time=9.0, born=5.0), Renewal.HEARTBEAT, 9.0, 5.0, OF_A_MEMBER, State.ACTIVE),
+    (Member("m", read_only=True), Renewal.HEARTBEAT, None, None, OF_A_MEMBER, State.READ_ONLY),
+    (Partition(3, BUSY, 9.0), Renewal.NONE, 9.0, 9.0, OF_A_MEMBER[:2], BUSY),
+    (owns(3), Renewal.NONE, None, None, ["address"], 3),
+    (Replica("r", 9.0, elected_at=5.0), Renewal.SAMPLES, 9.0, None, ["replica"], "r"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "renewal", "time", "born", "fields", "essence"), LIVING)
+def test_what_lives_tells_its_time_and_what_is_compared_of_it(
+    entry: Entry, renewal: Renewal, time: float, born: float, fields: list[str], essence: object
+) -> None:
+    assert (entry.renewal, entry.time, entry.born, entry.essence) == (renewal, time, born, essence)
+    assert [name for name, _ in entry.fields] == fields
+    assert not entry.gone
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [Member("m", state=State.LEFT), Partition(3, PartitionState.DELETED), Replica("r", 9.0, deleted_at=9.0)],
+)
+def test_a_tombstone_is_one_whatever_it_was(entry: Entry) -> None:
+    assert entry.gone
+
+
+@pytest.mark.parametrize(
+    ("entry", "other", "same"),
+    [
+        (Member("m", time=9.0, born=5.0), Member("m", time=1.0, born=2.0), True),
+        (Member("m", zone="a"), Member("m", zone="b"), False),
+        (Member("m", tokens=Tokens(1, b"a")), Member("m", tokens=Tokens(1, b"b")), False),
+        (Member("3"), Partition(3), False),
+        (owns(3), owns(3), True),
+        (owns(3), owns(4), False),
+    ],
+)
+def test_two_are_the_same_where_nothing_but_the_time_can_differ(
+    entry: Entry, other: Entry, same: bool
+) -> None:
+    assert entry.same(other) is same
+
+
+def test_another_heartbeat_makes_another_member_and_leaves_what_has_none_as_it_is() -> None:
+    assert Member("m", zone="a", time=9.0).renewed(1.0) == Member("m", zone="a", time=1.0)
+    partition = Partition(3, PartitionState.ACTIVE, 9.0)
+    assert partition.renewed(1.0) is partition
