@@ -40,6 +40,11 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(_WORD.findall(name.lower()))
 
 
+@lru_cache(maxsize=16_384)
+def _words_of(names: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*map(_words, names))
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What tells that a member is foreign."""
@@ -93,7 +98,7 @@ def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
     """Words in the names of two processes or more, or of the only one: a single process that goes by
     another product's name vouches for nobody.
     """
-    said = (frozenset().union(*map(_words, (i.target, *i.names))) for i in known)
+    said = (_words_of(i.names | {i.target}) for i in known)
     counts = Counter(word for words in said for word in words)
     return frozenset(word for word, count in counts.items() if count >= min(2, len(known)))
 

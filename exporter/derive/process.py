@@ -207,10 +207,14 @@ def _counted(
         return {}
     counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, *runs)}
     seconds, old = _since(before, seen.metrics.asked_at), before.counters if before else {}
-    rates = {name: kv_clients.rate(old.get(name), value, seconds) for name, value in counters.items()}
+    rates = {
+        name: rate
+        for name, value in counters.items()
+        if (rate := kv_clients.rate(old.get(name), value, seconds)) is not None
+    }
     return {
         "counters": MappingProxyType(counters),
-        "counter_rates": MappingProxyType({n: value for n, value in rates.items() if value is not None}),
+        "counter_rates": MappingProxyType(rates),
         "traffic_rate": rates.get(TRAFFIC),
         "ha_elections": sum(metrics.ha_elections.values()) if metrics.ha_elections else None,
     }
@@ -303,7 +307,8 @@ def shown_by(seen: Observation) -> Product:
 def _products(seen: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
     """All products that a process has shown since it started."""
     earlier = before.products if before is not None and _lives_on(seen, before) else frozenset[Product]()
-    return earlier | {shown_by(seen), product}
+    told = {shown_by(seen), product}
+    return earlier if told <= earlier else earlier | told
 
 
 def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:

@@ -108,15 +108,16 @@ def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
     """
     found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
     waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
+    asked = {*read.rings, *read.partitions, *read.waiting}
     for known in meant(target, common):
-        if known.key in target.in_memory:
+        if known.path not in asked or known.key in target.in_memory:
             continue
         page = read.ring_page(known.path)
+        key = common.names.stored(known.key, target.config)
         if page is not None:
-            key = common.names.stored(known.key, target.config)
             found[key] = (*found.get(key, ()), page)
-        elif known.path in read.waiting:
-            waiting.add(common.names.stored(known.key, target.config))
+        else:
+            waiting.add(key)
     listed: dict[str, list[str]] = {}
     for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
         if not what.deleted:

@@ -44,7 +44,7 @@ def gossip_of(
         heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
-        alone=not census.alive - {identity.member},
+        alone=census.alive <= {identity.member},
         quiet_keys=tuple(sorted(quiet)),
         busy_keys=tuple(sorted(k for k, v in values.items() if isinstance(v, Ring) and k not in quiet)),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'

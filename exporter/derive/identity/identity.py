@@ -75,12 +75,13 @@ def answers(seen: Observation) -> bool:
 def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
     host = host_in(seen.target.url)
     config = seen.config.value
-    given = _given_names(seen, host)
-    names = given | ({config.instance_id, config.node_name} if config else set())
+    labels = seen.target.labels
+    given = _given_names(seen.target.name, host, labels.get("pod", ""), labels.get("instance", ""))
+    names = {*given, config.instance_id, config.node_name} if config else set(given)
     page = seen.gossip.page.value
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
     if own and page and not _is_its_own(own, seen, given, observed):
-        own = own_member(page.members, host, None, frozenset(given - {""}))
+        own = own_member(page.members, host, None, given)
         own = None if own and bare(own.name) not in given and _contradicts(config, own) else own
     if own:
         names.add(bare(own.name))
@@ -90,22 +91,22 @@ def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
         host,
         config,
         frozenset(names - {""}),
-        frozenset(given - {""}),
+        given,
         member=own.name if own else "",
         place=(own.address, own.port) if own else ("", 0),
         started=metrics.start_time if metrics else None,
     )
 
 
-def _given_names(seen: Observation, host: str) -> set[str]:
+@lru_cache(maxsize=16_384)
+def _given_names(name: str, host: str, pod: str, instance: str) -> frozenset[str]:
     """The names by which a process was discovered: it has no say in them."""
-    target = seen.target
-    names = {target.name, host_of(target.name), host.split(".", maxsplit=1)[0] if not _is_ip(host) else ""}
-    return names | {str(target.labels.get("pod", "")), str(target.labels.get("instance", ""))}
+    short = "" if _is_ip(host) else host.split(".", maxsplit=1)[0]
+    return frozenset({name, host_of(name), short, pod, instance} - {""})
 
 
 def _is_its_own(
-    own: GossipMember, seen: Observation, given: set[str], observed: tuple[Observation, ...]
+    own: GossipMember, seen: Observation, given: frozenset[str], observed: tuple[Observation, ...]
 ) -> bool:
     """Tell whether a process may claim a gossip member. Its own configuration must not contradict it, and a
     member elsewhere than where the process answers needs a witness: a name from discovery, or the ring on
