@@ -30,17 +30,21 @@ from exporter.model.pages import (
     Reason,
     Ring,
     Target,
-    TrackerEntry,
     TrackerPage,
     Unwatched,
     Value,
 )
 from exporter.model.settings import ProcessConfig, RingConfig
 from exporter.model.stores import StoreContent
+from tests.evidence.elections import HaTracker
 from tests.evidence.product_rings import KINDS, C, Kind
 
 NOW = 1_800_000_000.0
 HA_PAGE, HA_CLIENT = "/distributor/ha_tracker", "distributor-hatracker"
+PARTITION_CLIENTS = (
+    ("ingester-partitions-lifecycler", "ingester"),
+    ("ingester-partitions-watcher", "distributor"),
+)
 PARTITION_KEY, PARTITION_PAGE = "ingester-partitions", "/ingester/partition-ring"
 HA_PERIOD = 15.0  # an entry is renewed so often, whatever the rings' periods are
 MEMBERLIST_FROM = Phase.MULTI  # from this phase on every process runs memberlist
@@ -75,6 +79,9 @@ class Running:
     crashed: float = math.inf  # since when it did not run, until it started anew
     traffic: float = 0.0  # pushes a second
     verifies: bool = True
+    tracks: bool = True  # whether its HA tracker is enabled, where it is a distributor of a cluster with one
+    elects: str = ""  # a replica that it alone has elected
+    elected: float = 0.0  # elections that were before it started anew
 
     def is_down(self, now: float) -> bool:
         """Whether it does not run at a time."""
@@ -107,6 +114,7 @@ class Cluster:
     store_down: bool = False
     stale_copies: float = 0.0  # seconds that gossip is behind the primary
     gone_ha: bool = False  # HA entries that the copies have not got
+    ha: HaTracker = field(default_factory=HaTracker)
     left: list[tuple[Running, float]] = field(default_factory=list)  # in good order, and when
     unsure: Unwatched = field(default_factory=Unwatched)
     skew: float = 0.0  # the exporter's clock less that of the cluster
@@ -120,6 +128,10 @@ class Cluster:
         """The rings by the key in the store."""
         for kind in KINDS[self.product]:
             yield self.prefixes.get(kind.prefix, kind.prefix) + kind.name, kind
+
+    def is_tracking(self, one: Running) -> bool:
+        """Whether a process has an HA tracker."""
+        return self.ha_prefix is not None and "distributor" in one.roles and one.tracks
 
     def partitions(self) -> str:
         """The key of the partition ring."""
@@ -166,9 +178,7 @@ class Cluster:
             }
             found[self.partitions()] = PartitionRing(parts)
         if self.ha_prefix is not None:
-            for user in ("team-a", "team-b"):
-                seen = float(int(now - min(lag, HA_PERIOD) - 7))
-                found[f"{self.ha_prefix}{user}/prod"] = Replica("r-1", seen, None)
+            found |= self.ha.entries(self.ha_prefix, now - min(lag, HA_PERIOD))
         return found
 
     def read(self, now: float, number: int) -> Cycle:
@@ -250,16 +260,11 @@ class Cluster:
                     clients[kind.reader] = self._client(kind.reader, one, now, reads=True)
             elif kind.reader and one.roles & set(kind.readers):
                 clients[kind.reader] = self._client(kind.reader, one, now, reads=True)
-        if self.ha_prefix is not None and "distributor" in one.roles:
+        if self.is_tracking(one):
             clients[HA_CLIENT] = self._client(HA_CLIENT, one, now)
-        if self.ingest and "ingester" in one.roles:
-            clients["ingester-partitions-lifecycler"] = self._client(
-                "ingester-partitions-lifecycler", one, now
-            )
-        if self.ingest and "distributor" in one.roles:
-            clients["ingester-partitions-watcher"] = self._client(
-                "ingester-partitions-watcher", one, now, reads=True
-            )
+        for name, role in PARTITION_CLIENTS if self.ingest else ():
+            if role in one.roles:
+                clients[name] = self._client(name, one, now, reads=name.endswith("watcher"))
         counters = {"memberlist_tcp_transport_unknown_connections_total": 0.0}
         return ProcessMetrics(
             product=self.product,
@@ -268,7 +273,7 @@ class Cluster:
             start_time=one.started + one.skew,
             health_score=0.0,
             counters=counters if one.phase >= MEMBERLIST_FROM else {},
-            ha_elections={("team-a", "prod"): 3.0} if HA_CLIENT in clients else {},
+            ha_elections=self.ha.counted(one.elected) if HA_CLIENT in clients else {},
             traffic={"api_v1_push": one.traffic * (now - NOW + 9000)} if one.traffic else {},
         )
 
@@ -329,7 +334,7 @@ class Cluster:
             rejoin_interval=60.0,
             gossip_tls=one.tls,
             labels_supported=True,
-            ha_tracker=self.ha_prefix is not None and "distributor" in one.roles,
+            ha_tracker=self.is_tracking(one),
             rings=rings,
             **told,
         )
@@ -360,17 +365,13 @@ class Cluster:
         for key, value in self.values(now, behind + self.stale_copies).items():
             if key in one.lacks or (self.gone_ha and isinstance(value, Replica)):
                 continue
-            yield key, _less(value, {n.removeprefix(f"{key} ") for n in one.lacks})
+            yield key, _own(value, one, {n.removeprefix(f"{key} ") for n in one.lacks})
 
     def _tracker(self, one: Running, now: float) -> Page[TrackerPage] | None:
         if self.product not in {Product.MIMIR, Product.CORTEX}:
             return None
-        if self.ha_prefix is None or "distributor" not in one.roles:
-            return self._page(HA_PAGE, None, now, one)
-        entries = tuple(
-            TrackerEntry(user, "prod", "r-1", float(int(now - 7))) for user in ("team-a", "team-b")
-        )
-        return self._page(HA_PAGE, TrackerPage(entries, now), now, one)
+        shown = self.ha.page(one.elects, now) if self.is_tracking(one) else None
+        return self._page(HA_PAGE, shown, now, one)
 
     def _page(self, name: str, value: Any, now: float, one: Running) -> Page[Any]:
         outcome, asked = Outcome.ABSENT if value is None else Outcome.OK, now + 0.1
@@ -384,7 +385,9 @@ def _beating(member: Member, now: float) -> Member:
     return replace(member, time=float(int(now - 4)))
 
 
-def _less(value: Value, lacks: set[str]) -> Value:
+def _own(value: Value, one: Running, lacks: set[str]) -> Value:
+    if one.elects and isinstance(value, Replica):
+        return replace(value, replica=one.elects)
     if not isinstance(value, Ring) or not lacks:
         return value
     return Ring({name: member for name, member in value.members.items() if name not in lacks})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.model.entry import Member, State, Tokens
 from exporter.model.pages import GossipMember, Phase, Product, Unwatched
@@ -125,6 +125,23 @@ def _no_ha_copied(made: Cluster, chance: random.Random) -> bool:
     made.gone_ha = True
     del chance
     return made.ha_prefix is not None
+
+
+def _trackers(made: Cluster) -> list[Running]:
+    return [one for one in made.running if made.is_tracking(one)]
+
+
+def _one_elects_another(made: Cluster, chance: random.Random) -> bool:
+    trackers = _trackers(made)
+    if len(trackers) > 1:
+        chance.choice(trackers).elects = "r-9"
+    return len(trackers) > 1
+
+
+def _contended(made: Cluster, chance: random.Random) -> bool:
+    made.ha = replace(made.ha, contended=True)
+    del chance
+    return bool(_trackers(made))
 
 
 def _left_behind(made: Cluster, chance: random.Random) -> bool:
@@ -253,6 +270,8 @@ IN_A_LIFE = (
     Fault("a pod is pending", ALL, _pod_pending),
     Fault("a clock is ahead", ALL - {Phase.MULTI}, _clock_ahead),
     Fault("a member stays joining", ALL, _joining_for_long),
+    Fault("a tracker has another replica", frozenset({Phase.MIRRORING, Phase.SWITCHED}), _one_elects_another),
+    Fault("the trackers contend", frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST}), _contended),
     Fault("a client still writes the store", frozenset({Phase.MEMBERLIST}), _store_written),
 )
 OF_GROUPS = (

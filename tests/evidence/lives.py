@@ -16,8 +16,9 @@ from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
 from exporter.derive.history import History
 from exporter.model.gate import Step
-from exporter.model.pages import GossipView, Observation, Outcome, Page, Reason
+from exporter.model.pages import GossipView, Observation, Outcome, Page, ProcessConfig, Reason
 from tests.evidence.clusters import NOW, Cluster, Running
+from tests.evidence.elections import USERS
 from tests.evidence.faults import Fault
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class Life:
     asleep: float = 0.0  # seconds that the exporter's machine has slept
     broken: str = "the exporter started"
     born: int = 0
+    configs: dict[str, ProcessConfig] = field(default_factory=dict)  # of each process, as it was read last
     chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
@@ -92,9 +94,11 @@ class Life:
 
     def look(self, seconds: float | None = None, length: float = 0.0) -> Look:
         """One cycle, so many seconds after the last one; `length` is how long it took."""
+        last = self.now
         self.now += self.made.rules.interval if seconds is None else seconds
         self.number += 1
         made, present = self._hurt()
+        self._elect(made, self.now - last)
         cycle = self._losing(made.read(self.now, self.number))
         self.now += length
         cycle = replace(cycle, at=cycle.at + length, ticked=self.now + 0.5 - self.asleep)
@@ -116,6 +120,19 @@ class Life:
             setattr(made, name, copy.copy(getattr(made, name)))
         return made, frozenset(one.fault.name for one in on if one.fault.apply(made, Steady(one.seed)))
 
+    def _elect(self, made: Cluster, seconds: float) -> None:
+        """Count the elections since the last look: in the cluster as it is now, and for ever."""
+        elections = made.ha.after(seconds)
+        made.ha = replace(made.ha, elections=elections)
+        self.made.ha = replace(self.made.ha, elections=elections)
+
+    def fail_over(self) -> None:
+        """Every HA cluster elects its other replica, as where all of the first ones are restarted."""
+        was, now = self.made.ha, self.now
+        other = "r-2" if was.elected == "r-1" else "r-1"
+        elections = was.elections + len(USERS)
+        self.made.ha = replace(was, elections=elections, failed_over=now, elected=other, before=was.elected)
+
     def _young(self) -> frozenset[str]:
         started = ((one.name, self.now - one.started) for one in self.made.running)
         return frozenset(name for name, age in started if 0 <= age < 2 * self.made.period)
@@ -127,8 +144,17 @@ class Life:
         names = (one.name for one in self.made.running)
         told = zip(names, cycle.observed, strict=True)
         self.made.owed = frozenset(name for name, seen in told if seen.target.name in lost)
-        observed = (_lost(s, self.chance) if s.target.name in lost else s for s in cycle.observed)
-        return replace(cycle, observed=tuple(observed))
+        return replace(cycle, observed=tuple(self._lost(s, lost) for s in cycle.observed))
+
+    def _lost(self, seen: Observation, lost: set[str]) -> Observation:
+        """The process as it is read. A configuration is remembered until it restarts, and changes by that."""
+        name, told = seen.target.name, seen.config
+        found = _lost(seen, self.chance) if name in lost else seen
+        if found.config is not told and told.value is not None and told.value == self.configs.get(name):
+            found = replace(found, config=told)
+        elif found.config.value is not None:
+            self.configs[name] = found.config.value
+        return found
 
     def sleep(self, seconds: float) -> None:
         """The exporter's machine sleeps; the cluster goes on."""
@@ -166,6 +192,7 @@ class Life:
                 started=self.now,
                 registered=self.now,
                 crashed=math.inf,
+                elected=self.made.ha.elections // 1,
             )
         )
 
@@ -183,6 +210,7 @@ class Life:
     def restart(self, one: Running) -> None:
         """It starts anew, and is the same member of its rings."""
         one.started, one.suffix = self.now, f"{self.chance.randrange(1 << 32):08x}"
+        one.elected = self.made.ha.elections // 1
 
 
 def _lost(seen: Observation, chance: random.Random) -> Observation:
@@ -210,7 +238,12 @@ def _failed(page: Page[T]) -> Page[T]:
 EXCUSED = {"a process does not respond", "a source of targets fails", "the store is down"}
 ONCE = {"a source of targets fails", "the store is down"}  # and these no more than once in a soak.
 
-LASTING = {"a member stays joining": 60.0}  # seconds in which it is a restart, and no fault yet
+# Seconds in which it is a restart, or some failovers, and no fault yet.
+LASTING = {
+    "a member stays joining": 60.0,
+    "the trackers contend": 120.0,
+    "a tracker has another replica": 15.0,
+}
 
 
 def wrong_openings(life: Life) -> Iterator[str]:

@@ -31,13 +31,17 @@ NEW = {
 MODES = (("read-write", re.compile("^mimir-(write|read|backend)-")), ("microservices", re.compile("")))
 
 
-def living(seed: str, step: str, size: int, *, soak: float = 300.0, interval: float = 15.0) -> Cluster:
-    """A healthy cluster in microservices before this step, of about so many processes."""
+def living(
+    seed: str, step: str, size: int, *, soak: float = 300.0, interval: float = 15.0, tracks: bool = False
+) -> Cluster:
+    """A healthy cluster in microservices before this step, of about so many processes; `tracks` is one with
+    an HA tracker, which half of its distributors may run.
+    """
     chance = random.Random(seed)
     while True:
         made = cluster(chance)
         apart = all(len(one.roles) == 1 for one in made.running)
-        if apart and made.readable and _fits(made, step):
+        if apart and made.readable and _fits(made, step) and (made.ha_prefix is not None or not tracks):
             break
     made.rules = replace(made.rules, soak=soak, interval=interval, stores=(made.store,))
     made.turns = 1 if size < 60 else 4
@@ -49,6 +53,9 @@ def living(seed: str, step: str, size: int, *, soak: float = 300.0, interval: fl
         made.rules = replace(made.rules, default_groups=MODES)
     for one in made.running:
         one.verifies = step not in LABELS
+    distributors = [one for one in made.running if "distributor" in one.roles]
+    for one in distributors[1::2] if len(distributors) > 2 and chance.random() < 0.5 else ():
+        one.tracks = False
     return made
 
 
@@ -70,7 +77,8 @@ def _shapes(made: Cluster, step: str) -> list[tuple[str, frozenset[str]]]:
 
 def _fleet(made: Cluster, shapes: list[tuple[str, frozenset[str]]], size: int) -> Iterator[Running]:
     like, one_host = made.running[0], len({one.host for one in made.running}) == 1
-    least = [3 if roles & QUORUM else 1 for _, roles in shapes]
+    several = QUORUM | ({"distributor"} if made.ha_prefix is not None else set())
+    least = [3 if roles & several else 1 for _, roles in shapes]
     counts = [max(few, size * few // sum(least)) for few in least]
     counts[0] += max(0, size - sum(counts))
     kinds = [shape for shape, count in zip(shapes, counts, strict=True) for _ in range(count)]

@@ -21,6 +21,7 @@ EXAMPLES = int(os.environ.get("KVMIGRATION_EXAMPLES", "1"))
 LOOKS = 20
 SOAK = 45.0
 LEAST_OPEN = 0.9
+AFTER_SWITCH = ("disable-mirroring", "remove-multi", "decommission-store")
 
 
 def _episodes(life: Life, chance: random.Random) -> list[Episode]:
@@ -60,13 +61,17 @@ def _mishap(life: Life, chance: random.Random) -> None:
     [
         *(("a member stays joining", step) for step in STEPS),
         ("a client still writes the store", "decommission-store"),
+        *(("the trackers contend", step) for step in AFTER_SWITCH),
+        *(("a tracker has another replica", step) for step in ("switch-primary", "disable-mirroring")),
     ],
 )
 def test_a_step_opens_until_a_fault_comes_that_no_life_may_meet_by_chance(name: str, step: str) -> None:
-    life = Life(living(f"{step} 0", step, 10, soak=SOAK), step, f"{step} {name}")
+    made = living(f"{step} 0", step, 10, soak=SOAK, tracks="tracker" in name)
+    made.period = min(made.period, 15.0)  # the store is watched for two of them
+    life = Life(made, step, f"{step} {name}")
     fault = next(fault for fault in harmful(life.made, step) if fault.name == name)
     life.episodes = [Episode(fault, life.seed, starts=100.0)]
-    opened = [life.look().step.open for _ in range(16)]
+    opened = [life.look().step.open for _ in range(18)]
     assert opened[5]
     assert any(name in seen.faults for seen in life.looks)
     assert not opened[-1], life.looks[-1].step.headline
@@ -88,15 +93,36 @@ def test_no_life_opens_a_step_while_a_fault_of_it_is_there_or_was_within_the_soa
         assert not list(wrong_openings(life)), (seed, [e.fault.name for e in life.episodes])
 
 
+@pytest.mark.parametrize("step", ("switch-primary", *AFTER_SWITCH))
+def test_failovers_of_every_ha_cluster_close_no_step(step: str) -> None:
+    """All first replicas are restarted, one day, and the others are elected: on half of the distributors."""
+    made = living(f"{step} ha", step, 10, soak=SOAK, tracks=True)
+    made.period = 5.0
+    life = Life(made, step, step)
+    for number in range(40):
+        if number in {10, 25}:
+            life.fail_over()
+        life.look()
+    assert all(seen.step.open for seen in life.looks[6:]), [
+        seen.step.headline for seen in life.looks[6:] if not seen.step.open
+    ]
+
+
 def test_every_step_has_its_lives() -> None:
     assert set(STEPS) == set(NAMES)
 
 
+BY_HAND = EXAMPLES > 1
+HEALTHY = [  # how many processes, and which steps, of how many looks
+    (10, STEPS if BY_HAND else STEPS[2:4], 60.0, 40 * EXAMPLES),
+    (100, STEPS if BY_HAND else ("switch-primary",), 45.0, 12 * EXAMPLES),
+    (1000, STEPS if BY_HAND else ("preflight",), 30.0, 4 * EXAMPLES),
+]
+
+
 @pytest.mark.parametrize(
     ("size", "step", "soak", "looks"),
-    [(10, step, 60.0, 40 * EXAMPLES) for step in (STEPS if EXAMPLES > 1 else STEPS[2:4])]
-    + [(100, "switch-primary", 45.0, 12 * EXAMPLES)]
-    + [(1000, step, 30.0, 3 * EXAMPLES) for step in ("preflight", "switch-primary") if EXAMPLES > 1],
+    [(size, step, soak, looks) for size, steps, soak, looks in HEALTHY for step in steps],
 )
 def test_a_healthy_life_has_its_next_step_open(size: int, step: str, soak: float, looks: int) -> None:
     made = living(f"{step} 0", step, size, soak=soak)

@@ -151,11 +151,15 @@ class _Walk:
         self._judge(item, found, settled=not self._one_heartbeat(mine, theirs))
         self.fields += found
 
-    def gone(self, missing: Iterable[str], primary: Content) -> None:
-        for item in missing:
-            found = Difference(item, self.name, "missing", _text(primary[item]))
-            self._judge(item, [found], settled=not self._is_recent(primary[item].born))
-            self.lost.append(found)
+    def gone(self, missing: tuple[str, ...], primary: Content) -> None:
+        """Walk over what the view lacks. Before mirroring that is all, in every view, and few are shown."""
+        recent = [item for item in missing if self._is_recent(primary[item].born)]
+        self.settled.update(set(missing).difference(recent))
+        self.lost = [self._lost(item, primary) for item in missing[:MAX_DIFFERENCES]]
+        self.doubtful += [self._lost(item, primary) for item in recent[:MAX_DOUBTFUL]]
+
+    def _lost(self, item: str, primary: Content) -> Difference:
+        return Difference(item, self.name, "missing", _text(primary[item]))
 
     def _judge(self, item: str, found: list[Difference], *, settled: bool) -> None:
         if found and settled:

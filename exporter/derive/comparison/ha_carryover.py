@@ -1,4 +1,6 @@
-"""HA entries are read in turns: where a process differed from the others counts until it is read again."""
+"""HA entries are read in turns: where a process differed from the others counts until it is read again. An
+election that some know and others do not yet is no difference, for one update of its entry.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,41 @@ from exporter.model.facts import ViewFacts
 
 Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
 MAX_ODD = 100  # entries of one process
+Failovers = Mapping[str, float]  # entries with an election that not all know, and since when, our clock
+FORGET = 3600.0  # seconds after which one that was not read again is forgotten
 
 
-def odd_entries(views: Iterable[View], judged: Iterable[ViewFacts], past: Odd) -> Odd:
+def failovers(views: Iterable[View], past: Failovers, now: float, period: float) -> Failovers:
+    """Give the entries of which some views name another replica than others, where the newer reading is one
+    update later: in large fleets some Prometheus fails over in every cycle.
+    """
+    first: dict[str, Replica] = {}
+    split: dict[str, list[Replica]] = {}
+    for v in views:
+        for name, thing in _entries(v) if v.known else ():
+            other = first.setdefault(name, thing)
+            if other is not thing and other.replica != thing.replica:
+                split.setdefault(name, [other]).append(thing)
+    fresh = {name: past.get(name, now) for name, all_ in split.items() if _is_one_update(all_, period)}
+    kept = {name: at for name, at in past.items() if name not in first and now - at < FORGET}
+    return MappingProxyType(kept | fresh)
+
+
+def _is_one_update(told: Iterable[Replica], period: float) -> bool:
+    times = [replica.time for replica in told if replica.time is not None]
+    return len(times) > 1 and 0 < max(times) - min(times) <= period
+
+
+def under_way(found: Failovers, now: float, period: float) -> frozenset[str]:
+    """Pick the failovers that nothing is wrong with: one that stays is known to some and not to others."""
+    return frozenset(name for name, since in found.items() if 0 <= now - since <= period)
+
+
+def odd_entries(
+    views: Iterable[View], judged: Iterable[ViewFacts], past: Odd, passing: frozenset[str] = frozenset()
+) -> Odd:
     """Give each process's entries in which it differed from most, or which it lacked, when somebody
-    read them last. Nothing where all were read: then the views as they are tell it.
+    read them last. Nothing where all were read: then the views as they are tell it. `passing` are failovers.
     """
     views = tuple(views)
     if not any(v.unread for v in views):
@@ -28,7 +60,7 @@ def odd_entries(views: Iterable[View], judged: Iterable[ViewFacts], past: Odd) -
     voters = tuple(v for v in views if v.known and facts[v.target].judged)
     readers = Counter(name for v in voters for name in v.content or ())
     listed = frozenset[str]().union(*(v.unread for v in views))
-    usual = _usual(voters)
+    usual = {name: replica for name, replica in _usual(voters).items() if name not in passing}
     found: dict[str, Mapping[str, str]] = {}
     for v in views:
         before = past.get(v.target, {})
@@ -57,9 +89,11 @@ def _usual(voters: tuple[View, ...]) -> Mapping[str, str | None]:
 
 
 def _named(v: View) -> Iterable[tuple[str, str]]:
-    for name, thing in (v.content or {}).items():
-        if isinstance(thing, Replica):
-            yield name, thing.replica
+    return ((name, thing.replica) for name, thing in _entries(v))
+
+
+def _entries(v: View) -> Iterable[tuple[str, Replica]]:
+    return ((name, thing) for name, thing in (v.content or {}).items() if isinstance(thing, Replica))
 
 
 def _most(counts: Counter[str]) -> str | None:

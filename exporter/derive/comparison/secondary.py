@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
-from exporter.derive.comparison.ha_carryover import odd_entries, with_entries
+from exporter.derive.comparison.ha_carryover import Failovers, failovers, odd_entries, under_way, with_entries
 from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
 from exporter.derive.comparison.settling import Standing, carry, settle, unread_of, view_name
 from exporter.derive.comparison.views import View, distinct, judge_views
@@ -47,12 +47,17 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     found = {} if content is None else _compared(read, content, other, Moment(primary.clock, times.period))
     store = () if other == "memberlist" else (_stored(read, content, f"store {other}"),)
     found, doubts = settle(found, past, times.now, times.period, unread_of(store or read.copies))
-    found, then = carry(read.key, (*read.copies, *store), found, replace(past, doubts=doubts))
+    elections = _elections(read, past, times)
+    found, then = carry(
+        read.key, (*read.copies, *store), found, replace(past, doubts=doubts, failovers=elections)
+    )
+    passing = under_way(elections, times.now, times.period)
     shown = (v for v in read.pages if v.value is not None or not v.known)
-    pages = judge_views("ring", shown, times.timeout, {}, _of_store(primary))
-    copies = judge_views("gossip", read.copies, times.timeout, found if other == "memberlist" else {})
+    pages = judge_views("ring", _apart(shown, passing), times.timeout, {}, _of_store(primary))
+    against = found if other == "memberlist" else {}
+    copies = judge_views("gossip", _apart(read.copies, passing), times.timeout, against)
     if read.key == HA_KEY:
-        then = replace(then, odd=odd_entries(read.copies, copies, past.odd))
+        then = replace(then, odd=odd_entries(read.copies, copies, past.odd, passing))
         copies = with_entries(copies, then.odd, then.uncovered)
     differing = _distinct(pages + copies)
     pages, copies = _with_kept(read.pages, pages, read), _with_kept(read.copies, copies, read)
@@ -66,6 +71,17 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     if secondary is not None and is_remembered(read, primary):
         secondary = replace(secondary, remembered=True)
     return Sides(pages + copies, differing, secondary, then)
+
+
+def _elections(read: KeyInput, past: Standing, times: Times) -> Failovers:
+    """The failovers of the HA tracker that some views know, and others do not yet."""
+    views = (*read.pages, *read.copies) if read.key == HA_KEY else ()
+    return failovers(views, past.failovers, times.now, times.period)
+
+
+def _apart(views: Iterable[View], passing: frozenset[str]) -> Iterable[View]:
+    """The views without a say on the failovers that are under way."""
+    return (replace(v, unread=v.unread | passing) for v in views) if passing else views
 
 
 def _of_store(primary: Primary) -> View | None:

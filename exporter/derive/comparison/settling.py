@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.ha_carryover import Odd
+from exporter.derive.comparison.ha_carryover import Failovers, Odd
 from exporter.derive.comparison.views import View
 from exporter.model.facts import Comparison, Difference
 from exporter.products.ring_pages import HA_KEY
@@ -26,17 +26,18 @@ class Standing:
     """What is remembered of one key's comparisons. `doubts` is when a difference was first seen, our
     clock; `replicas` are the replicas found to differ, by view; `uncovered` the HA entries of a view
     that were never read, or that left a doubt when they were; `odd` what a process had of HA entries in
-    which it differed from the others.
+    which it differed from the others; `failovers` the entries of which not all knew the last election.
     """
 
     doubts: Mapping[Difference, float] = field(default_factory=lambda: MappingProxyType({}))
     replicas: Mapping[str, tuple[Difference, ...]] = field(default_factory=lambda: MappingProxyType({}))
     uncovered: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     odd: Odd = field(default_factory=lambda: MappingProxyType({}))
+    failovers: Failovers = field(default_factory=lambda: MappingProxyType({}))
 
     def again(self) -> frozenset[str]:
         """Which HA entries should be read again soon: another reading would settle or clear them."""
-        return frozenset(d.member for d in self.doubts).union(*self.odd.values())
+        return frozenset(d.member for d in self.doubts).union(self.failovers, *self.odd.values())
 
 
 def settle(
@@ -87,7 +88,7 @@ def carry(
     """Put what was found in HA entries that were not read this time to what was found now."""
     views = tuple(views)
     if key != HA_KEY or not views:  # no copies: nothing that is read in turns
-        return dict(found), Standing(past.doubts)
+        return dict(found), Standing(past.doubts, failovers=past.failovers)
     compared = [v for v in views if v.target in found]
     joined = {v.target: _with(found[v.target], v, past.replicas.get(v.target, ())) for v in compared}
     replicas = {

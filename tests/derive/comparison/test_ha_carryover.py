@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.derive.comparison.ha_carryover import MAX_ODD, Odd, odd_entries, with_entries
+from exporter.derive.comparison.ha_carryover import (
+    MAX_ODD,
+    Failovers,
+    Odd,
+    failovers,
+    odd_entries,
+    under_way,
+    with_entries,
+)
 from exporter.derive.comparison.views import View, judge_views, view
 from exporter.derive.limits import Rules
 from exporter.model.entry import Replica
@@ -54,6 +62,30 @@ def test_what_a_process_named_otherwise_is_kept_until_it_is_read_again(
     views: tuple[View, ...], past: Odd, odd: Odd
 ) -> None:
     assert odd_of(*views, past=past) == odd
+
+
+def has(number: int, replica: str, at: float) -> View:
+    return view(f"p-{number}", {"u/1": Replica(replica, NOW + at)}, clock=NOW, read_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("views", "past", "excused"),
+    [
+        ((has(1, "a", -15), has(2, "b", 0)), {}, True),  # the election is one update old
+        ((has(1, "a", 0), has(2, "a", -15)), {}, False),  # none: nothing to excuse
+        ((has(1, "a", 0), has(2, "b", 0)), {}, False),  # two elected at the same time
+        ((has(1, "a", -40), has(2, "b", 0)), {}, False),  # missed gossip for longer than an update
+        ((has(1, "a", -15), has(2, "b", 0)), {"u/1": NOW - 15}, True),  # the next cycle still
+        ((has(1, "a", -15), has(2, "b", 0)), {"u/1": NOW - 30}, False),  # it stays
+        ((has(1, "a", -15), has(2, "b", 0)), {"u/1": NOW + 30}, False),  # our clock was set back
+        ((seen(1, ("u/1",)), seen(2, ("u/1",))), {"u/1": NOW - 15}, True),  # not read again yet
+    ],
+)
+def test_an_election_is_known_to_some_for_one_update(
+    views: tuple[View, ...], past: Failovers, *, excused: bool
+) -> None:
+    found = failovers(views, past, NOW, 15.0)
+    assert under_way(found, NOW, 15.0) == (frozenset({"u/1"}) if excused else frozenset())
 
 
 def test_an_entry_that_a_process_lacks_is_kept_until_others_show_it_again() -> None:

@@ -24,19 +24,60 @@ def _renewed(fleet: Fleet, count: int, lost: Iterable[str]) -> None:
             process.copies.pop(key, None)
 
 
-def _judged(step: str, trackers: int, count: int, lost: Iterable[str] = ()) -> dict[str, str]:
+def _trackers(step: str, trackers: int) -> Fleet:
+    """Four distributors before a step, so many of them with a tracker."""
     fleet = Fleet()
     fleet.processes = [Process(n, sees=(1, 2, 3, 4)) for n in (1, 2, 3, 4)]
     for process in fleet.processes:
         names = [client(name, primary=STEPS[step]) for name in CLIENTS]
         tracker = [client("distributor-hatracker", primary=STEPS[step])]
         process.clients = (*names, *(tracker if process.number <= trackers else []))
+    return fleet
+
+
+def _judged(step: str, trackers: int, count: int, lost: Iterable[str] = ()) -> dict[str, str]:
+    fleet = _trackers(step, trackers)
     for _ in range(3):
         fleet.now += 15.0
         fleet.beat()
         _renewed(fleet, count, lost)
         snapshot = fleet.look(1.0)
     return verdicts(snapshot, step)
+
+
+def _storm(fleet: Fleet, count: int, number: int, *, spread: int) -> None:
+    """Every entry renewed, and a hundred others elected anew in each look: half of the distributors know it
+    already. What was elected `spread` looks before is known to all.
+    """
+    _renewed(fleet, count, ())
+    turns = {f"ha-tracker/team-{n % count}/prod": n // 100 for n in range(100 * (number + 1))}
+    for key, turn in turns.items():
+        late = number - turn < spread
+        fleet.store[key] = Replica("r-2", fleet.now, None)
+        for process in fleet.processes:
+            knows = process.number % 2 or not late
+            process.copies[key] = fleet.store[key] if knows else Replica("r-1", fleet.now - 15, None)
+
+
+@pytest.mark.parametrize(
+    ("step", "count", "spread", "passes"),
+    [
+        ("switch-primary", 2_000, 1, True),
+        ("switch-primary", 2_000, 9, False),
+        ("disable-mirroring", 20_000, 1, True),
+        ("disable-mirroring", 2_000, 9, False),
+    ],
+)
+def test_elections_that_all_know_one_update_later_are_no_difference_and_others_are(
+    step: str, count: int, spread: int, *, passes: bool
+) -> None:
+    fleet = _trackers(step, 2)
+    for number in range(4):
+        fleet.now += 15.0
+        fleet.beat()
+        _storm(fleet, count, number, spread=spread)
+        snapshot = fleet.look(1.0)
+    assert (verdicts(snapshot, step) == {}) is passes
 
 
 @pytest.mark.parametrize("step", STEPS)
