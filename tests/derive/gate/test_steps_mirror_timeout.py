@@ -52,7 +52,7 @@ class Life:
         names = {one.name for one in slow}
         return {
             key: ring(
-                replace(one, heartbeat=one.heartbeat - 15.0) if one.id in names else one
+                replace(one, time=one.time - 15.0) if one.id in names else one
                 for one in value.members.values()
             )
             for key, value in process.copies.items()
