@@ -41,6 +41,24 @@ def test_every_client_is_counted_in_its_phase(
     assert set(seen.values("target_up", "target").values()) == {1.0}
 
 
+# Not where half of the processes have another primary: they watch different rings.
+AT_REST = [row[0] for row in PHASES if "/f" not in row[0] and "switching" not in row[0]]
+AT_REST += ["mimir/0-consul", "mimir/1-multi", "mimir/2-mirroring"]
+
+
+@pytest.mark.parametrize("recording", AT_REST)
+def test_by_their_metrics_all_processes_of_a_healthy_cluster_see_the_same_rings(
+    replay: Start, recording: str
+) -> None:
+    seen = look(replay(recording))
+    shown = seen.values("ring_views", "key", view="metrics")
+    assert len(shown) >= 3
+    assert set(shown.values()) == {1.0}
+    assert set(seen.values("ring_view_missing_members", "key", "target", view="metrics").values()) == {0.0}
+    stale = seen.values("ring_view_staleness_seconds", "key", "target", view="metrics")
+    assert max(stale.values()) <= 15
+
+
 def _clients_in(seen: Seen, phase: str) -> float:
     return sum(seen.values("kv_clients", "kv_name", phase=phase).values())
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from exporter.decode.formats.exposition import Wanted, check_exposition, known, search
 from exporter.decode.formats.metrics_page_map import Layout, Readings
+from exporter.decode.ring_signals import ring_signals
 from exporter.errors import DecodeError
 from exporter.model.pages import KVClient, ProcessMetrics, Product
 from exporter.products.registry import PRODUCTS
@@ -91,7 +92,17 @@ _ELECTIONS = Wanted(
 _QUERIES = Wanted(
     b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]", lambda *_: None
 )
-_ALL: tuple[Wanted[Any], ...] = (_MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES)
+_RINGS = tuple(
+    Wanted(
+        word + b"{",
+        _PREFIX + word + rb"\{",
+        lambda _, labels: (labels.get("name", ""), labels.get("state", "")),
+    )
+    for word in (b"ring_members", b"ring_oldest_member_timestamp", b"ring_tokens_total")
+)
+_ALL: tuple[Wanted[Any], ...] = (
+    _MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES, *_RINGS,
+)  # fmt: skip
 _WORDS = tuple(wanted.word for wanted in _ALL)
 
 # Mimir has `cortex_build_info` beside its own.
@@ -134,7 +145,7 @@ def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -
 
 
 def _decoded(found: Readings) -> ProcessMetrics:
-    multikv, durations, builds, memberlist, starting, elections, queries = found
+    multikv, durations, builds, memberlist, starting, elections, queries, *rings = found
     clients: dict[str, _Client] = {}
     traffic: dict[str, float] = {}
     for line, value in multikv:
@@ -157,6 +168,7 @@ def _decoded(found: Readings) -> ProcessMetrics:
         ha_elections=_elections(elections),
         counters=MappingProxyType(gossip),
         traffic=MappingProxyType(traffic),
+        rings=ring_signals(*rings),
     )
 
 

@@ -34,10 +34,11 @@ from exporter.derive.shard import Judged, apart, part_of, steadied
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
-from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts, ViewFacts
+from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts
 from exporter.model.gate import NO_WORDS, Words
 from exporter.model.pages import Outcome, Product
 from exporter.model.stores import StoreFacts
+from exporter.model.views import ViewFacts
 
 
 def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS) -> tuple[Snapshot, History]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.derive.comparison.settling import Standing
+from exporter.derive.comparison.signals import Deviations
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.key_names import Names
 from exporter.model.entry import Partition, PartitionState, State
@@ -36,6 +37,7 @@ class RingHistory:
     at: float | None = None
     standing: Standing = field(default_factory=Standing)
     stored: bool = False  # the external store had something of it, in some cycle
+    deviations: Deviations = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from exporter.derive import kv_clients
@@ -12,6 +13,7 @@ from exporter.derive.comparison.compare import content_of
 from exporter.derive.comparison.future_timestamps import ahead
 from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
 from exporter.derive.comparison.secondary import Times, judge_sides
+from exporter.derive.comparison.signals import judge_signals
 from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
 from exporter.derive.identity.identity import Gossipers, Owners
 from exporter.derive.limits import Rules
@@ -53,6 +55,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
     members = health.judge_members(ring, _around(world, *told)) if ring else ()
     then = _advanced(past, primary, members, read, world)
     sides = judge_sides(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
+    counted = judge_signals(read.signals, past.deviations, sides.views, world.now)
     facts = KeyFacts(
         key=read.key,
         ring=name,
@@ -67,8 +70,8 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         settings=settings,
         writes_by=_writes_by(name, world),
         ahead=ahead(read, settings.period),
-        views=sides.views,
-        distinct=sides.distinct,
+        views=(*sides.views, *counted.views),
+        distinct=MappingProxyType({**sides.distinct, **counted.distinct}),
         secondary=_doubted(sides.secondary, missing),
         entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
@@ -78,7 +81,8 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
     facts = _with_contents(facts, primary, lists, read, world)
     if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading
         facts = replace(facts, quorum_margin=None)
-    return facts, replace(then, standing=sides.standing, stored=past.stored or _is_stored(facts))
+    stored = past.stored or _is_stored(facts)
+    return facts, replace(then, standing=sides.standing, stored=stored, deviations=counted.deviations)
 
 
 def _with_contents(

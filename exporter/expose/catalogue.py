@@ -221,17 +221,17 @@ _section("Views: what each process sees")
 RING_VIEWS = _gauge(
     "ring_views", "key ring view",
     "How many different contents (members, states, tokens) the processes' views show; 1 is agreement.",
-    "ring pages and /memberlist?downloadKey", per="K × 2", join="rule",
+    "ring pages, /memberlist?downloadKey and /metrics", per="K × 3", join="rule",
 )  # fmt: skip
 RING_VIEW_STALENESS_SECONDS = _gauge(
     "ring_view_staleness_seconds", "key ring view target",
     "How far this process's view is behind the freshest one, in seconds.",
-    "ring pages and /memberlist?downloadKey", per="K × 2 × T",
+    "ring pages, /memberlist?downloadKey and /metrics", per="K × 3 × T",
 )  # fmt: skip
 RING_VIEW_MISSING_MEMBERS = _gauge(
     "ring_view_missing_members", "key ring view target",
     "Live members that the freshest views have and this process's view lacks.",
-    "ring pages and /memberlist?downloadKey", per="K × 2 × T",
+    "ring pages, /memberlist?downloadKey and /metrics", per="K × 3 × T",
 )  # fmt: skip
 
 _section("The secondary against the primary")

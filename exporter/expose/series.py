@@ -13,10 +13,11 @@ from exporter.expose import catalogue as c
 from exporter.expose.sample_counts import by_label
 from exporter.expose.shard_series import Rows, shard_rows
 from exporter.model.entry import PartitionState, State
-from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts, ViewFacts
+from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Verdict
 from exporter.model.pages import GossipState, Outcome, Phase, ProcessConfig
 from exporter.model.stores import StoreFacts
+from exporter.model.views import ViewFacts
 
 MEMBER_STATES = (
     State.ACTIVE,
@@ -190,7 +191,7 @@ def _view(key: KeyFacts, view: ViewFacts) -> Rows:
         return
     labels = (key.key, key.name, view.kind, view.target)
     yield c.RING_VIEW_STALENESS_SECONDS, labels, view.staleness
-    yield c.RING_VIEW_MISSING_MEMBERS, labels, len(view.missing)
+    yield c.RING_VIEW_MISSING_MEMBERS, labels, view.lacks
 
 
 def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:

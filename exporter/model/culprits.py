@@ -98,6 +98,8 @@ class Kind(enum.StrEnum):
     VIEW_DIFFERED = "view-differed"
     VIEW_LACKS_MEMBERS = "view-lacks-members"
     VIEW_STALE = "view-stale"
+    SIGNALS_DIFFER = "signals-differ"
+    SIGNALS_LACK_MEMBERS = "signals-lack-members"
     PRIMARY_UNREAD = "primary-unread"
     SECONDARY_UNREAD = "secondary-unread"
     SECONDARY_UNREAD_VIEW = "secondary-unread-view"

@@ -18,6 +18,7 @@ from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
 from exporter.model.shard import Part
 from exporter.model.stores import NamedStore, StoreFacts
+from exporter.model.views import Difference, ViewFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,54 +153,6 @@ class MemberFacts:
     since: float | None = None  # when this state was first seen, our clock
     foreign: bool = False  # belongs to another product, cluster or release for certain
     read_only: bool = False  # whatever its state is
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One member that differs between the primary and one view."""
-
-    member: str
-    view: str  # "gossip of cortex-1", "store consul"
-    what: str  # missing, extra, state, tokens, address, zone, replica, lag
-    primary: str = ""
-    secondary: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One view of the secondary against the primary. `settled` are the ids whose difference one
-    heartbeat period does not explain: what the gate goes by, while the gauges report everything.
-    """
-
-    missing_key: bool
-    lag: float | None = None  # None: no member in both
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    mismatched: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    settled: frozenset[str] = frozenset()
-    differences: tuple[Difference, ...] = ()
-    doubtful: tuple[Difference, ...] = ()  # what one heartbeat may explain; settles where it stays
-
-
-@dataclass(frozen=True, slots=True)
-class ViewFacts:
-    """One view of one key: a process's ring page or its gossip copy, against the primary and its peers."""
-
-    kind: str  # "ring" or "gossip"
-    target: str
-    known: bool  # False: not read this cycle
-    present: bool = True  # the key is there
-    fingerprint: str = ""
-    digests: tuple[str, ...] = ()  # without states; with them, where no state is hidden from somebody
-    staleness: float | None = None
-    missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
-    extra: tuple[str, ...] = ()
-    judged: bool = True  # False for a process too young to be judged
-    against: Comparison | None = None  # against the primary, where this view is of the secondary
-    read_at: float | None = None
-    odd: bool = False  # it differed from most views that were read together with it
-    whole: bool = True  # False: it lists HA entries that were never read
-    last: ViewFacts | None = None  # of one that was not read: the earlier reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,12 +231,31 @@ class KVClient:
 
 
 @dataclass(frozen=True, slots=True)
+class RingSignals:
+    """What a process's metrics say of one ring that it watches: `members` are how many it sees in each state,
+    "unhealthy" as one of them, `oldest` is the oldest heartbeat of those that it does not call unhealthy (of
+    all, where it calls all so), `tokens` those of all members. dskit, ring/ring.go, `updateRingMetrics`;
+    Cortex and Tempo of 2021, `Ring.Collect`.
+    """
+
+    members: Mapping[str, int]
+    oldest: float | None = None
+    tokens: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many members it sees, whatever their states."""
+        return sum(self.members.values())
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessMetrics:
     """What is used of a process's /metrics. `counters` are the few others by bare name.
 
     `counters` keys: a family without its product prefix (`memberlist_client_cas_failure_total`),
     summed over its labels. `ha_elections` is `ha_tracker_elected_replica_changes_total` by
-    (user, cluster). `traffic` is requests by route, for the read-write checks.
+    (user, cluster). `traffic` is requests by route, for the read-write checks. `rings` is what it sees of
+    the rings that it watches, by the name that it gives each (`ingester`, `store-gateway-client`).
     """
 
     product: Product = Product.UNKNOWN
@@ -249,6 +268,7 @@ class ProcessMetrics:
     ha_elections: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     traffic: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    rings: Mapping[str, RingSignals] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

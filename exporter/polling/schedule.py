@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exporter.model.facts import Snapshot, ViewFacts
+from exporter.model.facts import Snapshot
+from exporter.model.views import ViewFacts
 
 # Where the number is `auto`: bytes of ring pages, and of gossip values, that a cycle may read. They grow with
 # the processes, so that one process costs no more in a small cluster than in a large one.
@@ -131,18 +132,23 @@ def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
 
 
 def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
-    """Processes whose views of this kind looked wrong when they were last read."""
+    """Processes whose views of this kind looked wrong when they were last read, and those whose metrics say
+    something else than most others'.
+    """
     if snapshot is None:
         return frozenset()
     return frozenset(
-        view.target for key in snapshot.keys for view in key.views if view.kind == kind and _is_suspect(view)
+        view.target
+        for key in snapshot.keys
+        for view in key.views
+        if view.kind in (kind, "metrics") and _is_suspect(view)
     )
 
 
 def _is_suspect(view: ViewFacts) -> bool:
     found = view.against
     behind = view.staleness is not None and view.staleness > BEHIND
-    return bool(view.missing or view.odd or behind or (found and (found.missing_key or found.settled)))
+    return bool(view.lacks or view.odd or behind or (found and (found.missing_key or found.settled)))
 
 
 def with_each_kind(turn: Turn, last: Mapping[str, Last], kinds: Mapping[str, Hashable]) -> Turn:

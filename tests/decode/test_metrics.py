@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.metrics import COUNTERS, decode_metrics
 from exporter.errors import DecodeError
-from exporter.model.pages import KVClient, ProcessMetrics, Product
+from exporter.model.pages import KVClient, ProcessMetrics, Product, RingSignals
 from tests.decode import pages
 
 PREFIXES = ("cortex_", "loki_", "tempo_", "pyroscope_", "", "enterprise_metrics_")
@@ -21,7 +21,7 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
 
 
-def line(name: str, value: object, **labels: str) -> str:
+def line(name: str, value: object, /, **labels: str) -> str:
     inner = ",".join(f"{key}={quoted(text)}" for key, text in sorted(labels.items()))
     return f"{name}{{{inner}}} {value}\n" if labels else f"{name} {value}\n"
 
@@ -262,3 +262,40 @@ def test_what_is_no_exposition_is_refused(body: bytes, message: str) -> None:
 def test_label_values_with_escapes_come_out_as_they_went_in(user: str, cluster: str) -> None:
     found = read(line("cortex_ha_tracker_elected_replica_changes_total", 1, user=user, cluster=cluster))
     assert found.ha_elections == {(user, cluster): 1.0}
+
+
+def ring(name: str, prefix: str = "cortex_", **states: tuple[int, float]) -> str:
+    lines = [line(f"{prefix}ring_tokens_total", 384, name=name)]
+    for state, (count, oldest) in states.items():
+        lines.append(line(f"{prefix}ring_members", count, name=name, state=state))
+        lines.append(line(f"{prefix}ring_oldest_member_timestamp", oldest, name=name, state=state))
+    return "".join(lines)
+
+
+RINGS = {
+    "members, the oldest heartbeat and tokens": (
+        ring("ingester", ACTIVE=(3, 1e9), LEAVING=(0, 0)), RingSignals({"active": 3}, 1e9, 384)),
+    "the heartbeat of one that is unhealthy is not the oldest": (
+        ring("ingester", ACTIVE=(2, 1e9), Unhealthy=(1, 5e8)),
+        RingSignals({"active": 2, "unhealthy": 1}, 1e9, 384)),
+    "but where all are": (ring("ingester", Unhealthy=(2, 5e8)), RingSignals({"unhealthy": 2}, 5e8, 384)),
+    "a ring without members": (ring("ingester", ACTIVE=(0, 0)), RingSignals({}, None, 384)),
+    "members of several zones": (
+        line("ring_members", 2, name="ingester", state="ACTIVE", zone="a")
+        + line("ring_members", 1, name="ingester", state="ACTIVE", zone="b"), RingSignals({"active": 3})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "told"), RINGS.values(), ids=RINGS)
+def test_what_a_process_sees_of_a_ring(lines: str, told: RingSignals) -> None:
+    assert read(lines).rings == {"ingester": told}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_rings_are_seen_under_any_prefix(prefix: str) -> None:
+    assert read(ring("compactor", prefix, ACTIVE=(3, 1e9))).rings.keys() == {"compactor"}
+
+
+def test_more_rings_than_any_process_watches_are_refused() -> None:
+    with pytest.raises(DecodeError, match="more than 100 rings"):
+        read(*(ring(f"ring-{number}", ACTIVE=(1, 1e9)) for number in range(101)))

@@ -8,8 +8,6 @@ from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import (
     ClientFacts,
-    Comparison,
-    Difference,
     Event,
     Fleet,
     GossipFacts,
@@ -24,12 +22,12 @@ from exporter.model.facts import (
     Start,
     Stranger,
     TargetFacts,
-    ViewFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.pages import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason
 from exporter.model.rings import PartitionFacts, WriterFacts
 from exporter.model.stores import StoreFacts
+from exporter.model.views import Comparison, Difference, ViewFacts
 
 NOW = 1_780_000_000.0
 RING, COMPACTOR, HA, PARTITIONS = (

@@ -24,8 +24,9 @@ from exporter.expose.collector import gather
 from exporter.expose.label_values import MAX_LENGTH, clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
-from exporter.model.facts import Snapshot, ViewFacts
+from exporter.model.facts import Snapshot
 from exporter.model.pages import Outcome, Phase
+from exporter.model.views import ViewFacts
 from tests.expose import snapshots
 from tests.registry import registry_of
 

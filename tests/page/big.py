@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import (
-    Comparison,
-    Event,
-    Fleet,
-    GossipFacts,
-    KeyFacts,
-    Snapshot,
-    Stranger,
-    ViewFacts,
-)
+from exporter.model.facts import Event, Fleet, GossipFacts, KeyFacts, Snapshot, Stranger
 from exporter.model.pages import Phase, Product
+from exporter.model.views import Comparison, ViewFacts
 from tests.expose import snapshots
 
 COMPONENTS = ("distributor", "ingester", "querier", "ruler", "store-gateway", "compactor", "alertmanager")

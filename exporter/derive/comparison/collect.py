@@ -12,6 +12,7 @@ from types import MappingProxyType
 from exporter.derive import process
 from exporter.derive.comparison.page_keys import KeyLookup, meant, product_for, used_keys
 from exporter.derive.comparison.primary import KeyInput, Stored
+from exporter.derive.comparison.signals import Signal, told_by_key
 from exporter.derive.comparison.views import View, view
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
@@ -19,7 +20,7 @@ from exporter.derive.ring.agreed_settings import Claim, Role
 from exporter.derive.ring.clocks import fleet_clock
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.entry import Replica
-from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts, ViewFacts
+from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts
 from exporter.model.pages import (
     Observation,
     Outcome,
@@ -27,11 +28,13 @@ from exporter.model.pages import (
     PartitionRing,
     Product,
     Ring,
+    RingSignals,
     TrackerPage,
     Unwatched,
 )
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
+from exporter.model.views import ViewFacts
 from exporter.products.ha_keys import HaKeys, prefixes_in
 from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, RingPage
 
@@ -100,6 +103,7 @@ class Seen:
     listed: Mapping[str, tuple[str, ...]]
     waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
     in_memory: frozenset[str] = frozenset()  # keys as they would be stored
+    signals: Mapping[str, RingSignals] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
@@ -124,7 +128,16 @@ def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
             listed.setdefault(common.names.ha.canonical(name), []).append(name)
     by_key = {key: tuple(names) for key, names in listed.items()}
     in_memory = frozenset(common.names.stored(key, target.config) for key in target.in_memory if key)
-    return Seen(read, target, found, by_key, frozenset(waiting), in_memory)
+    return Seen(read, target, found, by_key, frozenset(waiting), in_memory, _signals(read, target, common))
+
+
+def _signals(read: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
+    """What its metrics say of each ring that it watches, by the ring's key in the store."""
+    told = read.metrics.value.rings if read.metrics.value is not None else {}
+    product = target.product if target.product is not Product.UNKNOWN else common.product
+    by_key = told_by_key(told, product)
+    here = by_key.keys() - target.in_memory
+    return {common.names.stored(key, target.config): by_key[key] for key in here}
 
 
 @dataclass(frozen=True)  # not slots: the prefixes are gathered once
@@ -187,6 +200,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         clients=clients,
         pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
         copies=tuple(_copy(key, seen, fleet.ha) for seen in up if _has_gossip(seen.read)),
+        signals=tuple(_signal(seen, seen.signals[key]) for seen in up if key in seen.signals),
         store=stored,
         store_known=store is not None and _was_read(key, store, fleet),
         store_broken=store is not None and _is_broken(key, store, fleet.ha),
@@ -200,6 +214,10 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         default=_default(configs) or fleet.names.default(key),
         in_memory=tuple(seen.target.name for seen in up if key in seen.in_memory),
     )
+
+
+def _signal(seen: Seen, told: RingSignals) -> Signal:
+    return Signal(seen.target.name, told, seen.target.young, seen.read.metrics.asked_at)
 
 
 def _default(claims: Iterable[Claim]) -> str:

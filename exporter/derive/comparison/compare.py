@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.model.entry import Entry, Renewal, Replica, State, Tokens, owns
-from exporter.model.facts import Comparison, Difference
 from exporter.model.pages import PartitionRing, Ring, Value
+from exporter.model.views import Comparison, Difference
 
 Content = Mapping[str, Entry]
 FIELDS = {

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from exporter.derive.comparison.views import View, with_odd
 from exporter.model.entry import Replica
-from exporter.model.facts import ViewFacts
+from exporter.model.views import ViewFacts
 
 Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
 MAX_ODD = 100  # entries of one process

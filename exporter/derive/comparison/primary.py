@@ -10,14 +10,16 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.comparison.majority import called, fresh, most
+from exporter.derive.comparison.signals import Signal
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.agreed_settings import Claim, agree, kept_apart
 from exporter.derive.ring.clocks import is_skewed, right_clock
 from exporter.derive.ring.health import Limit, age_of, contradicted
 from exporter.model.entry import Replica, State
-from exporter.model.facts import ClientFacts, ViewFacts
+from exporter.model.facts import ClientFacts
 from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.model.settings import RingSettings
+from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 Stored = Value | Mapping[str, Replica]
@@ -34,6 +36,7 @@ class KeyInput:
     clients: tuple[ClientFacts, ...] = ()
     pages: tuple[View, ...] = ()  # ring pages (tracker pages, for the HA tracker)
     copies: tuple[View, ...] = ()  # gossip
+    signals: tuple[Signal, ...] = ()  # what processes' metrics count
     store: Stored | None = None
     store_known: bool = False
     store_broken: bool = False

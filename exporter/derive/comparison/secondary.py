@@ -13,7 +13,8 @@ from exporter.derive.comparison.ha_carryover import Failovers, failovers, odd_en
 from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
 from exporter.derive.comparison.settling import Standing, carry, settle, unread_of, view_name
 from exporter.derive.comparison.views import View, distinct, judge_views
-from exporter.model.facts import Comparison, Difference, SecondaryFacts, ViewFacts
+from exporter.model.facts import SecondaryFacts
+from exporter.model.views import Comparison, Difference, ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 MAX_SHOWN = 1000  # differences of all views together, the worst of each view first

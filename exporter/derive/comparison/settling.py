@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from exporter.derive.comparison.ha_carryover import Failovers, Odd
 from exporter.derive.comparison.views import View
-from exporter.model.facts import Comparison, Difference
+from exporter.model.views import Comparison, Difference
 from exporter.products.ring_pages import HA_KEY
 
 T = TypeVar("T")

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from exporter.derive.comparison.compare import Content, content_of, tombstones_of
 from exporter.derive.limits import DEFAULT_TIMEOUT
 from exporter.model.entry import Entry, Renewal, Replica, State, Tokens
-from exporter.model.facts import Comparison, ViewFacts
 from exporter.model.pages import PartitionRing, Ring, Value
+from exporter.model.views import Comparison, ViewFacts
 
 SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
 # Named here because this is asked of every member of every view: `State.UNHEALTHY` costs ten times as much.

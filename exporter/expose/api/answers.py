@@ -47,12 +47,12 @@ from exporter.model.facts import (
     Snapshot,
     Stranger,
     TargetFacts,
-    ViewFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.label_rollout import LabelRollout
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
+from exporter.model.views import ViewFacts
 
 _PHASES: Final[dict[Phase, PhaseName]] = {
     Phase.UNKNOWN: "unknown",

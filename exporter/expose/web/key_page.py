@@ -10,7 +10,8 @@ from typing import Final
 from exporter.expose.web.key_rows import KeyRow
 from exporter.expose.web.words import first, page_of
 from exporter.model.entry import State
-from exporter.model.facts import Comparison, Difference, KeyFacts, MemberFacts, SecondaryFacts, ViewFacts
+from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts
+from exporter.model.views import Comparison, Difference, ViewFacts
 
 COLUMNS: Final = 6
 ROWS: Final = 100
@@ -169,5 +170,5 @@ def _said(difference: Difference) -> str:
 
 
 def _troubled(view: ViewFacts) -> tuple[bool, bool, str, str]:
-    fine = view.known and view.present and not view.missing
+    fine = view.known and view.present and not view.lacks
     return fine, view.known, view.kind, view.target

@@ -104,6 +104,8 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.VIEW_DIFFERED: "{key}: {what} view of {target} differed when it was read last",
         Kind.VIEW_LACKS_MEMBERS: "{key}: {target} lacks {names:3}",
         Kind.VIEW_STALE: "{key}: {what} view of {target} is {value:g} s behind",
+        Kind.SIGNALS_DIFFER: "{key}: by its metrics {target} sees other states or tokens than most",
+        Kind.SIGNALS_LACK_MEMBERS: "{key}: by its metrics {target} sees {value} members fewer than most",
         Kind.PRIMARY_UNREAD: "{key}: its primary was not read",
         Kind.SECONDARY_UNREAD: "{key}: it has no secondary that was read",
         Kind.SECONDARY_UNREAD_VIEW: "{key}: {target} not read",

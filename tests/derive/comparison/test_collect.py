@@ -10,7 +10,7 @@ import pytest
 from exporter.derive.comparison.collect import MAX_KEYS, Cycle, read_keys, skew_of
 from exporter.derive.comparison.primary import KeyInput
 from exporter.model.entry import Replica
-from exporter.model.facts import ClientFacts, TargetFacts, ViewFacts
+from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import (
     GossipKey,
     GossipView,
@@ -26,6 +26,7 @@ from exporter.model.pages import (
     Value,
 )
 from exporter.model.stores import StoreContent
+from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import HA_KEY, RingPage
 from tests.derive.build import INGESTER, NOW, Process, member, ring
 

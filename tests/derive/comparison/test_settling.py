@@ -11,7 +11,7 @@ from exporter.derive.comparison.compare import Content, Moment, compare, content
 from exporter.derive.comparison.settling import Standing, carry, settle, view_name
 from exporter.derive.comparison.views import View, view
 from exporter.model.entry import Replica, State
-from exporter.model.facts import Comparison
+from exporter.model.views import Comparison
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import INGESTER, NOW, Fleet, key_of, member, ring, tokens, verdicts
 

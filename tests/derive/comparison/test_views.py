@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.derive.comparison.views import distinct, fingerprint, judge_views, view
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
-from exporter.model.facts import ViewFacts
 from exporter.model.pages import PartitionRing, Ring
+from exporter.model.views import ViewFacts
 from tests.derive.build import NOW, member, ring, tokens
 
 

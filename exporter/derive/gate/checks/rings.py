@@ -9,7 +9,8 @@ from exporter.derive.gate.check import Answer, Evidence, check
 from exporter.derive.identity.key_ownership import label
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import PartitionState, State
-from exporter.model.facts import KeyFacts, SecondaryFacts, ViewFacts
+from exporter.model.facts import KeyFacts, SecondaryFacts
+from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
@@ -225,6 +226,7 @@ def views_agree(seen: Evidence) -> Answer:
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
     for key in seen.keys:
+        wrong += _deviating(key, seen)
         for kind in ("ring", "gossip"):
             views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
             wrong += _disagreeing(key, kind, [view for view in views if view.known], seen)
@@ -232,7 +234,7 @@ def views_agree(seen: Evidence) -> Answer:
             unknown += [
                 Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key) for v in views if v.known and not v.whole
             ]
-    looked = any(view.known for key in seen.keys for view in key.views)
+    looked = any(view.known and view.kind != "metrics" for key in seen.keys for view in key.views)
     good = Looked(Seen.VIEWS, len(seen.keys))
     return Answer(wrong, unknown, good, None if looked else Culprit(Kind.NO_VIEW))
 
@@ -252,6 +254,24 @@ def _disagreeing(key: KeyFacts, kind: str, read: list[ViewFacts], seen: Evidence
     for view in read:
         if view.staleness is not None and view.staleness > late:
             yield Culprit(Kind.VIEW_STALE, view.target, key.key, what=kind, value=view.staleness, limit=late)
+
+
+def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
+    """Whose metrics say something else than most others', and stand where those move: of a process that has
+    no page of this ring it is all that can be known.
+    """
+    for view in key.views:
+        if view.kind != "metrics" or not view.judged:
+            continue
+        if view.unnamed:
+            yield Culprit(Kind.SIGNALS_LACK_MEMBERS, view.target, key.key, value=view.unnamed)
+        elif view.odd:
+            yield Culprit(Kind.SIGNALS_DIFFER, view.target, key.key)
+        late = seen.late(key)
+        if view.staleness is not None and view.staleness > late:
+            yield Culprit(
+                Kind.VIEW_STALE, view.target, key.key, what="metrics", value=view.staleness, limit=late
+            )
 
 
 def is_fresh(view: ViewFacts, seen: Evidence) -> bool:

@@ -1,0 +1,56 @@
+"""What a process's metrics say of the rings that it watches: `…ring_members`,
+`…ring_oldest_member_timestamp`, `…ring_tokens_total`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from exporter.decode.formats.exposition import known
+from exporter.errors import DecodeError
+from exporter.model.entry import State
+from exporter.model.pages import RingSignals
+
+MAX_RINGS = 100
+MAX_STATES = 20  # dskit has six
+UNHEALTHY = State.UNHEALTHY.value
+Lines = Iterable[tuple[tuple[str, str], float]]  # of a ring's name and a state, with the value
+
+
+def ring_signals(members: Lines, oldest: Lines, tokens: Lines) -> Mapping[str, RingSignals]:
+    """Give what is seen of each ring by its name. What several lines tell of, as of several zones, is their
+    sum; a state without members says nothing. Raises `DecodeError` for more than any process has.
+    """
+    counts, owned = _counted(members), dict[str, int]()
+    ages: dict[str, dict[str, float]] = {}
+    for (ring, state), at in oldest:
+        known_at = known(at)
+        if known_at and state.lower() in counts.get(ring, ()):
+            states = ages.setdefault(ring, {})
+            states[state.lower()] = min(states.get(state.lower(), known_at), known_at)
+    for (ring, _), count in tokens:
+        owned[ring] = owned.get(ring, 0) + int(known(count) or 0)
+    return MappingProxyType(
+        {
+            ring: RingSignals(MappingProxyType(states), _oldest(ages.get(ring, {})), owned.get(ring))
+            for ring, states in counts.items()
+        }
+    )
+
+
+def _oldest(ages: Mapping[str, float]) -> float | None:
+    living = [at for state, at in ages.items() if state != UNHEALTHY]
+    return min(living or ages.values(), default=None)
+
+
+def _counted(lines: Lines) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for (ring, state), value in lines:
+        states = counts.setdefault(ring, {})
+        number = int(known(value) or 0)
+        if number > 0:
+            states[state.lower()] = states.get(state.lower(), 0) + number
+    if len(counts) > MAX_RINGS or any(len(states) > MAX_STATES for states in counts.values()):
+        raise DecodeError(f"metrics: more than {MAX_RINGS} rings, or {MAX_STATES} states of one")
+    return counts

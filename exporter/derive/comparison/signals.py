@@ -1,0 +1,172 @@
+"""What each process's metrics say of the rings that it watches, held against what its peers' say.
+
+A third kind of view, read from every process in every cycle: how many members in which state, how many
+tokens, how old the oldest heartbeat is. It names no member; it says whose ring page and gossip copy to read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from statistics import median_high
+from types import MappingProxyType
+
+from exporter.model.entry import State
+from exporter.model.pages import Product, RingSignals
+from exporter.model.views import ViewFacts
+from exporter.products.ring_pages import key_of_client
+
+KIND = "metrics"
+SETTLES_AFTER = 10.0  # seconds; a change reaches every watch and every gossip copy in less
+UNHEALTHY = State.UNHEALTHY.value
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What one process's metrics say of one ring, and when we asked for them."""
+
+    target: str
+    told: RingSignals
+    young: bool = False
+    read_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A process that said something else than most, `since` when, by our clock. `own` is what it said and
+    `usual` what they did when they differed first.
+    """
+
+    own: str
+    usual: str
+    since: float
+
+
+Deviations = Mapping[str, Deviation]  # by process
+
+
+def told_by_key(told: Mapping[str, RingSignals], product: Product) -> dict[str, RingSignals]:
+    """Sort by the rings' default keys. A process may watch one ring for two of its parts: then the one that
+    sees less counts.
+    """
+    found: dict[str, RingSignals] = {}
+    for name, ring in told.items():
+        key = key_of_client(name, product)
+        if key and (key not in found or _seen_less(ring, found[key])):
+            found[key] = ring
+    return found
+
+
+def _seen_less(ring: RingSignals, other: RingSignals) -> bool:
+    return (ring.size, ring.oldest or 0.0) < (other.size, other.oldest or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One ring's views by metrics, how many different ones there are, and who deviates, for the next
+    cycle.
+    """
+
+    views: tuple[ViewFacts, ...] = ()
+    distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    deviations: Deviations = field(default_factory=lambda: MappingProxyType({}))
+
+
+def judge_signals(
+    signals: tuple[Signal, ...], past: Deviations, pages: Iterable[ViewFacts], now: float
+) -> Counted:
+    """Judge each process's view by its metrics. A difference is judged when it has stayed for two cycles and
+    `SETTLES_AFTER`: whoever was asked first has not seen yet who came or went. A young process is not judged,
+    nor one whose own ring page among `pages`, read since, shows that nothing is wrong.
+    """
+    if not signals:
+        return Counted()
+    hidden = any(UNHEALTHY in signal.told.members for signal in signals)
+    usual, oldest = _usual(signals, hidden), _oldest_of_most(signals)
+    said = "" if usual is None else _said(usual, hidden)
+    deviations = {
+        signal.target: _continued(past.get(signal.target), own, said, now)
+        for signal in signals
+        if not signal.young and len(signals) > 1 and (own := _said(signal.told, hidden)) != said
+    }
+    fine = _contradicted(pages, deviations)
+    views = tuple(_view(s, usual, oldest, hidden, deviations.keys() - fine) for s in signals)
+    settled = {name for name, known in deviations.items() if now - known.since >= SETTLES_AFTER}
+    judged = tuple(
+        replace(v, judged=False)
+        if v.target in deviations and (v.target in fine or v.target not in settled)
+        else v
+        for v in views
+    )
+    shown = len({view.fingerprint for view in views})
+    return Counted(judged, MappingProxyType({KIND: shown}), MappingProxyType(deviations))
+
+
+def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str]:
+    """Whose own ring page, read since it deviated, shows that it does not: releases count tokens differently,
+    and a zone may be left out of one process's ring on purpose.
+    """
+    return {
+        page.target
+        for page in pages
+        if page.target in deviations and page.kind == "ring" and page.known and page.judged
+        and not (page.odd or page.missing) and (page.read_at or 0.0) > deviations[page.target].since
+    }  # fmt: skip
+
+
+def _continued(known: Deviation | None, own: str, usual: str, now: float) -> Deviation:
+    """The same deviation where it, or what most say, stayed as it was: where both changed, members come and
+    go.
+    """
+    if known is None or known.since > now or (known.own != own and known.usual != usual):
+        return Deviation(own, usual, now)
+    return Deviation(own, usual, known.since)
+
+
+def _usual(signals: Iterable[Signal], hidden: bool) -> RingSignals | None:
+    """What most of those say that have not just started; `None` where none are most."""
+    judged = [signal.told for signal in signals if not signal.young]
+    by_what = {_said(told, hidden): told for told in judged}
+    counts = Counter(_said(told, hidden) for told in judged).most_common(2)
+    if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
+        return None
+    return by_what[counts[0][0]]
+
+
+def _said(told: RingSignals, hidden: bool) -> str:
+    """What counts of it. Where somebody calls a member unhealthy, its own state is not known everywhere."""
+    states = "" if hidden else ",".join(f"{count} {state}" for state, count in sorted(told.members.items()))
+    return f"{told.size} members, {told.tokens} tokens, {states}"
+
+
+@lru_cache(maxsize=4_096)
+def _hashed(said: str) -> str:
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
+def _oldest_of_most(signals: Iterable[Signal]) -> float | None:
+    """The oldest heartbeat as most processes see it: no single one makes all others look late."""
+    told = [signal.told.oldest for signal in signals if signal.told.oldest is not None]
+    return median_high(told) if told else None
+
+
+def _view(
+    signal: Signal, usual: RingSignals | None, oldest: float | None, hidden: bool, odd: Collection[str]
+) -> ViewFacts:
+    told = signal.told
+    bare, whole = _hashed(_said(told, hidden=True)), _hashed(_said(told, hidden=False))
+    return ViewFacts(
+        kind=KIND,
+        target=signal.target,
+        known=True,
+        fingerprint=bare if hidden else whole,
+        digests=(bare,) if hidden else (bare, whole),
+        staleness=None if oldest is None or told.oldest is None else max(0.0, oldest - told.oldest),
+        unnamed=max(0, usual.size - told.size) if usual is not None else 0,
+        judged=not signal.young,
+        read_at=signal.read_at,
+        odd=signal.target in odd,
+    )
