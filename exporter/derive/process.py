@@ -148,7 +148,6 @@ def _answering(
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
     telling = tuple(_telling(seen))
     clock, skews = telling[0].clock if telling else None, list(_skews(telling))
-    skew = skews[0] if skews else None
     return TargetFacts(
         name=seen.target.name,
         url=seen.target.url,
@@ -160,7 +159,7 @@ def _answering(
         source=seen.target.source,
         group=rules.group_of(seen.target.name, *sorted(known.names)),
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
-        skew=skew,
+        skew=skews[0] if skews else None,
         clocks_apart=_clocks_apart(seen, skews),
         started=started,
         young=is_young(clock, started, period_of(clients, config)),
@@ -173,7 +172,7 @@ def _answering(
         member=known.member or (before.member if before else ""),
         listed=seen.target.listed,
         **_counted(metrics, before, seen, (component, product)),  # type: ignore[arg-type] # the fields' names
-        **_history(seen, skew, before),  # type: ignore[arg-type] # likewise
+        **_history(seen, skews[0] if skews else None, before),  # type: ignore[arg-type] # likewise
     )
 
 

@@ -33,8 +33,10 @@ from exporter.polling.schedule import (
     Entries,
     Last,
     Turn,
+    Versions,
     is_due,
     listed_by_several,
+    slow_copies,
     suspects,
     whose_turn,
     with_each_kind,
@@ -126,6 +128,7 @@ class Poller:
     _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
     _entries: Entries = field(default_factory=Entries)
+    _versions: Versions = field(default_factory=dict)
     _at_once: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -343,7 +346,10 @@ class Poller:
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         late = [m for m in self._late(prompt) if m.value_bytes]
         behind = [Last(m.values_read_at, m.value_bytes) for m in late]
-        turn = whose_turn(last, plan.views_per_cycle, plan.interval, suspects(self.snapshot), behind)
+        versions = {name: visit.versions() for name, visit in having.items()}
+        bad = suspects(self.snapshot) | slow_copies(versions, self._versions)
+        self._versions = versions
+        turn = whose_turn(last, plan.views_per_cycle, plan.interval, bad, behind)
         listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)

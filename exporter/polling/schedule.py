@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 
 from exporter.model.facts import Snapshot
 from exporter.model.views import ViewFacts
@@ -21,6 +22,7 @@ PAIR = 2  # one view alone agrees with itself
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
 SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
+SLOWER = 4  # times; a copy that takes up so much less than most is looked at
 BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
 HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
 HA_AGAIN = 20  # beside them, of those that left a doubt: another reading settles or clears it
@@ -149,6 +151,26 @@ def _is_suspect(view: ViewFacts) -> bool:
     found = view.against
     behind = view.staleness is not None and view.staleness > BEHIND
     return bool(view.lacks or view.odd or behind or (found and (found.missing_key or found.settled)))
+
+
+Versions = Mapping[str, Mapping[str, int]]  # of the copies in each process's gossip, by key
+
+
+def slow_copies(now: Versions, before: Versions) -> frozenset[str]:
+    """Processes with a copy that took up much less since the cycle before than most others' did: each
+    heartbeat that arrives raises its version, by the count of its own process. Who is cut off still counts
+    its own.
+    """
+    moved: dict[str, dict[str, int]] = {}
+    for name, versions in now.items():
+        for key, version in versions.items():
+            earlier = before.get(name, {}).get(key, -1)
+            if 0 <= earlier <= version:
+                moved.setdefault(key, {})[name] = version - earlier
+    usual = {key: median_low(steps.values()) for key, steps in moved.items()}
+    return frozenset(
+        name for key, steps in moved.items() for name, step in steps.items() if step * SLOWER < usual[key]
+    )
 
 
 def with_each_kind(turn: Turn, last: Mapping[str, Last], kinds: Mapping[str, Hashable]) -> Turn:

@@ -290,6 +290,11 @@ class Visit:
             self._elected = frozenset(what.key for what in listed if is_elected(what, self.ha))
         return self._elected
 
+    def versions(self) -> dict[str, int]:
+        """What its copies of the rings that were read from it before have come to, by key."""
+        listed = self.gossip.value.keys if self.gossip.value else {}
+        return {key: listed[key].version for key in self.memory.rings_had if key in listed}
+
     async def read_values(self, elected: frozenset[str]) -> None:
         """Third round, for the processes whose turn it is: its copy of each ring, and of those HA-tracker
         keys whose turn it is.
@@ -298,7 +303,7 @@ class Visit:
             return
         rings, left_out = rings_listed(self.gossip.value.keys, self.kind, self.ha)
         self.values |= dict.fromkeys(left_out, NOT_READ)
-        wanted = [*rings, *sorted(elected & self.elected())]
+        self.memory.rings_had, wanted = rings, [*rings, *sorted(elected & self.elected())]
         sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
         before, self.memory.values_ended = self.memory.values_ended, ending(self.values.values())
         self.memory.value_bytes = sum(sizes)

@@ -21,6 +21,7 @@ from exporter.polling.schedule import (
     Turn,
     is_due,
     listed_by_several,
+    slow_copies,
     suspects,
     whose_turn,
     with_each_kind,
@@ -225,3 +226,27 @@ def test_one_process_that_lists_a_flood_of_tracker_keys_does_not_make_the_others
     assert honest <= listed
     assert len(listed) == len(honest) + HA_AGAIN
     assert listed_by_several([honest, flood]) == honest | flood, "of two nobody can say which is right"
+
+
+MOVED = {"p-1": {"ring": 130}, "p-2": {"ring": 131}, "p-3": {"ring": 129}, "p-4": {"ring": 131}}
+START = {name: {"ring": 100} for name in MOVED}
+
+
+@pytest.mark.parametrize(
+    ("now", "slow"),
+    [
+        (MOVED, set()),
+        ({**MOVED, "p-4": {"ring": 100}}, {"p-4"}),  # frozen
+        ({**MOVED, "p-4": {"ring": 101}}, {"p-4"}),  # cut off, and counting its own heartbeat
+        ({**MOVED, "p-4": {"ring": 5}}, set()),  # started anew
+        ({**MOVED, "p-4": {}}, set()),
+        ({**MOVED, "p-5": {"ring": 3}}, set()),  # not known before
+        ({**MOVED, "p-4": {"ring": -1}}, set()),  # a page that tells no version
+        (START, set()),  # nobody beats
+        ({"p-1": {"ring": 130}}, set()),
+    ],
+)
+def test_a_copy_that_takes_up_much_less_than_most_is_looked_at(
+    now: dict[str, dict[str, int]], slow: set[str]
+) -> None:
+    assert slow_copies(now, START) == slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from types import MappingProxyType
 
 from exporter.derive.gossip.gossip_clusters import Lists, components, short
@@ -14,7 +15,7 @@ from exporter.derive.identity.key_ownership import unused_keys
 from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot, bare, census_of, each_once
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import State
-from exporter.model.facts import GossipFacts, GossipTarget, Snapshot, Stranger, TargetFacts
+from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, Snapshot, Stranger, TargetFacts
 from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Product, Ring, Value
 from exporter.products.ha_keys import HaKeys
 
@@ -93,6 +94,29 @@ def _isolated(target: TargetFacts, now: float) -> TargetFacts:
         return target
     age = max(0.0, now + (target.skew or 0.0) - target.started)
     return replace(target, gossip=replace(gossip, heartbeat_age=age))
+
+
+def with_heard(targets: tuple[TargetFacts, ...], keys: Iterable[KeyFacts]) -> tuple[TargetFacts, ...]:
+    """Give those whose copies were not read in this cycle an age of what they heard: the newest heartbeat of
+    each ring that has memberlist as its primary, and how far they are behind most others by their own
+    metrics.
+    """
+    heard: dict[str, float] = {}
+    for key in keys:
+        if key.primary == "memberlist":
+            newest = nsmallest(2, ((max(0.0, m.age), m.target) for m in key.members if m.age is not None))
+            for view in key.views:
+                others = [age for age, whose in newest if whose != view.target]
+                if view.kind == "metrics" and view.staleness is not None and others:
+                    age = others[0] + view.staleness
+                    heard[view.target] = min(age, heard.get(view.target, age))
+    return tuple(_heard(target, heard.get(target.name)) for target in targets)
+
+
+def _heard(target: TargetFacts, age: float | None) -> TargetFacts:
+    if age is None or target.gossip is None or target.gossip.heartbeat_age is not None:
+        return target
+    return replace(target, gossip=replace(target.gossip, heartbeat_age=age))
 
 
 def _is_quiet(value: Value, clock: float | None) -> bool:

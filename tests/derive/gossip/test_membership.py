@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from exporter.derive.gossip.membership import with_heard
 from exporter.derive.identity.identity import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.identity.member_index import bare
 from exporter.derive.limits import Rules
 from exporter.model.entry import Member, Replica
 from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.pages import GossipMember, GossipState, ProcessConfig, Product
+from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import known_keys
 from tests.derive.build import NOW, Fleet, Process, member, ring
 
@@ -362,3 +365,24 @@ def test_a_process_whose_member_list_is_not_read_is_known_by_its_address(lost: s
     assert (found.strangers, found.unread) == ((), ("10.0.0.2:80",))
     fleet.processes[0].strangers = (STRANGER,)
     assert [one.name for one in gossip_of(fleet.look()).strangers] == [STRANGER.name]
+
+
+@pytest.mark.parametrize(
+    ("primary", "staleness", "heard"),
+    [("memberlist", 0.0, 5.0), ("memberlist", 40.0, 45.0), ("consul", 40.0, None)],
+    ids=["as fresh as most", "frozen", "its metrics show the store's ring"],
+)
+def test_who_was_not_read_in_full_heard_the_newest_of_others_less_what_its_metrics_are_behind(
+    primary: str, staleness: float, heard: float | None
+) -> None:
+    snapshot = fleet_of(3).look()
+    key = next(key for key in snapshot.keys if key.key == "collectors/ring")
+    ages = zip(key.members, (0.0, 5.0, 10.0), strict=True)
+    members = tuple(replace(m, age=age, target=f"cortex-{age / 5:.0f}") for m, age in ages)
+    view = ViewFacts("metrics", "cortex-0", known=True, staleness=staleness)
+    key = replace(key, primary=primary, members=members, views=(view,))
+    assert snapshot.targets[0].gossip is not None
+    unread = replace(snapshot.targets[0].gossip, heartbeat_age=None)
+    target = with_heard((replace(snapshot.targets[0], name="cortex-0", gossip=unread),), [key])[0]
+    assert target.gossip is not None
+    assert target.gossip.heartbeat_age == heard
