@@ -355,10 +355,10 @@ class Visit:
             return _without(path, answer, answer.outcome)
         try:
             if len(answer.body) > BIG:
-                value = await asyncio.to_thread(lambda: self._timed(decode, answer))
+                value = await asyncio.to_thread(self.spending.timed, decode, answer.body, answer.date)
             else:
                 await self.fetcher.pace.wait_with_body()
-                value = self._timed(decode, answer)
+                value = self.spending.timed(decode, answer.body, answer.date)
             self.spending.take_members_of(value)
         except FetchError as error:
             return _without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
@@ -371,9 +371,6 @@ class Visit:
             return _without(path, answer, Outcome.ABSENT, detail=NOTICE)
         clock = getattr(value, "now", None) or answer.date
         return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
-
-    def _timed(self, decode: Callable[[bytes, float | None], T | None], answer: Answer) -> T | None:
-        return self.spending.timed(lambda: decode(answer.body, answer.date))
 
 
 def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:

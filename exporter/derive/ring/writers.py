@@ -119,8 +119,11 @@ def _told(
     if not key.members:
         return [], absent  # emptied, or kept under another key: nobody is missing, all are
     free = sum(1 for member in key.members if not member.target)
-    sure = [t for t in absent if not free or roster.told_id(t, key.key)]
-    rest = [t for t in absent if t not in sure]
+    if not free:
+        return absent, []
+    sure, rest = list[TargetFacts](), list[TargetFacts]()
+    for target in absent:
+        (sure if roster.told_id(target, key.key) else rest).append(target)
     return sure, rest if len(rest) > free else []
 
 

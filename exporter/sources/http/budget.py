@@ -4,7 +4,7 @@
 
     spending = Spending(Allowance(cpu=1.5))
     await fetcher.get(target, "/metrics", spending=spending)
-    ring = spending.timed(lambda: decode(body))
+    ring = spending.timed(decode, body)
     spending.take_members(len(ring.members))
 
 Whoever spends more gets `FetchError` with `too_large`, and the page counts as failed: what one process
@@ -19,11 +19,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from exporter.errors import FetchError
 from exporter.model.pages import MemberlistPage, Reason, Ring
 
+P = ParamSpec("P")
 T = TypeVar("T")
 SHARE = 0.1  # of the interval: the CPU of one process's pages
 LEAST_CPU = 0.5  # seconds, where intervals are short
@@ -111,13 +112,13 @@ class Spending:
             self._held[1].release()
             self._held = None
 
-    def timed(self, work: Callable[[], T]) -> T:
+    def timed(self, work: Callable[P, T], *what: P.args, **how: P.kwargs) -> T:
         """Do some work and note what it costs. It is not ended by it; but work that took the whole share of
         its process raises afterwards, so that its page is not asked for in every cycle.
         """
         began = self._clock()
         try:
-            done = work()
+            done = work(*what, **how)
         finally:
             spent = self._clock() - began
             self.cpu += spent
