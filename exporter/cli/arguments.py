@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from exporter import __version__, log
-from exporter.cli.safe_text import plain
+from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 
 Command = Callable[[argparse.Namespace], int]
@@ -22,6 +22,8 @@ COMMANDS: dict[str, Callable[[], Add]] = {
     "check": lambda: import_module("exporter.cli.check").add_check,
     "status": lambda: import_module("exporter.cli.status").add_status,
     "diff": lambda: import_module("exporter.cli.diff").add_diff,
+    "explain": lambda: import_module("exporter.cli.explain").add_explain,
+    "completion": lambda: import_module("exporter.cli.completion").add_completion,
     "demo": lambda: import_module("exporter.cli.demo").add_demo,
     "validate": lambda: import_module("exporter.cli.validate").add_validate,
     "healthcheck": lambda: import_module("exporter.cli.serve").add_healthcheck,

@@ -15,8 +15,8 @@ from typing import Any, TextIO
 import msgspec
 
 from exporter.cli.check_prometheus import add_prometheus, joined_from
-from exporter.cli.safe_text import plain
 from exporter.cli.source.snapshot_source import Steps, add_source, duration, look_from
+from exporter.cli.terminal.safe_text import plain
 from exporter.config.units import format_duration
 from exporter.derive.gate.harms import NAMES
 from exporter.derive.gate.steps import NEED_TWO_LOOKS

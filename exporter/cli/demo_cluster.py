@@ -10,8 +10,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from exporter.cli.safe_text import plain
 from exporter.cli.source.snapshot_source import duration
+from exporter.cli.terminal.safe_text import plain
 from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
 from exporter.model.pages import Phase
 

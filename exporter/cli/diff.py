@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from exporter.cli.diff_table import MAX_NAMES, body, few, safe
 from exporter.cli.source.snapshot_source import Look, add_source, look_from
+from exporter.cli.terminal.diff_table import MAX_NAMES, body, few, safe
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.errors import UsageError
 from exporter.expose.api.shapes import RingDetailOut

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from exporter.cli.check import wrapped
-from exporter.cli.safe_text import plain
 from exporter.cli.source.snapshot_source import Overview, add_source, look_from
+from exporter.cli.terminal.safe_text import plain
 from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, TargetOut
 from exporter.expose.wording import durations
 from exporter.expose.wording.lists import first

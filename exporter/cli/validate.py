@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from exporter.cli.estimate import count_targets, report
-from exporter.cli.safe_text import plain
+from exporter.cli.terminal.safe_text import plain
 from exporter.config import Config, load, schema
 from exporter.config.units import format_duration
 from exporter.derive.gate.soak import LEAST_LOOKS

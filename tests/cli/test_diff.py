@@ -16,7 +16,7 @@ import yaml
 from exporter.cli import diff
 from exporter.cli.arguments import run as main
 from exporter.cli.diff import DIFFERENT, EQUAL, UNKNOWN, status_of
-from exporter.cli.diff_table import counts
+from exporter.cli.terminal.diff_table import counts
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched

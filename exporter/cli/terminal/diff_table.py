@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from exporter.cli.safe_text import plain
+from exporter.cli.terminal.safe_text import plain
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut, SecondaryOut
 from exporter.expose.wording import lists

@@ -1,0 +1,180 @@
+"""`kvmigration explain NAME`: what a phase, step, check, metric or alert means, and what to do.
+
+All of it comes from the registrations and the runbooks; nothing is asked of any cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from importlib import resources
+from itertools import chain
+from textwrap import fill
+from typing import Any, TextIO
+
+import yaml
+
+from exporter.cli.terminal.safe_text import plain
+from exporter.derive.gate.check import Registered
+from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON
+from exporter.derive.gate.harms import STEPS, Harm, Rule
+from exporter.expose import catalogue, shard_catalogue
+from exporter.expose.metric import PREFIX, Metric
+from exporter.model.pages import Phase
+
+WIDTH = 100
+_ALERT = "KVMigration"
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+# What a KV client's own gauges show in each phase: DESIGN, "Migrations, phases, steps".
+_PHASES = {
+    Phase.EXTERNAL: "No multikv gauge; the client's store is consul, etcd or dynamodb.",
+    Phase.MULTI: "The multikv gauges are there. The primary is the external store; mirroring is off.",
+    Phase.MIRRORING: "The primary is the external store; every write goes to memberlist too.",
+    Phase.SWITCHED: "The primary is memberlist; every write goes to the external store too.",
+    Phase.DETACHED: "The primary is memberlist; mirroring is off. The external store is stale.",
+    Phase.MEMBERLIST: "No multikv gauge; the client's store is memberlist.",
+    Phase.UNKNOWN: "The process did not answer, or its metrics show no KV client of this kind.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something that has a name and can be explained."""
+
+    kind: str
+    name: str
+    text: Callable[[], str]
+
+
+def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add `explain` to the command line."""
+    parser = commands.add_parser(
+        "explain",
+        parents=[common],
+        help="say what a phase, step, check, metric or alert means, and what to do",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="default: list all names")
+    parser.set_defaults(run=lambda args: explain(args.name))
+
+
+def explain(name: str = "", *, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """Print what is known of a name, or all names where none is given; 2 where nothing has it."""
+    out, err = out or sys.stdout, err or sys.stderr
+    known = tuple(topics())
+    if not name:
+        out.write(_listed(known))
+        return 0
+    found = [topic for topic in known if _key(topic.name) == _key(name)]
+    if not found:
+        err.write(_unknown(name, known))
+        return 2
+    out.write("\n".join(f"{topic.name} ({topic.kind})\n\n{topic.text().strip()}\n" for topic in found))
+    return 0
+
+
+def topics() -> Iterator[Topic]:
+    """Everything that has a name, in the order in which it is listed."""
+    yield from (Topic("phase", phase.label, partial(_phase, phase)) for phase in _PHASES)
+    yield from (Topic("step", rule.name, partial(_step, rule)) for rule in STEPS)
+    guards = chain.from_iterable(_guards(harm).items() for rule in STEPS for harm in rule.harms)
+    yield from (Topic("check", name, partial(_check, check)) for name, check in dict(guards).items())
+    metrics = dict.fromkeys((*catalogue.ALL, *shard_catalogue.ALL))
+    yield from (Topic("metric", metric.name, partial(_metric, metric)) for metric in metrics)
+    yield from (Topic("alert", name, partial(_alert, name)) for name in _runbooks())
+
+
+def _key(name: str) -> str:
+    """A name as it is compared: without our prefixes, whatever its case."""
+    return name.casefold().removeprefix(PREFIX).removeprefix(_ALERT.casefold()).replace("_", "-")
+
+
+def _listed(known: Iterable[Topic]) -> str:
+    kinds: dict[str, list[str]] = {}
+    for topic in known:
+        kinds.setdefault(topic.kind, []).append(topic.name)
+    parts = (f"{kind}s:\n" + "".join(f"  {name}\n" for name in names) for kind, names in kinds.items())
+    return "\n".join(parts)
+
+
+def _unknown(name: str, known: Iterable[Topic]) -> str:
+    names = {_key(topic.name): topic.name for topic in known}
+    near = [names[key] for key in get_close_matches(_key(name), names, 3)]
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    return f'kvmigration: nothing is called "{plain(name)}". {hint}"kvmigration explain" lists all names.\n'
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(fill(text, WIDTH) if "\n" not in text else text for text in texts if text)
+
+
+def _phase(phase: Phase) -> str:
+    steps = [rule.name for rule in STEPS if rule.phase is phase]
+    following = f"The next step is {steps[0]}: kvmigration explain {steps[0]}" if steps else ""
+    return _paragraphs(_PHASES[phase], following)
+
+
+def _step(rule: Rule) -> str:
+    losses = [line for harm in rule.harms for line in (_item(harm.loss), _more(", ".join(_guards(harm))))]
+    where = f"It is taken in phase {rule.phase.label}." if rule.phase is not None else "In any phase."
+    lost = "What is lost where it is taken too early, and the checks that guard against it:"
+    asked = f"Ask for it: kvmigration check {rule.name}"
+    return _paragraphs(f"{rule.action} {where}", "\n".join([lost, *losses]), asked)
+
+
+def _check(check: Registered) -> str:
+    asked = [_item(f"{rule.name}: {h.loss}") for rule in STEPS for h in rule.harms if check.id in _guards(h)]
+    sources = ", ".join(source.value for source in RESTS_ON.get(check.id, FROM_METRICS))
+    return _paragraphs(
+        f"It passes where this is so: {check.sentence}",
+        f"If it fails: {check.remedy}",
+        f"If it is unknown: {check.known_by}",
+        f"It rests on: {sources}.",
+        "\n".join(["Asked by these steps, against these losses:", *asked]),
+        f"More: {check.doc}",
+    )
+
+
+def _guards(harm: Harm) -> dict[str, Registered]:
+    return {guard.id: guard for guard in harm.guards if isinstance(guard, Registered)}
+
+
+def _item(text: str) -> str:
+    return fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+
+
+def _more(text: str) -> str:
+    return fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _metric(metric: Metric) -> str:
+    labels = f"Labels: {', '.join(metric.labels)}." if metric.labels else "No labels."
+    return _paragraphs(metric.help, f"A {metric.kind}. {labels}", "More: docs/metrics.md")
+
+
+def _alert(name: str) -> str:
+    rules = [rule for rule in _rules() if rule["alert"] == name]
+    firing = [
+        f"- {rule['labels']['severity']}, after {rule.get('for', 'no wait')}:\n"
+        + "\n".join(f"    {line}" for line in rule["expr"].splitlines())
+        for rule in rules
+    ]
+    return _COMMENT.sub("", _runbooks()[name]()) + "\n## Fires when\n" + "\n".join(firing)
+
+
+def _runbooks() -> dict[str, Callable[[], str]]:
+    folder = resources.files("alerts") / "runbooks"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".md")), key=lambda f: f.name)
+    return {file.name.removesuffix(".md"): partial(file.read_text, "utf-8") for file in files}
+
+
+def _rules() -> list[dict[str, Any]]:
+    built = resources.files("alerts") / "built"
+    texts = ((built / name).read_text("utf-8") for name in ("kvmigration-alerts.yaml", "loki-rules.yaml"))
+    groups = (group for text in texts for group in yaml.load(text, yaml.CSafeLoader)["groups"])
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]

@@ -1,0 +1,57 @@
+"""`kvmigration explain`: every name is explained by its registration."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from exporter.cli.explain import WIDTH, Topic, explain, topics
+
+TOPICS = tuple(topics())
+FOUND = [
+    ("mirroring", "mirroring (phase)", "The next step is switch-primary"),
+    ("switch-primary", "switch-primary (step)", "keys-copied"),
+    ("views-agree", "views-agree (check)", "Asked by these steps"),
+    ("kvmigration_ring_views", "kvmigration_ring_views (metric)", "Labels: key, ring, view."),
+    ("ring_views", "kvmigration_ring_views (metric)", "A gauge."),
+    ("KVMigrationGossipSplit", "KVMigrationGossipSplit (alert)", "## Fires when"),
+    ("gossipsplit", "KVMigrationGossipSplit (alert)", "kvmigration_gossip_clusters"),
+    ("KVMigrationForeignLabelRejected", "KVMigrationForeignLabelRejected (alert)", "## Fires when"),
+]
+
+
+def said(name: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    return explain(name, out=out, err=err), out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(("name", "title", "text"), FOUND, ids=[row[0] for row in FOUND])
+def test_a_name_is_explained_with_or_without_its_prefix(name: str, title: str, text: str) -> None:
+    status, out, err = said(name)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{title}\n\n")
+    assert text in out
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=[f"{topic.kind} {topic.name}" for topic in TOPICS])
+def test_everything_that_is_listed_is_explained(topic: Topic) -> None:
+    assert f"  {topic.name}\n" in said("")[1]
+    text = topic.text()
+    assert len(text.split()) > 5
+    if topic.kind != "alert":  # runbooks are Markdown
+        assert max(len(line) for line in text.splitlines()) <= WIDTH
+
+
+UNKNOWN = [
+    ("swich-primary", 'nothing is called "swich-primary". Did you mean switch-primary?'),
+    ("RingShrank", "Did you mean KVMigrationRingShrunk"),
+    ("\x1b[31mx", 'nothing is called "?[31mx". "kvmigration explain" lists all names.'),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), UNKNOWN)
+def test_a_name_that_nothing_has_is_refused_with_those_that_are_near(name: str, message: str) -> None:
+    status, out, err = said(name)
+    assert (status, out) == (2, "")
+    assert message in err
