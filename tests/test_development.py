@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 EXAMPLES = re.findall(r"```diff\n(.*?)\n```\n", (ROOT / "docs" / "development.md").read_text(), re.DOTALL)
-NAMES = ("metric", "check", "alert", "product", "page")
+NAMES = ("metric", "check", "alert", "product", "page", "kind of page")
 FILE = re.compile(r"^--- (\S+)\n\+\+\+ b/(\S+)\n", re.MULTILINE)
 
 

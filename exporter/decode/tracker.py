@@ -28,7 +28,7 @@ class _Page(msgspec.Struct):
     now: str | None = None
 
 
-def decode_tracker(body: bytes, *, clock: float | None = None) -> TrackerPage | None:
+def decode_tracker(body: bytes, clock: float | None = None) -> TrackerPage | None:
     """The elected replicas; `None` where the page says that there is no HA tracker here.
 
     `received_at` is when the elected replica was last heard of, `elected_at` (Mimir only) when it was

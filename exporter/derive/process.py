@@ -236,7 +236,7 @@ def _is_from_outside(route: str, product: Product, proxied: str) -> bool:
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
     """Give every page that was asked for or is known to be absent, each once."""
-    fixed = [seen.metrics, seen.gossip.page, seen.config, seen.tracker, seen.build]
+    fixed = [seen.metrics, seen.gossip.page, seen.config, *seen.others.values(), seen.build]
     for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
         if page is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object
@@ -273,9 +273,9 @@ def _clocks_apart(seen: Observation, skews: list[float]) -> float:
 
 def _telling(seen: Observation) -> Iterator[Page[object]]:
     """The pages that tell a time, first those that tell it in their text."""
-    for page in (seen.gossip.page, seen.tracker, *seen.rings.values(), *seen.partitions.values()):
-        if page is not None and page.clock is not None and page.value and page.value.now is not None:
-            yield page  # type: ignore[misc] # a page of something is a page of an object
+    for page in (seen.gossip.page, *seen.others.values(), *seen.rings.values(), *seen.partitions.values()):
+        if page.clock is not None and getattr(page.value, "now", None) is not None:
+            yield page
     yield from (page for page in pages_of(seen) if page.clock is not None)
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.catalogue import ALL, ESTIMATE_LETTERS
 from exporter.expose.metric import PREFIX, Metric
+from exporter.sources.http.allow_list import PAGES
 
 _HEAD = """# Metrics
 
@@ -33,9 +34,14 @@ It does not show those of which a part tells nothing: {{whole}}.
 """
 
 
+_ASKED = """By GET of these paths the exporter reads a process, below its path prefix, and by no other but
+the ring pages that the configuration names. The label `page` has them, with `/config` for each configuration
+page, and `/memberlist?downloadKey` for the values of the gossip."""
+
+
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([_HEAD, *_sections(), *_one_of_several(), *_letters()])
+    return "\n".join([_HEAD, *_sections(), *_one_of_several(), *_pages(), *_letters()])
 
 
 def _sections() -> Iterator[str]:
@@ -57,6 +63,12 @@ def _row(metric: Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     meaning = metric.help.replace("|", "\\|").replace("<", "&lt;")
     return f"| `{metric.name}` | {labels} | {meaning} | {metric.estimate} |"
+
+
+def _pages() -> Iterator[str]:
+    yield f"## Pages\n\n{_ASKED}\n"
+    yield from (f"- `{path}`" for path in sorted(PAGES))
+    yield ""
 
 
 def _letters() -> Iterator[str]:

@@ -8,7 +8,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from exporter.model.entry import Member, Partition, Replica, State
 from exporter.model.settings import ProcessConfig as ProcessConfig  # noqa: PLC0414  # part of this vocabulary
@@ -308,10 +308,15 @@ class Observation:
     config: Page[ProcessConfig]
     rings: Mapping[str, Page[Ring]] = field(default_factory=lambda: MappingProxyType({}))
     partitions: Mapping[str, Page[PartitionRing]] = field(default_factory=lambda: MappingProxyType({}))
-    tracker: Page[TrackerPage] | None = None
+    others: Mapping[str, Page[Any]] = field(default_factory=lambda: MappingProxyType({}))  # by page kind
     build: Page[BuildInfo] | None = None
     waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
     earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values
+
+    @property
+    def tracker(self) -> Page[TrackerPage] | None:
+        """The HA tracker's page."""
+        return self.others.get("tracker")
 
     def ring_page(self, path: str) -> Page[Ring] | Page[PartitionRing] | None:
         """What was read at this path, whichever kind of ring is there."""

@@ -20,7 +20,6 @@ from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
-from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.errors import FetchError
 from exporter.model.pages import (
@@ -38,19 +37,17 @@ from exporter.model.pages import (
     Reason,
     Ring,
     Target,
-    TrackerPage,
     Value,
 )
 from exporter.polling.backoff import HEAVY, Pauses
 from exporter.polling.decode_failure import trouble_of
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
+from exporter.polling.page_decoders import decoder_of
 from exporter.polling.process_state import Memory, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
+from exporter.products.page_kinds import PageKind, Round, kinds_of
 from exporter.products.ring_pages import (
     CONFIG_PAGE,
-    HA_KEY,
-    TRACKER_PAGE,
-    TRACKING,
     RingPage,
     build_pages,
     config_pages,
@@ -86,7 +83,7 @@ class Visit:
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
     partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
-    tracker: Page[TrackerPage] | None = None
+    others: dict[str, Page[Any]] = field(default_factory=dict)  # registered kinds, by their names
     gossip: Page[MemberlistPage] = field(init=False)
     values: dict[str, Page[Value]] = field(default_factory=dict)
     waiting: frozenset[str] = frozenset()
@@ -108,7 +105,7 @@ class Visit:
             config=self.memory.config or _not_asked(CONFIG_PAGE),
             rings=dict(self.rings),
             partitions=dict(self.partitions),
-            tracker=self.tracker,
+            others=dict(self.others),
             build=self.memory.build,
             waiting=self.waiting,
             earlier=tuple(self._earlier()),
@@ -116,7 +113,7 @@ class Visit:
 
     def _earlier(self) -> Iterable[Page[Any]]:
         """How the pages ended that were not read in this cycle, because it was not its turn."""
-        read = self.rings.keys() | self.partitions.keys() | ({TRACKER_PAGE} if self.tracker else set())
+        read = {page.name for page in self._in_turn()}
         yield from (page for page in self.memory.rings_ended if page.name not in read)
         if self.gossip.value is not None and not self.values:
             yield from self.memory.values_ended
@@ -135,6 +132,8 @@ class Visit:
         if self.memory.silent:
             self.memory.forget_endings()
         await self._read_config()
+        if not self.memory.silent:
+            await self._read_others(Round.METRICS)
         if self.memory.build is None and told is not None and not told.version:
             await self._read_build()
 
@@ -196,9 +195,10 @@ class Visit:
         for page in pages if pages is not None else pages_of(self.kind):
             by_key.setdefault((page.partitions, page.key), []).append(page)
         self.waiting, self._size = frozenset(), 0
-        await asyncio.gather(*(self._read_ring(same) for same in by_key.values()), self._read_tracker())
-        read: list[Page[Any]] = [*self.rings.values(), *self.partitions.values()]
-        read += [self.tracker] if self.tracker else []
+        await asyncio.gather(
+            *(self._read_ring(same) for same in by_key.values()), self._read_others(Round.RINGS)
+        )
+        read = self._in_turn()
         before, self.memory.rings_ended = self.memory.rings_ended, ending(read)
         self._remember(read)
         self.memory.ring_bytes = self._size
@@ -226,8 +226,7 @@ class Visit:
             return
         known, served = pages if pages is not None else pages_of(self.kind), self._served
         self.waiting = frozenset(page.path for page in known if page.key in served)
-        if HA_KEY in served:
-            self.waiting |= {TRACKER_PAGE}
+        self.waiting |= {kind.path for kind in kinds_of(self.kind, Round.RINGS) if kind.key in served}
 
     @property
     def clients(self) -> frozenset[str]:
@@ -257,12 +256,17 @@ class Visit:
             if outcome is Outcome.OK:
                 return
 
-    async def _read_tracker(self) -> None:
-        path = TRACKER_PAGE
-        if self.kind in TRACKING | {Product.UNKNOWN} and self._is_due(path, HA_KEY):
-            self.tracker = await self._page(
-                path, lambda body, clock: decode_tracker(body, clock=clock), accept=JSON
-            )
+    async def _read_others(self, when: Round) -> None:
+        await asyncio.gather(*(self._read_other(kind) for kind in kinds_of(self.kind, when)))
+
+    async def _read_other(self, kind: PageKind) -> None:
+        if self._is_due(kind.path, kind.key):
+            self.others[kind.name] = await self._page(kind.path, decoder_of(kind), accept=JSON)
+
+    def _in_turn(self) -> list[Page[Any]]:
+        """What was read in this process's turn."""
+        others = (self.others.get(kind.name) for kind in kinds_of(self.kind, Round.RINGS))
+        return [*self.rings.values(), *self.partitions.values(), *filter(None, others)]
 
     def _is_due(self, path: str, key: str) -> bool:
         """Tell whether to ask for a page. An absent one is left alone for a while, but not where a KV client

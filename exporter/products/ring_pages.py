@@ -12,15 +12,15 @@ from functools import lru_cache
 
 from exporter.model.pages import Product
 from exporter.products import registry
+from exporter.products.page_kinds import TRACKER
 from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # asked for here by all
 
 ANY = frozenset(Product)  # also where the product is not known
 CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path
 CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
 BUILD_PAGES = registry.build_pages(Product.UNKNOWN)
+TRACKER_PAGE, TRACKING = TRACKER.path, TRACKER.products
 STORE_PREFIXES = ("collectors/", "rulers/", "alertmanagers/", HA_KEY)  # below which all of them keep keys
-TRACKER_PAGE = "/distributor/ha_tracker"
-TRACKING = frozenset(table.product for table in registry.TABLES.values() if table.tracker is not None)
 config_pages, build_pages = registry.config_pages, registry.build_pages
 key_of_client, known_keys, ring_keys = registry.key_of_client, registry.known_keys, registry.ring_keys
 

@@ -124,7 +124,7 @@ class Process:
             config=self._config(now),
             rings={PAGES[key]: self._page(PAGES[key], value, now) for key, value in self.pages.items()},
             partitions=dict(self._partitions(now)),
-            tracker=self._tracker(now),
+            others=self._others(now),
         )
 
     def _partitions(self, now: float) -> Iterable[tuple[str, Page[PartitionRing]]]:
@@ -134,13 +134,13 @@ class Process:
             page = self._page(PARTITION_PAGE, value, now)
             yield PARTITION_PAGE, page if value else replace(page, detail=NOTICE)
 
-    def _tracker(self, now: float) -> Page[TrackerPage] | None:
+    def _others(self, now: float) -> dict[str, Page[TrackerPage]]:
         """What its HA tracker has elected, where it has one: what its copies say."""
         if not any("hatracker" in c.name for c in self.clients) or TRACKER_PAGE in self.lost:
-            return None
+            return {}
         elected = [(key.split("/")[1:], v) for key, v in self.copies.items() if isinstance(v, Replica)]
         entries = tuple(TrackerEntry(*name, value.replica, value.time) for name, value in elected)
-        return self._page(TRACKER_PAGE, TrackerPage(entries, now), now)
+        return {"tracker": self._page(TRACKER_PAGE, TrackerPage(entries, now), now)}
 
     def _is_lost(self, what: str) -> bool:
         return not self.up or what in self.lost

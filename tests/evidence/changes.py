@@ -45,15 +45,17 @@ def _observed_later(seen: Observation, seconds: float) -> Observation:
 
     single = {name: _page_later(getattr(seen, name), seconds) for name in SINGLE if getattr(seen, name)}
     gossip = GossipView(_page_later(seen.gossip.page, seconds), pages(seen.gossip.values))
-    return replace(seen, gossip=gossip, rings=pages(seen.rings), partitions=pages(seen.partitions), **single)
+    many = {name: pages(getattr(seen, name)) for name in MANY}
+    return replace(seen, gossip=gossip, **many, **single)
 
 
 def _page_later(page: Page[Any], seconds: float) -> Page[Any]:
     return replace(_shifted(page, seconds), value=_shifted(page.value, seconds))
 
 
-SINGLE = ("metrics", "config", "tracker", "build")
-TIMES = ("now", "asked_at", "clock", "heartbeat", "received_at")
+SINGLE = ("metrics", "config", "build")
+MANY = ("rings", "partitions", "others")
+TIMES = ("now", "asked_at", "clock", "time", "received_at")
 
 
 def _shifted(thing: Any, seconds: float) -> Any:
@@ -72,7 +74,7 @@ def spots(cycle: Cycle) -> Iterator[Spot]:
         yield from (Spot(place, name) for name in SINGLE if getattr(seen, name) is not None)
         yield Spot(place, "gossip")
         yield Spot(place, "process")
-        for what in ("rings", "partitions"):
+        for what in MANY:
             yield from (Spot(place, what, path) for path in getattr(seen, what))
         yield from (Spot(place, "values", key) for key in seen.gossip.values)
     yield from (Spot(place, "store") for place in range(len(cycle.stores)))
@@ -99,7 +101,7 @@ def _without(seen: Observation, before: Observation, spot: Spot, how: str) -> Ob
         for one in each:
             seen = _without(seen, before, one, how)
         return seen
-    if spot.what in {"rings", "partitions"}:
+    if spot.what in MANY:
         pages = {**getattr(seen, spot.what)}
         pages[spot.key] = _less(pages[spot.key], getattr(before, spot.what)[spot.key], how)
         return replace(seen, **{spot.what: pages})

@@ -242,7 +242,7 @@ class Cluster:
             else self._failed("/config", now, Reason.DENIED),
             rings=pages if turn else {},
             partitions=partitions,
-            tracker=self._tracker(one, now),
+            others=self._others(one, now),
             waiting=waiting,
         )
 
@@ -367,11 +367,11 @@ class Cluster:
                 continue
             yield key, _own(value, one, {n.removeprefix(f"{key} ") for n in one.lacks})
 
-    def _tracker(self, one: Running, now: float) -> Page[TrackerPage] | None:
+    def _others(self, one: Running, now: float) -> dict[str, Page[TrackerPage]]:
         if self.product not in {Product.MIMIR, Product.CORTEX}:
-            return None
+            return {}
         shown = self.ha.page(one.elects, now) if self.is_tracking(one) else None
-        return self._page(HA_PAGE, shown, now, one)
+        return {"tracker": self._page(HA_PAGE, shown, now, one)}
 
     def _page(self, name: str, value: Any, now: float, one: Running) -> Page[Any]:
         outcome, asked = Outcome.ABSENT if value is None else Outcome.OK, now + 0.1

@@ -66,7 +66,7 @@ def _as_another(seen: Observation, fleet: Fleet, chance: random.Random) -> Obser
 
 def _one_page_of_another(seen: Observation, fleet: Fleet, chance: random.Random) -> Observation:
     other = chance.choice(fleet)
-    what = chance.choice(["metrics", "config", "gossip", "rings", "tracker"])
+    what = chance.choice(["metrics", "config", "gossip", "rings", "others"])
     return replace(seen, **{what: getattr(other, what)})
 
 

@@ -225,8 +225,8 @@ def _lost(seen: Observation, chance: random.Random) -> Observation:
     if what != "all":
         return replace(seen, **{what: _failed(getattr(seen, what))})
     failed = {name: _failed(getattr(seen, name)) for name in ("metrics", "config")}
-    tracker = _failed(seen.tracker) if seen.tracker else None
-    return replace(seen, **failed, gossip=GossipView(_failed(seen.gossip.page)), rings={}, tracker=tracker)
+    others = {name: _failed(page) for name, page in seen.others.items()}
+    return replace(seen, **failed, gossip=GossipView(_failed(seen.gossip.page)), rings={}, others=others)
 
 
 def _failed(page: Page[T]) -> Page[T]:

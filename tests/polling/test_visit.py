@@ -14,6 +14,7 @@ from exporter.model.pages import Answer, Observation, Outcome, Page, Product, Re
 from exporter.polling.listed_keys import MORE_KEYS
 from exporter.polling.process_state import Memory, fails_anew
 from exporter.polling.visit import Visit
+from exporter.products.ring_pages import CONFIG_PAGES
 from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.http.loop_fairness import Pace
 
@@ -110,7 +111,7 @@ def test_each_product_has_its_configuration_page(product: Product, path: str) ->
     assert page.value is not None
     assert page.value.label == "prod"
     assert page.name == "/config"
-    assert [asked for asked in process.asked if "config" in asked] == [path]
+    assert [asked for asked in process.asked if asked in CONFIG_PAGES] == [path]
 
 
 @pytest.mark.parametrize("path", ["/config", "/status/config", "/api/v1/status/config"])
@@ -120,7 +121,7 @@ def test_while_the_product_is_not_known_the_configuration_page_is_looked_for_and
     process = OneProcess(config_path=path, product=Product.UNKNOWN)
     assert process.visit().config.value is not None
     assert process.visit().config.value is not None
-    assert [asked for asked in process.asked if "config" in asked] == [path]
+    assert [asked for asked in process.asked if asked in CONFIG_PAGES] == [path]
 
 
 def test_a_page_that_fails_ends_no_search_but_says_more_than_an_absent_one() -> None:
@@ -137,7 +138,7 @@ def test_a_process_that_does_not_answer_is_asked_for_its_configuration_once() ->
     process = OneProcess(product=Product.UNKNOWN)
     process.failing = dict.fromkeys(("/config", "/status/config", "/api/v1/status/config"), Reason.TIMEOUT)
     assert process.visit().config.reason is Reason.TIMEOUT
-    assert sum("config" in asked for asked in process.asked) == 1
+    assert sum(asked in CONFIG_PAGES for asked in process.asked) == 1
 
 
 @pytest.mark.parametrize(("start", "stands"), [(1000.0, True), (None, False)])

@@ -11,7 +11,8 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from exporter.products.ring_pages import BUILD_PAGES, CONFIG_PAGE, CONFIG_PAGES, RING_PAGES, TRACKER_PAGE
+from exporter.products.page_kinds import PAGE_KINDS
+from exporter.products.ring_pages import BUILD_PAGES, CONFIG_PAGE, CONFIG_PAGES, RING_PAGES
 
 # No `;`: Go before 1.17 splits a query at it. No `+`, `&`, `=`, `#`: they may only come encoded.
 _VALUE = r"(?:[A-Za-z0-9._~/:@!*(),-]|%[0-9A-Fa-f]{2}){1,1024}"
@@ -22,7 +23,7 @@ _DC = "[A-Za-z0-9_-]{1,64}"
 _CONSUL = re.compile(rf"/v1/kv/{_VALUE}(?:\?recurse(?:&dc={_DC})?|\?dc={_DC})?")
 
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
-    ("/memberlist", "/metrics", TRACKER_PAGE, *CONFIG_PAGES, *BUILD_PAGES)
+    ("/memberlist", "/metrics", *CONFIG_PAGES, *BUILD_PAGES, *(kind.path for kind in PAGE_KINDS))
 )
 LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(

@@ -139,11 +139,12 @@ def test_an_election_that_was_deleted_is_not_there() -> None:
 
 
 def test_a_tracker_page_is_a_view_of_the_elections() -> None:
-    page = TrackerPage((TrackerEntry("u", "c", "r", NOW),), NOW)
-    seen = replace(Process(1).read(NOW), tracker=Page("/distributor/ha_tracker", Outcome.OK, page))
+    told = TrackerPage((TrackerEntry("u", "c", "r", NOW),), NOW)
+    page = Page("/distributor/ha_tracker", Outcome.OK, told)
+    seen = replace(Process(1).read(NOW), others={"tracker": page})
     failed = replace(
         Process(2).read(NOW),
-        tracker=Page("/distributor/ha_tracker", outcome=Outcome.FAILED, reason=Reason.TIMEOUT),
+        others={"tracker": Page("/distributor/ha_tracker", outcome=Outcome.FAILED, reason=Reason.TIMEOUT)},
     )
     found = read(seen, failed)[HA_KEY]
     assert [(v.known, v.content) for v in found.pages] == [(True, {"u/c": Replica("r", NOW)}), (False, None)]
@@ -181,7 +182,7 @@ def test_elections_are_missing_only_where_they_were_looked_for(
 ) -> None:
     tracked = replace(
         Process(1).read(NOW),
-        tracker=Page("t", Outcome.OK, TrackerPage((TrackerEntry("u", "c", "r", NOW),), NOW)),
+        others={"tracker": Page("t", Outcome.OK, TrackerPage((TrackerEntry("u", "c", "r", NOW),), NOW))},
     )
     found = read(
         tracked, stores=(consul({INGESTER: RING}, prefixes=prefixes),), judged=(facts(tracked, key=HA_KEY),)
