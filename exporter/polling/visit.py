@@ -244,16 +244,12 @@ class Visit:
                 continue
             if not self._is_due(page.path, page.key):
                 continue
-            if page.partitions:
-                read = await self._page(page.path, _partition_ring, accept=JSON)
-                self.partitions[page.path] = read
-                outcome = read.outcome
-            else:
-                decode = partial(_ring, memo=self.memo)
-                ring = await self._page(page.path, decode, accept=JSON)
-                self.rings[page.path] = ring
-                outcome = ring.outcome
-            if outcome is Outcome.OK:
+            kept: dict[str, Page[Any]] = self.partitions if page.partitions else self.rings
+            decode: Callable[..., Any] = (
+                _partition_ring if page.partitions else partial(_ring, memo=self.memo)
+            )
+            kept[page.path] = read = await self._page(page.path, decode, accept=JSON)
+            if read.outcome is Outcome.OK:
                 return
 
     async def _read_others(self, when: Round) -> None:
