@@ -36,7 +36,6 @@ class KeyInput:
     clients: tuple[ClientFacts, ...] = ()
     pages: tuple[View, ...] = ()  # ring pages (tracker pages, for the HA tracker)
     copies: tuple[View, ...] = ()  # gossip
-    signals: tuple[Signal, ...] = ()  # what processes' metrics count
     store: Stored | None = None
     store_known: bool = False
     store_broken: bool = False
@@ -50,6 +49,7 @@ class KeyInput:
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
     default: str = ""  # the key with the product's default prefix
     in_memory: tuple[str, ...] = ()  # processes that keep it in their own memory
+    signals: tuple[Signal, ...] = ()  # what processes' metrics count
 
     @cached_property
     def settings(self) -> RingSettings:
