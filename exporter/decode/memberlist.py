@@ -43,6 +43,7 @@ _HEALTH = re.compile(
     rb"Health Score(?::|\s+is)\s*(-?\d{1,9})\b|\bit is <strong>healthy</strong>", re.IGNORECASE
 )
 _DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
+_LIST, _CUT = b'"SortedMembers":', b'"read before"'
 _WITH_MESSAGES = 65_536  # bytes of the page's head in which the health score stands
 
 USUAL = HaKeys()
@@ -84,18 +85,34 @@ def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL)
 
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
     # A bound on the whole text would judge the messages, which are not read; each part has its own.
-    page = from_json(body, _Page, "memberlist", None)
-    raw = bytes(page.members)
-    members = memo.member_list(raw)
-    if members is None:
-        members = _members(page.members)
-        memo.put_member_list(raw, members)
+    last, members = memo.last_list
+    cut = _without(last, body)
+    page = from_json(cut, _Page, "memberlist", None)
+    if cut is body or bytes(page.members) != _CUT:
+        members = _listed(page.members, memo)
     store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
         members=members,
         keys=_keys(_key(name, key.codec or "", key.deleted, key.version) for name, key in store.items()),
         now=go_times.parse_time(page.now, "memberlist: Now"),
     )
+
+
+def _without(members: bytes, body: bytes) -> bytes:
+    """The page with a mark in place of these members, where it has them: they were read before."""
+    start = body.find(_LIST) + len(_LIST)
+    if not members or start < len(_LIST) or not body.startswith(members, start):
+        return body
+    return b"%b%b%b" % (body[:start], _CUT, body[start + len(members) :])
+
+
+def _listed(shown: msgspec.Raw, memo: Memo) -> tuple[GossipMember, ...]:
+    raw = bytes(shown)
+    members = memo.member_list(raw)
+    if members is None:
+        members = _members(shown)
+        memo.put_member_list(raw, members)
+    return members
 
 
 def _members(raw: msgspec.Raw) -> tuple[GossipMember, ...]:

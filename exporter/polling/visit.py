@@ -253,7 +253,8 @@ class Visit:
                 return
 
     async def _read_others(self, when: Round) -> None:
-        await asyncio.gather(*(self._read_other(kind) for kind in kinds_of(self.kind, when)))
+        if kinds := kinds_of(self.kind, when):
+            await asyncio.gather(*map(self._read_other, kinds))
 
     async def _read_other(self, kind: PageKind) -> None:
         if self._is_due(kind.path, kind.key):

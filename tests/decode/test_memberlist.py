@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.decode.formats.memo import Memo
 from exporter.decode.memberlist import decode_memberlist
 from exporter.errors import DecodeError
 from exporter.model.pages import GossipKey, GossipMember, GossipState
@@ -128,6 +129,42 @@ def test_cortex_and_older_dskit_say_less_of_a_key() -> None:
     shown = decode_memberlist(keys + pages.page("M", "", ["Name", "Address", "State"], []))
     assert shown is not None
     assert dict(shown.keys) == {"a": GossipKey("a", "ringDesc", False, 45)}
+
+
+NODES = b'[{"Name":"a","Addr":"::1","Port":1,"State":0}]'
+OTHERS = b'[{"Name":"b","Addr":"::1","Port":2,"State":3}]'
+READ = b'{"SortedMembers":%b,"Store":{"k":{"Version":1}}}' % NODES
+AFTERWARDS = {
+    "the same": READ,
+    "the same, other keys": READ.replace(b"k", b"other"),
+    "others": READ.replace(NODES, OTHERS),
+    "nobody": READ.replace(NODES, b"null"),
+    "an empty list": READ.replace(NODES, b"[]"),
+    "one more": READ.replace(NODES, NODES[:-1] + b"," + OTHERS[1:]),
+    "more behind the list": READ.replace(NODES, NODES + b"]"),
+    "a list that goes on": READ.replace(NODES, NODES + OTHERS),
+    "told twice, the same last": b'{"SortedMembers":%b,' % OTHERS + READ[1:],
+    "told twice, others last": READ[:-1] + b',"SortedMembers":%b}' % OTHERS,
+    "within something else": b'{"Memberlist":{"SortedMembers":%b},"SortedMembers":%b}' % (NODES, OTHERS),
+    "within something else, and nobody": b'{"Memberlist":{"SortedMembers":%b},"SortedMembers":null}' % NODES,
+    "the mark itself": READ.replace(NODES, b'"read before"'),
+    "in a text": b'{"SortedMembers":%b,"SentMessages":"\\"SortedMembers\\":%b"}' % (OTHERS, b"[]"),
+    "without a list": b'{"Store":{}}',
+    "cut off": READ[:-3],
+}
+
+
+@pytest.mark.parametrize("case", AFTERWARDS)
+def test_a_list_that_was_read_before_changes_what_a_page_costs_and_never_what_it_says(case: str) -> None:
+    memo = Memo()
+    for body in (READ, AFTERWARDS[case], AFTERWARDS[case], READ):
+        try:
+            expected = decode_memberlist(body)
+        except DecodeError:
+            with pytest.raises(DecodeError):
+                decode_memberlist(body, memo)
+        else:
+            assert decode_memberlist(body, memo) == expected
 
 
 def test_long_lists_of_messages_are_passed_over_however_they_look() -> None:

@@ -38,14 +38,20 @@ class Known(Generic[T]):
 
     def get(self, raws: Sequence[bytes]) -> list[T | None]:
         """What each of these very bytes gave, `None` where they are new."""
-        found: list[T | None] = []
-        for name, raw in zip(map(self._name, raws), raws, strict=True):
-            known = self._new.get(name)
-            if known is None and (known := self._old.get(name)) is not None:
-                self._new[name] = known
-            same = known is not None and (known[0] is None or known[0] == raw)
-            found.append(known[1] if known is not None and same else None)
-        return found
+        new = self._new
+        return [
+            known[1]
+            if (known := new.get(name) or self._renewed(name)) and (known[0] is None or known[0] == raw)
+            else None
+            for name, raw in zip(map(self._name, raws), raws, strict=True)
+        ]
+
+    def _renewed(self, name: Hashable) -> tuple[bytes | None, T] | None:
+        """What the generation before knew, taken over into this one."""
+        known = self._old.get(name)
+        if known is not None:
+            self._new[name] = known
+        return known
 
     def put(self, raw: bytes, found: T) -> None:
         """Remember what these bytes gave, as long as there is room: what one process sends must not fill
@@ -86,11 +92,13 @@ class Memo:
         self._turns = 0
         self._last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())
 
+    @property
+    def last_list(self) -> tuple[bytes, tuple[GossipMember, ...]]:
+        """The list of a /memberlist page that was asked for last, and its members: most see the same one."""
+        return self._last_list
+
     def member_list(self, raw: bytes) -> tuple[GossipMember, ...] | None:
         """The members that this very list of a /memberlist page gave, `None` where it is new."""
-        last, members = self._last_list  # most see the same one: comparing costs less than hashing
-        if raw == last:
-            return members
         (found,) = self._lists.get([raw])
         if found is not None:
             self._last_list = raw, found
