@@ -72,6 +72,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "google": "protobuf",
     "dns": "dnspython",
+    "markdown_it": "markdown-it-py",
     "pydantic_core": "pydantic",
     "PIL": "pillow",
 }

@@ -50,6 +50,7 @@ def test_every_page_carries_the_strict_headers_and_nothing_inline(served: Served
         "/gate/preflight",
         "/key/collectors/ring",
         "/key/nope",
+        "/docs/",
         "/static/page.js",
     ):
         answer = get(served, path)
@@ -66,12 +67,13 @@ def _with_doc(doc: str) -> Snapshot:
 @pytest.mark.parametrize(
     ("doc", "shown"),
     [
-        ("docs/ring.md#clocks", "<code>docs/ring.md#clocks</code>"),
+        ("docs/ring.md#clocks", '<a href="../docs/ring#clocks" rel="noreferrer">docs/ring.md#clocks</a>'),
+        ("docs/nothing.md#clocks", "<code>docs/nothing.md#clocks</code>"),
         ("https://d/ring.md#clocks", '<a href="https://d/ring.md#clocks" rel="noreferrer">'),
         ("javascript:alert(1)", "<code>javascript:alert(1)</code>"),
     ],
 )
-def test_the_docs_are_a_link_where_somebody_serves_them(doc: str, shown: str) -> None:
+def test_a_check_links_to_the_docs_that_are_served_here_or_elsewhere(doc: str, shown: str) -> None:
     with Served(_with_doc(doc), now=snapshots.NOW + 4) as served:
         assert shown in get(served, "/gate/preflight").text
 
@@ -124,6 +126,29 @@ def test_links_are_relative_so_that_a_proxy_may_put_a_prefix_before_them(served:
 
 def test_the_ha_tracker_is_found_with_and_without_its_slash(served: Served) -> None:
     assert get(served, "/key/ha-tracker/").status == get(served, "/key/ha-tracker").status == 200
+
+
+DOCUMENTS = [
+    ("/docs/", 200, "text/html; charset=utf-8"),
+    ("/docs", 200, "text/html; charset=utf-8"),
+    ("/docs/ring", 200, "text/html; charset=utf-8"),
+    ("/docs/ring.md", 200, "text/html; charset=utf-8"),
+    ("/docs/runbooks/KVMigrationGossipSplit.md", 200, "text/html; charset=utf-8"),
+    ("/docs/nothing", 404, "text/html; charset=utf-8"),
+    ("/docs/../pyproject.toml", 404, "text/html; charset=utf-8"),
+    ("/docs/%2e%2e/%2e%2e/etc/passwd", 404, "text/html; charset=utf-8"),
+    ("/docs/pictures/architecture.svg", 200, "image/svg+xml"),
+    ("/docs/pictures/nothing.png", 404, "text/plain; charset=utf-8"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "kind"), DOCUMENTS, ids=[row[0] for row in DOCUMENTS])
+def test_docs_and_runbooks_are_served_before_the_first_cycle_too(
+    served: Served, path: str, status: int, kind: str
+) -> None:
+    served.snapshot = None
+    answer = get(served, path)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, kind)
 
 
 def test_before_the_first_cycle_it_is_not_ready(served: Served) -> None:

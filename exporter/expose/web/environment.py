@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from exporter.expose.web import go_no_go, words
+from exporter.expose.web.documents import place
 
 HERE: Final = Path(__file__).parent
 
@@ -33,7 +34,16 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for filtered in (words.name, words.span, words.ago, words.clock, words.number, words.path, words.query):
+    for filtered in (
+        words.name,
+        words.span,
+        words.ago,
+        words.clock,
+        words.number,
+        words.path,
+        words.query,
+        place,
+    ):
         made.filters[filtered.__name__] = filtered
     made.globals.update(count=words.count, task=go_no_go.task)
     return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exporter.expose.lag_history import LagHistory
+from exporter.expose.web import documents
 from exporter.expose.web.go_no_go import check_rows, is_warned, judged, task, withheld
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
@@ -132,6 +133,16 @@ def events(view: PageRequest) -> Content:
     return Content("events.html", "Events", values)
 
 
+def document(view: PageRequest) -> Content:
+    """`/docs/{name}`: one of our docs or runbooks, whatever is known of the cluster."""
+    name = documents.name_of(view.match["name"])
+    found = documents.documents().get(name)
+    if found is None:
+        raise NotThere(_missing("document", name, documents.documents()))
+    values = {"text": documents.body(found, view.root), "name": name}
+    return Content("document.html", found.title, values)
+
+
 def nowhere(view: PageRequest) -> Content:
     """Any other path."""
     values = {"what": "page", "wanted": "", "names": (), "more": 0}
@@ -155,6 +166,7 @@ PATHS: Final[Mapping[str, Callable[[PageRequest], Content]]] = {
     "/events": events,
     "/processes": processes,
     "/gate/{step}": gate,
+    "/docs/{name:.*}": document,
     "/target/{name:.+}": target,
     "/key/{key:.+}": key,
 }

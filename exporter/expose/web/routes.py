@@ -18,8 +18,9 @@ from markupsafe import Markup
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
+from exporter.expose.web.documents import PICTURES, pictures
 from exporter.expose.web.environment import HERE, render
-from exporter.expose.web.pages import PATHS, Content, NotThere, PageRequest, nothing_yet, nowhere
+from exporter.expose.web.pages import PATHS, Content, NotThere, PageRequest, document, nothing_yet, nowhere
 from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot
@@ -67,6 +68,8 @@ def add_page(app: web.Application) -> None:
     app[PAGES] = Pages()
     app.cleanup_ctx.append(_remember)
     app.middlewares.append(_not_found)
+    app.router.add_get("/docs", _docs)
+    app.router.add_get(r"/docs/{picture:.+\.(?:png|svg)}", _picture)
     for path, make in PATHS.items():
         app.router.add_get(path, _handler(make))
     app.router.add_get("/static/{file}", _static)
@@ -110,7 +113,7 @@ async def _respond(
     except NotThere as missing:
         return await _respond(request, missing.page, 404)
     text = _whole(request, inner, aged)
-    status = 503 if snapshot is None and status == 200 else status
+    status = 503 if snapshot is None and status == 200 and make is not document else status
     response = web.Response(
         body=text.encode("utf-8", "replace"), status=status, content_type="text/html", charset="utf-8"
     )
@@ -151,7 +154,8 @@ async def _inner(
 
 
 def _rendered(make: Callable[[PageRequest], Content], view: PageRequest) -> Rendered:
-    content = make(view) if view.snapshot is not None else nothing_yet(view)
+    known = view.snapshot is not None or make is document
+    content = make(view) if known else nothing_yet(view)
     body = render(content.template, root=view.root, snapshot=view.snapshot, **content.values)
     return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template
 
@@ -185,6 +189,17 @@ def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
         telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
         snapshot=aged.snapshot,
     )
+
+
+async def _docs(_: web.Request) -> web.Response:
+    raise web.HTTPMovedPermanently("docs/")
+
+
+async def _picture(request: web.Request) -> web.FileResponse:
+    file = pictures().get(request.match_info["picture"])
+    if file is None:
+        raise web.HTTPNotFound(text="the docs have no such picture\n")
+    return web.FileResponse(file, headers={"Content-Type": PICTURES[file.suffix]})
 
 
 async def _static(request: web.Request) -> web.Response:
