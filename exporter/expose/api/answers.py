@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TypeVar
+
+from msgspec import Struct
 
 from exporter.expose.api.shapes import (
     CheckOut,
@@ -18,7 +21,6 @@ from exporter.expose.api.shapes import (
     LabelRolloutOut,
     MemberOut,
     PageOut,
-    PhaseName,
     ProbeOut,
     RejectionOut,
     RingDetailOut,
@@ -40,7 +42,6 @@ from exporter.model.facts import (
     GossipTarget,
     KeyFacts,
     MemberFacts,
-    PageFacts,
     ProbeResult,
     Rejection,
     SecondaryFacts,
@@ -49,41 +50,24 @@ from exporter.model.facts import (
     TargetFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.label_rollout import LabelRollout
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
 
-_PHASES: Final[dict[Phase, PhaseName]] = {
-    Phase.UNKNOWN: "unknown",
-    Phase.EXTERNAL: "external",
-    Phase.MULTI: "multi",
-    Phase.MIRRORING: "mirroring",
-    Phase.SWITCHED: "switched",
-    Phase.DETACHED: "detached",
-    Phase.MEMBERLIST: "memberlist",
-}
+Shape = TypeVar("Shape", bound=Struct)
 
 
 def status_out(snapshot: Snapshot, version: str) -> StatusOut:
     """`/api/v1/status`."""
     fleet, share = snapshot.fleet, snapshot.part.share if snapshot.part else None
     up = [target for target in snapshot.targets if target.up]
-    return StatusOut(
-        headline=fleet.headline,
+    return _as(
+        StatusOut,
+        fleet,
         shard=share.shard if share else 0,
         shards=share.shards if share else 1,
-        phase=_PHASES[fleet.phase],
-        uniform=fleet.uniform,
-        phase_since=fleet.phase_since,
-        next_step=fleet.next_step,
-        warnings=fleet.warnings,
-        risks=fleet.risks,
-        rollback=RollbackOut(fleet.rollback.text, fleet.rollback.safe),
-        finished_keys=fleet.finished_keys,
+        rollback=_as(RollbackOut, fleet.rollback),
         left_out_keys=fleet.left_out,
-        product=fleet.product.value,
-        versions=fleet.versions,
         targets_up=len(up),
         targets_down=len(snapshot.targets) - len(up),
         clients_by_phase=dict(Counter(c.phase.label for target in up for c in target.clients)),
@@ -112,7 +96,7 @@ def ring_out(key: KeyFacts) -> RingDetailOut:
         summary=_ring(key),
         members=tuple(map(_member, key.members)),
         views=tuple(map(_view, key.views)),
-        differences=tuple(DifferenceOut(d.member, d.view, d.what, d.primary, d.secondary) for d in found),
+        differences=tuple(_as(DifferenceOut, each) for each in found),
     )
 
 
@@ -122,20 +106,15 @@ def gossip_out(
     """`/api/v1/gossip`; `None` where nobody has memberlist."""
     if facts is None:
         return None
-    return GossipOut(
-        clusters=facts.clusters,
+    return _as(
+        GossipOut,
+        facts,
         strangers=tuple(map(_stranger, facts.strangers)),
         ring_strangers=tuple(map(_stranger, facts.ring_strangers)),
         foreign=tuple(map(_stranger, facts.foreign)),
-        absent=facts.absent,
-        unknown_keys=facts.unknown_keys,
-        labels=dict(facts.labels),
-        unverified=facts.unverified,
-        unread=facts.unread,
-        unidentified=facts.unidentified,
-        label_rollout=_label_rollout(facts.rollout) if facts.rollout else None,
-        rejections=tuple(RejectionOut(r.target, r.label, r.source, r.count) for r in rejections),
-        probes=tuple(ProbeOut(p.target, p.kind, p.accepted, p.at) for p in probes),
+        label_rollout=_as(LabelRolloutOut, facts.rollout) if facts.rollout else None,
+        rejections=tuple(_as(RejectionOut, each) for each in rejections),
+        probes=tuple(_as(ProbeOut, each) for each in probes),
     )
 
 
@@ -158,178 +137,99 @@ def step_out(facts: Step) -> StepOut:
 
 def check_out(check: Check) -> CheckOut:
     """Give one check."""
-    return CheckOut(
-        id=check.id,
-        sentence=check.sentence,
-        verdict=check.verdict.value,
+    return _as(
+        CheckOut,
+        check,
         evidence=wording.evidence(check),
         culprits=wording.culprits(check),
-        remedy=check.remedy,
-        doc=check.doc,
         holds_since=check.since,
-        covered=tuple(CoveredOut(one.source, one.looked, one.of) for one in check.covered),
+        covered=tuple(_as(CoveredOut, each) for each in check.covered),
     )
 
 
 def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
     """`/api/v1/events`."""
-    return tuple(EventOut(event.at, event.kind, event.text, event.subject) for event in snapshot.events)
+    return tuple(_as(EventOut, event) for event in snapshot.events)
 
 
 def _store(facts: StoreFacts) -> StoreOut:
-    return StoreOut(
-        store=facts.title,
-        outcome=facts.outcome.value,
-        reason=facts.reason.value if facts.reason else None,
-        detail=facts.detail,
-        keys=facts.keys,
-        last_write_at=max(facts.moved_at.values(), default=None),
-        replaced=facts.replaced,
-        replaced_at=facts.replaced_at,
-        not_covered=facts.uncovered,
-    )
+    last = max(facts.moved_at.values(), default=None)
+    return _as(StoreOut, facts, store=facts.title, last_write_at=last, not_covered=facts.uncovered)
 
 
 def _target(facts: TargetFacts) -> TargetOut:
-    return TargetOut(
-        name=facts.name,
-        url=facts.url,
-        component=facts.component,
-        up=facts.up,
-        product=facts.product.value,
-        version=facts.version,
-        source=facts.source,
-        group=facts.group,
-        phase=_PHASES[facts.phase],
-        phase_since=facts.phase_since,
+    return _as(
+        TargetOut,
+        facts,
         clock_skew_seconds=facts.skew,
         started_at=facts.started,
-        young=facts.young,
-        seen_at=facts.seen_at,
-        rings=facts.rings,
-        pages=tuple(map(_page, facts.pages)),
+        pages=tuple(_as(PageOut, page, page=page.name) for page in facts.pages),
         clients=tuple(map(_client, facts.clients)),
         gossip=_gossip_target(facts.gossip) if facts.gossip else None,
     )
 
 
-def _page(facts: PageFacts) -> PageOut:
-    return PageOut(
-        facts.name, facts.outcome.value, facts.reason.value if facts.reason else None, facts.detail
-    )
-
-
 def _client(facts: ClientFacts) -> ClientOut:
-    return ClientOut(
-        kv_name=facts.name,
-        key=facts.key,
-        phase=_PHASES[facts.phase],
-        writes=facts.writes,
-        primary=facts.primary,
-        stores=facts.stores,
-        mirror_enabled=facts.mirror,
-        mirror_writes=facts.mirror_writes,
-        mirror_errors=facts.mirror_errors,
-    )
-
-
-def _label_rollout(facts: LabelRollout) -> LabelRolloutOut:
-    return LabelRolloutOut(
-        stage=facts.stage,
-        stages=dict(facts.stages),
-        next=facts.next,
-        conflicts=facts.conflicts,
-        unexpected=facts.unexpected,
-    )
+    return _as(ClientOut, facts, kv_name=facts.name, mirror_enabled=facts.mirror)
 
 
 def _gossip_target(facts: GossipTarget) -> GossipTargetOut:
-    return GossipTargetOut(
-        members_by_state=dict(facts.states),
-        health_score=facts.health_score,
+    return _as(
+        GossipTargetOut,
+        facts,
+        members_by_state=facts.states,
         heartbeat_age_seconds=facts.heartbeat_age,
-        label=facts.label,
         label_verified=facts.verified,
-        own_member=facts.own_member,
-        alone=facts.alone,
     )
 
 
 def _ring(facts: KeyFacts) -> RingOut:
-    return RingOut(
-        key=facts.key,
+    return _as(
+        RingOut,
+        facts,
         ring=facts.name,
-        kind=facts.kind,
-        phase=_PHASES[facts.phase],
-        phase_since=facts.phase_since,
-        phase_uniform=facts.phase_uniform,
-        primary=facts.primary,
-        source=facts.source,
         members_by_state=dict(Counter(member.state.value for member in facts.members)),
         oldest_heartbeat_age_seconds=facts.oldest_age,
-        ahead_seconds=dict(facts.ahead),
-        token_conflicts=facts.token_conflicts,
+        ahead_seconds=facts.ahead,
         members_without_tokens=facts.without_tokens,
-        ghosts=facts.ghosts,
         foreign_members=facts.foreign,
         missing_writers=facts.writers.missing if facts.writers else None,
-        shared_addresses=dict(facts.writers.shared) if facts.writers else None,
-        quorum_margin=facts.quorum_margin,
-        partitions=facts.partitions,
+        shared_addresses=facts.writers.shared if facts.writers else None,
         partitions_without_owner=tuple(p.number for p in facts.owned if p.is_ownerless),
         corrupted_partitions=facts.corrupted,
-        entries=facts.entries,
-        distinct_views=dict(facts.distinct),
+        distinct_views=facts.distinct,
         secondary=_secondary(facts.secondary) if facts.secondary else None,
     )
 
 
 def _secondary(facts: SecondaryFacts) -> SecondaryOut:
-    return SecondaryOut(
-        side=facts.side,
-        key_missing=facts.missing_key,
-        missing_in=facts.missing_in,
-        lag_seconds=facts.lag,
-        missing_members=facts.missing_members,
-        extra_members=facts.extra_members,
-        mismatched=dict(facts.mismatched),
-        settled=facts.settled,
-        unread=facts.unread,
-        remembered=facts.remembered,
-    )
+    return _as(SecondaryOut, facts, key_missing=facts.missing_key, lag_seconds=facts.lag)
 
 
 def _member(facts: MemberFacts) -> MemberOut:
-    return MemberOut(
-        id=facts.id,
-        address=facts.address,
-        zone=facts.zone,
-        state=facts.state.value,
-        heartbeat_at=facts.heartbeat,
-        age_seconds=facts.age,
-        tokens=facts.tokens,
-        ownership=facts.ownership,
-        group=facts.group,
-        ghost=facts.ghost,
-        foreign=facts.foreign,
-        target=facts.target,
-        registered_at=facts.registered,
-    )
+    times = {"heartbeat_at": facts.heartbeat, "age_seconds": facts.age, "registered_at": facts.registered}
+    return _as(MemberOut, facts, **times)
 
 
 def _view(facts: ViewFacts) -> ViewOut:
-    return ViewOut(
-        view=facts.kind,
-        target=facts.target,
-        known=facts.known,
-        present=facts.present,
-        judged=facts.judged,
-        staleness_seconds=facts.staleness,
-        missing_members=facts.missing,
-        extra_members=facts.extra,
-        read_at=facts.read_at,
-    )
+    told = {"missing_members": facts.missing, "extra_members": facts.extra}
+    return _as(ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **told)
 
 
 def _stranger(facts: Stranger) -> StrangerOut:
-    return StrangerOut(facts.name, facts.address, facts.seen_by, facts.where)
+    return _as(StrangerOut, facts)
+
+
+def _as(shape: type[Shape], facts: object, **told: object) -> Shape:
+    """Give the facts in a shape of the API: what it calls as they do, and what is `told` of the rest."""
+    named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in told}
+    return shape(**{name: _plain(value) for name, value in (named | told).items()})
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: states, outcomes and phases by their names."""
+    if isinstance(value, Phase):
+        return value.label
+    if isinstance(value, Enum):
+        return value.value
+    return dict(value) if isinstance(value, Mapping) else value
