@@ -122,10 +122,12 @@ def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
     """
     end = body.rfind(_AFTER)
     rest = body[end + 2 :]
-    if not body.startswith(_BEFORE) or end < 0 or b"shards" in rest or b"\\" in rest:
+    if not body.startswith(_BEFORE) or end < 0 or b"shards" in rest or b"\\" in rest or _BETWEEN in rest:
         return None
-    pieces = body[len(_BEFORE) : end].split(_BETWEEN, MAX_MEMBERS + 1)
+    pieces = body.split(_BETWEEN, MAX_MEMBERS + 1)
     at_most(len(pieces), MAX_MEMBERS, "ring page: shards")
+    pieces[-1] = pieces[-1][: end - len(body)]  # of the page itself nothing is copied: it is large
+    pieces[0] = pieces[0][len(_BEFORE) :]
     try:
         page = from_json(b'{"shards":null' + rest, _RingPage, "ring page", 8)
         members = memo.shards.each(pieces, partial(_of_pieces, memo))

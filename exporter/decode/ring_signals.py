@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.decode.formats.exposition import known
@@ -15,25 +16,24 @@ from exporter.model.pages import RingSignals
 MAX_RINGS = 100
 MAX_STATES = 20  # dskit has six
 UNHEALTHY = State.UNHEALTHY.value
-Lines = Iterable[tuple[tuple[str, str], float]]  # of a ring's name and a state, with the value
+Line = tuple[tuple[str, str], float]  # of a ring's name and a state, with the value
+Lines = Iterable[Line]
 
 
 def ring_signals(members: Lines, oldest: Lines, tokens: Lines) -> Mapping[str, RingSignals]:
     """Give what is seen of each ring by its name. What several lines tell of, as of several zones, is their
     sum; a state without members says nothing. Raises `DecodeError` for more than any process has.
     """
-    counts, owned = _counted(members), dict[str, int]()
+    counts, owned = _counted(tuple(members)), _owned(tuple(tokens))
     ages: dict[str, dict[str, float]] = {}
     for (ring, state), at in oldest:
         known_at = known(at)
         if known_at and state.lower() in counts.get(ring, ()):
             states = ages.setdefault(ring, {})
             states[state.lower()] = min(states.get(state.lower(), known_at), known_at)
-    for (ring, _), count in tokens:
-        owned[ring] = owned.get(ring, 0) + int(known(count) or 0)
     return MappingProxyType(
         {
-            ring: RingSignals(MappingProxyType(states), _oldest(ages.get(ring, {})), owned.get(ring))
+            ring: RingSignals(states, _oldest(ages.get(ring, {})), owned.get(ring))
             for ring, states in counts.items()
         }
     )
@@ -44,7 +44,16 @@ def _oldest(ages: Mapping[str, float]) -> float | None:
     return min(living or ages.values(), default=None)
 
 
-def _counted(lines: Lines) -> dict[str, dict[str, int]]:
+@lru_cache(maxsize=4_096)  # most processes see the same, cycle after cycle
+def _owned(lines: tuple[Line, ...]) -> Mapping[str, int]:
+    owned: dict[str, int] = {}
+    for (ring, _), count in lines:
+        owned[ring] = owned.get(ring, 0) + int(known(count) or 0)
+    return owned
+
+
+@lru_cache(maxsize=4_096)
+def _counted(lines: tuple[Line, ...]) -> Mapping[str, Mapping[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for (ring, state), value in lines:
         states = counts.setdefault(ring, {})
@@ -53,4 +62,4 @@ def _counted(lines: Lines) -> dict[str, dict[str, int]]:
             states[state.lower()] = states.get(state.lower(), 0) + number
     if len(counts) > MAX_RINGS or any(len(states) > MAX_STATES for states in counts.values()):
         raise DecodeError(f"metrics: more than {MAX_RINGS} rings, or {MAX_STATES} states of one")
-    return counts
+    return {ring: MappingProxyType(states) for ring, states in counts.items()}

@@ -85,15 +85,17 @@ def judge_signals(
     if not signals:
         return Counted()
     hidden = any(UNHEALTHY in signal.told.members for signal in signals)
-    usual, oldest = _usual(signals, hidden), _oldest_of_most(signals)
-    said = "" if usual is None else _said(usual, hidden)
+    said = [_said(signal.told, hidden) for signal in signals]
+    usual, oldest = _usual(signals, said), _oldest_of_most(signals)
+    most = "" if usual is None else _said(usual, hidden)
     deviations = {
-        signal.target: _continued(past.get(signal.target), own, said, now)
-        for signal in signals
-        if not signal.young and len(signals) > 1 and (own := _said(signal.told, hidden)) != said
+        signal.target: _continued(past.get(signal.target), own, most, now)
+        for signal, own in zip(signals, said, strict=True)
+        if own != most and not signal.young and len(signals) > 1
     }
     fine = _contradicted(pages, deviations)
-    views = tuple(_view(s, usual, oldest, hidden, deviations.keys() - fine) for s in signals)
+    odd = deviations.keys() - fine
+    views = tuple(_view(s, usual, oldest, hidden, odd) for s in signals)
     settled = {name for name, known in deviations.items() if now - known.since >= SETTLES_AFTER}
     judged = tuple(
         replace(v, judged=False)
@@ -126,11 +128,11 @@ def _continued(known: Deviation | None, own: str, usual: str, now: float) -> Dev
     return Deviation(own, usual, known.since)
 
 
-def _usual(signals: Iterable[Signal], hidden: bool) -> RingSignals | None:
+def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None:
     """What most of those say that have not just started; `None` where none are most."""
-    judged = [signal.told for signal in signals if not signal.young]
-    by_what = {_said(told, hidden): told for told in judged}
-    counts = Counter(_said(told, hidden) for told in judged).most_common(2)
+    judged = [(own, signal.told) for signal, own in zip(signals, said, strict=True) if not signal.young]
+    by_what = dict(judged)
+    counts = Counter(own for own, _ in judged).most_common(2)
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return None
     return by_what[counts[0][0]]
