@@ -64,11 +64,11 @@ def decode_value(
     at_most(len(bounds) - 1, MAX_MEMBERS, f"{key}: entries")
     if holds_partitions(key):
         return _stored_partitions(key, plain, tokens or packed, packed)
-    entries = (plain[start:end] for start, end in pairwise(bounds))
+    entries = [plain[start:end] for start, end in pairwise(bounds)]
     if memo is None or not (tokens or packed):
         return _ring(_stored_members(key, entries, tokens or packed, packed))
     if isinstance(memo, Memo):
-        return _remembered_ring(key, list(entries), memo)
+        return _remembered_ring(key, entries, memo)
     return _ring(_stored_members(key, entries, read=True, keep=True, known=memo))
 
 
@@ -106,11 +106,14 @@ def _bounds(key: str, data: bytes) -> list[int]:
     """Where the entries of the message begin with their tags, and where the last one ends, before objects
     are made of them; one more than are allowed at most.
     """
-    at, found = 0, [0]
-    while at < len(data) and len(found) <= MAX_MEMBERS + 1:
+    at, found, size = 0, [0], len(data)
+    while at < size and len(found) <= MAX_MEMBERS + 1:
         at = at + 1 if data[at] == _ENTRY else _behind_tag(key, data, at)
-        length, at = _varint(key, data, at)
-        at += length
+        if at + 1 < size and data[at] > 0x7F >= data[at + 1]:  # two bytes, as of all members with tokens
+            at += 2 + (data[at] & 0x7F | data[at + 1] << 7)
+        else:
+            length, at = _varint(key, data, at)
+            at += length
         found.append(at)
     return found
 
