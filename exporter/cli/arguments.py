@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from exporter import __version__, log
+from exporter.cli.source.environment import show_variables, with_environment
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 
@@ -59,9 +60,31 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
     return top
 
 
+def command_of(top: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    """One command's own parser. argparse has no public way to it."""
+    commands: dict[str, argparse.ArgumentParser] = next(
+        action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return commands[name]
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, and what the environment says of those that are left out."""
+    asked = argv[0] if argv else ""
+    top = parser(asked)
+    if asked in COMMANDS:
+        command = command_of(top, asked)
+        show_variables(command)
+        try:
+            argv = [asked, *with_environment(command, argv[1:], os.environ)]
+        except argparse.ArgumentError as error:
+            command.error(str(error))
+    return top.parse_args(argv)
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
-    args = parser(argv[0] if argv else "").parse_args(argv)
+    args = _parsed(argv)
     log.setup(args.log_level, args.log_format)
     command: Command = args.run
     try:

@@ -12,9 +12,9 @@ import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from exporter.config import HttpClient, load_as, shown_url
+from exporter.cli.source.snapshot_source import client_settings
+from exporter.config import shown_url
 from exporter.decode.prometheus import VectorSample, decode_vector
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.gate.steps import blank, place_of
@@ -63,19 +63,12 @@ def add_prometheus(where: argparse._MutuallyExclusiveGroup, parser: argparse.Arg
         metavar="MATCHERS",
         help='with --prometheus, which fleet, where it knows several: %(metavar)s is such as job="kvm"',
     )
-    parser.add_argument(
-        "--http.config.file",
-        dest="http_config",
-        type=Path,
-        metavar="FILE",
-        help="with --prometheus, its http_client settings",
-    )
 
 
 @asynccontextmanager
 async def joined_from(args: argparse.Namespace) -> AsyncIterator[Joined]:
     """Open the way to Prometheus that the arguments name."""
-    client = load_as(args.http_config, HttpClient) if args.http_config else HttpClient()
+    client = client_settings(args)
     access = ClientAccess(client)
     await access.refresh()
     settings = FetchSettings(timeout=client.timeout, for_target=lambda target: access.to(target.url))

@@ -15,6 +15,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.config import shown_url
 from exporter.errors import FetchError, UsageError
+from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.http.body import Body
 from exporter.sources.http.failures import failure_of
 
@@ -57,8 +58,9 @@ class Server:
     when its last answer was whole, unix seconds.
     """
 
-    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, access: ClientAccess) -> None:
         self.url = url
+        self._access = access
         self.shown = shown_url(url)
         self.stale = ""
         self.at = 0.0
@@ -87,7 +89,16 @@ class Server:
         """All of an answer; raises `FetchError` or `ValueError`, for a redirect to another host too."""
         there = URL(url)
         for _ in range(MAX_REDIRECTS + 1):
-            async with self._session.get(there, allow_redirects=False) as answer:
+            how = self._access.to(str(there))
+            async with self._session.get(
+                there,
+                allow_redirects=False,
+                ssl=how.ssl,
+                headers=how.headers,
+                proxy=how.proxy,
+                proxy_headers=how.proxy_headers,
+                server_hostname=how.server_hostname,
+            ) as answer:
                 if answer.status not in _REDIRECTS:
                     return await _whole(answer)
                 there = _next(there, answer.headers.get("Location", ""))

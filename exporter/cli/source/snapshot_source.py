@@ -12,13 +12,14 @@ from urllib.parse import quote
 
 from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
-from exporter.config import load
+from exporter.config import HttpClient, load, load_as
 from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
 from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.model.facts import Snapshot
+from exporter.sources.access.request_settings import ClientAccess
 from exporter.wiring import Watch
 
 
@@ -40,7 +41,19 @@ def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     where.add_argument(
         "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
     )
+    parser.add_argument(
+        "--http.config.file",
+        dest="http_config",
+        type=Path,
+        metavar="FILE",
+        help="how what is asked over HTTP is reached: TLS, credentials, a proxy, as under http_client",
+    )
     return where
+
+
+def client_settings(args: argparse.Namespace) -> HttpClient:
+    """What `--http.config.file` says. Raises `ConfigError`."""
+    return load_as(args.http_config, HttpClient) if args.http_config else HttpClient()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +105,10 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
     """Open whichever way the arguments name; `soak` seconds count instead of the configured ones."""
     if args.server:
         url = checked_server(args.server)
+        access = ClientAccess(client_settings(args))
+        await access.refresh()
         async with session() as asking:
-            yield _Remote(Server(url, asking))
+            yield _Remote(Server(url, asking, access))
         return
     config = whole(load(args.config_file))
     async with Watch(config) as watch:

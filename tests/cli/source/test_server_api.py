@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
 
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
@@ -58,3 +59,40 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
         status, _, err = await _run("check", "switch-primary", "--server", server)
         assert status == 2
         assert "no answer of an exporter" in err
+
+
+SECRET = "hunter-2-marked"
+SETTINGS = [
+    (f"basic_auth: {{username: sre, password: {SECRET}}}", "Basic c3JlOmh1bnRlci0yLW1hcmtlZA=="),
+    (f"authorization: {{credentials: {SECRET}}}", f"Bearer {SECRET}"),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("settings", "sent"), SETTINGS, ids=["a password", "a token", "none"])
+async def test_credentials_of_the_http_settings_go_to_the_server_and_into_no_output(
+    tmp_path: Path, settings: str, sent: str | None
+) -> None:
+    seen: list[str | None] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.json_response({"status": "error", "error": "not today"}, status=401)
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", refuse)
+    file = tmp_path / "http.yml"
+    file.write_text(settings)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        given = ("--http.config.file", str(file)) if settings else ()
+        status, out, err = await _run("status", "--server", f"http://{host}:{port}", *given)
+    finally:
+        await runner.cleanup()
+    assert (status, seen) == (2, [sent])
+    assert "not today" in err
+    assert SECRET not in out + err

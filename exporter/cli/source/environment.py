@@ -1,0 +1,61 @@
+"""Flags from the environment: `--config.file` is `KVMIGRATION_CONFIG_FILE`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+
+PREFIX = "KVMIGRATION_"
+TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+
+
+def variable(action: argparse.Action) -> str:
+    """The variable of a flag, "" where it has none."""
+    longest = max(action.option_strings, key=len, default="")
+    if not longest.startswith("--") or isinstance(action, argparse._HelpAction | argparse._VersionAction):
+        return ""
+    return PREFIX + longest.removeprefix("--").replace(".", "_").replace("-", "_").upper()
+
+
+def with_environment(
+    parser: argparse.ArgumentParser, argv: Sequence[str], environment: Mapping[str, str]
+) -> list[str]:
+    """Put what the environment says of flags that the command line leaves out behind it. A flag that excludes
+    one of the command line is left out too: what was typed counts.
+    """
+    given = {word.partition("=")[0] for word in argv}
+    excluded = {
+        action.dest
+        for group in parser._mutually_exclusive_groups
+        for action in group._group_actions
+        if any(given.intersection(other.option_strings) for other in group._group_actions)
+    }
+    told = [
+        word
+        for action in parser._actions
+        if not given.intersection(action.option_strings) and action.dest not in excluded
+        for word in _words(action, environment)
+    ]
+    return [*argv, *told]
+
+
+def show_variables(parser: argparse.ArgumentParser) -> None:
+    """Name each flag's variable in its help."""
+    for action in parser._actions:
+        name = variable(action)
+        if name and action.help and action.help is not argparse.SUPPRESS:
+            action.help = f"{action.help} [${name}]"
+
+
+def _words(action: argparse.Action, environment: Mapping[str, str]) -> Iterator[str]:
+    name = variable(action)
+    value = environment.get(name, "") if name else ""
+    if not value:
+        return
+    flag = action.option_strings[-1]
+    if action.nargs != 0:
+        yield f"{flag}={value}"
+    elif value.lower() in TRUE:
+        yield flag
+    elif value.lower() not in FALSE:
+        raise argparse.ArgumentError(None, f'{name} is "{value}"; write true or false')
