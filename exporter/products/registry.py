@@ -1,20 +1,45 @@
-"""All products' tables, and what is looked up in them by product."""
+"""All products' tables, read from `tables/`, and what is looked up in them by product."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import yaml
 
 from exporter.model.pages import Product
 from exporter.products.table import HATracker, ProductTable, Ring
 
 PRODUCTS = tuple(product for product in Product if product is not Product.UNKNOWN)
-# A product's table is `TABLE` in the module of its name: what is in `Product` is read, asked and documented.
+_HERE = Path(__file__).parent / "tables"
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load((_HERE / f"{name}.yaml").read_bytes(), Loader=yaml.CSafeLoader)
+    return found
+
+
+def _table(product: Product, shared: Mapping[str, list[Any]]) -> ProductTable:
+    """A product's table is in the file of its name; a row that is a name stands for the shared ones."""
+    told = _read(product.value)
+    for part in ("rings", "other_keys", "traffic"):
+        told[part] = [row for item in told.get(part, ()) for row in _rows(item, shared)]
+    return msgspec.convert({**told, "product": product.value}, ProductTable)
+
+
+def _rows(item: Any, shared: Mapping[str, list[Any]]) -> list[Any]:
+    return shared[item] if isinstance(item, str) else [item]
+
+
+_SHARED = _read("shared")
+# What is in `Product` is read, asked and documented.
 TABLES: Mapping[Product, ProductTable] = MappingProxyType(
-    {product: import_module(f"exporter.products.{product.value}").TABLE for product in PRODUCTS}
+    {product: _table(product, _SHARED) for product in PRODUCTS}
 )
 # What the libraries put behind a ring's name, by what the client is for: dskit's and Cortex's
 # ring/lifecycler.go, ring/ring.go, ring/partition_ring_watcher.go, Loki's pkg/util/ring/ring_manager.go.

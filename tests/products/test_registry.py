@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from exporter.model.pages import Product
 from exporter.products import registry
 from exporter.products.ring_pages import RING_PAGES, holds_partitions, key_of_client, known_keys, ring_of
+from exporter.products.table import Ring
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
 KNOWN = registry.PRODUCTS
@@ -178,3 +180,21 @@ KEYS = {
 @pytest.mark.parametrize(("key", "partitions"), KEYS.items())
 def test_the_key_says_whether_it_holds_partitions(key: str, partitions: bool) -> None:
     assert holds_partitions(key) is partitions
+
+
+ROW = {"name": "ingester", "key": "collectors/ring", "source": "pkg/ingester/ingester.go"}
+ROWS = [
+    ("as it is to be", {**ROW, "pages": ["/ring"]}, True),
+    ("a key that means nothing", {**ROW, "page": ["/ring"]}, False),
+    ("one page and no list", {**ROW, "pages": "/ring"}, False),
+    ("no source", {"name": "ingester", "key": "collectors/ring"}, False),
+]
+
+
+@pytest.mark.parametrize(("row", "good"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS])
+def test_a_row_of_a_table_has_what_it_must_and_nothing_else(row: dict[str, object], good: bool) -> None:
+    if good:
+        assert msgspec.convert(row, Ring).pages == ("/ring",)
+    else:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(row, Ring)
