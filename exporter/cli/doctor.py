@@ -1,0 +1,203 @@
+"""`kvmigration doctor`: what keeps the exporter from knowing, and what to do about it. It looks once and only
+reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from textwrap import wrap
+from typing import Any, Final, TextIO
+
+from exporter.cli.terminal.safe_text import plain
+from exporter.cli.validate import warnings
+from exporter.config import Config, load
+from exporter.expose.wording.lists import few
+from exporter.expose.wording.reasons import REMEDIES
+from exporter.model.facts import PageFacts, Snapshot, TargetFacts
+from exporter.model.pages import Outcome, Phase, Product, Reason
+from exporter.wiring import Watch
+
+SKEW: Final = 5.0  # seconds; a page tells whole ones
+NAMED: Final = 5
+WIDTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not known, where, and what to do about it. `names` are of processes or sources."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add `doctor` to the command line."""
+    parser = commands.add_parser(
+        "doctor",
+        parents=[common],
+        help="say what keeps the exporter from knowing, and what to do about it",
+        epilog="Exit status: 0 nothing found, 1 something found, 2 the configuration is wrong.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="the configuration",
+    )
+    parser.set_defaults(run=lambda args: doctor(args.config_file))
+
+
+def doctor(path: Path, *, out: TextIO | None = None) -> int:
+    """Print what was looked at and what was found; 1 where something was."""
+    out = out or sys.stdout
+    config = load(path)
+    snapshot = asyncio.run(_look(config))
+    found = [*_configured(config), *findings(snapshot)]
+    lines = [f"{path}: ok", *seen(snapshot), ""]
+    lines += [line for finding in found for line in _told(finding)]
+    lines += ["Nothing keeps the exporter from knowing."] if not found else []
+    out.write("".join(f"{plain(line)}\n" for line in lines))
+    return 1 if found else 0
+
+
+def _told(finding: Finding) -> Iterator[str]:
+    names = f": {few(finding.names, NAMED)}" if finding.names else ""
+    yield from wrap(f"{finding.text}{names}", WIDTH, initial_indent="!! ", subsequent_indent="   ")
+    yield from wrap(finding.remedy, WIDTH, initial_indent="   ", subsequent_indent="   ")
+
+
+async def _look(config: Config) -> Snapshot:
+    async with Watch(config) as watch:
+        await watch.poller.cycle()
+        return await watch.poller.cycle()  # some checks compare two looks
+
+
+def _configured(config: Config) -> Iterator[Finding]:
+    yield from (Finding(text) for text in warnings(config))
+
+
+def seen(snapshot: Snapshot) -> Iterator[str]:
+    """What was looked at, in a few lines."""
+    up = [target for target in snapshot.targets if target.up]
+    sources = Counter(target.source for target in snapshot.targets)
+    by_source = ", ".join(f"{count} by {source}" for source, count in sources.most_common())
+    yield f"processes: {len(up)} of {len(snapshot.targets)} answer ({by_source or 'none found'})"
+    kinds = Counter(f"{t.product.value} {t.version or '(version not known)'}" for t in up)
+    yield f"products: {_counted(kinds)}"
+    gossips = [target.gossip for target in up if target.gossip is not None]
+    ports = Counter("not known" if gossip.port is None else str(gossip.port) for gossip in gossips)
+    yield f"memberlist: {len(gossips)} processes; ports {_counted(ports)}"
+    yield f"labels: {_counted(Counter(_label(g.label) for g in gossips))}"
+    read = [
+        f"{s.title}: {s.keys} keys" if s.outcome is Outcome.OK else f"{s.title}: not read"
+        for s in snapshot.stores
+    ]
+    yield f"external stores: {', '.join(read) or 'none configured'}"
+
+
+def _label(label: str | None) -> str:
+    return "not known" if label is None else f'"{label}"' if label else "none"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{what} ({count})" for what, count in counts.most_common(NAMED)) or "none"
+
+
+def findings(snapshot: Snapshot) -> Iterator[Finding]:
+    """Everything that is not known, what concerns most first."""
+    for look in (_sources, _silent, _none, _pages, _stores, _clocks, _unnamed):
+        yield from look(snapshot)
+
+
+def _sources(now: Snapshot) -> Iterator[Finding]:
+    if not now.targets:
+        yield Finding("No process was found.", (), "Look at targets in the configuration.")
+    yield from (Finding(f"A source of targets fails: {text}") for text in now.unsure)
+    yield from (Finding(f"It should run and does not: {text}") for text in now.not_running)
+
+
+def _silent(now: Snapshot) -> Iterator[Finding]:
+    """Processes of which no page was read, by reason."""
+    down = [target for target in now.targets if not target.up and not target.why_none]
+    yield from _by_reason(down, lambda target: target.pages[:1], "does not answer")
+
+
+def _none(now: Snapshot) -> Iterator[Finding]:
+    by_why: dict[str, list[str]] = {}
+    for target in now.targets:
+        if target.why_none:
+            by_why.setdefault(target.why_none, []).append(target.name)
+    yield from (Finding(f"Probably no process of ours: {why}", tuple(names)) for why, names in by_why.items())
+
+
+def _pages(now: Snapshot) -> Iterator[Finding]:
+    up = [target for target in now.targets if target.up and not target.why_none]
+    names = sorted({page.name for target in up for page in target.pages if page.outcome is Outcome.FAILED})
+    for name in names:
+        yield from _by_reason(up, partial(_failed, name), f"{name} was not read")
+
+
+def _failed(name: str, target: TargetFacts) -> Iterable[PageFacts]:
+    return (page for page in target.pages if page.name == name and page.outcome is Outcome.FAILED)
+
+
+def _by_reason(
+    targets: Iterable[TargetFacts], pages: Callable[[TargetFacts], Iterable[PageFacts]], what: str
+) -> Iterator[Finding]:
+    found: dict[Reason, list[str]] = {}
+    for target in targets:
+        for page in pages(target):
+            found.setdefault(page.reason or Reason.DECODE, []).append(target.name)
+    for reason, names in found.items():
+        meaning, remedy = REMEDIES[reason]
+        yield Finding(f"{_processes(names)}: {what} ({meaning})", tuple(names), remedy)
+
+
+def _processes(names: list[str]) -> str:
+    return "1 process" if len(names) == 1 else f"{len(names)} processes"
+
+
+def _stores(now: Snapshot) -> Iterator[Finding]:
+    for store in now.stores:
+        if store.fault:
+            remedy = REMEDIES[store.reason][1] if store.reason else "Look at its address under stores."
+            yield Finding(store.fault, (), remedy)
+        if store.uncovered:
+            yield Finding(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")
+        if store.broken:
+            yield Finding(f"{store.title} has values that were not understood", tuple(store.broken))
+    external = {client.primary for target in now.targets for client in target.clients} - {"", "memberlist"}
+    if not now.stores and (external or any(t.phase is Phase.EXTERNAL for t in now.targets)):
+        named = tuple(sorted({address for store in now.named_stores for address in store.addresses}))
+        yield Finding(
+            "Processes use an external store, and none is configured", named, "Name it under stores."
+        )
+
+
+def _clocks(now: Snapshot) -> Iterator[Finding]:
+    apart = tuple(t.name for t in now.targets if t.skew is not None and abs(t.skew) > SKEW)
+    if apart:
+        yield Finding(f"Clocks are more than {SKEW:g} s from ours", apart, "Mend the time synchronisation.")
+
+
+def _unnamed(now: Snapshot) -> Iterator[Finding]:
+    up = [target for target in now.targets if target.up and not target.why_none]
+    unknown = tuple(target.name for target in up if target.product is Product.UNKNOWN)
+    if unknown:
+        yield Finding("The product is not known", unknown, "Write product in the configuration.")
+    nameless = tuple(t.name for t in up if t.product is not Product.UNKNOWN and not t.version)
+    if nameless:
+        yield Finding(
+            "The version is not known", nameless, "Nothing is wrong; what the release can do is read from it."
+        )

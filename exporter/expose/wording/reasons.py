@@ -1,0 +1,32 @@
+"""Why a page was not read, in words, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from exporter.model.pages import Reason
+
+# What each reason of a failure means, and what to do. `DEADLINE` and `BUDGET` are the exporter's own bounds.
+REMEDIES: Final[Mapping[Reason, tuple[str, str]]] = {
+    Reason.TIMEOUT: (
+        "no answer in time",
+        "Look whether the process is overloaded; raise http_client.timeout.",
+    ),
+    Reason.DEADLINE: ("not asked in time", "Raise interval, or share the processes among shards."),
+    Reason.REFUSED: ("nobody listens", "Start the process, correct its port, or take it out of targets."),
+    Reason.DNS: ("the name has no address", "Correct the name, or run doctor where the exporter will run."),
+    Reason.TLS: (
+        "no TLS connection",
+        "Name the CA under http_client.tls_config, or write http:// in the URL.",
+    ),
+    Reason.CLOSED: ("the connection was closed", "Look at the process's log, and at proxies on the way."),
+    Reason.STATUS: ("an error of the server", "Look at the process's log."),
+    Reason.DENIED: ("401 or 403", "Give http_client the credentials, or let the path through the proxy."),
+    Reason.REDIRECT: ("a redirect", "Write the address behind it, or log in: it is probably a login page."),
+    Reason.TOO_LARGE: ("too large", "Raise http_client.max_response_bytes."),
+    Reason.DECODE: ("not understood", "Report it with the page: a release may have another form."),
+    Reason.FORBIDDEN: ("a path that is never asked", "Name the ring under rings."),
+    Reason.MIXED: ("endpoints of several clusters", "Name the endpoints of one store alone."),
+    Reason.BUDGET: ("more than one process may cost", "Look why its pages are so large or slow."),
+}

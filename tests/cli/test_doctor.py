@@ -1,0 +1,71 @@
+"""`kvmigration doctor`: what is not known, where, and what to do; silent where everything is read."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.cli.doctor import findings
+from exporter.config import load_text
+from exporter.demo import Demo, DemoSettings
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
+
+Told = dict[str, Any]
+
+
+def _urls(told: Told) -> list[str]:
+    return list(told["targets"][0]["static"]["urls"])
+
+
+CHANGES: list[tuple[str, Any, str, str]] = [
+    ("nobody listens", lambda told: [*_urls(told), "http://127.0.0.1:1"],
+     "1 process: does not answer (nobody listens)", "take it out of targets"),
+    ("a wrong prefix", lambda told: [*_urls(told)[:-1], _urls(told)[-1] + "/wrong"],
+     "Probably no process of ours: 404 for /metrics", ""),
+    ("a name without an address", lambda told: [*_urls(told), "http://nothing.invalid:1"],
+     "1 process: does not answer (the name has no address)", "Correct the name"),
+]  # fmt: skip
+
+
+async def _found(told: Told) -> Snapshot:
+    async with Watch(load_text(yaml.safe_dump(told))) as watch:
+        return await watch.poller.cycle()
+
+
+@pytest.mark.asyncio
+async def test_each_thing_that_is_not_known_is_found_with_its_remedy_and_nothing_else(tmp_path: Path) -> None:
+    settings = DemoSettings(size=3, tokens=16, hold=True, start_phase=Phase.MIRRORING)
+    async with Demo(settings) as demo:
+        told = demo.config() | {"interval": "15s"}
+        assert list(findings(await _found(told))) == []
+        for name, urls, text, remedy in CHANGES:
+            (finding,) = findings(await _found({**told, "targets": [{"static": {"urls": urls(told)}}]}))
+            assert text in finding.text, name
+            assert remedy in finding.remedy, name
+        (finding,) = findings(await _found({**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}}))
+        assert finding.text.startswith("consul was not read")
+        (finding,) = findings(await _found({k: v for k, v in told.items() if k != "stores"}))
+        assert finding.text == "Processes use an external store, and none is configured"
+        status, out = await _run(tmp_path, told)
+        assert status == 0, out
+        assert out.endswith("Nothing keeps the exporter from knowing.\n")
+        assert "processes: 3 of 3 answer (3 by static)" in out
+        status, out = await _run(tmp_path, {**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}})
+        assert status == 1
+        assert "!! consul was not read (" in out
+
+
+async def _run(folder: Path, told: Told) -> tuple[int | None, str]:
+    path = folder / "my.yml"
+    path.write_text(yaml.safe_dump(told))
+    command = (sys.executable, "-m", "exporter", "doctor", "--config.file", str(path))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, out.decode()
