@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.derive.identity.identity import Identity
 from exporter.derive.ring.partitions import with_owners
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import Partition, PartitionState, State
-from exporter.model.facts import KeyFacts, MemberFacts, Snapshot
+from exporter.model.facts import KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check
 from exporter.model.pages import PartitionRing, Phase, Product
 from exporter.model.rings import PartitionFacts
@@ -143,11 +144,38 @@ def test_owners_are_looked_for_in_the_ring_of_their_component(
 
 @pytest.mark.parametrize(
     ("ring_", "alive"),
-    [(key("c/compactor", "compactor", "a-1"), None), (key("c/ring", "ingester", "a-1", source=""), None)],
-    ids=["another ring", "not read"],
+    [
+        (key("c/compactor", "compactor", "a-1"), None),
+        (key("c/store-gateway", "store-gateway", "a-1"), None),
+        (key("c/ring", "ingester", "a-1", source=""), None),
+    ],
+    ids=["another ring", "yet another ring", "not read"],
 )
 def test_owners_whose_ring_was_not_read_are_not_known(ring_: KeyFacts, alive: None) -> None:
     there = PartitionFacts(1, ACTIVE, ("a-1",))
     found = with_owners((key("c/ingester-partitions", "ingester-partitions", owned=(there,)), ring_), (), ())
     assert found[0].owned[0].alive is alive
     assert not found[0].owned[0].is_ownerless
+
+
+OWNERS_WITHOUT_A_MEMBER = [
+    ("its process has just started", "p-1", True, ("i-1",), ()),
+    ("its process runs, and has for long", "p-1", False, (), ()),
+    ("no process has this name", "p-2", True, (), ("i-1",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("process", "young", "alive", "gone"),
+    [row[1:] for row in OWNERS_WITHOUT_A_MEMBER],
+    ids=[row[0] for row in OWNERS_WITHOUT_A_MEMBER],
+)
+def test_an_owner_that_is_no_member_is_alive_while_its_process_starts_and_gone_where_it_has_none(
+    process: str, young: bool, alive: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    there = PartitionFacts(1, ACTIVE, ("i-1",))
+    keys = (key("c/ingester-partitions", "ingester-partitions", owned=(there,)), key("c/ring", "ingester"))
+    known = Identity(process, "10.0.0.1", None, frozenset({process, process.replace("p", "i")}))
+    targets = (TargetFacts(process, f"http://{process}", "ingester", up=True, young=young),)
+    found = with_owners(keys, targets, (known,))[0].owned[0]
+    assert (found.alive, found.gone) == (alive, gone)

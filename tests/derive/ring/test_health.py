@@ -68,6 +68,7 @@ STATES = [
     ("read-only by flag", member("m-1", NOW, read_only=True), {}, State.READ_ONLY),
     ("read-only by state", member("m-1", NOW, State.READ_ONLY), {}, State.READ_ONLY),
     ("leaving and read-only", member("m-1", NOW, State.LEAVING, read_only=True), {}, State.LEAVING),
+    ("a state that is new to us", member("m-1", NOW - 7, State.UNKNOWN), KNOWN_LIMIT, State.UNKNOWN),
     ("its clock is ahead", member("m-1", NOW + 500), {}, State.ACTIVE),
 ]
 
@@ -79,6 +80,22 @@ def test_a_member_is_in_exactly_one_state(one: Member, more: dict[str, Any], sta
 
 def test_a_tombstone_is_no_member() -> None:
     assert judged(member("m-1"), member("m-2", state=State.LEFT)).keys() == {"m-1"}
+
+
+READ_ONLY = [
+    ("by flag", member("m-1", read_only=True), True),
+    ("by flag, and dead", member("m-1", NOW - 99, read_only=True), True),
+    ("by state", member("m-1", state=State.READ_ONLY), True),
+    ("by state, and dead", member("m-1", NOW - 99, State.READ_ONLY), True),
+    ("dead", member("m-1", NOW - 99), False),
+    ("called unhealthy", member("m-1", state=State.UNHEALTHY), False),
+    ("active", member("m-1"), False),
+]
+
+
+@pytest.mark.parametrize(("one", "read_only"), [c[1:] for c in READ_ONLY], ids=[c[0] for c in READ_ONLY])
+def test_a_member_is_read_only_where_it_says_so_itself(one: Member, read_only: bool) -> None:
+    assert judged(one)["m-1"].read_only is read_only
 
 
 def test_an_age_needs_a_heartbeat_and_a_clock() -> None:
