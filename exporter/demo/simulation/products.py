@@ -1,20 +1,19 @@
-"""What runs where: the processes of each product, their KV clients and their pages.
-
-Client and page names are those of real clusters (FACTS); the token counts are scaled from
-`DemoSettings.tokens`, except where the products use one token.
-"""
+"""What runs where: the processes of each product, and what they run by `roles.yaml`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import yaml
 
 from exporter.demo.simulation.settings import DemoSettings
 
 HA = "ha-tracker"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSpec:
+class ClientSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One KV client. `period` is its heartbeat in seconds, 0 if it has none; `watches` says whether
     it also reads; `prefix` stands before its metrics; `tokens` -1 means as the settings say.
     """
@@ -27,8 +26,7 @@ class ClientSpec:
     tokens: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class PageSpec:
+class PageSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ring page: of a key, or a notice where `notice` is set."""
 
     path: str
@@ -37,8 +35,7 @@ class PageSpec:
     notice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoleSpec:
+class RoleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a kind of process runs. `rings` names its rings in metrics: (name, key)."""
 
     component: str
@@ -57,161 +54,11 @@ class ProcessSpec:
     zone: str = ""
 
 
-def writer(kv_name: str, key: str, period: float = 5.0, *, watches: bool = False) -> ClientSpec:
-    """A client that heartbeats, with as many tokens as the settings say."""
-    return ClientSpec(kv_name, key, period, watches)
-
-
-def _one_token(kv_name: str, key: str, period: float = 5.0, *, prefix: str = "loki_") -> ClientSpec:
-    """A Loki client with one token, that reads as well as it writes."""
-    return ClientSpec(kv_name, key, period, watches=True, prefix=prefix, tokens=1)
-
-
-RING, DISTRIBUTOR, COMPACTOR = "collectors/ring", "collectors/distributor", "collectors/compactor"
-STORE_GATEWAY, RULER, ALERTMANAGER = "collectors/store-gateway", "rulers/ring", "alertmanagers/alertmanager"
-SCHEDULER, OVERRIDES, LOKI_SCHEDULER = (
-    "collectors/query-scheduler",
-    "collectors/overrides-exporter",
-    "collectors/scheduler",
+RING, STORE_GATEWAY = "collectors/ring", "collectors/store-gateway"
+ROLES = msgspec.convert(
+    yaml.load((Path(__file__).parent / "roles.yaml").read_bytes(), Loader=yaml.CSafeLoader),
+    dict[str, tuple[RoleSpec, ...]],
 )
-
-CORTEX = RoleSpec(
-    "all",
-    (
-        writer("compactor-lifecycler", COMPACTOR),
-        ClientSpec("compactor-ring", COMPACTOR, watches=True),
-        writer("distributor-hatracker", HA, 0.0),
-        writer("ingester-lifecycler", RING),
-        ClientSpec("ingester-ring", RING, watches=True),
-        ClientSpec("querier-store-gateway", STORE_GATEWAY, watches=True),
-        writer("ruler", RULER, watches=True),
-        writer("store-gateway", STORE_GATEWAY, 15.0, watches=True),
-    ),
-    (
-        PageSpec("/ring", RING),
-        PageSpec("/ingester/ring", RING),
-        PageSpec("/compactor/ring", COMPACTOR, "Cortex Compactor Ring", "Compactor is not running yet."),
-        PageSpec(
-            "/store-gateway/ring",
-            STORE_GATEWAY,
-            "Cortex Store Gateway Ring",
-            "Store gateway is not running yet.",
-        ),
-        PageSpec("/ruler/ring", RULER),
-        PageSpec(
-            "/distributor/ring",
-            "",
-            "Cortex Distributor Status",
-            "Distributor is not running with global limits enabled",
-        ),
-        PageSpec(
-            "/multitenant_alertmanager/ring",
-            "",
-            "Cortex Alertmanager Ring",
-            "Alertmanager has no ring because sharding is disabled.",
-        ),
-    ),
-    (
-        ("compactor", COMPACTOR),
-        ("ingester", RING),
-        ("ruler", RULER),
-        ("store-gateway", STORE_GATEWAY),
-        ("store-gateway-client", STORE_GATEWAY),
-    ),
-    tracker=True,
-)
-
-LOKI = RoleSpec(
-    "all",
-    (
-        _one_token("compactor", COMPACTOR, 15.0),
-        _one_token("distributor-lifecycler", DISTRIBUTOR, prefix=""),
-        ClientSpec("distributor-ring", DISTRIBUTOR, watches=True, prefix="loki_"),
-        ClientSpec("ingester-lifecycler", RING, 5.0, watches=True, prefix="loki_"),
-        ClientSpec("ingester-ring", RING, watches=True, prefix="loki_"),
-        _one_token("scheduler-ring-manager", LOKI_SCHEDULER, 15.0),
-    ),
-    (
-        PageSpec("/ring", RING),
-        PageSpec("/distributor/ring", DISTRIBUTOR),
-        PageSpec("/compactor/ring", COMPACTOR),
-        PageSpec("/scheduler/ring", LOKI_SCHEDULER),
-        PageSpec("/ruler/ring", "", "Cortex Ruler Status", "Ruler running with shards disabled"),
-    ),
-    (
-        ("compactor", COMPACTOR),
-        ("distributor", DISTRIBUTOR),
-        ("ingester", RING),
-        ("scheduler", LOKI_SCHEDULER),
-    ),
-)
-
-
-def _lifecycled(component: str, key: str, page: str, tokens: int = -1) -> RoleSpec:
-    """A Mimir component with a ring of its own: a lifecycler client and a ring client."""
-    return RoleSpec(
-        component,
-        (
-            ClientSpec(f"{component}-lifecycler", key, 15.0, tokens=tokens),
-            ClientSpec(f"{component}-ring", key, watches=True),
-        ),
-        (PageSpec(page, key),),
-        ((component, key),),
-    )
-
-
-_INGESTER_RING = ClientSpec("ingester-ring", RING, watches=True)
-_GATEWAY_RING = ClientSpec("querier-store-gateway", STORE_GATEWAY, watches=True)
-MIMIR = {
-    role.component: role
-    for role in (
-        RoleSpec(
-            "distributor",
-            (
-                writer("distributor-hatracker", HA, 0.0),
-                ClientSpec("distributor-lifecycler", DISTRIBUTOR, 5.0, tokens=1),
-                ClientSpec("distributor-ring", DISTRIBUTOR, watches=True),
-                _INGESTER_RING,
-            ),
-            (PageSpec("/distributor/ring", DISTRIBUTOR), PageSpec("/ingester/ring", RING)),
-            (("distributor", DISTRIBUTOR), ("ingester", RING)),
-            tracker=True,
-        ),
-        RoleSpec(
-            "ingester",
-            (writer("ingester-lifecycler", RING), _INGESTER_RING),
-            (PageSpec("/ingester/ring", RING),),
-            (("ingester", RING),),
-        ),
-        RoleSpec(
-            "store-gateway",
-            (writer("store-gateway", STORE_GATEWAY, 15.0, watches=True),),
-            (PageSpec("/store-gateway/ring", STORE_GATEWAY),),
-            (("store-gateway", STORE_GATEWAY),),
-        ),
-        _lifecycled("compactor", COMPACTOR, "/compactor/ring"),
-        RoleSpec(
-            "ruler",
-            (_INGESTER_RING, _GATEWAY_RING, writer("ruler", RULER, 15.0, watches=True)),
-            (PageSpec("/ruler/ring", RULER), PageSpec("/ingester/ring", RING)),
-            (("ingester", RING), ("ruler", RULER), ("store-gateway-client", STORE_GATEWAY)),
-        ),
-        RoleSpec(
-            "querier",
-            (_INGESTER_RING, _GATEWAY_RING),
-            (PageSpec("/ingester/ring", RING),),
-            (("ingester", RING), ("store-gateway-client", STORE_GATEWAY)),
-        ),
-        _lifecycled("query-scheduler", SCHEDULER, "/query-scheduler/ring", 1),
-        RoleSpec(
-            "alertmanager",
-            (writer("alertmanager", ALERTMANAGER, 15.0, watches=True),),
-            (PageSpec("/multitenant_alertmanager/ring", ALERTMANAGER),),
-            (("alertmanager", ALERTMANAGER),),
-        ),
-        _lifecycled("overrides-exporter", OVERRIDES, "/overrides-exporter/ring", 1),
-    )
-}
 # The order in which a Mimir of a given size is filled; a larger one repeats the last ones.
 _MIMIR_FIRST = (
     ("distributor", ""),
@@ -265,7 +112,7 @@ def _hostile(number: int, spec: ProcessSpec) -> ProcessSpec:
 
 
 def _single(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
-    role = LOKI if settings.product == "loki" else CORTEX
+    (role,) = ROLES[settings.product]
     return tuple(ProcessSpec(f"{settings.product}-{number}", role) for number in range(1, settings.size + 1))
 
 
@@ -276,11 +123,11 @@ def _mimir(size: int) -> tuple[ProcessSpec, ...]:
         else _MIMIR_MORE[(number - len(_MIMIR_FIRST)) % len(_MIMIR_MORE)]
         for number in range(size)
     ]
-    counts: dict[str, int] = {}
+    roles, counts = {role.component: role for role in ROLES["mimir"]}, dict[str, int]()
     found = []
     for component, zone in wanted:
         base = f"mimir-{component}-{zone}" if zone else f"mimir-{component}"
         number = counts.get(base, 0)
         counts[base] = number + 1
-        found.append(ProcessSpec(f"{base}-{number}", MIMIR[component], zone))
+        found.append(ProcessSpec(f"{base}-{number}", roles[component], zone))
     return tuple(found)
