@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bench.pages import LABEL, PageSet, Size
 from bench.references import curl_and_jq, prometheus
 from bench.report import row_of, save, table
 
+ROOT = Path(__file__).parents[1]
 PROFILED = "300x300"
 SIZES = ("30x30", "300x30", "30x300", "300x300", "1000x1000")
 NOTES = """\
@@ -43,10 +45,11 @@ NOTES = """\
 class Child:
     """A measured process that obeys one order after another."""
 
-    def __init__(self, kind: str, file: Path) -> None:
+    def __init__(self, kind: str, file: Path, tree: Path = ROOT) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.child", kind, str(file)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)},
         )  # fmt: skip
 
     def ask(self, order: str) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class PageSet:
     root: Path
     tokens: list[Tokens] = field(default_factory=list)
     bytes_of: dict[str, int] = field(default_factory=dict)
+    phase: Phase = Phase.MIRRORING
     _started: float = 0.0
     _cluster: Cluster = field(init=False)
     _site: tuple[Site, Process] = field(init=False)
@@ -71,7 +72,7 @@ class PageSet:
             Tokens(tuple(chance.sample(space, self.size.tokens))) for _ in range(self.size.members)
         ]
         self._started = now
-        self._cluster, process = _template(now)
+        self._cluster, process = _template(now, self.phase)
         self._site = site, _ = Site(self._cluster), process
         config = site.get(process, "/config", {}, "").body.decode()
         (self.root / "config").mkdir(parents=True, exist_ok=True)
@@ -135,9 +136,9 @@ class PageSet:
         return json.dumps(page, separators=(",", ":")).encode()
 
 
-def _template(now: float) -> tuple[Cluster, Process]:
+def _template(now: float, phase: Phase) -> tuple[Cluster, Process]:
     settings = DemoSettings(
-        product="mimir", size=2, tokens=4, label=LABEL, start_phase=Phase.MIRRORING, hold=True,
+        product="mimir", size=2, tokens=4, label=LABEL, start_phase=phase, hold=True,
         start_time=now - 600,
     )  # fmt: skip
     cluster = Cluster(settings)

@@ -59,6 +59,8 @@ class Layout:
     name: str = ""
     start_time: float | None = None
     _families: tuple[_Family, ...] = ()
+    _leads: tuple[bytes, ...] = ()
+    _due: bool = False  # searched because its turn had come, and not because the page had changed
     _wanted: int = 0
     _comments: int = -1
     _left: int = 0
@@ -68,7 +70,8 @@ class Layout:
     def readings(self, body: bytes, at: float) -> Readings | None:
         """What this page's lines say, `None` where it is to be searched. `at` is a time by any clock."""
         self._left -= 1
-        if self._left < 0 or at >= self._until or _comments(body) != self._comments:
+        self._due = self._left < 0 or at >= self._until
+        if self._due or _comments(body) != self._comments:
             return None
         found: list[list[tuple[Any, float]]] = [[] for _ in range(self._wanted)]
         moved = 0
@@ -90,14 +93,21 @@ class Layout:
         at: float,
     ) -> None:
         """Take what a whole search found: for each thing wanted, its lines, and the word in each."""
-        families, comments = _families(body, places, words), _comments(body)
-        same = comments == self._comments and families.keys() == {each.header for each in self._families}
-        if not same and not all(_is_there_once(body, family) for family in families.values()):
-            families = {}
-        self._families, self._wanted = tuple(families.values()), len(words)
-        self.start_time, self._comments = start_time, comments
+        leads, comments = tuple(place.lead for some in places for place in some), _comments(body)
+        same = self._due and (leads, comments) == (self._leads, self._comments)
+        if not (same and self._families):
+            self._families = self._found(body, places, words, comments)
+        self.start_time, self._comments, self._leads, self._wanted = start_time, comments, leads, len(words)
         turn = PAGES if self._known else crc32(self.name.encode()) % PAGES
-        self._left, self._until, self._known = turn if families else 0, at + SECONDS, True
+        self._left, self._until, self._known = turn if self._families else 0, at + SECONDS, True
+
+    def _found(
+        self, body: bytes, places: Sequence[Sequence[LinePosition]], words: Sequence[bytes], comments: int
+    ) -> tuple[_Family, ...]:
+        families = _families(body, places, words)
+        same = comments == self._comments and families.keys() == {each.header for each in self._families}
+        known = same or all(_is_there_once(body, family) for family in families.values())
+        return tuple(families.values()) if known else ()
 
 
 def _near(body: bytes, header: bytes, place: int) -> int:
