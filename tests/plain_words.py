@@ -1,0 +1,124 @@
+"""The vocabulary of everything that a person reads: the words that it avoids, and how long
+its sentences are. Texts are the pages in Markdown, the strings of the program, alerts and boards, and the
+templates.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+# A process, a member or a client does something; it is never one of these.
+PERSONS: Final = (
+    "who", "whoever", "whom", "somebody", "someone", "nobody", "everybody", "everyone", "anybody", "anyone",
+)  # fmt: skip
+# Metaphors for a state, and second names of what has a name.
+METAPHORS: Final = (
+    "ill", "dead", "mute", "silent", "alone", "odd", "gone", "whole", "young", "strangers?", "conjoined",
+    "ghosts?", "old store", "(?:one|other|either|each|both|that) sides?", "the other one", "remembered",
+    "too old", "(?:a|one|two|every|last|first|second) looks?",
+)  # fmt: skip
+# A check is passed, failed or unknown; a gate is open, closed or unknown.
+STATES: Final = (
+    "cannot tell", "holds?", "held", "not uniform", "going back", "go(?:es)? back", "went back",
+)  # fmt: skip
+AVOIDED: Final = re.compile(rf"\b(?:{'|'.join((*PERSONS, *METAPHORS, *STATES))})\b", re.IGNORECASE)
+# What looks like one of them and is none, with its reason.
+ALLOWED: Final[tuple[tuple[str, str], ...]] = (
+    (r"whole (?:seconds?|numbers?)", "an integer, in the language of the formats"),
+    (r"Who wakes me", "the third question of README is a person's"),
+)
+LONGEST: Final = 30  # words of a sentence on a page
+_FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_CODE: Final = re.compile(r"`[^`\n]*`")
+_LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
+_END: Final = re.compile(r"(?<=[.!?])[)\"*]*\s+(?=[\"*(]*[A-Z0-9])")
+_WORD: Final = re.compile(r"[A-Za-z0-9][\w'/.-]*")
+
+
+class Text(NamedTuple):
+    """A text and where it stands."""
+
+    where: str
+    text: str
+
+
+def pages(root: Path) -> Iterator[Path]:
+    """The pages in Markdown, but for the log of changes."""
+    yield root / "README.md"
+    yield from sorted((root / "docs").glob("*.md"))
+    yield from sorted((root / "alerts" / "runbooks").glob("*.md"))
+
+
+def texts(root: Path) -> Iterator[Text]:
+    """Everything that a person reads."""
+    templates = sorted((root / "exporter" / "expose").rglob("*.html"))
+    lines = [*pages(root), root / "CHANGELOG.md", *templates]
+    for path in filter(Path.exists, lines):
+        where = path.relative_to(root).as_posix()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            yield Text(f"{where}:{number}", _CODE.sub("`x`", _LINK.sub(r"\1", line)))
+    for part in ("exporter", "alerts", "dashboards"):
+        for path in sorted((root / part).rglob("*.py")):
+            if not path.name.endswith("_pb2.py"):
+                yield from _strings(path, path.relative_to(root).as_posix())
+
+
+def _strings(path: Path, where: str) -> Iterator[Text]:
+    """The strings of a module with more than one word, but for those that only its readers see."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    unseen = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) in unseen or not isinstance(node, ast.Constant):
+            continue
+        if isinstance(node.value, str) and " " in node.value:
+            yield Text(f"{where}:{node.lineno}", _CODE.sub("`x`", node.value))
+
+
+def avoided(root: Path) -> Iterator[str]:
+    """Each word that a text should avoid, with a little of what is around it."""
+    allowed = re.compile("|".join(phrase for phrase, _ in ALLOWED))
+    for where, text in texts(root):
+        clean = allowed.sub("", text)
+        for word in AVOIDED.finditer(clean):
+            around = " ".join(clean[max(0, word.start() - 50) : word.end() + 50].split())
+            yield f"{where}: {word[0]}: {around}"
+
+
+def sentences(markdown: str) -> Iterator[str]:
+    """The sentences of a page: of its paragraphs, items and cells; code counts as one word."""
+    for block in _blocks(_COMMENT.sub("\n\n", _FENCE.sub("\n\n", markdown))):
+        yield from filter(None, _END.split(_CODE.sub("X", _LINK.sub(r"\1", block))))
+
+
+def _blocks(markdown: str) -> Iterator[str]:
+    block: list[str] = []
+    for line in (*markdown.splitlines(), ""):
+        text = line.strip()
+        if block and (not text or text[0] in "#|" or _ITEM.match(text)):
+            yield " ".join(block)
+            block = []
+        if text.startswith("|"):
+            yield from filter(None, map(str.strip, text.split("|")))
+        elif text and not text.startswith("#") and (block or not line.startswith("    ")):
+            block.append(_ITEM.sub("", text, count=1))
+
+
+def length(sentence: str) -> int:
+    """How many words a sentence has."""
+    return len(_WORD.findall(sentence))
+
+
+def longest(root: Path) -> list[tuple[int, str, str]]:
+    """The sentences of all pages: words, page, sentence; the longest first."""
+    found = [
+        (length(sentence), path.relative_to(root).as_posix(), sentence)
+        for path in pages(root)
+        for sentence in sentences(path.read_text(encoding="utf-8"))
+    ]
+    return sorted(found, reverse=True)

@@ -1,0 +1,124 @@
+"""What a person reads is said in plain words: the rules of the vocabulary, and that each of them can fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import plain_words
+from tests.conftest import ROOT
+
+# How many stood in the texts when this was last lowered. It may fall and never rise.
+MOST = 800
+LONG = 110
+
+
+def test_no_avoided_word_is_added() -> None:
+    found = list(plain_words.avoided(ROOT))
+    assert len(found) <= MOST, "\n".join(["", *found])
+
+
+def test_no_long_sentence_is_added() -> None:
+    """`WORST=50` lists the longest sentences of the pages."""
+    found = plain_words.longest(ROOT)
+    for words, page, sentence in found[: int(os.environ.get("WORST", "0"))]:
+        sys.stderr.write(f"{words} {page}: {sentence}\n")
+    long = [f"{page}: {words} words: {text}" for words, page, text in found if words > plain_words.LONGEST]
+    assert len(long) <= LONG, "\n".join(["", *long])
+
+
+def _tree(where: Path, name: str, text: str) -> Path:
+    path = where / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (where / "README.md").write_text("# Small\n")
+    path.write_text(text)
+    return where
+
+
+BREACHES = [
+    ("README.md", "Nobody writes the ring.\n", "Nobody"),
+    ("CHANGELOG.md", "Members that are gone.\n", "gone"),
+    ("docs/ring.md", "| who | what |\n", "who"),
+    ("alerts/runbooks/A.md", "The check holds.\n", "holds"),
+    ("alerts/groups/a.py", "x = 'A stranger is in the ring'\n", "stranger"),
+    ("dashboards/boards/a.py", "x = f'{n} are on one side'\n", "one side"),
+    ("exporter/expose/catalogue.py", "x = 'Members that are\\nill'\n", "ill"),
+    ("exporter/expose/web/templates/a.html", "<p>CANNOT TELL</p>\n", "CANNOT TELL"),
+]
+KEPT = [
+    ("README.md", "No process writes the ring. `nobody` is a user, [this](alone.md) is a link.\n"),
+    ("docs/ring.md", "Heartbeats have whole seconds.\n"),
+    ("exporter/derive/a.py", '"""Who holds it."""\nx = "gone"\ndef f():\n    "Somebody is alone."\n'),
+    ("exporter/decode/formats/a_pb2.py", "x = 'nobody is here'\n"),
+    ("exporter/expose/web/templates/a.html", "<p>unknown: a ghostly household</p>\n"),
+    ("tests/test_a.py", "x = 'nobody reads it'\n"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "word"), BREACHES)
+def test_an_avoided_word_is_counted_where_users_read_it(
+    name: str, text: str, word: str, tmp_path: Path
+) -> None:
+    found = list(plain_words.avoided(_tree(tmp_path, name, text)))
+    assert [one.split(": ")[1] for one in found] == [word]
+    assert found[0].startswith(f"{name}:1: ")
+
+
+@pytest.mark.parametrize(("name", "text"), KEPT)
+def test_code_and_what_only_looks_like_one_is_not_counted(name: str, text: str, tmp_path: Path) -> None:
+    assert list(plain_words.avoided(_tree(tmp_path, name, text))) == []
+
+
+PAGE = """\
+# A heading is no sentence
+
+One two three. Four `a long piece of code` six [seven eight](nine.md).
+Ten
+eleven.
+
+- An item.
+- Another
+  item.
+
+| a cell | another cell. And a second sentence |
+|---|---|
+
+    a block of code
+
+```sh
+no words at all
+```
+<!-- a remark -->
+"""
+
+
+def test_sentences_are_those_of_paragraphs_items_and_cells() -> None:
+    assert list(plain_words.sentences(PAGE)) == [
+        "One two three.", "Four X six seven eight.", "Ten eleven.", "An item.", "Another item.",
+        "a cell", "another cell.", "And a second sentence", "---", "---",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "long"), [(30, False), (31, True)])
+def test_a_long_sentence_is_told(words: int, long: bool, tmp_path: Path) -> None:
+    root = _tree(tmp_path, "docs/a.md", f"{' '.join(['word'] * words)}.\n")
+    most = plain_words.longest(root)[0]
+    assert most[:2] == (words, "docs/a.md")
+    assert (most[0] > plain_words.LONGEST) is long
+
+
+def test_every_exception_is_used() -> None:
+    """An exception that nothing needs would hide the next breach."""
+    everything = "\n".join(text for _, text in plain_words.texts(ROOT))
+    assert [phrase for phrase, _ in plain_words.ALLOWED if not re.search(phrase, everything)] == []
+
+
+def test_the_rule_looks_at_all_there_is() -> None:
+    where = {place.where.rsplit(":", 1)[0] for place in plain_words.texts(ROOT)}
+    for name in ("README.md", "docs/ring.md", "exporter/expose/catalogue.py", "alerts/groups/rings.py"):
+        assert name in where
+    assert len(list(plain_words.pages(ROOT))) > 70
