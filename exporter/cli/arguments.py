@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[[], Add]] = {
     "check": lambda: import_module("exporter.cli.check").add_check,
     "status": lambda: import_module("exporter.cli.status").add_status,
     "diff": lambda: import_module("exporter.cli.diff").add_diff,
+    "init": lambda: import_module("exporter.cli.init").add_init,
     "doctor": lambda: import_module("exporter.cli.doctor").add_doctor,
     "explain": lambda: import_module("exporter.cli.explain").add_explain,
     "completion": lambda: import_module("exporter.cli.completion").add_completion,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.cli.estimate import estimate, report, series_of
+from exporter.cli.source.estimate import estimate, report, series_of
 from exporter.cli.validate import validate
 from exporter.config import load
 from exporter.expose import catalogue

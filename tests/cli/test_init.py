@@ -1,0 +1,101 @@
+"""`kvmigration init`: one address in, a file out that watches the whole cluster."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.init import configuration, init, lacks, look_round
+from exporter.config import load, load_text
+from exporter.demo import Demo, DemoSettings
+from exporter.errors import UsageError
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Phase
+from exporter.wiring import Watch
+from tests.conftest import Replay, free_base_port
+
+RECORDED = [
+    ("mimir/2-mirroring", 18, "consul"),
+    ("cortex/2b-mirroring", 3, "consul"),
+    ("loki/2-mirroring", 3, "etcd"),
+]
+
+
+@pytest.mark.parametrize(("recording", "processes", "store"), RECORDED, ids=[row[0] for row in RECORDED])
+def test_one_process_leads_to_the_whole_cluster_and_its_store(
+    replay: Callable[..., Replay], tmp_path: Path, recording: str, processes: int, store: str
+) -> None:
+    replayed, path, err = replay(recording), tmp_path / "my.yml", io.StringIO()
+    one = next(iter(replayed.targets.values()))
+    assert init([one], path, err=err) == 1
+    assert err.getvalue().splitlines() == [
+        f"{path}: {processes} processes",
+        "the external store is as the processes name it; add its credentials, if it asks for any",
+    ]
+    config = load(path)
+    (listed,) = config.targets
+    assert listed.static is not None
+    assert sorted(map(str, listed.static.urls)) == sorted(replayed.targets.values())
+    assert getattr(config.stores, store) is not None
+
+
+async def _once(text: str) -> Snapshot:
+    async with Watch(load_text(text)) as watch:
+        return await watch.poller.cycle()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("product", ["cortex", "loki", "mimir"])
+async def test_the_file_watches_the_demo_without_an_edit(product: str) -> None:
+    settings = DemoSettings(
+        product=product, size=4, tokens=16, hold=True, manual=True, start_phase=Phase.MEMBERLIST,
+        base_port=free_base_port(),
+    )  # fmt: skip
+    async with Demo(settings) as demo:
+        await demo.advance(60.0)
+        urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
+        survey = await look_round((urls[0],))
+        assert list(lacks(survey)) == []
+        snapshot = await _once(configuration(survey))
+        assert {target.url for target in snapshot.targets if target.up} == set(urls)
+
+
+@pytest.mark.asyncio
+async def test_a_gossip_member_that_answers_nowhere_is_named() -> None:
+    settings = DemoSettings(size=4, manual=True, start_phase=Phase.MEMBERLIST, base_port=free_base_port())
+    async with Demo(settings) as demo:
+        await demo.advance(60.0)
+        urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
+        demo.cluster.set_fault("crash", on=True)
+        survey = await look_round((urls[0],))
+        named = list(lacks(survey))
+        assert len(named) == 1
+        assert "has no HTTP address that answers; add its URL under targets" in named[0]
+
+
+REFUSED = [
+    ("ftp://here", "is not a URL such as"),
+    ("here:9095", "is not a URL such as"),
+    ("http://user:hunter2@here", "a URL with a password is not written down"),
+    ("http://127.0.0.1:1", "http://127.0.0.1:1: "),
+]
+
+
+@pytest.mark.parametrize(("url", "message"), REFUSED)
+def test_nothing_is_written_for(tmp_path: Path, url: str, message: str) -> None:
+    path = tmp_path / "my.yml"
+    with pytest.raises(UsageError, match=message) as refused:
+        init([url], path)
+    assert not path.exists()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "my.yml"
+    path.write_text("mine\n")
+    with pytest.raises(UsageError, match="is there already; name another file with --output"):
+        init(["http://127.0.0.1:1"], path)
+    assert path.read_text() == "mine\n"
