@@ -74,6 +74,8 @@ class Times:
 def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
     """Name the default keys that a process keeps in its own memory and nowhere else."""
     alone = {name for name, client in metrics.clients.items() if _in_memory(client)}
+    if not alone:
+        return frozenset()  # nearly always
     shared = {key_of_client(name, product) for name in metrics.clients.keys() - alone}
     return frozenset(key_of_client(name, product) for name in alone) - (shared - {""})
 

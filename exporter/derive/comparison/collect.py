@@ -104,6 +104,7 @@ class Seen:
     waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
     in_memory: frozenset[str] = frozenset()  # keys as they would be stored
     signals: Mapping[str, RingSignals] = field(default_factory=lambda: MappingProxyType({}))
+    roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
@@ -127,8 +128,12 @@ def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
         if not what.deleted:
             listed.setdefault(common.names.ha.canonical(name), []).append(name)
     by_key = {key: tuple(names) for key, names in listed.items()}
+    roles = {client.key: Role.READER for client in target.clients}
+    roles |= {client.key: Role.OWNER for client in target.clients if client.writes}
     in_memory = frozenset(common.names.stored(key, target.config) for key in target.in_memory if key)
-    return Seen(read, target, found, by_key, frozenset(waiting), in_memory, _signals(read, target, common))
+    return Seen(
+        read, target, found, by_key, frozenset(waiting), in_memory, _signals(read, target, common), roles
+    )
 
 
 def _signals(read: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
@@ -231,9 +236,7 @@ def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
     for seen in up:
         config = seen.read.config.value
         if config is not None and key in config.rings:
-            writes = [client.writes for client in seen.target.clients if client.key == key]
-            role = Role.OWNER if True in writes else Role.READER if writes else Role.NONE
-            yield Claim(config.rings[key], seen.target.name, role)
+            yield Claim(config.rings[key], seen.target.name, seen.roles.get(key, Role.NONE))
 
 
 def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:

@@ -7,6 +7,7 @@ memberlist client (`kv/memberlist`) joins the seeds once at the start and again 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 
 from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check, in_rings
 from exporter.derive.identity.identity import host_in, port_of
@@ -160,15 +161,21 @@ def _ports(target: TargetFacts) -> set[int]:
     config = target.config
     if config is None:
         return set()
-    advertised = {config.advertise_port} if config.advertise_address else set()
-    return {port for port in {config.bind_port or DEFAULT_PORT, *advertised} if port}
+    advertised = (config.advertise_port if config.advertise_address else None) or 0
+    return {config.bind_port or DEFAULT_PORT, advertised} - {0}
 
 
 def _seed_ports(target: TargetFacts) -> frozenset[int]:
-    """The ports that a process's seeds name; an SRV record brings its own port."""
+    """The ports that a process's seeds name."""
     config = target.config
-    seeds = (config.join_members or ()) if config else ()
-    own = (config.bind_port if config else None) or DEFAULT_PORT  # what a seed without a port means
+    if config is None or not config.join_members:
+        return frozenset()
+    return _named_ports(config.join_members, config.bind_port or DEFAULT_PORT)
+
+
+@lru_cache(maxsize=4_096)  # most processes have the same seeds
+def _named_ports(seeds: tuple[str, ...], own: int) -> frozenset[int]:
+    """An SRV record brings its own port; `own` is what a seed without one means."""
     return frozenset(port_of(seed) or own for seed in seeds if not seed.startswith("dnssrv"))
 
 
