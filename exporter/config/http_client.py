@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,6 +24,12 @@ from exporter.config.units import PositiveDuration, PositiveSize
 
 AUTHENTICATION = ("basic_auth", "authorization", "oauth2")
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
+TLS_VERSIONS = {
+    "TLS10": ssl.TLSVersion.TLSv1,
+    "TLS11": ssl.TLSVersion.TLSv1_1,
+    "TLS12": ssl.TLSVersion.TLSv1_2,
+    "TLS13": ssl.TLSVersion.TLSv1_3,
+}
 
 
 class BasicAuth(Settings):

@@ -13,15 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exporter.config.http_client import TLS_VERSIONS
 from exporter.errors import ConfigError
 from exporter.expose.server.web_config import CIPHERS, TlsServer
 
-_VERSIONS = {
-    "TLS10": ssl.TLSVersion.TLSv1,
-    "TLS11": ssl.TLSVersion.TLSv1_1,
-    "TLS12": ssl.TLSVersion.TLSv1_2,
-    "TLS13": ssl.TLSVersion.TLSv1_3,
-}
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 _VERIFY = {
     "NoClientCert": ssl.CERT_NONE,
@@ -55,8 +50,8 @@ def files_of(tls: TlsServer) -> tuple[Path, ...]:
 def server_context(tls: TlsServer) -> ssl.SSLContext:
     """The context that the settings ask for. Raises `ConfigError` that names the file at fault."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = _VERSIONS[tls.min_version]
-    context.maximum_version = _VERSIONS[tls.max_version]
+    context.minimum_version = TLS_VERSIONS[tls.min_version]
+    context.maximum_version = TLS_VERSIONS[tls.max_version]
     context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than whoever asks for it
     if tls.prefer_server_cipher_suites:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE

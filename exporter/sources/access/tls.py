@@ -9,18 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exporter.config import TlsConfig
+from exporter.config.http_client import TLS_VERSIONS
 from exporter.errors import FetchError
 from exporter.log import logger
 from exporter.model.pages import Reason
 from exporter.sources.access.secret_files import Watch, unreadable
 
 log = logger("kvmigration.access")
-_VERSIONS = {
-    "TLS10": ssl.TLSVersion.TLSv1,
-    "TLS11": ssl.TLSVersion.TLSv1_1,
-    "TLS12": ssl.TLSVersion.TLSv1_2,
-    "TLS13": ssl.TLSVersion.TLSv1_3,
-}
 
 
 class Tls:
@@ -80,7 +75,7 @@ def make_context(config: TlsConfig) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=config.ca_file)
     with warnings.catch_warnings():  # TLS 1.0 is deprecated, and asked for by name here
         warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = _VERSIONS[config.min_version]
+        context.minimum_version = TLS_VERSIONS[config.min_version]
     if config.min_version in {"TLS10", "TLS11"}:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 speaks them on no other level
     if config.cert_file and config.key_file:

@@ -20,9 +20,11 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 from exporter.config import Config, TargetEntry
-from exporter.errors import KVMigrationError, UsageError
+from exporter.errors import KVMigrationError
 from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
@@ -313,21 +315,18 @@ def _hosts(slots: list[_Slot]) -> frozenset[str]:
     return frozenset(found.host for slot in slots for found in slot.found)
 
 
+# By the kind of the `targets` entry: one file here for each.
+SOURCES: Mapping[str, Callable[[Any], Source]] = MappingProxyType(
+    {
+        "static": StaticSource, "dns": DnsSource, "file": FileSource, "http": HttpSource,
+        "gossip": GossipSource, "kubernetes": KubernetesSource,
+    }
+)  # fmt: skip
+
+
 def source_of(entry: TargetEntry) -> Source:
     """The source of a `targets` entry."""
-    if entry.static is not None:
-        return StaticSource(entry.static)
-    if entry.dns is not None:
-        return DnsSource(entry.dns)
-    if entry.file is not None:
-        return FileSource(entry.file)
-    if entry.http is not None:
-        return HttpSource(entry.http)
-    if entry.gossip is not None:
-        return GossipSource(entry.gossip)
-    if entry.kubernetes is not None:
-        return KubernetesSource(entry.kubernetes)
-    raise UsageError(f"no source for {entry.kind}")
+    return SOURCES[entry.kind](getattr(entry, entry.kind))
 
 
 def _same(old: TargetEntry, new: TargetEntry) -> bool:

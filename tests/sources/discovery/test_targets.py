@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 
 from exporter.config import Config, load_text
+from exporter.config.targets import KINDS
 from exporter.sources.discovery import targets as module
-from exporter.sources.discovery.targets import FAILS_FOR, Discovery
+from exporter.sources.discovery.targets import FAILS_FOR, SOURCES, Discovery
 from tests.sources.serving import Clock, serving
 
 
@@ -247,3 +248,7 @@ async def test_a_list_that_lost_half_of_itself_goes_on_with_what_answers(tmp_pat
     assert _names(discovery) == ["a:1", "b:1", "c:1"]
     discovery.commit(await discovery.prepare(config))
     assert _names(discovery) == ["a:1"], "a reload takes the list as it is"
+
+
+def test_each_kind_of_targets_has_its_source() -> None:
+    assert set(SOURCES) == set(KINDS)
