@@ -15,8 +15,11 @@ from __future__ import annotations
 from alerts.promql import Queries
 from alerts.rule import Record, Text
 from alerts.shards_across import (
+    BEFORE_MEMBERLIST,
+    CLIENTS,
     FAILS,
     NOT_KNOWN,
+    NOT_KNOWN_OF_KEYS,
     WRITERS,
     Across,
     absent,
@@ -32,29 +35,33 @@ from alerts.shards_across import (
     unmet,
 )
 from alerts.thresholds import Wait
-from exporter.derive.gate.harms import STEPS
+from exporter.derive.gate.harms import STEPS, Rule
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
 from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
+from exporter.model.migration import LABELS, RINGS
 from exporter.model.pages import Phase
 
 INTERVAL = Wait(15.0, "one cycle of the exporter")
 GAP = Wait(50.0, "three evaluations and a little: after a longer gap nothing is known to have held")
 FAILING = "check:kvmigration_shard_check:failing_across"
+ELSEWHERE = "migration_check:kvmigration_shard_clients:elsewhere"
 OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
-MOVING = "serves:kvmigration_shard_clients:moving"
-EARLIEST = "fleet:kvmigration_phase:earliest"
+OPEN_OF_KEYS = "migration_check:kvmigration_shard_check:unknown_across"
+MOVING = "migration_serves:kvmigration_shard_clients:moving"
+LOWEST = "migration_step_check:kvmigration_shard_check:min"
+EARLIEST = "migration:kvmigration_phase:earliest"
 
 
 def _together(found: Across) -> Text:
     return lambda q: together(q, found(q))
 
 
-def _by_check(found: dict[str, Across]) -> Text:
+def _by_check(found: dict[str, Across], *labels: str) -> Text:
     def expr(q: Queries) -> str:
         parts = [
-            f'label_replace(\ngroup {q.by()} (\n{across(q)}\n),\n"check", "{check}", "", ""\n)'
+            f'label_replace(\ngroup {q.by(*labels)} (\n{across(q)}\n),\n"check", "{check}", "", ""\n)'
             for check, across in found.items()
         ]
         return "\nor\n".join(parts)
@@ -66,54 +73,87 @@ def _gate_check(q: Queries) -> str:
     """In this order: what does not hold in a part or across, what holds everywhere, what is not known. A
     check that some exporter does not make, one of another version perhaps, holds nowhere.
     """
-    lowest, highest = (told(q, s.SHARD_CHECK, "step", "check") for told in (least, most))
-    asked = f"count {q.by('step', 'check')} ({q.series(s.SHARD_CHECK)})"
+    lowest, highest = q.series(LOWEST), most(q, s.SHARD_CHECK, "migration", "step", "check")
+    asked = f"count {q.by('migration', 'step', 'check')} ({q.series(s.SHARD_CHECK)})"
     all_of_them = f"{asked} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
     return (
         f"{lowest} == 0\n"
         f"or\n0 * {lowest} and {q.on('check')} {q.series(FAILING)}\n"
+        f"or\n0 * {lowest} and {q.on('migration', 'check')} {q.series(ELSEWHERE)}\n"
         f"or\n(\n{highest} == 3 and {lowest} >= 2 and ({all_of_them})\n"
-        f"and {q.on()} {q.series(COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n) / 3\n"
+        f"and {q.on()} {q.series(COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n"
+        f"unless {q.on('migration', 'check')} {q.series(OPEN_OF_KEYS)}\n) / 3\n"
         f"or\nNaN * {lowest}"
+    )
+
+
+STEP = ("migration", "step")
+
+
+def _lowest(q: Queries) -> str:
+    """The least of the parts, by check: of a migration that has not begun those of preflight alone, and of
+    one that has no client none. The rings are always there.
+    """
+    names = ("migration", "step", "check")
+    first, later = (least(q, s.SHARD_CHECK, *names, matchers=f'step{op}"preflight"') for op in ("=", "!="))
+    of_clients = f"group {q.by('migration')} ({q.series(s.SHARD_CHECK, _PREFLIGHT)})"
+    begun = q.series(s.SHARD_CLIENTS, f'phase!="{Phase.EXTERNAL.label}"')
+    return (
+        f"({first}) and {q.on('migration')} (\n{_shown(q)}\n)\n"
+        f"or\n({later}) unless {q.on('migration')} (\n"
+        f"{of_clients} unless {q.on('migration')} ({begun} > 0)\n)"
+    )
+
+
+_PREFLIGHT = 'step="preflight"'
+
+
+def _shown(q: Queries) -> str:
+    """Migrations that have a client, and the rings."""
+    rings = f'{_PREFLIGHT},migration="{RINGS}"'
+    return (
+        f"group {q.by('migration')} ({q.series(s.SHARD_CLIENTS)} > 0)\n"
+        f"or {q.on('migration')} group {q.by('migration')} ({q.series(s.SHARD_CHECK, rings)})"
     )
 
 
 def _holding(q: Queries) -> str:
     checks = q.series(c.GATE_CHECK)
-    every = f"count {q.by('step')} ({checks})"
-    return f"(count {q.by('step')} ({checks} == 1) == {q.on('step')} {every})"
+    every = f"count {q.by(*STEP)} ({checks})"
+    return f"(count {q.by(*STEP)} ({checks} == 1) == {q.on(*STEP)} {every})"
 
 
 def _held(q: Queries) -> str:
     """Since when all checks of a step have held, 0 where they do not: it reads its own last value."""
     recent = f"timestamp({q.series(HELD)}) > time() - {q.seconds(GAP)}"
-    kept = f"max {q.by('step')} ({q.series(HELD)} > 0 and ({recent}))"
+    kept = f"max {q.by(*STEP)} ({q.series(HELD)} > 0 and ({recent}))"
     return (
-        f"{kept} and {q.on('step')} {_holding(q)}\n"
-        f"or {q.on('step')}\n0 * {_holding(q)} + time()\n"
-        f"or {q.on('step')}\n0 * count {q.by('step')} ({q.series(c.GATE_CHECK)})"
+        f"{kept} and {q.on(*STEP)} {_holding(q)}\n"
+        f"or {q.on(*STEP)}\n0 * {_holding(q)} + time()\n"
+        f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
 
 def _gate_open(q: Queries) -> str:
     held = f"({q.series(HELD)} > 0)"
     steady = f"{q.on()} group_left () {most(q, s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS)}"
-    since = f"({held} >= {steady}\nor {q.on('step')}\n0 * {held} + {steady})"
+    since = f"({held} >= {steady}\nor {q.on(*STEP)}\n0 * {held} + {steady})"
     return (
         f"(time() - {since})\n>= bool {q.on()} group_left () {most(q, s.SHARD_SOAK_SECONDS)}\n"
-        f"or {q.on('step')}\n0 * count {q.by('step')} ({q.series(c.GATE_CHECK)})"
+        f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
 
 def _moving(q: Queries) -> str:
-    return f"count {q.by('serves', 'phase')} (\n{moving(q, WRITERS)}\n)"
+    return f"count {q.by('migration', 'serves', 'phase')} (\n{moving(q, WRITERS)}\n)"
 
 
 def _earliest(q: Queries) -> str:
-    """The first phase of which there is a client; unknown where there is none."""
+    """The first phase of which a migration has a client; unknown where it has none."""
     here = ((phase, q.series(MOVING, f'phase="{phase.label}"')) for phase in Phase)
-    found = [f"0 * group {q.by()} ({clients}) + {phase:d}" for phase, clients in here]
-    return f"\nor {q.on()}\n".join([*found, f"0 * {most(q, s.SHARDS)} - 1"])
+    found = [f"0 * group {q.by('migration')} ({clients}) + {phase:d}" for phase, clients in here]
+    every = f"max {q.by('migration')} ({q.series(LOWEST, _PREFLIGHT)})"
+    return f"\nor {q.on('migration')}\n".join([*found, f"0 * {every} - 1"])
 
 
 def _phase(q: Queries) -> str:
@@ -124,21 +164,39 @@ def _phase(q: Queries) -> str:
 
 
 def _next_step(q: Queries) -> str:
-    told = q.series(EARLIEST)
+    """The store's is next once every client is on memberlist; of those that no phase has, none is. Of the
+    labels it shows in no part.
+    """
     return "\nor\n".join(
-        f"label_replace({f'{told} == bool {rule.phase:d}' if rule.phase is not None else f'0 * {told}'}, "
-        f'"step", "{rule.name}", "", "")'
+        f'label_replace({_is_next(q, rule)}, "step", "{rule.name}", "", "")'
         for rule in STEPS
+        if rule.migration != LABELS
     )
+
+
+def _is_next(q: Queries, rule: Rule) -> str:
+    if not rule.migration and rule.phase is not None:
+        return f"{q.series(EARLIEST)} == bool {rule.phase:d}"
+    if rule.phase is None:
+        return f"0 * {most(q, s.SHARD_CHECK, 'migration', matchers=_only(rule))}"
+    clients = q.series(s.SHARD_CLIENTS, WRITERS)
+    left = f"count {q.by()} ({q.series(s.SHARD_CLIENTS, f'{WRITERS},{BEFORE_MEMBERLIST}')} > 0)"
+    there = f"(count {q.by()} ({clients} > 0) unless {q.on()} {left}) >= bool 0"
+    end = f"{there}\nor {q.on()}\n0 * {most(q, s.SHARDS)}"
+    return f'label_replace({end}, "migration", "{rule.migration}", "", "")'
+
+
+def _only(rule: Rule) -> str:
+    return f'step="{rule.name}"'
 
 
 def _uniform(q: Queries) -> str:
     metrics = q.series(c.PAGE_UP, 'page="/metrics"')
-    phases = f"count {q.by()} (count {q.by('phase')} ({q.series(MOVING)}))"
+    phases = f"count {q.by('migration')} (count {q.by('migration', 'phase')} ({q.series(MOVING)}))"
     silent = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
     return (
-        f"({phases} == bool 1 and {q.on()} {q.series(EARLIEST)} >= 0)\n"
-        f"unless {q.on()} ({phases} == 1 and {q.on()} ({silent}))\n"
+        f"({phases} == bool 1 and {q.on('migration')} {q.series(EARLIEST)} >= 0)\n"
+        f"unless {q.on('migration')} ({phases} == 1 and {q.on()} ({silent}))\n"
         f"and {q.on()} {q.series(COMPLETE)} == 1"
     )
 
@@ -171,7 +229,14 @@ ACROSS = (
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
     Record(GHOSTS, _together(ghosts), "Ring members that belong to nobody."),
     Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
+    Record(ELSEWHERE, _by_check(CLIENTS, "migration"), "Client checks that clients of any part fail."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
+    Record(
+        OPEN_OF_KEYS,
+        _by_check(NOT_KNOWN_OF_KEYS, "migration"),
+        "Checks that a key leaves open, by migration.",
+    ),
+    Record(LOWEST, _lowest, "The least that a part says of a check, of the migrations that there are."),
 )
 GATE = (
     Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
@@ -179,11 +244,11 @@ GATE = (
     Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
 )
 FLEET = (
-    Record(MOVING, _moving, "Writing clients of what has to move and is not on memberlist whole."),
-    Record(EARLIEST, _earliest, "The fleet's phase as a number: the earliest of its writing clients."),
-    Record(c.PHASE.name, _phase, "The fleet's phase."),
+    Record(MOVING, _moving, "Writing clients of what has not arrived."),
+    Record(EARLIEST, _earliest, "Each migration's phase as a number: the earliest of its writing clients."),
+    Record(c.PHASE.name, _phase, "Each migration's phase."),
     Record(c.PHASE_UNIFORM.name, _uniform, "Whether all writing clients agree; absent where not known."),
-    Record(c.NEXT_STEP.name, _next_step, "The migration's next step."),
+    Record(c.NEXT_STEP.name, _next_step, "Each migration's next step."),
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(
         c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Nobody's members."

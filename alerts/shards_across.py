@@ -10,11 +10,12 @@ from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
 from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
+from exporter.model.migration import LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
 SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
-WRITERS, KEPT, USED = 'writes="true"', 'kept="true"', 'used="true"'
-AFTER_EXTERNAL, BEFORE_MEMBERLIST = 'phase!="external"', 'phase!="memberlist"'
+WRITERS, USED = 'writes="true"', 'used="true"'
+BEFORE_MEMBERLIST = 'phase!="memberlist"'
 Across = Callable[[Queries], str]
 
 
@@ -23,9 +24,9 @@ def most(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
     return f"max {q.by(*labels)} ({q.series(metric, matchers)})"
 
 
-def least(q: Queries, metric: Metric, *labels: str) -> str:
+def least(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
     """Give the least value of the shards."""
-    return f"min {q.by(*labels)} ({q.series(metric)})"
+    return f"min {q.by(*labels)} ({q.series(metric, matchers)})"
 
 
 def complete(q: Queries) -> str:
@@ -123,28 +124,28 @@ def _clients(q: Queries, *matchers: str) -> str:
 
 
 def moving(q: Queries, who: str, *matchers: str) -> str:
-    """Clients of what is to move and is not on memberlist whole; of everything, where all of it is, or
-    where nothing is to move. `who` says which clients count at all, `matchers` which of them are wanted.
+    """Clients of what has not arrived: of each migration those whose keys are not on memberlist whole, and
+    all of them where every key is. `who` says which clients count at all, `matchers` which are wanted.
     """
-    wanted, serves = _clients(q, who, *matchers), q.on("serves")
-    left = _clients(q, who, AFTER_EXTERNAL)
-    staying = f"({_clients(q, who, KEPT)} unless {serves} ({left}))"
-    others = f"({_clients(q, who)} unless {serves} {staying})"
-    under_way = f"({_clients(q, who, BEFORE_MEMBERLIST)} unless {serves} {staying})"
+    wanted, under_way = _clients(q, who, *matchers), f"({_clients(q, who, BEFORE_MEMBERLIST)})"
     return (
-        f"{wanted} and {serves} {under_way}\n"
-        f"or\n{wanted} unless {serves} {staying} unless {q.on()} {under_way}\n"
-        f"or\n{wanted} unless {q.on()} {others}"
+        f"{wanted} and {q.on('migration', 'serves')} {under_way}\n"
+        f"or\n{wanted} unless {q.on('migration')} {under_way}"
     )
 
 
 def elsewhere(phase: Phase, *, readers: bool) -> Across:
-    """Clients that count for a step and are known to be in another phase than it asks for."""
+    """Clients that count for a step and are known to be in another phase than it asks for, by migration. The
+    end of the store asks those of all migrations together.
+    """
     who = "" if readers else WRITERS
     others = f'phase!~"{phase.label}|unknown"'
 
     def found(q: Queries) -> str:
-        return _clients(q, who, others) if phase is Phase.MEMBERLIST else moving(q, who, others)
+        if phase is not Phase.MEMBERLIST:
+            return f"group {q.by('migration')} (\n{moving(q, who, others)}\n)"
+        every = f"group {q.by()} (\n{_clients(q, who, others)}\n)"
+        return f'label_replace(\n{every},\n"migration", "{STORE}", "", ""\n)'
 
     return found
 
@@ -161,6 +162,29 @@ def _differing_or_unmet(q: Queries) -> str:
     return f"group {q.by('key')} (\n{contents(q)} > 1\n)\nor {q.on('key')}\n{q.series(UNMET)}"
 
 
+def _of_keys(found: Across) -> Across:
+    """What is found by key, by migration: those that have a client of the key, and those that ask all keys. A
+    key that no client serves is one of the rings.
+    """
+
+    def across(q: Queries) -> str:
+        keyed = f'label_replace(\n{found(q)},\n"serves", "$1", "key", "(.*)"\n)'
+        clients = f"group {q.by('migration', 'serves')} ({_clients(q, '')})"
+        asked = [
+            (RINGS, f"{keyed} unless {q.on('serves')} {clients}"),
+            *((name, keyed) for name in (LABELS, READ_WRITE, STORE)),
+        ]
+        told = (
+            f'label_replace(\ngroup {q.by()} (\n{keys}\n),\n"migration", "{name}", "", ""\n)'
+            for name, keys in asked
+        )
+        return "\nor\n".join(
+            [f"group {q.by('migration')} (\n{clients} and {q.on('serves')} {keyed}\n)", *told]
+        )
+
+    return across
+
+
 KEY_CHECKS = ("keys-copied", "members-copied", "contents-equal", "lag")
 FAILS: dict[str, Across] = {
     "gossip-no-strangers": _settled(STRANGERS),
@@ -170,22 +194,30 @@ FAILS: dict[str, Across] = {
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
+}
+"""By check, what speaks against it across the parts, in every migration."""
+
+CLIENTS: dict[str, Across] = {
     "clients-multi": elsewhere(Phase.MULTI, readers=False),
     "clients-mirroring": elsewhere(Phase.MIRRORING, readers=False),
     "clients-switched": elsewhere(Phase.SWITCHED, readers=True),
     "clients-detached": elsewhere(Phase.DETACHED, readers=True),
     "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
 }
-"""By check, what speaks against it across the parts."""
+"""By check, what speaks against it across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
     "gossip-no-strangers": _now(STRANGERS),
     "gossip-complete": _now(ABSENT),
     "gossip-port-reachable": _now(ABSENT),
     "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
-    **dict.fromkeys(KEY_CHECKS, _now(UNMET)),
     "members-labelled": _unlabelled,
     "members-unverified": _unlabelled,  # /config tells both
-    "views-agree": _differing_or_unmet,
 }
-"""By check, what leaves it open for now."""
+"""By check, what leaves it open for now, in every migration."""
+
+NOT_KNOWN_OF_KEYS: dict[str, Across] = {
+    **dict.fromkeys(KEY_CHECKS, _of_keys(_now(UNMET))),
+    "views-agree": _of_keys(_differing_or_unmet),
+}
+"""By check, what leaves it open for now, by migration."""

@@ -38,10 +38,10 @@ def marks(house: House) -> Sequence[Json]:
     """The fleet entered a phase; an alert of ours fires."""
     q = house.queries
     place = " ".join(f"{{{{{label}}}}}" for label in house.options.place)
-    before = f"max by {q.by('phase')} ({q.of(c.PHASE)} offset 1m)"
+    before = f"max by {q.by('migration', 'phase')} ({q.of(c.PHASE)} offset 1m)"
     entered = f"{q.once(c.PHASE)} == 1 and {before} == 0"
     return [
-        house.annotation("Phase changes", "purple", entered, "Phase {{phase}}", place),
+        house.annotation("Phase changes", "purple", entered, "{{migration}}: phase {{phase}}", place),
         house.annotation("Alerts", "red", firing(house), "{{alertname}} ({{severity}})", place),
     ]
 

@@ -83,17 +83,18 @@ class Queries:
         return f"(({expression}) and on {self.by('target')} {self.of(c.TARGET_UP)})"
 
     def component_phase(self) -> str:
-        """The earliest phase of each component, as a number."""
+        """The earliest phase of each component in each migration, as a number."""
         phase = self.once(c.TARGET_PHASE)
         up = f"max by {self.by('target', 'component')} ({self.of(c.TARGET_UP)})"
-        return f"min by (component) ({phase} + on {self.by('target')} group_left (component) 0 * {up})"
+        joined = f"{phase} + on {self.by('target')} group_left (component) 0 * {up}"
+        return f"min by (component, migration) ({joined})"
 
-    def fleet_phase(self) -> str:
-        """The fleet's phase as a number, the earliest where several installations are chosen."""
+    def migration_phases(self) -> str:
+        """Each migration's phase as a number, the earliest where several installations are chosen."""
         parts = [
             f"({self.of(c.PHASE, equal('phase', phase.label))} == 1) * 0 + {phase.value}" for phase in Phase
         ]
-        return f"min({' or '.join(parts)})"
+        return f"min by (migration) ({' or '.join(parts)})"
 
     def clients(self) -> str:
         """The phase of each writing KV client, once."""
@@ -115,7 +116,7 @@ class Queries:
 
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""
-        return f"({self.once(metric)} and on {self.by('step')} ({self.once(c.NEXT_STEP)} == 1))"
+        return f"({self.once(metric)} and on {self.by('migration', 'step')} ({self.once(c.NEXT_STEP)} == 1))"
 
     def whole(self) -> str:
         """1 where all shards are there and agree, 0 where not, as the joining rules record it."""

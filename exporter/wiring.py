@@ -20,11 +20,12 @@ from exporter.label_evidence.label_probe import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
+from exporter.model.migration import KEPT_ON_STORE
 from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import DEADLINE_SHARE, RELOADED, Plan, Poller, none_rejected
 from exporter.polling.history_file import HistoryFile, path_of
 from exporter.polling.stores import store_readers
-from exporter.products.ring_pages import ANY, RING_PAGES, RingPage, holds_partitions, ring_of
+from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, holds_partitions, ring_of
 from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.gossip import Lists, host_of
 from exporter.sources.discovery.targets import Discovery
@@ -53,7 +54,7 @@ def rules_of(config: Config) -> Rules:
         soak=config.gate.soak,
         max_lag=config.gate.max_lag,
         benign_mirror_error_ratio=config.gate.benign_mirror_error_ratio,
-        keep_on_store=config.gate.keep_on_store,
+        migrations=migrations_of(config),
         docs_url=(config.gate.docs_url or "").rstrip("/"),
         label=config.gossip.label or "",
         expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
@@ -70,6 +71,15 @@ def rules_of(config: Config) -> Rules:
         stores=tuple(_stores_read(config)),
         remembers=config.state_file is not None,
     )
+
+
+def migrations_of(config: Config) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Give the migrations that `rings` is split into, with their keys. What an old configuration keeps on
+    the store is one that has not begun: the HA tracker, which has a migration of its own, or rings.
+    """
+    kept = tuple(key for key in config.gate.keep_on_store if key.rstrip("/") != HA_KEY.rstrip("/"))
+    split = tuple((one.name, one.keys) for one in config.migrations)
+    return (*split, (KEPT_ON_STORE, kept)) if kept else split
 
 
 def _stores_read(config: Config) -> Iterator[str]:

@@ -105,7 +105,7 @@ def make() -> Iterator[Make]:
 
 def test_make_run_watches_a_demo_and_stops_on_ctrl_c(make: Make) -> None:
     running = make(f"ARGS={LISTEN} --size 3 --hold --start-phase mirroring")
-    assert running.metrics().count('kvmigration_phase{phase="mirroring"} 1.0') == 1
+    assert running.metrics().count('kvmigration_phase{migration="rings",phase="mirroring"} 1.0') == 1
     assert any("Open http" in line for line in running.said)
     running.stop(signal.SIGINT)
     assert not any("Traceback" in line for line in running.said), "".join(running.said)

@@ -9,7 +9,9 @@ import pytest
 from exporter.expose.wording import checks as wording
 from exporter.model import culprits
 from exporter.model.gate import Verdict
+from exporter.model.pages import Phase
 from tests.conftest import Replay
+from tests.derive.build import migration_of, step_of, verdicts
 from tests.recorded import Seen, look
 
 Start = Callable[..., Replay]
@@ -34,9 +36,10 @@ def test_every_client_is_counted_in_its_phase(
     replay: Start, recording: str, phase: str, uniform: bool, present: set[str]
 ) -> None:
     seen = look(replay(recording))
-    assert [name for name, value in seen.values("phase", "phase").items() if value] == [phase]
-    assert seen.value("phase_uniform") == float(uniform)
-    counted = {where for where in seen.values("phase", "phase") if _clients_in(seen, where)}
+    told = seen.values("phase", "phase", migration="rings")
+    assert [name for name, value in told.items() if value] == [phase]
+    assert seen.value("phase_uniform", migration="rings") == float(uniform)
+    counted = {where for where in told if _clients_in(seen, where)}
     assert counted == present
     assert set(seen.values("target_up", "target").values()) == {1.0}
 
@@ -209,22 +212,45 @@ def test_the_gate_is_open_only_where_it_is_safe(
 ) -> None:
     seen = look(replay(recording))
     assert seen.step(step).open is is_open
-    assert seen.value("gate_open", step=step) == float(is_open)
+    assert seen.value("gate_open", migration="rings", step=step) == float(is_open)
 
 
 def test_a_partial_mirror_names_its_clients_and_keys(replay: Start) -> None:
     seen = look(replay("cortex/2b-mirroring"))
     clients = " ".join(wording.culprits(seen.check("switch-primary", "clients-mirroring")))
-    for name in ("compactor-lifecycler", "distributor-hatracker", "ruler", "store-gateway"):
+    for name in ("compactor-lifecycler", "ruler", "store-gateway"):
         assert f"{name} on 3 of 3 processes" in clients
     mirror_writes = wording.culprits(seen.check("switch-primary", "mirror-writes"))
     assert "ruler on 3 of 3 processes does not mirror" in mirror_writes
     keys = " ".join(wording.culprits(seen.check("switch-primary", "keys-copied")))
-    for key in ("collectors/compactor", "collectors/store-gateway", "ha-tracker/", "rulers/ring"):
+    for key in ("collectors/compactor", "collectors/store-gateway", "rulers/ring"):
         assert key in keys
-    assert (
-        "distributor-hatracker on 3 of 3 processes still has mirroring off." in seen.snapshot.fleet.warnings
-    )
+    assert "ruler on 3 of 3 processes still has mirroring off." in seen.snapshot.fleet.warnings
+    tracker = migration_of(seen.snapshot, "ha-tracker")
+    assert (tracker.phase, tracker.next_step) == (Phase.MULTI, "enable-mirroring")
+
+
+MIMIR = [
+    ("mimir/0-consul", Phase.EXTERNAL, "preflight"),
+    ("mimir/1-multi", Phase.MULTI, "enable-mirroring"),
+    ("mimir/2-mirroring", Phase.MIRRORING, "switch-primary"),
+]
+
+
+@pytest.mark.parametrize(("recording", "phase", "step"), MIMIR, ids=[row[0] for row in MIMIR])
+def test_the_rings_of_a_mimir_go_on_while_its_ha_tracker_stays_on_the_store(
+    replay: Start, recording: str, phase: Phase, step: str
+) -> None:
+    """Its build tells no version number, which leaves the tracker's preflight unknown and not the rings'."""
+    seen = look(replay(recording))
+    rings, tracker = (migration_of(seen.snapshot, name) for name in ("rings", "ha-tracker"))
+    assert (rings.phase, rings.uniform, rings.next_step) == (phase, True, step)
+    assert (tracker.phase, tracker.begun) == (Phase.EXTERNAL, False)
+    assert "version-supports" not in verdicts(seen.snapshot, "preflight", "rings")
+    assert verdicts(seen.snapshot, "preflight", "ha-tracker")["version-supports"] == "unknown"
+    if step == "switch-primary":
+        assert step_of(seen.snapshot, step).open
+    assert seen.snapshot.fleet.warnings == ()
 
 
 def test_a_store_that_does_not_answer_is_not_an_empty_store(

@@ -8,11 +8,15 @@ from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
 from dashboards.queries import RATE
 from exporter.expose import catalogue as c
+from exporter.model.migration import HA_TRACKER
 
 ABOUT = "The exporter itself: whether it runs, reads everything in time, and leaves nothing out."
 
 
 MISSING = "shards missing"
+
+
+NOT_TRACKER = f'migration!="{HA_TRACKER}"'
 
 
 def build(house: House) -> f.Json:
@@ -191,7 +195,7 @@ def _targets(house: House) -> Band:
         [
             Ask(f"max by (target, component) ({q.of(c.TARGET_UP)})"),
             Ask(f"max by (target, component, product, version) ({q.of(c.TARGET_INFO)}) * 0"),
-            Ask(f"min by (target) ({q.of_component(q.once(c.TARGET_PHASE))})"),
+            Ask(f"min by (target) ({q.of_component(q.once(c.TARGET_PHASE, NOT_TRACKER))})"),
             Ask(f"max by (target) ({q.of_component(q.once(c.TARGET_CLOCK_SKEW_SECONDS))})"),
             Ask(f"time() - max by (target) ({q.of_component(q.once(c.TARGET_START_TIME_SECONDS))})"),
         ],

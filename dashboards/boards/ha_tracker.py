@@ -117,10 +117,12 @@ def _progress(house: House) -> Band:
     checks = Show(
         "Gate checks that name the HA tracker",
         "Checks of every step that judge the HA tracker.",
-        [Ask(q.checks("(step, check)", CHECKS))],
+        [Ask(q.checks("(migration, step, check)", CHECKS))],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
-    columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
+    columns = Columns(
+        {"migration": "migration", "step": "step", "check": "check", "Value": "verdict"}, "verdict"
+    )
     return band(
         9, (house.timeline(clients), 10), (house.timeline(missing), 5), (house.table(checks, columns), 9)
     )

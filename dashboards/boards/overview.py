@@ -44,17 +44,17 @@ def _where(house: House) -> tuple[Show, Show]:
     q = house.queries
     phase = Show(
         "Phase",
-        "The fleet's phase: the earliest of its writing KV clients; over several installations the earliest "
-        "of theirs.",
-        [Ask(q.fleet_phase())],
+        "Each migration's phase: the earliest of its writing KV clients; over several installations the "
+        "earliest of theirs.",
+        [Ask(q.migration_phases(), "{{migration}}")],
         Look(unit="none", steps=f.plain(), mappings=f.phases()),
         [house.runbook("KVMigrationPhaseStalled")],
     )
     step = Show(
         "Next step",
-        "The next step and whether its gate is open. Grey: the migration is done, or where it stands is "
-        "not known.",
-        [Ask(q.next_step(c.GATE_OPEN), "{{step}}")],
+        "The next step of each migration and whether its gate is open. Grey: all is done, or where it "
+        "stands is not known.",
+        [Ask(q.next_step(c.GATE_OPEN), "{{migration}}/{{step}}")],
         Look(
             unit="none",
             steps=f.steps((0, f.WARN), (1, f.GOOD)),
@@ -215,7 +215,7 @@ def _progress(house: House) -> Band:
         "Phase of each component",
         "The earliest phase among the writing KV clients of each component's processes. An empty lane is a "
         "time nobody answered.",
-        [Ask(q.component_phase(), "{{component}}")],
+        [Ask(q.component_phase(), "{{component}} ({{migration}})")],
         Look(unit="none", mappings=f.phases()),
         [house.runbook("KVMigrationPrimariesMixed")],
     )
@@ -233,7 +233,8 @@ def _progress(house: House) -> Band:
         [Ask(what_is_wrong(q))],
         Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )
-    verdicts = Columns({"check": "check", "Value": "verdict", "step": "step"}, "verdict")
+    headings = {"check": "check", "Value": "verdict", "step": "step", "migration": "migration"}
+    verdicts = Columns(headings, "verdict")
     faults = Columns({"problem": "fault", "Value": "how many"}, "how many", descending=True)
     return band(
         9, (house.timeline(phases), 9), (house.table(found, faults), 7), (house.table(checks, verdicts), 8)
@@ -330,7 +331,7 @@ def _gates(house: House) -> Band:
     gates = Show(
         "Gate of each step",
         "Open: every check of the step held for the soak time.",
-        [Ask(f"min by (step) ({q.of(c.GATE_OPEN)})", "{{step}}")],
+        [Ask(f"min by (migration, step) ({q.of(c.GATE_OPEN)})", "{{migration}}/{{step}}")],
         Look(
             "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
         ),

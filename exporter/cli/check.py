@@ -1,4 +1,7 @@
-"""`kvmigration check STEP`: may we take the next step? Exit status 0 open, 1 closed, 2 cannot tell."""
+"""`kvmigration check [MIGRATION/]STEP`: may we take the next step?
+
+Exit status 0 open, 1 closed, 2 cannot tell; of several migrations the worst.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,24 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 import msgspec
 
 from exporter.cli.check_prometheus import add_prometheus, joined_from
-from exporter.cli.source.snapshot_source import Steps, add_source, duration, look_from
+from exporter.cli.source.snapshot_source import Looks, add_source, duration, look_from
 from exporter.cli.terminal.safe_text import plain
 from exporter.config.units import format_duration
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import NEED_TWO_LOOKS
 from exporter.errors import UsageError
+from exporter.expose.api.chosen_steps import parts, worst
 from exporter.expose.api.shapes import CheckOut, StepOut
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording import headlines
 from exporter.expose.wording.lists import first
+from exporter.model.migration import Migration
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
 MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
@@ -45,7 +50,11 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Ask the gate. Exit status: 0 open, 1 closed, 2 cannot tell.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
-    parser.add_argument("step", metavar="STEP", help="the step; see below")
+    parser.add_argument(
+        "step",
+        metavar="[MIGRATION/]STEP",
+        help="the step, see below; without a migration, of each whose next step it is",
+    )
     add_prometheus(add_source(parser), parser)
     parser.add_argument(
         "--for",
@@ -61,8 +70,13 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def check_command(args: argparse.Namespace) -> int:
     """Look once, or soak, or watch."""
-    if args.step not in NAMES:
+    migration, step = parts(args.step)
+    if step not in NAMES:
         raise UsageError(f'"{args.step}" is no step; steps are {", ".join(NAMES)}')
+    rule = next(rule for rule in STEPS if rule.name == step)
+    if "/" in args.step and not (migration and rule.is_of(Migration(migration))):
+        known = rule.migration or "rings, ha-tracker and those of the configuration"
+        raise UsageError(f'"{migration}" is no migration that has the step {step}; it is one of {known}')
     return asyncio.run(_check(args))
 
 
@@ -72,16 +86,16 @@ async def _check(args: argparse.Namespace) -> int:
             return await _watch(args, look)
         if args.soak:
             return await _soak(args, look)
-        return _show(_advised(await _once(args, look), args), args, sys.stdout)
+        return _show([_advised(step, args) for step in await _once(args, look)], args, sys.stdout)
 
 
-async def _once(args: argparse.Namespace, look: Steps) -> StepOut:
+async def _once(args: argparse.Namespace, look: Looks) -> tuple[StepOut, ...]:
     """Look once; and once more where a check that compares two looks is all that is missing."""
-    step = await look.step(args.step)
-    if _waits(step) and not _asks(args):
+    steps = await look.steps(args.step)
+    if any(map(_waits, steps)) and not _asks(args):
         await asyncio.sleep(look.interval)
-        step = await look.step(args.step)
-    return step
+        steps = await look.steps(args.step)
+    return steps
 
 
 def _asks(args: argparse.Namespace) -> bool:
@@ -110,44 +124,49 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     return msgspec.structs.replace(step, headline=text)
 
 
-async def _watch(args: argparse.Namespace, look: Steps) -> int:
+async def _watch(args: argparse.Namespace, look: Looks) -> int:
     """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
     status, stop = STATUS["unknown"], asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     while not stop.is_set():
-        step = await look.step(args.step)
+        steps = await look.steps(args.step)
         if not args.json:
             print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
-        status = _show(step, args, sys.stdout)
+        status = _show(steps, args, sys.stdout)
         sys.stdout.flush()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), look.interval)
     return status
 
 
-async def _soak(args: argparse.Namespace, look: Steps, clock: Callable[[], float] = time.monotonic) -> int:
+async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
     """Look until every check has held without a break for the whole time; the first one that does not ends
-    it. Checks that need two looks may be waited for before the time begins.
+    it. Checks that need two looks may be waited for before the time begins. Another step that becomes the
+    next one meanwhile begins anew.
     """
     began, first = clock(), None
+    asked: tuple[str, ...] = ()
     while True:
-        step = await look.step(args.step)
-        if first is None and _waits(step) and clock() - began <= PATIENCE:
+        steps = await look.steps(args.step)
+        titles = tuple(step.title for step in steps)
+        first, asked = (first if titles == asked else None), titles
+        quiet = all(_holds(step) or _waits(step) for step in steps)
+        if first is None and any(map(_waits, steps)) and quiet and clock() - began <= PATIENCE:
             held = 0.0
-        elif not _holds(step) or step.answer == "unknown":
+        elif not all(_holds(step) and step.answer != "unknown" for step in steps):
             _clear(args)
-            return _show(step, args, sys.stdout)
+            return _show(steps, args, sys.stdout)
         else:
             first = look.at if first is None else first
-            held = _held(step, look, first)
+            held = min(_held(step, look, first) for step in steps)
         if held >= args.soak:
             _clear(args)
-            return _show(_opened(step, held), args, sys.stdout)
+            return _show([_opened(step, held) for step in steps], args, sys.stdout)
         _progress(args, held)
         await asyncio.sleep(min(look.interval, max(SHORTEST, args.soak - held)))
 
 
-def _held(step: StepOut, look: Steps, first: float) -> float:
+def _held(step: StepOut, look: Looks, first: float) -> float:
     """For how long everything has held: from the first picture that we saw to the last one, however long we
     looked at either, and not across a break that only the gate knows of, as of another list of processes.
     Where it does not say since when, it has to be open itself.
@@ -178,14 +197,17 @@ def _clear(args: argparse.Namespace) -> None:
         sys.stderr.flush()
 
 
-def _show(step: StepOut, args: argparse.Namespace, out: TextIO) -> int:
-    out.write(msgspec.json.encode(step).decode() + "\n" if args.json else text_of(step))
-    return STATUS[step.answer]
+def _show(steps: Iterable[StepOut], args: argparse.Namespace, out: TextIO) -> int:
+    """Print each step; the exit status is the worst of theirs."""
+    told = tuple(steps)
+    texts = [msgspec.json.encode(step).decode() + "\n" if args.json else text_of(step) for step in told]
+    out.write(("" if args.json else "\n").join(texts))
+    return STATUS[worst(told).answer]
 
 
 def text_of(step: StepOut) -> str:
     """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
-    lines = [*wrapped(headlines.answered(step.step, step.answer, step.headline)), ""]
+    lines = [*wrapped(headlines.answered(step.title, step.answer, step.headline)), ""]
     order = {"fails": 0, "unknown": 1, "holds": 2}
     told: set[str] = set()
     for check in sorted(step.checks, key=lambda check: order[check.verdict]):

@@ -1,4 +1,4 @@
-"""`kvmigration check STEP --prometheus URL`: the gate as Prometheus has it, of one exporter or all shards.
+"""`kvmigration check --prometheus URL`: the gate as Prometheus has it, of one exporter or all shards.
 
 Where there are shards the rules of `alerts/built/kvmigration-shards.yaml` have joined them. What Prometheus
 does not have, has not had for long, or has of some shards only is not known, and opens nothing.
@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.cli.source.snapshot_source import client_settings
 from exporter.config import shown_url
@@ -21,11 +21,13 @@ from exporter.derive.gate.steps import blank, place_of
 from exporter.errors import DecodeError, UsageError
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
+from exporter.expose.api.chosen_steps import parts
 from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut
 from exporter.expose.staleness import stale_after
 from exporter.expose.wording import headlines
 from exporter.expose.wording.lists import counted
 from exporter.model.gate import Check
+from exporter.model.migration import RINGS
 from exporter.model.pages import Outcome, Phase
 from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
@@ -95,6 +97,7 @@ class Told:
     phases: Vector
     ups: Vector = ()  # whether each exporter's last scrape succeeded, where Prometheus scrapes them
     intervals: Vector = ()  # of the exporters' cycles, seconds
+    following: Vector = ()  # migrations whose next step it is
 
 
 class Joined:
@@ -109,9 +112,10 @@ class Joined:
         self._settings = settings
         self._selector = selector
 
-    async def step(self, name: str) -> StepOut:
+    async def steps(self, wanted: str) -> tuple[StepOut, ...]:
         """Look anew at one step of the gate. Raises `UsageError` where Prometheus cannot be asked."""
-        one = f'step="{name}"'
+        migration, name = parts(wanted)
+        one = ",".join([f'step="{name}"', *([f'migration="{migration}"'] if migration else [])])
         checks, gates = self._series(c.GATE_CHECK.name, one), self._series(c.GATE_OPEN.name, one)
         cycles = f"time() - {self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}"
         questions = (
@@ -129,11 +133,12 @@ class Joined:
             f"{self._series('up')} and on (job, instance) max_over_time("
             f"{self._series(c.SNAPSHOT_TIMESTAMP_SECONDS.name)}[{MEMORY}])",
             self._series(c.INTERVAL_SECONDS.name),
+            f"{self._series(c.NEXT_STEP.name, one)} == 1",
         )
         told = Told(*await self._ask_all(questions))
         _one_fleet(told.checks, shown_url(self._settings.url))
         self.at, self.soaks = _only(told.now) - _oldest(told), bool(told.held)
-        return step_of(name, told)
+        return tuple(step_of(name, one, _only_of(told, one)) for one in _chosen(name, migration, told))
 
     async def _ask_all(self, questions: Iterable[str]) -> list[Vector]:
         """All answers, or the first error, once nobody is asking any more."""
@@ -168,15 +173,44 @@ def _one_fleet(checks: Vector, url: str) -> None:
         raise UsageError(f"{url} knows several fleets: choose one with --selector, of: {listed}")
 
 
-def step_of(name: str, told: Told) -> StepOut:
+def _chosen(name: str, migration: str, told: Told) -> tuple[str, ...]:
+    """The migration that is named, those whose next step it is, else the first that has it."""
+    if migration:
+        return (migration,)
+    if due := sorted({sample.labels.get("migration", "") for sample in told.following}):
+        return tuple(due)
+    having = {sample.labels.get("migration", "") for sample in (*told.checks, *told.gates)}
+    rule = next(rule for rule in STEPS if rule.name == name)
+    usual = rule.migration or RINGS
+    return (usual,) if usual in having or not having else (min(having),)
+
+
+def _only_of(told: Told, migration: str) -> Told:
+    """What Prometheus has of the step of one migration."""
+
+    def mine(vector: Vector) -> Vector:
+        return tuple(s for s in vector if s.labels.get("migration", migration) == migration)
+
+    return replace(
+        told,
+        checks=mine(told.checks),
+        gates=mine(told.gates),
+        held=mine(told.held),
+        parts=mine(told.parts),
+        phases=mine(told.phases),
+    )
+
+
+def step_of(name: str, migration: str, told: Told) -> StepOut:
     """Weigh what Prometheus has of one step."""
-    checks = tuple(_check(check, told) for check in blank(name).checks)
+    checks = tuple(_check(check, told) for check in blank(name, migration).checks)
     doubt = _doubt(told)
     held = max((sample.value for sample in told.held), default=0.0)
     soaked = max(0.0, _only(told.now) - held) if held > 0 and not doubt else 0.0
     soak = max((sample.value for sample in told.soaks), default=0.0)
     answer = _answer(checks, told, doubt)
     return StepOut(
+        migration=migration,
         step=name,
         answer=answer,
         place=_place(name, told),

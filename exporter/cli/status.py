@@ -15,7 +15,8 @@ import msgspec
 from exporter.cli.check import wrapped
 from exporter.cli.source.snapshot_source import Overview, add_source, look_from
 from exporter.cli.terminal.safe_text import plain
-from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, TargetOut
+from exporter.expose.api.chosen_steps import chosen
+from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, StatusOut, TargetOut
 from exporter.expose.wording import durations
 from exporter.expose.wording.lists import first
 
@@ -23,6 +24,7 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
 MOST_COMPONENTS = 8
 LEAST_KEYS = 4
+MOST_BEFORE = 6  # lines of warnings, with which the other migrations still have room
 LEAST_FOR_NEXT = 6
 ALL = ": kvmigration status --json shows all"
 
@@ -95,12 +97,24 @@ def _top(seen: Overview, now: float | None) -> list[str]:
         if store.not_covered:
             text = f"{store.store} is not read below {', '.join(store.not_covered)}: add this to its prefixes"
             lines += _shortened(wrapped(text, "!  ", "   "), 2)
+    full = len(lines) > MOST_BEFORE
+    lines += [line for told in _others(status, full) for line in _shortened(wrapped(told, "", "  "), 2)]
     if status.finished_keys:
         lines += _shortened(wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  "), 2)
-    if status.left_out_keys:
-        left_out = f"Left out by configuration: {', '.join(status.left_out_keys)}"
-        lines += _shortened(wrapped(left_out, "", "  "), 2)
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
+
+
+def _others(status: StatusOut, full: bool) -> list[str]:
+    """The lines of rollouts in progress and, where the screen is not `full` of warnings, of the migrations
+    beside the one that leads; of those that move no KV client only where there is a next step.
+    """
+    lead = next((one for one in status.migrations if one.phase == status.phase), None)
+    return [
+        one.line
+        for one in status.migrations
+        if one.rollout is not None
+        or (one is not lead and not full and (one.phase is not None or one.next_step))
+    ]
 
 
 def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
@@ -223,9 +237,11 @@ def _labels(found: GossipOut) -> list[str]:
 
 def _next(seen: Overview, room: int) -> list[str]:
     """The next step and what closes its gate, as far as the screen has room."""
-    step = next((step for step in seen.steps if step.step == seen.status.next_step), None)
-    if step is None and seen.status.left_out_keys:
-        return wrapped("Next step: none. What is to move is on memberlist; the store stays in use.", "", "  ")
+    step = next(iter(chosen(seen.steps, "", seen.status.next_step)), None)
+    if step is None and seen.status.phase == "memberlist":
+        return wrapped(
+            "Next step: none. What has begun to move is on memberlist; the store is in use.", "", "  "
+        )
     if step is None:
         return ["Next step: not known."]
     lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)

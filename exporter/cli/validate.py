@@ -73,6 +73,7 @@ def warnings(config: Config) -> tuple[str, ...]:
         *_matching_nothing(config),
         *_impatient(config),
         *_short_soak(config),
+        *config.needless(),
     )
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from exporter.config.http_client import HttpClient, TlsConfig
 from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
 from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
+from exporter.model.migration import FIXED, KEPT_ON_STORE
 from exporter.products.registry import PRODUCTS
 from exporter.products.ring_pages import HA_KEY, RING_PAGES
 
@@ -169,9 +170,9 @@ class Gate(Settings):
     )
     keep_on_store: tuple[Name, ...] = Field(
         default=(),
-        description="Keys, or prefixes that end in /, that stay on the external store for good. While all "
-        "their clients are there they count for no phase and need no copy; the store is then never free "
-        "to go.",
+        description="Not needed any more: the HA tracker is a migration of its own, which has not begun "
+        "while its clients are on the store. Rings that are named here are a migration called "
+        "kept-on-store; name them under `migrations` instead.",
         examples=[[HA_KEY]],
     )
     docs_url: Annotated[Url, AfterValidator(_without_query)] | None = Field(
@@ -219,6 +220,26 @@ class Scale(Settings):
         return self
 
 
+class MigrationEntry(Settings):
+    """Rings that are moved by themselves, with a phase and gates of their own."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")] = Field(
+        description="What the migration is called.", examples=["rulers"]
+    )
+    keys: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
+        description="Its keys, or prefixes that end in /.", examples=[["rulers/ring"]]
+    )
+
+    @model_validator(mode="after")
+    def _of_its_own(self) -> Self:
+        if self.name in (*FIXED, KEPT_ON_STORE):
+            raise refuse(f'"{self.name}" is a migration that there is anyway; choose another name', "name")
+        for index, key in enumerate(self.keys):
+            if key.rstrip("/") == "ha-tracker":
+                raise refuse("the HA tracker is a migration of its own: ha-tracker", "keys", index)
+        return self
+
+
 Rings = Annotated[
     Annotated[Auto, Tag("auto")] | Annotated[tuple[RingSpec, ...], Field(min_length=1), Tag("list")],
     _auto_or("list"),
@@ -242,6 +263,11 @@ class Config(Settings):
     gossip: Gossip = Field(default=Gossip(), description="What the gossip cluster should look like.")
     rejections: tuple[RejectionEntry, ...] = Field(default=(), description="Where the log lines are.")
     groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
+    migrations: tuple[MigrationEntry, ...] = Field(
+        default=(),
+        description="Rings that are moved by themselves: the first entry that names a key has it, and "
+        "`rings` is what is left.",
+    )
     gate: Gate = Field(default=Gate(), description="When a step counts as safe.")
     scale: Scale = Field(default=Scale(), description="Sharing the work, and bounds on it.")
     state_file: FileName | None = Field(
@@ -272,6 +298,9 @@ class Config(Settings):
         for index, entry in enumerate(self.rejections):
             if entry.file is not None and self.state_file and entry.file.state_file == self.state_file:
                 raise refuse("is state_file of the whole file too", "rejections", index, "file", "state_file")
+        for index, one in enumerate(self.migrations):
+            if one.name in [other.name for other in self.migrations[:index]]:
+                raise refuse(f'a second migration is called "{one.name}"', "migrations", index, "name")
         names = [name for _, name, _ in each_store(self.stores)]
         for name in names:
             if names.count(name) > 1:
@@ -326,6 +355,17 @@ class Config(Settings):
             name: client.model_copy(update={"timeout": min(client.timeout, self.interval)})
             for name, client in clients.items()
         }
+
+    def needless(self) -> Iterator[str]:
+        """Settings that are accepted and not needed any more, with the reason."""
+        if not self.gate.keep_on_store:
+            return
+        rings = [key for key in self.gate.keep_on_store if key.rstrip("/") != "ha-tracker"]
+        named = f", and name {', '.join(rings)} under migrations" if rings else ""
+        yield (
+            "gate.keep_on_store is not needed any more: the HA tracker is a migration of its own, which has "
+            f"not begun while its clients are on the store. Remove the setting{named}"
+        )
 
     def shown(self) -> str:
         """The configuration with its defaults as YAML, fit for `/config`: secrets hidden."""

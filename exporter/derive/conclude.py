@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 from exporter.derive.comparison.collect import Cycle, read_keys, skew_of
 from exporter.derive.foreign_members import signs_of, with_foreign
-from exporter.derive.gate.causes import warned
+from exporter.derive.gate.causes import Finding, ordered, together
 from exporter.derive.gate.doc_links import linked
 from exporter.derive.gate.soak import newcomers
-from exporter.derive.gate.steps import judge_steps
+from exporter.derive.gate.steps import judge_migrations
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard, with_isolation
@@ -23,10 +23,14 @@ from exporter.derive.identity.member_index import each_once
 from exporter.derive.identity.unlisted_processes import still_there
 from exporter.derive.kv_key import CycleContext, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by
+from exporter.derive.migration import findings
 from exporter.derive.migration.events import events
-from exporter.derive.migration.migration import Whole, headline, judge_fleet, product_of
+from exporter.derive.migration.migration import headline, judge_fleet, product_of
+from exporter.derive.migration.migrations import leading, migrations_of
 from exporter.derive.migration.phase_since import dated
+from exporter.derive.migration.risks import risks
 from exporter.derive.migration.rollback import judge_rollback
+from exporter.derive.migration.whole import Whole
 from exporter.derive.process import judge_target, stands_in, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
@@ -34,8 +38,9 @@ from exporter.derive.shard import Judged, apart, part_of, steadied
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
-from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.facts import Fleet, GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts
 from exporter.model.gate import NO_WORDS, Words
+from exporter.model.migration import STORE, Migration
 from exporter.model.pages import Outcome, Product
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
@@ -51,18 +56,17 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
     gossip = _judge_gossip(cycle, targets, known, past, rules)
     signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
     gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
-    part = None
-    if cycle.share is not None:
-        found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
-        part = part_of(cycle.share, found, rules)
-        keys, gossip = apart(keys, gossip)
+    found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
+    part = part_of(cycle.share, found, rules) if cycle.share is not None else None
+    keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
-    fleet = judge_fleet(Whole(targets, keys, gossip, stores, cycle.unsure, words), past.snapshot, cycle.at)
+    whole = Whole(targets, keys, gossip, stores, cycle.unsure, part is not None, words)
+    migrations = _judge_migrations(whole, past.snapshot, rules, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,
         cycle=cycle.number,
-        fleet=fleet,
+        fleet=judge_fleet(whole, leading(migrations)),
         targets=targets,
         keys=keys,
         gossip=gossip,
@@ -77,6 +81,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,
         part=part,
+        migrations=migrations,
         ticked=cycle.ticked,
     )
     snapshot = _told(_with_steps(snapshot, past.snapshot, rules, words), past.snapshot, rules)
@@ -106,21 +111,67 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
     return replace(rules, groups=rules.default_groups)
 
 
+def _judge_migrations(
+    whole: Whole, before: Snapshot | None, rules: Rules, now: float
+) -> tuple[Migration, ...]:
+    """The migrations, with what is wrong with each and with all, and what endangers its next step."""
+    common, product = tuple(findings.of_all(whole)), product_of(whole.targets)
+    found: list[Migration] = []
+    for one in migrations_of(whole, before, rules, now):
+        own = tuple(findings.of_migration(one, whole, now)) if one.is_of_clients else ()
+        listed = ordered((*common, *own))
+        keys = tuple(key for key in whole.keys if key.migration == one.name)
+        found.append(
+            replace(
+                one,
+                warnings=tuple(finding.text for finding in listed),
+                causes=tuple(finding.id for finding in listed),
+                risks=risks(whole.targets, keys, one.phase, product)
+                if one.is_of_clients and one.phase is not None
+                else (),
+            )
+        )
+    return tuple(found)
+
+
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Snapshot:
     snapshot = replace(
         snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
     )
     snapshot = steadied(snapshot, before, rules)
-    judged, following = judge_steps(snapshot, before, rules, words)
-    steps = linked(judged, rules.docs_url)
-    back = judge_rollback(snapshot, rules.max_lag)
-    checks = (check for step in steps for check in step.checks)
-    fleet = replace(warned(snapshot.fleet, checks, words), next_step=following, rollback=back)
-    text = headline(fleet, steps if snapshot.part is None else ())
+    judged = (
+        replace(
+            one,
+            steps=linked(one.steps, rules.docs_url),
+            rollback=judge_rollback(snapshot, one, rules.max_lag),
+        )
+        for one in judge_migrations(snapshot, before, rules, words)
+    )
+    snapshot = replace(snapshot, migrations=tuple(judged))
+    return replace(snapshot, fleet=_fleet(snapshot))
+
+
+def _fleet(snapshot: Snapshot) -> Fleet:
+    """The fleet with what its migrations say: every warning, and what is next in the leading one."""
+    migrations, lead = snapshot.migrations, leading(snapshot.migrations)
+    told = together(
+        tuple(Finding(*pair) for pair in zip(one.causes, one.warnings, strict=True)) for one in migrations
+    )
+    begun = [one for one in migrations if one.is_under_way] or [lead]
+    last = next((one.next_step for one in migrations if one.name == STORE), "")
+    fleet = replace(
+        snapshot.fleet,
+        next_step=lead.next_step or last,
+        rollback=lead.rollback,
+        warnings=tuple(finding.text for finding in told),
+        causes=tuple(finding.id for finding in told),
+        risks=tuple(dict.fromkeys(risk for one in begun for risk in one.risks)),
+    )
+    text = headline(fleet, snapshot.steps if snapshot.part is None else (), lead)
     if snapshot.part is not None:
         share = snapshot.part.share
         text = f"Shard {share.shard} of {share.shards} (from 0), its part only. {text}"
-    return replace(snapshot, steps=steps, fleet=replace(fleet, headline=text))
+    return replace(fleet, headline=text)
 
 
 def _remember(

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.gate.check import used
 from exporter.derive.gossip.membership import STAYS, is_expected
 from exporter.derive.identity.identity import Identity, host_of
 from exporter.derive.identity.key_names import values_in
 from exporter.derive.identity.key_ownership import is_foreign
 from exporter.derive.identity.member_index import bare
+from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules
 from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Stranger, TargetFacts
 from exporter.model.pages import Product, Ring

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from exporter.model.facts import ClientFacts
+from exporter.model.facts import ClientFacts, KeyFacts
 from exporter.model.pages import KVClient, Phase, ProcessMetrics, Product
 from exporter.products.ring_pages import key_of_client, reads_only_by_name
 
@@ -182,45 +182,34 @@ def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     return tuple(client for client in clients if client.writes)
 
 
-def finished(clients: Iterable[ClientFacts]) -> frozenset[str]:
-    """Name the keys all of whose clients are on memberlist alone, while others are still on their way:
-    the rings of a Mimir whose HA tracker moves long after them. They have nothing left to do.
+def arrived(clients: Iterable[ClientFacts]) -> frozenset[str]:
+    """Name the keys all of whose clients are on memberlist alone, while others of their migration are not
+    yet: rings that were put there when they were new. They have nothing left to move.
     """
-    return _settled(clients)[0]
-
-
-def left_out(clients: Iterable[ClientFacts]) -> frozenset[str]:
-    """Name the keys that are to stay on the external store by configuration, and all of whose clients
-    are there: one that is further counts like any other. None where nothing else would be left.
-    """
-    return _settled(clients)[1]
-
-
-def moving(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
-    """Pick the clients whose key is to move and is not finished; all of them where every key is."""
-    known = tuple(clients)
-    done, staying = _settled(known)
-    settled = done | staying
-    return tuple(client for client in known if _part(client) not in settled) if settled else known
-
-
-def _settled(clients: Iterable[ClientFacts]) -> tuple[frozenset[str], frozenset[str]]:
-    """Name the keys that are finished and those that are left out."""
-    phases: dict[str, set[Phase]] = {}
-    kept: set[str] = set()
+    migrations: dict[str, dict[str, set[Phase]]] = {}
     for client in clients:
-        phases.setdefault(_part(client), set()).add(client.phase)
-        if client.kept:
-            kept.add(_part(client))
-    staying = frozenset(part for part in kept if phases[part] == {Phase.EXTERNAL})
-    if len(staying) == len(phases):
-        staying = frozenset()
-    done = frozenset(part for part, found in phases.items() if found == {Phase.MEMBERLIST})
-    return frozenset() if len(done) == len(phases.keys() - staying) else done, staying
+        parts = migrations.setdefault(client.migration, {})
+        parts.setdefault(client.key or client.name, set()).add(client.phase)
+    found: set[str] = set()
+    for parts in migrations.values():
+        there = {part for part, phases in parts.items() if phases == {Phase.MEMBERLIST}}
+        found |= there if len(there) < len(parts) else set()
+    return frozenset(found)
 
 
-def _part(client: ClientFacts) -> str:
-    return client.key or client.name
+def under_way(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """Pick the clients whose key has not arrived."""
+    known = tuple(clients)
+    there = arrived(known)
+    return tuple(client for client in known if (client.key or client.name) not in there) if there else known
+
+
+def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
+    """Pick the keys that any client serves or any process shows a page of: others in a shared store or
+    gossip are not ours to judge.
+    """
+    served = {client.key for client in clients}
+    return tuple(key for key in keys if key.key in served or any(v.kind == "ring" for v in key.views))
 
 
 def stranded(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:

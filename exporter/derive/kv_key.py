@@ -77,12 +77,11 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         returned_total=then.returned,
         lost=len(then.lost),
         lacking=missing.names,
+        migration=world.rules.migration_of(read.key),
     )
-    facts = _with_contents(facts, primary, lists, read, world)
-    if missing.mostly and primary.source == "store":  # the holes in the ring may be those of the reading
-        facts = replace(facts, quorum_margin=None)
-    stored = past.stored or _is_stored(facts)
-    return facts, replace(then, standing=sides.standing, stored=stored, deviations=counted.deviations)
+    facts = _without_holes(_with_contents(facts, primary, lists, read, world), missing)
+    then = replace(then, standing=sides.standing, deviations=counted.deviations)
+    return facts, replace(then, stored=past.stored or _is_stored(facts))
 
 
 def _with_contents(
@@ -91,6 +90,11 @@ def _with_contents(
     if isinstance(primary.value, Ring):
         return _with_health(facts, lists, read, world)
     return _with_partitions(facts, primary.value) if isinstance(primary.value, PartitionRing) else facts
+
+
+def _without_holes(facts: KeyFacts, missing: Absentees) -> KeyFacts:
+    """No margin of a ring whose holes may be those of the reading."""
+    return replace(facts, quorum_margin=None) if missing.mostly and facts.source == "store" else facts
 
 
 def _is_stored(facts: KeyFacts) -> bool:

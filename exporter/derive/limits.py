@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from exporter.model.migration import HA_TRACKER, RINGS
 from exporter.model.pages import Product
-from exporter.products.ring_pages import RingPage
+from exporter.products.ring_pages import HA_KEY, RingPage
 
 Groups = tuple[tuple[str, re.Pattern[str]], ...]
 DEFAULT_TIMEOUT = 60.0  # dskit's and Cortex's ring heartbeat_timeout
@@ -35,7 +36,8 @@ class Rules:
     product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
     remembers: bool = False  # over a restart, which stores were read and who was in the rings
-    keep_on_store: tuple[str, ...] = ()  # keys, or prefixes that end in "/", that are not to be migrated
+    migrations: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Migrations that `rings` is split into: name, and keys or prefixes that end in "/"."""
     max_events: int = 500
     docs_url: str = ""  # where this project's docs are served, without a last slash; "": nowhere
 
@@ -44,13 +46,11 @@ class Rules:
         """Seconds between two cycles after which nothing is known to have held in between."""
         return 3 * self.interval + 1
 
-    def keeps(self, key: str) -> bool:
-        """Tell whether a key is to stay on the external store."""
-        bare = key.rstrip("/")
-        return any(
-            bare == kept.rstrip("/") or (kept.endswith("/") and key.startswith(kept))
-            for kept in self.keep_on_store
-        )
+    def migration_of(self, key: str) -> str:
+        """Name the migration that a key is part of."""
+        if key == HA_KEY:
+            return HA_TRACKER
+        return next((name for name, keys in self.migrations if _covers(keys, key)), RINGS)
 
     def page_of(self, names: Collection[str]) -> RingPage | None:
         """The configured page of a ring, by any of its key's names."""
@@ -66,6 +66,11 @@ class Rules:
         names. Patterns are tried in order, each on every name: the last one often matches everything.
         """
         return _group_of(self.groups, names)
+
+
+def _covers(patterns: Iterable[str], key: str) -> bool:
+    bare = key.rstrip("/")
+    return any(bare == one.rstrip("/") or (one.endswith("/") and key.startswith(one)) for one in patterns)
 
 
 @lru_cache(maxsize=16_384)

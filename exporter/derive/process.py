@@ -18,16 +18,17 @@ from exporter.derive.limits import Rules
 from exporter.derive.migration import ha_elections
 from exporter.derive.ring.agreed_settings import period_of
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import ClientFacts, PageFacts, Start, TargetFacts
+from exporter.model.facts import ClientFacts, PageFacts, TargetFacts
+from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import (
     Observation,
     Outcome,
     Page,
-    Phase,
     ProcessConfig,
     ProcessMetrics,
     Product,
     Reason,
+    Start,
 )
 from exporter.products.registry import asks_from_outside
 from exporter.products.ring_pages import RING_PAGES
@@ -185,10 +186,11 @@ def _clients(seen: Observation, product: Product, before: TargetFacts | None) ->
 
 
 def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
-    """The client with its key as it stands in the stores, and whether that is to stay there."""
+    """The client with its key as it stands in the stores, and the migration that this is part of."""
     key = names.stored(client.key, config)
-    kept = rules.keeps(key)
-    return replace(client, key=key, kept=kept) if kept or key != client.key else client
+    migration = HA_TRACKER if "hatracker" in client.name else rules.migration_of(key)
+    same = key == client.key and migration == client.migration
+    return client if same else replace(client, key=key, migration=migration)
 
 
 def _since(before: TargetFacts | None, now: float) -> float | None:
@@ -352,17 +354,9 @@ def component_of(seen: Observation, before: TargetFacts | None) -> str:
     return before.component if before else ""
 
 
-def fleet_phase(targets: Iterable[TargetFacts]) -> tuple[Phase, bool | None]:
-    """Give the fleet's phase and whether all agree; `None` where somebody's clients are not known.
-
-    A key that is on memberlist alone, whole, has no say while others are on their way.
-    """
-    targets = tuple(targets)
-    clients = kv_clients.moving(client for target in targets for client in kv_clients.writing(target.clients))
-    agreed = kv_clients.uniform(clients)
-    if agreed and any(not target.up or _metrics_failed(target) or is_mute(target) for target in targets):
-        agreed = None
-    return kv_clients.earliest(client.phase for client in clients), agreed
+def is_blind(target: TargetFacts) -> bool:
+    """Tell whether not every KV client of a process may be known."""
+    return not target.up or _metrics_failed(target) or is_mute(target)
 
 
 def _metrics_failed(target: TargetFacts) -> bool:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.gate.check import used
 from exporter.derive.gate.soak import LEAST_LOOKS, interrupted
 from exporter.derive.gossip.membership import OwnMembers, is_expected
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.member_index import ALIVE, census_of
+from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules, written
 from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.shard import ClientKind, Part, Share
@@ -96,7 +96,7 @@ def _digest(text: str) -> int:
 
 def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind, int]:
     own = (t for t in targets if t.up and t.name not in share.borrowed)
-    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.kept) for t in own for c in t.clients)
+    kinds = (ClientKind(c.key or c.name, c.phase, c.writes, c.migration) for t in own for c in t.clients)
     return MappingProxyType(Counter(kinds))
 
 

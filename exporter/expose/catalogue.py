@@ -27,6 +27,7 @@ ESTIMATE_LETTERS = {
     "S": "external stores",
     "D": "discovery sources",
     "L": "gossip labels seen",
+    "Y": "migrations (2 to 5)",
     "M": "members of the gossip, for shards",
 }
 
@@ -41,17 +42,14 @@ _PHASES = "0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlis
 
 _section("The fleet")
 PHASE = _gauge(
-    "phase", "phase", "1 for the fleet's phase, the earliest of its writing KV clients, 0 for the others.",
-    _METRICS, per="7", join="whole",
+    "phase", "migration phase", "1 for the earliest phase of the migration's writing KV clients, 0 else.",
+    _METRICS, per="Y × 7", join="whole",
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
-    "phase_uniform", "", "1 if every writing KV client is in the fleet's phase, 0 if not. Keys that are on "
-    "memberlist whole do not count while others move.", _METRICS, join="whole",
+    "phase_uniform", "migration", "1 if every writing KV client of the migration is in its phase, 0 if not. "
+    "Keys that are on memberlist whole do not count while others move.", _METRICS, per="Y", join="whole",
 )  # fmt: skip
-NEXT_STEP = _gauge(
-    "next_step", "step", "1 for the migration's next step, 0 else; all 0 when done or unknown.", per="10",
-    join="whole",
-)  # fmt: skip
+NEXT_STEP = _gauge("next_step", "migration step", "1 for the next step, else 0.", per="Y × 5", join="whole")
 KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
     per="K × 2 × 7", join="sum",
@@ -71,8 +69,8 @@ TARGET_INFO = _info(
     "build info or /metrics", per="T",
 )  # fmt: skip
 TARGET_PHASE = _gauge(
-    "target_phase", "target", f"Earliest phase of this process's writing KV clients: {_PHASES}, -1 unknown.",
-    _METRICS, per="T",
+    "target_phase", "target migration", f"Earliest phase of its writing KV clients: {_PHASES}, -1 unknown.",
+    _METRICS, per="T × Y",
 )  # fmt: skip
 TARGET_CLOCK_SKEW_SECONDS = _gauge(
     "target_clock_skew_seconds", "target", "The process's clock less the exporter's, in seconds.",
@@ -355,12 +353,12 @@ LABEL_PROBE_ACCEPTED = _gauge(
 
 _section("The gate")
 GATE_OPEN = _gauge(
-    "gate_open", "step",
-    "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="10",
+    "gate_open", "migration step",
+    "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="Y × 5",
     join="whole",
 )  # fmt: skip
 GATE_CHECK = _gauge(
-    "gate_check", "step check", "1 holds, 0 does not, NaN not known.", per="about 200", join="whole"
+    "gate_check", "migration step check", "1 holds, 0 does not, NaN not known.", per="Y × 80", join="whole"
 )
 
 _section("The exporter itself")

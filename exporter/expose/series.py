@@ -15,6 +15,7 @@ from exporter.expose.shard_series import Rows, shard_rows
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Verdict
+from exporter.model.migration import RINGS
 from exporter.model.pages import GossipState, Outcome, Phase, ProcessConfig
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
@@ -57,12 +58,12 @@ def target_rows(snapshot: Snapshot) -> Rows:
 
 
 def _fleet(snapshot: Snapshot) -> Rows:
-    fleet = snapshot.fleet
-    for phase in Phase:
-        yield c.PHASE, (phase.label,), float(fleet.phase is phase)
-    yield c.PHASE_UNIFORM, (), fleet.uniform
-    for step in snapshot.steps:
-        yield c.NEXT_STEP, (step.name,), float(step.name == fleet.next_step)
+    for one in snapshot.migrations:
+        for phase in Phase if one.is_of_clients else ():
+            yield c.PHASE, (one.name, phase.label), float(one.phase is phase)
+        yield c.PHASE_UNIFORM, (one.name,), one.uniform
+        for step in one.steps:
+            yield c.NEXT_STEP, (one.name, step.name), float(step.name == one.next_step)
     for key in snapshot.keys:
         yield c.KEY_PHASE, (key.key, key.name), key.phase
 
@@ -86,7 +87,8 @@ def _target(target: TargetFacts) -> Rows:
         if page.outcome is not Outcome.ABSENT:
             yield c.PAGE_UP, (name, page.name), page.outcome is Outcome.OK
     yield c.TARGET_INFO, (name, target.component, target.product.value, target.version), 1.0
-    yield c.TARGET_PHASE, (name,), target.phase
+    for migration, phase in phases_of(target).items():
+        yield c.TARGET_PHASE, (name, migration), phase
     yield c.TARGET_CLOCK_SKEW_SECONDS, (name,), target.skew
     yield c.TARGET_START_TIME_SECONDS, (name,), target.started
     yield c.TARGET_RESTARTS_TOTAL, (name,), target.restarts if target.starts else None
@@ -96,6 +98,15 @@ def _target(target: TargetFacts) -> Rows:
         yield from _client(name, client)
     if target.gossip is not None:
         yield from _gossip_target(name, target.gossip)
+
+
+def phases_of(target: TargetFacts) -> dict[str, Phase]:
+    """The earliest phase of a process's writing clients, by migration; `rings` where it has none."""
+    found: dict[str, Phase] = {}
+    for client in target.clients:
+        if client.writes:
+            found[client.migration] = min(client.phase, found.get(client.migration, client.phase))
+    return found or {RINGS: target.phase}
 
 
 def _verifies(config: ProcessConfig | None) -> bool | None:
@@ -261,9 +272,11 @@ def _gossip(snapshot: Snapshot) -> Rows:
 
 def _gate(snapshot: Snapshot) -> Rows:
     for step in snapshot.steps:
-        yield c.GATE_OPEN, (step.name,), step.open
+        if not step.checks:
+            continue  # of a migration that has not begun the first step alone is judged
+        yield c.GATE_OPEN, (step.migration, step.name), step.open
         for check in step.checks:
-            yield c.GATE_CHECK, (step.name, check.id), _VERDICTS[check.verdict]
+            yield c.GATE_CHECK, (step.migration, step.name, check.id), _VERDICTS[check.verdict]
 
 
 def _exporter(snapshot: Snapshot) -> Rows:

@@ -57,13 +57,13 @@ SHARD_SOAK_SECONDS = _own.gauge(
 )
 SHARD_INTERVAL_SECONDS = _own.gauge("shard_interval_seconds", "", "The configured interval, in seconds.")
 SHARD_CHECK = _own.gauge(
-    "shard_check", "step check", f"A check of the gate, as far as this shard's part shows: {VERDICTS}.",
-    per="about 200",
+    "shard_check", "migration step check",
+    f"A check of the gate, as far as this shard's part shows: {VERDICTS}.", per="Y × 80",
 )  # fmt: skip
 SHARD_CLIENTS = _own.gauge(
-    "shard_clients", "serves phase writes kept",
+    "shard_clients", "serves phase writes migration",
     "KV clients by what they serve (a key, else the client's own name), phase, whether they write, and "
-    "whether gate.keep_on_store names what they serve.",
+    "migration.",
     per="K × 4",
 )  # fmt: skip
 SHARD_GOSSIP_MEMBER = _own.gauge(
@@ -108,7 +108,7 @@ STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
 ABSENT = "member:kvmigration_shard_unseen_member:absent"
 GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
 UNMET = "key:kvmigration_shard_used_key:not_everywhere"
-HELD = "step:kvmigration_gate_held:timestamp_seconds"
+HELD = "migration_step:kvmigration_gate_held:timestamp_seconds"
 
 OWN: tuple[Metric, ...] = tuple(_own.made)
 ALL: tuple[Metric, ...] = (*OWN, *PART_OF.values())

@@ -39,7 +39,7 @@ def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
     yield from _part_rows(snapshot, part)
     for step in snapshot.steps:
         for check in step.checks:
-            yield s.SHARD_CHECK, (step.name, check.id), _verdict(check)
+            yield s.SHARD_CHECK, (step.migration, step.name, check.id), _verdict(check)
 
 
 def _is_borrowed(metric: Metric, labels: tuple[str, ...], part: Part) -> bool:
@@ -79,7 +79,7 @@ def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     yield s.SHARD_INTERVAL_SECONDS, (), part.interval
     yield s.SHARD_RULES_DIGEST, (), part.rules_digest
     for kind, count in part.clients.items():
-        labels = (kind.serves, kind.phase.label, _word(kind.writes), _word(kind.kept))
+        labels = (kind.serves, kind.phase.label, _word(kind.writes), kind.migration)
         yield s.SHARD_CLIENTS, labels, count
     yield from _members(part, {key.key: key.name for key in snapshot.keys})
 

@@ -195,7 +195,6 @@ class Seen(enum.StrEnum):
     CLOCKS = "clocks"
     WRITERS = "writers"
     CLIENTS = "clients"
-    LEFT_OUT = "left-out"
     MIRROR_WRITES = "mirror-writes"
     MIRRORING = "mirroring"
     ALL_KNOWN = "all-known"

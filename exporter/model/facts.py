@@ -1,7 +1,6 @@
 """What was concluded: each fact computed once in `derive/`, read by metrics, API, page and gate.
 
-Frozen, standard library only. `None` always means "not known", which is never good news; an
-empty tuple means "looked, and there is none".
+Frozen. `None` always means "not known", never good news; an empty tuple: "looked, and there is none".
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from types import MappingProxyType
 from exporter.model.entry import State
 from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
 from exporter.model.label_rollout import LabelRollout
-from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason
+from exporter.model.migration import RINGS, Migration
+from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
 from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
 from exporter.model.shard import Part
@@ -40,7 +40,7 @@ class ClientFacts:
     key: str
     phase: Phase
     writes: bool  # whether it is a writing client; unknown names count as writing
-    kept: bool = False  # the configuration wants its key to stay on the store
+    migration: str = RINGS  # the name of the one that it is part of
     primary: str = ""
     stores: tuple[str, ...] = ()
     mirror: bool | None = None
@@ -51,22 +51,15 @@ class ClientFacts:
     mirror_error_rate: float | None = None
     window: tuple[tuple[float, float, float, float], ...] = ()
     """(time, writes, mirror writes, mirror errors) where the two windows of the error ratio began."""
-    store_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Requests per second by store type (`consul`, `etcd`, `memberlist`, `multi`) since the cycle before."""
+    store_rates: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # a second, by type
     store_requests: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """One start of a process: as it tells it by its own clock, and by ours."""
-
-    told: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Elections:
-    """Elections that one process's HA tracker counted, and in how many seconds: before the switch, since."""
+    """Elections that one process's HA tracker counted, in how many seconds, before the switch and since."""
 
     before: float = 0.0
     before_seconds: float = 0.0
@@ -211,6 +204,7 @@ class KeyFacts:
     writers: WriterFacts | None = None  # None: it is no ring of members, or was not read
     owned: tuple[PartitionFacts, ...] = ()  # its living partitions
     foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not looked for
+    migration: str = RINGS
 
     @property
     def size(self) -> int:
@@ -296,7 +290,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The whole: the first thing to say."""
+    """The whole: the first thing to say. Phase, next step and way back are the leading migration's."""
 
     phase: Phase
     uniform: bool | None  # None: no writing client was seen
@@ -308,8 +302,6 @@ class Fleet:
     phase_since: float | None = None
     risks: tuple[str, ...] = ()  # what would turn the next step into an accident
     rollback: Rollback = NO_WAY_KNOWN
-    finished_keys: tuple[str, ...] = ()  # on memberlist alone, whole, while others are on their way
-    left_out: tuple[str, ...] = ()  # keys that stay on the store by configuration, and are there
     causes: tuple[str, ...] = ()  # the id of each warning in `derive.causes`
 
 
@@ -326,7 +318,7 @@ class Snapshot:
     gossip: GossipFacts | None = None  # None: nobody has memberlist
     stores: tuple[StoreFacts, ...] = ()
     named_stores: tuple[NamedStore, ...] = ()  # where none is configured: what the processes use
-    steps: tuple[Step, ...] = ()
+    migrations: tuple[Migration, ...] = ()
     events: tuple[Event, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
@@ -348,5 +340,10 @@ class Snapshot:
     def withheld(self, why: str) -> Snapshot:
         """The same picture, of which it is not known any more what may be done next."""
         fleet = replace(self.fleet, headline=why, rollback=replace(self.fleet.rollback, safe=None))
-        steps = tuple(step.withheld(why) for step in self.steps)
-        return replace(self, fleet=fleet, steps=steps, is_withheld=True)
+        known = tuple(one.withheld(why) for one in self.migrations)
+        return replace(self, fleet=fleet, migrations=known, is_withheld=True)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step of every migration."""
+        return tuple(step for one in self.migrations for step in one.steps)

@@ -83,7 +83,9 @@ NO_WORDS: Words = NoWords()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any"."""
+    """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any". A step without
+    checks is not judged: its migration has not begun.
+    """
 
     name: str
     open: bool
@@ -96,11 +98,18 @@ class Step:
     headline: str = ""
     broken: str = ""  # what its soak was broken by last, "" where nothing broke it
     broken_at: float | None = None  # our clock
+    migration: str = ""
+
+    @property
+    def title(self) -> str:
+        """The step with its migration, as `check` takes it."""
+        return f"{self.migration}/{self.name}"
 
     def withheld(self, why: str) -> Step:
         """The same step, of which nothing is known any more."""
         checks = tuple(check.withheld(why) for check in self.checks)
-        return Step(self.name, False, Verdict.UNKNOWN, checks, self.place, self.soak, headline=why)
+        known = replace(self, open=False, verdict=Verdict.UNKNOWN, checks=checks, headline=why)
+        return replace(known, open_since=None, soaked_for=0.0, broken="", broken_at=None)
 
 
 @dataclass(frozen=True, slots=True)

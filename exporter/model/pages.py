@@ -321,3 +321,11 @@ class Observation:
     def ring_page(self, path: str) -> Page[Ring] | Page[PartitionRing] | None:
         """What was read at this path, whichever kind of ring is there."""
         return self.rings.get(path) or self.partitions.get(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a process: as it tells it by its own clock, and by ours."""
+
+    told: float
+    at: float

@@ -33,7 +33,7 @@ class ClientKind:
     serves: str
     phase: Phase
     writes: bool
-    kept: bool  # its key is to stay on the external store
+    migration: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ RECORDED = {
     UNMET: frozenset({"key"}),
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),
-    HELD: frozenset({"step"}),
-    shards.MOVING: frozenset({"serves", "phase"}),
-    shards.EARLIEST: frozenset[str](),
+    shards.ELSEWHERE: frozenset({"migration", "check"}),
+    HELD: frozenset({"migration", "step"}),
+    shards.MOVING: frozenset({"migration", "serves", "phase"}),
+    shards.EARLIEST: frozenset({"migration"}),
 }
 """Labels of what the rules that join shards record for themselves, besides the fleet's."""
 SET_OPERATORS = {"and", "unless"}

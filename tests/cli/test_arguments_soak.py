@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.cli import check as cli_check
-from exporter.cli.source.snapshot_source import Steps, _Local, look_from
+from exporter.cli.source.snapshot_source import Looks, _Local, look_from
 from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut, Verdict
 
 STEP = "switch-primary"
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 @dataclass
-class Script(Steps):
+class Script(Looks):
     """Looks as they are written down, the last one again and again."""
 
     looks: list[Seen]
@@ -42,14 +42,15 @@ class Script(Steps):
     at: float = 0.0
     asked: int = 0
 
-    async def step(self, name: str) -> StepOut:
+    async def steps(self, wanted: str) -> tuple[StepOut, ...]:
         if self.asked == ENOUGH:
             raise TimeoutError
         seen = self.looks[min(self.asked, len(self.looks) - 1)]
         self.asked += 1
         self.at = seen.at
         check = CheckOut("lag", "", seen.verdict, "", (), "", "", None)
-        return StepOut(name, seen.answer, "next", self.headline, 300.0, seen.soaked, None, (check,))
+        held = (self.headline, 300.0, seen.soaked, None, (check,))
+        return (StepOut("rings", wanted, seen.answer, "next", *held),)
 
 
 def soaked(script: Script) -> int | None:

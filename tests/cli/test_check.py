@@ -41,15 +41,15 @@ def test_one_look_says_how_to_soak(recorded: Start) -> None:
     assert said.status == 1
     first = " ".join(said.out.split("\n\n")[0].split())
     assert first == (
-        "switch-primary: closed: every check holds, for 0 s of 300 s; run with --for 5m, or ask a running "
-        "exporter with --server"
+        "rings/switch-primary: closed: every check holds, for 0 s of 300 s; run with --for 5m, or ask a "
+        "running exporter with --server"
     )
 
 
 def test_a_soak_of_its_own_opens_it(recorded: Start) -> None:
     said = recorded("cortex/2c-mirroring-all-rings", soak="5m").run("check", "switch-primary", "--for", "1s")
     assert said.status == 0
-    assert re.match(r"switch-primary: open: every check has held for \d+ s\.", said.out)
+    assert re.match(r"rings/switch-primary: open: every check has held for \d+ s\.", said.out)
     assert said.err == "", "no progress where nobody looks"
 
 
@@ -63,7 +63,25 @@ def test_json_is_one_object_a_look(recorded: Start) -> None:
     told = json.loads(said.out)
     assert (told["step"], told["answer"], said.status) == ("switch-primary", "closed", 1)
     keys = next(check for check in told["checks"] if check["id"] == "keys-copied")
-    assert len(keys["culprits"]) == 4
+    assert len(keys["culprits"]) == 3
+    assert told["migration"] == "rings"
+
+
+def test_a_step_that_is_next_in_two_migrations_is_asked_in_both(recorded: Start) -> None:
+    """The exit status is the worst of theirs, and a migration that is named is asked alone."""
+    started = recorded("cortex/2c-mirroring-all-rings")
+    said = started.run("check", "switch-primary", "--json")
+    assert [json.loads(line)["migration"] for line in said.out.splitlines()] == ["rings", "ha-tracker"]
+    alone = started.run("check", "ha-tracker/switch-primary", "--json")
+    assert [json.loads(line)["migration"] for line in alone.out.splitlines()] == ["ha-tracker"]
+    assert said.status == alone.status == 0
+
+
+@pytest.mark.parametrize("wanted", ["labels/switch-primary", "/switch-primary", "rings/set-label"])
+def test_a_migration_without_the_step_is_misuse(recorded: Start, wanted: str) -> None:
+    said = recorded("cortex/2b-mirroring").run("check", wanted)
+    assert said.status == 2
+    assert "is no migration that has the step" in said.err
 
 
 def test_an_unknown_step_is_misuse(recorded: Start) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from exporter.cli.arguments import run
 from exporter.cli.check_prometheus import MAX_AGE, Told, Vector, step_of
 from exporter.decode.prometheus import VectorSample
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import blank
 
 STEP = "switch-primary"
@@ -104,7 +104,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("told", "answer", "words"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_the_answer(told: dict[str, Any], answer: str, words: str) -> None:
-    step = step_of(STEP, replace(GOOD, **told))
+    step = step_of(STEP, "rings", replace(GOOD, **told))
     assert step.answer == answer
     assert words in step.headline
     assert {check.id for check in step.checks} == set(CHECKS)
@@ -123,7 +123,9 @@ def test_culprits_are_named_with_the_shards_that_know_more() -> None:
             sample(1.0, __name__="member:kvmigration_shard_ghost_member:ghosts", member="i-1", key="k"),
         ),
     )
-    found = {check.id: check.culprits for check in step_of(STEP, wrong).checks if check.verdict != "holds"}
+    found = {
+        check.id: check.culprits for check in step_of(STEP, "rings", wrong).checks if check.verdict != "holds"
+    }
     assert found == {
         "gossip-no-strangers": ("tempo-0", "shard 1 at b: does not hold there"),
         "lag": ("shard ? at x: not known there",),
@@ -132,7 +134,8 @@ def test_culprits_are_named_with_the_shards_that_know_more() -> None:
 
 def test_a_check_that_fails_says_what_cures_it_and_one_that_is_not_known_what_makes_it_known() -> None:
     found = {
-        c.id: c.remedy for c in step_of(STEP, replace(GOOD, checks=checks(keys_copied=0.0, lag=NAN))).checks
+        c.id: c.remedy
+        for c in step_of(STEP, "rings", replace(GOOD, checks=checks(keys_copied=0.0, lag=NAN))).checks
     }
     assert found["keys-copied"].startswith("There is no backfill")
     assert "stores in the configuration" in found["lag"]
@@ -140,7 +143,9 @@ def test_a_check_that_fails_says_what_cures_it_and_one_that_is_not_known_what_ma
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_of_which_nothing_is_known_has_its_words(name: str) -> None:
-    step = step_of(name, replace(GOOD, checks=()))
+    step = step_of(
+        name, next(r.migration for r in STEPS if r.name == name) or "rings", replace(GOOD, checks=())
+    )
     assert step.answer == "unknown"
     assert all(check.sentence and check.remedy and check.doc for check in step.checks)
 

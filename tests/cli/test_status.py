@@ -10,11 +10,9 @@ import pytest
 
 from exporter.cli.source.snapshot_source import Overview
 from exporter.cli.status import ago, text_of
-from exporter.derive.limits import Rules
 from exporter.expose.api.answers import gossip_out, rings_out, status_out, step_out, targets_out
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient
-from exporter.products.ring_pages import HA_KEY
 from tests.cli.conftest import Recorded, as_reviewed, fits
 from tests.derive.build import INGESTER, Fleet, member, ring
 
@@ -80,14 +78,14 @@ def screen_of(seen: Snapshot) -> list[str]:
     return text_of(overview, seen.at).splitlines()
 
 
-def test_keys_that_stay_on_the_store_are_named() -> None:
-    told = "Left out by configuration: ha-tracker/"
-    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",), keep_on_store=(HA_KEY,)))
-    assert told not in screen(fleet)
+def test_a_migration_that_has_not_begun_is_one_line() -> None:
+    told = "ha-tracker: not begun, on the external store; next step preflight: "
+    fleet = Fleet()
+    assert not [line for line in screen(fleet) if line.startswith("ha-tracker")]
     alone = KVClient("distributor-hatracker", requests={("consul", "CAS"): 9.0})
     for process in fleet.processes:
         process.clients = (*process.clients, alone)
-    assert told in screen(fleet)
+    assert [line[: len(told)] for line in screen(fleet) if line.startswith("ha-tracker:")] == [told]
 
 
 def test_a_time_stamp_from_the_future_counts_as_ill() -> None:

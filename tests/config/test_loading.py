@@ -125,7 +125,7 @@ def test_the_schema_is_json_and_names_every_key_with_its_default() -> None:
     written = json.loads(json.dumps(schema()))
     assert set(written["properties"]) == {
         *("interval", "product", "targets", "http_client", "rings", "stores", "gossip"),
-        *("rejections", "groups", "gate", "scale", "state_file"),
+        *("rejections", "groups", "migrations", "gate", "scale", "state_file"),
     }
     assert written["required"] == ["targets"]
     assert written["properties"]["interval"]["default"] == "15s"

@@ -45,6 +45,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "source": ("static",),
     "check": ("no-key-missing", "lag-below-limit", "ha-elections-equal"),
     "step": STEPS,
+    "migration": ("rings", "ha-tracker"),
     "kv_name": tuple(name for clients in CLIENTS.values() for name in clients),
     "product": ("mimir",),
     "version": ("3.0.1",),
@@ -103,11 +104,19 @@ def _special(metric: Metric, now: float, progress: float) -> list[Sample] | None
             for target, name, key in _clients()
         ]  # fmt: skip
     if metric is c.PHASE:
-        return [(metric.name, {"phase": phase.label}, phase == fleet) for phase in Phase]
+        return [
+            (metric.name, {"migration": "rings", "phase": phase.label}, phase == fleet) for phase in Phase
+        ]
     if metric is c.NEXT_STEP:
-        return [(metric.name, {"step": step}, index == fleet) for index, step in enumerate(STEPS)]
+        return [
+            (metric.name, {"migration": "rings", "step": step}, index == fleet)
+            for index, step in enumerate(STEPS)
+        ]
     if metric is c.TARGET_PHASE:
-        return [(metric.name, {"target": target}, _phase(progress, target)) for target in TARGETS]
+        return [
+            (metric.name, {"target": target, "migration": "rings"}, _phase(progress, target))
+            for target in TARGETS
+        ]
     if metric is c.KEY_PHASE:
         return [(metric.name, {"key": key, "ring": ring}, fleet) for key, ring in KEYS.items()]
     if metric in {c.MIRROR_WRITES_TOTAL, c.MIRROR_WRITE_ERRORS_TOTAL, c.CLIENT_STORE_REQUESTS_TOTAL}:

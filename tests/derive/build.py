@@ -14,6 +14,7 @@ from exporter.expose.wording import checks as wording
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Step
+from exporter.model.migration import Migration
 from exporter.model.pages import (
     NOTICE,
     GossipKey,
@@ -291,11 +292,17 @@ def key_of(snapshot: Snapshot, key: str) -> KeyFacts:
     return next(facts for facts in snapshot.keys if facts.key == key)
 
 
-def step_of(snapshot: Snapshot, name: str) -> Step:
-    """One step of the gate."""
-    return next(step for step in snapshot.steps if step.name == name)
+def migration_of(snapshot: Snapshot, name: str) -> Migration:
+    """One migration."""
+    return next(one for one in snapshot.migrations if one.name == name)
 
 
-def verdicts(snapshot: Snapshot, step: str) -> dict[str, str]:
+def step_of(snapshot: Snapshot, name: str, migration: str = "") -> Step:
+    """One step of the gate: of `rings` where it has it and no other migration is named."""
+    return next(s for s in snapshot.steps if s.name == name and migration in ("", s.migration))
+
+
+def verdicts(snapshot: Snapshot, step: str, migration: str = "") -> dict[str, str]:
     """Verdicts of a step's checks that do not hold."""
-    return {c.id: c.verdict.value for c in step_of(snapshot, step).checks if c.verdict.value != "holds"}
+    checks = step_of(snapshot, step, migration).checks
+    return {c.id: c.verdict.value for c in checks if c.verdict.value != "holds"}

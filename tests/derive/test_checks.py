@@ -11,15 +11,20 @@ from exporter.derive.gate.harms import NAMES
 from exporter.derive.gate.steps import NEED_TWO_LOOKS
 from exporter.derive.limits import Rules
 from exporter.model.gate import Check
-from tests.derive.build import Fleet, step_of
+from tests.derive.build import Fleet, client
 
 ROOT = Path(__file__).parents[2]
 
 
 def checks() -> list[Check]:
-    """All checks of all steps, of a small healthy cluster."""
-    seen = Fleet(rules=Rules(soak=0.0, stores=("consul",))).look()
-    return [check for name in NAMES for check in step_of(seen, name).checks]
+    """All checks of all steps, of a small healthy cluster that shows every migration."""
+    groups = (("read-write", re.compile(".*")),)
+    fleet = Fleet(rules=Rules(soak=0.0, stores=("consul",), groups=groups))
+    for process in fleet.processes:
+        process.clients = (*process.clients, client("distributor-hatracker"))
+    seen = fleet.look()
+    assert {step.name for step in seen.steps} == set(NAMES)
+    return [check for step in seen.steps for check in step.checks]
 
 
 def anchors(path: Path) -> set[str]:

@@ -10,7 +10,9 @@ import pytest
 from exporter.derive.identity.identity import identities
 from exporter.derive.identity.key_names import Names
 from exporter.derive.limits import Rules
-from exporter.derive.process import clock_of, fleet_phase, judge_target, product_of
+from exporter.derive.migration.migrations import leading, migrations_of
+from exporter.derive.migration.whole import Whole
+from exporter.derive.process import clock_of, judge_target, product_of
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import (
     BuildInfo,
@@ -83,7 +85,8 @@ def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
     assert (found.up, found.phase, found.clients) == (True, Phase.UNKNOWN, ())
-    assert fleet_phase([found]) == (Phase.UNKNOWN, None)
+    rings = leading(migrations_of(Whole((found,)), None, Rules(), NOW))
+    assert (rings.phase, rings.uniform) == (Phase.UNKNOWN, None)
 
 
 AGES = [(29.0, True), (30.0, False), (3600.0, False)]
@@ -194,7 +197,8 @@ def test_the_fleet_is_as_far_as_its_last_client(
 ) -> None:
     found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
     found += [] if whole else [judge(Process(9, up=False).read(NOW))]
-    assert fleet_phase(found) == expected
+    rings = leading(migrations_of(Whole(tuple(found)), None, Rules(), NOW))
+    assert (rings.phase, rings.uniform) == expected
 
 
 @pytest.mark.parametrize("first", [Product.CORTEX, Product.MIMIR])

@@ -77,8 +77,8 @@ def two_contents(found: Fleet) -> None:
     found.processes[1].pages[INGESTER] = ring((member(f"p-{n}", found.now) for n in (1, 2, 3)), found.now)
 
 
-def kept(found: Fleet) -> None:
-    found.rules = replace(found.rules, keep_on_store=(COMPACTOR,))
+def split(found: Fleet) -> None:
+    found.rules = replace(found.rules, migrations=(("compactors", (COMPACTOR,)),))
 
 
 def unshown(found: Fleet) -> None:
@@ -86,11 +86,9 @@ def unshown(found: Fleet) -> None:
     found.store["rulers/ring"] = ring([member("p-9", found.now)], found.now)
 
 
-def kinds(count: int, **more: bool) -> dict[ClientKind, int]:
+def kinds(count: int, split: str = "rings") -> dict[ClientKind, int]:
     return {
-        ClientKind(
-            key, Phase.MIRRORING, writes=True, kept=more.get("kept", False) and key == COMPACTOR
-        ): count
+        ClientKind(key, Phase.MIRRORING, writes=True, migration=split if key == COMPACTOR else "rings"): count
         for key in BOTH_KEYS
     }
 
@@ -145,7 +143,7 @@ CASES: dict[str, tuple[Change, dict[str, object]]] = {
     "keys that our processes show are used": (lambda _: None, {"used": set(BOTH_KEYS)}),
     "a key that none of them has is not ours to judge": (unshown, {"used": set(BOTH_KEYS)}),
     "clients count alike by key and phase": (lambda _: None, {"clients": kinds(2)}),
-    "a client of a key that stays on the store says so": (kept, {"clients": kinds(2, kept=True)}),
+    "a client of a key that moves by itself says so": (split, {"clients": kinds(2, split="compactors")}),
     "those of a borrowed process are its owner's to count": (
         lambda found: setattr(found, "share", share_of(borrowed=True)),
         {"clients": kinds(1)},
@@ -153,7 +151,7 @@ CASES: dict[str, tuple[Change, dict[str, object]]] = {
     "those of a silent process are not known": (set_of(2, up=False), {"clients": kinds(1)}),
     "a client without a key serves what it is called": (
         set_of(2, clients=(client("mystery"),)),
-        {"clients": kinds(1) | {ClientKind("mystery", Phase.MIRRORING, writes=True, kept=False): 1}},
+        {"clients": kinds(1) | {ClientKind("mystery", Phase.MIRRORING, writes=True, migration="rings"): 1}},
     ),
     "a common process in the gossip links us to everybody": (lambda _: None, {"linked": True}),
     "without one our cluster may be another than that of others": (
@@ -260,12 +258,13 @@ def test_the_gate_of_a_part_is_never_open_and_says_so() -> None:
     assert step_of(seen, "switch-primary").open
     held = [check.verdict for check in step_of(partly, "switch-primary").checks]
     assert {verdict.value for verdict in held} == {"holds"}, "nothing speaks against it"
-    for step in (step_of(partly, name) for name in NAMES):
+    assert {step.name for step in partly.steps} == set(NAMES)
+    for step in partly.steps:
         assert not step.open
         assert step.verdict.value != "holds"
         assert step.headline.startswith(("Cannot tell: ", "Closed: "))
         assert "shard 0 of 2 (from 0)" in step.headline
-        assert f"kvmigration check {step.name} --prometheus URL" in step.headline
+        assert f"kvmigration check {step.migration}/{step.name} --prometheus URL" in step.headline
     assert partly.fleet.headline.startswith("Shard 0 of 2 (from 0), its part only.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.model.entry import Member, State, Tokens
+from exporter.model.migration import HA_TRACKER, RINGS
 from exporter.model.pages import GossipMember, Phase, Product, Unwatched
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import C
@@ -28,11 +29,12 @@ RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault, and the phases whose next step it must keep closed."""
+    """One fault, and the phases whose next step it must keep closed in one migration."""
 
     name: str
     phases: frozenset[Phase]
     apply: Apply
+    migration: str = RINGS
 
 
 def _some(made: Cluster, chance: random.Random, *roles: str) -> Running:
@@ -250,7 +252,7 @@ FAULTS = (
     Fault("a key is in one copy not", COPIED, _key_not_copied),
     Fault("a member is in one copy not", COPIED, _member_not_copied),
     Fault("the copies lag", frozenset({Phase.MIRRORING}), _stale),
-    Fault("no HA entry is copied", frozenset({Phase.MIRRORING}), _no_ha_copied),
+    Fault("no HA entry is copied", frozenset({Phase.MIRRORING}), _no_ha_copied, HA_TRACKER),
     Fault("one process is in another phase", ALL, _left_behind),
     Fault(
         "a ring of ours is in the store alone",

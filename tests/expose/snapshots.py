@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
@@ -19,12 +20,21 @@ from exporter.model.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    Start,
     Stranger,
     TargetFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.pages import GossipMember, GossipState, Outcome, Phase, ProcessConfig, Product, Reason
+from exporter.model.migration import Migration
+from exporter.model.pages import (
+    GossipMember,
+    GossipState,
+    Outcome,
+    Phase,
+    ProcessConfig,
+    Product,
+    Reason,
+    Start,
+)
 from exporter.model.rings import PartitionFacts, WriterFacts
 from exporter.model.stores import StoreFacts
 from exporter.model.views import Comparison, Difference, ViewFacts
@@ -245,6 +255,24 @@ def steps() -> tuple[Step, ...]:
     )
 
 
+def migrations(steps: Iterable[Step]) -> tuple[Migration, ...]:
+    """The migrations of a fleet whose next step is switch-primary, with these steps."""
+    ends: dict[str, list[Step]] = {"rings": [], "store": []}
+    for step in steps:
+        name = "store" if step.name == "decommission-store" else "rings"
+        ends[name].append(replace(step, migration=name))
+    rings, store = (tuple(found) for found in ends.values())
+    return (
+        Migration("rings", (RING, COMPACTOR), Phase.MULTI, False, steps=rings, next_step="switch-primary"),
+        Migration("store", phase=Phase.MULTI, steps=store),
+    )
+
+
+def with_steps(snapshot: Snapshot, *found: Step) -> Snapshot:
+    """The snapshot with these steps alone."""
+    return replace(snapshot, migrations=migrations(found))
+
+
 def gossip() -> GossipFacts:
     return GossipFacts(
         clusters=(("mimir-write-0", "mimir-write-1"),),
@@ -276,7 +304,7 @@ def rich() -> Snapshot:
         gossip=gossip(),
         stores=(StoreFacts("consul", Outcome.OK, keys=4, moved_at={RING: NOW - 2, HA: NOW - 9},
                            since=NOW - 900),),
-        steps=steps(),
+        migrations=migrations(steps()),
         events=(
             Event(NOW - 7200, "phase", "The fleet went from external to multi", ""),
             Event(NOW - 30, "target", "mimir-write-2 stopped answering", "mimir-write-2"),
@@ -307,6 +335,7 @@ def unknown() -> Snapshot:
         fleet=Fleet(Phase.UNKNOWN, None, "No process answered", Product.UNKNOWN, (), ""),
         targets=(silent_target("mimir-write-0"),),
         stores=(StoreFacts("consul", Outcome.FAILED, Reason.REFUSED, "connection refused"),),
+        migrations=(Migration("rings", phase=Phase.UNKNOWN),),
     )
 
 

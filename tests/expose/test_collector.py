@@ -114,7 +114,7 @@ def test_nothing_known_says_nothing_good() -> None:
         c.CYCLE_DURATION_SECONDS.name,
         c.SERIES_DROPPED.name,
     }
-    assert series(snapshots.unknown(), c.PHASE)["unknown",] == 1
+    assert series(snapshots.unknown(), c.PHASE)["rings", "unknown"] == 1
     assert series(snapshots.unknown(), c.STORE_UP) == {("consul",): 0}
 
 
@@ -126,12 +126,12 @@ def test_an_absent_page_has_no_series_and_a_failed_one_is_0() -> None:
 
 def test_an_answering_target_without_a_known_phase_says_minus_1() -> None:
     lost = replace(snapshots.target("a"), phase=Phase.UNKNOWN, clients=())
-    assert series(replace(snapshots.rich(), targets=(lost,)), c.TARGET_PHASE) == {("a",): -1}
+    assert series(replace(snapshots.rich(), targets=(lost,)), c.TARGET_PHASE) == {("a", "rings"): -1}
 
 
 def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
-    assert math.isnan(series(snapshots.rich(), c.GATE_CHECK)["switch-primary", "views-agree"])
-    assert series(snapshots.rich(), c.GATE_OPEN)["decommission-store",] == 0
+    assert math.isnan(series(snapshots.rich(), c.GATE_CHECK)["rings", "switch-primary", "views-agree"])
+    assert series(snapshots.rich(), c.GATE_OPEN)["store", "decommission-store"] == 0
 
 
 def test_a_gate_that_is_withheld_is_closed_and_its_checks_are_nan() -> None:

@@ -124,7 +124,7 @@ async def test_a_snapshot_is_rendered_once_per_format_however_many_scrape() -> N
     await asyncio.gather(*(renderer.render(accept, "gzip") for accept in ("", OPENMETRICS) * 5))
     assert Counted.walks == 2 * once
     world.snapshot = snapshots.unknown()
-    assert b'kvmigration_phase{phase="unknown"} 1.0' in (await renderer.render()).body
+    assert b'kvmigration_phase{migration="rings",phase="unknown"} 1.0' in (await renderer.render()).body
 
 
 async def test_a_failed_reload_shows_without_a_new_cycle() -> None:

@@ -40,8 +40,8 @@ def part(**more: object) -> Part:
         "interval": 15.0,
         "rules_digest": 42,
         "clients": {
-            ClientKind(RING, Phase.MIRRORING, writes=True, kept=False): 1,
-            ClientKind("mystery", Phase.UNKNOWN, writes=False, kept=True): 2,
+            ClientKind(RING, Phase.MIRRORING, writes=True, migration="rings"): 1,
+            ClientKind("mystery", Phase.UNKNOWN, writes=False, migration="rings"): 2,
         },
         "strange": {"mimir-write-3-1a2b3c4d": True, "loki-write-0-99aa88bb": False},
         "own": {"mimir-write-1-5e6f7a8b": True, "mimir-write-2-00000000": False},
@@ -170,12 +170,12 @@ def test_a_key_has_a_phase_only_where_a_process_here_writes_it() -> None:
 def test_the_gates_checks_are_four_words_and_no_gate_is_there() -> None:
     step = snapshots.steps()[1]
     holds, vacuous = step.checks[2], replace(step.checks[1], id="nothing-here", vacuous=True)
-    told = replace(shard(), steps=(replace(step, checks=(*step.checks, vacuous)),))
+    told = snapshots.with_steps(shard(), replace(step, checks=(*step.checks, vacuous)))
     assert families(told)[s.SHARD_CHECK] == {
-        (step.name, step.checks[0].id): 0.0,
-        (step.name, step.checks[1].id): 1.0,
-        (step.name, "nothing-here"): 2.0,
-        (step.name, holds.id): 3.0,
+        ("rings", step.name, step.checks[0].id): 0.0,
+        ("rings", step.name, step.checks[1].id): 1.0,
+        ("rings", step.name, "nothing-here"): 2.0,
+        ("rings", step.name, holds.id): 3.0,
     }
 
 

@@ -62,7 +62,7 @@ def snapshot(targets: int = 500, members: int = 2000, keys: int = 60) -> Snapsho
             absent=names[:40],
         ),
         stores=snapshots.rich().stores,
-        steps=steps,
+        migrations=snapshots.migrations(steps),
         events=tuple(
             Event(snapshots.NOW - n, "member", f"{name} is unhealthy", name)
             for n, name in enumerate(names)

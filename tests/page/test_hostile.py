@@ -57,7 +57,7 @@ def attacked() -> Snapshot:
         targets=tuple(map(_target, ATTACKS)),
         keys=tuple(map(_key, ATTACKS)),
         events=tuple(Event(snapshots.NOW, name, name, name) for name in ATTACKS),
-        steps=steps,
+        migrations=snapshots.migrations(steps),
         fleet=replace(made.fleet, warnings=ATTACKS, risks=ATTACKS, versions=ATTACKS, headline=text),
     )
 

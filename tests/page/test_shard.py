@@ -46,7 +46,7 @@ def shard(*checks: Check) -> Snapshot:
     part = Part(Share(2, 4, 7), snapshots.NOW - 600, 15.0, 300.0, 42)
     rich = snapshots.rich()
     fleet = replace(rich.fleet, uniform=True, warnings=())
-    return replace(rich, part=part, steps=(step,), fleet=fleet)
+    return replace(snapshots.with_steps(rich, step), part=part, fleet=fleet)
 
 
 def text_of(html: str) -> str:

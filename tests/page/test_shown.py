@@ -29,7 +29,7 @@ def step(*verdicts: Verdict, **more: object) -> Step:
 def of(found: Step, *warnings: str, uniform: bool | None = True) -> Snapshot:
     rich = snapshots.rich()
     fleet = replace(rich.fleet, warnings=warnings, uniform=uniform)
-    return replace(rich, steps=(found,), fleet=fleet)
+    return replace(snapshots.with_steps(rich, found), fleet=fleet)
 
 
 def with_risk(snapshot: Snapshot) -> Snapshot:

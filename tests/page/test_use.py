@@ -33,7 +33,7 @@ def opened(snapshot: Snapshot) -> Snapshot:
         for step in snapshot.steps
     )
     fleet: Fleet = replace(snapshot.fleet, warnings=(), uniform=True)
-    return replace(snapshot, steps=steps, fleet=fleet)
+    return replace(snapshots.with_steps(snapshot, *steps), fleet=fleet)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_wait_does_not_run_out_while_the_connection_is_lost(
 ) -> None:
     held = opened(snapshots.rich())
     steps = tuple(replace(step, open=False, soaked_for=soaked) for step in held.steps)
-    served.snapshot = replace(held, steps=steps)
+    served.snapshot = snapshots.with_steps(held, *steps)
     seen = look(served.url)
     seen.page.clock.install()
     page = seen.open()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
 from exporter.errors import UsageError
 from exporter.expose.api import answers
+from exporter.expose.api.chosen_steps import chosen, parts
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.model.facts import Snapshot
 from exporter.sources.access.request_settings import ClientAccess
@@ -67,7 +68,7 @@ class Overview:
     steps: tuple[StepOut, ...]
 
 
-class Steps(Protocol):
+class Looks(Protocol):
     """One way of looking at the gate; answers are as the API gives them. `at` is when the picture behind the
     last one was whole, by whoever took it, unix seconds; `soaks` says whether `soaked_seconds` is known.
     """
@@ -76,11 +77,11 @@ class Steps(Protocol):
     at: float
     soaks: bool
 
-    async def step(self, name: str) -> StepOut:
-        """Look anew at one step of the gate."""
+    async def steps(self, wanted: str) -> tuple[StepOut, ...]:
+        """Look anew at one step of the gate, `[MIGRATION/]STEP`; of each migration whose next step it is."""
 
 
-class Look(Steps, Protocol):
+class Look(Looks, Protocol):
     """One way of looking at everything. `stale` says why what was seen is too old to go by, "" where it is
     not.
     """
@@ -98,6 +99,14 @@ class Look(Steps, Protocol):
 
     async def silent(self) -> tuple[str, ...]:
         """The processes that did not answer when `keys` looked."""
+
+
+def _of(steps: Iterable[StepOut], wanted: str) -> tuple[StepOut, ...]:
+    told = tuple(steps)
+    if found := chosen(told, *parts(wanted)):
+        return found
+    shown = ", ".join(dict.fromkeys(step.migration for step in told)) or "none"
+    raise UsageError(f"this cluster shows no migration that has the step {wanted}; it shows: {shown}")
 
 
 @asynccontextmanager
@@ -135,8 +144,8 @@ class _Local:
         self.at = self._last.at
         return self._last
 
-    async def step(self, name: str) -> StepOut:
-        return next(answers.step_out(step) for step in (await self._cycle()).steps if step.name == name)
+    async def steps(self, wanted: str) -> tuple[StepOut, ...]:
+        return _of(map(answers.step_out, (await self._cycle()).steps), wanted)
 
     async def overview(self) -> Overview:
         seen = await self._cycle()
@@ -179,13 +188,13 @@ class _Remote:
         self.at, self.stale = self._server.at, self._server.stale
         return found
 
-    async def step(self, name: str) -> StepOut:
-        step: StepOut = await self._get(f"gate/{quote(name)}", StepOut)
-        if step.step != name or not step.checks:
+    async def steps(self, wanted: str) -> tuple[StepOut, ...]:
+        found = _of(await self._get("gate", tuple[StepOut, ...]), wanted)
+        if any(step.answer == "open" and not step.checks for step in found):
             raise UsageError(
-                f"{self._server.shown}: no answer of an exporter: it was asked for the step {name}"
+                f"{self._server.shown}: no answer of an exporter: {wanted} is open without a check"
             )
-        return step
+        return found
 
     async def overview(self) -> Overview:
         return Overview(

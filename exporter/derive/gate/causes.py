@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from types import MappingProxyType
 from typing import Final
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.model.facts import Fleet
 from exporter.model.gate import Check, Verdict, Words
 from exporter.model.pages import Phase
 
@@ -54,9 +52,9 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("ring-shrunk", _RINGS),
     Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree", "Clocks differ: {}."),
     Cause("store-unread", _RINGS | _STORES),
-    Cause("kept-moved", frozenset()),
     Cause("without-multi", _COPIES | {"mirror-writes", "mirroring-partial"}),
     Cause("mirroring-partial", _COPIES | {"mirror-writes"}),
+    Cause("rollout-stalled", frozenset()),
     Cause("readers-stranded", frozenset()),
     Cause("between-stores", frozenset()),
     Cause("rings-unread", frozenset()),
@@ -92,17 +90,24 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(listed, key=lambda f: (f.id in explained, _ORDER.get(f.id, len(CAUSES)))))
 
 
-def warned(fleet: Fleet, checks: Iterable[Check], words: Words) -> Fleet:
-    """Add what only failing checks find to the warnings of the fleet."""
+def warned(
+    findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | None, words: Words
+) -> tuple[Finding, ...]:
+    """Add what only failing checks find in this phase."""
+    found = list(findings)
     failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
-    found = [Finding(i, text) for text, i in zip_longest(fleet.warnings, fleet.causes, fillvalue="")]
+    named = {finding.id for finding in found}
     found += [
         Finding(cause.id, cause.sentence.format(words.evidence(failing[cause.check])))
         for cause in CAUSES
-        if cause.check in failing and fleet.phase in cause.phases and cause.id not in fleet.causes
+        if cause.check in failing and (phase is None or phase in cause.phases) and cause.id not in named
     ]
-    listed = ordered(found)
-    return replace(fleet, warnings=tuple(f.text for f in listed), causes=tuple(f.id for f in listed))
+    return ordered(found)
+
+
+def together(lists: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    """Join the findings of several migrations; each cause that one check found is told once."""
+    return ordered(dict.fromkeys(finding for found in lists for finding in found))
 
 
 def explained(check: Check, found: Iterable[str]) -> Check:

@@ -4,141 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
-from exporter.derive import kv_clients
-from exporter.derive.gate.coverage import (
-    FROM_METRICS,
-    METRICS,
-    RESTS_ON,
-    Universe,
-    is_in_rings,
-    runs_memberlist,
-    universe,
-)
-from exporter.derive.limits import Rules
-from exporter.derive.migration.risks import joins_only_itself
-from exporter.derive.migration.rollback import is_mixed
-from exporter.derive.store.external_store import unattended
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
-from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe
+from exporter.derive.gate.evidence import Evidence
+from exporter.model.culprits import Culprit, Kind, Looked
 from exporter.model.gate import Check, Covered, Verdict
 
-
-@dataclass(frozen=True)  # not slots: what it knows is computed once for all checks
-class Evidence:
-    """What the checks look at."""
-
-    now: Snapshot
-    rules: Rules
-
-    @property
-    def targets(self) -> tuple[TargetFacts, ...]:
-        return self.now.targets
-
-    @cached_property
-    def up(self) -> tuple[TargetFacts, ...]:
-        return tuple(target for target in self.now.targets if target.up)
-
-    @cached_property
-    def in_rings(self) -> tuple[TargetFacts, ...]:
-        """The processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
-        return tuple(target for target in self.up if is_in_rings(target))
-
-    @cached_property
-    def with_memberlist(self) -> tuple[TargetFacts, ...]:
-        """The processes that use memberlist, by their page or by a client of theirs."""
-        return tuple(target for target in self.up if runs_memberlist(target))
-
-    @cached_property
-    def lonely(self) -> frozenset[str]:
-        """The processes every seed of which is their own address: after a restart each would be alone."""
-        return frozenset(target.name for target in self.up if joins_only_itself(target))
-
-    @cached_property
-    def clients(self) -> tuple[ClientFacts, ...]:
-        return tuple(client for target in self.up for client in target.clients)
-
-    @cached_property
-    def writing(self) -> tuple[ClientFacts, ...]:
-        """The clients that count: read-only ones never hold a phase back."""
-        return kv_clients.writing(self.clients)
-
-    @cached_property
-    def moving(self) -> tuple[ClientFacts, ...]:
-        """Of the writing clients those whose key is to move and is not finished."""
-        return kv_clients.moving(self.writing)
-
-    @property
-    def is_part(self) -> bool:
-        """Whether this is one shard's part: what only all parts together show is not judged here."""
-        return self.now.part is not None
-
-    @property
-    def gossip(self) -> GossipFacts | None:
-        return self.now.gossip
-
-    @cached_property
-    def keys(self) -> tuple[KeyFacts, ...]:
-        """Keys that some process of ours uses; others in a shared store are not ours to judge."""
-        return used(self.now.keys, self.clients)
-
-    @cached_property
-    def copied(self) -> tuple[KeyFacts, ...]:
-        """Keys that must have a secondary: those that are to move, and not on memberlist alone already."""
-        done = kv_clients.finished(self.clients) | self.left_out
-        return tuple(key for key in self.keys if key.key not in done)
-
-    @cached_property
-    def universe(self) -> Universe:
-        """What there is to look at."""
-        return universe(self.now, self.keys)
-
-    @cached_property
-    def unattended(self) -> Mapping[str, str]:
-        """Keys of ours that live in a store and that no target serves or shows, with the store: its rulers,
-        say, that are in no list of targets. Of a shard's part others may serve them.
-        """
-        ours = {key.key for key in self.keys} | {client.key for client in self.clients}
-        return {} if self.is_part else unattended(self.now, ours, self.rules)
-
-    @cached_property
-    def left_out(self) -> frozenset[str]:
-        """Keys that stay on the external store by configuration."""
-        return kv_clients.left_out(self.clients)
-
-    @cached_property
-    def not_asked(self) -> tuple[Looked, ...]:
-        """What has to be said of keys that do not count."""
-        return (Looked(Seen.LEFT_OUT, names=tuple(sorted(self.left_out))),) if self.left_out else ()
-
-    @cached_property
-    def mixed(self) -> bool:
-        """Whether primaries are mixed: following those who are further would finish the accident."""
-        return is_mixed(self.clients)
-
-    def late(self, key: KeyFacts) -> float:
-        """Seconds behind from which a view of a ring is late: one heartbeat of the ring explains as much, and
-        `gate.max_lag` is granted on top.
-        """
-        return key.settings.period + self.rules.max_lag
-
-
-def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
-    """Pick the keys that any client serves or any process shows a page of: others in a shared store or
-    gossip are not ours to judge.
-    """
-    served = {client.key for client in clients}
-    return tuple(key for key in keys if key.key in served or any(v.kind == "ring" for v in key.views))
-
-
-def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
-    """Pick the processes that keep a ring or watch one."""
-    return seen.in_rings
-
-
 CheckFunction = Callable[[Evidence], Check]
-
 
 # What makes a check known, where it has nothing more exact to say.
 READABLE = (
@@ -153,14 +25,13 @@ class Answer:
     """What a check found. Anything wrong fails, else anything unknown leaves it open, else it holds.
 
     `nothing` says that there is nothing to look at: unknown for a whole, no obstacle for one shard's part.
-    `beside` is said whatever the verdict is; `remedy` and `known_by` stand in for the registered ones.
+    `remedy` and `known_by` stand in for the registered ones.
     """
 
     wrong: Iterable[Culprit] = ()
     unknown: Iterable[Culprit] = ()
     good: Good = ()
     nothing: Culprit | None = None
-    beside: tuple[Looked, ...] = ()
     remedy: str = ""
     known_by: str = ""
 
@@ -190,16 +61,20 @@ class Registered:
         """Give what was found its verdict."""
         culprits, missing = tuple(found.wrong), tuple(found.unknown)
         if culprits:
-            return self._told(Verdict.FAILS, found, culprits, found.beside)
+            return self._told(Verdict.FAILS, found, culprits)
         if missing or found.nothing:
             listed = missing or ((found.nothing,) if found.nothing else ())
-            told = self._told(Verdict.HOLDS, found, (), found.beside)
+            told = self._told(Verdict.HOLDS, found)
             return _unknown(told, listed, vacuous=not missing)
         good = found.good if isinstance(found.good, tuple) else (found.good,)
-        return self._told(Verdict.HOLDS, found, (), (*good, *found.beside))
+        return self._told(Verdict.HOLDS, found, evidence=good)
 
     def _told(
-        self, verdict: Verdict, found: Answer, culprits: tuple[Culprit, ...], evidence: tuple[Looked, ...]
+        self,
+        verdict: Verdict,
+        found: Answer,
+        culprits: tuple[Culprit, ...] = (),
+        evidence: tuple[Looked, ...] = (),
     ) -> Check:
         remedy = found.remedy or self.remedy
         told = Check(self.id, self.sentence, verdict, evidence, culprits, remedy, self.doc)
@@ -235,3 +110,23 @@ def covered(check: Check, whole: Universe) -> Check:
 def _unknown(check: Check, missing: tuple[Culprit, ...], *, vacuous: bool = False) -> Check:
     told = replace(check, verdict=Verdict.UNKNOWN, culprits=missing)
     return replace(told, remedy=check.known_by, vacuous=vacuous)
+
+
+class Results:
+    """What the checks found in one snapshot. A check is asked once for all migrations that do not differ in
+    what it asked for.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[CheckFunction, list[tuple[Mapping[str, object], Check]]] = {}
+
+    def of(self, function: CheckFunction, seen: Evidence) -> Check:
+        """Give the result of a check on the evidence of one migration."""
+        known = self._known.setdefault(function, [])
+        for asked, told in known:
+            if all(getattr(seen, name) == value for name, value in asked.items()):
+                return told
+        seen.asked.clear()
+        told = covered(function(seen), seen.universe)
+        known.append(({name: getattr(seen, name) for name in tuple(seen.asked)}, told))
+        return told

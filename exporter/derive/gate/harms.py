@@ -22,30 +22,46 @@ from exporter.derive.gate.checks import (
 )
 from exporter.derive.gate.checks import read_write as groups
 from exporter.derive.gate.checks import rings as keys
+from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """One loss, as one sentence, and the checks that must pass so that it does not happen."""
+    """One loss, as one sentence, and the checks that must pass so that it does not happen. `only` names the
+    migration in which it can happen, "" for each.
+    """
 
     loss: str
     guards: tuple[CheckFunction, ...]
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One step: the phase in which it is taken (`None`: any), what it does, and its harms."""
+    """One step: the phase in which it is taken (`None`: any), what it does, and its harms. `migration` is the
+    one that it is a step of, "" for each that moves KV clients.
+    """
 
     name: str
     phase: Phase | None
     action: str
     harms: tuple[Harm, ...]
+    migration: str = ""
 
     @property
     def checks(self) -> tuple[CheckFunction, ...]:
         """Every check of the step once, in the order of its harms."""
         return tuple(dict.fromkeys(guard for harm in self.harms for guard in harm.guards))
+
+    def is_of(self, migration: Migration) -> bool:
+        """Tell whether a migration has this step."""
+        return migration.is_of_clients if not self.migration else migration.name == self.migration
+
+    def checks_of(self, migration: str) -> tuple[CheckFunction, ...]:
+        """The checks that one migration's step asks."""
+        harms = (harm for harm in self.harms if harm.only in ("", migration))
+        return tuple(dict.fromkeys(guard for harm in harms for guard in harm.guards))
 
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
@@ -72,6 +88,7 @@ LACKING = "The secondary lacks keys or members when it becomes the primary: they
 DIVERGED = "Processes see different rings: what one of them decides by, another one does not know."
 MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
 CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
+ELECTED = "Distributors elect other HA replicas: samples are doubled."
 UNWATCHED = (clients.targets_answer, clients.settled)
 
 
@@ -111,7 +128,11 @@ STEPS = (
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_margin, quorum.settings_agree, transitions.no_long_transitions)),
             Harm(DATED, (clients.clocks_agree,)),
-            Harm("A later rise of the HA elections has nothing to compare with.", (preflight.ha_baseline,)),
+            Harm(
+                "A later rise of the HA elections has nothing to compare with.",
+                (preflight.ha_baseline,),
+                only=HA_TRACKER,
+            ),
         ),
     ),
     Rule(
@@ -159,8 +180,9 @@ STEPS = (
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
             Harm(
-                "Distributors elect other HA replicas: samples are doubled.",
+                ELECTED,
                 (elections.ha_elections_equal,),
+                only=HA_TRACKER,
             ),
             Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
             Harm(DATED, (clients.clocks_agree,)),
@@ -175,13 +197,14 @@ STEPS = (
             _in(Phase.SWITCHED, readers=True),
             Harm(
                 "What was lost in the switch is in the external store alone, which nothing updates any more.",
-                (keys.views_agree, stores.nothing_lost, elections.ha_elections_equal),
+                (keys.views_agree, stores.nothing_lost),
             ),
+            Harm(ELECTED, (elections.ha_elections_equal,), only=HA_TRACKER),
             Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
             Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
-            Harm(CONTENDED, (elections.ha_elections_steady,)),
+            Harm(CONTENDED, (elections.ha_elections_steady,), only=HA_TRACKER),
             Harm(DATED, (clients.clocks_agree,)),
         ),
     ),
@@ -204,7 +227,7 @@ STEPS = (
                 UNFINISHED,
                 (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
             ),
-            Harm(CONTENDED, (elections.ha_elections_steady,)),
+            Harm(CONTENDED, (elections.ha_elections_steady,), only=HA_TRACKER),
             Harm(DATED, (clients.clocks_agree,)),
         ),
     ),
@@ -231,6 +254,7 @@ STEPS = (
             Harm(CONTENDED, (elections.ha_elections_steady,)),
             Harm(DATED, (clients.clocks_agree,)),
         ),
+        migration=STORE,
     ),
     Rule(
         "set-label",
@@ -245,6 +269,7 @@ STEPS = (
             Harm(PARTED, RESTART),
             Harm(UNFINISHED, transitions.RESTARTABLE),
         ),
+        migration=LABELS,
     ),
     Rule(
         "enforce-label",
@@ -260,6 +285,7 @@ STEPS = (
             Harm(PARTED, RESTART),
             Harm(UNFINISHED, transitions.RESTARTABLE),
         ),
+        migration=LABELS,
     ),
     Rule(
         "retire-microservices",
@@ -282,6 +308,7 @@ STEPS = (
             Harm(UNFINISHED, (transitions.no_long_transitions,)),
             Harm(PARTED, RESTART),
         ),
+        migration=READ_WRITE,
     ),
     Rule(
         "finish-read-write",
@@ -300,6 +327,7 @@ STEPS = (
             Harm(UNFINISHED, (transitions.no_long_transitions,)),
             Harm("The gossip that carries the rings is split or merged.", transitions.GOSSIP_IF_ANY),
         ),
+        migration=READ_WRITE,
     ),
 )
 NAMES = tuple(rule.name for rule in STEPS)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.gate import soak
-from exporter.derive.gate.causes import explained, warned
-from exporter.derive.gate.check import CheckFunction, Evidence, covered
+from exporter.derive.gate.causes import Finding, explained, warned
+from exporter.derive.gate.check import CheckFunction, Results
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gate.harms import STEPS, Rule
 from exporter.derive.limits import Rules
 from exporter.model.facts import Fleet, Snapshot
 from exporter.model.gate import NO_WORDS, Check, Step, Verdict, Words
+from exporter.model.migration import RINGS, Migration
 from exporter.model.pages import Phase, Product
 from exporter.model.shard import Share
 
@@ -22,34 +24,60 @@ SHOWN = 160  # characters of what broke a soak
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
-def judge_steps(
+def judge_migrations(
     now: Snapshot, before: Snapshot | None, rules: Rules, words: Words
-) -> tuple[tuple[Step, ...], str]:
-    """Judge every step; the second value names the next one on the way, "" where none is."""
-    seen = Evidence(now, rules)
-    following = _following(seen)
-    past = _past(now, before, rules, words)
-    functions = dict.fromkeys(function for rule in STEPS for function in rule.checks)  # most are in several
-    told = {function: covered(function(seen), seen.universe) for function in functions}
-    fleet = warned(now.fleet, told.values(), words)
-    told = {function: explained(check, fleet.causes) for function, check in told.items()}
-    seen = replace(seen, now=replace(now, fleet=fleet))
-    return tuple(_judge(rule, told, seen, past) for rule in STEPS), following
+) -> tuple[Migration, ...]:
+    """Judge every step of the snapshot's migrations, each on its own evidence."""
+    past, results = _past(now, before, rules, words), Results()
+    whole = Evidence(now, rules)
+    return tuple(_judge_migration(one, whole.of(one.name), past, results) for one in now.migrations)
 
 
-def _following(seen: Evidence) -> str:
-    """Name the next step: none once all that is to move has moved and the rest stays on the store."""
-    where = seen.now.fleet.phase
-    if where is Phase.MEMBERLIST and seen.left_out:
+def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: Results) -> Migration:
+    steps = [rule for rule in STEPS if rule.is_of(migration)]
+    asked = [rule for rule in steps if _is_asked(rule, migration)]
+    functions = dict.fromkeys(f for rule in asked for f in rule.checks_of(migration.name))
+    told = {function: results.of(function, seen) for function in functions}
+    found = [Finding(*pair) for pair in zip(migration.causes, migration.warnings, strict=True)]
+    listed = warned(found, told.values(), migration.phase, past.words)
+    migration = replace(
+        migration,
+        causes=tuple(finding.id for finding in listed),
+        warnings=tuple(finding.text for finding in listed),
+        next_step=migration.next_step or _following(migration),
+    )
+    told = {function: explained(check, migration.causes) for function, check in told.items()}
+    judged = (
+        _judge(rule, migration, told, seen, past) if rule in asked else _unasked(rule, migration, seen.rules)
+        for rule in steps
+    )
+    return replace(migration, steps=tuple(judged))
+
+
+def _is_asked(rule: Rule, migration: Migration) -> bool:
+    """Tell whether a step is judged: of a migration that has not begun the first one alone is."""
+    return migration.begun or rule.phase is Phase.EXTERNAL
+
+
+def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
+    said = f"This step is not yet reachable: {migration.name} has not begun."
+    return Step(
+        rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, headline=said, migration=migration.name
+    )
+
+
+def _following(migration: Migration) -> str:
+    """Name the next step of a migration that moves KV clients, "" where it has ended or is not known."""
+    if not migration.is_of_clients:
         return ""
-    return next((rule.name for rule in STEPS if rule.phase is where), "")
+    return next((rule.name for rule in STEPS if rule.phase is migration.phase and rule.is_of(migration)), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the soak goes by: the steps as they were, why nothing of them counts, and what was read."""
 
-    steps: Mapping[str, Step]
+    steps: Mapping[tuple[str, str], Step]
     broken: str
     read: soak.Reads
     words: Words
@@ -57,14 +85,16 @@ class Past:
 
 def _past(now: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Past:
     broken = soak.interrupted(now, before, rules)
-    steps = {step.name: step for step in before.steps} if before else {}
+    steps = {(step.migration, step.name): step for step in before.steps} if before else {}
     return Past(steps, broken, soak.reads(now, before, rules.soak), words)
 
 
-def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past) -> Step:
-    was = past.steps.get(rule.name)
+def _judge(
+    rule: Rule, migration: Migration, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past
+) -> Step:
+    was = past.steps.get((migration.name, rule.name))
     old = {check.id: check for check in was.checks} if was and not past.broken else {}
-    plain = (told[function] for function in rule.checks)
+    plain = (told[function] for function in rule.checks_of(migration.name))
     timed = [soak.carried(one, old.get(one.id), past.read, seen.now.at) for one in plain]
     checks = tuple(sorted(timed, key=lambda check: bool(check.cause)))  # what is an effect comes last
     verdict = _overall(checks)
@@ -82,14 +112,15 @@ def _judge(rule: Rule, told: Mapping[CheckFunction, Check], seen: Evidence, past
         open=is_open,
         verdict=verdict,
         checks=checks,
-        place=_place(rule, seen),
+        place=place_of(rule, migration.phase),
         soak=seen.rules.soak,
         open_since=since,
         soaked_for=soaked,
         broken=broken,
         broken_at=broken_at,
+        migration=migration.name,
     )
-    return replace(step, headline=_headline(step, seen.now))
+    return replace(step, headline=_headline(step, migration, seen.now))
 
 
 def _broken(
@@ -110,46 +141,43 @@ def _overall(checks: tuple[Check, ...]) -> Verdict:
     return Verdict.HOLDS if verdicts == {Verdict.HOLDS} else Verdict.UNKNOWN
 
 
-def nothing_read() -> Evidence:
+def nothing_read(migration: str = "") -> Evidence:
     """What the checks look at before anything was read."""
     fleet = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
-    return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=fleet), Rules())
+    return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=fleet), Rules(), migration)
 
 
-def blank(name: str) -> Step:
-    """A step of which nothing is known: its checks' sentences and remedies. `KeyError` for unknown names."""
-    nothing = nothing_read()
-    steps, _ = judge_steps(nothing.now, None, nothing.rules, NO_WORDS)
-    return {step.name: step for step in steps}[name]
+def blank(name: str, migration: str = "") -> Step:
+    """A step of which nothing is known: its checks' sentences and remedies, of the migration that is named,
+    else of the one that has it, or `rings`. `KeyError` for unknown names.
+    """
+    migration = migration or next((rule.migration for rule in STEPS if rule.name == name), "") or RINGS
+    nothing = nothing_read(migration)
+    past = _past(nothing.now, None, nothing.rules, NO_WORDS)
+    judged = _judge_migration(Migration(migration), nothing, past, Results())
+    return {step.name: step for step in judged.steps}[name]
 
 
-def _place(rule: Rule, seen: Evidence) -> str:
-    """Give where a step stands; the end of the store is not reachable while keys stay on it."""
-    place = place_of(rule, seen.now.fleet.phase)
-    return "ahead" if place == "next" and not _following(seen) else place
-
-
-def place_of(rule: Rule, where: Phase) -> str:
+def place_of(rule: Rule, where: Phase | None) -> str:
     """Give where a step stands on the way: "behind", "next", "ahead" or "any"."""
     if rule.phase is None:
         return "any"
-    if where is Phase.UNKNOWN:
+    if where is None or where is Phase.UNKNOWN:
         return "ahead"
     if rule.phase is where:
         return "next"
     return "behind" if rule.phase < where else "ahead"
 
 
-def _headline(step: Step, now: Snapshot) -> str:
+def _headline(step: Step, migration: Migration, now: Snapshot) -> str:
     """Say it in one line. Danger comes before everything, and a risk is told before the step is taken."""
-    fleet = now.fleet
     if now.part is not None:
         return _partly(step, now.part.share)
-    if fleet.warnings and not step.open:
-        return fleet.warnings[0]
+    if migration.warnings and not step.open:
+        return migration.warnings[0]
     text = _said(step, now.at)
-    if fleet.risks and step.name in RISKY and step.place == "next":
-        return f"{text} Risk: {fleet.risks[0]}"
+    if migration.risks and step.name in RISKY and step.place == "next":
+        return f"{text} Risk: {migration.risks[0]}"
     return text
 
 
@@ -161,7 +189,7 @@ def _partly(step: Step, share: Share) -> str:
     )
     return (
         f"{word}: this is the part of shard {share.shard} of {share.shards} (from 0), {found}. "
-        f"For the whole ask kvmigration check {step.name} --prometheus URL."
+        f"For the whole ask kvmigration check {step.migration}/{step.name} --prometheus URL."
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Start, TargetFacts
+from exporter.model.facts import TargetFacts
+from exporter.model.pages import Start
 
 WINDOW = 300.0  # seconds, in which starts are counted together
 OFTEN = 4  # starts in it: a new process, a rollout that was wrong and the one that corrects it are three

@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Iterable
 
-from exporter.derive import kv_clients
-from exporter.derive.gate.causes import Finding, ordered
-from exporter.derive.gossip.label_rollout import quoted
-from exporter.derive.identity.restarts import restarting
-from exporter.derive.identity.unlisted_processes import unlisted
-from exporter.derive.migration.risks import risks
-from exporter.derive.process import fleet_phase, is_of_two, silence
-from exporter.derive.ring.partitions import without_owner
-from exporter.derive.ring.writers import sharing, without_member
-from exporter.model.culprits import Culprit
-from exporter.model.facts import ClientFacts, Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model.gate import NO_WORDS, Step, Words
+from exporter.derive.migration.whole import Whole
+from exporter.model.facts import Fleet, TargetFacts
+from exporter.model.gate import Step
 from exporter.model.listed import first
-from exporter.model.pages import Phase, Product, Unwatched
-from exporter.model.stores import StoreFacts
-from exporter.products.ring_pages import HA_KEY
+from exporter.model.migration import STORE, Migration
+from exporter.model.pages import Phase, Product
 
 _AGREED = {True: "", False: ", not uniform", None: ", not known for every process"}
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """All that was judged of the parts."""
-
-    targets: tuple[TargetFacts, ...]
-    keys: tuple[KeyFacts, ...] = ()
-    gossip: GossipFacts | None = None
-    stores: tuple[StoreFacts, ...] = ()
-    unsure: Unwatched = field(default_factory=Unwatched)
-    words: Words = NO_WORDS  # for what a check of the gate finds too
-
-
-def judge_fleet(whole: Whole, before: Snapshot | None, now: float) -> Fleet:
-    """Judge the fleet; the next step is put in by `with_steps` once the gate has been judged."""
+def judge_fleet(whole: Whole, lead: Migration) -> Fleet:
+    """Judge the fleet: where it stands is where the migration stands that leads. `with_migrations` puts in
+    what all of them say together.
+    """
     targets = whole.targets
-    where, uniform = fleet_phase(targets)
-    kept = before is not None and before.fleet.phase is where
-    writing = tuple(client for target in targets for client in kv_clients.writing(target.clients))
-    found = ordered(_findings(whole, writing, where))
     return Fleet(
-        phase=where,
-        uniform=None if uniform and whole.unsure.fail else uniform,  # there may be processes nobody asked
+        phase=Phase.UNKNOWN if lead.phase is None else lead.phase,
+        uniform=lead.uniform,
         headline="",
         product=product_of(targets),
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
         next_step="",
-        warnings=tuple(finding.text for finding in found),
-        causes=tuple(finding.id for finding in found),
-        risks=risks(targets, whole.keys, where, product_of(targets)),
-        finished_keys=tuple(sorted(kv_clients.finished(writing))),
-        left_out=tuple(sorted(kv_clients.left_out(writing))),
-        phase_since=before.fleet.phase_since if kept and before else now,
+        phase_since=lead.phase_since,
     )
 
 
@@ -70,269 +39,20 @@ def product_of(targets: Iterable[TargetFacts]) -> Product:
     return usual[0][0] if usual else Product.UNKNOWN
 
 
-def headline(fleet: Fleet, steps: Iterable[Step]) -> str:
+def headline(fleet: Fleet, steps: Iterable[Step], lead: Migration) -> str:
     """Say in one line where we are and what comes next; danger comes before everything."""
     if fleet.warnings:
         return fleet.warnings[0]
     named, agreed = f"Phase {fleet.phase.label}", _AGREED[fleet.uniform]
     if fleet.phase is Phase.UNKNOWN:
         named, agreed = "The phase is not known", ""
-    done = f" Beside keys on memberlist already: {', '.join(few(fleet.finished_keys, 4))}."
-    agreed = f"{agreed}.{done if fleet.finished_keys else ''}{said_left_out(fleet.left_out)}"
-    following = next((step for step in steps if step.name == fleet.next_step), None)
+    done = f" Beside keys on memberlist already: {', '.join(few(lead.arrived, 4))}." if lead.arrived else ""
+    agreed = f"{'' if lead.rollout else agreed}.{done}"
+    here = {lead.name, STORE}
+    following = next((s for s in steps if s.name == fleet.next_step and s.migration in here), None)
     if following is None:
         return f"{named}{agreed}"
     return f"{named}{agreed} Next step {following.name}: {'open' if following.open else 'closed'}."
-
-
-def said_left_out(names: Iterable[str]) -> str:
-    """Say which keys do not count, with a space before it; nothing where all do."""
-    listed = few(sorted(names), 4)
-    return f" Left out by configuration: {', '.join(listed)}." if listed else ""
-
-
-def _findings(whole: Whole, writing: tuple[ClientFacts, ...], where: Phase) -> Iterable[Finding]:
-    """Name what is wrong with the whole; what one key or member suffers is for the checks to say."""
-    targets, clients = whole.targets, kv_clients.moving(writing)
-    yield from _mixed(clients, _alone(targets))
-    yield from _foreign(whole)
-    yield from _in_gossip(whole.gossip)
-    for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
-        was, now = key.size + key.lost, key.size
-        yield Finding("ring-shrunk", f"Ring {key.name} lost {key.things} at once: {was} before, {now} now.")
-    needed = where is not Phase.MEMBERLIST or bool(kv_clients.left_out(writing))
-    yield from _store_faults(store for store in whole.stores if needed or store.replaced)
-    yield from _not_kept(clients)
-    yield from _unreached(clients)
-    yield from _stranded(targets)
-    yield from _between_stores(writing)
-    yield from _rings_unread(whole, writing)
-    if alone := _alone(targets):
-        sees = "sees" if len(alone) == 1 else "see"
-        yield Finding("process-alone", f"{', '.join(few(alone, 5))} {sees} no other gossip member.")
-    said = whole.words.culprit
-    for name, blame in _OF_RINGS.items():
-        if texts := [said(culprit) for key in whole.keys for culprit in blame(key)]:
-            yield Finding(name, _sentence("; ".join(few(texts, 3))))
-    if whole.unsure.fail:
-        yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure.fail[0]}.")
-    if texts := [*map(said, unlisted(targets)), *whole.unsure.not_running]:
-        yield Finding("not-watched", f"{'; '.join(few(texts, 3))}.")
-    others = [f"{t.name} ({t.why_none})" for t in targets if t.up and t.why_none]
-    if others:
-        yield Finding(
-            "no-target",
-            f"{len(others)} of {len(targets)} targets show no product: {', '.join(few(others, 3))}.",
-        )
-    yield from _of_two_products(targets)
-    down = [_silence(target) for target in targets if not target.up]
-    if down:
-        text = f"{len(down)} of {len(targets)} processes do not answer: {', '.join(few(down, 5))}."
-        yield Finding("process-down", text)
-    if texts := list(map(said, restarting(targets))):
-        yield Finding("process-restarting", f"{'; '.join(few(texts, 3))}. Its log says why.")
-
-
-def _of_two_products(targets: tuple[TargetFacts, ...]) -> Iterable[Finding]:
-    if double := [f"{t.name} ({' and '.join(sorted(t.products))})" for t in targets if is_of_two(t)]:
-        count = "1 process shows" if len(double) == 1 else f"{len(double)} processes show"
-        yield Finding("two-products", f"{count} two products without a restart: {', '.join(few(double, 3))}.")
-    usual = product_of(targets)
-    others = [f"{t.name} ({t.product})" for t in targets if t.product not in (usual, Product.UNKNOWN)]
-    if others:
-        count = f"{len(others)} of {len(targets)} processes"
-        yield Finding(
-            "two-products", f"{count} are of another product than {usual}: {', '.join(few(others, 3))}."
-        )
-
-
-def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
-    if gossip is None:
-        return
-    if len(gossip.clusters) > 1:
-        labels = {label: set(names) for label, names in gossip.labels.items()}
-        if _is_split_by(labels, gossip.clusters):
-            parts = "; ".join(
-                f"{quoted(label)} on {', '.join(few(sorted(names), 3))}" for label, names in labels.items()
-            )
-            yield Finding("labels-split", f"Different labels split the gossip: {parts}.")
-        parts = " | ".join(", ".join(few(cluster, 5)) for cluster in gossip.clusters[:4])
-        yield Finding("gossip-split", f"Gossip is split into {len(gossip.clusters)} clusters: {parts}.")
-    unknown = [stranger.name for stranger in gossip.strangers if stranger not in gossip.foreign]
-    if unknown:
-        names = ", ".join(few(unknown, 5))
-        yield Finding("strangers", f"{len(unknown)} unknown members in the gossip: {names}.")
-
-
-def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
-    """Tell whether each process's label is known and no two gossip clusters have one in common."""
-    carried = [{label for label, names in labels.items() if names & set(c)} for c in clusters]
-    known = set().union(*labels.values()) if labels else set()
-    whole = all(known >= set(cluster) for cluster in clusters)
-    return whole and sum(map(len, carried)) == len(set().union(*carried))
-
-
-_OF_RINGS: Mapping[str, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxyType(
-    {"writers-missing": without_member, "addresses-shared": sharing, "partitions-unowned": without_owner}
-)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _foreign(whole: Whole) -> Iterable[Finding]:
-    """Name the members of another product, cluster or release, by ring: two clusters are merging."""
-    taken = sorted((key for key in whole.keys if key.foreign), key=_harmless)
-    if taken:
-        ids = ((key.key, key.foreign or ()) for key in taken)
-        listed = (f"{key} {len(names)} ({', '.join(few(names, 5))})" for key, names in ids)
-        count = "1 ring has" if len(taken) == 1 else f"{len(taken)} rings have"
-        text = f"{count} foreign members: {'; '.join(few(listed, 4))}. Halt all rollouts."
-        yield Finding("foreign-members", text)
-    if whole.gossip is not None and whole.gossip.foreign:
-        names = ", ".join(few([stranger.name for stranger in whole.gossip.foreign], 5))
-        text = f"{len(whole.gossip.foreign)} foreign members in the gossip: {names}."
-        yield Finding("foreign-members", text)
-
-
-def _harmless(key: KeyFacts) -> tuple[bool, float]:
-    """Sort losses by their harm: what writes go by first, then by the share that is lost."""
-    return not key.ring.startswith("ingester"), -key.lost / (key.size + key.lost)
-
-
-def _silence(target: TargetFacts) -> str:
-    """Name a process that does not answer, with the reason in one word where there is one."""
-    found = silence(target, detail=False)
-    return f"{found.target} ({found.what})" if found.what else found.target
-
-
-def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:
-    """The dangerous middle: whole values of one key are written back and forth between two stores.
-    Keys that differ as a whole are less dangerous, and a switch that did not reach everybody.
-    """
-    keys: dict[str, list[ClientFacts]] = {}
-    for client in clients:
-        keys.setdefault(client.key or client.name, []).append(client)
-    both = [found for found in keys.values() if _on_gossip(found) and _on_store(found)]
-    if both:
-        gossip = sorted({target for found in both for target in _on_gossip(found)})
-        external = sorted({target for found in both for target in _on_store(found)})
-        cut_off = sorted(set(alone) & set(gossip))
-        writer = f"{', '.join(few(cut_off, 3))} sees no other gossip member and" if cut_off else ""
-        yield Finding(
-            "primaries-mixed",
-            f"Primaries are mixed: memberlist on {', '.join(few(gossip, 3))}; the external store on "
-            f"{', '.join(few(external, 3))}. {writer or 'A process with a small gossip view'} overwrites the "
-            f"store with {'what it knows alone' if cut_off else 'it'}.",
-        )
-        return
-    moved = sorted(key for key, found in keys.items() if _on_gossip(found))
-    left = sorted(key for key, found in keys.items() if _on_store(found))
-    if moved and left:
-        yield Finding(
-            "primaries-mixed",
-            f"Primaries are mixed by key: memberlist for {', '.join(few(moved, 5))}; still the external "
-            f"store for {', '.join(few(left, 5))}. The switch did not reach their clients.",
-        )
-
-
-def _store_faults(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
-    for store in stores:
-        if store.fault:
-            cause = "store-replaced" if store.replaced else "store-unread"
-            yield Finding(cause, f"The external store {store.fault}.")
-
-
-def _not_kept(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
-    """Name the keys that should stay on the store, where some client has left it or is not known."""
-    names = sorted({c.key or c.name for c in clients if c.kept and c.phase is not Phase.EXTERNAL})
-    if names:
-        listed = ", ".join(few(names, 5))
-        text = f"To stay on the external store by configuration, and not there alone: {listed}."
-        yield Finding("kept-moved", text)
-
-
-def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:
-    return {c.target for c in clients if c.primary == "memberlist" or c.phase is Phase.MEMBERLIST}
-
-
-def _on_store(clients: Iterable[ClientFacts]) -> set[str]:
-    return {c.target for c in clients if c.phase in _EXTERNAL_PRIMARY}
-
-
-_EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
-
-
-def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
-    """Name the clients that do not mirror while others do: those that have multi on no process, and so
-    cannot, and those that the runtime switch did not reach. The HA tracker moves on its own, or never.
-    """
-    clients = tuple(c for c in clients if not kv_clients.is_between_stores(c.primary, c.stores))
-    mirroring = any(client.mirror for client in clients)
-    for name in sorted({client.name for client in clients}) if mirroring else ():
-        same = [client for client in clients if client.name == name]
-        off = sum(1 for client in same if client.mirror is False)
-        if off and {client.phase for client in same} <= _SWITCHING_OFF:
-            continue  # disable-mirroring is under way
-        if off:
-            text = f"{name} on {off} of {len(same)} processes still has mirroring off."
-            yield Finding("mirroring-partial", text)
-        elif {(c.phase, c.key == HA_KEY) for c in same} == {(Phase.EXTERNAL, False)}:
-            yield Finding(
-                "without-multi",
-                f"{name} on {len(same)} of {len(same)} processes was left out: it has no multi while other "
-                "clients mirror. Give it store: multi first.",
-            )
-
-
-_SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
-
-
-def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
-    """Name the readers that look at a store which nobody writes."""
-    found = Counter(
-        (c.name, c.key, c.phase) for c in kv_clients.stranded(c for t in targets for c in t.clients)
-    )
-    texts = [
-        f"{name} on {count} {'process' if count == 1 else 'processes'} reads {key} from "
-        f"{'memberlist' if where is Phase.MEMBERLIST else 'the external store'} alone, and no process writes "
-        "it there"
-        for (name, key, where), count in sorted(found.items())
-    ]
-    if texts:
-        yield Finding("readers-stranded", _sentence("; ".join(few(texts, 3))))
-
-
-def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
-    """Name what is no migration of ours: a `multi` of two external stores."""
-    found = [c for c in clients if kv_clients.is_between_stores(c.primary, c.stores)]
-    if found:
-        stores = " and ".join(sorted({store for client in found for store in client.stores}))
-        names = ", ".join(few(sorted({client.name for client in found}), 4))
-        text = f"{names}: multi of {stores}, which is no migration to memberlist. Finish or undo it first."
-        yield Finding("between-stores", text)
-
-
-def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
-    """Name the rings that clients write to a store and that neither it nor any process shows."""
-    written = {c.key for c in writing if c.written and c.phase is not Phase.MEMBERLIST}
-    unread = [key.key for key in whole.keys if not key.source and key.kind == "ring" and key.key in written]
-    if unread and all(target.up for target in whole.targets):
-        stores = sorted(
-            {store for c in writing for store in c.store_requests if store in kv_clients.EXTERNAL_STORES}
-        )
-        yield Finding(
-            "rings-unread",
-            f"{len(unread)} rings are written to {' and '.join(stores)} and shown by no process: "
-            f"{', '.join(few(unread, 5))}. Check that the processes reach it, and name it under stores.",
-        )
-
-
-def _alone(targets: tuple[TargetFacts, ...]) -> list[str]:
-    """Name the processes that see no other gossip member, where any sees one."""
-    alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
-    return alone if len(alone) < sum(1 for t in targets if t.gossip is not None) else []
 
 
 def few(names: Iterable[str], limit: int = 10) -> list[str]:

@@ -1,4 +1,4 @@
-"""The way back from each phase: what it needs, and whether it is safe just now."""
+"""The way back of each migration from each phase: what it needs, and whether it is safe just now."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.advice import ADVICE
-from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
-from exporter.model.gate import Rollback
+from exporter.model.facts import ClientFacts, KeyFacts, Snapshot
+from exporter.model.gate import NO_WAY_KNOWN, Rollback
 from exporter.model.listed import few
+from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 
 _WAYS = {
@@ -32,13 +33,16 @@ _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
 
-def judge_rollback(now: Snapshot, max_lag: float) -> Rollback:
-    """Say what going back needs. `safe` is `None` where anything is not known that it rests on: a process,
-    the store that it goes back to, what is in a ring. `max_lag` is in seconds.
+def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollback:
+    """Say what going back needs in one migration. `safe` is `None` where anything is not known that it rests
+    on: a process, the store that it goes back to, what is in a ring. `max_lag` is in seconds.
     """
-    targets, keys, where = now.targets, now.keys, now.fleet.phase
-    everybody = [client for target in targets for client in kv_clients.writing(target.clients)]
-    clients = kv_clients.moving(everybody)
+    if not migration.is_of_clients or migration.phase is None:
+        return NO_WAY_KNOWN
+    targets, keys, where = now.targets, now.keys, migration.phase
+    writing = [client for target in targets for client in kv_clients.writing(target.clients)]
+    everybody = [client for client in writing if client.migration == migration.name]
+    clients = kv_clients.under_way(everybody)
     phases = {client.phase for client in clients}
     text = _WAYS.get(where, UNKNOWN)
     if is_mixed(everybody):
@@ -48,16 +52,16 @@ def judge_rollback(now: Snapshot, max_lag: float) -> Rollback:
     served = {client.key for client in clients}
     used = [key for key in keys if key.key in served]
     if phases and phases <= _STORE_LEADS:
-        return _leading(text, now, used)
+        return _leading(text, now, used, begun=migration.begun)
     if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
         return Rollback(text, safe=None)
-    return _switched(text, targets, used, max_lag)
+    return _switched(text, now, used, max_lag)
 
 
-def _leading(text: str, now: Snapshot, keys: list[KeyFacts]) -> Rollback:
+def _leading(text: str, now: Snapshot, keys: list[KeyFacts], *, begun: bool) -> Rollback:
     """The way back to a store that is the primary already, and what of it is not known."""
     unknown = [f"{target.name} does not answer" for target in now.targets if not target.up]
-    unknown += [store.fault for store in now.stores if store.fault]
+    unknown += _stores_unread(now) if begun else [store.fault for store in now.stores if store.fault]
     unknown += [f"{key.key} was not read" for key in keys if not key.source]
     unknown += [f"{key.key} itself lost {key.lost} {key.things} at once" for key in keys if key.lost]
     if not unknown:
@@ -65,11 +69,16 @@ def _leading(text: str, now: Snapshot, keys: list[KeyFacts]) -> Rollback:
     return Rollback(f"{text.rstrip('.')}. Not all of it is known: {_some(unknown)}.", safe=None)
 
 
-def _switched(text: str, targets: tuple[TargetFacts, ...], keys: list[KeyFacts], max_lag: float) -> Rollback:
+def _stores_unread(now: Snapshot) -> list[str]:
+    """Say why the store that the way leads back to is not known."""
+    return [s.fault for s in now.stores if s.fault] if now.stores else ["the external store is not read"]
+
+
+def _switched(text: str, now: Snapshot, keys: list[KeyFacts], max_lag: float) -> Rollback:
     """The way back to a store that is mirrored to, and what speaks against it."""
     stale = [said for key in keys if (said := _staleness(key, max_lag))]
-    silent = [f"{target.name} does not answer" for target in targets if not target.up]
-    unknown = [*silent, *(said for key in keys if (said := _doubt(key)))]
+    silent = [f"{target.name} does not answer" for target in now.targets if not target.up]
+    unknown = [*silent, *_stores_unread(now), *(said for key in keys if (said := _doubt(key)))]
     if not keys:
         unknown.append("no ring of theirs was read")
     if stale and not silent:
@@ -85,7 +94,7 @@ def _some(said: list[str]) -> str:
 
 def is_mixed(clients: Iterable[ClientFacts]) -> bool:
     """Tell whether some writers of what is to move lead with memberlist and some with the external store."""
-    moving = kv_clients.moving(kv_clients.writing(clients))
+    moving = kv_clients.under_way(kv_clients.writing(clients))
     gossip = any(c.primary == "memberlist" or c.phase not in _STORE_LEADS | {Phase.UNKNOWN} for c in moving)
     return gossip and any(c.phase in _STORE_LEADS for c in moving)
 

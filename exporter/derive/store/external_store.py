@@ -14,7 +14,7 @@ from exporter.derive.identity.key_ownership import (
     named_prefixes,
     uncovered,
 )
-from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.derive.ring.agreed_settings import period_of
 from exporter.derive.ring.clocks import fleet_clock
 from exporter.model.entry import PartitionState, Replica
@@ -210,10 +210,10 @@ def quiet_for(now: Snapshot) -> float:
     return 2 * max((*periods, DEFAULT_PERIOD))
 
 
-def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[str, str]:
+def unattended(now: Snapshot, used: Collection[str]) -> Mapping[str, str]:
     """Living keys of a store that are not among the `used` ones and are ours all the same, with the store:
     below a prefix that a configuration names, or a name of the product's. What only another product has
-    is not; nor is what is to stay in the store.
+    is not.
     """
     product = now.fleet.product
     left = {key: store.kind for store in now.stores for key in sorted(_living(store, now) - set(used))}
@@ -222,7 +222,7 @@ def unattended(now: Snapshot, used: Collection[str], rules: Rules) -> Mapping[st
     prefixes = tuple(named_prefixes(now.targets) - {""})
     known = known_keys(product) | mostly_named(now.targets) | {HA_KEY}
     ours = {key: kind for key, kind in left.items() if key in known or key.startswith(prefixes)}
-    return {k: kind for k, kind in ours.items() if not (is_foreign(k, product) or rules.keeps(k))}
+    return {key: kind for key, kind in ours.items() if not is_foreign(key, product)}
 
 
 def _living(store: StoreFacts, now: Snapshot) -> frozenset[str]:

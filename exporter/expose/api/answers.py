@@ -20,12 +20,14 @@ from exporter.expose.api.shapes import (
     GossipTargetOut,
     LabelRolloutOut,
     MemberOut,
+    MigrationOut,
     PageOut,
     ProbeOut,
     RejectionOut,
     RingDetailOut,
     RingOut,
     RollbackOut,
+    RolloutOut,
     SecondaryOut,
     StatusOut,
     StepOut,
@@ -36,6 +38,7 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording import checks as wording
+from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import (
     ClientFacts,
     GossipFacts,
@@ -50,6 +53,7 @@ from exporter.model.facts import (
     TargetFacts,
 )
 from exporter.model.gate import Check, Step, Verdict
+from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
@@ -67,7 +71,9 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         shard=share.shard if share else 0,
         shards=share.shards if share else 1,
         rollback=_as(RollbackOut, fleet.rollback),
-        left_out_keys=fleet.left_out,
+        finished_keys=tuple(sorted(key for one in snapshot.migrations for key in one.arrived)),
+        left_out_keys=_resting(snapshot),
+        migrations=tuple(map(_migration, snapshot.migrations)),
         targets_up=len(up),
         targets_down=len(snapshot.targets) - len(up),
         clients_by_phase=dict(Counter(c.phase.label for target in up for c in target.clients)),
@@ -77,6 +83,26 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
         cycle_seconds=max(0.0, snapshot.at - snapshot.started),
         exporter_version=version,
     )
+
+
+def _migration(facts: Migration) -> MigrationOut:
+    moved = facts.rollout
+    return _as(
+        MigrationOut,
+        facts,
+        line=line_of(facts),
+        phase=facts.phase if facts.is_of_clients else None,
+        rollout=_as(RolloutOut, moved) if moved else None,
+        rollback=_as(RollbackOut, facts.rollback),
+    )
+
+
+def _resting(snapshot: Snapshot) -> tuple[str, ...]:
+    """Keys of migrations that have not begun, while others have."""
+    told = [one for one in snapshot.migrations if one.is_of_clients]
+    if not any(one.begun for one in told):
+        return ()
+    return tuple(sorted(key for one in told if not one.begun for key in one.keys))
 
 
 def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
@@ -124,6 +150,7 @@ def step_out(facts: Step) -> StepOut:
     if not facts.open and facts.verdict is Verdict.UNKNOWN:
         answer = "unknown"
     return StepOut(
+        migration=facts.migration,
         step=facts.name,
         answer=answer,
         place=facts.place,

@@ -22,6 +22,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.expose.api import answers, openapi
+from exporter.expose.api.chosen_steps import chosen, worst
 from exporter.expose.api.openapi import Route
 from exporter.expose.api.shapes import (
     EventOut,
@@ -35,7 +36,6 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.server.state import STATE
 from exporter.model.facts import Snapshot
-from exporter.model.gate import Step
 
 PREFIX: Final = "/api/v1"
 _PACK_FROM: Final = 4096  # bytes
@@ -203,21 +203,24 @@ async def _gate(request: web.Request) -> web.Response:
 
 
 async def _step(request: web.Request) -> web.Response:
-    """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown."""
+    """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown. Where no migration is
+    named and it is the next step of several, the worst answer is given.
+    """
     _only(request, "strict")
     strict = _flag(request, "strict")
     newest = _newest(request)
-    answer = answers.step_out(_known_step(request, newest.snapshot))
+    answer = _known_step(request, newest.snapshot)
     status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
     return _wrapped(newest, encode(answer), status)
 
 
-def _known_step(request: web.Request, snapshot: Snapshot) -> Step:
-    wanted = request.match_info["step"]
-    steps = {step.name: step for step in snapshot.steps}
-    if wanted not in steps:
-        raise _Refusal(404, f"there is no step {wanted[:200]}; known: {', '.join(steps) or 'none'}")
-    return steps[wanted]
+def _known_step(request: web.Request, snapshot: Snapshot) -> StepOut:
+    wanted, migration = request.match_info["step"], request.match_info.get("migration", "")
+    found = chosen(map(answers.step_out, snapshot.steps), migration, wanted)
+    if not found:
+        known = ", ".join(f"{step.migration}/{step.name}" for step in snapshot.steps)
+        raise _Refusal(404, f"there is no step {wanted[:200]}; known: {known or 'none'}")
+    return worst(found)
 
 
 def _only(request: web.Request, *known: str) -> None:
@@ -246,5 +249,6 @@ ROUTES: Final = (
     Route("/gossip", _gossip, GossipOut | None, "The gossip as a whole; null where nobody has memberlist."),
     Route("/gate", _gate, tuple[StepOut, ...], "Every step's gate."),
     Route("/gate/{step}", _step, StepOut, "One step's gate; with strict the HTTP status is the answer."),
+    Route("/gate/{migration}/{step}", _step, StepOut, "The same, of the migration that is named."),
     Route("/events", _events, tuple[EventOut, ...], "What changed lately, oldest first."),
 )

@@ -15,6 +15,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "minLength": 1},
         "example": "collectors/ring",
     },
+    "migration": {"description": "A migration.", "schema": {"type": "string"}, "example": "rings"},
     "step": {"description": "The step's name.", "schema": {"type": "string"}, "example": "switch-primary"},
 }
 _STRICT: Final[dict[str, Any]] = {
@@ -66,13 +67,13 @@ def _operation(path: str, shape: dict[str, Any], text: str) -> dict[str, Any]:
     answers = {"200": _content("The answer.", _success(shape)), "503": _failed("503")}
     if parameters:
         answers["404"] = _failed("404")
-    if path == "/gate/{step}":
+    if path.endswith("/{step}"):
         parameters.append(_STRICT)
         closed = _content("Closed, with strict.", _success(shape))
         either = {"anyOf": [_success(shape), {"$ref": _REF.format(name="Failure")}]}
         unknown = _content("Not known, with strict; or no cycle has ended yet.", either)
         answers |= {"400": _failed("400"), "409": closed, "503": unknown}
-    name = path.strip("/").replace("/{", "_").rstrip("}")
+    name = path.strip("/").replace("/{", "_").replace("}", "")
     return {"operationId": name, "summary": text, "parameters": parameters, "responses": answers}
 
 

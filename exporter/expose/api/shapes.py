@@ -39,6 +39,32 @@ class RollbackOut(Struct, frozen=True):
     safe: bool | None
 
 
+class RolloutOut(Struct, frozen=True):
+    """A rollout in progress: so many processes are in the next phase."""
+
+    into: PhaseName
+    done: int
+    processes: int
+    left: Named
+
+
+class MigrationOut(Struct, frozen=True):
+    """One migration: its phase (null where it moves no KV client), its next step and its way back."""
+
+    name: str
+    line: Annotated[str, Meta(description="Where it is, in one sentence.")]
+    begun: bool
+    phase: PhaseName | None
+    uniform: bool | None
+    phase_since: Unix | None
+    rollout: RolloutOut | None
+    next_step: str
+    keys: Named
+    warnings: Named
+    risks: Named
+    rollback: RollbackOut
+
+
 class StatusOut(Struct, frozen=True):
     """Where the migration stands. With more than one of `shards` it is `shard`'s part alone, from 0."""
 
@@ -54,6 +80,7 @@ class StatusOut(Struct, frozen=True):
     rollback: RollbackOut
     finished_keys: Named
     left_out_keys: Named
+    migrations: tuple[MigrationOut, ...]
     product: str
     versions: Named
     targets_up: int
@@ -301,6 +328,7 @@ class CheckOut(Struct, frozen=True):
 class StepOut(Struct, frozen=True):
     """One step's gate. `answer` is unknown as well where the last cycle is too old to judge by."""
 
+    migration: str
     step: str
     answer: GateAnswer
     place: str
@@ -309,6 +337,11 @@ class StepOut(Struct, frozen=True):
     soaked_seconds: float
     open_since: Unix | None
     checks: tuple[CheckOut, ...]
+
+    @property
+    def title(self) -> str:
+        """Its name beside the steps of other migrations."""
+        return f"{self.migration}/{self.step}"
 
 
 class EventOut(Struct, frozen=True):

@@ -9,6 +9,7 @@ from exporter.expose.web.words import count, span
 from exporter.expose.wording import checks as wording
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step, Verdict
+from exporter.model.pages import Phase
 
 TASKS: Final = {
     "preflight": "add the multi KV",
@@ -79,10 +80,10 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
         return withheld(snapshot)
     wanted = snapshot.fleet.next_step
     step = next((step for step in snapshot.steps if step.name == wanted), None)
-    if step is None and snapshot.fleet.left_out:
-        kept = ", ".join(snapshot.fleet.left_out)
-        why = f"{kept} stays on the external store by configuration (gate.keep_on_store)."
-        return GoNoGo("wait", "NO STEP", "All that is to move is on memberlist. Keep the store.", why)
+    resting = [one.name for one in snapshot.migrations if not one.begun]
+    if step is None and snapshot.fleet.phase is Phase.MEMBERLIST and resting:
+        why = f"{', '.join(resting)} has not begun and needs the external store."
+        return GoNoGo("wait", "NO STEP", "All that has begun to move is on memberlist. Keep the store.", why)
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", why)

@@ -17,7 +17,6 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.CLOCKS: "At most {count:.0f} s apart from the middle one.",
         Seen.WRITERS: "{count} clients that write.",
         Seen.CLIENTS: "{count} of {count} clients.",
-        Seen.LEFT_OUT: "Left out by configuration: {names:4}.",
         Seen.MIRROR_WRITES: "{count:g} mirror writes, at most {limit:.0%} of a client's failed.",
         Seen.MIRRORING: "{count} clients mirror what they write.",
         Seen.ALL_KNOWN: "All are known.",

@@ -42,7 +42,9 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
             await started.cycles()
             server = f"http://{started.address}"
             status, out, err = await _run("check", "switch-primary", "--server", server)
-            assert (status, out.splitlines()[0]) == (0, "switch-primary: open: every check holds."), out + err
+            assert (status, out.splitlines()[0]) == (0, "rings/switch-primary: open: every check holds."), (
+                out + err
+            )
             assert (await _run("check", "switch-primary", "--server", server, "--for", "1s"))[0] == 0
             status, out, _ = await _run("status", "--server", server)
             assert status == 0
@@ -54,7 +56,7 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
             await started.cycles(2)
             status, out, _ = await _run("check", "switch-primary", "--server", server)
             assert status == 1
-            assert out.startswith("switch-primary: closed: 2 foreign members in the gossip:")
+            assert out.startswith("rings/switch-primary: closed: 2 foreign members in the gossip:")
             assert (await started.get("/api/v1/gate/switch-primary?strict=1"))[0] == 409
         status, _, err = await _run("check", "switch-primary", "--server", server)
         assert status == 2

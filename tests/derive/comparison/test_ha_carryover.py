@@ -168,13 +168,16 @@ def test_elections_that_differ_for_ever_keep_the_gate_closed_in_every_look(
     switched: bool, wrong: set[tuple[int, str]], step: str, check: str
 ) -> None:
     found = looks(switched, wrong)
-    assert not any(step_of(snapshot, step).open for snapshot in found)
-    assert {verdicts(snapshot, step).get(check) for snapshot in found[-4:]} == {"fails"}
+    assert not any(step_of(snapshot, step, "ha-tracker").open for snapshot in found)
+    assert {verdicts(snapshot, step, "ha-tracker").get(check) for snapshot in found[-4:]} == {"fails"}
 
 
 @pytest.mark.parametrize(("switched", "step"), [(False, "switch-primary"), (True, "disable-mirroring")])
 def test_equal_elections_open_the_gate_once_every_entry_was_read(switched: bool, step: str) -> None:
     found = looks(switched, set(), count=5)
-    said = [verdicts(snapshot, step).get("views-agree", "holds") for snapshot in found]
+    said = [verdicts(snapshot, step, "ha-tracker").get("views-agree", "holds") for snapshot in found]
     assert said == ["unknown", "unknown", "holds", "holds", "holds"]
-    assert not {"ha-elections-equal", "contents-equal", "keys-copied"} & verdicts(found[-1], step).keys()
+    assert (
+        not {"ha-elections-equal", "contents-equal", "keys-copied"}
+        & verdicts(found[-1], step, "ha-tracker").keys()
+    )

@@ -7,15 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON, Source
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.harms import STEPS
 from exporter.derive.gate.steps import blank
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict
+from exporter.model.migration import FIXED, Migration
 from exporter.model.pages import Outcome
 from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, PAGES, Fleet, client, step_of
 
 Change = Callable[[Fleet], None]
 STEP = "switch-primary"
+STEPS_OF = [(rule.name, one) for one in FIXED for rule in STEPS if rule.is_of(Migration(one))]
 
 
 def _lose(what: str) -> Change:
@@ -68,7 +70,8 @@ def _fleet() -> Fleet:
 
 
 def _check(seen: Snapshot, name: str) -> Check:
-    return next(check for check in step_of(seen, STEP).checks if check.id == name)
+    checks = (check for step in seen.steps if step.name == STEP for check in step.checks)
+    return next(check for check in checks if check.id == name)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +103,14 @@ def test_each_check_that_passes_says_how_much_it_looked_at() -> None:
 
 
 def test_the_table_names_checks_that_there_are_and_every_check_rests_on_metrics() -> None:
-    there = {check.id for name in NAMES for check in blank(name).checks}
+    there = {check.id for name, one in STEPS_OF for check in blank(name, one).checks}
     assert RESTS_ON.keys() <= there
     assert all(Source.METRICS in sources for sources in RESTS_ON.values())
 
 
 def test_nothing_is_known_without_a_process() -> None:
-    for name in NAMES:
-        assert Verdict.HOLDS not in {check.verdict for check in blank(name).checks}
+    for name, one in STEPS_OF:
+        assert Verdict.HOLDS not in {check.verdict for check in blank(name, one).checks}
 
 
 LIFECYCLERS = ("ingester-lifecycler", "compactor-lifecycler")

@@ -16,7 +16,7 @@ from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
 OTHER_RULES = [
     ("another store", {"stores": ("consul http://b:8500 ",)}, False),
     ("another label", {"label": "prod"}, False),
-    ("a key left where it is", {"keep_on_store": ("nothing/ring",)}, False),
+    ("a key that moves by itself", {"migrations": (("one", ("nothing/ring",)),)}, False),
     ("a longer interval", {"interval": 20.0}, True),
     ("another place of the docs", {"docs_url": "https://docs.example"}, True),
 ]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.identity.not_a_target import why_none
-from exporter.derive.migration.migration import Whole, judge_fleet
+from exporter.derive.migration import findings
+from exporter.derive.migration.whole import Whole
 from exporter.derive.process import silence
 from exporter.model.facts import ClientFacts, PageFacts, TargetFacts
 from exporter.model.pages import Outcome, Phase, Product, Reason
@@ -64,8 +65,7 @@ def test_a_target_that_is_none_says_why(seen: TargetFacts, said: str) -> None:
     found = replace(seen, why_none=why_none(seen))
     assert re.search(said, found.why_none)
     assert silence(found).what.endswith(found.why_none)
-    warnings = judge_fleet(Whole((found,)), None, 0.0).warnings
-    assert any(found.why_none in text for text in warnings)
+    assert any(found.why_none in finding.text for finding in findings.of_all(Whole((found,))))
 
 
 @pytest.mark.parametrize("seen", [row[1] for row in ONE], ids=[row[0] for row in ONE])

@@ -8,7 +8,8 @@ import pytest
 
 from exporter.derive.identity.restarts import OFTEN, counted
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Snapshot, Start, TargetFacts
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import Start
 from tests.derive.build import NOW, Fleet, Process, step_of, verdicts
 
 LIVES: dict[str, tuple[Callable[[Process, float, int], None], int]] = {

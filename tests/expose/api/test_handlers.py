@@ -73,7 +73,7 @@ async def test_a_strict_gate_answers_by_its_status(start: Start, step: str, answ
 async def test_a_step_that_holds_but_has_not_soaked_is_closed(start: Start) -> None:
     snapshot = snapshots.rich()
     waiting = replace(snapshot.steps[0], open=False)
-    client = await start(World(replace(snapshot, steps=(waiting,))))
+    client = await start(World(snapshots.with_steps(snapshot, waiting)))
     assert (await fetch(client, "gate/preflight?strict=1"))[0] == 409
 
 
@@ -119,7 +119,10 @@ async def test_a_strange_flag_is_refused(start: Start, query: str) -> None:
     ("path", "error"),
     [
         ("rings/nope", "no ring has the key nope; known: collectors/ring, collectors/compactor, "),
-        ("gate/nope", "there is no step nope; known: preflight, switch-primary, decommission-store"),
+        (
+            "gate/nope",
+            "there is no step nope; known: rings/preflight, rings/switch-primary, store/decommission-store",
+        ),
         ("nope", "Not Found: GET /api/v1/nope"),
         ("rings/" + "x" * 3000, "no ring has the key " + "x" * 200 + "; known"),
     ],
@@ -188,4 +191,4 @@ async def test_the_document_describes_what_is_answered(start: Start, tmp_path: P
     )  # fmt: skip
     output, _ = await run.communicate()
     assert run.returncode == 0, output.decode()
-    assert b"Selected: 8/8" in output
+    assert b"Selected: 9/9" in output

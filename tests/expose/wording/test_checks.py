@@ -11,7 +11,6 @@ from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.gate import Check, Verdict
 
 MANY = tuple(Culprit(Kind.PROCESS_SILENT, f"p-{n}", what="timeout") for n in range(12))
-LEFT_OUT = (Looked(Seen.LEFT_OUT, names=("ha-tracker/",)),)
 LAG = (Looked(Seen.LAG, 2.0, limit=30.0),)
 
 
@@ -39,12 +38,6 @@ TOLD: list[tuple[str, Check, str, str]] = [
         check(Verdict.UNKNOWN, (), MANY[:2]),
         "Not known: p-0 (timeout); p-1 (timeout)",
         "2 found. Not known:",
-    ),
-    (
-        "what is beside the matter comes last",
-        check(Verdict.FAILS, LEFT_OUT, MANY[:1]),
-        "p-0 (timeout) Left out by configuration: ha-tracker/.",
-        "",
     ),
 ]
 

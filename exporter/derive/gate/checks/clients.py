@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check
+from exporter.derive.gate.check import Answer, CheckFunction, check
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.limits import DEFAULT_PERIOD
@@ -23,8 +24,8 @@ RELIST = (
 )
 REPORT = "Report the client's name to the project; until then compare its ring by hand."
 STAYING = (
-    "Keys stay on the external store by configuration (gate.keep_on_store), so it stays too. If they are to "
-    "move after all, take them out of the list."
+    "Keep the store: the migration {} has not begun, and its clients need it. It is free once that migration "
+    "has ended too."
 )
 TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly tells a later time than was asked
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
@@ -136,12 +137,15 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
     "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
 )
 def primaries_agree(seen: Evidence) -> Answer:
-    """Hold that primaries are not mixed: a client's process that restarts follows one side of them."""
-    ahead = Counter(c.name for c in seen.moving if seen.mixed and c.phase >= Phase.SWITCHED)
+    """Hold that primaries are not mixed, in no migration: a client's process that restarts follows one side
+    of them.
+    """
+    moving = seen.every_moving
+    ahead = Counter(c.name for c in moving if c.migration in seen.mixed and c.phase >= Phase.SWITCHED)
     return Answer(
         wrong=[Culprit(Kind.CLIENT_SWITCHED, member=name, value=n) for name, n in sorted(ahead.items())],
-        unknown=_unread(c for c in seen.moving if c.phase is Phase.UNKNOWN),
-        good=Looked(Seen.WRITERS, len(seen.moving)),
+        unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
+        good=Looked(Seen.WRITERS, len(moving)),
         nothing=None if seen.up else NOBODY_ANSWERS,
     )
 
@@ -150,7 +154,7 @@ def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts
     """Pick the clients that must be in a phase: at the end all of them, before it those that are to move."""
     if wanted is Phase.MEMBERLIST:
         return seen.clients if readers else seen.writing
-    return kv_clients.moving(seen.clients) if readers else seen.moving
+    return kv_clients.under_way(seen.clients) if readers else seen.moving
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
@@ -170,7 +174,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         counted = kv_clients.writing(clients)
         if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
-        staying = STAYING if seen.left_out and wanted is Phase.MEMBERLIST else ""
+        staying = _staying(seen) if wanted is Phase.MEMBERLIST else ""
         return Answer(
             wrong=[
                 *_by_phase(wrong, clients),
@@ -182,12 +186,18 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             ],
             good=Looked(Seen.CLIENTS, len(clients)),
             nothing=None if counted else Culprit(Kind.NO_WRITER),
-            beside=() if wanted is Phase.MEMBERLIST else seen.not_asked,
             remedy=staying or _possible(wanted, clients),
             known_by=staying,  # the last step asks everybody: who stays keeps the store needed
         )
 
     return look
+
+
+def _staying(seen: Evidence) -> str:
+    """Say which migrations have not begun, while others have; "" where none is left like that."""
+    told = [one for one in seen.now.migrations if one.is_of_clients]
+    resting = [one.name for one in told if not one.begun]
+    return STAYING.format(" and ".join(resting)) if resting and len(resting) < len(told) else ""
 
 
 def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:

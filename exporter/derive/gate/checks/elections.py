@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.migration import ha_elections
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import KeyFacts, TargetFacts

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Answer, Evidence, check, in_rings
+from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
+from exporter.derive.gate.evidence import Evidence, in_rings
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity, quoted
 from exporter.derive.identity.member_index import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, Seen

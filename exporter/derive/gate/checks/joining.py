@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 
-from exporter.derive.gate.check import Answer, CheckFunction, Evidence, check, in_rings
+from exporter.derive.gate.check import Answer, CheckFunction, check
+from exporter.derive.gate.evidence import Evidence, in_rings
 from exporter.derive.identity.identity import host_in, port_of
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.migration.risks import is_at

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import uses_memberlist
+from exporter.derive.gate.evidence import Evidence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Outcome, Product
 from exporter.products.ring_pages import HA_KEY
 
@@ -25,8 +27,7 @@ UNKNOWN_CONNECTIONS = "unknown_connections_total"
     "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
     "docs/ha-tracker.md#versions",
     "Let the exporter read /metrics of the process: product and version are in its build_info. A build that "
-    "tells no version stays unknown until its HA tracker runs with multi or memberlist; a tracker that stays "
-    "where it is is named in gate.keep_on_store.",
+    "tells no version stays unknown until its HA tracker runs with multi or memberlist.",
 )
 def version_supports(seen: Evidence) -> Answer:
     """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
@@ -38,8 +39,10 @@ def version_supports(seen: Evidence) -> Answer:
         if product is Product.UNKNOWN:
             unknown.append(Culprit(Kind.UNREAD, target.name, what="product"))
             continue
+        if seen.migration != HA_TRACKER:
+            continue  # every release that has memberlist can move its rings
         needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
-        if needed is None or not _tracks(target) or _moves_already(target) or seen.rules.keeps(HA_KEY):
+        if needed is None or not _tracks(target) or _moves_already(target):
             continue
         version = _version(target.version)
         if version is None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.migration import MICROSERVICES
 from exporter.products.ring_pages import RING_NAMES
 
-OLD, NEW = "microservices", "read-write"
+OLD, NEW = MICROSERVICES, "read-write"
 WRITE_RINGS = frozenset({"ingester", "distributor"})
 DOC = "docs/read-write.md"
 GROUPED = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.key_ownership import label
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import PartitionState, State
@@ -105,7 +106,7 @@ def keys_copied(seen: Evidence) -> Answer:
             if found.settled_missing_in
         ],
         unknown=_unknown(seen),
-        good=(Looked(Seen.KEYS_COMPARED, len(compared)), *seen.not_asked),
+        good=Looked(Seen.KEYS_COMPARED, len(compared)),
         nothing=_nothing(seen),
     )
 
@@ -225,7 +226,7 @@ def views_agree(seen: Evidence) -> Answer:
     """Hold that the judged views of each kind show one content, none stale, none lacking a live member."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
-    for key in seen.keys:
+    for key in seen.own:
         wrong += _deviating(key, seen)
         for kind in ("ring", "gossip"):
             views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
@@ -234,8 +235,8 @@ def views_agree(seen: Evidence) -> Answer:
             unknown += [
                 Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key) for v in views if v.known and not v.whole
             ]
-    looked = any(view.known and view.kind != "metrics" for key in seen.keys for view in key.views)
-    good = Looked(Seen.VIEWS, len(seen.keys))
+    looked = any(view.known and view.kind != "metrics" for key in seen.own for view in key.views)
+    good = Looked(Seen.VIEWS, len(seen.own))
     return Answer(wrong, unknown, good, None if looked else Culprit(Kind.NO_VIEW))
 
 
@@ -347,4 +348,4 @@ def _unjudged(seen: Evidence) -> list[Culprit]:
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:
     """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
     empty = key.key != HA_KEY and not key.members and not key.partitions
-    return empty and any(client.writes and client.written for client in seen.clients if client.key == key.key)
+    return empty and any(c.writes and c.written for c in seen.every_client if c.key == key.key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.derive.gate.check import Answer, Evidence, check
+from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import lacking
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
@@ -112,7 +113,7 @@ def _unremembered(what: Seen, seen: Evidence) -> tuple[Looked, ...]:
 
 def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
     """Tell whether what was read of a store has nothing to do with us."""
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.clients if client.key}
+    ours = {key.key for key in seen.keys} | {client.key for client in seen.every_client if client.key}
     if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
         return False
     return not any(key.startswith(store.prefixes) for key in ours)
@@ -233,7 +234,7 @@ def nothing_lost(seen: Evidence) -> Answer:
     store, which elects against those on memberlist; and that the gossip has no entry at all is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
-    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED} - seen.left_out
+    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED}
     moved |= set(seen.unattended)
     tracked, has_entries = HA_KEY in moved, _has_entries(seen)
     return Answer(

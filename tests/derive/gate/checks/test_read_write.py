@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.gate.steps import blank
 from exporter.derive.limits import Rules
 from exporter.derive.process import from_outside
 from exporter.model.culprits import Culprit, Kind
@@ -279,10 +280,10 @@ def test_a_process_of_no_group_may_be_of_the_old_one(
     assert verdicts(seen, FINISH).get("old-group-idle") == verdict
 
 
-def test_without_groups_nothing_is_known() -> None:
-    seen = Fleet().look()
-    assert set(verdicts(seen, RETIRE).values()) == {"unknown"}
-    assert not step_of(seen, FINISH).open
+def test_without_groups_there_is_no_such_migration() -> None:
+    assert "read-write" not in {one.name for one in Fleet().look().migrations}
+    blanks = blank(RETIRE, "read-write").checks
+    assert {check.verdict.value for check in blanks if check.id.startswith("old-group")} == {"unknown"}
 
 
 NAMES = [

@@ -1,0 +1,144 @@
+"""Which migrations a cluster shows, in which phase each is, and how far its rollout is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from exporter.derive import kv_clients
+from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED
+from exporter.derive.limits import Rules
+from exporter.derive.migration.whole import Whole
+from exporter.derive.process import is_blind
+from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
+from exporter.model.migration import (
+    HA_TRACKER,
+    LABELS,
+    MICROSERVICES,
+    READ_WRITE,
+    RINGS,
+    STORE,
+    Migration,
+    Rollout,
+)
+from exporter.model.pages import Phase
+
+_ROLLOUTS = frozenset(
+    {
+        (Phase.EXTERNAL, Phase.MULTI),
+        (Phase.EXTERNAL, Phase.MIRRORING),  # as Cortex's guide has it: multi with mirroring in one rollout
+        (Phase.MULTI, Phase.MIRRORING),
+        (Phase.SWITCHED, Phase.DETACHED),
+        (Phase.DETACHED, Phase.MEMBERLIST),
+    }
+)
+"""From which phase to which processes may move one after another. The switch of the primary is none: whole
+values would be written back and forth between the stores.
+"""
+_LAST = (Phase.DETACHED, Phase.MEMBERLIST)
+
+
+def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: float) -> tuple[Migration, ...]:
+    """Give the migrations that there are, without their steps. A shard's part shows all: which there are
+    shows in all parts together.
+    """
+    old = {one.name: one for one in before.migrations} if before else {}
+    names = (RINGS, HA_TRACKER, *(name for name, _ in rules.migrations))
+    shown = {c.migration for t in whole.targets for c in t.clients} | {RINGS}
+    moving = [_of_clients(name, whole, old.get(name), now) for name in names if whole.part or name in shown]
+    found = [*moving]
+    if whole.part or whole.gossip is not None:
+        found.append(Migration(LABELS, next_step=_next_of_labels(whole.gossip)))
+    if whole.part or _shown_groups(whole) - {MICROSERVICES}:
+        found.append(Migration(READ_WRITE))
+    return (*found, _store(whole.targets, moving))
+
+
+def leading(migrations: Iterable[Migration]) -> Migration:
+    """Give the migration to speak of where there is room for one: the first that is under way, else the
+    first.
+    """
+    listed = tuple(one for one in migrations if one.is_of_clients)
+    return next((one for one in listed if one.is_under_way), listed[0])
+
+
+def _of_clients(name: str, whole: Whole, old: Migration | None, now: float) -> Migration:
+    clients = tuple(c for target in whole.targets for c in target.clients if c.migration == name)
+    writing = kv_clients.writing(clients)
+    moving = kv_clients.under_way(writing)
+    phase = kv_clients.earliest(client.phase for client in moving)
+    same = old is not None and old.phase is phase
+    there = kv_clients.arrived(writing)
+    found = Migration(
+        name=name,
+        keys=tuple(key.key for key in whole.keys if key.migration == name),
+        phase=phase,
+        uniform=_uniform(moving, whole),
+        begun=bool(whole.part) or {client.phase for client in clients} != {Phase.EXTERNAL},
+        phase_since=old.phase_since if old is not None and same else now,
+        arrived=tuple(sorted(there)),
+    )
+    silent = tuple(target.name for target in whole.targets if not target.up)
+    return replace(found, rollout=_rollout(writing, silent, old.rollout if old else None, now))
+
+
+def _uniform(moving: Iterable[ClientFacts], whole: Whole) -> bool | None:
+    """Tell whether all writing clients agree; `None` where there may be some that nobody asked."""
+    agreed = kv_clients.uniform(moving)
+    if agreed and (whole.unsure.fail or any(map(is_blind, whole.targets))):
+        return None
+    return agreed
+
+
+def _rollout(
+    writing: tuple[ClientFacts, ...], silent: tuple[str, ...], old: Rollout | None, now: float
+) -> Rollout | None:
+    """Tell how far a rollout is: each process is wholly in the phase before it or in the next one. A switch
+    that reached some clients of each process is none. Of the last one nothing depends on that, and keys that
+    have arrived count.
+    """
+    is_last = {client.phase for client in writing} == set(_LAST)
+    counted = writing if is_last else kv_clients.under_way(writing)
+    pair = tuple(sorted({client.phase for client in counted}))
+    if pair not in _ROLLOUTS:
+        return None
+    by_target = _phases(counted)
+    there = [name for name, phases in by_target.items() if phases == {pair[1]}]
+    if not there or (not is_last and any(len(phases) > 1 for phases in by_target.values())):
+        return None
+    left = tuple(sorted({*by_target, *silent}.difference(there)))
+    same = old is not None and (old.into, old.done) == (pair[1], len(there))
+    moved_at = old.moved_at if old is not None and same else now
+    return Rollout(pair[1], len(there), len(there) + len(left), left, moved_at)
+
+
+def _phases(clients: Iterable[ClientFacts]) -> Mapping[str, set[Phase]]:
+    found: dict[str, set[Phase]] = {}
+    for client in clients:
+        found.setdefault(client.target, set()).add(client.phase)
+    return found
+
+
+def _next_of_labels(gossip: GossipFacts | None) -> str:
+    """Name the next step of the labels: none where every process carries one label and verifies it."""
+    rollout = gossip.rollout if gossip is not None else None
+    if rollout is None:
+        return ""
+    if rollout.stage == LABELLED:
+        return "enforce-label"
+    done = rollout.stage == ENFORCED and not rollout.conflicts and not rollout.unexpected
+    return "" if done else "set-label"
+
+
+def _shown_groups(whole: Whole) -> set[str]:
+    """Name the deployment modes of which there is a process or a member."""
+    groups = {target.group for target in whole.targets if target.up}
+    return (groups | {member.group for key in whole.keys for member in key.members}) - {""}
+
+
+def _store(targets: Iterable[TargetFacts], moving: Iterable[Migration]) -> Migration:
+    """The end of the external store. It is the next step once nothing of any migration uses it."""
+    clients = kv_clients.writing(client for target in targets for client in target.clients)
+    phase = kv_clients.earliest(client.phase for client in clients)
+    free = all(one.phase is Phase.MEMBERLIST for one in moving) and phase is Phase.MEMBERLIST
+    return Migration(STORE, phase=phase, next_step="decommission-store" if free else "")

@@ -1,0 +1,23 @@
+"""All that was judged of the parts, from which the migrations and the fleet are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
+from exporter.model.gate import NO_WORDS, Words
+from exporter.model.pages import Unwatched
+from exporter.model.stores import StoreFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that was judged of the parts. `part` tells that it is one shard's."""
+
+    targets: tuple[TargetFacts, ...]
+    keys: tuple[KeyFacts, ...] = ()
+    gossip: GossipFacts | None = None
+    stores: tuple[StoreFacts, ...] = ()
+    unsure: Unwatched = field(default_factory=Unwatched)
+    part: bool = False
+    words: Words = NO_WORDS  # for what a check of the gate finds too

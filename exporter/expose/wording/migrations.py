@@ -1,0 +1,54 @@
+"""One line for each migration: where it is, and what is next."""
+
+from __future__ import annotations
+
+from exporter.expose.wording.lists import few
+from exporter.model.gate import Verdict
+from exporter.model.migration import READ_WRITE, STORE, Migration, Rollout
+from exporter.model.pages import Phase
+
+SHOWN = 5  # names of processes
+
+
+def line_of(migration: Migration) -> str:
+    """Where a migration is, how far its rollout is, and whether its next step is open."""
+    return f"{migration.name}: {_where(migration)}{_following(migration)}."
+
+
+def rollout_of(rollout: Rollout) -> str:
+    """How far a rollout is, and which processes are left."""
+    return (
+        f"rolling out into {rollout.into.label}: {rollout.done} of {rollout.processes} processes; "
+        f"left: {few(rollout.left, SHOWN)}"
+    )
+
+
+def _where(migration: Migration) -> str:
+    if not migration.begun:
+        return "not begun, on the external store"
+    if migration.rollout is not None and migration.phase is not None:
+        return f"phase {migration.phase.label}, {rollout_of(migration.rollout)}"
+    if migration.name == STORE:
+        return "no client uses it" if migration.phase is Phase.MEMBERLIST else "in use"
+    if not migration.is_of_clients or migration.phase is None:
+        return _opened(migration)
+    if migration.phase is Phase.UNKNOWN:
+        return "phase not known"
+    agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[migration.uniform]
+    return f"phase {migration.phase.label}{agreed}"
+
+
+def _opened(migration: Migration) -> str:
+    """What is known of a migration that has no phase."""
+    if migration.name != READ_WRITE:
+        return "not enforced on every process" if migration.next_step else "no step is next"
+    opened = [step.name for step in migration.steps if step.open]
+    return f"open: {', '.join(opened)}" if opened else "no step is open"
+
+
+def _following(migration: Migration) -> str:
+    step = next((step for step in migration.steps if step.name == migration.next_step), None)
+    if step is None:
+        return ""
+    unknown = step.verdict is Verdict.UNKNOWN
+    return f"; next step {step.name}: {'open' if step.open else 'not known' if unknown else 'closed'}"
