@@ -23,6 +23,7 @@ from tests.derive.build import (
     Fleet,
     Process,
     client,
+    key_of,
     member,
     ring,
     step_of,
@@ -131,7 +132,13 @@ def test_the_new_group_alone_has_every_replica(row: tuple[str, Ring, int | None,
     for process in made.processes:
         config = RingConfig("multi", "", 60.0, 15.0, factor, zone_awareness=zones)
         process.config = {"rings": {INGESTER: config}}
-    assert verdicts(made.look(), RETIRE).get(QUORUM) == verdict
+    seen = made.look()
+    assert verdicts(seen, RETIRE).get(QUORUM) == verdict
+    new = [m for m in key_of(seen, INGESTER).members if m.group == "read-write"]
+    check = next(check for check in step_of(seen, RETIRE).checks if check.id == QUORUM)
+    active = sum(m.state is State.ACTIVE for m in new)
+    short = [(c.value, c.of, c.limit) for c in check.culprits if c.kind is Kind.GROUP_SHORT]
+    assert short == ([(active, len(new), factor)] if verdict == "fails" else [])
 
 
 def _done() -> Fleet:
