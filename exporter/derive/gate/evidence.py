@@ -245,10 +245,10 @@ def _rings_beside(seen: Evidence) -> frozenset[str]:
 
 def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFacts, ...]]:
     """Sort KV clients by the migration that they are part of."""
-    found: dict[str, tuple[ClientFacts, ...]] = {}
+    found: dict[str, list[ClientFacts]] = {}
     for client in clients:
-        found[client.migration] = (*found.get(client.migration, ()), client)
-    return found
+        found.setdefault(client.migration, []).append(client)
+    return {name: tuple(some) for name, some in found.items()}
 
 
 def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
