@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import signal
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
@@ -19,24 +19,20 @@ import msgspec
 
 from exporter.cli.check_prometheus import add_prometheus, joined_from
 from exporter.cli.source.snapshot_source import Looks, add_source, duration, look_from
-from exporter.cli.terminal.safe_text import plain
+from exporter.cli.terminal.safe_text import WIDTH, plain
+from exporter.cli.terminal.step_text import FORMATS, text_of
 from exporter.config.units import format_duration
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import NEED_TWO_LOOKS
 from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import parts, worst
-from exporter.expose.api.shapes import CheckOut, StepOut
-from exporter.expose.wording import checks as wording
+from exporter.expose.api.shapes import StepOut
 from exporter.expose.wording import headlines
-from exporter.expose.wording.lists import first
 from exporter.model.migration import Migration
 
 STATUS = {"open": 0, "closed": 1, "unknown": 2}
-MARKS = {"holds": "ok ", "fails": "NO ", "unknown": "?? "}
-SHOWN = 10
 SHORTEST = 0.2  # seconds between two looks
 PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
-WIDTH = 80
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -64,7 +60,23 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="every check must hold this long, looked at here",
     )
     parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
-    parser.add_argument("--json", action="store_true", help="print the step as JSON, one line a look")
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        const=math.inf,
+        type=duration,
+        metavar="TIME",
+        help="look again until it is open, with 2 as exit status where it is not by then; write --wait=TIME",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show what passed too, with its evidence"
+    )
+    parser.add_argument(
+        "-o", "--output", dest="format", choices=FORMATS, default="text", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as -o json"
+    )
     parser.set_defaults(run=check_command)
 
 
@@ -86,6 +98,8 @@ async def _check(args: argparse.Namespace) -> int:
             return await _watch(args, look)
         if args.soak:
             return await _soak(args, look)
+        if args.wait is not None:
+            return await _wait(args, look)
         return _show([_advised(step, args) for step in await _once(args, look)], args, sys.stdout)
 
 
@@ -130,7 +144,7 @@ async def _watch(args: argparse.Namespace, look: Looks) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     while not stop.is_set():
         steps = await look.steps(args.step)
-        if not args.json:
+        if args.format == "text":
             print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
         status = _show(steps, args, sys.stdout)
         sys.stdout.flush()
@@ -166,6 +180,22 @@ async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float
         await asyncio.sleep(min(look.interval, max(SHORTEST, args.soak - held)))
 
 
+async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
+    """Look until every step asked for is open; 2 once the time is over."""
+    ends = clock() + args.wait
+    while True:
+        steps = await look.steps(args.step)
+        if worst(steps).answer == "open":
+            return _show(steps, args, sys.stdout)
+        for step in steps:
+            headline = headlines.answered(step.title, step.answer, step.headline)
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain(headline)}\n")
+        if clock() >= ends:
+            _show(steps, args, sys.stdout)
+            return STATUS["unknown"]
+        await asyncio.sleep(min(look.interval, max(SHORTEST, ends - clock())))
+
+
 def _held(step: StepOut, look: Looks, first: float) -> float:
     """For how long everything has held: from the first picture that we saw to the last one, however long we
     looked at either, and not across a break that only the gate knows of, as of another list of processes.
@@ -182,7 +212,7 @@ def _opened(step: StepOut, held: float) -> StepOut:
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:
-    if args.json or not sys.stderr.isatty():
+    if args.format != "text" or not sys.stderr.isatty():
         return
     width = 40
     done = int(width * min(1.0, held / args.soak))
@@ -192,7 +222,7 @@ def _progress(args: argparse.Namespace, held: float) -> None:
 
 def _clear(args: argparse.Namespace) -> None:
     """Take the progress line away."""
-    if not args.json and sys.stderr.isatty():
+    if args.format == "text" and sys.stderr.isatty():
         sys.stderr.write("\r" + " " * (WIDTH - 1) + "\r")
         sys.stderr.flush()
 
@@ -200,44 +230,8 @@ def _clear(args: argparse.Namespace) -> None:
 def _show(steps: Iterable[StepOut], args: argparse.Namespace, out: TextIO) -> int:
     """Print each step; the exit status is the worst of theirs."""
     told = tuple(steps)
-    texts = [msgspec.json.encode(step).decode() + "\n" if args.json else text_of(step) for step in told]
-    out.write(("" if args.json else "\n").join(texts))
+    if args.format == "text":
+        out.write("\n".join(text_of(step, verbose=args.verbose) for step in told))
+    else:
+        out.write("".join(map(FORMATS[args.format], told)))
     return STATUS[worst(told).answer]
-
-
-def text_of(step: StepOut) -> str:
-    """Give a step as text for 80 columns, without colour: what is wrong first, then what holds."""
-    lines = [*wrapped(headlines.answered(step.title, step.answer, step.headline)), ""]
-    order = {"fails": 0, "unknown": 1, "holds": 2}
-    told: set[str] = set()
-    for check in sorted(step.checks, key=lambda check: order[check.verdict]):
-        lines += _check_lines(check, check.remedy in told)
-        told |= {check.remedy} if check.verdict != "holds" else set()
-    return "\n".join(lines) + "\n"
-
-
-def _check_lines(check: CheckOut, again: bool) -> list[str]:
-    """Give one check; a remedy that was printed before is not printed `again`."""
-    lines = wrapped(check.sentence, f"{MARKS[check.verdict]} ", " " * 4)
-    if check.verdict == "holds":
-        return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 6)]
-    if check.culprits and not wording.adds_nothing(check.evidence, check.culprits):
-        lines += wrapped(check.evidence, " " * 6)
-    shown, more = first(check.culprits or (check.evidence,), SHOWN)
-    for name in (*shown, *([more] if more else [])):
-        lines += wrapped(name, "    - ", " " * 6)
-    remedy = "As above." if again else check.remedy
-    return [*lines, *wrapped(remedy, "    > ", " " * 6), f"      {check.doc}"]
-
-
-def _coverage(check: CheckOut) -> str:
-    """Say what a check looked at: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
-    told = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
-    return f"Looked at {', '.join(told)}." if told else ""
-
-
-def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
-    """Wrap text to 80 columns, made fit for a terminal: no control characters, no direction marks."""
-    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=then or first) or [
-        first.rstrip()
-    ]

@@ -12,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from exporter.cli.check import wrapped
 from exporter.cli.source.snapshot_source import Overview, add_source, look_from
-from exporter.cli.terminal.safe_text import plain
+from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.expose.api.chosen_steps import chosen
 from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, StatusOut, TargetOut
 from exporter.expose.wording import durations

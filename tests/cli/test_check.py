@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -30,10 +31,48 @@ CHECKS = [
 def test_the_gate_of_a_real_cluster_reads_as_reviewed(
     recorded: Start, recording: str, step: str, status: int
 ) -> None:
-    said = recorded(recording).run("check", step)
+    said = recorded(recording).run("check", step, "-v")
     assert said.status == status
     fits(said.out, 200)
     as_reviewed(f"check-{recording.partition('/')[2]}.txt", said.out)
+
+
+def test_without_v_what_passed_is_counted_and_the_rest_is_shown(recorded: Start) -> None:
+    short = recorded("cortex/2c-mirroring-all-rings").run("check", "switch-primary").out
+    assert re.search(r"\n\n(\d+) of \1 checks passed\. -v shows them\.\n$", short)
+    assert "passed  " not in short
+    closed = recorded("cortex/2b-mirroring").run("check", "switch-primary").out
+    assert "\nfailed  clients-mirroring: Every writing client is in phase mirroring.\n" in closed
+    assert "\nunknown lag: " in closed
+    assert "passed  " not in closed
+
+
+def test_formats_for_programs_say_the_same(recorded: Start) -> None:
+    started = recorded("cortex/2b-mirroring")
+    said = {name: started.run("check", "switch-primary", "-o", name) for name in ("json", "yaml", "junit")}
+    assert {each.status for each in said.values()} == {1}
+    told = json.loads(said["json"].out)
+    assert yaml.safe_load(said["yaml"].out).keys() == told.keys()
+    suite = ElementTree.fromstring(said["junit"].out)
+    verdicts = [check["verdict"] for check in told["checks"]]
+    counts = {
+        "tests": len(verdicts),
+        "failures": verdicts.count("fails"),
+        "errors": verdicts.count("unknown"),
+    }
+    assert {name: int(suite.get(name, "")) for name in counts} == counts
+    assert len(suite.findall("testcase/failure")) == counts["failures"] > 0
+    assert len(suite.findall("testcase/error")) == counts["errors"]
+
+
+@pytest.mark.parametrize(("recording", "status"), [("2c-mirroring-all-rings", 0), ("2b-mirroring", 2)])
+def test_waiting_ends_when_it_is_open_or_the_time_is_over(
+    recorded: Start, recording: str, status: int
+) -> None:
+    said = recorded(f"cortex/{recording}").run("check", "switch-primary", "--wait=1s")
+    assert said.status == status
+    assert ("rings/switch-primary: closed: " in said.err) is (status == 2)
+    assert said.out.startswith(f"rings/switch-primary: {'closed' if status else 'open'}: ")
 
 
 def test_one_look_says_how_to_soak(recorded: Start) -> None:

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 def test_progress_is_drawn_on_a_terminal_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    args = Namespace(json=False, soak=40.0)
+    args = Namespace(format="text", soak=40.0)
     check._progress(args, 10.0)
     assert screen.getvalue() == f"\r[{'#' * 10}{'.' * 30}] held 10 s of 40 s "
     check._clear(args)
@@ -41,7 +41,7 @@ def test_progress_is_drawn_on_a_terminal_and_taken_away(monkeypatch: pytest.Monk
 def test_no_progress_where_json_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    check._progress(Namespace(json=True, soak=40.0), 10.0)
+    check._progress(Namespace(format="json", soak=40.0), 10.0)
     assert screen.getvalue() == ""
 
 

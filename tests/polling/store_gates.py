@@ -81,7 +81,7 @@ class Stage:
             snapshot = await watch.poller.cycle()
             found = next(answers.step_out(one) for one in snapshot.steps if one.name == step)
             out = io.StringIO()
-            statuses.append(check._show(found, Namespace(json=False), out))
+            statuses.append(check._show(found, Namespace(format="text", verbose=True), out))
             text = " ".join(out.getvalue().split())
         return Told(tuple(statuses), text)
 

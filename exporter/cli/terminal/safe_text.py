@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
+
+WIDTH = 80
+
 
 def plain(text: str) -> str:
     """The text with a question mark for whatever could steer a terminal or deceive its reader: control
     characters, line breaks, direction marks, what nobody sees.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
+    """Wrap text to 80 columns, made fit for a terminal: no control characters, no direction marks."""
+    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=then or first) or [
+        first.rstrip()
+    ]
