@@ -32,7 +32,7 @@ def forbids(verb: str, text: str) -> bool:
 
 def mitigation(name: str) -> str:
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    return text.split("## Mitigation", 1)[1].split("## ", 1)[0]
+    return text.split("## Mend", 1)[1].split("## ", 1)[0]
 
 
 def rendered(state: str) -> dict[str, str]:

@@ -11,17 +11,17 @@ import promql_parser
 import pytest
 
 from alerts.recording import RECORDS
-from alerts.registry import ALERTS, NAMES
+from alerts.registry import ALERTS, GROUPS, NAMES
 from alerts.shards import SHARD_RECORDS
 from exporter.cli import arguments
-from exporter.derive.gate import harms
+from exporter.derive.gate import coverage, harms
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.api import openapi
 from exporter.expose.api.handlers import ROUTES
 from tests.alerts import promql
 
 RUNBOOKS = Path(__file__).parents[2] / "alerts" / "runbooks"
-SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Rollback"]
+SECTIONS = ["What it means", "Impact", "Confirm", "Mend", "Do not", "When it resolves", "Source"]
 COMPONENTS = {
     "memberlist_client_messages_to_broadcast_dropped_total",
     "memberlist_client_received_broadcasts_invalid_total",
@@ -33,6 +33,7 @@ COMPONENTS = {
 KNOWN = {
     *catalogue.by_name, *shard_catalogue.by_name, *(record.name for record in (*RECORDS, *SHARD_RECORDS)),
 }  # fmt: skip
+CHECKS = set(coverage.RESTS_ON)
 SERVER = "http://127.0.0.1:9895"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -56,13 +57,38 @@ def test_runbook_says_what_it_must(name: str) -> None:
     assert re.findall(r"^# (\w+)$", text, re.MULTILINE) == [name]
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     for severity in {str(alert.severity) for alert in ALERTS if alert.name == name}:
-        assert severity in text.split("## Meaning", maxsplit=1)[0]
+        assert severity in text.split("## ", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_of_a_runbook_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", text_of(name)):
-        assert (RUNBOOKS / target).is_file(), target
+        assert (RUNBOOKS / target.partition("#")[0]).is_file(), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_section_of_a_runbook_says_something_and_its_source_is_right(name: str) -> None:
+    sections = r"^## ([^\n]+)\n(.+?)(?=\n\n## |\n*\Z)"
+    said = dict(re.findall(sections, text_of(name), re.MULTILINE | re.DOTALL))
+    assert list(said) == SECTIONS
+    assert said["When it resolves"].startswith("It resolves ")
+    groups = [group.name for group in GROUPS if name in {alert.name for alert in group.alerts}]
+    assert f"Rule: group `{groups[0]}` in" in said["Source"]
+    for line, names in (("Checks", CHECKS), ("Metrics", KNOWN)):
+        for found in re.findall(rf"^- {line}: (.+) in ", said["Source"], re.MULTILINE):
+            assert set(re.findall(r"`([^`]+)`", found)) <= names, found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_when_a_runbook_resolves_is_when_its_rule_does(name: str) -> None:
+    keeps = {alert.keep.seconds if alert.keep else 0 for alert in ALERTS if alert.name == name}
+    said = {0: "as soon as", 300: "five minutes after", 900: "fifteen minutes after"}
+    assert [said[seconds] in text_of(name).split("## When it resolves", 1)[1] for seconds in keeps] == [True]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checks_in_the_words_of_a_runbook_exist(name: str) -> None:
+    assert set(re.findall(r"[Tt]he check `([^`]+)`", text_of(name))) <= CHECKS
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,9 +29,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     {
         "primaries-mixed": Advice(
             "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
-            "Find the store whose rings are complete (kvmigration diff KEY shows both); where the gossip is "
-            "split it is the external store. Make it the primary of all clients, in one change of the "
-            "runtime configuration. Change the clients that it does not reach after that, in their static "
+            "Find the store whose rings are complete: kvmigration diff KEY shows both. Where the gossip is "
+            "split, it is the external store. Make it the primary of all clients, in one change of the "
+            "runtime configuration. After that, change the clients that it does not reach in their static "
             "configuration, one ring after another.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
@@ -45,8 +45,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         "gossip-split": Advice(
             "Forget no member: a member that one group lacks may be alive in another one.",
             "Compare label, join_members and network policy of the groups, and mend what differs. With a "
-            "rejoin_interval above 0 the groups then join by themselves; without one, restart one process of "
-            "the smaller group once its seeds answer.",
+            "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
+            "process of the smaller group once its seeds answer.",
             "docs/labels.md#the-gossip-is-split",
             ("forget",),
         ),
@@ -60,7 +60,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "clocks-differ": Advice(
             "Set the clock of the named process (NTP), and forget no member until it is right.",
-            "Members call a process unhealthy by its clock, and memberlist keeps the newest time stamp.",
+            "Members judge the health of a process by its clock, and memberlist keeps the newest timestamp.",
             "docs/ring.md#clocks",
             ("forget",),
         ),
@@ -68,9 +68,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Take no step, restart nothing and forget no member before it is certain which store the "
             "processes use.",
             "Compare the address under stores with consul.host or etcd.endpoints in the processes' /config. "
-            "A store that lost its data gets its rings back with the members' next heartbeats, its "
-            "partitions and HA entries from a backup only. If nothing writes it any more and it is the "
-            "right one, remove the exporter's state_file and restart the exporter.",
+            "A store that lost its data gets its rings back with the members' next heartbeats. Its "
+            "partitions and HA entries come back only from a backup. If no process writes the store and it "
+            "is the right one, remove the exporter's state_file and restart the exporter.",
             "docs/stores.md#not-the-store-that-it-was",
             ("restart", "forget"),
         ),
@@ -83,7 +83,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "process-down": Advice(
             "Find out why the process does not answer, and bring it back.",
-            "If it is gone for good, take it out of the targets and forget its members on the ring page.",
+            "If the process was removed for good, take it out of the targets. Then forget its members on the "
+            "ring page.",
             "docs/ring.md#processes-that-do-not-answer",
         ),
         "without-multi": Advice(
@@ -99,19 +100,19 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "member-unhealthy": Advice(
             "Bring the process of the member back.",
-            "Forget the member on the ring page only if its process is gone for good. A heartbeat from the "
-            "future: set that clock, then wait until its time has come.",
+            "Forget the member on the ring page only if its process was removed for good. If its heartbeat "
+            "is from the future, set that clock, then wait until that time.",
             "docs/ring.md#unhealthy-members",
         ),
         "orphaned-member": Advice(
-            "Find out whose member it was.",
+            "Find out which process the member belonged to.",
             "Forget it on the ring page once it is certain that no process has it: it uses up quorum.",
             "docs/ring.md#ghosts",
         ),
         "members-missing": Advice(
             "Run kvmigration diff KEY: it names the members and the views that lack them.",
-            "A member that is alive is not mirrored: look for mirror errors of its process. A member whose "
-            "process is gone for good is never mirrored: forget it on the ring page of the primary.",
+            "If the member is alive, it is not mirrored: look for mirror errors of its process. If its "
+            "process was removed for good, it is never mirrored: forget it on the ring page of the primary.",
             "docs/ring.md#members-are-missing",
         ),
         "token-conflict": Advice(
@@ -122,8 +123,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while it warns of mixed primaries, a split gossip, a "
-    "ring that lost members at once, clocks that differ or a store that was not read: what is missing in one "
-    "place may be complete in another. While it warns of mixed primaries, of such a ring or of the store, "
-    "restart nothing either."
+    "First run kvmigration status. Forget no member while it warns of one of these: mixed primaries, a "
+    "split gossip, a ring that lost members at once, clocks that differ, or a store that was not read. What "
+    "is missing in one place may be complete in another. While it warns of mixed primaries, of such a ring "
+    "or of the store, restart nothing either."
 )
