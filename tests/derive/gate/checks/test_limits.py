@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.gate.check import Evidence
+from exporter.derive.gate.checks.clients import TWO_CLOCKS, clocks_agree
 from exporter.derive.gate.checks.elections import ha_elections_equal
 from exporter.derive.gate.checks.members import writers_are_members
 from exporter.derive.gate.checks.preflight import UNKNOWN_CONNECTIONS, gossip_port_quiet
 from exporter.derive.gate.checks.rings import views_agree
+from exporter.derive.gate.checks.stores import stores_readable
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
@@ -73,3 +75,24 @@ def test_a_ring_whose_writers_were_not_read_is_not_known_and_what_has_none_is_no
     check = writers_are_members(seen(replace(now, keys=(replace(first, kind=kind, writers=None), *others))))
     assert [culprit.key for culprit in of_kind(check, Kind.KEY_UNREAD)] == [first.key] * blamed
     assert check.verdict is (Verdict.UNKNOWN if blamed else Verdict.HOLDS)
+
+
+@pytest.mark.parametrize(("beyond", "blamed"), [(0.0, False), (0.1, True)])
+def test_pages_of_one_process_may_tell_times_two_periods_apart(beyond: float, blamed: bool) -> None:
+    now = Fleet(rules=RULES).look()
+    target = replace(now.targets[0], clocks_apart=TWO_CLOCKS + beyond)
+    check = clocks_agree(seen(replace(now, targets=(target, *now.targets[1:]))))
+    named = [culprit.target for culprit in of_kind(check, Kind.CLOCKS_OF_ONE_APART)]
+    assert named == ([target.name] if blamed else [])
+
+
+@pytest.mark.parametrize(("prefixes", "named"), [((), ("/",)), (("collectors/",), ("collectors/",))])
+def test_an_empty_store_is_named_with_what_was_looked_at(
+    prefixes: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    now = Fleet(rules=RULES).look()
+    store = replace(now.stores[0], keys=0, prefixes=prefixes)
+    check = stores_readable(seen(replace(now, stores=(store,))))
+    assert [culprit.names for culprit in of_kind(check, Kind.STORE_EMPTY)] == [named]
+    full = stores_readable(seen(replace(now, stores=(replace(store, keys=3),))))
+    assert of_kind(full, Kind.STORE_EMPTY) == []

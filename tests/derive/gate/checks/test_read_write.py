@@ -125,6 +125,15 @@ ALONE: list[tuple[str, Ring, int | None, bool, str | None]] = [
 ]
 
 
+def test_members_of_a_third_group_are_no_replicas_of_the_new_one() -> None:
+    made = fleet(ring=of(*OLD[INGESTER], *NEW[INGESTER][:2], "zone-9", "zone-8"))
+    made.rules = replace(made.rules, groups=(("zone-wide", re.compile("^zone-")), *GROUPS))
+    assert verdicts(made.look(), RETIRE).get(QUORUM) == "fails"
+    both = fleet(ring=of(*OLD[INGESTER], *NEW[INGESTER], "zone-9"))
+    both.rules = made.rules
+    assert QUORUM not in verdicts(both.look(), RETIRE)
+
+
 @pytest.mark.parametrize("row", ALONE, ids=[row[0] for row in ALONE])
 def test_the_new_group_alone_has_every_replica(row: tuple[str, Ring, int | None, bool, str | None]) -> None:
     _, told, factor, zones, verdict = row
