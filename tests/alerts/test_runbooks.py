@@ -14,7 +14,7 @@ from alerts.recording import RECORDS
 from alerts.registry import ALERTS, GROUPS, NAMES
 from alerts.shards import SHARD_RECORDS
 from exporter.cli import arguments
-from exporter.derive.gate import coverage, harms
+from exporter.derive.gate import coverage, harms, steps
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.api import openapi
 from exporter.expose.api.handlers import ROUTES
@@ -33,7 +33,7 @@ COMPONENTS = {
 KNOWN = {
     *catalogue.by_name, *shard_catalogue.by_name, *(record.name for record in (*RECORDS, *SHARD_RECORDS)),
 }  # fmt: skip
-CHECKS = set(coverage.RESTS_ON)
+CHECKS = {check.id for step in harms.NAMES for check in steps.blank(step).checks} | set(coverage.RESTS_ON)
 SERVER = "http://127.0.0.1:9895"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
