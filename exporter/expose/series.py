@@ -249,8 +249,7 @@ def _store(store: StoreFacts) -> Rows:
         yield c.STORE_REPLACED, (store.title,), bool(store.replaced)
     if read:
         yield c.STORE_KEYS, (store.title,), store.keys
-        last = max(store.moved_at.values(), default=None)
-        yield c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, (store.title,), last
+        yield c.STORE_LAST_WRITE_TIMESTAMP_SECONDS, (store.title,), store.last_write
 
 
 def _gossip(snapshot: Snapshot) -> Rows:

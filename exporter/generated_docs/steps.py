@@ -26,12 +26,16 @@ guard against that. `kvmigration check STEP` asks exactly these.
   time; the step is not open in the cycle in which it is not known.
 - Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
   or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
-  of them before, and says so. The soak breaks at the third read in a row that fails, at a reading that is
-  older than two minutes, and where a connection is refused twice in a row: that process is down.
+  of them before, and says so: a step that is open stays open for two cycles, and for two minutes at most.
+  The soak breaks at the third read in a row that fails, at a reading that is older than two minutes, and
+  where a connection is refused twice in a row: that process is down.
 - A process that is new to the list and started within two minutes only pauses what depends on it. One that
   ran before it was listed begins every soak anew: it was not watched. A process that left
   the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
+- An HA cluster whose failover some distributors know and others do not yet is no difference, for one update.
 - The line of a closed step says what broke its soak last, and how long ago.
+- What is shown is the answer of the last cycle, until it is three intervals old, and at least 30 s: also
+  in the moment in which a paused exporter goes on.
 """
 
 

@@ -110,6 +110,12 @@ class StoreFacts:
         return self.name or self.kind
 
     @property
+    def last_write(self) -> float | None:
+        """When a key was last seen to be written, our clock: reading it for the first time shows no write."""
+        since = self.since or 0.0
+        return max((at for at in self.moved_at.values() if at > since), default=None)
+
+    @property
     def fault(self) -> str:
         """Why nothing may be concluded from its content, "" where something may."""
         if self.outcome is not Outcome.OK:

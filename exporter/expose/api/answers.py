@@ -180,8 +180,7 @@ def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
 
 
 def _store(facts: StoreFacts) -> StoreOut:
-    last = max(facts.moved_at.values(), default=None)
-    return _as(StoreOut, facts, store=facts.title, last_write_at=last, not_covered=facts.uncovered)
+    return _as(StoreOut, facts, store=facts.title, last_write_at=facts.last_write, not_covered=facts.uncovered)
 
 
 def _target(facts: TargetFacts) -> TargetOut:

@@ -38,6 +38,14 @@ def test_the_first_look_counts_as_a_write() -> None:
     assert (found.moved_at, found.since, found.keys) == ({"a": NOW}, NOW, 1)
 
 
+def test_a_first_look_shows_no_write_and_a_later_change_does() -> None:
+    first = judge(store({"a": FULL}))
+    same = judge(store({"a": FULL}), indexes={"a": 1}, before=replace(first, moved_at={"a": OLD}, since=OLD))
+    moved = judge(store({"a": FULL}, 2), indexes={"a": 1}, before=replace(first, since=OLD))
+    new = judge(store({"a": FULL, "b": FULL}), indexes={"a": 1}, before=before())
+    assert [found.last_write for found in (first, same, moved, new)] == [None, None, NOW, NOW]
+
+
 def test_to_delete_a_key_is_to_write_it() -> None:
     gone = judge(store({"a": FULL}), indexes={"a": 1, "b": 1}, before=before(b=OLD))
     assert gone.moved_at == {"a": OLD, "b": NOW}
