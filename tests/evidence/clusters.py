@@ -323,7 +323,7 @@ class Cluster:
             rings[self.ha_prefix] = RingConfig(store, self.ha_prefix, default_key="ha-tracker/")
         told: dict[str, Any] = {"ingest_storage": self.ingest} if self.product is Product.MIMIR else {}
         return ProcessConfig(
-            target="all" if len(one.roles) > 2 else sorted(one.roles)[0],
+            target="all" if {"ingester", "compactor"} < one.roles else ",".join(sorted(one.roles)),
             label=one.label,
             label_verification_disabled=not one.verifies,
             instance_id=one.name,

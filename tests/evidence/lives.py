@@ -15,11 +15,13 @@ from typing import TypeVar
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
 from exporter.derive.history import History
+from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.model.gate import Step
 from exporter.model.pages import GossipView, Observation, Outcome, Page, ProcessConfig, Reason
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.elections import USERS
 from tests.evidence.faults import Fault
+from tests.evidence.product_rings import KINDS
 
 T = TypeVar("T")
 ALWAYS = math.inf
@@ -99,7 +101,7 @@ class Life:
         self.number += 1
         made, present = self._hurt()
         self._elect(made, self.now - last)
-        cycle = self._losing(made.read(self.now, self.number))
+        cycle = self._losing(made.read(self.now, self.number), made)
         self.now += length
         cycle = replace(cycle, at=cycle.at + length, ticked=self.now + 0.5 - self.asleep)
         snapshot, self.past = conclude(cycle, self.past, made.rules)
@@ -134,14 +136,20 @@ class Life:
         self.made.ha = replace(was, elections=elections, failed_over=now, elected=other, before=was.elected)
 
     def _young(self) -> frozenset[str]:
-        started = ((one.name, self.now - one.started) for one in self.made.running)
-        return frozenset(name for name, age in started if 0 <= age < 2 * self.made.period)
+        """The processes younger than two periods: their rings', and the usual one for mere readers."""
+        members = {kind.role for kind in KINDS[self.made.product]}
+        usual = min(self.made.period, DEFAULT_PERIOD)
+        started = (
+            (one.name, self.now - one.started, self.made.period if one.roles & members else usual)
+            for one in self.made.running
+        )
+        return frozenset(name for name, age, period in started if 0 <= age < 2 * period)
 
-    def _losing(self, cycle: Cycle) -> Cycle:
+    def _losing(self, cycle: Cycle, made: Cluster) -> Cycle:
         if not self.lost_reads:
             return cycle
         lost = {seen.target.name for seen in cycle.observed if self.chance.random() < self.lost_reads}
-        names = (one.name for one in self.made.running)
+        names = (one.name for one in made.running)
         told = zip(names, cycle.observed, strict=True)
         self.made.owed = frozenset(name for name, seen in told if seen.target.name in lost)
         return replace(cycle, observed=tuple(self._lost(s, lost) for s in cycle.observed))
@@ -265,8 +273,10 @@ def wrong_openings(life: Life) -> Iterator[str]:
 
 
 def _counts(life: Life, number: int, name: str) -> bool:
-    """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back."""
-    excused, soak = int(name in EXCUSED), life.made.rules.soak
+    """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back, and
+    hides others while it is there.
+    """
+    excused, soak = int(bool(life.looks[number].faults & EXCUSED)), life.made.rules.soak
     if name in LASTING:
         return _lasted(life, number, name) > LASTING[name]
     if all(name in seen.faults for seen in life.looks[max(0, number - excused) : number + 1]):

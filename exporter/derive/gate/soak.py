@@ -149,15 +149,18 @@ def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     A process that does not answer and is neither breaks the soak: it is down.
     """
     began, about = _began(old), _lacking(check, read)
-    if old is None or began is None or not _is_excused(check):
+    if not _is_excused(check):
         return check
+    if old is None or began is None:
+        return check if about else replace(check, wavered=at)
     if about and about <= read.new | read.missed:
         return replace(check, paused=began, looks=old.looks)
     if check.id == ANSWER and _about(check):
         return check
     first = old.wavered is None or at - old.wavered > read.soak
     keeps = old.verdict is Verdict.HOLDS and first
-    return replace(check, paused=began, looks=old.looks, wavered=at) if keeps else check
+    check = replace(check, wavered=at)  # from here on a soak must pass before the next one is excused
+    return replace(check, paused=began, looks=old.looks) if keeps else check
 
 
 def _began(check: Check | None) -> float | None:
