@@ -29,6 +29,7 @@ from alerts.shards_across import (
     least,
     most,
     moving,
+    present,
     settled,
     strangers,
     together,
@@ -36,14 +37,25 @@ from alerts.shards_across import (
 )
 from alerts.thresholds import Wait
 from exporter.derive.gate.harms import STEPS, Rule
+from exporter.derive.gate.soak import NEW_FOR
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
+from exporter.expose.shard_catalogue import (
+    ABSENT,
+    COMPLETE,
+    GHOSTS,
+    HELD,
+    PRESENT,
+    STRANGERS,
+    UNBROKEN,
+    UNMET,
+)
 from exporter.model.migration import LABELS, RINGS
 from exporter.model.pages import Phase
 
 INTERVAL = Wait(15.0, "one cycle of the exporter")
+NEW = Wait(NEW_FOR, "what the exporter calls new: not every shard has found it yet")
 GAP = Wait(50.0, "three evaluations and a little: after a longer gap nothing is known to have held")
 FAILING = "check:kvmigration_shard_check:failing_across"
 ELSEWHERE = "migration_check:kvmigration_shard_clients:elsewhere"
@@ -123,23 +135,45 @@ def _holding(q: Queries) -> str:
     return f"(count {q.by(*STEP)} ({checks} == 1) == {q.on(*STEP)} {every})"
 
 
-def _held(q: Queries) -> str:
-    """Since when all checks of a step have held, 0 where they do not: it reads its own last value."""
-    recent = f"timestamp({q.series(HELD)}) > time() - {q.seconds(GAP)}"
-    kept = f"max {q.by(*STEP)} ({q.series(HELD)} > 0 and ({recent}))"
+def _unbroken(q: Queries) -> str:
+    """Since when nothing across the parts spoke against a step, 0 where something does: it reads its own last
+    value. Just after processes came or went not every shard knows them, which breaks nothing.
+    """
+    own = q.series(UNBROKEN)
+    kept = f"max {q.by(*STEP)} ({own} > 0 and (timestamp({own}) > time() - {q.seconds(GAP)}))"
     return (
-        f"{kept} and {q.on(*STEP)} {_holding(q)}\n"
+        f"{kept} and {q.on(*STEP)} ({_holding(q)} or {q.on(*STEP)} {_pausing(q)})\n"
         f"or {q.on(*STEP)}\n0 * {_holding(q)} + time()\n"
         f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
 
-def _gate_open(q: Queries) -> str:
-    held = f"({q.series(HELD)} > 0)"
-    steady = f"{q.on()} group_left () {most(q, s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS)}"
-    since = f"({held} >= {steady}\nor {q.on(*STEP)}\n0 * {held} + {steady})"
+def _pausing(q: Queries) -> str:
+    """Steps no check of which fails, a moment after discovery found other processes."""
+    checks = q.series(c.GATE_CHECK)
+    changed = f"max {q.by()} (changes({q.series(s.SHARD_DISCOVERY_DIGEST)}[{q.span(NEW)}])) > 0"
     return (
-        f"(time() - {since})\n>= bool {q.on()} group_left () {most(q, s.SHARD_SOAK_SECONDS)}\n"
+        f"(count {q.by(*STEP)} ({checks}) unless {q.on(*STEP)} ({checks} == 0)\n"
+        f"and {q.on()} {q.series(PRESENT)} == 1 and {q.on()} ({changed}))"
+    )
+
+
+def _held(q: Queries) -> str:
+    """Since when all checks of a step have held, in every part and across, 0 where they do not."""
+    parts = most(q, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, *STEP)
+    told = f"count {q.by(*STEP)} ({q.series(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS)})"
+    everywhere = f"{told} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
+    across = f"({q.series(UNBROKEN)} > 0 and {q.on(*STEP)} {_holding(q)} and {q.on(*STEP)} ({everywhere}))"
+    return (
+        f"({across} >= {q.on(*STEP)} {parts}\nor {q.on(*STEP)}\n{parts} and {q.on(*STEP)} {across})\n"
+        f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
+    )
+
+
+def _gate_open(q: Queries) -> str:
+    return (
+        f"(time() - ({q.series(HELD)} > 0))\n"
+        f">= bool {q.on()} group_left () {most(q, s.SHARD_SOAK_SECONDS)}\n"
         f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
@@ -223,7 +257,8 @@ def _joined(metric: Metric, operation: str) -> Record:
 
 
 ACROSS = (
-    Record(COMPLETE, complete, "1 if every shard is there, fresh, and they agree what there is to watch."),
+    Record(PRESENT, present, "1 if every shard is there and fresh, and they judge alike."),
+    Record(COMPLETE, complete, "1 if every shard is there, and they agree what there is to watch."),
     Record(STRANGERS, _together(strangers), "Gossip members that are nobody's and that nobody expects."),
     Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
@@ -240,6 +275,7 @@ ACROSS = (
 )
 GATE = (
     Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
+    Record(UNBROKEN, _unbroken, "Since when nothing across the parts spoke against a step, unix seconds."),
     Record(HELD, _held, "Since when all checks of a step have held, unix seconds; 0 where they do not."),
     Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
 )

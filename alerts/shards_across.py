@@ -9,7 +9,7 @@ from alerts.thresholds import Wait
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, STRANGERS, UNMET
+from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, PRESENT, STRANGERS, UNMET
 from exporter.model.migration import LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
@@ -30,13 +30,19 @@ def least(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
 
 
 def complete(q: Queries) -> str:
-    """1 if every shard is there, they agree what there is to watch, and no series is left out."""
+    """1 if every shard is there and they agree what there is to watch."""
+    return f"{q.series(PRESENT)} * {q.on()} {_is_agreed(q, s.SHARD_DISCOVERY_DIGEST)}"
+
+
+def _is_agreed(q: Queries, metric: Metric) -> str:
+    return f"({most(q, metric)} == bool {least(q, metric)})"
+
+
+def present(q: Queries) -> str:
+    """1 if every shard is there, they judge by the same limits, and no series is left out."""
     there = f"count {q.by()} (count {q.by('shard')} ({fresh(q)}))"
     none_is_old = f"* {q.on()} (count {q.by()} ({fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
-    agree = [
-        f"* {q.on()} ({most(q, metric)} == bool {least(q, metric)})"
-        for metric in (s.SHARDS, s.SHARD_DISCOVERY_DIGEST, s.SHARD_RULES_DIGEST)
-    ]
+    agree = [f"* {q.on()} {_is_agreed(q, metric)}" for metric in (s.SHARDS, s.SHARD_RULES_DIGEST)]
     whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
     return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, whole])
 

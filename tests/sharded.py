@@ -13,7 +13,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from tests.migration import INTERVAL, SOAK, Migration, migration
 RULES = Path(__file__).parents[1] / "alerts" / "built" / "kvmigration-shards.yaml"
 FLEET = {"cluster": "eu", "namespace": "mimir", "job": "kvm"}
 SHARDS = 4
-_TIMES = {c.SNAPSHOT_TIMESTAMP_SECONDS, s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS}
+_TIMES = {c.SNAPSHOT_TIMESTAMP_SECONDS, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS}
 Series = dict[str, float]
 
 
@@ -89,6 +89,15 @@ class Sharded:
         """What the one exporter said at a look."""
         return self.run.seen[len(self.run.seen) - len(self.parts) + look]
 
+    def rediscover(self, look: int, late: int, looks: int) -> None:
+        """Let discovery find other processes from a look on, and one shard only so many looks later."""
+        for at in range(look, len(self.parts)):
+            knows = [part.part is not None and part.part.share.shard != late for part in self.parts[at]]
+            self.parts[at] = [
+                _rediscovered(part) if known or at >= look + looks else part
+                for part, known in zip(self.parts[at], knows, strict=True)
+            ]
+
     def inputs(self) -> list[dict[str, str]]:
         """The series of all shards, for promtool."""
         began = self.parts[0][0].at
@@ -102,6 +111,12 @@ class Sharded:
                     values = told.setdefault(name, ["_"] * len(self.parts))
                     values[look] = "NaN" if math.isnan(value) else repr(value)
         return [{"series": name, "values": " ".join(_stale(values))} for name, values in told.items()]
+
+
+def _rediscovered(seen: Snapshot) -> Snapshot:
+    assert seen.part is not None
+    share = replace(seen.part.share, digest=seen.part.share.digest ^ 1)
+    return replace(seen, part=replace(seen.part, share=share))
 
 
 def _stale(values: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from exporter.demo import FAULTS
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.model.migration import LABELS, READ_WRITE
-from tests.migration import WAYS
+from tests.migration import INTERVAL, SOAK, WAYS
 from tests.sharded import Joined, Series, Sharded, series_of, sharded
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
@@ -157,6 +157,28 @@ async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_strange
         )
         assert "switch-primary" in steps_of(answers[after[0]])
         assert list(answers[after[1]].values()) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("late", "anew"),
+    [
+        (0, 0),  # all find them at once
+        (2, 0),  # as where discovery is refreshed by each on its own
+        (10, int(SOAK / INTERVAL)),  # one did not find them for long: nobody knows what it did not watch
+    ],
+)
+async def test_processes_that_come_or_go_begin_no_soak_anew(late: int, anew: int, tmp_path: Path) -> None:
+    """While a shard does not know them nothing is open; then what held before counts."""
+    async with sharded("mirroring", size=6) as told:
+        await told.look(BEGUN + 2)
+        first = told.last + 1
+        await told.look(late + SETTLED + 1)
+        told.rediscover(first, late=2, looks=late)
+        joined = Joined(told)
+        numbers = [joined.ask(look, OPEN) for look in range(first - 1, told.last + 1)]
+        answers = joined.run(tmp_path)
+        opened = ["switch-primary" in steps_of(answers[number]) for number in numbers]
+        assert opened == [True, *[False] * late, *[False] * anew, *[True] * (SETTLED + 1 - anew)]
 
 
 async def test_a_check_that_one_shard_does_not_make_is_not_known(tmp_path: Path) -> None:

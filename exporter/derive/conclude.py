@@ -34,7 +34,7 @@ from exporter.derive.migration.whole import Whole
 from exporter.derive.process import judge_target, stands_in, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
-from exporter.derive.shard import Judged, apart, part_of, steadied
+from exporter.derive.shard import Judged, apart, part_of
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
@@ -138,7 +138,6 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words
     snapshot = replace(
         snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
     )
-    snapshot = steadied(snapshot, before, rules)
     judged = (
         replace(
             one,

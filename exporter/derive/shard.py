@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.derive.gate.soak import LEAST_LOOKS, interrupted
+from exporter.derive.gate.soak import LEAST_LOOKS
 from exporter.derive.gossip.membership import OwnMembers, is_expected
 from exporter.derive.identity.identity import Identity
 from exporter.derive.identity.member_index import ALIVE, census_of
 from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules, written
-from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
+from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
 from exporter.model.shard import ClientKind, Part, Share
 from exporter.products.ring_pages import HA_KEY
 
@@ -39,13 +39,12 @@ class Judged:
 
 
 def part_of(share: Share, found: Judged, rules: Rules) -> Part:
-    """Give a shard's part of the whole, as if nothing had been looked at before."""
+    """Give a shard's part of the whole."""
     having = {t.name: t for t in found.targets if t.gossip is not None}
     ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
     strange, own = _members(having.values(), found, rules)
     return Part(
         share=share,
-        steady_since=found.at,
         interval=rules.interval,
         soak=max(rules.soak, LEAST_LOOKS * rules.interval) if rules.soak else 0.0,
         rules_digest=_digest(written(rules)),
@@ -76,18 +75,6 @@ def _without_ghosts(key: KeyFacts) -> KeyFacts:
         return key
     members = tuple(replace(member, ghost=None) if member.ghost else member for member in key.members)
     return replace(key, ghosts=(), members=members)
-
-
-def steadied(now: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
-    """The snapshot of a shard with its part's time: it begins anew with whatever breaks the gate's soak, or
-    with other processes discovered.
-    """
-    past = before.part if before else None
-    if now.part is None or past is None or interrupted(now, before, rules):
-        return now
-    share, old = now.part.share, past.share
-    same = (old.digest, old.shards) == (share.digest, share.shards)
-    return replace(now, part=replace(now.part, steady_since=past.steady_since)) if same else now
 
 
 def _digest(text: str) -> int:

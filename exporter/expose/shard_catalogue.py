@@ -48,9 +48,11 @@ SHARD_DISCOVERY_DIGEST = _own.gauge(
 SHARD_RULES_DIGEST = _own.gauge(
     "shard_rules_digest", "", "Digest of the limits and patterns judged by; shards must agree."
 )
-SHARD_STEADY_SINCE_TIMESTAMP_SECONDS = _own.gauge(
-    "shard_steady_since_timestamp_seconds", "",
-    "Since when the same processes are discovered and looked at without a break, unix seconds.",
+SHARD_HELD_SINCE_TIMESTAMP_SECONDS = _own.gauge(
+    "shard_held_since_timestamp_seconds", "migration step",
+    "Since when all checks of a step have held in this shard's part, looked at without a break, unix "
+    "seconds; 0 where it has nothing to look at, none where one of them does not hold.",
+    per="Y × 5",
 )  # fmt: skip
 SHARD_SOAK_SECONDS = _own.gauge(
     "shard_soak_seconds", "", "The configured gate.soak, and at least three intervals, in seconds."
@@ -108,6 +110,8 @@ STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
 ABSENT = "member:kvmigration_shard_unseen_member:absent"
 GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
 UNMET = "key:kvmigration_shard_used_key:not_everywhere"
+PRESENT = "fleet:kvmigration_shards:present"
+UNBROKEN = "migration_step:kvmigration_gate_unbroken:timestamp_seconds"
 HELD = "migration_step:kvmigration_gate_held:timestamp_seconds"
 
 OWN: tuple[Metric, ...] = tuple(_own.made)

@@ -11,7 +11,7 @@ from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
 from exporter.expose.sample_counts import by_label
 from exporter.model.facts import Snapshot
-from exporter.model.gate import Check, Verdict
+from exporter.model.gate import Check, Step, Verdict
 from exporter.model.pages import Phase
 from exporter.model.shard import Part
 from exporter.products.ring_pages import ring_of
@@ -38,6 +38,7 @@ def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
     yield from _owned_rows(snapshot, part)
     yield from _part_rows(snapshot, part)
     for step in snapshot.steps:
+        yield s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, (step.migration, step.name), _held_since(step)
         for check in step.checks:
             yield s.SHARD_CHECK, (step.migration, step.name, check.id), _verdict(check)
 
@@ -47,6 +48,15 @@ def _is_borrowed(metric: Metric, labels: tuple[str, ...], part: Part) -> bool:
     if metric is c.FOREIGN_LABEL_REJECTIONS_TOTAL:
         return False
     return "target" in metric.labels and labels[metric.labels.index("target")] in part.share.borrowed
+
+
+def _held_since(step: Step) -> float | None:
+    """Since when every check that has something to look at here has held, pauses included."""
+    times = [
+        check.since if check.paused is None else check.paused for check in step.checks if not check.vacuous
+    ]
+    known = [at for at in times if at is not None]
+    return max(known, default=0.0) if len(known) == len(times) else None
 
 
 def _verdict(check: Check) -> float:
@@ -74,7 +84,6 @@ def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     yield s.SHARD_TARGETS, (), len(reported(snapshot, part).targets)
     yield s.SHARD_COMMON_TARGETS, (), len(share.common)
     yield s.SHARD_DISCOVERY_DIGEST, (), share.digest
-    yield s.SHARD_STEADY_SINCE_TIMESTAMP_SECONDS, (), part.steady_since
     yield s.SHARD_SOAK_SECONDS, (), part.soak
     yield s.SHARD_INTERVAL_SECONDS, (), part.interval
     yield s.SHARD_RULES_DIGEST, (), part.rules_digest

@@ -41,7 +41,6 @@ class Part:
     """One shard's part. Members are named as in the gossip, ring members by their id."""
 
     share: Share
-    steady_since: float  # since when the same processes are discovered, our clock
     interval: float  # of our cycles, seconds
     soak: float  # seconds; where these are shorter, the time of so many cycles as a soak has at least
     rules_digest: int  # of the limits and patterns that we judge by, 48 bits

@@ -8,11 +8,21 @@ import promql_parser as p
 
 from alerts import shards
 from exporter.expose import catalogue, shard_catalogue
-from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, HELD, STRANGERS, UNMET
+from exporter.expose.shard_catalogue import (
+    ABSENT,
+    COMPLETE,
+    GHOSTS,
+    HELD,
+    PRESENT,
+    STRANGERS,
+    UNBROKEN,
+    UNMET,
+)
 
 SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
 """What Prometheus adds to every series of the exporter."""
 RECORDED = {
+    PRESENT: frozenset[str](),
     COMPLETE: frozenset[str](),
     STRANGERS: frozenset({"member"}),
     ABSENT: frozenset({"member"}),
@@ -21,6 +31,7 @@ RECORDED = {
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),
     shards.ELSEWHERE: frozenset({"migration", "check"}),
+    UNBROKEN: frozenset({"migration", "step"}),
     HELD: frozenset({"migration", "step"}),
     shards.MOVING: frozenset({"migration", "serves", "phase"}),
     shards.EARLIEST: frozenset({"migration"}),

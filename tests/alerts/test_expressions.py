@@ -15,7 +15,7 @@ from alerts.shards_across import FAILS, NOT_KNOWN, NOT_KNOWN_OF_KEYS
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.gate.steps import nothing_read
 from exporter.expose import catalogue, shard_catalogue
-from exporter.expose.shard_catalogue import HELD
+from exporter.expose.shard_catalogue import UNBROKEN
 from tests.alerts import promql
 
 Q = Options().queries()
@@ -106,7 +106,7 @@ def test_a_rule_reads_only_what_those_before_it_recorded() -> None:
     ahead = {record.name for record in SHARD_RECORDS}
     for record in SHARD_RECORDS:
         read = {promql.metric(found) for found in promql.selectors(promql_parser.parse(record.expr(Q)))}
-        assert read & ahead <= ({HELD} if record.name == HELD else set())
+        assert read & ahead <= ({UNBROKEN} if record.name == UNBROKEN else set())
         ahead.remove(record.name)
 
 

@@ -208,7 +208,7 @@ def test_a_hostile_number_of_contents_is_cut() -> None:
     ("change", "kept_on"),
     [
         (lambda _: None, True),
-        (lambda found: setattr(found, "share", share_of(digest=8)), False),
+        (lambda found: setattr(found, "share", share_of(digest=8)), True),  # others' come and go: they say so
         (lambda found: setattr(found, "share", share_of(shards=3)), False),
         (lambda found: setattr(found, "now", found.now + found.rules.longest_gap), False),
         (lambda found: setattr(found, "now", found.now - 40.0), False),
@@ -217,7 +217,7 @@ def test_a_hostile_number_of_contents_is_cut() -> None:
     ],
     ids=[
         "as before",
-        "other processes",
+        "others watch other processes",
         "another number of shards",
         "a gap",
         "a clock set back",
@@ -225,12 +225,35 @@ def test_a_hostile_number_of_contents_is_cut() -> None:
         "a clock set forward, or a sleep",
     ],
 )
-def test_it_is_steady_as_long_as_the_same_is_looked_at_without_a_break(change: Change, kept_on: bool) -> None:
+def test_its_soak_breaks_with_whatever_breaks_that_of_the_whole(change: Change, kept_on: bool) -> None:
     found = fleet()
-    first = part_of(found.look())
+    before = found.look(beat=True)
     change(found)
-    later = found.look()
-    assert part_of(later).steady_since == (first.steady_since if kept_on else later.at)
+    later = found.look(beat=True)
+    since = {check.since for check in step_of(later, "switch-primary").checks if check.since is not None}
+    assert since == {before.at if kept_on else later.at}
+
+
+@pytest.mark.parametrize(
+    ("borrowed", "started", "kept_on"),
+    [
+        (True, -3600.0, True),  # another one is common now: its owner has watched it
+        (False, -3600.0, False),  # it ran already, and no shard watched it
+        (False, 0.0, True),  # it has just started
+    ],
+)
+def test_a_process_that_another_shard_watches_breaks_no_soak_where_it_is_chosen_to_be_common(
+    borrowed: bool, started: float, kept_on: bool
+) -> None:
+    found = fleet()
+    before = found.look(beat=True)
+    found.others = frozenset({4})
+    found.processes[2].started = found.now + started
+    if borrowed:
+        found.share = replace(share_of(), borrowed=frozenset({name(3)}), common=frozenset({name(1), name(3)}))
+    later = found.look(beat=True)
+    answer = next(check for check in step_of(later, "switch-primary").checks if check.id == "targets-answer")
+    assert answer.since == (before.at if kept_on else later.at)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from exporter.model.facts import Rejection, Snapshot
 from exporter.model.pages import Phase
 from exporter.model.shard import ClientKind, Part, Share
 from tests.expose import snapshots
-from tests.expose.snapshots import COMPACTOR, NOW, RING
+from tests.expose.snapshots import COMPACTOR, RING
 from tests.registry import registry_of
 
 GOLDEN = Path(__file__).parent / "golden" / "shard.prom"
@@ -35,7 +35,6 @@ def part(**more: object) -> Part:
     share = Share(1, 4, 123_456_789, frozenset({BORROWED}), frozenset({BORROWED}))
     told: dict[str, object] = {
         "share": share,
-        "steady_since": NOW - 600,
         "soak": 300.0,
         "interval": 15.0,
         "rules_digest": 42,

@@ -41,7 +41,13 @@ def interrupted(now: Snapshot, before: Snapshot | None, rules: Rules) -> str:
         return why
     if now.cycle > before.cycle + 1:
         return f"{now.cycle - before.cycle - 1} cycles failed"
-    return "the configuration changed" if before.judged_by != now.judged_by else _listed(now, before)
+    if before.judged_by != now.judged_by or _shards(before) != _shards(now):
+        return "the configuration changed"
+    return _listed(now, before)
+
+
+def _shards(seen: Snapshot) -> int:
+    return seen.part.share.shards if seen.part is not None else 0
 
 
 def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> str:
@@ -63,10 +69,18 @@ def _listed(now: Snapshot, before: Snapshot) -> str:
     return _left(now, before) or _unwatched_before(now, before)
 
 
+def _owned(seen: Snapshot) -> tuple[TargetFacts, ...]:
+    """The processes whose coming and going is ours to judge: those that are common to all shards are their
+    owner's, who watches them whoever is chosen to be common.
+    """
+    theirs = seen.part.share.borrowed if seen.part is not None else frozenset[str]()
+    return tuple(t for t in seen.targets if t.name not in theirs) if theirs else seen.targets
+
+
 def _unwatched_before(now: Snapshot, before: Snapshot) -> str:
     """Name the processes that are new to the list and have run for longer: nobody watched them."""
     responded = {t.name for t in before.targets if t.up or t.name not in before.newcomers}
-    old = [t.name for t in now.targets if t.name not in responded and t.up and not _is_new(t, now.at)]
+    old = [t.name for t in _owned(now) if t.name not in responded and t.up and not _is_new(t, now.at)]
     return f"{', '.join(old[:3])} ran already and was not on the list of processes" if old else ""
 
 
@@ -77,7 +91,7 @@ def _is_new(target: TargetFacts, at: float) -> bool:
 def _left(now: Snapshot, before: Snapshot) -> str:
     """Name the processes that left the list and are not gone: one may be there and not be watched."""
     listed = {target.name for target in now.targets}
-    gone = [t.name for t in before.targets if t.name not in listed and not _is_gone(t, now, before)]
+    gone = [t.name for t in _owned(before) if t.name not in listed and not _is_gone(t, now, before)]
     return f"{', '.join(gone[:3])} left the list of processes, not in good order" if gone else ""
 
 
