@@ -180,7 +180,9 @@ def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
 
 
 def _store(facts: StoreFacts) -> StoreOut:
-    return _as(StoreOut, facts, store=facts.title, last_write_at=facts.last_write, not_covered=facts.uncovered)
+    return _as(
+        StoreOut, facts, store=facts.title, last_write_at=facts.last_write, not_covered=facts.uncovered
+    )
 
 
 def _target(facts: TargetFacts) -> TargetOut:
