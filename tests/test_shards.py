@@ -149,13 +149,13 @@ async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_strange
         await told.look(BEGUN + 2)
         after = [joined.ask(told.last, OPEN), joined.ask(told.last, c.GOSSIP_UNKNOWN_MEMBERS.name)]
         answers = joined.run(tmp_path)
-        assert "switch-primary" in steps_of(answers[before])
+        assert "rings/switch-primary" in steps_of(answers[before])
         assert [answers[number] for number in during] == [{}, {}]
         assert answers[checks] == {}
         assert list(answers[complete].values()) == [0.0], (
             "absent is what KVMigrationShardsIncomplete cannot see"
         )
-        assert "switch-primary" in steps_of(answers[after[0]])
+        assert "rings/switch-primary" in steps_of(answers[after[0]])
         assert list(answers[after[1]].values()) == [0.0]
 
 
@@ -177,7 +177,7 @@ async def test_processes_that_come_or_go_begin_no_soak_anew(late: int, anew: int
         joined = Joined(told)
         numbers = [joined.ask(look, OPEN) for look in range(first - 1, told.last + 1)]
         answers = joined.run(tmp_path)
-        opened = ["switch-primary" in steps_of(answers[number]) for number in numbers]
+        opened = ["rings/switch-primary" in steps_of(answers[number]) for number in numbers]
         assert opened == [True, *[False] * late, *[False] * anew, *[True] * (SETTLED + 1 - anew)]
 
 
@@ -188,7 +188,7 @@ async def test_a_check_that_one_shard_does_not_make_is_not_known(tmp_path: Path)
         joined = Joined(told, without='kvmigration_shard_check{check="lag",cluster="eu",instance="kvm-3:')
         numbers = [joined.ask(told.last, expr) for expr in (OPEN, f"{c.GATE_CHECK.name} == 1")]
         opened, held = (joined.run(tmp_path)[number] for number in numbers)
-        assert steps_of(opened) == {"preflight", "enforce-label"}
+        assert steps_of(opened) == {"rings/preflight", "ha-tracker/preflight", "labels/enforce-label"}
         assert 'check="clients-mirroring"' in str(held)
         assert 'check="lag"' not in str(held)
 
@@ -205,7 +205,7 @@ async def test_an_old_replica_vouches_for_nobody(tmp_path: Path) -> None:
         before = [joined.ask(told.last - 1, expr) for expr in expressions]
         with_it = [joined.ask(told.last, expr) for expr in expressions]
         answers = joined.run(tmp_path)
-        assert "switch-primary" in steps_of(answers[before[0]])
+        assert "rings/switch-primary" in steps_of(answers[before[0]])
         assert list(answers[before[1]].values()) == [1.0]
         assert answers[with_it[0]] == {}
         assert list(answers[with_it[1]].values()) == [0.0]
@@ -219,6 +219,10 @@ async def test_a_ring_whose_users_one_shard_does_not_meet_is_not_known(tmp_path:
         joined = Joined(told, without=used)
         numbers = [joined.ask(told.last, expr) for expr in (OPEN, f"{c.GATE_CHECK.name} == 1")]
         opened, held = (joined.run(tmp_path)[number] for number in numbers)
-        assert steps_of(opened) == {"enforce-label"}  # preflight asks for views too
+        assert steps_of(opened) == {  # preflight of the rings asks for views too
+            "labels/enforce-label",
+            "ha-tracker/preflight",
+            "ha-tracker/switch-primary",
+        }
         assert not re.search('check="(keys-copied|members-copied|contents-equal|lag|views-agree)"', str(held))
         assert 'check="clients-mirroring"' in str(held)

@@ -26,7 +26,7 @@ guard against that. `kvmigration check STEP` asks exactly these.
   time; the step is not open in the cycle in which it is not known.
 - Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
   or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
-  of them before, and says so: a step that is open stays open for two cycles, and for two minutes at most.
+  of them before, and says so. An open step stays open on that for two cycles, and for two minutes at most.
   The soak breaks at the third read in a row that fails, at a reading that is older than two minutes, and
   where a connection is refused twice in a row: that process is down.
 - A process that is new to the list and started within two minutes only pauses what depends on it. One that

@@ -33,6 +33,8 @@ RECORDED = {
     shards.ELSEWHERE: frozenset({"migration", "check"}),
     UNBROKEN: frozenset({"migration", "step"}),
     HELD: frozenset({"migration", "step"}),
+    shards.OPEN_OF_KEYS: frozenset({"migration", "check"}),
+    shards.LOWEST: frozenset({"migration", "step", "check"}),
     shards.MOVING: frozenset({"migration", "serves", "phase"}),
     shards.EARLIEST: frozenset({"migration"}),
 }
