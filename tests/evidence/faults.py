@@ -272,8 +272,6 @@ IN_A_LIFE = (
     Fault("a pod is pending", ALL, _pod_pending),
     Fault("a clock is ahead", ALL - {Phase.MULTI}, _clock_ahead),
     Fault("a member stays joining", ALL, _joining_for_long),
-    Fault("a tracker has another replica", frozenset({Phase.MIRRORING, Phase.SWITCHED}), _one_elects_another),
-    Fault("the trackers contend", frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST}), _contended),
     Fault("a client still writes the store", frozenset({Phase.MEMBERLIST}), _store_written),
 )
 OF_GROUPS = (
@@ -282,3 +280,7 @@ OF_GROUPS = (
     Fault("nothing reads", NONE, _nothing_reads),
 )
 OF_LABELS = (Fault("one process verifies labels", NONE, _one_verifies),)
+OF_TRACKER = (
+    Fault("a tracker has another replica", frozenset({Phase.MIRRORING, Phase.SWITCHED}), _one_elects_another),
+    Fault("the trackers contend", frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST}), _contended),
+)

@@ -89,6 +89,7 @@ class Life:
     born: int = 0
     configs: dict[str, ProcessConfig] = field(default_factory=dict)  # of each process, as it was read last
     chance: random.Random = field(default_factory=random.Random)
+    migration: str = ""  # whose step, where several have it; "": the first one's
 
     def __post_init__(self) -> None:
         self.chance.seed(self.seed)
@@ -105,7 +106,8 @@ class Life:
         self.now += length
         cycle = replace(cycle, at=cycle.at + length, ticked=self.now + 0.5 - self.asleep)
         snapshot, self.past = conclude(cycle, self.past, made.rules)
-        step = next(step for step in snapshot.steps if step.name == self.step)
+        steps = [step for step in snapshot.steps if step.name == self.step]
+        step = next((one for one in steps if one.migration == self.migration), steps[0])
         seen = Look(self.now, present, self.broken, self._young(), step)
         self.broken = ""
         self.looks.append(seen)

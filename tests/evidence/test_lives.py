@@ -14,6 +14,7 @@ import pytest
 
 from exporter.derive.gate.harms import NAMES
 from exporter.model.pages import Product
+from tests.evidence.faults import OF_TRACKER
 from tests.evidence.lives import ALWAYS, Episode, Life, wrong_openings
 from tests.evidence.living import STEPS, harmful, living
 
@@ -68,8 +69,8 @@ def _mishap(life: Life, chance: random.Random) -> None:
 def test_a_step_opens_until_a_fault_comes_that_no_life_may_meet_by_chance(name: str, step: str) -> None:
     made = living(f"{step} 0", step, 10, soak=SOAK, tracks="tracker" in name)
     made.period = min(made.period, 15.0)  # the store is watched for two of them
-    life = Life(made, step, f"{step} {name}")
-    fault = next(fault for fault in harmful(life.made, step) if fault.name == name)
+    life = Life(made, step, f"{step} {name}", migration="ha-tracker" if "tracker" in name else "")
+    fault = next(fault for fault in (*OF_TRACKER, *harmful(made, step)) if fault.name == name)
     life.episodes = [Episode(fault, life.seed, starts=100.0)]
     opened = [life.look().step.open for _ in range(18)]
     assert opened[5]
@@ -98,7 +99,7 @@ def test_failovers_of_every_ha_cluster_close_no_step(step: str) -> None:
     """All first replicas are restarted, one day, and the others are elected: on half of the distributors."""
     made = living(f"{step} ha", step, 10, soak=SOAK, tracks=True)
     made.period = 5.0
-    life = Life(made, step, step)
+    life = Life(made, step, step, migration="ha-tracker")
     for number in range(40):
         if number in {10, 25}:
             life.fail_over()
