@@ -17,7 +17,7 @@ from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Check, Verdict
-from exporter.model.pages import Phase
+from exporter.model.pages import Phase, RingConfig
 from tests.derive.build import Fleet, client
 
 RULES = Rules(stores=("consul",))
@@ -96,3 +96,27 @@ def test_an_empty_store_is_named_with_what_was_looked_at(
     assert [culprit.names for culprit in of_kind(check, Kind.STORE_EMPTY)] == [named]
     full = stores_readable(seen(replace(now, stores=(replace(store, keys=3),))))
     assert of_kind(full, Kind.STORE_EMPTY) == []
+
+
+TRACKING = ["distributor-hatracker"]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "clients", "told"),
+    [
+        (("ha-a/", "ha-b/"), TRACKING, ["ha-a/", "ha-b/"]),
+        (("ha-a/", "ha-a/"), TRACKING, []),
+        (("ha-a/", "ha-b/"), [], []),
+    ],
+    ids=["apart", "together", "no tracker runs"],
+)
+def test_trackers_with_prefixes_of_their_own_are_named(
+    prefixes: tuple[str, ...], clients: list[str], told: list[str]
+) -> None:
+    fleet = Fleet(rules=RULES)
+    for process, prefix in zip(fleet.processes, prefixes, strict=False):
+        process.clients = (*process.clients, *map(client, clients))
+        ring = RingConfig("consul", prefix, 60.0, 15.0, None, default_key="ha-tracker/")
+        process.config = {"ha_tracker": True, "rings": {prefix: ring}}
+    check = ha_elections_equal(seen(fleet.look()))
+    assert [culprit.what for culprit in of_kind(check, Kind.TRACKER_PREFIX)] == told
