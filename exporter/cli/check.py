@@ -68,6 +68,11 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="look again until it is open, with 2 as exit status where it is not by then; write --wait=TIME",
     )
+    _add_output(parser)
+    parser.set_defaults(run=check_command)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what passed too, with its evidence"
     )
@@ -77,7 +82,6 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", dest="format", action="store_const", const="json", help="the same as -o json"
     )
-    parser.set_defaults(run=check_command)
 
 
 def check_command(args: argparse.Namespace) -> int:
