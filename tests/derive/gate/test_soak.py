@@ -219,6 +219,17 @@ def test_what_a_source_fails_to_tell_pauses_once_in_a_soak_and_breaks_it_when_it
     assert opened == [False, True, *[False] * 6]
 
 
+def test_a_process_that_is_missed_hides_no_source_that_fails_at_the_same_time() -> None:
+    fleet = Fleet(rules=Rules(soak=45.0, stores=("consul",)))
+    fleet.processes = [Process(n, sees=tuple(range(1, 13))) for n in range(1, 13)]
+    fleet.beat()
+    assert [step_of(fleet.look(beat=True), "switch-primary").open for _ in range(6)][-1]
+    fleet.processes[0].up = False
+    assert step_of(fleet.look(beat=True), "switch-primary").open, "one missed read is stood in for"
+    fleet.unsure = ("targets[0]: refused",)
+    assert not step_of(fleet.look(beat=True), "switch-primary").open
+
+
 def test_a_process_that_should_run_and_does_not_breaks_the_soak_at_once() -> None:
     fleet = _fleet()
     for _ in range(6):

@@ -56,19 +56,21 @@ def targets_answer(seen: Evidence) -> Answer:
     """
     left = unlisted(seen.targets)
     silent = (t for t in seen.targets if not t.up), (t for t in seen.up if t.why_none)
+    unsure = [Culprit(Kind.TOLD, what=text) for text in seen.now.unsure]
+    wrong = [
+        *(silence(target) for targets in silent for target in targets),
+        *(
+            Culprit(Kind.PAGE_UNREAD, t.name, what="metrics")
+            for t in seen.up
+            for p in t.pages
+            if p.name == "/metrics" and p.outcome is not Outcome.OK
+        ),
+        *(Culprit(Kind.TOLD, what=text) for text in seen.now.not_running),
+        *left,
+    ]
     return Answer(
-        wrong=[
-            *(silence(target) for targets in silent for target in targets),
-            *(
-                Culprit(Kind.PAGE_UNREAD, t.name, what="metrics")
-                for t in seen.up
-                for p in t.pages
-                if p.name == "/metrics" and p.outcome is not Outcome.OK
-            ),
-            *(Culprit(Kind.TOLD, what=text) for text in seen.now.not_running),
-            *left,
-        ],
-        unknown=[Culprit(Kind.TOLD, what=text) for text in seen.now.unsure],
+        wrong=[*wrong, *unsure] if wrong else (),  # a process that was missed hides no source that fails
+        unknown=unsure,
         good=Looked(Seen.ANSWERING, len(seen.targets)),
         nothing=None if seen.targets else Culprit(Kind.NO_TARGETS),
         remedy=f"{RELIST} {ADVICE['process-down'].text}" if left else "",
