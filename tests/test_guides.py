@@ -11,10 +11,12 @@ from alerts.registry import NAMES as NAMES_OF_ALERTS
 from exporter.cli.arguments import parser
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue, shard_catalogue
+from exporter.model.migration import FIXED
+from exporter.model.pages import Phase
 from tests.derive.test_checks import anchors, checks
 
 DOCS = Path(__file__).parents[1] / "docs"
-GUIDES = ("ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md", "shards.md")
+GUIDES = ("guides.md", "ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md", "shards.md")
 FIRST_CELL = re.compile(r"^`([a-z-]+)`(?:, `([a-z-]+)`)*\. ", re.MULTILINE)
 
 
@@ -26,7 +28,7 @@ def guide(request: pytest.FixtureRequest) -> str:
 
 def test_commands_and_steps_exist(guide: str) -> None:
     usage = parser().format_help()
-    for command, word in re.findall(r"kvmigration ([a-z]+)(?: ([a-z-]+))?", guide):
+    for command, word in re.findall(r"kvmigration ([a-z]+)(?: (?:[a-z-]+/)?([a-z-]+))?", guide):
         assert re.search(rf"^    {command} ", usage, re.MULTILINE), command
         assert command != "check" or word in NAMES, word
 
@@ -62,3 +64,32 @@ def anchors_of(text: str) -> set[str]:
     """The anchors of a text's own headings."""
     heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+# A Cortex, B HA tracker, C the migration of 2022, D read-write, E two processes.
+LINES = {
+    *(f"A{n}" for n in range(1, 7)),
+    *(f"B{n}" for n in range(8)),
+    *(f"C{n}" for n in range(1, 9)),
+    *(f"D{n}" for n in range(1, 10)),
+    *(f"E{n}" for n in range(1, 6)),
+}
+
+
+def rows_of_the_table() -> list[list[str]]:
+    """The cells of each row of docs/guides.md."""
+    lines = re.findall(r"^\| ([A-E]\d .*)\|$", (DOCS / "guides.md").read_text(), re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def test_every_line_of_the_published_guides_stands_in_the_table_once() -> None:
+    names = [row[0] for row in rows_of_the_table()]
+    assert sorted(names) == sorted(LINES)
+
+
+def test_each_line_says_what_covers_it_or_that_nothing_does() -> None:
+    known = {check.id for check in checks()} | {*NAMES, *FIXED, *(phase.label for phase in Phase)}
+    known |= {made.name for made in vars(catalogue).values() if isinstance(made, catalogue.Metric)}
+    for name, _, covered, missing in rows_of_the_table():
+        assert covered or missing, name
+        assert set(re.findall(r"`([a-z_-]+)`", covered)) <= known, name

@@ -46,11 +46,8 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Ask the gate. Exit status: 0 open, 1 closed, 2 cannot tell.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
-    parser.add_argument(
-        "step",
-        metavar="[MIGRATION/]STEP",
-        help="the step, see below; without a migration, of each whose next step it is",
-    )
+    told = "the step, see below; without a migration, of each whose next step it is"
+    parser.add_argument("step", metavar="[MIGRATION/]STEP", help=told)
     add_prometheus(add_source(parser), parser)
     parser.add_argument(
         "--for",

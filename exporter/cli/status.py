@@ -15,7 +15,7 @@ import msgspec
 from exporter.cli.source.snapshot_source import Overview, add_source, look_from
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.expose.api.chosen_steps import chosen
-from exporter.expose.api.shapes import ClientOut, GossipOut, RingOut, StatusOut, TargetOut
+from exporter.expose.api.shapes import ClientOut, GossipOut, MigrationOut, RingOut, StatusOut, TargetOut
 from exporter.expose.wording import durations
 from exporter.expose.wording.lists import first
 
@@ -83,7 +83,10 @@ def _suggested(seen: Overview, room: int) -> list[str]:
 
 def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
+    lead = _lead(status)
     agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
+    if lead is not None and lead.rollout is not None:
+        agreed = f"rolling out, {lead.rollout.done} of {lead.rollout.processes} processes"
     lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
     versions = [version for version in status.versions if version != "unknown"]
     what = f"{status.product} {', '.join(versions[:3]) or '(version not known)'}"
@@ -107,13 +110,18 @@ def _others(status: StatusOut, full: bool) -> list[str]:
     """The lines of rollouts in progress and, where the screen is not `full` of warnings, of the migrations
     beside the one that leads; of those that move no KV client only where there is a next step.
     """
-    lead = next((one for one in status.migrations if one.phase == status.phase), None)
+    lead = _lead(status)
     return [
         one.line
         for one in status.migrations
         if one.rollout is not None
         or (one is not lead and not full and (one.phase is not None or one.next_step))
     ]
+
+
+def _lead(status: StatusOut) -> MigrationOut | None:
+    """The migration whose phase is the one that is shown first."""
+    return next((one for one in status.migrations if one.phase == status.phase), None)
 
 
 def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:

@@ -41,9 +41,10 @@ def _rows(snapshot: Snapshot) -> Rows:
     yield from _fleet(snapshot)
     yield from target_rows(snapshot)
     yield from _kv_clients(snapshot)
+    mirroring = {c.migration for target in snapshot.targets for c in target.clients if c.mirror}
     for key in snapshot.keys:
         yield from _key(key)
-        yield from _secondary(key, snapshot.stores)
+        yield from _secondary(key, snapshot.stores, is_mirrored=key.migration in mirroring)
     for store in snapshot.stores:
         yield from _store(store)
     yield from _gossip(snapshot)
@@ -205,7 +206,7 @@ def _view(key: KeyFacts, view: ViewFacts) -> Rows:
     yield c.RING_VIEW_MISSING_MEMBERS, labels, view.lacks
 
 
-def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
+def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...], *, is_mirrored: bool) -> Rows:
     facts, labels = key.secondary, (key.key, key.name)
     if facts is None:
         yield c.SECONDARY_UNREAD_VIEWS, labels, _unread(key, stores)
@@ -213,9 +214,10 @@ def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> Rows:
     yield c.SECONDARY_UNREAD_VIEWS, labels, len(facts.unread)
     if facts.unread and not _any_read(key, facts.side, stores):
         return  # nothing was compared, so nothing is missing nor equal
-    yield c.SECONDARY_KEY_MISSING, labels, facts.missing_key
+    if is_mirrored:  # what no client of the migration copies yet is not missing
+        yield c.SECONDARY_KEY_MISSING, labels, facts.missing_key
+        yield c.SECONDARY_MISSING_MEMBERS, labels, len(facts.missing_members)
     yield c.SECONDARY_LAG_SECONDS, labels, facts.lag
-    yield c.SECONDARY_MISSING_MEMBERS, labels, len(facts.missing_members)
     yield c.SECONDARY_EXTRA_MEMBERS, labels, len(facts.extra_members)
     for field, members in facts.mismatched.items():
         yield c.SECONDARY_MISMATCHED_MEMBERS, (*labels, field), len(members)

@@ -30,6 +30,8 @@ RECORDED = {
     UNMET: frozenset({"key"}),
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),
+    shards.OPEN_OF_KEYS: frozenset({"migration", "check"}),
+    shards.LOWEST: frozenset({"migration", "step", "check"}),
     shards.ELSEWHERE: frozenset({"migration", "check"}),
     UNBROKEN: frozenset({"migration", "step"}),
     HELD: frozenset({"migration", "step"}),

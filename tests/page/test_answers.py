@@ -99,7 +99,7 @@ def test_files_are_kept_for_ever_under_their_version_only(served: Served) -> Non
 def test_what_is_not_there_is_answered_with_what_is(served: Served, path: str) -> None:
     answer = get(served, path)
     kind = path.split("/")[1]
-    known = {"key": "collectors/ring", "target": "mimir-write-0", "gate": "switch-primary"}[kind]
+    known = {"key": "collectors/ring", "target": "mimir-write-0", "gate": "rings/switch-primary"}[kind]
     assert answer.status == 404
     assert "nope" in answer.text
     assert f'href="../{kind}/{known}"' in answer.text

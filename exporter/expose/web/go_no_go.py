@@ -9,6 +9,7 @@ from exporter.expose.web.words import count, span
 from exporter.expose.wording import checks as wording
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step, Verdict
+from exporter.model.listed import few
 from exporter.model.pages import Phase
 
 TASKS: Final = {
@@ -24,6 +25,7 @@ TASKS: Final = {
     "finish-read-write": "finish the move to read-write mode",
 }
 CULPRITS: Final = 10
+_OF_A_ROLLOUT: Final = frozenset({"process-down", "process-restarting"})  # what restarts bring with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,7 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
     """The answer for the next step on the way."""
     if snapshot.is_withheld:
         return withheld(snapshot)
-    wanted = snapshot.fleet.next_step
-    step = next((step for step in snapshot.steps if step.name == wanted), None)
+    step = next_step_of(snapshot)
     resting = [one.name for one in snapshot.migrations if not one.begun]
     if step is None and snapshot.fleet.phase is Phase.MEMBERLIST and resting:
         why = f"{', '.join(resting)} has not begun and needs the external store."
@@ -87,10 +88,35 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
         return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", why)
+    if (rolling := _rolling_out(snapshot, step)) is not None:
+        return rolling
     found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
     if snapshot.fleet.uniform is False and found.tone == "closed":
         return replace(found, sentence="Do not go on: the clients are in different phases.")
     return found
+
+
+def next_step_of(snapshot: Snapshot) -> Step | None:
+    """The step that is next, of the migration whose phase has come to it."""
+    return step_of(snapshot, snapshot.fleet.next_step)
+
+
+def step_of(snapshot: Snapshot, wanted: str) -> Step | None:
+    """The step `[MIGRATION/]STEP`; without a migration the one that is next, else the first."""
+    having = [step for step in snapshot.steps if wanted in (step.name, step.title)]
+    return next((step for step in having if step.place == "next"), having[0] if having else None)
+
+
+def _rolling_out(snapshot: Snapshot, step: Step) -> GoNoGo | None:
+    """The answer while a rollout of the step's migration is in progress and nothing is wrong with it."""
+    migration = next((one for one in snapshot.migrations if one.name == step.migration), None)
+    moved = migration.rollout if migration is not None else None
+    if migration is None or moved is None or snapshot.part is not None or step.open:
+        return None
+    if set(migration.causes) - _OF_A_ROLLOUT:
+        return None
+    sentence = f"rolling out into {moved.into.label}: {moved.done} of {moved.processes} processes."
+    return GoNoGo("wait", "WAIT", sentence, f"Left: {few(moved.left, CULPRITS)}.", step)
 
 
 def is_warned(snapshot: Snapshot) -> bool:

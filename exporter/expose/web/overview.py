@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.expose.lag_history import LagHistory
-from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows, word_of
+from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows, next_step_of, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
 from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, not_copied, views
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
+from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
 from exporter.model.pages import Outcome
 from exporter.products.ring_pages import HA_KEY
@@ -87,6 +88,7 @@ class Overview:
     open_checks: tuple[CheckRow, ...]
     held_checks: tuple[CheckRow, ...]
     stations: tuple[Station, ...]
+    migrations: tuple[str, ...]
     steps: tuple[StepLink, ...]
     keys: tuple[KeyRow, ...]
     more_keys: int
@@ -103,7 +105,7 @@ class Overview:
 def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overview:
     """Put the first page together."""
     answer = answer_of(snapshot)
-    following = next((step for step in snapshot.steps if step.name == snapshot.fleet.next_step), None)
+    following = next_step_of(snapshot)
     bad, held = check_rows(following, part=snapshot.part is not None) if following else ((), ())
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
     warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
@@ -120,6 +122,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
         open_checks=bad,
         held_checks=held,
         stations=stations(snapshot),
+        migrations=tuple(map(line_of, snapshot.migrations)),
         steps=step_links(snapshot),
         keys=keys,
         more_keys=more_keys,
@@ -136,7 +139,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
 
 def step_links(snapshot: Snapshot) -> tuple[StepLink, ...]:
     """Every gate with its word."""
-    return tuple(StepLink(s.name, s.place, *word_of(s)) for s in snapshot.steps)
+    return tuple(StepLink(s.title, s.place, *word_of(s)) for s in snapshot.steps)
 
 
 def _failed(target: TargetFacts) -> PageFacts | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.web import documents
-from exporter.expose.web.go_no_go import check_rows, is_warned, judged, task, withheld
+from exporter.expose.web.go_no_go import check_rows, is_warned, judged, step_of, task, withheld
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
@@ -109,10 +109,10 @@ def processes(view: PageRequest) -> Content:
 
 
 def gate(view: PageRequest) -> Content:
-    """`/gate/STEP`."""
-    step = next((step for step in view.known.steps if step.name == view.match["step"]), None)
+    """`/gate/[MIGRATION/]STEP`."""
+    step = step_of(view.known, view.match["step"])
     if step is None:
-        raise NotThere(_missing("gate", view.match["step"], [step.name for step in view.known.steps]))
+        raise NotThere(_missing("gate", view.match["step"], [step.title for step in view.known.steps]))
     part = view.known.part is not None
     answer = (
         withheld(view.known) if view.known.is_withheld else judged(step, is_warned(view.known), part=part)
@@ -120,7 +120,7 @@ def gate(view: PageRequest) -> Content:
     bad, held = check_rows(step, CULPRITS, part=part)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
               "steps": step_links(view.known)}  # fmt: skip
-    return Content("gate.html", f"{answer.word} · {step.name}", values, f"{answer.word}: {answer.sentence}")
+    return Content("gate.html", f"{answer.word} · {step.title}", values, f"{answer.word}: {answer.sentence}")
 
 
 def events(view: PageRequest) -> Content:
@@ -165,7 +165,7 @@ PATHS: Final[Mapping[str, Callable[[PageRequest], Content]]] = {
     "/": first_page,
     "/events": events,
     "/processes": processes,
-    "/gate/{step}": gate,
+    "/gate/{step:.+}": gate,
     "/docs/{name:.*}": document,
     "/target/{name:.+}": target,
     "/key/{key:.+}": key,

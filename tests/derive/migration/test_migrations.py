@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.limits import Rules
+from exporter.expose.web import go_no_go
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient, Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
@@ -188,6 +189,8 @@ def test_a_rollout_is_told_with_those_left_and_is_no_fault(
     assert found is not None
     assert (found.into, found.done, found.processes, found.left) == (into, 2, 3, ("10.0.0.3:80",))
     assert seen.fleet.warnings == ()
+    answer = go_no_go.answer_of(seen)
+    assert (answer.word, "2 of 3 processes" in answer.sentence) in {("WAIT", True), ("GO ON", False)}
 
 
 GONE = {**ALONE, "requests": {("memberlist", "CAS"): 9.0}}
@@ -206,6 +209,7 @@ def test_what_is_no_rollout_is_a_fault_at_once_where_it_is_one(
     seen = rollout_of(before, after)
     assert migration_of(seen, "rings").rollout is None
     assert (cause in seen.fleet.causes) is bool(cause)
+    assert go_no_go.answer_of(seen).word != "WAIT" or not cause
 
 
 def test_a_switch_that_reached_some_clients_of_each_process_is_no_rollout() -> None:
@@ -224,6 +228,7 @@ def test_a_process_that_restarts_in_a_rollout_is_one_of_those_left() -> None:
     found = migration_of(made.look(beat=True), "rings").rollout
     assert found is not None
     assert (found.done, found.processes, found.left) == (1, 3, ("10.0.0.1:80", "10.0.0.2:80"))
+    assert go_no_go.answer_of(made.look(beat=True)).word == "WAIT"
 
 
 def test_a_rollout_that_stands_still_is_a_warning_and_one_that_moves_is_none() -> None:
@@ -237,6 +242,7 @@ def test_a_rollout_that_stands_still_is_a_warning_and_one_that_moves_is_none() -
         assert made.look(250.0, beat=True).fleet.warnings == ()
     seen = made.look(250.0, beat=True)
     assert "rollout-stalled" in seen.fleet.causes
+    assert go_no_go.answer_of(seen).word == "STOP"
     assert any("2 of 3 processes; left: 10.0.0.3:80" in text for text in seen.fleet.warnings)
 
 
