@@ -33,6 +33,7 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
 )
 LONGEST: Final = 30  # words of a sentence on a page
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
+_LANGUAGE: Final = re.compile(r"^```(?:diff|promql)\n.*?^```$", re.DOTALL | re.MULTILINE)
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _CODE: Final = re.compile(r"`[^`\n]*`")
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -61,12 +62,17 @@ def texts(root: Path) -> Iterator[Text]:
     lines = [*pages(root), root / "CHANGELOG.md", *templates]
     for path in filter(Path.exists, lines):
         where = path.relative_to(root).as_posix()
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(_without_code(path.read_text(encoding="utf-8")).splitlines(), 1):
             yield Text(f"{where}:{number}", _CODE.sub("`x`", _LINK.sub(r"\1", line)))
     for part in ("exporter", "alerts", "dashboards"):
         for path in sorted((root / part).rglob("*.py")):
             if not path.name.endswith("_pb2.py"):
                 yield from _strings(path, path.relative_to(root).as_posix())
+
+
+def _without_code(markdown: str) -> str:
+    """The same lines, but for those of code in a language; a terminal's or a configuration's are read."""
+    return _LANGUAGE.sub(lambda block: "\n" * block[0].count("\n"), markdown)
 
 
 def _strings(path: Path, where: str) -> Iterator[Text]:

@@ -52,6 +52,7 @@ BREACHES = [
 KEPT = [
     ("README.md", "No process writes the ring. `nobody` is a user, [this](alone.md) is a link.\n"),
     ("docs/ring.md", "Heartbeats have whole seconds.\n"),
+    ("docs/development.md", "One.\n```diff\n+ill = 1\n```\n"),
     ("exporter/derive/a.py", '"""Who holds it."""\nx = "gone"\ndef f():\n    "Somebody is alone."\n'),
     ("exporter/decode/formats/a_pb2.py", "x = 'nobody is here'\n"),
     ("exporter/expose/web/templates/a.html", "<p>unknown: a ghostly household</p>\n"),

@@ -33,7 +33,7 @@ class HttpSource:
             async with asyncio.timeout(self._config.http_client.timeout):
                 return read_json(await self._get(), self._config.scheme)
         except TimeoutError:
-            raise FetchError(Reason.TIMEOUT, "no whole answer in time") from None
+            raise FetchError(Reason.TIMEOUT, "no complete answer in time") from None
         except FetchError:
             raise
         except WIRE_ERRORS as error:

@@ -310,7 +310,7 @@ def _end_by(left: asyncio.Timeout, ends: float) -> None:
 def _too_late(limit: float, *, cycle_ended: bool) -> Answer:
     if cycle_ended:
         return Answer(Outcome.FAILED, Reason.DEADLINE, "the cycle ended first")
-    return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no whole answer within {limit:g}s")
+    return Answer(Outcome.FAILED, Reason.TIMEOUT, f"no complete answer within {limit:g}s")
 
 
 @lru_cache(maxsize=16_384)
