@@ -14,20 +14,21 @@ INTRODUCTION = """\
 
 Written by `python -m alerts`; change `alerts/*.py`, not this page.
 
-{count} alerts. `critical` wakes somebody: users are harmed now, or nobody watches. `warning` is a
-ticket for the day. `info` is worth a look. Each alert is one per fleet (what one exporter, or its
-shards and replicas, watch) and names up to ten culprits in its description. Each has a
-[runbook](../alerts/runbooks/). How to load them: [loading-alerts.md](loading-alerts.md).
+{count} alerts. `critical` pages the person on call: users are harmed now, or no exporter watches.
+`warning` is a ticket for the day. `info` is for reading. There is one alert for each fleet: the
+processes that one exporter, or its shards and replicas, watch. The description names up to ten
+culprits. Each alert has a [runbook](../alerts/runbooks/). How to load them:
+[loading-alerts.md](loading-alerts.md).
 
-What is normal in a phase is no alert in it: the secondary is judged only for keys that are
-mirrored, the old store only while somebody needs it, gossip pages only once memberlist is
-somebody's primary. A page stays for five minutes after its cause is gone (`keep_firing_for`), so
-that a restarting exporter does not resolve it and send it again.
+An alert does not fire for what is normal in a phase. The secondary is judged only for keys that are
+mirrored. The external store is judged only while a client needs it. A split gossip is critical only
+once memberlist is the primary of a client. An alert fires for five minutes after its cause has ended
+(`keep_firing_for`), so that a restarting exporter does not resolve it and send it again.
 """
 
 NEEDED = """\
 No alert needs these. With [several shards](shards.md) the alerts need the rules that join them;
-`KVMigrationShardsIncomplete` is about what those record, and silent where there are none."""
+`KVMigrationShardsIncomplete` is about what those record, and never fires without shards."""
 
 
 def _for(alert: Alert, options: Options) -> str:

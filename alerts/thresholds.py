@@ -40,20 +40,22 @@ KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and s
 # Mirroring
 PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
 QUIET = Wait(15 * MINUTE, "while clients still go on to another phase the rollout is in progress, not stuck")
-FLAP_PHASES = Limit(2, "a rollout takes a client on once or twice; one that changes more often goes nowhere")
-FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its clients' phases all the time")
-FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not looked at")
-ROLLOUT = Wait(
-    12 * HOUR, "no rolling restart takes longer; whoever has been left behind for so long is stuck"
+FLAP_PHASES = Limit(
+    2, "a rollout moves a client once or twice; a client that changes more often makes no progress"
 )
+FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its clients' phases all the time")
+FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not counted")
+ROLLOUT = Wait(12 * HOUR, "no rolling restart takes longer; a client that is behind for so long is stuck")
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
 ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twenty")
 ERROR_WINDOW = Wait(
     15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
 )
 ERRORS = Wait(10 * MINUTE, "longer than a restart of the process that fails")
-STOPPED_WINDOW = Wait(10 * MINUTE, "forty periods of 15 s: a client that heartbeats cannot be silent so long")
-STOPPED = Wait(10 * MINUTE, "a process that shuts down stops writing for minutes before it is gone")
+STOPPED_WINDOW = Wait(
+    10 * MINUTE, "forty periods of 15 s: a client that sends heartbeats writes in that time"
+)
+STOPPED = Wait(10 * MINUTE, "a process that shuts down stops writing minutes before its end")
 
 # Phases
 PRIMARIES_MIXED = Wait(
@@ -73,12 +75,12 @@ MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted o
 LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
 HEARTBEAT_TIMEOUT = Limit(
     60,
-    "the products' default heartbeat timeout: behind it and a period all members look dead at a switch",
+    "the products' default heartbeat timeout: beyond it and a period all members look unhealthy at a switch",
 )
-LAG_CRITICAL = Wait(5 * MINUTE, "as for the warning; nobody switches within these minutes")
+LAG_CRITICAL = Wait(5 * MINUTE, "as for the warning; a switch within these minutes is unlikely")
 
 # Rings
-SHRUNK = Wait(MINUTE, "half the ring at once is an edge: one more cycle and a look at the store suffice")
+SHRUNK = Wait(MINUTE, "half the ring at once is a single event: one more cycle confirms it")
 SHRUNK_KEEP = Wait(15 * MINUTE, "members come back one by one; the cause is still to be found")
 UNHEALTHY = Wait(
     10 * MINUTE, "a restart is over; auto-forget, where there is one, takes ten heartbeat timeouts"
@@ -96,7 +98,7 @@ DUPLICATE_ADDRESSES = Wait(
 )
 TOKEN_CONFLICTS = Wait(15 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
-RETURNED = Wait(0, "an edge: it has happened, and the window shows it for an hour")
+RETURNED = Wait(0, "a single event: the window shows it for an hour")
 RETURNED_WINDOW = Wait(HOUR, "members may come back one at a time, one with each restart")
 PARTITIONS_UNOWNED = Wait(
     10 * MINUTE, "a partition with a single owner has none while that owner restarts and replays"
@@ -105,14 +107,16 @@ PARTITIONS_CORRUPTED = Wait(10 * MINUTE, "a page read amid a change is right in 
 
 # Views
 VIEWS_DIVERGED = Wait(15 * MINUTE, "in a rollout the contents change all the time and views follow")
-VIEW_STALENESS = Limit(60, "the heartbeat timeout, with a period on top: healthy members look dead")
+VIEW_STALENESS = Limit(60, "the heartbeat timeout and one period: healthy members look unhealthy")
 VIEW_STALE = Wait(10 * MINUTE, "a process that is busy starting catches up in minutes")
 
 # Gossip
 SPLIT = Wait(10 * MINUTE, "a process that restarts is back in every list within a minute or two")
 UNKNOWN_MEMBERS = Wait(10 * MINUTE, "gossip knows a new pod before discovery does, by minutes")
 ABSENT_MEMBERS = Wait(15 * MINUTE, "a process joins within a minute; a slow replay of the WAL takes longer")
-ISOLATED_AGE = Limit(60, "the heartbeat timeout, with a period on top: the ring looks dead to the process")
+ISOLATED_AGE = Limit(
+    60, "the heartbeat timeout and one period: the process takes all other members for unhealthy"
+)
 ISOLATED = Wait(10 * MINUTE, "a start with an unresolvable name retries for minutes")
 UNKNOWN_KEYS = Wait(10 * MINUTE, "keys do not go away by themselves; ten minutes prove it")
 HEALTH_SCORE = Limit(2, "0 is healthy and 8 the worst; 1 and 2 come and go in any rollout")
@@ -120,7 +124,7 @@ HEALTH = Wait(15 * MINUTE, "a lost probe raises the score for a minute")
 
 # Labels
 REJECTED_WINDOW = Wait(10 * MINUTE, "one packet of a pod that inherited an address is no incident")
-REJECTED = Wait(10 * MINUTE, "somebody who gossips with us by mistake goes on, at every gossip interval")
+REJECTED = Wait(10 * MINUTE, "a process that sends gossip by mistake continues at every gossip interval")
 REJECTED_KEEP = Wait(15 * MINUTE, "rejections come in bursts")
 ACCEPTED = Wait(5 * MINUTE, "several probes, one each minute")
 OWN_REFUSED = Wait(10 * MINUTE, "a member that starts or shuts down answers no ping; a refusal must last")
@@ -141,12 +145,12 @@ FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapp
 # The external store
 STORE_UNREACHABLE = Wait(5 * MINUTE, "a leader election of Consul or etcd takes seconds")
 STORE_REPLACED = Wait(MINUTE, "one more cycle: a store that lost its data gets no better by waiting")
-STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: a write younger than this, all the time, is somebody at work")
-STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until it is gone")
+STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: if the last write is always younger than this, a process writes")
+STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until its end")
 
 # Targets
 DOWN_WINDOW = Wait(15 * MINUTE, "per process: in a rolling restart each is down, but none for so long")
-DOWN = Wait(MINUTE, "the window is the wait; this is one more look")
+DOWN = Wait(MINUTE, "the window is the wait; this is one more cycle")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
 CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
 SKEWED = Wait(15 * MINUTE, "time synchronisation steps in after a start")
@@ -157,14 +161,15 @@ NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the dis
 EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
 REMEMBERED = Wait(
     7 * DAY,
-    "an exporter seen within the last week is still expected, over a weekend too; absent() holds beyond",
+    "an exporter seen within the last week is still expected, over a weekend too; absent() covers longer "
+    "times",
 )
-RESTARTING = Wait(MINUTE, "the window is the wait; this is one more look")
+RESTARTING = Wait(MINUTE, "the window is the wait; this is one more cycle")
 RESTARTS_WINDOW = Wait(
-    HOUR, "an exporter that comes and goes starts every wait anew: none of five minutes or more is ever over"
+    HOUR, "each restart begins every wait again: a wait of five minutes or more never ends"
 )
-RESTARTS = Limit(3, "an installation, an update and a changed mind are three; a crash loop makes six an hour")
-RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to start a wait anew")
+RESTARTS = Limit(3, "an installation, an update and a correction are three; a crash loop makes six an hour")
+RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to begin a wait again")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
 SHARDS_INCOMPLETE = Wait(

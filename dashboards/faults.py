@@ -54,7 +54,7 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "exporters that never ended a cycle": f"count({q.without_cycle()})",
         "installations without an exporter": f"count({q.gone()})",
         "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
-        "shards that make no whole": q.how_many(f"{q.whole()} == bool 0"),
+        "incomplete sets of shards": q.how_many(f"{q.whole()} == bool 0"),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
     }
 
@@ -76,7 +76,7 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
         ),
         "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
         "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
-        "mirrored keys that nobody compared": f"count({mirrored} unless on {q.by('key')} {missing})",
+        "mirrored keys that were not compared": f"count({mirrored} unless on {q.by('key')} {missing})",
     }
 
 
@@ -108,7 +108,7 @@ def _of_rings(q: Queries) -> dict[str, str]:
         "writers without a member": f"sum({q.once(c.RING_WRITERS_MISSING)})",
         "addresses shared by members": f"sum({q.once(c.RING_DUPLICATE_ADDRESSES)})",
         "partitions without an owner": f"sum({q.once(c.RING_PARTITIONS_WITHOUT_OWNER)})",
-        "ghost members": f"sum({q.once(c.RING_GHOST_MEMBERS)})",
+        "orphaned members": f"sum({q.once(c.RING_GHOST_MEMBERS)})",
         "token conflicts": f"sum({q.once(c.RING_TOKEN_CONFLICTS)})",
         "active members without tokens": f"sum({q.once(c.RING_MEMBERS_WITHOUT_TOKENS)})",
         "corrupted partitions": f"sum({q.once(c.RING_CORRUPTED_PARTITIONS)})",
@@ -134,10 +134,10 @@ def _of_gossip(q: Queries) -> dict[str, str]:
     return {
         "gossip clusters too many": f"sum({q.once(c.GOSSIP_CLUSTERS)} - 1)",
         "foreign members in the gossip": f"sum({q.once(c.GOSSIP_FOREIGN_MEMBERS)})",
-        "strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
-        "keys of strangers in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
-        "processes that nobody sees in the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",
-        "processes alone in the gossip": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
+        "unknown members in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
+        "foreign keys in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
+        "processes in no member list of the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",
+        "processes without gossip of others": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
         "gossip labels too many": f"sum({labels} - 1)",
         "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),

@@ -155,7 +155,7 @@ def prober_of(args: argparse.Namespace, watch: Watch) -> Prober | None:
             raise UsageError("--web.probe-allow has no effect without --web.enable-probe")
         return None
     if not given:
-        log.warning("/probe refuses everybody: no --web.probe-allow is given")
+        log.warning("/probe refuses every address: no --web.probe-allow is given")
     return Prober(partial(look_once, watch), tuple(_pattern(text) for text in given))
 
 

@@ -98,10 +98,10 @@ GROUP = Group(
             Severity.CRITICAL,
             t.EXPORTER_DOWN,
             _gone,
-            "No exporter: nobody watches the migration",
+            "No exporter watches the migration",
             (
-                "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration"
-                " alerts are blind, not silent."
+                "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration "
+                "alerts are blind: that they do not fire means nothing."
             ),
             "No exporter of this fleet is scraped any more.",
             board="exporter",
@@ -127,13 +127,14 @@ GROUP = Group(
             Severity.CRITICAL,
             t.RESTARTING,
             _restarting,
-            "The exporter comes and goes: nobody watches long enough",
+            "The exporter restarts again and again: no other alert can fire",
             (
-                "The exporter of <fleet> came back or began anew {{ $value }} times within "
-                "<RESTARTS_WINDOW>: <names>. Each time the other KVMigration alerts begin to wait anew, so "
-                "that most of them never fire."
+                "The exporter of <fleet> restarted, or its series came back, {{ $value }} times within "
+                "<RESTARTS_WINDOW>: <names>. Each time the other KVMigration alerts begin their wait again, "
+                "so most of them never fire."
             ),
-            "The exporter restarts, or is lost and found, again and again: other alerts never come to fire.",
+            "The exporter restarts, or its series end and come back, again and again: other alerts cannot "
+            "fire.",
             names=Names(returning, ("instance",), value='printf "%.0f times"'),
             board="exporter",
         ),
@@ -144,12 +145,12 @@ GROUP = Group(
             _stale,
             "The exporter shows old values, or none",
             (
-                "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration }} "
-                "ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old values."
-                "{{ else }}The exporter of <fleet> answers, but has not ended a single cycle: <more>. All "
-                "other KVMigration alerts are blind to what it watches.{{ end }}"
+                "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration "
+                "}} ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old "
+                "values.{{ else }}The exporter of <fleet> answers, but has not finished its first cycle: "
+                "<more>. All other KVMigration alerts are blind to what it watches.{{ end }}"
             ),
-            "The exporter answers, but its last cycle is long past, or it has not ended a single one.",
+            "The exporter answers, but its last cycle ended minutes ago, or its first one has not ended.",
             names=Names(old, ("instance",), value="humanizeDuration"),
             more=Names(never, ("instance",)),
             board="exporter",
@@ -162,12 +163,12 @@ GROUP = Group(
             lambda q: f"min {q.by()} ({q.series(s.COMPLETE)}) == 0",
             "A shard is missing, or the shards do not agree",
             (
-                "The shards of <fleet> make no whole. With fresh values: <more>; seen within a week and "
-                "without: <names>. If all are fresh, they differ in what they discover or judge by, or leave "
-                "series out. No gate is open, and alerts about what a missing one watches, or about what "
-                "only all of them see, may have ended without being over."
+                "The shards of <fleet> are incomplete. Fresh: <more>. Missing or stale, but there within "
+                "the last week: <names>. If all are fresh, they differ in discovery or configuration, or "
+                "leave series out. No gate is open. Other alerts may have ended although their cause is "
+                "still there."
             ),
-            "With several shards: one is gone or old, or they do not agree what there is to watch.",
+            "With several shards: one is missing or stale, or they discover different processes.",
             names=Names(missing, ("shard",)),
             more=Names(present, ("shard",)),
             board="exporter",
@@ -179,8 +180,8 @@ GROUP = Group(
             lambda q: f"count {q.by()} ({refused(q)})",
             "The exporter refused its new configuration",
             (
-                "{{ $value }} exporter instance(s) of <fleet> run on their old configuration, the new "
-                "one is wrong: <names>."
+                "{{ $value }} exporter instance(s) of <fleet> run with their old configuration, because the "
+                "new one is wrong: <names>."
             ),
             "The last reload of the configuration failed; the old one is in use.",
             names=Names(refused, ("instance",)),

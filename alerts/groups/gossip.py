@@ -75,13 +75,13 @@ STRANGERS = Alert(
     Severity.CRITICAL,
     t.UNKNOWN_MEMBERS,
     strangers,
-    "Strangers are in the gossip",
+    "Unknown members are in the gossip",
     (
         "{{ $value }} gossip member(s) of <fleet> are no target and match no "
         "gossip.expected_members. The exporter lists them under /api/v1/gossip. Another "
         "cluster may have joined."
     ),
-    "Members in the gossip are nobody we know.",
+    "The gossip has members that are no target and no expected name.",
     board="gossip",
 )
 
@@ -91,13 +91,13 @@ def _by_phase(alert: Alert) -> tuple[Alert, Alert]:
     page = replace(
         alert,
         expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
-        meaning=f"{alert.meaning} Critical once memberlist is anybody's primary.",
+        meaning=f"{alert.meaning} Critical once memberlist is the primary of any client.",
     )
     ticket = replace(
         alert,
         severity=Severity.WARNING,
         expr=lambda q: f"{alert.expr(q)}\n{q.none_from(t.SWITCHED)}",
-        meaning=f"{alert.meaning} A warning while memberlist is nobody's primary.",
+        meaning=f"{alert.meaning} A warning while memberlist is the primary of no client.",
     )
     return page, ticket
 
@@ -112,12 +112,12 @@ GROUP = Group(
             Severity.WARNING,
             t.ABSENT_MEMBERS,
             lambda q: f"{q.most(c.GOSSIP_ABSENT_MEMBERS)} > 0",
-            "Processes with memberlist are seen by nobody",
+            "Processes with memberlist are in no member list",
             (
-                "{{ $value }} process(es) of <fleet> have memberlist and are in no other's member list."
-                " The exporter lists them under /api/v1/gossip."
+                "{{ $value }} process(es) of <fleet> run memberlist and are in no other process's member "
+                "list. The exporter lists them under /api/v1/gossip."
             ),
-            "A process that runs memberlist is in nobody else's list.",
+            "A process that runs memberlist is in no other process's list.",
             board="gossip",
         ),
         Alert(
@@ -125,13 +125,13 @@ GROUP = Group(
             Severity.WARNING,
             t.ISOLATED,
             lambda q: f"count {q.by()} (\n{isolated(q)}\n)",
-            "A process no longer hears from the gossip",
+            "A process receives no heartbeats by gossip",
             (
-                "{{ $value }} process(es) of <fleet> know no fresh heartbeat of anybody else: <names>. "
+                "{{ $value }} process(es) of <fleet> know no fresh heartbeat of another process: <names>. "
                 "They serve an old ring, without an error in their logs."
             ),
-            "A process has not heard a fresh heartbeat of anybody else for longer than the timeout "
-            "and one period.",
+            "A process has received no fresh heartbeat of another process for longer than the timeout and "
+            "one period.",
             names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
         ),
@@ -140,12 +140,12 @@ GROUP = Group(
             Severity.WARNING,
             t.UNKNOWN_KEYS,
             lambda q: f"{q.most(c.GOSSIP_UNKNOWN_KEYS)} > 0",
-            "The gossip holds keys of another product",
+            "The gossip has keys of another product",
             (
-                "{{ $value }} key(s) in the gossip of <fleet> are none that the detected product uses. "
-                "Another cluster has been, or is, connected."
+                "{{ $value }} key(s) in the gossip of <fleet> do not belong to the detected product. "
+                "Another cluster is connected, or was before."
             ),
-            "The gossip holds keys that this product does not use.",
+            "The gossip has keys that this product does not use.",
             board="gossip",
         ),
         Alert(
@@ -153,7 +153,7 @@ GROUP = Group(
             Severity.WARNING,
             t.HEALTH,
             lambda q: f"count {q.by()} (\n{ill(q)}\n)",
-            "Gossip connections are bad",
+            "Gossip connections fail or are slow",
             (
                 "{{ $value }} process(es) of <fleet> have a bad gossip health score (0 is good, 8 the "
                 "worst): <names>."
@@ -163,5 +163,5 @@ GROUP = Group(
             board="gossip",
         ),
     ),
-    "Who is in the gossip",
+    "Members of the gossip",
 )

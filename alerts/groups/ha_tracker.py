@@ -49,7 +49,7 @@ GROUP = Group(
             Severity.WARNING,
             t.FLAPPING,
             _flapping,
-            "HA-tracker elections do not hold",
+            "The HA tracker changes its elected replicas too often",
             (
                 'The HA tracker of <fleet> changed elected replicas {{ $value | printf "%.0f" }} times '
                 "in <FLAP_WINDOW>, as counted by <names>. Each change is a gap and duplicates."

@@ -56,11 +56,11 @@ GROUP = Group(
             Severity.WARNING,
             t.REJECTED,
             lambda q: f"sum {q.by()} (\n{rejections(q)}\n)",
-            "Somebody with another gossip label keeps calling",
+            "A process with another gossip label keeps sending",
             (
                 'Members of <fleet> rejected about {{ $value | printf "%.0f" }} packets or streams for '
-                "their label in <REJECTED_WINDOW>, by label: <names>. They were kept out; find out "
-                "who they are."
+                "their label in <REJECTED_WINDOW>, by label: <names>. They were kept out. Find out which "
+                "processes send them."
             ),
             "Packets or streams with a foreign label keep coming and are rejected.",
             names=Names(rejections, ("label",), value='printf "%.0f"', quoted=True),
@@ -75,7 +75,7 @@ GROUP = Group(
             "Members answer to a gossip label that is not theirs",
             (
                 "{{ $value }} member(s) of <fleet> answered a ping without or with another label: "
-                "<names>. A stranger could join."
+                "<names>. Another cluster could join."
             ),
             "A probe with a foreign label, or with none, was answered.",
             names=Names(

@@ -27,7 +27,7 @@ def document(options: Options) -> dict[str, Any]:
         "for": duration(t.REJECTED.seconds * options.scale),
         "labels": {"severity": "warning", **options.labels},
         "annotations": {
-            "summary": "Somebody with another gossip label keeps calling",
+            "summary": "A process with another gossip label keeps sending",
             "description": "{{ $value }} packets or streams were rejected for their label in " + span + ".",
             "runbook_url": f"{options.runbook_base}/KVMigrationForeignLabelRejected.md",
             "dashboard_url": f"{options.dashboard_base}/d/kvmigration-gossip",

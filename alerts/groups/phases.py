@@ -76,8 +76,8 @@ GROUP = Group(
             lambda q: f"count {q.by()} (\n{mixed(q)}\n)",
             "KV clients of the same ring use different primary stores",
             (
-                "{{ $value }} key(s) of <fleet> are read from memberlist by some processes and from the"
-                " old store by others: <names>. Whole values are written back and forth; a process "
+                "{{ $value }} key(s) of <fleet> have memberlist as primary in some processes and the "
+                "external store in others: <names>. Complete values overwrite each other, and a process "
                 f"with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
             ),
             "Some clients of a key have memberlist as primary, others the external store.",
@@ -88,11 +88,11 @@ GROUP = Group(
             Severity.WARNING,
             t.STALLED,
             _stalled,
-            "A step of the migration is half-applied",
+            "A step of the migration reached only some clients",
             (
-                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart, and no rollout goes on that "
-                "would end it (none moved within <QUIET>, or it takes longer than <ROLLOUT>). Clients by "
-                "phase (0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): <names>."
+                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart, and no rollout is in "
+                "progress (none moved within <QUIET>, or it takes longer than <ROLLOUT>). Clients by phase "
+                "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): <names>."
             ),
             "The writing clients disagree about the phase and nothing moves.",
             names=Names(_stages, ("phase",), value='printf "%.0f"'),
@@ -104,8 +104,8 @@ GROUP = Group(
             _lingering,
             "The migration has stood between two stores for a week",
             (
-                "<fleet> is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for "
-                "a week or longer. Go on, or go back."
+                "<fleet> is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for a week "
+                "or longer. Take the next step, or roll back."
             ),
             "The fleet has been between external and memberlist for a week.",
         ),
@@ -114,13 +114,12 @@ GROUP = Group(
             Severity.WARNING,
             t.PHASE_UNKNOWN,
             _blind,
-            "The phase of the migration is not known",
+            "The phase of the migration is unknown",
             (
-                "Processes of <fleet> answer, but not which phase their KV clients are in ({{ $value "
-                "}} concerned). Clients that show no phase: <names>. Alerts that depend on the phase "
-                "are blind meanwhile."
+                "Processes of <fleet> answer, but {{ $value }} show no phase of their KV clients. Clients "
+                "without a phase: <names>. Alerts that depend on the phase are blind meanwhile."
             ),
-            "Writing clients, or the whole fleet, show no phase: other alerts cannot judge.",
+            "Writing clients, or the complete fleet, show no phase: other alerts cannot judge.",
             names=Names(_unknown, CLIENT),
         ),
     ),

@@ -62,7 +62,7 @@ GROUP = Group(
                 "back: <names>. A process with a smaller view may have overwritten the "
                 f"store. {ADVICE['ring-shrunk'].now}"
             ),
-            "Half of a ring or more vanished in one moment: a smaller view overwrote the store.",
+            "At least half of a ring vanished at once: a smaller view overwrote the store.",
             names=Names(shrunk, ("key",), value=COUNT),
             board="rings",
             keep=t.SHRUNK_KEEP,
@@ -130,7 +130,7 @@ GROUP = Group(
                 "{{ $value }} ring(s) of <fleet> have lost their quorum: <names> (healthy members or "
                 "zones short of it)."
             ),
-            "More members or zones are unhealthy than the replication factor forgives.",
+            "More members or zones are unhealthy than the replication factor tolerates.",
             names=Names(lost, ("key",), value=COUNT),
             board="rings",
         ),
@@ -139,12 +139,12 @@ GROUP = Group(
             Severity.WARNING,
             t.GHOSTS,
             _total("max", ghosts),
-            "A ring has members that nobody knows",
+            "A ring has orphaned members",
             (
                 "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
                 "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
-            "Members of a ring belong to nobody we know: left over, or another cluster's.",
+            "Members of a ring belong to no known process: they are left over, or another cluster's.",
             names=Names(ghosts, ("key",), value=COUNT),
             board="rings",
         ),
@@ -181,10 +181,10 @@ GROUP = Group(
             Severity.INFO,
             t.RETURNED,
             _total("count", returned),
-            "Members came back from the dead",
+            "Removed members came back with an old heartbeat",
             (
-                "Members that had gone came back with an old heartbeat in {{ $value }} ring(s) of "
-                "<fleet>: <names>. A process brought an old state along."
+                "Members that had left came back with an old heartbeat in {{ $value }} ring(s) of <fleet>: "
+                "<names>. A process brought an old state along."
             ),
             "A member that had left is back with an old heartbeat.",
             names=Names(returned, ("key",)),
@@ -195,12 +195,12 @@ GROUP = Group(
             Severity.WARNING,
             t.PARTITIONS_UNOWNED,
             _total("sum", unowned),
-            "Partitions have no living owner",
+            "Partitions have no live owner",
             (
-                "{{ $value }} partition(s) of <fleet> are active without a living owner, or inactive with "
-                "unhealthy owners alone: <names>. What is in them is not served."
+                "{{ $value }} partition(s) of <fleet> are active without a live owner, or inactive with "
+                "only unhealthy owners: <names>. Their data is not served."
             ),
-            "Partitions are active without a living owner, or inactive with unhealthy owners alone.",
+            "Partitions are active without a live owner, or inactive with only unhealthy owners.",
             names=Names(unowned, ("key",), value=COUNT),
             board="rings",
         ),

@@ -118,10 +118,11 @@ GROUP = Group(
             "The secondary is further behind than the heartbeat timeout",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
-                "timeout <HEARTBEAT_TIMEOUT>s and one period): <names>. Do not switch: its members would "
-                "all look dead."
+                "timeout <HEARTBEAT_TIMEOUT>s and one period): <names>. Do not switch: all of its members "
+                "would look unhealthy."
             ),
-            "The lag is above the heartbeat timeout and a period: at a switch every member would look dead.",
+            "The lag is above the heartbeat timeout and a period: at a switch every member would look "
+            "unhealthy.",
             names=Names(dead, ("key",), value="humanizeDuration"),
             board="rings",
         ),

@@ -61,7 +61,7 @@ GROUP = Group(
                 "restored backup, or a store without its data. Take no step before you know which one the "
                 "processes use."
             ),
-            "The external store's cluster id changed, its revision went back, or keys vanished together.",
+            "The external store's cluster id changed, its revision decreased, or keys vanished together.",
             names=Names(replaced, ("store",)),
         ),
         Alert(
@@ -71,12 +71,12 @@ GROUP = Group(
             lambda q: (
                 f"count {q.by()} (\n{written(q)}\n)\nand {q.on()} ({q.writing_phase('min')} >= {t.DETACHED})"
             ),
-            "Somebody still writes to the old store",
+            "A process still writes to the external store",
             (
-                "Every known KV client of <fleet> has left the external store, yet it is written to: "
-                "<names>. Do not take it away before you know who it is."
+                "Every known KV client of <fleet> has left the external store, but it is still written: "
+                "<names>. Do not remove the store before you know which process writes it."
             ),
-            "The old store's keys still change after every known client has left it.",
+            "The external store's keys still change after every known client has left it.",
             names=Names(written, ("store",), value='printf "last write %.0fs ago"'),
         ),
     ),

@@ -95,7 +95,7 @@ GROUP = Group(
                 "{{ $value }} source(s) of targets of <fleet> fail: <names>. Processes that only they know "
                 "are not watched, and no gate that asks whether all answer opens."
             ),
-            "A source of targets fails: there may be processes that nobody watches.",
+            "A source of targets fails: some processes may not be watched.",
             names=Names(blind, ("instance",)),
             board="exporter",
         ),
@@ -104,12 +104,12 @@ GROUP = Group(
             Severity.WARNING,
             t.NO_TARGETS,
             lambda q: f"{_found(q)} == 0",
-            "The exporter watches nobody",
+            "The exporter watches no process",
             (
-                "Discovery of <fleet> finds no process at all. Nothing is watched: that no other "
-                "alert fires means nothing."
+                "Discovery of <fleet> finds no process at all. No process is watched. That no other alert "
+                "fires means nothing."
             ),
-            "Discovery finds no process: silence proves nothing.",
+            "Discovery finds no process: no other alert can fire.",
             board="exporter",
         ),
     ),

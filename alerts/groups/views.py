@@ -75,7 +75,7 @@ GROUP = Group(
             "A process sees an old ring",
             (
                 "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the freshest: "
-                "<names>. Such a process takes healthy members for dead."
+                "<names>. Such a process takes healthy members for unhealthy."
             ),
             "A process's view is further behind the freshest than the heartbeat timeout and one period.",
             names=Names(

@@ -58,8 +58,8 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Exporters",
-            "How many exporters answer Prometheus: blue, for nobody says how many there should be. Of shards "
-            "it is known, and how many are missing is told beside it.",
+            "How many exporters answer Prometheus. It is blue, because the expected number is unknown. With "
+            "shards it is known, and the number of missing ones is beside it.",
             [Ask(f"count({q.own(c.BUILD_INFO)})", "answer"), Ask(q.shards_missing(), MISSING)],
             Look(
                 mappings=[f.absent()],

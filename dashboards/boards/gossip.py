@@ -11,7 +11,7 @@ from dashboards.queries import RATE
 from exporter.expose import catalogue as c
 
 ABOUT = (
-    "One gossip cluster, no strangers in it, nobody missing, labels the same everywhere and enforced. The "
+    "One gossip cluster, no unknown and no missing members, labels the same everywhere and enforced. The "
     "row of the components' own metrics needs their /metrics in the same Prometheus."
 )
 
@@ -68,8 +68,8 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
     return (
         Show(
-            "Strangers' keys",
-            "Keys in the gossip that the detected product does not use: another system gossips with us.",
+            "Foreign keys",
+            "Keys in the gossip that the detected product does not use: another cluster shares this gossip.",
             [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationGossipUnknownKeys")],
@@ -132,23 +132,23 @@ def _members(house: House) -> Band:
     )
     states = Show(
         "Members seen by state",
-        "Greatest number that any process sees in this state. Dead and left members are dropped from the "
-        "lists soon: a member that vanished is the usual sign of death.",
+        "Greatest number that any process sees in this state. Members in state dead or left are dropped "
+        "from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({seen})", "{{state}}")],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
                         f.shade("left", "#8e8e8e")]),
     )  # fmt: skip
     whole = Show(
-        "Clusters, strangers, absent",
-        "Separate gossip clusters, members that are nobody we know, processes that nobody sees.",
+        "Clusters, unknown, absent",
+        "Separate gossip clusters, unknown members, processes in no member list.",
         [
             Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})", "clusters"),
-            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})", "strangers"),
+            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})", "unknown"),
             Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})", "absent"),
-            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "strangers' keys"),
+            Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "foreign keys"),
         ],
-        Look(overrides=[f.shade("clusters", "blue"), f.shade("strangers", "red"), f.shade("absent", "orange"),
-                        f.shade("strangers' keys", "purple")]),
+        Look(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
+                        f.shade("foreign keys", "purple")]),
     )  # fmt: skip
     return band(9, (house.series(each), 8), (house.series(whole), 8), (house.series(states), 8))
 
@@ -210,7 +210,7 @@ def _label_tables(house: House) -> Band:
 def _health(house: House) -> Band:
     q = house.queries
     age = Show(
-        "Newest heartbeat of anybody else",
+        "Newest heartbeat of another process",
         "Age of the newest heartbeat that a process knows of another: an isolated process shows here. The "
         "line is the heartbeat timeout.",
         [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))})", "{{target}}")],

@@ -12,8 +12,8 @@ from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
 ABOUT = (
-    "A whole migration from Consul or etcd to memberlist on one board. The first row answers whether all "
-    "is well now, the second where the fleet stands and what closes the next gate."
+    "A complete migration from Consul or etcd to memberlist on one board. The first row says whether "
+    "anything is wrong now. The second says where the fleet is and what closes the next gate."
 )
 
 
@@ -24,7 +24,7 @@ def build(house: House) -> f.Json:
         Row("Where are we, and may we go on?", (_progress(house),)),
         Row("KV clients and their mirror", (_clients(house), _mirror(house))),
         Row("The copy", (_copy(house),)),
-        Row("The old store", (_store(house),)),
+        Row("The external store", (_store(house),)),
         Row("Gates and alerts", (_gates(house),)),
     )
     return house.board(
@@ -127,9 +127,9 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Worst lag",
-            "Greatest lag of any key's secondary beyond one heartbeat period, while anything mirrors. Orange "
-            "from gate.max_lag, red from the usual heartbeat timeout: every member would look dead at the "
-            "switch.",
+            "Greatest lag of any key's secondary beyond one heartbeat period, while anything mirrors. "
+            "Orange from gate.max_lag, red from the usual heartbeat timeout: every member would look "
+            "unhealthy at the switch.",
             [Ask(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})")],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
@@ -137,7 +137,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Keys missing",
             "Keys of the primary that a view of the secondary lacks, while anything mirrors. There is no "
-            "backfill: a key comes when somebody writes it.",
+            "backfill: a key arrives when a client writes it.",
             [Ask(f"sum({missing})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationSecondaryKeyMissing")],
@@ -213,16 +213,16 @@ def _progress(house: House) -> Band:
     q = house.queries
     phases = Show(
         "Phase of each component",
-        "The earliest phase among the writing KV clients of each component's processes. An empty lane is a "
-        "time nobody answered.",
+        "The earliest phase among the writing KV clients of each component's processes. In an empty part of "
+        "a lane no process answered.",
         [Ask(q.component_phase(), "{{component}} ({{migration}})")],
         Look(unit="none", mappings=f.phases()),
         [house.runbook("KVMigrationPrimariesMixed")],
     )
     checks = Show(
         "Checks of the next step",
-        "The gate of the next step: it opens when every check holds and has for the soak time. Unknown "
-        "keeps it closed. `kvmigration check STEP` tells the evidence and what to do.",
+        "The gate of the next step. It opens when every check has passed for the soak time. An unknown "
+        "check keeps it closed. `kvmigration check STEP` prints the evidence and what to do.",
         [Ask(q.next_step(c.GATE_CHECK))],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
@@ -319,7 +319,8 @@ def _store(house: House) -> Band:
     )
     requests = Show(
         "Requests of KV clients by store",
-        "Requests per second of all KV clients to each kind of store: who still uses the old one.",
+        "Requests per second of all KV clients to each kind of store. They show whether a client still uses "
+        "the external store.",
         [Ask(f"sum by (store) ({q.of_component(q.rate(c.CLIENT_STORE_REQUESTS_TOTAL))})", "{{store}}")],
         Look("reqps"),
     )
@@ -330,7 +331,7 @@ def _gates(house: House) -> Band:
     q = house.queries
     gates = Show(
         "Gate of each step",
-        "Open: every check of the step held for the soak time.",
+        "Open: every check of the step has passed for the soak time.",
         [Ask(f"min by (migration, step) ({q.of(c.GATE_OPEN)})", "{{migration}}/{{step}}")],
         Look(
             "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})

@@ -10,8 +10,8 @@ from dashboards.queries import RATE
 from exporter.expose import catalogue as c
 
 ABOUT = (
-    "From microservices to read-write mode: which rings hold members of both groups, which still hold the "
-    "old one, and where the traffic goes. Groups are named in the exporter's configuration."
+    "From microservices to read-write mode: which rings have members of both groups, which still have "
+    "members of the old group, and where the traffic goes. Groups are named in the exporter's configuration."
 )
 STEPS = 'step=~"retire-microservices|finish-read-write"'
 NEW = 'group="read-write"'
@@ -23,7 +23,7 @@ QUERY = 'route=~".*api_v1_.+"'
 def build(house: House) -> f.Json:
     """Read-write mode."""
     rows = (
-        Row("Which group holds the rings?", (_tiles(house), _rings(house))),
+        Row("Which group has members in the rings?", (_tiles(house), _rings(house))),
         Row("Members over time", (_members(house),)),
         Row("Traffic, from the components' own metrics", (_traffic(house),)),
     )
@@ -82,7 +82,7 @@ def _tiles(house: House) -> Band:
         ), 5),
         (Show(
             "Rings with the old group",
-            "Rings that still hold a member of microservices mode: it is finished at 0.",
+            "Rings that still have a member of microservices mode. The migration is finished at 0.",
             [Ask(f"(count({old}) or vector(0)) and on () (count({every}) > 0)")],
             Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         ), 5),

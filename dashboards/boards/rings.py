@@ -22,7 +22,7 @@ STATES = {
 def build(house: House) -> f.Json:
     """Ring consistency."""
     rows = (
-        Row("Is every ring whole and its copy true?", (_tiles(house), _keys(house))),
+        Row("Is every ring complete and its copy the same?", (_tiles(house), _keys(house))),
         Row("Members", (_members(house),)),
         Row("The copy over time", (_copy(house),)),
         Row("What each process sees", (_views(house), _view_table(house))),
@@ -186,8 +186,8 @@ def _members(house: House) -> Band:
     )
     transit = Show(
         "Longest in transition",
-        "How long the member that has been leaving, joining or pending longest has been so. One that stays "
-        "takes no writes and holds its tokens.",
+        "The longest time that a member has been leaving, joining or pending. Such a member takes no writes "
+        "and keeps its tokens.",
         [Ask(f"max by (ring) ({q.of(c.RING_LONGEST_TRANSITION_SECONDS)})", "{{ring}}")],
         Look("s"),
     )
@@ -286,14 +286,14 @@ def _oddities(house: House) -> Band:
     )
     ghosts = Show(
         "Members that should not be there, and writers that should",
-        "Foreign members belong to another product, cluster or release; ghosts to no process that answers "
-        "and to no gossip member. Active members without tokens own nothing. Writers without a member write "
-        "the ring and are not in it.",
+        "Foreign members belong to another product, cluster or release. Orphaned members belong to no "
+        "process that answers and to no gossip member. Active members without tokens own nothing. Writers "
+        "without a member write the ring and are not in it.",
         [
             Ask(f"max by (ring) ({q.of(c.RING_FOREIGN_MEMBERS)})", "{{ring}} foreign"),
             Ask(f"max by (ring) ({q.of(c.RING_WRITERS_MISSING)})", "{{ring}} writers without a member"),
             Ask(f"max by (ring) ({q.of(c.RING_DUPLICATE_ADDRESSES)})", "{{ring}} shared addresses"),
-            Ask(f"max by (ring) ({q.of(c.RING_GHOST_MEMBERS)})", "{{ring}} ghosts"),
+            Ask(f"max by (ring) ({q.of(c.RING_GHOST_MEMBERS)})", "{{ring}} orphaned"),
             Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
         ],
         Look(steps=f.above(1)),
@@ -302,7 +302,7 @@ def _oddities(house: House) -> Band:
     lost = Show(
         "Members lost at once, and come back",
         "Members still missing since a ring lost half or more at once; members that came back with an old "
-        "heartbeat after they had gone, per second.",
+        "heartbeat after they had left, per second.",
         [
             Ask(f"max by (ring) ({q.of(c.RING_SHRUNK_MEMBERS)})", "{{ring}} lost"),
             Ask(f"sum by (ring) ({q.rate(c.RING_MEMBERS_RETURNED_TOTAL)}) > 0", "{{ring}} returning"),

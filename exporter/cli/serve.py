@@ -152,5 +152,8 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
         dest="probe_allow",
         action="append",
         metavar="REGEX",
-        help="whom /probe may ask: matches a whole host:port; may be given more than once; default: nobody",
+        help=(
+            "which addresses /probe may ask: matches a complete host:port; may be given more than once; "
+            "default: none"
+        ),
     )

@@ -92,8 +92,8 @@ def _impatient(config: Config) -> Iterator[str]:
         if client.timeout >= config.interval and not (key and common) and not key.startswith("rejections"):
             yield (
                 f"{key + '.' if key else ''}http_client.timeout is as long as interval "
-                f"({format_duration(config.interval)}): whoever does not answer uses up the whole cycle, "
-                "and what is read last is cut off; make timeout shorter"
+                f"({format_duration(config.interval)}): a process that does not answer uses up the complete "
+                f"cycle, and what is read last is cut off; make timeout shorter"
             )
 
 

@@ -150,7 +150,7 @@ class HttpClient(Settings):
     timeout: PositiveDuration = Field(
         default=5.0,
         description="One request, from connecting to the last byte. Where it is as long as `interval`, "
-        "whoever does not answer uses up a whole cycle.",
+        "a process that does not answer uses up the complete cycle.",
         examples=["10s"],
     )
     path_prefix: PathPrefix = Field(

@@ -73,7 +73,7 @@ class Probe(Settings):
     )
     label: Text | None = Field(
         default=None,
-        description="The foreign label; left out, one that nobody has.",
+        description="The foreign label; left out, a label that no cluster has.",
         examples=["kvmigration-probe"],
     )
     tls_config: TlsConfig = Field(
@@ -160,7 +160,7 @@ class Gate(Settings):
     """When a step counts as safe."""
 
     soak: Duration = Field(
-        default=300.0, description="How long every check must hold first.", examples=["15m"]
+        default=300.0, description="How long every check must have passed.", examples=["15m"]
     )
     max_lag: PositiveDuration = Field(
         default=30.0, description="How far the secondary may be behind.", examples=["15s"]

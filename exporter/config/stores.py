@@ -159,7 +159,7 @@ _CONSUL: Mapping[str, str] = {
 _ETCD: Mapping[str, str] = {
     "endpoints": "write urls: [http://VALUE] (https:// with TLS)",
     "password": _IN_FILE.format("password_file"),
-    "dial_timeout": "has no meaning here: http_client: {timeout: …} bounds a whole request",
+    "dial_timeout": "has no meaning here: http_client: {timeout: …} bounds a complete request",
     "max_retries": _NOT_HERE,
     "tls_enabled": "write https:// in urls",
     "tls_cert_path": "write http_client: {tls_config: {cert_file: VALUE}}",

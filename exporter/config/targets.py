@@ -104,7 +104,7 @@ class FileSd(Settings):
         examples=[["targets/*.yml"]],
     )
     refresh: PositiveDuration = Field(
-        default=5.0, description="Time between two looks for a change.", examples=["30s"]
+        default=5.0, description="Time between two readings for a change.", examples=["30s"]
     )
     scheme: Scheme = Field(
         default="http", description="How to ask, where no label __scheme__ says it.", examples=["https"]

@@ -129,7 +129,7 @@ class _Reader:
                 self._wrong(node, path, "too large once its aliases are unfolded")
             return None
         if id(node) in self.above or len(path) > MAX_DEPTH:
-            self._wrong(node, path, "an alias that holds itself")
+            self._wrong(node, path, "an alias that contains itself")
             return None
         if node.tag not in _TAGS:
             self._wrong(node, path, "this tag is not known; put a value that begins with ! into quotes")

@@ -47,7 +47,8 @@ PHASE = _gauge(
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
     "phase_uniform", "migration", "1 if every writing KV client of the migration is in its phase, 0 if not. "
-    "Keys that are on memberlist whole do not count while others move.", _METRICS, per="Y", join="whole",
+    "Keys with all their clients on memberlist do not count while others move.",
+    _METRICS, per="Y", join="whole",
 )  # fmt: skip
 NEXT_STEP = _gauge("next_step", "migration step", "1 for the next step, else 0.", per="Y × 5", join="whole")
 KV_CLIENTS = _gauge(
@@ -86,9 +87,10 @@ TARGET_RESTARTS_TOTAL = _counter(
 )  # fmt: skip
 PAGE_UP = _gauge(
     "page_up", "target page",
-    "1 if this page was read and understood, 0 if it failed; a page the process does not have has no series, "
-    "nor has any page of a process that does not answer. /memberlist?downloadKey stands for all values of "
-    "its gossip: 0 if any of them failed. /config is the configuration page, whatever its path in a product.",
+    "1 if this page was read and understood, 0 if it failed. There is no series for a page that the process "
+    "does not have, and none for a process that does not answer. /memberlist?downloadKey stands for all "
+    "values of its gossip: 0 if any of them failed. /config is the configuration page, whatever its path in "
+    "a product.",
     per="T × P",
 )  # fmt: skip
 
@@ -146,8 +148,8 @@ RING_HEARTBEAT_PERIOD_SECONDS = _gauge(
 )  # fmt: skip
 RING_LONGEST_TRANSITION_SECONDS = _gauge(
     "ring_longest_transition_seconds", "key ring",
-    "How long the member that has been leaving, joining or pending longest has been so, in seconds, since it "
-    "was first seen; 0 if there is none.", _RING, per="K", join="max",
+    "Longest time that a member has been leaving, joining or pending, in seconds since it was first read; 0 "
+    "if there is none.", _RING, per="K", join="max",
 )  # fmt: skip
 RING_TOKEN_CONFLICTS = _gauge(
     "ring_token_conflicts", "key ring", "Tokens claimed by more than one member.", _RING, per="K", join="max"
@@ -181,7 +183,7 @@ RING_QUORUM_MARGIN = _gauge(
 )  # fmt: skip
 RING_MEMBERS_RETURNED_TOTAL = _counter(
     "ring_members_returned_total", "key ring",
-    "Members that came back with an old heartbeat after they had gone, since the exporter started.", _RING,
+    "Members that came back with an old heartbeat after they had left, since the exporter started.", _RING,
     per="K", join="max",
 )  # fmt: skip
 RING_SHRUNK_MEMBERS = _gauge(
@@ -204,7 +206,7 @@ RING_CORRUPTED_PARTITIONS = _gauge(
 )
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
-    "Active partitions without a living owner, and inactive ones all of whose owners are unhealthy or gone.",
+    "Active partitions without a live owner, and inactive ones whose owners are all unhealthy or removed.",
     _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
@@ -236,7 +238,7 @@ _section("The secondary against the primary")
 _SECONDARY = "the primary first, then every view of the secondary"
 SECONDARY_KEY_MISSING = _gauge(
     "secondary_key_missing", "key ring",
-    "1 if the primary has the key and at least one view of the secondary has not, else 0; no series while no "
+    "1 if the primary has the key and at least one view of the secondary lacks it, else 0; no series while no "
     "client of its migration mirrors.",
     _SECONDARY, per="K", join="max",
 )  # fmt: skip
@@ -273,8 +275,8 @@ STORE_UP = _gauge(
 )
 STORE_REPLACED = _gauge(
     "store_replaced", "store",
-    "1 if the external store is not the one that was read before: another cluster, a revision that went "
-    "back, or keys that vanished together.", _STORE, per="S", join="max",
+    "1 if the external store is not the one that was read before: another cluster, a lower revision, or keys "
+    "that vanished together.", _STORE, per="S", join="max",
 )  # fmt: skip
 STORE_KEYS = _gauge(
     "store_keys",
@@ -330,7 +332,8 @@ GOSSIP_UNKNOWN_KEYS = _gauge(
 )
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
     "gossip_heartbeat_age_seconds", "target",
-    "Age in seconds of the newest heartbeat of anybody else this process knows; an isolated one shows here.",
+    "Age in seconds of the newest heartbeat of another process that this process knows; high if it is "
+    "isolated.",
     "/memberlist?downloadKey", per="T",
 )  # fmt: skip
 GOSSIP_LABEL_TARGETS = _gauge(
@@ -355,11 +358,11 @@ LABEL_PROBE_ACCEPTED = _gauge(
 _section("The gate")
 GATE_OPEN = _gauge(
     "gate_open", "migration step",
-    "1 if every check of this step holds, and has for the soak time, 0 if not or not known.", per="Y × 5",
+    "1 if every check of this step has passed for the soak time, 0 if not or unknown.", per="Y × 5",
     join="whole",
 )  # fmt: skip
 GATE_CHECK = _gauge(
-    "gate_check", "migration step check", "1 holds, 0 does not, NaN not known.", per="Y × 80", join="whole"
+    "gate_check", "migration step check", "1 passed, 0 failed, NaN unknown.", per="Y × 80", join="whole"
 )
 
 _section("The exporter itself")
@@ -374,8 +377,8 @@ VIEW_SWEEP_SECONDS = _gauge(
 DISCOVERED_TARGETS = _gauge("discovered_targets", "source", "Targets by kind of discovery.", per="D")
 DISCOVERY_FAILING_SOURCES = _gauge(
     "discovery_failing_sources", "",
-    "Entries of `targets` that have failed for a minute, or never found anything; what only they know is not "
-    "watched.",
+    "Entries of `targets` that have failed for a minute, or never found a process; processes that only they "
+    "list are not watched.",
 )  # fmt: skip
 FETCHES_TOTAL = _counter(
     "fetches_total", "page outcome",

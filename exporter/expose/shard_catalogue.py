@@ -18,7 +18,7 @@ from exporter.expose.metric import PREFIX, Join, Metric, Metrics
 SHARD = f"{PREFIX}shard_"
 GROUP = "One shard of several"
 ESTIMATE_LETTERS = {"M": "members of the gossip, or of one ring"}
-VERDICTS = "0 it does not hold, 1 not known, 2 nothing here to look at, 3 it holds"
+VERDICTS = "0 failed, 1 unknown, 2 nothing here to check, 3 passed"
 
 JOINED: Mapping[Metric, Join] = MappingProxyType(
     {metric: metric.join for metric in c.ALL if metric.join not in ("", "whole")}
@@ -87,8 +87,8 @@ SHARD_UNSEEN_MEMBER = _own.gauge(
 )  # fmt: skip
 SHARD_GHOST_MEMBER = _own.gauge(
     "shard_ghost_member", "key ring member used",
-    "1 for each ring member that belongs to nobody this shard knows; used is true where a process of this "
-    "shard uses the key.", per="K × M",
+    "1 for each ring member that belongs to no process that this shard knows; used is true where a process "
+    "of this shard uses the key.", per="K × M",
 )  # fmt: skip
 SHARD_CLAIMED_MEMBER = _own.gauge(
     "shard_claimed_member", "key member",

@@ -32,7 +32,7 @@ targets:
   again when they change.
 - Secrets, header values (but `X-Scope-OrgID`) and credentials in a proxy's URL are never shown: not in
   `/config`, not in logs, not in error messages.
-- A reload takes the whole new file or, if anything in it is wrong, nothing of it.
+- A reload takes the complete new file or, if anything in it is wrong, nothing of it.
 """
 _TYPES = {
     "string": "text",

@@ -14,7 +14,7 @@ _HEAD = """# What each step can lose
 <!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/harms.py. Do not edit. -->
 
 Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
-the whole soak. This page says what a step does, what is lost where it is taken too early, and which checks
+the complete soak. This page says what a step does, what is lost where it is taken too early, and which checks
 guard against that. `kvmigration check STEP` asks exactly these.
 
 ## What the soak counts

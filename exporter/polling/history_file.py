@@ -82,7 +82,7 @@ class HistoryFile:
             told = state_file.load(path, VERSION)
             kept = msgspec.convert(told, Kept) if told is not None else Kept({}, {}, {})
         except (OSError, BrokenStateError, msgspec.ValidationError) as error:
-            self._warn(f"state file {path} is not used, and what it held is forgotten: {words(error)}")
+            self._warn(f"state file {path} is not used, and its contents are forgotten: {words(error)}")
             return History()
         return recalled(kept, now)
 

@@ -108,7 +108,7 @@ PASTED = {
         },
         {
             "endpoints": "write urls: [http://etcd-0:2379, http://etcd-1:2379] (https:// with TLS)",
-            "dial_timeout": "has no meaning here: http_client: {timeout: …} bounds a whole request",
+            "dial_timeout": "has no meaning here: http_client: {timeout: …} bounds a complete request",
             "max_retries": "has no meaning here: remove it",
             "tls_enabled": "write https:// in urls",
             "tls_cert_path": "write http_client: {tls_config: {cert_file: /Etc/cert.pem}}",

@@ -145,7 +145,7 @@ ROWS = (
         WELL
         | {f"fleet:kvmigration_shards:complete{{{P}}}": "0" + LONG}
         | {f"discovery_failing_sources{{{ONE}}}": "1" + LONG},
-        {"shards that make no whole": 1, "sources of targets that fail": 1},
+        {"incomplete sets of shards": 1, "sources of targets that fail": 1},
     ),
 )
 

@@ -51,7 +51,7 @@ SHOWS = {
     "partial-mirroring": {"KV clients that do not mirror beside some that do"},
     "crash": {"processes down"},
     "foreign-label": {"gossip labels too many"},
-    "conjoined": {"strangers in the gossip"},
+    "conjoined": {"unknown members in the gossip"},
     "token-conflict": {"token conflicts"},
     "store-down": {"external store not readable"},
     "clobber": {"members lost at once", "KV clients with different primaries"},

@@ -280,7 +280,7 @@ async def test_a_broken_file_costs_a_warning_and_is_replaced(
     path = tmp_path / "history.json"
     path.write_bytes(BROKEN[case])
     assert await HistoryFile(path).recall(NOW) == History()
-    assert f"state file {path} is not used, and what it held is forgotten" in caplog.text
+    assert f"state file {path} is not used, and its contents are forgotten" in caplog.text
     await written(path, history())
     assert (await HistoryFile(path).recall(NOW)).rings
 

@@ -82,7 +82,7 @@ def check_exposition(body: bytes) -> None:
     if not (first.startswith(b"#") or _SAMPLE.fullmatch(first)):
         raise DecodeError(f"metrics: begins with {first[:40]!r}, expected Prometheus text")
     if not body.endswith(b"\n"):
-        raise DecodeError("metrics: the last line has no end, expected a whole page")
+        raise DecodeError("metrics: the last line has no end, expected a complete page")
 
 
 def search(body: bytes, wanted: Wanted[K]) -> Matches[K]:

@@ -60,7 +60,7 @@ def tables(body: bytes, place: str) -> list[Table]:
     """Every table of a whole page. A page that ends before its end is refused: rows would be missing."""
     at_most(len(body), MAX_HTML, f"{place}: bytes of a page")
     if not body.rstrip()[-7:].lower() == b"</html>":
-        raise DecodeError(f"{place}: the page does not end in </html>, expected a whole page")
+        raise DecodeError(f"{place}: the page does not end in </html>, expected a complete page")
     at_most(body.count(b"<t"), MAX_CELLS, f"{place}: cells of a page")
     parts = re.split(rb"<table[\s>]", body, maxsplit=MAX_TABLES, flags=re.IGNORECASE)[1:]
     return [_table(_END_OF_ROWS.split(part, maxsplit=1)[0], place) for part in parts]

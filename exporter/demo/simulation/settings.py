@@ -19,12 +19,15 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "partial-mirroring": "the runtime switch reaches only the ingester's KV clients",
         "lag": "mirror writes of the ingester ring arrive a minute late",
         "crash": "one process stops answering and writing",
-        "foreign-label": "one process restarts with another cluster label and is alone",
+        "foreign-label": "one process restarts with another cluster label and sees no other process",
         "conjoined": "two Tempo ingesters join the gossip and the ingester ring",
         "split": "two halves of the gossip cluster do not see each other",
         "token-conflict": "one ingester claims tokens of another",
         "store-down": "the external store refuses connections",
-        "clobber": "one process, alone in its gossip, has memberlist as primary and overwrites the store",
+        "clobber": (
+            "one process that sees no other one in its gossip has memberlist as primary and overwrites "
+            "the store"
+        ),
         "pages-hang": "one process accepts requests and never answers",
         "pages-rubbish": "one process answers rubbish",
         "clock-skew": "one process's clock is 90 s ahead",

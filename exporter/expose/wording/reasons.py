@@ -14,7 +14,7 @@ REMEDIES: Final[Mapping[Reason, tuple[str, str]]] = {
         "Look whether the process is overloaded; raise http_client.timeout.",
     ),
     Reason.DEADLINE: ("not asked in time", "Raise interval, or share the processes among shards."),
-    Reason.REFUSED: ("nobody listens", "Start the process, correct its port, or take it out of targets."),
+    Reason.REFUSED: ("no process listens", "Start the process, correct its port, or take it out of targets."),
     Reason.DNS: ("the name has no address", "Correct the name, or run doctor where the exporter will run."),
     Reason.TLS: (
         "no TLS connection",
@@ -27,6 +27,6 @@ REMEDIES: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.TOO_LARGE: ("too large", "Raise http_client.max_response_bytes."),
     Reason.DECODE: ("not understood", "Report it with the page: a release may have another form."),
     Reason.FORBIDDEN: ("a path that is never asked", "Name the ring under rings."),
-    Reason.MIXED: ("endpoints of several clusters", "Name the endpoints of one store alone."),
+    Reason.MIXED: ("endpoints of several clusters", "Name only the endpoints of one store."),
     Reason.BUDGET: ("more than one process may cost", "Look why its pages are so large or slow."),
 }

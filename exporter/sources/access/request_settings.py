@@ -128,7 +128,7 @@ class Access:
         """How a URL is reached with the settings of this key: `stores.consul` for that store."""
         client = self._clients.get(key)
         if client is None:
-            raise FetchError(Reason.DENIED, "its HTTP settings are gone since the reload")
+            raise FetchError(Reason.DENIED, "its HTTP settings were removed by the reload")
         return client.to(url)
 
 

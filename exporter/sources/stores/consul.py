@@ -175,7 +175,7 @@ class _Reader:
 
 def _entries(body: bytes) -> list[_Entry]:
     if body.count(b"{") > MAX_KEYS:  # judged before anything is made of them
-        raise FetchError(Reason.TOO_LARGE, "more keys than any ring store holds")
+        raise FetchError(Reason.TOO_LARGE, "more keys than any ring store has")
     try:
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -57,7 +57,7 @@ class Collected:
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
             raise FetchError(Reason.TOO_LARGE, "a key or a value beyond any ring's size")
         if len(self._sizes) > MAX_KEYS or self._total > MAX_TOTAL:
-            raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store holds")
+            raise FetchError(Reason.TOO_LARGE, "more keys or bytes than any ring store has")
 
     async def settle(self) -> None:
         """Begin to decode what was added since, as soon as what was added before is decoded."""

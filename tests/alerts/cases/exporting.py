@@ -15,10 +15,10 @@ ALL = (
     "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
 )  # fmt: skip
 GONE = (
-    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind, "
-    "not silent."
+    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind: "
+    "that they do not fire means nothing."
 )
-NEVER = "The exporter of <fleet> answers, but has not ended a single cycle:"
+NEVER = "The exporter of <fleet> answers, but has not finished its first cycle:"
 UNSEEN = "All other KVMigration alerts are blind to what it watches."
 HOUR = 3600
 
@@ -58,10 +58,9 @@ THREE_OF_FOUR = shard(0) | shard(1) | shard(2, **GONE_AT_10) | shard(3)
 
 def incomplete(fresh: str, lacking: str) -> str:
     return (
-        f"The shards of <fleet> make no whole. With fresh values: {fresh}; seen within a week and without: "
-        f"{lacking}. If all are fresh, they differ in what they discover or judge by, or leave series out. "
-        "No gate is open, and alerts about what a missing one watches, or about what only all of them see, "
-        "may have ended without being over."
+        f"The shards of <fleet> are incomplete. Fresh: {fresh}. Missing or stale, but there within the last "
+        f"week: {lacking}. If all are fresh, they differ in discovery or configuration, or leave series "
+        f"out. No gate is open. Other alerts may have ended although their cause is still there."
     )
 
 
@@ -347,8 +346,10 @@ CASES = (
         "a typo in the new configuration",
         {"config_last_reload_successful": "1x9 0x100"},
         at=15,
-        says="1 exporter instance(s) of <fleet> run on their old configuration, the new one is "
-        "wrong: exporter-0:9895.",
+        says=(
+            "1 exporter instance(s) of <fleet> run with their old configuration, because the new one is "
+            "wrong: exporter-0:9895."
+        ),
     ),
     Case(
         RELOAD, THRESHOLD, "mended one step before its time", {"config_last_reload_successful": "0x4 1x100"}

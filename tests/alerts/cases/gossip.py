@@ -1,4 +1,4 @@
-"""Who is in the gossip."""
+"""Members of the gossip."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.fleet import RING, period, phases
@@ -135,7 +135,7 @@ CASES = (
         {"gossip_absent_members": "0x9 1x100"},
         phase=5,
         at=25,
-        says="1 process(es) of <fleet> have memberlist and are in no other's member list. The "
+        says="1 process(es) of <fleet> run memberlist and are in no other process's member list. The "
         "exporter lists them under /api/v1/gossip.",
     ),
     Case(ABSENT, THRESHOLD, "seen one step before its time", {"gossip_absent_members": "1x14 0x100"}),
@@ -148,7 +148,7 @@ CASES = (
         hears(2, "4x9 60+60x100"),
         phase=5,
         at=21,
-        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (12m "
+        says="1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (12m "
         "0s). They serve an old ring, without an error in their logs.",
     ),
     Case(
@@ -158,8 +158,10 @@ CASES = (
         hears(2, "4x9 200x100") | {'target_clock_skew_seconds{target="ingester-2"}': "10x200"},
         phase=5,
         at=20,
-        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (3m 20s). They "
-        "serve an old ring, without an error in their logs.",
+        says=(
+            "1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (3m 20s). They "
+            "serve an old ring, without an error in their logs."
+        ),
     ),
     Case(
         ISOLATED,
@@ -184,7 +186,7 @@ CASES = (
         hears(2, "4x9 60+60x100") | period(RING, 120),
         phase=5,
         at=23,
-        says="1 process(es) of <fleet> know no fresh heartbeat of anybody else: ingester-2 (14m "
+        says="1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (14m "
         "0s). They serve an old ring, without an error in their logs.",
     ),
     Case(
@@ -215,8 +217,10 @@ CASES = (
         {"gossip_unknown_keys": "0x9 2x100"},
         phase=5,
         at=20,
-        says="2 key(s) in the gossip of <fleet> are none that the detected product uses. Another "
-        "cluster has been, or is, connected.",
+        says=(
+            "2 key(s) in the gossip of <fleet> do not belong to the detected product. Another cluster is "
+            "connected, or was before."
+        ),
     ),
     Case(KEYS, THRESHOLD, "gone one step before its time", {"gossip_unknown_keys": "2x9 0x100"}, phase=5),
     Case(

@@ -38,7 +38,7 @@ CASES = (
         rejections("0x9 0+6x100") | rejections("0x9 0+3x100", "", 2),
         at=21,
         says="Members of <fleet> rejected about 90 packets or streams for their label in 10m, by label: "
-        '"" (30), "other" (60). They were kept out; find out who they are.',
+        '"" (30), "other" (60). They were kept out. Find out which processes send them.',
     ),
     Case(
         REJECTED,
@@ -47,7 +47,7 @@ CASES = (
         rejections("0x9 0+6x100", "a {{ evil }}"),
         at=21,
         says="Members of <fleet> rejected about 60 packets or streams for their label in 10m, by label: "
-        '"a {{ evil }}" (60). They were kept out; find out who they are.',
+        '"a {{ evil }}" (60). They were kept out. Find out which processes send them.',
     ),
     Case(REJECTED, THRESHOLD, "the window is empty one step before its time", rejections("0x9 0+6x1 6x100")),
     Case(REJECTED, LOOKALIKE, "one stray packet of a pod that inherited an address", rejections("0x9 1x100")),
@@ -65,7 +65,7 @@ CASES = (
         probe("foreign", "0x9 1x100"),
         at=15,
         says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 "
-        "foreign. A stranger could join.",
+        "foreign. Another cluster could join.",
     ),
     Case(
         ACCEPTED,
@@ -75,7 +75,7 @@ CASES = (
         without=("gossip_label_verified",),
         at=15,
         says="1 member(s) of <fleet> answered a ping without or with another label: ingester-1 no."
-        " A stranger could join.",
+        " Another cluster could join.",
     ),
     Case(ACCEPTED, THRESHOLD, "refused one step before its time", probe("foreign", "1x4 0x100")),
     Case(

@@ -15,8 +15,8 @@ HOUR, STEPS = 3600, 60
 
 def apart(phases: int, clients: str) -> str:
     return (
-        f"Writing KV clients of <fleet> are {phases} phase(s) apart, and no rollout goes on that would end "
-        "it (none moved within 15m, or it takes longer than 12h). Clients by phase (0 external, 1 multi, 2 "
+        f"Writing KV clients of <fleet> are {phases} phase(s) apart, and no rollout is in progress (none "
+        f"moved within 15m, or it takes longer than 12h). Clients by phase (0 external, 1 multi, 2 "
         f"mirroring, 3 switched, 4 detached, 5 memberlist): {clients}."
     )
 
@@ -29,10 +29,12 @@ CASES = (
         {ring(0): "2x9 3x100"},
         at=15,
         severity="critical",
-        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
-        "store by others: collectors/ring. Whole values are written back and forth; a process"
-        " with a small view can overwrite the ring. "
-        "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
+        says=(
+            "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
+            "others: collectors/ring. Complete values overwrite each other, and a process with a small view "
+            "can overwrite the ring. "
+            "Stop: take no step, restart nothing and forget no member while primaries are mixed."
+        ),
     ),
     Case(
         MIXED,
@@ -41,10 +43,12 @@ CASES = (
         phases("2x9 3x100") | {reader(2): "2x120"},
         at=15,
         severity="critical",
-        says="1 key(s) of <fleet> are read from memberlist by some processes and from the old "
-        "store by others: collectors/ring. Whole values are written back and forth; a process"
-        " with a small view can overwrite the ring. "
-        "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
+        says=(
+            "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
+            "others: collectors/ring. Complete values overwrite each other, and a process with a small view "
+            "can overwrite the ring. "
+            "Stop: take no step, restart nothing and forget no member while primaries are mixed."
+        ),
     ),
     Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3x4 2x100"}),
     Case(
@@ -163,8 +167,10 @@ CASES = (
         until=170,
         step=HOUR,
         severity="info",
-        says="<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or "
-        "longer. Go on, or go back.",
+        says=(
+            "<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or longer. Take "
+            "the next step, or roll back."
+        ),
     ),
     Case(
         LINGERING,
@@ -193,9 +199,10 @@ CASES = (
         "one client of a process shows no phase",
         {ring(1): "2x9 -1x100"},
         at=40,
-        says="Processes of <fleet> answer, but not which phase their KV clients are in (1 "
-        "concerned). Clients that show no phase: ingester-1 ingester-lifecycler. Alerts that "
-        "depend on the phase are blind meanwhile.",
+        says=(
+            "Processes of <fleet> answer, but 1 show no phase of their KV clients. Clients without a phase: "
+            "ingester-1 ingester-lifecycler. Alerts that depend on the phase are blind meanwhile."
+        ),
     ),
     Case(
         UNKNOWN,
@@ -204,9 +211,10 @@ CASES = (
         {},
         without=("client_phase", "mirror_"),
         at=15,
-        says="Processes of <fleet> answer, but not which phase their KV clients are in (3 "
-        "concerned). Clients that show no phase: none. Alerts that depend on the phase are "
-        "blind meanwhile.",
+        says=(
+            "Processes of <fleet> answer, but 3 show no phase of their KV clients. Clients without a phase: "
+            "none. Alerts that depend on the phase are blind meanwhile."
+        ),
     ),
     Case(UNKNOWN, THRESHOLD, "unknown for one step less than its time", {ring(1): "2x9 -1x29 2x100"}),
     Case(

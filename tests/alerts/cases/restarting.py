@@ -12,8 +12,8 @@ STARTS = "process_start_time_seconds"
 
 def said(times: int, names: str) -> str:
     return (
-        f"The exporter of <fleet> came back or began anew {times} times within 1h: {names}. Each time the "
-        "other KVMigration alerts begin to wait anew, so that most of them never fire."
+        f"The exporter of <fleet> restarted, or its series came back, {times} times within 1h: {names}. "
+        f"Each time the other KVMigration alerts begin their wait again, so most of them never fire."
     )
 
 

@@ -131,8 +131,10 @@ CASES = (
         "an active partition lost its three owners",
         ring("partitions_without_owner", "0x9 1x100", PARTITIONS),
         at=20,
-        says="1 partition(s) of <fleet> are active without a living owner, or inactive with unhealthy "
-        "owners alone: collectors/ingester-partitions (1). What is in them is not served.",
+        says=(
+            "1 partition(s) of <fleet> are active without a live owner, or inactive with only unhealthy "
+            "owners: collectors/ingester-partitions (1). Their data is not served."
+        ),
     ),
     Case(
         UNOWNED,
@@ -287,8 +289,10 @@ CASES = (
         ring("members_returned_total", "0x9 1x100"),
         at=10,
         severity="info",
-        says="Members that had gone came back with an old heartbeat in 1 ring(s) of <fleet>: "
-        "collectors/ring. A process brought an old state along.",
+        says=(
+            "Members that had left came back with an old heartbeat in 1 ring(s) of <fleet>: collectors/ring. "
+            "A process brought an old state along."
+        ),
     ),
     Case(
         RETURNED,

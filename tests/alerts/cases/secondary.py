@@ -209,7 +209,7 @@ CASES = (
         severity="critical",
         also=(HIGH,),
         says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s and one period): "
-        "collectors/ring (10m 0s). Do not switch: its members would all look dead.",
+        "collectors/ring (10m 0s). Do not switch: all of its members would look unhealthy.",
     ),
     Case(CRITICAL, THRESHOLD, "exactly the timeout and a period", lag(RING, "75x200"), also=(HIGH,)),
     Case(CRITICAL, LOOKALIKE, "a ring that beats every 2 min", lag(RING, "119x200") | period(RING, 120)),

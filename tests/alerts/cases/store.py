@@ -76,8 +76,10 @@ CASES = (
         last_write("0+60x200"),
         phase=5,
         at=15,
-        says="Every known KV client of <fleet> has left the external store, yet it is written to: "
-        "consul (last write 0s ago). Do not take it away before you know who it is.",
+        says=(
+            "Every known KV client of <fleet> has left the external store, but it is still written: consul "
+            "(last write 0s ago). Do not remove the store before you know which process writes it."
+        ),
     ),
     Case(
         WRITTEN,

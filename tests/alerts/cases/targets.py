@@ -135,8 +135,10 @@ CASES = (
         "discovery finds nobody any more",
         {'discovered_targets{source="static"}': "3x9 0x100"},
         at=20,
-        says="Discovery of <fleet> finds no process at all. Nothing is watched: that no other "
-        "alert fires means nothing.",
+        says=(
+            "Discovery of <fleet> finds no process at all. No process is watched. That no other alert fires "
+            "means nothing."
+        ),
     ),
     Case(
         NOBODY,

@@ -102,7 +102,7 @@ WORDS: list[tuple[Culprit, str]] = [
     ),
     (
         Culprit(Kind.GROUP_UNSERVED, key="k", what="read-write", names=("microservices",)),
-        "k has members of microservices alone, no read-write process serves it",
+        "k has only members of microservices, no read-write process serves it",
     ),
     (
         Culprit(Kind.GROUP_SHORT, key="k", what="read-write", value=1, of=2, limit=3),
