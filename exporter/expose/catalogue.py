@@ -238,8 +238,8 @@ _section("The secondary against the primary")
 _SECONDARY = "the primary first, then every view of the secondary"
 SECONDARY_KEY_MISSING = _gauge(
     "secondary_key_missing", "key ring",
-    "1 if the primary has the key and at least one view of the secondary lacks it, else 0; no series while no "
-    "client of its migration mirrors.",
+    "1 if the primary has the key and at least one view of the secondary lacks it, else 0; no series while "
+    "no client of its migration mirrors.",
     _SECONDARY, per="K", join="max",
 )  # fmt: skip
 SECONDARY_LAG_SECONDS = _gauge(
