@@ -87,10 +87,9 @@ TARGET_RESTARTS_TOTAL = _counter(
 )  # fmt: skip
 PAGE_UP = _gauge(
     "page_up", "target page",
-    "1 if this page was read and understood, 0 if it failed. There is no series for a page that the process "
-    "does not have, and none for a process that does not answer. /memberlist?downloadKey stands for all "
-    "values of its gossip: 0 if any of them failed. /config is the configuration page, whatever its path in "
-    "a product.",
+    "1 if this page was read and understood, 0 if it failed. A page that the process does not have has no "
+    "series; neither has any page of a process that does not answer. /memberlist?downloadKey is 0 if any "
+    "value of the gossip failed. /config is the configuration page, whatever its path in a product.",
     per="T × P",
 )  # fmt: skip
 
@@ -238,8 +237,8 @@ _section("The secondary against the primary")
 _SECONDARY = "the primary first, then every view of the secondary"
 SECONDARY_KEY_MISSING = _gauge(
     "secondary_key_missing", "key ring",
-    "1 if the primary has the key and at least one view of the secondary lacks it, else 0; no series while "
-    "no client of its migration mirrors.",
+    "1 if the primary has the key and a view of the secondary lacks it, else 0; no series while no client of "
+    "its migration mirrors.",
     _SECONDARY, per="K", join="max",
 )  # fmt: skip
 SECONDARY_LAG_SECONDS = _gauge(
@@ -332,8 +331,7 @@ GOSSIP_UNKNOWN_KEYS = _gauge(
 )
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
     "gossip_heartbeat_age_seconds", "target",
-    "Age in seconds of the newest heartbeat of another process that this process knows; high if it is "
-    "isolated.",
+    "Age in seconds of the newest heartbeat of another process that this one knows; high if isolated.",
     "/memberlist?downloadKey", per="T",
 )  # fmt: skip
 GOSSIP_LABEL_TARGETS = _gauge(
