@@ -111,7 +111,12 @@ def configuration(options: Options) -> dict[str, Any]:
     """Give the configuration. Receivers are webhooks on loopback, to be replaced by your own."""
     fleet = list(options.queries().fleet)
     routes = [
-        {"matchers": [OURS, 'severity="critical"'], "receiver": "migration-pager", "repeat_interval": "1h"},
+        {
+            "matchers": [OURS, 'severity="critical"'],
+            "receiver": "migration-pager",
+            "group_wait": "10s",
+            "repeat_interval": "4h",
+        },
         {"matchers": [OURS, 'severity="warning"'], "receiver": "migration-tickets", "repeat_interval": "12h"},
         {"matchers": [OURS], "receiver": "migration-notes", "repeat_interval": "7d"},
     ]

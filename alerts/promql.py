@@ -148,6 +148,17 @@ class Queries:
             f"and {self.on(*labels)} (max {self.by(*labels)} ({series} offset {span}))"
         )
 
+    def documents(self) -> str:
+        """Template: the address of the exporter's own docs, where it is scraped by http; `<path>` is to be
+        put in. Empty while Prometheus has no series of it.
+        """
+        arguments = "".join(f" $labels.{label}" for label in self.fleet)
+        return (
+            "{{ with printf `" + self.pinned.series(c.BUILD_INFO) + "`" + arguments + " | query }}"
+            '{{ with sortByLabel "instance" . | first | label "instance" }}'
+            "http://{{ . }}/docs/<path>{{ end }}{{ end }}"
+        )
+
     def culprits(self, expr: str, *labels: str, value: str = "", quoted: bool = False) -> str:
         """Template: up to ten of what `expr` gives, by name; `expr` comes from a `pinned` builder.
 

@@ -109,9 +109,19 @@ class Options:
     namespace_label: str = "namespace"
     job_label: str = "job"
     labels: dict[str, str] = field(default_factory=dict)
-    runbook_base: str = "https://kvmigration.example/runbooks"
-    dashboard_base: str = "https://grafana.example"
+    runbook_base: str = ""  # "": the exporter's own docs, by the address at which it is scraped
+    dashboard_base: str = ""  # "": no link to a board
     scale: float = 1.0
+
+    def links(self, alert: str, board: str, documents: str = "") -> dict[str, str]:
+        """Give the annotations that lead on: to the runbook below `runbook_base`, else below `documents`, and
+        to the board, where its address is known.
+        """
+        base = self.runbook_base and f"{self.runbook_base}/{alert}.md"
+        runbook = base or (documents and documents.replace("<path>", f"runbooks/{alert}"))
+        dashboard = self.dashboard_base and f"{self.dashboard_base}/d/kvmigration-{board}"
+        told = {"runbook_url": runbook, "dashboard_url": dashboard}
+        return {name: url for name, url in told.items() if url}
 
     def queries(self) -> Queries:
         """Give the query builder for these options."""

@@ -285,6 +285,9 @@ FLEET = (
     Record(c.PHASE.name, _phase, "Each migration's phase."),
     Record(c.PHASE_UNIFORM.name, _uniform, "Whether all writing clients agree; absent where not known."),
     Record(c.NEXT_STEP.name, _next_step, "Each migration's next step."),
+)
+# Nothing reads these, and what they read may be of one evaluation before: a group of their own.
+COUNTS = (
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(
         c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Nobody's members."
@@ -294,4 +297,5 @@ FLEET = (
 )
 PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
 
-SHARD_RECORDS: tuple[Record, ...] = (*PARTS, *ACROSS, *GATE, *FLEET)
+WHOLE = (*ACROSS, *GATE, *FLEET)
+SHARD_RECORDS: tuple[Record, ...] = (*PARTS, *WHOLE, *COUNTS)

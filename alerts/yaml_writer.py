@@ -17,7 +17,7 @@ from alerts.promql import indented
 from alerts.recording import RECORDS
 from alerts.registry import GROUPS
 from alerts.rule import Alert, Options, Record
-from alerts.shards import INTERVAL, PARTS, SHARD_RECORDS
+from alerts.shards import COUNTS, INTERVAL, PARTS, WHOLE
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 MOST_RULES = 20
@@ -57,18 +57,19 @@ def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
     rule["annotations"] = {
         "summary": f"{alert.summary} ({q.name})",
         "description": alert.described(q),
-        "runbook_url": f"{options.runbook_base}/{alert.name}.md",
-        "dashboard_url": f"{options.dashboard_base}/d/kvmigration-{alert.board}",
+        **options.links(alert.name, alert.board, q.documents()),
     }
     return rule
 
 
 def alert_groups(options: Options) -> dict[str, Any]:
     """Give the alerting rules as a rule file's document."""
+    every = options.queries().span(INTERVAL)
     return {
         "groups": [
             {
                 "name": f"kvmigration-{group.name}",
+                "interval": every,
                 "rules": [rule_of(alert, options) for alert in group.alerts],
             }
             for group in GROUPS
@@ -91,7 +92,7 @@ def shard_groups(options: Options) -> dict[str, Any]:
         f"parts-{at // MOST_RULES + 1}": PARTS[at : at + MOST_RULES]
         for at in range(0, len(PARTS), MOST_RULES)
     }
-    groups["whole"] = SHARD_RECORDS[len(PARTS) :]
+    groups |= {"whole": WHOLE, "counts": COUNTS}
     return {
         "groups": [
             {"name": f"kvmigration-shards-{name}", "interval": every, "rules": _recorded(records, options)}

@@ -29,8 +29,7 @@ def document(options: Options) -> dict[str, Any]:
         "annotations": {
             "summary": "A process with another gossip label keeps sending",
             "description": "{{ $value }} packets or streams were rejected for their label in " + span + ".",
-            "runbook_url": f"{options.runbook_base}/KVMigrationForeignLabelRejected.md",
-            "dashboard_url": f"{options.dashboard_base}/d/kvmigration-gossip",
+            **options.links("KVMigrationForeignLabelRejected", "gossip"),
         },
     }
     record = {

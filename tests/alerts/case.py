@@ -36,6 +36,9 @@ class Case:
     until: int = 40
     step: int = 60  # seconds
     gone: int = 0  # a step at which it has resolved again
+    served_by: str = (
+        "exporter-0:9895"  # the exporter that is there at `at` and serves the runbook, "" for none
+    )
     held: bool = False  # it fires already before `at`, and is held
     labels: Mapping[str, str] = field(
         default_factory=lambda: {"cluster": "prod", "namespace": "mimir", "job": "kvmigration"}

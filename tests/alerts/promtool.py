@@ -14,12 +14,9 @@ from alerts.registry import ALERTS, NAMES
 from tests.alerts.case import Case
 from tests.alerts.fleet import changed, full, healthy
 
-RUNBOOKS = "https://kvmigration.example/runbooks"
-DASHBOARDS = "https://grafana.example/d/kvmigration"
 SUMMARY = {(alert.name, str(alert.severity)): alert.summary for alert in ALERTS}
 Document = dict[str, Any]
 Check = dict[str, Any]
-BOARD = {alert.name: alert.board for alert in ALERTS}
 
 
 def run(rules: Path, document: Document, where: Path) -> subprocess.CompletedProcess[str]:
@@ -100,7 +97,6 @@ def _expected(case: Case) -> Document:
         "exp_annotations": {
             "summary": f"{summary} ({case.fleet})",
             "description": case.says.replace("<fleet>", case.fleet),
-            "runbook_url": f"{RUNBOOKS}/{case.alert}.md",
-            "dashboard_url": f"{DASHBOARDS}-{BOARD[case.alert]}",
+            "runbook_url": case.served_by and f"http://{case.served_by}/docs/runbooks/{case.alert}",
         },
     }

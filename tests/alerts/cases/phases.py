@@ -27,7 +27,7 @@ CASES = (
         FIRES,
         "one process has memberlist as primary, the others the old store",
         {ring(0): "2x9 3x100"},
-        at=15,
+        at=11,
         severity="critical",
         says=(
             "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
@@ -41,7 +41,7 @@ CASES = (
         FIRES,
         "a reader was not switched: it looks up the old ring",
         phases("2x9 3x100") | {reader(2): "2x120"},
-        at=15,
+        at=11,
         severity="critical",
         says=(
             "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
@@ -50,7 +50,7 @@ CASES = (
             "Stop: take no step, restart nothing and forget no member while primaries are mixed."
         ),
     ),
-    Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3x4 2x100"}),
+    Case(MIXED, THRESHOLD, "mixed for one step less than its time", {ring(0): "2x9 3 2x100"}),
     Case(
         MIXED,
         LOOKALIKE,

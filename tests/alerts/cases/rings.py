@@ -197,7 +197,7 @@ CASES = (
         FIRES,
         "two of three are unhealthy",
         ring("quorum_margin", "1x9 -1x100"),
-        at=12,
+        at=11,
         severity="critical",
         says="1 ring(s) of <fleet> have lost their quorum: collectors/ring (-1) (healthy members "
         "or zones short of it).",
