@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import lacking
@@ -18,7 +18,7 @@ DOC = "docs/ring.md"
 
 @check(
     "quorum-margin",
-    "Every ring that is written by quorum can lose one more member.",
+    "Every ring that is written by quorum can lose one more member, and its active members have tokens.",
     "Bring the unhealthy members back before any process is restarted.",
     f"{DOC}#quorum",
     "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
@@ -58,11 +58,7 @@ def quorum_kept(seen: Evidence) -> Answer:
                 for key in _by_quorum(seen)
                 if key.quorum_margin is not None and key.quorum_margin < 0
             ),
-            *(
-                Culprit(Kind.MEMBER_WITHOUT_TOKENS, key=key.key, member=name)
-                for key in seen.keys
-                for name in key.without_tokens or ()
-            ),
+            *_without_tokens(seen.keys),
         ],
         good=Looked(Seen.QUORUM),
         nothing=_nothing(seen),
@@ -141,7 +137,17 @@ def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
             unknown += lacking([key]) or [Culprit(Kind.KEY_UNREAD, key=key.key)]
         elif key.quorum_margin < min(1, _spare(key, seen)):
             wrong.append(_small(key))
+        else:
+            wrong += _without_tokens([key])
     return wrong, unknown
+
+
+def _without_tokens(keys: Iterable[KeyFacts]) -> Iterator[Culprit]:
+    """Active members without tokens: nothing is written to them, however many others there are."""
+    for key in keys:
+        yield from (
+            Culprit(Kind.MEMBER_WITHOUT_TOKENS, key=key.key, member=name) for name in key.without_tokens or ()
+        )
 
 
 def _small(key: KeyFacts) -> Culprit:
