@@ -259,10 +259,12 @@ def _joined(metric: Metric, operation: str) -> Record:
 ACROSS = (
     Record(PRESENT, present, "1 if every shard is there and fresh, and they judge alike."),
     Record(COMPLETE, complete, "1 if every shard is there, and they agree what there is to watch."),
-    Record(STRANGERS, _together(strangers), "Gossip members that are nobody's and that nobody expects."),
+    Record(
+        STRANGERS, _together(strangers), "Gossip members that belong to no shard and match no expected name."
+    ),
     Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
-    Record(GHOSTS, _together(ghosts), "Ring members that belong to nobody."),
+    Record(GHOSTS, _together(ghosts), "Ring members that belong to no process."),
     Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
     Record(ELSEWHERE, _by_check(CLIENTS, "migration"), "Client checks that clients of any part fail."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
@@ -290,10 +292,10 @@ FLEET = (
 COUNTS = (
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(
-        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Nobody's members."
+        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Orphaned members."
     ),
-    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, STRANGERS), "Strangers."),
-    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Whom nobody sees."),
+    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, STRANGERS), "Unknown members."),
+    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Members in no list."),
 )
 PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
 

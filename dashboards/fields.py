@@ -84,7 +84,7 @@ def phases() -> list[Json]:
 
 def verdicts() -> list[Json]:
     """A gate check; NaN is a check without evidence, which keeps the gate closed."""
-    return mapped({1: ("holds", GOOD), 0: ("does not hold", BAD)}, "unknown")
+    return mapped({1: ("passed", GOOD), 0: ("failed", BAD)}, "unknown")
 
 
 def yes_no(good: int = 1, yes: str = "yes", no: str = "no", nothing: str = "no data") -> list[Json]:

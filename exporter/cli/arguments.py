@@ -41,7 +41,7 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
         prog="kvmigration",
         description="Watch Mimir, Cortex, Loki, Tempo or Pyroscope move from Consul or etcd to memberlist. "
         "It only reads.",
-        epilog="Exit status: 0 well, 1 not, 2 cannot tell or wrong usage.",
+        epilog="Exit status: 0 success, 1 failure, 2 unknown or wrong usage.",
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"kvmigration {__version__}")

@@ -1,6 +1,6 @@
 """`kvmigration check [MIGRATION/]STEP`: may we take the next step?
 
-Exit status 0 open, 1 closed, 2 cannot tell; of several migrations the worst.
+Exit status 0 open, 1 closed, 2 unknown; of several migrations the worst.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="may we take the next step?",
         allow_abbrev=False,
-        description="Ask the gate. Exit status: 0 open, 1 closed, 2 cannot tell.",
+        description="Ask the gate. Exit status: 0 open, 1 closed, 2 unknown.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
     told = "the step, see below; without a migration, of each whose next step it is"
@@ -54,7 +54,7 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         dest="soak",
         type=duration,
         metavar="TIME",
-        help="every check must hold this long, looked at here",
+        help="every check must have passed for this long, read from here",
     )
     parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
     parser.add_argument(
@@ -133,8 +133,8 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     if step.answer != "closed" or not _holds(step) or _asks(args):
         return step
     text = (
-        f"every check holds, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with --for "
-        f"{format_duration(round(step.soak_seconds))}, or ask a running exporter with --server"
+        f"every check has passed, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with "
+        f"--for {format_duration(round(step.soak_seconds))}, or ask a running exporter with --server"
     )
     return msgspec.structs.replace(step, headline=text)
 
@@ -217,7 +217,7 @@ def _progress(args: argparse.Namespace, held: float) -> None:
         return
     width = 40
     done = int(width * min(1.0, held / args.soak))
-    sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] held {held:.0f} s of {args.soak:.0f} s ")
+    sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] passed for {held:.0f} s of {args.soak:.0f} s ")
     sys.stderr.flush()
 
 

@@ -46,10 +46,10 @@ CULPRITS = {
     "no-ghosts": s.GHOSTS,
 }
 NOTHING = (
-    "Cannot tell: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "
+    "Unknown: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "
     "Are the recording rules of its shards loaded?"
 )
-SAID = {0.0: "does not hold there", 1.0: "not known there"}
+SAID = {0.0: "failed there", 1.0: "unknown there"}
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "unknown"
 Vector = tuple[VectorSample, ...]
 
@@ -234,22 +234,22 @@ def _answer(checks: Iterable[CheckOut], told: Told, doubt: str) -> GateAnswer:
 def _doubt(told: Told) -> str:
     """What makes all of it not known, "" where nothing does."""
     if down := sorted(sample.labels.get("instance", "?") for sample in told.ups if sample.value != 1):
-        return f"Cannot tell: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
+        return f"Unknown: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
     if not told.checks:
         return NOTHING
     if any(sample.value != 1 for sample in told.complete):
         there = len({sample.labels.get("shard", "") for sample in told.shards})
         wanted = max((sample.value for sample in told.shards), default=0.0)
         return (
-            f"Cannot tell: of {wanted:.0f} shards {there} are known to Prometheus, and not all of these are "
+            f"Unknown: of {wanted:.0f} shards {there} are known to Prometheus, and not all of these are "
             "fresh, or they do not watch the same fleet by the same rules."
         )
     newest = min((sample.value for sample in told.ages), default=math.inf)
     if newest < -MAX_AHEAD:
-        return f"Cannot tell: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
+        return f"Unknown: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
     oldest = _oldest(told)
     if not oldest <= max_age(told):
-        return f"Cannot tell: what Prometheus has is {oldest:.0f} s old."
+        return f"Unknown: what Prometheus has is {oldest:.0f} s old."
     return ""
 
 
@@ -271,7 +271,7 @@ def _check(check: Check, told: Told) -> CheckOut:
     values = [sample.value for sample in told.checks if sample.labels.get("check") == check.id]
     verdict = FAILS if 0.0 in values else HOLDS if values and set(values) == {1.0} else UNKNOWN
     culprits = () if verdict == HOLDS else (*_names(check.id, told), *_parts(check.id, told))
-    words = {HOLDS: _everywhere(told), FAILS: "It does not hold.", UNKNOWN: "Not known."}[verdict]
+    words = {HOLDS: _everywhere(told), FAILS: "It failed.", UNKNOWN: "Unknown."}[verdict]
     return CheckOut(
         id=check.id,
         sentence=check.sentence,
@@ -311,7 +311,7 @@ def _parts(check: str, told: Told) -> tuple[str, ...]:
 
 
 def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
-    return f"shard {numbers.get(instance, '?')} at {instance}: {SAID.get(value, 'not known there')}"
+    return f"shard {numbers.get(instance, '?')} at {instance}: {SAID.get(value, 'unknown there')}"
 
 
 def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
@@ -321,7 +321,7 @@ def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, s
     if bad:
         return headlines.bad(answer, bad, len(checks))
     if answer == "unknown":
-        return "Cannot tell: Prometheus has no kvmigration_gate_open of this step."
+        return "Unknown: Prometheus has no kvmigration_gate_open of this step."
     return headlines.soaking(soaked, soak)
 
 

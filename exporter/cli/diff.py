@@ -1,4 +1,4 @@
-"""`kvmigration diff KEY`: members side by side. Exit status 0 equal, 1 different, 2 cannot tell."""
+"""`kvmigration diff KEY`: members side by side. Exit status 0 equal, 1 different, 2 unknown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="primary against secondary, member by member",
         allow_abbrev=False,
-        description="Compare one key, or all. Exit status: 0 equal, 1 different, 2 cannot tell.",
+        description="Compare one key, or all. Exit status: 0 equal, 1 different, 2 unknown.",
     )
     parser.add_argument("key", nargs="?", metavar="KEY", help="such as collectors/ring or ha-tracker/")
     add_source(parser)
@@ -102,6 +102,6 @@ def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
 def _title(detail: RingDetailOut) -> str:
     found = detail.summary
     side = found.secondary.side if found.secondary else "no secondary was read"
-    word = {EQUAL: "equal", DIFFERENT: "DIFFERENT", UNKNOWN: "CANNOT TELL"}[status_of(detail)]
+    word = {EQUAL: "equal", DIFFERENT: "DIFFERENT", UNKNOWN: "UNKNOWN"}[status_of(detail)]
     primary = f"{found.primary or '?'} ({found.source or 'not read'})"
     return safe(f"{found.key}: {word}. Primary {primary}, secondary {side}.")

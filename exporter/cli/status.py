@@ -35,8 +35,10 @@ def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="where are we?",
         allow_abbrev=False,
-        description="Say where the migration stands. Exit status: 0 the phase is known and uniform, "
-        "1 it is not uniform or something warns, 2 it is not known.",
+        description=(
+            "Say where the migration stands. Exit status: 0 the phase is known and the same for all clients, "
+            "1 a rollout is in progress or there is a warning, 2 the phase is unknown."
+        ),
     )
     add_source(parser)
     parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
@@ -84,7 +86,9 @@ def _suggested(seen: Overview, room: int) -> list[str]:
 def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
     lead = _lead(status)
-    agreed = {True: "uniform", False: "NOT UNIFORM", None: "not known for every process"}[status.uniform]
+    agreed = {True: "uniform", False: "clients in different phases", None: "not known for every process"}[
+        status.uniform
+    ]
     if lead is not None and lead.rollout is not None:
         agreed = f"rolling out, {lead.rollout.done} of {lead.rollout.processes} processes"
     lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
@@ -257,7 +261,7 @@ def _next(seen: Overview, room: int) -> list[str]:
     shown: list[str] = []
     for count, check in enumerate(bad):
         mark = "NO " if check.verdict == "fails" else "?? "
-        told = _shortened(wrapped(f"{check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3)
+        told = _shortened(wrapped(f"{check.id}: {check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3)
         if len(shown) + len(told) > room:
             shown.append(f"  and {len(bad) - count} more: kvmigration check {step.step}")
             break
@@ -273,7 +277,7 @@ def _shortened(lines: list[str], most: int) -> list[str]:
 def _back(seen: Overview) -> list[str]:
     found = seen.status.rollback
     safe = {True: "safe now", False: "NOT SAFE now", None: "not known whether it is safe"}[found.safe]
-    return _shortened(wrapped(f"Going back ({safe}): {found.text}", "", "  "), 4)
+    return _shortened(wrapped(f"Roll back ({safe}): {found.text}", "", "  "), 4)
 
 
 def _cut(text: str, width: int) -> str:

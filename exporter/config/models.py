@@ -272,8 +272,10 @@ class Config(Settings):
     scale: Scale = Field(default=Scale(), description="Sharing the work, and bounds on it.")
     state_file: FileName | None = Field(
         default=None,
-        description="Where to remember over a restart which external stores were read and who was in the "
-        "rings, so that a replaced store and a loss stay known. Each exporter needs its own.",
+        description=(
+            "Where to remember over a restart which external stores were read and which members were in the "
+            "rings, so that a replaced store and a loss stay known. Each exporter needs its own."
+        ),
         examples=["/var/lib/kvmigration/history.json"],
     )
 
@@ -297,7 +299,9 @@ class Config(Settings):
     def _told_apart(self) -> Self:
         for index, entry in enumerate(self.rejections):
             if entry.file is not None and self.state_file and entry.file.state_file == self.state_file:
-                raise refuse("is state_file of the whole file too", "rejections", index, "file", "state_file")
+                raise refuse(
+                    "is state_file at the top of the file too", "rejections", index, "file", "state_file"
+                )
         for index, one in enumerate(self.migrations):
             if one.name in [other.name for other in self.migrations[:index]]:
                 raise refuse(f'a second migration is called "{one.name}"', "migrations", index, "name")

@@ -27,10 +27,11 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
 """
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
 _SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
-processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the whole
-of which it knows a part stand under `{shards.SHARD}…` in place of `{PREFIX}…`, with the same labels:
+processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the
+complete fleet of which it knows a part have names with `{shards.SHARD}…` in place of `{PREFIX}…`, and the
+same labels:
 {{parts}}.
-It does not show those of which a part tells nothing: {{whole}}.
+A part does not show these, because they need all parts: {{whole}}.
 """
 
 

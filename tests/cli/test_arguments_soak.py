@@ -37,7 +37,7 @@ class Script(Looks):
 
     looks: list[Seen]
     soaks: bool = True
-    headline: str = "Closed: every check holds, for 1 s of 300 s."
+    headline: str = "Closed: every check has passed, for 1 s of 300 s."
     interval: float = 0.0
     at: float = 0.0
     asked: int = 0
@@ -83,9 +83,9 @@ def test_how_long_it_has_held(script: Script, status: int | None, looks: int) ->
 
 
 SAID = [
-    ("Closed: every check holds, for 1 s of 300 s.", "Open: every check has held for 60 s."),
-    ("Open: every check holds. Risk: no seed.", "Open: every check has held for 60 s. Risk: no seed."),
-    ("1 of 3 processes is lost.", "Open: every check has held for 60 s. 1 of 3 processes is lost."),
+    ("Closed: every check has passed, for 1 s of 300 s.", "Open: every check has passed for 60 s."),
+    ("Open: every check passed. Risk: no seed.", "Open: every check has passed for 60 s. Risk: no seed."),
+    ("1 of 3 processes is lost.", "Open: every check has passed for 60 s. 1 of 3 processes is lost."),
 ]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_one_look_says_how_to_soak(recorded: Start) -> None:
     assert said.status == 1
     first = " ".join(said.out.split("\n\n")[0].split())
     assert first == (
-        "rings/switch-primary: closed: every check holds, for 0 s of 300 s; run with --for 5m, or ask a "
+        "rings/switch-primary: closed: every check has passed, for 0 s of 300 s; run with --for 5m, or ask a "
         "running exporter with --server"
     )
 
@@ -88,7 +88,7 @@ def test_one_look_says_how_to_soak(recorded: Start) -> None:
 def test_a_soak_of_its_own_opens_it(recorded: Start) -> None:
     said = recorded("cortex/2c-mirroring-all-rings", soak="5m").run("check", "switch-primary", "--for", "1s")
     assert said.status == 0
-    assert re.match(r"rings/switch-primary: open: every check has held for \d+ s\.", said.out)
+    assert re.match(r"rings/switch-primary: open: every check has passed for \d+ s\.", said.out)
     assert said.err == "", "no progress where nobody looks"
 
 

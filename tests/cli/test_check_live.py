@@ -33,7 +33,7 @@ def test_progress_is_drawn_on_a_terminal_and_taken_away(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stderr", screen)
     args = Namespace(format="text", soak=40.0)
     check._progress(args, 10.0)
-    assert screen.getvalue() == f"\r[{'#' * 10}{'.' * 30}] held 10 s of 40 s "
+    assert screen.getvalue() == f"\r[{'#' * 10}{'.' * 30}] passed for 10 s of 40 s "
     check._clear(args)
     assert screen.getvalue().endswith(f"\r{' ' * 79}\r")
 

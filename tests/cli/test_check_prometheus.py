@@ -51,12 +51,12 @@ GOOD = Told(
 )
 NAN = math.nan
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
-    ("everything holds", {}, "open", "Open: every check holds."),
+    ("everything holds", {}, "open", "Open: every check passed."),
     ("it soaks", {"gates": (sample(0.0),)}, "closed", "for 400 s of 300 s"),
-    ("one replica says closed", {"gates": (sample(1.0), sample(0.0))}, "closed", "every check holds"),
-    ("a check fails", {"checks": checks(lag=0.0)}, "closed", f"1 of {ALL} checks do not hold"),
+    ("one replica says closed", {"gates": (sample(1.0), sample(0.0))}, "closed", "every check has passed"),
+    ("a check fails", {"checks": checks(lag=0.0)}, "closed", f"1 of {ALL} checks have not passed"),
     ("a replica says so", {"checks": (*checks(), sample(0.0, check="lag"))}, "closed", f"1 of {ALL}"),
-    ("a check is not known", {"checks": checks(lag=NAN)}, "unknown", f"Cannot tell: 1 of {ALL}"),
+    ("a check is not known", {"checks": checks(lag=NAN)}, "unknown", f"Unknown: 1 of {ALL}"),
     (
         "one fails, one is not known",
         {"checks": checks(lag=NAN, client_keys=0.0)},
@@ -127,8 +127,8 @@ def test_culprits_are_named_with_the_shards_that_know_more() -> None:
         check.id: check.culprits for check in step_of(STEP, "rings", wrong).checks if check.verdict != "holds"
     }
     assert found == {
-        "gossip-no-strangers": ("tempo-0", "shard 1 at b: does not hold there"),
-        "lag": ("shard ? at x: not known there",),
+        "gossip-no-strangers": ("tempo-0", "shard 1 at b: failed there"),
+        "lag": ("shard ? at x: unknown there",),
     }
 
 
@@ -137,7 +137,7 @@ def test_a_check_that_fails_says_what_cures_it_and_one_that_is_not_known_what_ma
         c.id: c.remedy
         for c in step_of(STEP, "rings", replace(GOOD, checks=checks(keys_copied=0.0, lag=NAN))).checks
     }
-    assert found["keys-copied"].startswith("There is no backfill")
+    assert found["keys-copied"].startswith("Make mirroring reach the client")
     assert "stores in the configuration" in found["lag"]
 
 
@@ -188,7 +188,7 @@ async def test_only_instant_queries_are_asked_with_the_selector(capsys: pytest.C
     assert all(path.startswith("/prometheus/api/v1/query?query=") for path in paths)
     exprs = [urllib.parse.unquote(path) for path in paths]
     assert all('job="kvm"' in expr for expr in exprs if "vector(time())" not in expr)
-    assert "cannot tell" in capsys.readouterr().out
+    assert "unknown" in capsys.readouterr().out
 
 
 SEVERAL = tuple(replace(one, labels={**one.labels, "job": job}) for job in "ab" for one in checks())

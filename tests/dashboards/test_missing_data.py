@@ -69,7 +69,7 @@ def test_every_phase_has_a_name_and_a_colour_of_its_own() -> None:
 
 def test_a_gate_check_holds_does_not_hold_or_is_unknown() -> None:
     look = {"mappings": fields.verdicts(), "thresholds": {"steps": fields.plain()}}
-    assert [shown(value, look).text for value in (1.0, 0.0, NAN)] == ["holds", "does not hold", "unknown"]
+    assert [shown(value, look).text for value in (1.0, 0.0, NAN)] == ["passed", "failed", "unknown"]
 
 
 def test_lag_turns_orange_and_red_where_the_alerts_do() -> None:

@@ -285,7 +285,7 @@ def test_the_gate_of_a_part_is_never_open_and_says_so() -> None:
     for step in partly.steps:
         assert not step.open
         assert step.verdict.value != "holds"
-        assert step.headline.startswith(("Cannot tell: ", "Closed: "))
+        assert step.headline.startswith(("Unknown: ", "Closed: "))
         assert "shard 0 of 2 (from 0)" in step.headline
         assert f"kvmigration check {step.migration}/{step.name} --prometheus URL" in step.headline
     assert partly.fleet.headline.startswith("Shard 0 of 2 (from 0), its part only.")

@@ -56,10 +56,10 @@ def text_of(html: str) -> str:
 @pytest.mark.parametrize(
     ("checks", "word", "why"),
     [
-        ((HOLDS,), "CANNOT TELL", "Nothing in it speaks against."),
-        ((HOLDS, NOTHING), "CANNOT TELL", "Nothing in it speaks against."),
-        ((HOLDS, UNKNOWN, NOTHING), "CANNOT TELL", "1 check could not be answered in it."),
-        ((HOLDS, FAILS), "STOP", "1 check of 2 does not hold."),
+        ((HOLDS,), "UNKNOWN", "Nothing in it speaks against."),
+        ((HOLDS, NOTHING), "UNKNOWN", "Nothing in it speaks against."),
+        ((HOLDS, UNKNOWN, NOTHING), "UNKNOWN", "1 check could not be answered in it."),
+        ((HOLDS, FAILS), "STOP", "1 check of 2 failed."),
     ],
 )
 def test_a_part_says_stop_or_that_it_cannot_tell(checks: tuple[Check, ...], word: str, why: str) -> None:
@@ -72,16 +72,16 @@ def test_a_part_says_stop_or_that_it_cannot_tell(checks: tuple[Check, ...], word
 def test_even_a_step_that_called_itself_open_is_not_in_a_part() -> None:
     step = replace(shard(HOLDS).steps[0], open=True, verdict=Verdict.HOLDS)
     assert judged(step).word == "GO ON"
-    assert judged(step, part=True).word == "CANNOT TELL"
+    assert judged(step, part=True).word == "UNKNOWN"
 
 
 def test_what_holds_in_a_part_has_no_tone_and_what_has_nothing_to_look_at_is_no_trouble() -> None:
     step = shard(HOLDS, NOTHING, UNKNOWN, FAILS).steps[0]
     bad, quiet = check_rows(step, part=True)
-    assert [(row.tone, row.word) for row in bad] == [("fails", "does not hold"), ("unknown", "not known")]
+    assert [(row.tone, row.word) for row in bad] == [("fails", "failed"), ("unknown", "unknown")]
     assert [(row.tone, row.word) for row in quiet] == [
-        ("none", "nothing in this part to look at"),
-        ("none", "holds in this part"),
+        ("none", "nothing in this part to check"),
+        ("none", "passed in this part"),
     ]
 
 
@@ -120,5 +120,5 @@ def test_it_follows_when_an_exporter_becomes_a_shard(look: Look) -> None:
         assert page.locator("#part").count() == 0
         served.snapshot = replace(shard(HOLDS), at=snapshots.NOW + 3)
         page.locator("#part").wait_for()
-        assert page.locator("#answer .word").inner_text() == "CANNOT TELL"
+        assert page.locator("#answer .word").inner_text() == "UNKNOWN"
         assert page.locator(".check.holds").count() == 0

@@ -75,7 +75,7 @@ def test_when_the_connection_is_lost_it_says_so_and_nothing_stays_open(look: Loo
     assert word(page) == "GO ON"
     page.clock.run_for(30_000)
     expect(page.locator("#old")).to_be_visible()
-    assert word(page) == "CANNOT TELL"
+    assert word(page) == "UNKNOWN"
     assert page.locator("[data-judged]").count() == 0
     assert page.title().startswith("too old")
     page.context.set_offline(False)
@@ -119,7 +119,7 @@ def test_a_wait_does_not_run_out_while_the_connection_is_lost(
     assert word(page) == "WAIT"
     page.context.set_offline(True)
     page.clock.run_for(60_000)
-    assert word(page) == "CANNOT TELL"
+    assert word(page) == "UNKNOWN"
     assert page.locator("progress").count() == 0
 
 
@@ -127,7 +127,7 @@ def test_a_wait_does_not_run_out_while_the_connection_is_lost(
 def test_an_old_snapshot_is_called_old_and_opens_nothing(look: Look, served: Served, path: str) -> None:
     served.snapshot, served.now = opened(snapshots.rich()), snapshots.NOW + 100
     page = look(served.url, java_script_enabled=False).open(path)
-    assert word(page) == "CANNOT TELL"
+    assert word(page) == "UNKNOWN"
     expect(page.locator("#old")).to_contain_text("100 s")
     assert page.locator("[data-judged]").count() == 0
     for told in page.locator(".gates li, .verdict, #answer").all_inner_texts():
@@ -227,4 +227,4 @@ def test_before_the_first_cycle_nothing_is_claimed(look: Look) -> None:
         page = look(served.url).open()
         assert word(page) == "NOTHING KNOWN YET"
         served.snapshot, served.now = snapshots.unknown(), snapshots.NOW
-        expect(page.locator("#answer .word")).to_have_text("CANNOT TELL")
+        expect(page.locator("#answer .word")).to_have_text("UNKNOWN")

@@ -14,8 +14,8 @@ CheckFunction = Callable[[Evidence], Check]
 
 # What makes a check known, where it has nothing more exact to say.
 READABLE = (
-    "Make it readable: what is not known is named above; kvmigration status and the page say who does not "
-    "answer, and why."
+    "Make it readable: what is not known is named above; kvmigration status and the page say which process "
+    "does not answer, and why."
 )
 Good = Looked | tuple[Looked, ...]
 

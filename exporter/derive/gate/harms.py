@@ -191,12 +191,14 @@ STEPS = (
     Rule(
         "disable-mirroring",
         Phase.SWITCHED,
-        "Switches mirroring off: from here on the external store is stale, and a fast way back is gone.",
+        "Switches mirroring off: from here on the external store is stale, and a fast way back does not "
+        "exist any more.",
         (
             Harm(UNSEEN, UNWATCHED),
             _in(Phase.SWITCHED, readers=True),
             Harm(
-                "What was lost in the switch is in the external store alone, which nothing updates any more.",
+                "What was lost in the switch is only in the external store, which no process updates any "
+                "more.",
                 (keys.views_agree, stores.nothing_lost),
             ),
             Harm(ELECTED, (elections.ha_elections_equal,), only=HA_TRACKER),

@@ -183,13 +183,13 @@ def _headline(step: Step, migration: Migration, now: Snapshot) -> str:
 
 def _partly(step: Step, share: Share) -> str:
     bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
-    word = "Closed" if step.verdict is Verdict.FAILS else "Cannot tell"
+    word = "Closed" if step.verdict is Verdict.FAILS else "Unknown"
     found = (
-        f"{bad} of {len(step.checks)} checks do not hold in it" if bad else "nothing in it speaks against it"
+        f"{bad} of {len(step.checks)} checks have not passed in it" if bad else "no check has failed in it"
     )
     return (
         f"{word}: this is the part of shard {share.shard} of {share.shards} (from 0), {found}. "
-        f"For the whole ask kvmigration check {step.migration}/{step.name} --prometheus URL."
+        f"For all shards run kvmigration check {step.migration}/{step.name} --prometheus URL."
     )
 
 
@@ -198,11 +198,11 @@ def _said(step: Step, at: float) -> str:
     if placed and not step.open:
         return placed
     if step.open:
-        return "Open: every check holds."
+        return "Open: every check passed."
     bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
     if not bad:
-        text = f"Closed: every check holds, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
+        text = f"Closed: every check has passed, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
         if not step.broken or step.broken_at is None:
             return text
         return f"{text} The soak was broken {at - step.broken_at:.0f} s ago: {step.broken.rstrip('.')}."
-    return f"Closed: {bad} of {len(step.checks)} checks do not hold."
+    return f"Closed: {bad} of {len(step.checks)} checks have not passed."

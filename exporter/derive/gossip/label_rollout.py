@@ -108,7 +108,7 @@ def oddity(label: str) -> str:
         return "has a character that does not show"
     if bare != label:
         return "has a blank at an end"
-    return "differs from a chart's default by its case alone" if _is_default_but_for_case(label) else ""
+    return "differs from a chart's default only by its case" if _is_default_but_for_case(label) else ""
 
 
 def _is_default_but_for_case(label: str) -> bool:

@@ -64,7 +64,7 @@ def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
             continue
         yield from _members(old, key)
         if key.returned_total > old.returned_total:
-            yield "member", f"Ring {key.name}: a member came back from the dead.", key.key
+            yield "member", f"Ring {key.name}: a removed member came back with an old heartbeat.", key.key
 
 
 def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:

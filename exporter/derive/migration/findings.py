@@ -73,7 +73,7 @@ def _of_processes(whole: Whole) -> Iterable[Finding]:
         if texts := [said(culprit) for key in whole.keys for culprit in blame(key)]:
             yield Finding(name, _sentence("; ".join(few(texts, 3))))
     if whole.unsure.fail:
-        yield Finding("sources-fail", f"There may be processes that nobody watches: {whole.unsure.fail[0]}.")
+        yield Finding("sources-fail", f"Some processes may not be watched: {whole.unsure.fail[0]}.")
     if texts := [*map(said, unlisted(targets)), *whole.unsure.not_running]:
         yield Finding("not-watched", f"{'; '.join(few(texts, 3))}.")
     others = [f"{t.name} ({t.why_none})" for t in targets if t.up and t.why_none]

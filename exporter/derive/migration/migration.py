@@ -12,7 +12,7 @@ from exporter.model.listed import first
 from exporter.model.migration import STORE, Migration
 from exporter.model.pages import Phase, Product
 
-_AGREED = {True: "", False: ", not uniform", None: ", not known for every process"}
+_AGREED = {True: "", False: ", clients in different phases", None: ", not known for every process"}
 
 
 def judge_fleet(whole: Whole, lead: Migration) -> Fleet:

@@ -78,15 +78,15 @@ def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
 def _unread(targets: Iterable[TargetFacts]) -> Iterable[str]:
     for target in targets:
         if any(page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages):
-            yield f"The member list of {target.name} was not read: nobody knows what it would write."
+            yield f"The member list of {target.name} was not read: what it would write is unknown."
 
 
 def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
     for target in targets:
         if joins_only_itself(target):
             yield (
-                f"{target.name} names only itself in join_members: after a restart it is alone until "
-                "somebody joins it, and would overwrite the store with its small view."
+                f"{target.name} names only itself in join_members: after a restart it sees no other process "
+                f"until one joins it, and would overwrite the store with its small view."
             )
 
 

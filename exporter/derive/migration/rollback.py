@@ -13,8 +13,8 @@ from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 
 _WAYS = {
-    Phase.EXTERNAL: "there is nothing to go back from; the external store is the primary.",
-    Phase.MULTI: "roll the processes to the external store alone; nothing reads memberlist yet.",
+    Phase.EXTERNAL: "there is nothing to roll back; the external store is the primary.",
+    Phase.MULTI: "roll the processes to the external store only; no client reads memberlist yet.",
     Phase.MIRRORING: "switch mirroring off, or leave it on; the external store is the primary all the while.",
     Phase.SWITCHED: "make the external store the primary again by runtime configuration, for all clients at "
     "once; it is mirrored to, so it is as good as its last comparison",

@@ -246,7 +246,12 @@ ROUTES: Final = (
     Route("/targets", _targets, tuple[TargetOut, ...], "Every process: its pages, KV clients and gossip."),
     Route("/rings", _rings, tuple[RingOut, ...], "Every key: its health and its secondary."),
     Route("/rings/{key}", _ring, RingDetailOut, "One key with members, views and differences."),
-    Route("/gossip", _gossip, GossipOut | None, "The gossip as a whole; null where nobody has memberlist."),
+    Route(
+        "/gossip",
+        _gossip,
+        GossipOut | None,
+        "The gossip of all processes; null if no process has memberlist.",
+    ),
     Route("/gate", _gate, tuple[StepOut, ...], "Every step's gate."),
     Route("/gate/{step}", _step, StepOut, "One step's gate; with strict the HTTP status is the answer."),
     Route("/gate/{migration}/{step}", _step, StepOut, "The same, of the migration that is named."),

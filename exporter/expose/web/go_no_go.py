@@ -18,7 +18,7 @@ TASKS: Final = {
     "switch-primary": "make memberlist the primary",
     "disable-mirroring": "switch mirroring off",
     "remove-multi": "take the multi KV out",
-    "decommission-store": "take the old store away",
+    "decommission-store": "remove the external store",
     "set-label": "set the cluster label",
     "enforce-label": "switch label verification on",
     "retire-microservices": "retire the microservices",
@@ -52,8 +52,8 @@ class CheckRow:
     more: int
 
 
-_WORDS: Final = {Verdict.HOLDS: "holds", Verdict.FAILS: "does not hold", Verdict.UNKNOWN: "not known"}
-_IN_PART: Final = {Verdict.HOLDS: "holds in this part", Verdict.UNKNOWN: "nothing in this part to look at"}
+_WORDS: Final = {Verdict.HOLDS: "passed", Verdict.FAILS: "failed", Verdict.UNKNOWN: "unknown"}
+_IN_PART: Final = {Verdict.HOLDS: "passed in this part", Verdict.UNKNOWN: "nothing in this part to check"}
 _ORDER: Final = {Verdict.FAILS: 0, Verdict.UNKNOWN: 1, Verdict.HOLDS: 2}
 
 
@@ -67,13 +67,13 @@ def word_of(step: Step) -> tuple[str, str]:
     if step.open:
         return "open", "open"
     if step.verdict is Verdict.UNKNOWN:
-        return "unknown", "cannot tell"
+        return "unknown", "unknown"
     return ("wait", "waiting") if step.verdict is Verdict.HOLDS else ("closed", "closed")
 
 
 def withheld(snapshot: Snapshot) -> GoNoGo:
     """The answer that a snapshot gives whose gate is withheld, with the reason."""
-    return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", snapshot.fleet.headline)
+    return GoNoGo("unknown", "UNKNOWN", "Do not go on.", snapshot.fleet.headline)
 
 
 def answer_of(snapshot: Snapshot) -> GoNoGo:
@@ -87,7 +87,7 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
         return GoNoGo("wait", "NO STEP", "All that has begun to move is on memberlist. Keep the store.", why)
     if step is None:
         why = "The phase of the processes is not known, so there is no next step."
-        return GoNoGo("unknown", "CANNOT TELL", "Do not go on.", why)
+        return GoNoGo("unknown", "UNKNOWN", "Do not go on.", why)
     if (rolling := _rolling_out(snapshot, step)) is not None:
         return rolling
     found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
@@ -133,7 +133,7 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
     blind = len(bad) - fails
     what = task(step.name)
     if step.open:
-        held = f"Every check holds, and has for {span(step.soaked_for)}."
+        held = f"Every check has passed for {span(step.soaked_for)}."
         if warned:
             return GoNoGo("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
         return GoNoGo("open", "GO ON", f"You may {what}.", held, step)
@@ -142,15 +142,13 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
         left = span(max(0.0, step.soak - step.soaked_for))
         return GoNoGo(
             "wait", "WAIT", f"{left} more before you {what}.",
-            f"Every check holds; they must for {span(step.soak)}, and have for {span(step.soaked_for)}.",
+            f"Every check has passed for {span(step.soaked_for)}; the soak time is {span(step.soak)}.",
             step, share,
         )  # fmt: skip
     if step.verdict is Verdict.UNKNOWN:
         why = f"{count(blind, 'check')} of {len(step.checks)} could not be answered."
-        return GoNoGo("unknown", "CANNOT TELL", f"Do not {what}.", why, step)
-    why = f"{count(fails, 'check')} of {len(step.checks)} {'does' if fails == 1 else 'do'} not hold" + (
-        f", {blind} not known." if blind else "."
-    )
+        return GoNoGo("unknown", "UNKNOWN", f"Do not {what}.", why, step)
+    why = f"{count(fails, 'check')} of {len(step.checks)} failed" + (f", {blind} unknown." if blind else ".")
     return GoNoGo("closed", "STOP", f"Do not {what}.", why, step)
 
 
@@ -160,8 +158,8 @@ def _of_a_part(step: Step) -> GoNoGo:
         f"{count(blind, 'check')} could not be answered in it." if blind else "Nothing in it speaks against."
     )
     why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
-    sentence = f"from one shard's part whether you may {task(step.name)}."
-    return GoNoGo("unknown", "CANNOT TELL", sentence, why, step)
+    sentence = f"one shard's part does not say whether you may {task(step.name)}."
+    return GoNoGo("unknown", "UNKNOWN", sentence, why, step)
 
 
 def check_rows(

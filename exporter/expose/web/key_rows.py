@@ -208,7 +208,7 @@ def _wrong(found: SecondaryFacts) -> list[str]:
 
 def _equal(found: SecondaryFacts) -> Judged:
     if found.remembered:
-        return Judged("unknown", "equal to what the processes show; the store was not read whole")
+        return Judged("unknown", "equal to what the processes show; the store was not read completely")
     if found.unread:
         return Judged("unknown", f"equal where read; {count(len(found.unread), 'view')} not read")
     more = f", {len(found.extra_members)} extra" if found.extra_members else ""

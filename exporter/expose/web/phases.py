@@ -17,7 +17,7 @@ MEANINGS: Final = {
     Phase.MULTI: "both known, store leads",
     Phase.MIRRORING: "store leads, copied",
     Phase.SWITCHED: "memberlist leads, copied",
-    Phase.DETACHED: "memberlist leads alone",
+    Phase.DETACHED: "memberlist is the only primary",
     Phase.MEMBERLIST: "memberlist only",
     Phase.UNKNOWN: "no gauge tells",
 }

@@ -8,24 +8,24 @@ from types import MappingProxyType
 from typing import Final
 
 ANSWERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"open": "open", "closed": "closed", "unknown": "cannot tell"}
+    {"open": "open", "closed": "closed", "unknown": "unknown"}
 )
-OPEN: Final = "Open: every check holds."
-_HELD: Final = re.compile(r"(?:Open|Closed): every check holds[^.]*\. ?")
+OPEN: Final = "Open: every check passed."
+_HELD: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. ?")
 
 
 def bad(answer: str, amount: int, of: int) -> str:
-    """The headline of a step of which some checks do not hold."""
-    return f"{ANSWERS[answer].capitalize()}: {amount} of {of} checks do not hold."
+    """The headline of a step of which some checks have not passed."""
+    return f"{ANSWERS[answer].capitalize()}: {amount} of {of} checks have not passed."
 
 
 def soaking(soaked: float, soak: float) -> str:
     """The headline of a step that has to wait."""
-    return f"Closed: every check holds, for {soaked:.0f} s of {soak:.0f} s."
+    return f"Closed: every check has passed, for {soaked:.0f} s of {soak:.0f} s."
 
 
 def answered(step: str, answer: str, headline: str) -> str:
-    """`switch-primary: closed: 2 of 19 checks do not hold.` A headline from elsewhere may begin otherwise."""
+    """`switch-primary: closed: 2 of 19 checks have not passed.` Another headline may begin otherwise."""
     for word in ANSWERS.values():
         headline = headline.removeprefix(f"{word.capitalize()}: ")
     return f"{step}: {ANSWERS[answer]}: {headline}"
@@ -35,4 +35,4 @@ def held(seconds: float, headline: str) -> str:
     """The headline of a step that somebody else has watched: what was said beside how long stays said, a
     risk above all.
     """
-    return f"Open: every check has held for {seconds:.0f} s. {_HELD.sub('', headline)}".rstrip()
+    return f"Open: every check has passed for {seconds:.0f} s. {_HELD.sub('', headline)}".rstrip()

@@ -34,7 +34,9 @@ def _where(migration: Migration) -> str:
         return _opened(migration)
     if migration.phase is Phase.UNKNOWN:
         return "phase not known"
-    agreed = {True: "", False: ", not uniform", None: ", not known for every process"}[migration.uniform]
+    agreed = {True: "", False: ", clients in different phases", None: ", not known for every process"}[
+        migration.uniform
+    ]
     return f"phase {migration.phase.label}{agreed}"
 
 

@@ -42,14 +42,14 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
             await started.cycles()
             server = f"http://{started.address}"
             status, out, err = await _run("check", "switch-primary", "--server", server)
-            assert (status, out.splitlines()[0]) == (0, "rings/switch-primary: open: every check holds."), (
+            assert (status, out.splitlines()[0]) == (0, "rings/switch-primary: open: every check passed."), (
                 out + err
             )
             assert (await _run("check", "switch-primary", "--server", server, "--for", "1s"))[0] == 0
             status, out, _ = await _run("status", "--server", server)
             assert status == 0
             assert "phase mirroring (uniform, for " in out
-            assert "Going back (safe now): " in out
+            assert "Roll back (safe now): " in out
             fits(out, 40)
             demo.cluster.set_fault("conjoined", on=True)
             await demo.advance(10.0)

@@ -52,7 +52,7 @@ def test_with_a_source_of_targets_that_fails_nobody_calls_the_fleet_uniform() ->
     seen = fleet.look().fleet
     assert seen.uniform is None
     assert seen.headline == (
-        "There may be processes that nobody watches: targets[1] (file): no file matches /etc/targets/*.yml."
+        "Some processes may not be watched: targets[1] (file): no file matches /etc/targets/*.yml."
     )
 
 

@@ -298,7 +298,7 @@ ODD = [
     ("prod eu", ""),
     ("mimir ", "has a blank at an end"),
     (" lab", "has a blank at an end"),
-    ("Mimir", "differs from a chart's default by its case alone"),
+    ("Mimir", "differs from a chart's default only by its case"),
     ("la\u200bb", "has a character that does not show"),
 ]
 

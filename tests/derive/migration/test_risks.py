@@ -71,7 +71,7 @@ def test_the_risk_is_in_the_headline_of_the_next_step_even_where_it_is_open() ->
     step = step_of(fleet.look(), "switch-primary")
     assert step.open
     assert step.headline.startswith(
-        "Open: every check holds. Risk: 10.0.0.1:80 names only itself in join_members"
+        "Open: every check passed. Risk: 10.0.0.1:80 names only itself in join_members"
     )
 
 

@@ -58,7 +58,7 @@ def _one_down(fleet: Fleet) -> None:
 
 
 WAYS: list[tuple[str, Change, bool | None, str]] = [
-    ("multi", _all(mirror=False), True, "nothing reads memberlist yet"),
+    ("multi", _all(mirror=False), True, "no client reads memberlist yet"),
     ("mirroring", _all(), True, "the external store is the primary"),
     ("switched", _switched(), True, "as good as its last comparison."),
     ("the store is stale", _switched(_stale), False, f"says: the store is 120 s behind in {INGESTER}."),

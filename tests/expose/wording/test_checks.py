@@ -118,13 +118,13 @@ def test_a_list_is_cut_and_says_how_many_more_there_are(
 
 
 HEADLINES = [
-    ("closed", "Closed: 2 of 19 checks do not hold.", "switch: closed: 2 of 19 checks do not hold."),
+    ("closed", "Closed: 2 of 19 checks have not passed.", "switch: closed: 2 of 19 checks have not passed."),
     (
         "unknown",
-        "Cannot tell: what Prometheus has is old.",
-        "switch: cannot tell: what Prometheus has is old.",
+        "Unknown: what Prometheus has is old.",
+        "switch: unknown: what Prometheus has is old.",
     ),
-    ("open", "Open: every check holds.", "switch: open: every check holds."),
+    ("open", "Open: every check passed.", "switch: open: every check passed."),
     ("closed", "Primaries are mixed.", "switch: closed: Primaries are mixed."),
 ]
 

@@ -35,9 +35,10 @@ REMEDIES = {
     Phase.MIRRORING: ADVICE["mirroring-partial"].text,
     Phase.SWITCHED: "Once kvmigration check switch-primary is open, make memberlist the primary of all "
     "clients at once, by runtime configuration where it reaches them.",
-    Phase.DETACHED: "Once every other check of disable-mirroring holds, switch mirroring off for the client.",
-    Phase.MEMBERLIST: "Once every other check of remove-multi holds, roll the client to store: memberlist, "
-    "without multi.",
+    Phase.DETACHED: "Once every other check of disable-mirroring has passed, switch mirroring off for the "
+    "client.",
+    Phase.MEMBERLIST: "Once every other check of remove-multi has passed, roll the client to "
+    "store: memberlist, without multi.",
 }
 NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
 

@@ -58,10 +58,10 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
 
 @check(
     "gossip-no-strangers",
-    "Nobody is in the gossip who does not belong there.",
-    "Find out whose process it is before anything else. Set a cluster label; see the page.",
+    "Every gossip member belongs to this cluster.",
+    "Find out first which cluster the member belongs to. Then set a cluster label; see the page.",
     f"{DOC}#strangers-in-the-ring",
-    f"{LISTED} A member with the name of another process is a stranger once it stays.",
+    f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
 def no_strangers(seen: Evidence) -> Answer:
     """Hold that all members are known and that no other product's key is in the gossip."""
@@ -104,7 +104,7 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
 @check(
     "gossip-complete",
     "Every process with memberlist is seen by another one.",
-    "Check the gossip port, the join members and the label of the process nobody sees.",
+    "Check the gossip port, the join members and the label of the process that is in no member list.",
     f"{DOC}#a-process-nobody-sees",
     LISTED,
 )

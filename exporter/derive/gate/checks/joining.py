@@ -79,7 +79,7 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
     @check(
         "rejoin-interval",
         "A process that has been cut off joins again by itself.",
-        "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process stays alone and says "
+        "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process never joins again and logs "
         "nothing.",
         f"{DOC}#rejoin-interval",
         CONFIGURED,
@@ -109,7 +109,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
         "gossip-settings-agree",
         "The processes have the gossip settings without which they do not understand or reach each other.",
         "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports "
-        "in join_members) before any restart: a process with another one is alone.",
+        "in join_members) before any restart: a process with other settings sees no other process.",
         f"{DOC}#gossip-settings",
         CONFIGURED,
     )
@@ -217,7 +217,7 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
 @check(
     "join-members-resolve",
     "The names in join_members resolve.",
-    "Check the headless service; a name that does not resolve at start leaves the process alone.",
+    "Check the headless service; a process whose names do not resolve at its start joins no other process.",
     f"{DOC}#join-members",
 )
 def join_members_resolve(seen: Evidence) -> Answer:

@@ -105,8 +105,8 @@ def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
 
 @check(
     "partitions-owned",
-    "Each active partition has a living owner, and each owner is a member or a process.",
-    "Bring the named owners back. Where they are gone for good, make the partition inactive first and let "
+    "Each active partition has a live owner, and each owner is a member or a process.",
+    "Bring the named owners back. If they were removed for good, make the partition inactive first and let "
     "its data be consumed to the end; see the page.",
     f"{DOC}#partitions-are-owned",
     "Make the partition ring and the ring of its owners' instances readable.",

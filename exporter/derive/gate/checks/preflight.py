@@ -85,10 +85,10 @@ def _version(text: str) -> tuple[int, int] | None:
 
 @check(
     "gossip-port-quiet",
-    "Nobody but members talks to the gossip port.",
-    "Something sends HTTP to the gossip port: mostly Prometheus. Take the port out of the scrape targets.",
+    "Only members send to the gossip port.",
+    "Remove the gossip port from the scrape targets: a client, mostly Prometheus, sends HTTP to it.",
     f"{DOC}#the-gossip-port-is-scraped",
-    "Look again: it compares two looks. Let the exporter read /metrics of every process.",
+    "Run the check again: it compares two cycles. Let the exporter read /metrics of every process.",
 )
 def gossip_port_quiet(seen: Evidence) -> Answer:
     """Hold that the count of connections that were no gossip stands still."""
@@ -117,7 +117,7 @@ def _counts_connections(target: TargetFacts) -> bool:
     "Every gossip port is reached by the others.",
     "Check network policies and the port of the headless service.",
     f"{DOC}#join-members",
-    "Let the exporter read /memberlist of every process: who sees whom is there.",
+    "Let the exporter read /memberlist of every process: it lists the members that the process sees.",
 )
 def gossip_port_reachable(seen: Evidence) -> Answer:
     """Hold that who listens is reached: others have each process in their list. Before memberlist
@@ -148,11 +148,11 @@ def silent_about_gossip(seen: Evidence) -> list[Culprit]:
 
 @check(
     "no-ghosts",
-    "No ring has a member that belongs to nobody.",
+    "Every member of a ring belongs to a process or a gossip member.",
     ADVICE["orphaned-member"].text,
     f"{DOC}#ghosts",
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
-    "readable: whose a member is shows there.",
+    "readable: they show which process a member belongs to.",
 )
 def no_ghosts(seen: Evidence) -> Answer:
     """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""

@@ -134,8 +134,8 @@ def old_group_present(seen: Evidence) -> Answer:
 
 @check(
     "new-group-keeps-quorum",
-    "The new group alone has as many active ingesters (or zones) as there are replicas.",
-    "Scale up mimir-write: what it lacks when the old ingesters have gone, writes lack.",
+    "Without the old group there are as many active ingesters (or zones) as replicas.",
+    "Scale up mimir-write: without enough ingesters in the new group writes fail.",
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
@@ -176,7 +176,8 @@ def new_group_active(seen: Evidence) -> Answer:
 @check(
     "old-group-left",
     "No member of the old group is left in any ring.",
-    "Let the old members leave (scale them down one after another), or forget them if they are gone.",
+    "Let the old members leave (scale them down one after another), or forget them if their processes were "
+    "removed.",
     f"{DOC}#the-old-group-has-left",
     GROUPED,
 )
@@ -205,10 +206,11 @@ def old_group_left(seen: Evidence) -> Answer:
 
 @check(
     "old-group-idle",
-    "Nobody sends pushes or queries to the old group any more.",
+    "No client sends pushes or queries to the old group.",
     "Point the ingress at the new group, and wait until the old one's request rate is 0.",
     f"{DOC}#traffic",
-    "Look again: a rate needs two looks. Every process must be of a group, by groups in the configuration.",
+    "Run the check again: a rate needs two cycles. Every process must be of a group, by groups in the "
+    "configuration.",
 )
 def old_group_idle(seen: Evidence) -> Answer:
     """Hold that processes of the old group, as long as they run, get no pushes and no queries. One that

@@ -16,8 +16,8 @@ from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
 BOTH_SIDES = (
-    "Make both sides readable: the store by its address under stores in the configuration (reachable from "
-    "here, its token allowed to read), the gossip by /memberlist of every process."
+    "Make primary and secondary readable: the store by its address under stores in the configuration "
+    "(reachable from here, its token allowed to read), the gossip by /memberlist of every process."
 )
 SHOWN = (
     "Make every ring readable: its page on a process that serves it, or the store by its address under "
@@ -85,8 +85,9 @@ def _stores_unread(seen: Evidence) -> list[Culprit]:
 @check(
     "keys-copied",
     "Every key of the primary is in every view of the secondary.",
-    "There is no backfill: a key is copied when somebody writes it. Make mirroring reach the client that "
-    "writes it, then wait for a heartbeat (a partition ring or a quiet HA cluster may take long).",
+    "Make mirroring reach the client that writes the key, then wait for a heartbeat. There is no backfill: "
+    "a key is copied when a client writes it. A partition ring or an HA cluster that sends little may take "
+    "long.",
     f"{DOC}#a-key-is-missing-in-the-secondary",
     BOTH_SIDES,
 )

@@ -73,12 +73,11 @@ def stores_readable(seen: Evidence) -> Answer:
 @check(
     "store-read",
     "The external store is read directly.",
-    "Name it under stores in the configuration, with prefixes that cover the rings' keys: without it nobody "
-    "can say that it is not used any more.",
+    "Name it under stores in the configuration, with prefixes that cover the rings' keys. Without it the "
+    "exporter does not know whether the store is still used.",
     f"{DOC}#after-the-last-step",
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
-    "keys: without it nobody can say that it is not used any more. DynamoDB cannot be read: see the table's "
-    "own metrics of writes.",
+    "keys. DynamoDB cannot be read: look at the table's own metrics of writes.",
 )
 def store_read(seen: Evidence) -> Answer:
     """Hold that the store's content is known, and that all of ours would be in what was read: every key in
@@ -121,7 +120,7 @@ def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
 
 @check(
     "store-idle",
-    "Nobody writes the store's keys.",
+    "No process writes the store's keys.",
     "Find the writer: its KV client shows the store's type in kv_request_duration_seconds.",
     f"{DOC}#after-the-last-step",
     "Watch it for longer: with a running exporter, or check --for. The store must be named under stores in "
@@ -171,7 +170,7 @@ def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
 @check(
     "store-has-nothing-of-its-own",
     "The store has no key and no partition that gossip lacks.",
-    "Find out whose key it is; if nobody needs it, it may go with the store.",
+    "Find out which product has the key. If no process needs it, remove it together with the store.",
     f"{DOC}#after-the-last-step",
     NAMED,
 )
@@ -191,9 +190,9 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
 @check(
     "store-has-no-clients",
     "No process sends requests to the store.",
-    "Once every other check of remove-multi holds, roll the process to store: memberlist.",
+    "Once every other check of remove-multi has passed, roll the process to store: memberlist.",
     f"{DOC}#after-the-last-step",
-    "Look again: a rate needs two looks. Let the exporter read /metrics of every process.",
+    "Run the check again: a rate needs two cycles. Let the exporter read /metrics of every process.",
 )
 def store_has_no_clients(seen: Evidence) -> Answer:
     """Hold that no client sends requests to an external store any more."""

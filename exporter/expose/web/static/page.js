@@ -50,14 +50,14 @@
       part.classList.add("unknown");
       const word = part.querySelector(".word");
       if (part.id === "answer") {
-        word.textContent = "CANNOT TELL";
-        part.querySelector(".sentence").textContent = "What is shown is too old to judge by. Do not go on.";
+        word.textContent = "UNKNOWN";
+        part.querySelector(".sentence").textContent = "What is shown is stale. Do not go on.";
         part.querySelector(".why").textContent = "";
         part.querySelector("progress")?.remove();
-        document.title = `too old · CANNOT TELL · kvmigration`;
-        say("What is shown is too old to judge by. Do not go on.");
+        document.title = `stale · UNKNOWN · kvmigration`;
+        say("What is shown is stale. Do not go on.");
       } else {
-        word.textContent = "cannot tell";
+        word.textContent = "unknown";
       }
       for (const icon of part.querySelectorAll(".icon")) icon.remove();
       tag = null; // whatever comes next is shown anew
