@@ -56,7 +56,7 @@ from exporter.model.pages import Phase
 
 INTERVAL = Wait(15.0, "one cycle of the exporter")
 NEW = Wait(NEW_FOR, "what the exporter calls new: not every shard has found it yet")
-GAP = Wait(50.0, "three evaluations and a little: after a longer gap nothing is known to have held")
+GAP = Wait(50.0, "three evaluations and a little: after a longer gap no check is known to have passed")
 FAILING = "check:kvmigration_shard_check:failing_across"
 ELSEWHERE = "migration_check:kvmigration_shard_clients:elsewhere"
 OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
@@ -278,7 +278,7 @@ ACROSS = (
 GATE = (
     Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
     Record(UNBROKEN, _unbroken, "Since when nothing across the parts spoke against a step, unix seconds."),
-    Record(HELD, _held, "Since when all checks of a step have held, unix seconds; 0 where they do not."),
+    Record(HELD, _held, "Since when all checks of a step have passed, unix seconds; 0 where they have not."),
     Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
 )
 FLEET = (

@@ -40,7 +40,7 @@ def _says(harm: str) -> Alert:
             "The exporter cannot read <names>, and KV clients of <fleet> still have an external "
             f"store as their {harm}."
         ),
-        f"The external store does not answer while it is still somebody's {harm}.",
+        f"The external store does not answer while it is still a client's {harm}.",
         names=Names(down, ("store",)),
     )
 

@@ -132,8 +132,8 @@ def _members(house: House) -> Band:
     )
     states = Show(
         "Members seen by state",
-        "Greatest number that any process sees in this state. Members in state dead or left are dropped "
-        "from the lists soon. So a member that vanished has usually stopped.",
+        "Greatest number that any process sees in this state. Members that are dead or left (memberlist's "
+        "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({seen})", "{{state}}")],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
                         f.shade("left", "#8e8e8e")]),

@@ -183,8 +183,8 @@ class Gate(Settings):
     )
     check_interval: PositiveDuration = Field(
         default=15.0,
-        description="Time between two looks of `kvmigration check --config.file`: with `--for`, with "
-        "`--watch`, and where a check needs a second look.",
+        description="Time between two readings of `kvmigration check --config.file`: with `--for`, with "
+        "`--watch`, and where a check needs two cycles.",
         examples=["5s"],
     )
 
@@ -247,7 +247,7 @@ Rings = Annotated[
 
 
 class Config(Settings):
-    """The whole file. Only `targets` is required."""
+    """The complete file. Only `targets` is required."""
 
     interval: PositiveDuration = Field(default=15.0, description="One cycle.", examples=["30s"])
     product: ProductName = Field(

@@ -88,8 +88,9 @@ TARGET_RESTARTS_TOTAL = _counter(
 PAGE_UP = _gauge(
     "page_up", "target page",
     "1 if this page was read and understood, 0 if it failed. A page that the process does not have has no "
-    "series; neither has any page of a process that does not answer. /memberlist?downloadKey is 0 if any "
-    "value of the gossip failed. /config is the configuration page, whatever its path in a product.",
+    "series; neither has any page of a process that does not answer. The page /memberlist?downloadKey is 0 "
+    "if any value of the gossip failed. The page /config is the configuration page, whatever its path in a "
+    "product.",
     per="T × P",
 )  # fmt: skip
 

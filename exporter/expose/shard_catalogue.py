@@ -50,8 +50,8 @@ SHARD_RULES_DIGEST = _own.gauge(
 )
 SHARD_HELD_SINCE_TIMESTAMP_SECONDS = _own.gauge(
     "shard_held_since_timestamp_seconds", "migration step",
-    "Since when all checks of a step have held in this shard's part, looked at without a break, unix "
-    "seconds; 0 where it has nothing to look at, none where one of them does not hold.",
+    "Since when all checks of a step have passed in this shard's part without a break, unix "
+    "seconds; 0 without anything to check, none if a check has not passed.",
     per="Y × 5",
 )  # fmt: skip
 SHARD_SOAK_SECONDS = _own.gauge(

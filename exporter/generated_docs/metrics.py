@@ -20,9 +20,9 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
   A scrape reads nothing and waits for nothing.
 - What is not known has no series, except where a metric says otherwise (`NaN`, `-1`, phase `unknown`).
   A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
-- `target` is the process (`host:port`, or the pod's name where discovery knows it), `kv_name` one of its KV
-  clients as the process names it, `key` the KV key (`collectors/ring`), `ring` that key's everyday name
-  (`ingester`), `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
+- `target` is the process (`host:port`, or the pod's name where discovery knows it). `kv_name` is one of its
+  KV clients, as the process names it. `key` is the KV key (`collectors/ring`), and `ring` is that key's short
+  name (`ingester`). `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
 - All entries of the HA tracker count together under the key `ha-tracker/`.
 """
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"

@@ -19,23 +19,23 @@ guard against that. `kvmigration check STEP` asks exactly these.
 
 ## What the soak counts
 
-- The soak (`gate.soak`) counts time that was watched. It begins anew after a cycle that failed, a pause of
-  more than three intervals, a cycle as long, a sleep of the machine, a step of its clock, other rules.
+- The soak (`gate.soak`) counts time that was watched. It begins again after a failed cycle, a pause or cycle
+  of more than three intervals, a sleep of the machine, a step of its clock, or other rules.
 - A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
-- A check that fails begins anew. A check that is not known for one cycle and passes in the next keeps its
-  time; the step is not open in the cycle in which it is not known.
+- A check that fails begins anew. A check that is unknown for one cycle and passes in the next keeps its time.
+  The step is not open while the check is unknown.
 - Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
   or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
   of them before, and says so. An open step stays open on that for two cycles, and for two minutes at most.
-  The soak breaks at the third read in a row that fails, at a reading that is older than two minutes, and
-  where a connection is refused twice in a row: that process is down.
+  Three things break the soak: a third failed read in a row, a reading older than two minutes, and a
+  connection that is refused twice in a row. The process is down then.
 - A process that is new to the list and started within two minutes only pauses what depends on it. One that
   ran before it was listed begins every soak anew: it was not watched. A process that left
   the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
 - An HA cluster whose failover some distributors know and others do not yet is no difference, for one update.
 - The line of a closed step says what broke its soak last, and how long ago.
-- What is shown is the answer of the last cycle, until it is three intervals old, and at least 30 s: also
-  in the moment in which a paused exporter goes on.
+- The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
+  true in the moment in which a paused exporter continues.
 """
 
 

@@ -107,7 +107,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         "orphaned-member": Advice(
             "Find out which process the member belonged to.",
             "Forget it on the ring page once it is certain that no process has it: it uses up quorum.",
-            "docs/ring.md#ghosts",
+            "docs/ring.md#orphaned-members",
         ),
         "members-missing": Advice(
             "Run kvmigration diff KEY: it names the members and the views that lack them.",
@@ -123,7 +123,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while it warns of one of these: mixed primaries, a "
+    "First run kvmigration status. Forget no member while it warns of mixed primaries, a "
     "split gossip, a ring that lost members at once, clocks that differ, or a store that was not read. What "
     "is missing in one place may be complete in another. While it warns of mixed primaries, of such a ring "
     "or of the store, restart nothing either."

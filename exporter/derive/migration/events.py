@@ -70,7 +70,7 @@ def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
 def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
     were, are = {m.id: m.state for m in old.members}, {m.id: m.state for m in key.members}
     groups = (
-        ("gone from", sorted(were.keys() - are.keys())),
+        ("no longer in", sorted(were.keys() - are.keys())),
         ("new in", sorted(are.keys() - were.keys())),
     )
     for words, names in groups:

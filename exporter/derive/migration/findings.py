@@ -182,7 +182,7 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
             "primaries-mixed",
             f"Primaries are mixed: memberlist on {', '.join(few(gossip, 3))}; the external store on "
             f"{', '.join(few(external, 3))}. {writer or 'A process with a small gossip view'} overwrites the "
-            f"store with {'what it knows alone' if cut_off else 'it'}.",
+            f"store with {'what only it knows' if cut_off else 'it'}.",
         )
         return
     moved = sorted(key for key, found in keys.items() if _on_gossip(found))
@@ -244,9 +244,9 @@ def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
         (c.name, c.key, c.phase) for c in kv_clients.stranded(c for t in targets for c in t.clients)
     )
     texts = [
-        f"{name} on {count} {'process' if count == 1 else 'processes'} reads {key} from "
-        f"{'memberlist' if where is Phase.MEMBERLIST else 'the external store'} alone, and no process writes "
-        "it there"
+        f"{name} on {count} {'process' if count == 1 else 'processes'} reads {key} only from "
+        f"{'memberlist' if where is Phase.MEMBERLIST else 'the external store'}, and no process "
+        "writes it there"
         for (name, key, where), count in sorted(found.items())
     ]
     if texts:

@@ -63,7 +63,7 @@ def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent
     if known.cluster and current.cluster and known.cluster != current.cluster:
         return f"its cluster id is {current.cluster}, and was {known.cluster}"
     if known.revision and current.revision and current.revision < known.revision:
-        return f"its revision went back from {known.revision} to {current.revision}"
+        return f"its revision decreased from {known.revision} to {current.revision}"
     gone = [key for key in known.rings if key not in store.modified]
     gone += ["the HA tracker's entries"] if known.entries and not current.entries else []
     if len(gone) >= TOGETHER:

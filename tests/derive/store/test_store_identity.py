@@ -64,8 +64,8 @@ SAME = {
 }
 REPLACED = {
     "another cluster id": ([read(), read(cluster="8", revision=60)], "its cluster id is 8, and was 7"),
-    "a revision that went back": ([read(), read(revision=4)], "its revision went back from 50 to 4"),
-    "the same, not read in between": ([read(), FAILED, read(revision=4)], "its revision went back"),
+    "a revision that went back": ([read(), read(revision=4)], "its revision decreased from 50 to 4"),
+    "the same, not read in between": ([read(), FAILED, read(revision=4)], "its revision decreased"),
     "several keys at once": (
         [read(), read(NAMES[2:], revision=60)],
         "2 of 3 keys vanished together: collectors/ring, collectors/compactor",

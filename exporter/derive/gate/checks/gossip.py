@@ -60,7 +60,7 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
     "gossip-no-strangers",
     "Every gossip member belongs to this cluster.",
     "Find out first which cluster the member belongs to. Then set a cluster label; see the page.",
-    f"{DOC}#strangers-in-the-ring",
+    f"{DOC}#unknown-members-in-the-gossip",
     f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
 def no_strangers(seen: Evidence) -> Answer:
@@ -105,7 +105,7 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
     "gossip-complete",
     "Every process with memberlist is seen by another one.",
     "Check the gossip port, the join members and the label of the process that is in no member list.",
-    f"{DOC}#a-process-nobody-sees",
+    f"{DOC}#a-process-in-no-member-list",
     LISTED,
 )
 def complete(seen: Evidence) -> Answer:

@@ -150,7 +150,7 @@ def silent_about_gossip(seen: Evidence) -> list[Culprit]:
     "no-ghosts",
     "Every member of a ring belongs to a process or a gossip member.",
     ADVICE["orphaned-member"].text,
-    f"{DOC}#ghosts",
+    f"{DOC}#orphaned-members",
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
     "readable: they show which process a member belongs to.",
 )
