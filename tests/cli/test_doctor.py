@@ -25,8 +25,8 @@ def _urls(told: Told) -> list[str]:
 
 
 CHANGES: list[tuple[str, Any, str, str]] = [
-    ("nobody listens", lambda told: [*_urls(told), "http://127.0.0.1:1"],
-     "1 process: does not answer (nobody listens)", "take it out of targets"),
+    ("no process listens", lambda told: [*_urls(told), "http://127.0.0.1:1"],
+     "1 process: does not answer (no process listens)", "take it out of targets"),
     ("a wrong prefix", lambda told: [*_urls(told)[:-1], _urls(told)[-1] + "/wrong"],
      "Probably no process of ours: 404 for /metrics", ""),
     ("a name without an address", lambda told: [*_urls(told), "http://nothing.invalid:1"],

@@ -209,7 +209,7 @@ REFUSED = {
         "expected host:port",
     ),
     "another page": (b"<html><table></table></html>", "expected a member list"),
-    "nothing": (b"", "whole page"),
+    "nothing": (b"", "complete page"),
 }
 
 

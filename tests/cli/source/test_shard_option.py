@@ -117,7 +117,7 @@ def test_check_and_status_look_at_everything_whatever_the_configuration_says(
 ) -> None:
     """With the very text that they have without shards."""
     started = recorded("cortex/2b-mirroring", scale=scale)
-    as_reviewed("check-2b-mirroring.txt", started.run("check", "switch-primary").out)
+    as_reviewed("check-2b-mirroring.txt", started.run("check", "-v", "switch-primary").out)
     as_reviewed("status-2b-mirroring.txt", started.run("status").out)
 
 
