@@ -79,7 +79,7 @@ class Stage:
             await self.demo.advance(INTERVAL)
             await self.write(*written)
             snapshot = await watch.poller.cycle()
-            found = next(answers.step_out(one) for one in snapshot.steps if one.name == step)
+            found = [answers.step_out(one) for one in snapshot.steps if one.name == step]
             out = io.StringIO()
             statuses.append(check._show(found, Namespace(format="text", verbose=True), out))
             text = " ".join(out.getvalue().split())
