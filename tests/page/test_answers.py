@@ -85,7 +85,7 @@ def test_a_page_is_not_sent_again_until_there_is_news(served: Served) -> None:
     assert (again.status, again.text, again.headers["Snapshot-Age"]) == (304, "", "4.0")
     served.now += 100
     assert get(served, "/", If_None_Match=tag).status == 200
-    assert "too old" in get(served, "/").text
+    assert "This is stale" in get(served, "/").text
 
 
 def test_files_are_kept_for_ever_under_their_version_only(served: Served) -> None:

@@ -77,7 +77,7 @@ def test_when_the_connection_is_lost_it_says_so_and_nothing_stays_open(look: Loo
     expect(page.locator("#old")).to_be_visible()
     assert word(page) == "UNKNOWN"
     assert page.locator("[data-judged]").count() == 0
-    assert page.title().startswith("too old")
+    assert page.title().startswith("stale")
     page.context.set_offline(False)
     page.clock.run_for(6_000)
     expect(page.locator("#answer .word")).to_have_text("GO ON")
