@@ -27,7 +27,7 @@ ESTIMATE_LETTERS = {
     "S": "external stores",
     "D": "discovery sources",
     "L": "gossip labels seen",
-    "Y": "migrations (2 to 5)",
+    "Y": "migrations: 5, and each one configured",
     "M": "members of the gossip, for shards",
 }
 
@@ -361,7 +361,7 @@ GATE_OPEN = _gauge(
     join="whole",
 )  # fmt: skip
 GATE_CHECK = _gauge(
-    "gate_check", "migration step check", "1 passed, 0 failed, NaN unknown.", per="Y × 80", join="whole"
+    "gate_check", "migration step check", "1 passed, 0 failed, NaN unknown.", per="Y × 120", join="whole"
 )
 
 _section("The exporter itself")

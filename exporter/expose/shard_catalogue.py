@@ -60,7 +60,7 @@ SHARD_SOAK_SECONDS = _own.gauge(
 SHARD_INTERVAL_SECONDS = _own.gauge("shard_interval_seconds", "", "The configured interval, in seconds.")
 SHARD_CHECK = _own.gauge(
     "shard_check", "migration step check",
-    f"A check of the gate, as far as this shard's part shows: {VERDICTS}.", per="Y × 80",
+    f"A check of the gate, as far as this shard's part shows: {VERDICTS}.", per="Y × 120",
 )  # fmt: skip
 SHARD_CLIENTS = _own.gauge(
     "shard_clients", "serves phase writes migration",

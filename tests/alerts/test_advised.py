@@ -9,11 +9,12 @@ import pytest
 from alerts.advised import RUNBOOKS, STATES, runbooks
 from alerts.registry import ALERTS
 from alerts.rule import Options
-from exporter.derive.gate import harms, steps
+from exporter.derive.gate import steps
 from exporter.derive.gate.advice import ADVICE
 from exporter.derive.gate.causes import CAUSES, explained
-from exporter.derive.gate.coverage import RESTS_ON
+from exporter.derive.gate.harms import STEPS
 from exporter.model.gate import Check, Verdict
+from exporter.model.migration import FIXED, Migration
 
 VERBS = ("restart", "forget")
 FORBIDS = r"(?:never|not|nobody|nothing|no)"
@@ -48,12 +49,17 @@ def rendered(state: str) -> dict[str, str]:
     return said
 
 
+def asked() -> dict[str, Check]:
+    """Every check of every step of every migration: some are asked in one migration only."""
+    of = [(rule.name, one) for one in FIXED for rule in STEPS if rule.is_of(Migration(one))]
+    return {check.id: check for step, migration in of for check in steps.blank(step, migration).checks}
+
+
 def effects(cause: str) -> list[Check]:
     """Every check of every step, failed and unknown, as it is shown while a cause is there."""
-    checks = {check.id: check for step in harms.NAMES for check in steps.blank(step).checks}
     bad = [
         Check(c.id, c.sentence, verdict, remedy=c.remedy)
-        for c in checks.values()
+        for c in asked().values()
         for verdict in (Verdict.FAILS, Verdict.UNKNOWN)
     ]
     return [check for check in (explained(check, (cause,)) for check in bad) if check.cause]
@@ -77,7 +83,7 @@ def test_every_effect_of_a_cause_is_given_the_advice_for_the_cause(state: str) -
 
 
 def test_no_cause_explains_itself_and_every_effect_is_a_check_or_a_cause() -> None:
-    checks = {check.id for step in harms.NAMES for check in steps.blank(step).checks} | set(RESTS_ON)
+    checks = asked().keys()
     causes = {cause.id for cause in CAUSES}
     effects_of = {cause.id: cause.effects for cause in CAUSES}
     for cause in CAUSES:

@@ -10,8 +10,10 @@ import yaml
 
 from exporter.cli.source.estimate import estimate, report, series_of
 from exporter.cli.validate import validate
-from exporter.config import load
+from exporter.config import load, load_text
+from exporter.derive.gate.harms import STEPS
 from exporter.expose import catalogue
+from exporter.model.migration import FIXED, Migration
 
 HERE = Path(__file__).parents[1] / "config"
 
@@ -107,3 +109,27 @@ def test_every_formula_of_the_catalogue_is_understood() -> None:
         words = set(metric.estimate.split()) - {"×", "about"}
         assert all(word in letters or word.isdigit() for word in words)
         assert series_of(metric.estimate, letters) >= 1
+
+
+OWN = """\
+targets: [{static: {urls: ["http://mimir-0:8080"]}}]
+migrations: [{name: usage, keys: [usage-tracker-instances]}, {name: rulers, keys: [rulers/ring]}]
+"""
+
+
+@pytest.mark.parametrize(("text", "own"), [(OWN, ["usage", "rulers"]), (OWN.splitlines()[0], [])])
+def test_an_estimate_counts_every_migration_with_all_its_steps_and_checks(text: str, own: list[str]) -> None:
+    said = estimate(load_text(text), 1).letters
+    names = [*FIXED, *own]
+    steps = [(name, rule) for name in names for rule in STEPS if rule.is_of(Migration(name))]
+    assert said["Y"] == len(names)
+    assert series_of(catalogue.GATE_OPEN.estimate, said) >= len(steps)
+    assert series_of(catalogue.GATE_CHECK.estimate, said) >= sum(len(r.checks_of(n)) for n, r in steps)
+
+
+def test_no_migration_has_more_steps_or_checks_than_its_part_of_the_estimate() -> None:
+    for name in (*FIXED, "rulers"):
+        steps = [rule for rule in STEPS if rule.is_of(Migration(name))]
+        assert len(steps) <= series_of(catalogue.GATE_OPEN.estimate, {"Y": 1})
+        checks = sum(len(rule.checks_of(name)) for rule in steps)
+        assert checks <= series_of(catalogue.GATE_CHECK.estimate, {"Y": 1})

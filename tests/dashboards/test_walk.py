@@ -39,6 +39,8 @@ MAY_BE_EMPTY = {
     "Probes with a wrong answer": "the probe is off by default",
     "Partitions by state": "Cortex has no partition rings",
     "Corrupted partitions": "Cortex has no partition rings",
+    "Gates of this migration": "the demo has no read-write group, so there is no such migration",
+    "Checks of this migration": "the demo has no read-write group, so there is no such migration",
     "Queries by group": "the demo has no query frontend",
     "Write requests by group": "the demo serves no writes",
     "Read requests by group": "the demo serves no queries",

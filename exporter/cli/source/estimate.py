@@ -15,6 +15,7 @@ from exporter.config import Config, each_store
 from exporter.expose import catalogue
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.metric import Metric
+from exporter.model.migration import FIXED
 from exporter.model.pages import Product
 from exporter.polling.sharding import MOST_COMMON
 from exporter.products.ring_pages import pages_of
@@ -110,4 +111,5 @@ def _letters(config: Config, targets: int) -> dict[str, int]:
         "S": len(list(each_store(config.stores))),
         "D": len({entry.kind for entry in config.targets}),
         "L": LABELS,
+        "Y": len(FIXED) + len(config.migrations),
     } | ({"M": targets} if config.scale.shards > 1 else {})
