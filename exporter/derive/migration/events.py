@@ -32,10 +32,10 @@ def _changes(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     yield from _strangers(before, now)
     yield from _foreign(before, now)
     yield from _stores(before, now)
-    was = {step.name: step.open for step in before.steps}
+    was = {step.title: step.open for step in before.steps}
     for step in now.steps:
-        if step.name in was and was[step.name] != step.open:
-            yield "gate", f"Step {step.name} {'opened' if step.open else 'closed'}.", step.name
+        if step.title in was and was[step.title] != step.open:
+            yield "gate", f"Step {step.title} {'opened' if step.open else 'closed'}.", step.title
 
 
 def _targets(before: Snapshot, now: Snapshot) -> Iterable[Change]:
