@@ -246,10 +246,10 @@ async def test_serve_keeps_its_history_where_the_file_says_and_a_single_look_kee
             assert (await server.reload())[0] == 200
             await server.until(partial(is_there, file), f"{file} is written")
         assert await server.stop() == 0
-        before = json.loads(files[1].read_text())["stores"]["consul"]
+        before = json.loads(files[1].read_text())["stores"]["consul"]["identity"]
         async with exporter(path) as again:
             await again.cycles(2)
-        after = json.loads(files[1].read_text())["stores"]["consul"]
+        after = json.loads(files[1].read_text())["stores"]["consul"]["identity"]
         assert (after["since"], after["cluster"]) == (before["since"], before["cluster"])
         written(path, quick(demo, state_file=str(files[2])))
         await one_cycle(load(path))

@@ -25,7 +25,7 @@ from exporter.model.stores import StoreFacts, StoreIdentity
 from exporter.sources import state_file
 from exporter.sources.state_file import BrokenStateError, words
 
-VERSION = 1
+VERSION = 2
 CLOSING_SECONDS = 5.0
 log = logger("kvmigration.history")
 

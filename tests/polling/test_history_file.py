@@ -29,7 +29,7 @@ from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
 from exporter.model.gate import Step
 from exporter.model.stores import StoreContent, StoreFacts
-from exporter.polling.history_file import HistoryFile, Kept, kept_of, path_of, recalled
+from exporter.polling.history_file import VERSION, HistoryFile, Kept, kept_of, path_of, recalled
 from exporter.sources import state_file
 from tests.derive.build import INGESTER, NOW, PAGES, Fleet, step_of
 from tests.derive.ring.test_partitions import RING as PARTITIONS
@@ -253,19 +253,20 @@ async def test_without_a_path_nothing_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-GOOD = {"version": 1, "stores": {}, "rings": {}, "places": {}}
+GOOD = {"version": VERSION, "stores": {}, "rings": {}, "places": {}}
 RING = {"at": NOW, "stored": True, "members": {}, "active": {}, "lost": {}}
 STORE = {"replaced": "", "replaced_at": None}
 BROKEN: dict[str, bytes] = {
     "empty": b"",
-    "half": b'{"version": 1, "stores": {',
+    "half": json.dumps(GOOD)[:30].encode(),
     "no object": b"[]",
     "no text": b"\xff\xfe\x00",
     "deep": b"[" * 100_000,
     "large": b" " * (state_file.MAX_BYTES + 1),
-    "newer": json.dumps(GOOD | {"version": 2}).encode(),
-    "of the logs": b'{"version": 1, "files": [], "counts": []}',
-    "no rings": b'{"version": 1, "stores": {}}',
+    "newer": json.dumps(GOOD | {"version": VERSION + 1}).encode(),
+    "older": json.dumps(GOOD | {"version": VERSION - 1}).encode(),
+    "of the logs": json.dumps({"version": VERSION, "files": [], "counts": []}).encode(),
+    "no rings": json.dumps({"version": VERSION, "stores": {}}).encode(),
     "a wrong ring": json.dumps(GOOD | {"rings": {"a": RING | {"members": {"m": ["NEW", "t"]}}}}).encode(),
     "a time that is none": json.dumps(GOOD | {"rings": {"a": RING | {"at": float("nan")}}}).encode(),
     "a wrong store": json.dumps(GOOD | {"stores": {"etcd": STORE | {"identity": {"cluster": 7}}}}).encode(),
