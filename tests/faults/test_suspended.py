@@ -18,7 +18,7 @@ import pytest
 from tests.running import WAIT, Exporter, exporter, written
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
-STEP = "switch-primary"
+MIGRATION, STEP = "rings", "switch-primary"
 PAUSE = 6.0  # seconds, longer than three intervals and a little: real ones, since the clocks are the kernel's
 WORDS = "demo --no-exporter --size 3 --tokens 8 --hold --start-phase mirroring"
 
@@ -50,15 +50,15 @@ async def _demo(logs: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, d
 
 
 async def _is_open(server: Exporter) -> bool:
-    return await server.value("gate_open", step=STEP) == 1
+    return await server.value("gate_open", migration=MIGRATION, step=STEP) == 1
 
 
 async def _is_shut(server: Exporter) -> bool:
-    return await server.value("gate_open", step=STEP) == 0
+    return await server.value("gate_open", migration=MIGRATION, step=STEP) == 0
 
 
 async def _says(server: Exporter, pattern: str) -> bool:
-    return re.search(pattern, (await server.get(f"/api/v1/gate/{STEP}"))[1]) is not None
+    return re.search(pattern, (await server.get(f"/api/v1/gate/{MIGRATION}/{STEP}"))[1]) is not None
 
 
 async def test_nothing_counts_that_passed_before_the_exporter_was_stopped(tmp_path: Path) -> None:
