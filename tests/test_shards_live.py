@@ -19,6 +19,8 @@ from tests import real_servers
 from tests.alerts.live import Fleet, configuration, demo, process, ready, wait
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
+Steps = dict[str, dict[str, Any]]
+"""A step by migration."""
 SHARDS = 4
 SCALE = 1 / 15
 """A second of the rules is 15 s in production: the shards' cycles are a second apart."""
@@ -32,28 +34,30 @@ class Running:
     prometheus: str
     shards: list[subprocess.Popen[bytes]]
 
-    def check(self, step: str, *source: str) -> tuple[int, dict[str, Any]]:
-        """Run `kvmigration check STEP --json`; by default ask Prometheus."""
+    def check(self, step: str, *source: str) -> tuple[int, Steps]:
+        """Run `kvmigration check STEP --json`; by default ask Prometheus. Gives a document a migration."""
         words = [sys.executable, "-m", "exporter", "check", step, "--json"]
         words += source or ("--prometheus", self.prometheus)
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-        return done.returncode, json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+        documents = map(json.loads, done.stdout.splitlines())
+        return done.returncode, {document["migration"]: document for document in documents}
 
-    def alone(self, step: str) -> tuple[int, dict[str, Any]]:
+    def alone(self, step: str) -> tuple[int, Steps]:
         """What the one exporter says of the whole."""
         return self.check(step, "--server", f"http://{self.fleet.exporter}")
 
-    def until(self, step: str, status: int) -> dict[str, Any]:
-        """Ask both until both say so; gives Prometheus's answer."""
-        found: list[dict[str, Any]] = []
+    def until(self, step: str, status: int) -> Steps:
+        """Ask both until both say so, of the same migrations; gives Prometheus's answer."""
+        joined: Steps = {}
 
         def agreed() -> bool:
-            (shards, told), (one, _) = self.check(step), self.alone(step)
-            found[:] = [told]
-            return shards == one == status
+            (shards, joined_steps), (one, steps) = self.check(step), self.alone(step)
+            joined.clear()
+            joined.update(joined_steps)
+            return shards == one == status and answers(joined_steps) == answers(steps)
 
-        wait(agreed, f"{step}: exit status {status} of both")
-        return found[0]
+        wait(agreed, f"{step}: exit status {status} of both, of the same migrations")
+        return joined
 
 
 @contextmanager
@@ -89,6 +93,11 @@ def _prometheus(folder: Path, scraped: list[str]) -> Iterator[str]:
         yield server.url
 
 
+def answers(steps: Steps) -> dict[str, tuple[str, str]]:
+    """What is said of each migration. While a fault is on single checks differ from look to look."""
+    return {migration: (step["place"], step["answer"]) for migration, step in steps.items()}
+
+
 def culprits(told: dict[str, Any], check: str) -> str:
     return " ".join(next(one["culprits"] for one in told["checks"] if one["id"] == check))
 
@@ -97,16 +106,25 @@ def test_prometheus_has_the_answers_of_one_exporter(tmp_path: Path) -> None:
     """Open where it is open, closed with names where strangers come, and not known without a shard."""
     with running(tmp_path, "mirroring") as run:
         told = run.until("switch-primary", 0)
-        assert told["place"] == "next"
-        assert {check["evidence"] for check in told["checks"]} == {"In all 4 shards."}
-        assert run.until("disable-mirroring", 1)["place"] == "ahead"
+        assert {migration: step["place"] for migration, step in told.items()} == {
+            "rings": "next",
+            "ha-tracker": "next",
+        }
+        evidence = {check["evidence"] for step in told.values() for check in step["checks"]}
+        assert evidence == {"In all 4 shards."}
+        for migration in ("rings", "ha-tracker"):
+            assert run.until(f"{migration}/disable-mirroring", 1)[migration]["place"] == "ahead"
         run.fleet.fault("conjoined", on=True)
-        wait(lambda: "tempo" in culprits(run.until("switch-primary", 1), "gossip-no-strangers"), "names")
+        wait(
+            lambda: "tempo" in culprits(run.until("rings/switch-primary", 1)["rings"], "gossip-no-strangers"),
+            "names",
+        )
         run.fleet.fault("conjoined", on=False)
         run.until("switch-primary", 0)
         run.shards[1].kill()
         wait(lambda: run.check("switch-primary")[0] == 2, "not known without shard 1")
         status, told = run.check("switch-primary")
-        assert status == 2
+        assert (status, bool(told)) == (2, True)
         said = ("of 4 shards 3 are known", "Prometheus cannot scrape the exporter at")
-        assert any(text in told["headline"] for text in said), told["headline"]
+        for step in told.values():
+            assert any(text in step["headline"] for text in said), step["headline"]
