@@ -57,15 +57,18 @@ class DelayedPort(ABC):
             server, self._server = self._server, None
             for listening in server.sockets:  # a server that is closed loses whom it has just accepted
                 asyncio.get_running_loop().remove_reader(listening)
-            for _ in range(_ACCEPTING):
-                await asyncio.sleep(0)
-            server.close()
+            try:
+                for _ in range(_ACCEPTING):
+                    await asyncio.sleep(0)
+            finally:
+                server.close()  # also where the demo ends in the middle of this
             await self._end()
             self._socket = take(self.host, self.port)
 
     async def release(self) -> None:
         """Close, and give the port back."""
         await self.close()
+        await self._end()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
