@@ -289,3 +289,11 @@ def secondary_of(clients: Iterable[ClientFacts], primary: str) -> str:
     if primary == "memberlist":
         return next(iter(sorted(stores & EXTERNAL_STORES)), "")
     return "memberlist" if "memberlist" in stores else ""
+
+
+def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFacts, ...]]:
+    """Sort KV clients by the migration that they are part of."""
+    found: dict[str, list[ClientFacts]] = {}
+    for client in clients:
+        found.setdefault(client.migration, []).append(client)
+    return {name: tuple(some) for name, some in found.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import median_high
 from types import MappingProxyType
@@ -94,17 +94,14 @@ def judge_signals(
         if own != most and not signal.young and len(signals) > 1
     }
     fine = _contradicted(pages, deviations)
+    waiting = fine | {name for name, known in deviations.items() if now - known.since < SETTLES_AFTER}
     odd = deviations.keys() - fine
-    views = tuple(_view(s, usual, oldest, hidden, odd) for s in signals)
-    settled = {name for name, known in deviations.items() if now - known.since >= SETTLES_AFTER}
-    judged = tuple(
-        replace(v, judged=False)
-        if v.target in deviations and (v.target in fine or v.target not in settled)
-        else v
-        for v in views
+    views = tuple(
+        _view(signal, _digests(signal.told, own, hidden), usual, oldest, (odd, waiting))
+        for signal, own in zip(signals, said, strict=True)
     )
     shown = len({view.fingerprint for view in views})
-    return Counted(judged, MappingProxyType({KIND: shown}), MappingProxyType(deviations))
+    return Counted(views, MappingProxyType({KIND: shown}), MappingProxyType(deviations))
 
 
 def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str]:
@@ -155,20 +152,29 @@ def _oldest_of_most(signals: Iterable[Signal]) -> float | None:
     return median_high(told) if told else None
 
 
+def _digests(told: RingSignals, own: str, hidden: bool) -> tuple[str, ...]:
+    """Without states; and with them, where nobody hides one: then these are what it said."""
+    return (_hashed(own),) if hidden else (_hashed(_said(told, hidden=True)), _hashed(own))
+
+
 def _view(
-    signal: Signal, usual: RingSignals | None, oldest: float | None, hidden: bool, odd: Collection[str]
+    signal: Signal,
+    digests: tuple[str, ...],
+    usual: RingSignals | None,
+    oldest: float | None,
+    deviating: tuple[Collection[str], Collection[str]],
 ) -> ViewFacts:
-    told = signal.told
-    bare, whole = _hashed(_said(told, hidden=True)), _hashed(_said(told, hidden=False))
+    """The view of one process; `deviating` are those that are odd, and those that are not judged yet."""
+    told, (odd, waiting) = signal.told, deviating
     return ViewFacts(
         kind=KIND,
         target=signal.target,
         known=True,
-        fingerprint=bare if hidden else whole,
-        digests=(bare,) if hidden else (bare, whole),
+        fingerprint=digests[-1],
+        digests=digests,
         staleness=None if oldest is None or told.oldest is None else max(0.0, oldest - told.oldest),
         unnamed=max(0, usual.size - told.size) if usual is not None else 0,
-        judged=not signal.young,
+        judged=not signal.young and signal.target not in waiting,
         read_at=signal.read_at,
         odd=signal.target in odd,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -57,7 +57,9 @@ class Whole:
 
     @cached_property
     def mixed(self) -> frozenset[str]:
-        return frozenset(n for n, clients in by_migration(self.clients).items() if is_mixed(clients))
+        return frozenset(
+            n for n, clients in kv_clients.by_migration(self.clients).items() if is_mixed(clients)
+        )
 
     @cached_property
     def unattended(self) -> Mapping[str, str]:
@@ -241,16 +243,3 @@ def _rings_beside(seen: Evidence) -> frozenset[str]:
         return frozenset()
     touched = [t for t in seen.up if any(client.migration == seen.migration for client in t.clients)]
     return frozenset(c.key for t in touched for c in t.clients if c.migration != HA_TRACKER)
-
-
-def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFacts, ...]]:
-    """Sort KV clients by the migration that they are part of."""
-    found: dict[str, list[ClientFacts]] = {}
-    for client in clients:
-        found.setdefault(client.migration, []).append(client)
-    return {name: tuple(some) for name, some in found.items()}
-
-
-def in_rings(seen: Evidence) -> tuple[TargetFacts, ...]:
-    """Pick the processes that keep a ring or watch one."""
-    return seen.in_rings

@@ -47,9 +47,9 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
 def of_all(whole: Whole) -> Iterable[Finding]:
     """Name what is wrong with the processes, the gossip, the rings and the stores."""
     targets, writing = whole.targets, _writing(whole.targets)
-    for name in sorted({client.migration for client in writing}):
-        moving = kv_clients.under_way(client for client in writing if client.migration == name)
-        yield from _mixed(moving, _alone(targets))
+    alone = _alone(targets)
+    for _, clients in sorted(kv_clients.by_migration(writing).items()):
+        yield from _mixed(kv_clients.under_way(clients), alone)
     yield from _foreign(whole)
     yield from _in_gossip(whole.gossip)
     for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
@@ -60,7 +60,7 @@ def of_all(whole: Whole) -> Iterable[Finding]:
     yield from _stranded(targets)
     yield from _between_stores(writing)
     yield from _rings_unread(whole, writing)
-    if alone := _alone(targets):
+    if alone:
         sees = "sees" if len(alone) == 1 else "see"
         yield Finding("process-alone", f"{', '.join(few(alone, 5))} {sees} no other gossip member.")
     yield from _of_processes(whole)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from exporter.derive.gate.advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
-from exporter.derive.gate.evidence import Evidence, in_rings
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity, quoted
 from exporter.derive.identity.member_index import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
@@ -150,7 +150,7 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     """Give processes by label, and those whose label is not known."""
     found: dict[str, list[str]] = {}
     unknown = []
-    for target in in_rings(seen):
+    for target in seen.in_rings:
         label = label_of(target.config)
         if label is None:
             unknown.append(Culprit(Kind.UNREAD, target.name, what="label"))
@@ -194,7 +194,7 @@ def label_set(seen: Evidence) -> Answer:
     alone keeps other clusters away, and the checks on the gossip say whether it does.
     """
     found, unknown = _labels(seen)
-    if found and not unknown and all(_is_too_old(target) for target in in_rings(seen)):
+    if found and not unknown and all(_is_too_old(target) for target in seen.in_rings):
         return Answer(good=Looked(Seen.LABELS_UNSUPPORTED))
     bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
     only = next(iter(found), "")
@@ -219,7 +219,7 @@ def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culp
 
 def _possible(seen: Evidence) -> str:
     """A release without labels has no setting to change: what helps there is an upgrade."""
-    old = [target.name for target in in_rings(seen) if _is_too_old(target)]
+    old = [target.name for target in seen.in_rings if _is_too_old(target)]
     return f"Upgrade {few(old, 3)} first: this release has no cluster label to set." if old else ""
 
 
@@ -239,7 +239,7 @@ def _is_too_old(target: TargetFacts) -> bool:
 def verification_off(seen: Evidence) -> Answer:
     """Hold that a process with another label is still let in, on every process."""
     on, unknown = [], []
-    for target in in_rings(seen):
+    for target in seen.in_rings:
         disabled = target.config.label_verification_disabled if target.config else None
         if _is_too_old(target):
             on.append(Culprit(Kind.LABELS_UNSUPPORTED, target.name))

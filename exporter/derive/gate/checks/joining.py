@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 
 from exporter.derive.gate.check import Answer, CheckFunction, check
-from exporter.derive.gate.evidence import Evidence, in_rings
+from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.identity import host_in, port_of
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.migration.risks import is_at
@@ -22,6 +22,11 @@ CONFIGURED = "Let the exporter read the configuration page of every process: the
 Asked = tuple[TargetFacts, ...]
 Choice = Callable[[Evidence], Asked]
 DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
+
+
+def _in_rings(seen: Evidence) -> Asked:
+    """Processes that keep a ring or watch one."""
+    return seen.in_rings
 
 
 def _with_memberlist(seen: Evidence) -> Asked:
@@ -127,7 +132,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
 
 
 join_members, rejoin_interval, settings_agree = (
-    make(in_rings) for make in (_join_members, _rejoin_interval, _settings_agree)
+    make(_in_rings) for make in (_join_members, _rejoin_interval, _settings_agree)
 )
 # The same before a restart of processes that use memberlist already; those that do not are not asked.
 restart_seeds, restart_rejoin, restart_settings = (
@@ -222,7 +227,7 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
 )
 def join_members_resolve(seen: Evidence) -> Answer:
     """Hold that every seed has an address, as far as this exporter can look names up."""
-    seeds, wrong, unknown = _looked_up(seen, in_rings(seen))
+    seeds, wrong, unknown = _looked_up(seen, seen.in_rings)
     return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)))
 
 
