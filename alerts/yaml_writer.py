@@ -83,8 +83,8 @@ def record_groups(options: Options) -> dict[str, Any]:
 
 
 def shard_groups(options: Options) -> dict[str, Any]:
-    """Give the recording rules that join shards. What is joined family by family reads no other rule; the
-    others are one group, for each may read those before it.
+    """Give the recording rules that join shards. What is joined family by family reads no other rule; of
+    the others each may read those before it, and nothing reads the counts: they are groups of their own.
     """
     every = options.queries().span(INTERVAL)
     options = replace(options, labels=_selected(options) | options.labels)

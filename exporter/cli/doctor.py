@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from textwrap import wrap
 from typing import Any, Final, TextIO
 
-from exporter.cli.terminal.safe_text import plain
+from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
 from exporter.config import Config, load
 from exporter.expose.wording.lists import few
@@ -73,14 +72,13 @@ def doctor(path: Path, *, out: TextIO | None = None) -> int:
 
 def _told(finding: Finding) -> Iterator[str]:
     names = f": {few(finding.names, NAMED)}" if finding.names else ""
-    yield from wrap(f"{finding.text}{names}", WIDTH, initial_indent="!! ", subsequent_indent="   ")
-    yield from wrap(finding.remedy, WIDTH, initial_indent="   ", subsequent_indent="   ")
+    yield from wrapped(f"{finding.text}{names}", "!! ", "   ", WIDTH)
+    yield from wrapped(finding.remedy, "   ", width=WIDTH) if finding.remedy else ()
 
 
 async def _look(config: Config) -> Snapshot:
     async with Watch(config) as watch:
-        await watch.poller.cycle()
-        return await watch.poller.cycle()  # some checks compare two looks
+        return await watch.poller.cycle()
 
 
 def _configured(config: Config) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
-    """Wrap text to 80 columns, made fit for a terminal: no control characters, no direction marks."""
-    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=then or first) or [
+def wrapped(text: str, first: str = "", then: str = "", width: int = WIDTH) -> list[str]:
+    """Wrap text, made fit for a terminal: no control characters, no direction marks."""
+    return textwrap.wrap(plain(text), width, initial_indent=first, subsequent_indent=then or first) or [
         first.rstrip()
     ]

@@ -15,10 +15,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-ROOT: Final = Path(__file__).parents[
-    3
-]  # of a checkout; an installed package brings its docs as `served_docs`
-INSTALLED: Final = Path(__file__).parents[2] / "served_docs"
+ROOT: Final = Path(__file__).parents[3]
+INSTALLED: Final = (
+    Path(__file__).parents[2] / "served_docs"
+)  # as a package brings them; a checkout has its own
+DOCS: Final = INSTALLED if INSTALLED.is_dir() else ROOT / "docs"
 PICTURES: Final[Mapping[str, str]] = {".png": "image/png", ".svg": "image/svg+xml"}
 RUNBOOKS: Final = "alerts/runbooks"
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
@@ -44,17 +45,15 @@ class Document:
 @cache
 def documents() -> Mapping[str, Document]:
     """All of them by name: "" is the first page, `ring`, `runbooks/KVMigrationGossipSplit`."""
-    docs = INSTALLED if INSTALLED.is_dir() else ROOT / "docs"
-    found = [*_read(docs, "docs", ""), *_read(ROOT / RUNBOOKS, RUNBOOKS, "runbooks/")]
+    found = [*_read(DOCS, "docs", ""), *_read(ROOT / RUNBOOKS, RUNBOOKS, "runbooks/")]
     return {document.name: document for document in found}
 
 
 @cache
 def pictures() -> Mapping[str, Path]:
     """The pictures by their paths below `docs/`."""
-    docs = INSTALLED if INSTALLED.is_dir() else ROOT / "docs"
-    files = (file for file in docs.rglob("*") if file.suffix in PICTURES)
-    return {file.relative_to(docs).as_posix(): file for file in files}
+    files = (file for file in DOCS.rglob("*") if file.suffix in PICTURES)
+    return {file.relative_to(DOCS).as_posix(): file for file in files}
 
 
 def name_of(path: str) -> str:
