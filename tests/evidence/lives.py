@@ -69,6 +69,7 @@ class Look:
     broken: str  # why nothing that was seen before counts
     young: frozenset[str]
     step: Step
+    crashed: bool = False  # whether a process refuses for the first time
 
 
 @dataclass
@@ -108,7 +109,8 @@ class Life:
         snapshot, self.past = conclude(cycle, self.past, made.rules)
         steps = [step for step in snapshot.steps if step.name == self.step]
         step = next((one for one in steps if one.migration == self.migration), steps[0])
-        seen = Look(self.now, present, self.broken, self._young(), step)
+        crashed = any(last <= one.crashed < self.now for one in self.made.running)
+        seen = Look(self.now, present, self.broken, self._young(), step, crashed)
         self.broken = ""
         self.looks.append(seen)
         return seen
@@ -278,13 +280,14 @@ def _counts(life: Life, number: int, name: str) -> bool:
     """Whether a fault breaks the soak at a look: an accident of reading does only where it comes back, and
     hides others while it is there.
     """
-    excused, soak = int(bool(life.looks[number].faults & EXCUSED)), life.made.rules.soak
+    seen, soak = life.looks[number], life.made.rules.soak
+    excused = int(seen.crashed or bool(seen.faults & EXCUSED))
     if name in LASTING:
         return _lasted(life, number, name) > LASTING[name]
-    if all(name in seen.faults for seen in life.looks[max(0, number - excused) : number + 1]):
+    if all(name in past.faults for past in life.looks[max(0, number - excused) : number + 1]):
         return True
-    recent = (seen for seen in life.looks[: number - 1] if life.looks[number].at - seen.at <= soak)
-    return name in ONCE and any(name in seen.faults for seen in recent)
+    recent = (past for past in life.looks[: number - 1] if seen.at - past.at <= soak)
+    return name in ONCE and any(name in past.faults for past in recent)
 
 
 def _lasted(life: Life, number: int, name: str) -> float:
