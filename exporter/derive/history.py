@@ -80,7 +80,7 @@ def advance(
     return RingHistory(
         gone=_gone(past, vanished, here, now),
         lost=_lost(past, vanished, here, now, watched),
-        since={(m.id, m.state): past.since.get((m.id, m.state), now) for m in members},
+        since={(m.id, m.state): min(past.since.get((m.id, m.state), now), now) for m in members},
         members=members,
         returned=past.returned + len(back),
         at=now,

@@ -292,6 +292,11 @@ def _counts(life: Life, number: int, name: str) -> bool:
 
 def _lasted(life: Life, number: int, name: str) -> float:
     """For how long a fault was there without a break, as the looks have it, seconds."""
-    looks = life.looks[: number + 1]
-    begun = next((n for n in reversed(range(len(looks))) if name not in looks[n].faults), -1) + 1
-    return looks[number].at - looks[begun].at
+    began = life.looks[number].at
+    for seen in reversed(life.looks[: number + 1]):
+        if name not in seen.faults:
+            break
+        began = seen.at
+        if seen.broken == "clock set":  # what was dated is dated anew
+            break
+    return life.looks[number].at - began

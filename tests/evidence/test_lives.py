@@ -84,6 +84,16 @@ def test_a_step_opens_until_a_fault_comes_that_no_life_may_meet_by_chance(name: 
     assert not list(wrong_openings(life))
 
 
+def test_a_clock_that_is_set_back_makes_no_transition_young() -> None:
+    made = living("disable-mirroring 0", "disable-mirroring", 10, soak=60.0)  # a transition may last as long
+    life = Life(made, "disable-mirroring", "joins")
+    fault = next(fault for fault in harmful(made, life.step) if fault.name == "a member stays joining")
+    life.episodes = [Episode(fault, life.seed)]
+    life.look()
+    life.set_clock(-3600.0)
+    assert not any(life.look().step.open for _ in range(12))
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_no_life_opens_a_step_while_a_fault_of_it_is_there_or_was_within_the_soak(step: str) -> None:
     for number in range(EXAMPLES):

@@ -146,7 +146,7 @@ def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> 
     for name, told in gossip.short.items():
         old = past.get(name)
         same = told.lacks & old.lacks if old is not None else frozenset[str]()
-        since = old.since if old is not None and same else now
+        since = min(old.since, now) if old is not None and same else now  # a clock may be set back
         wrong = told.count <= SMALL * told.of or now - since >= SPREADS
         dated[name] = replace(told, lacks=same or told.lacks, since=since, wrong=wrong)
     return replace(gossip, short=MappingProxyType(dated))
@@ -157,7 +157,7 @@ def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> G
     if gossip is None or not gossip.doubts:
         return gossip
     past = before.gossip.doubts if before is not None and before.gossip is not None else {}
-    dated = {name: past.get(name) or now for name in gossip.doubts}
+    dated = {name: min(past.get(name) or now, now) for name in gossip.doubts}
     stayed = {name for name, since in dated.items() if now - since >= SPREADS}
     whole = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]
     clusters = [cluster for cluster in whole if cluster] + [(name,) for name in stayed]

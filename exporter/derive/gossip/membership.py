@@ -246,7 +246,7 @@ def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -
         return gossip
     past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
     since = {namesake.name: namesake.since for namesake in past}
-    dated = tuple(replace(one, since=since.get(one.name) or now) for one in gossip.namesakes)
+    dated = tuple(replace(one, since=min(since.get(one.name) or now, now)) for one in gossip.namesakes)
     stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
     strangers = sorted((*gossip.strangers, *stayed), key=lambda stranger: stranger.name)
     return replace(gossip, namesakes=dated, strangers=tuple(strangers))
