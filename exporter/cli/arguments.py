@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from exporter import __version__, log
-from exporter.cli.source.environment import show_variables, with_environment
+from exporter.cli.source.environment import flagged, show_variables, with_environment
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 
@@ -78,7 +78,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
         command = command_of(top, asked)
         show_variables(command)
         try:
-            argv = [asked, *with_environment(command, argv[1:], os.environ)]
+            argv = [asked, *with_environment(command, flagged(command, argv[1:]), os.environ)]
         except argparse.ArgumentError as error:
             command.error(str(error))
     return top.parse_args(argv)

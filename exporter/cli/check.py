@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +16,7 @@ from typing import Any, TextIO
 import msgspec
 
 from exporter.cli.check_prometheus import add_prometheus, joined_from
-from exporter.cli.source.snapshot_source import Looks, add_source, duration, look_from
+from exporter.cli.source.snapshot_source import Looks, add_source, beats, duration, look_from
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.cli.terminal.step_text import FORMATS, text_of
 from exporter.config.units import format_duration
@@ -141,16 +139,13 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
 
 async def _watch(args: argparse.Namespace, look: Looks) -> int:
     """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
-    status, stop = STATUS["unknown"], asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
-    while not stop.is_set():
+    status = STATUS["unknown"]
+    async for _ in beats(look):
         steps = await look.steps(args.step)
         if args.format == "text":
             print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
         status = _show(steps, args, sys.stdout)
         sys.stdout.flush()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), look.interval)
     return status
 
 

@@ -11,15 +11,13 @@ from typing import Any
 
 import yaml
 
-from exporter.cli.demo_cluster import add_arguments, run_demo
+from exporter.cli.demo_cluster import add_arguments, run_demo, soak_of
 from exporter.cli.serve import add_web
 from exporter.config import load
-from exporter.demo import Demo, DemoSettings
+from exporter.demo import Demo
 from exporter.expose.server.listen import parse_address
 from exporter.service import Service
 
-SHARE_OF_PHASE = 2
-MAX_SOAK = 15.0  # seconds; for a real cluster it is 300
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -55,7 +53,7 @@ async def _demo(args: argparse.Namespace) -> int:
 
         async def started(demo: Demo) -> None:
             file = Path(folder) / "kvmigration.yml"
-            told = demo.config() | {"gate": {"soak": soak_of(demo.settings)}}
+            told = demo.config(named=not args.hostile) | {"gate": {"soak": soak_of(demo.settings)}}
             file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
             args.config_file = file
             service = Service(args, load(file))
@@ -67,12 +65,6 @@ async def _demo(args: argparse.Namespace) -> int:
         for task in services:
             status = await task or status
     return status
-
-
-def soak_of(settings: DemoSettings) -> str:
-    """A soak that ends within a phase: with that of a real cluster no gate of the demo would ever open."""
-    within = settings.phase_duration / settings.speed / SHARE_OF_PHASE
-    return f"{max(1, int(min(MAX_SOAK, within)))}s"
 
 
 async def _say(addresses: tuple[str, ...]) -> None:

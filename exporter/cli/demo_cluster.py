@@ -12,11 +12,14 @@ from pathlib import Path
 
 from exporter.cli.source.snapshot_source import duration
 from exporter.cli.terminal.safe_text import plain
+from exporter.config.units import format_duration
 from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
 from exporter.model.pages import Phase
 
 _LOOK = 0.2
 _SHOWN = 12
+SHARE_OF_PHASE = 2
+MAX_SOAK = 15.0  # seconds; for a real cluster it is 300
 Started = Callable[[Demo], Awaitable[None]]
 
 
@@ -141,8 +144,26 @@ def addresses(demo: Demo) -> str:
         f"  {'control':<32} {demo.control_url}/state",
         f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
         f"  phases: curl -X POST {demo.control_url}/phase/NAME",
+        _pace(demo.settings),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _pace(settings: DemoSettings) -> str:
+    """Say what will happen, and when."""
+    if settings.hold:
+        return "It stays in this phase, until you send it to another one."
+    seconds = format_duration(max(1, round(settings.phase_duration / settings.speed)))
+    return (
+        f"Every {seconds} it goes to the next phase, up to memberlist. A gate opens about "
+        f"{soak_of(settings)} after its phase was reached."
+    )
+
+
+def soak_of(settings: DemoSettings) -> str:
+    """A soak that ends within a phase: with that of a real cluster no gate of the demo would ever open."""
+    within = settings.phase_duration / settings.speed / SHARE_OF_PHASE
+    return f"{max(1, int(min(MAX_SOAK, within)))}s"
 
 
 def _plain(name: str) -> str:

@@ -12,15 +12,17 @@ from typing import Any
 
 import msgspec
 
-from exporter.cli.source.snapshot_source import Overview, add_source, look_from
+from exporter.cli.source.snapshot_source import Overview, add_source, beats, look_from
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.expose.api.chosen_steps import chosen
 from exporter.expose.api.shapes import ClientOut, GossipOut, MigrationOut, RingOut, StatusOut, TargetOut
 from exporter.expose.wording import durations
+from exporter.expose.wording.headlines import answer_of
 from exporter.expose.wording.lists import first
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
+CLEAR = "\x1b[H\x1b[2J"  # a terminal's
 MOST_COMPONENTS = 8
 LEAST_KEYS = 4
 MOST_BEFORE = 6  # lines of warnings, with which the other migrations still have room
@@ -41,7 +43,10 @@ def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
         ),
     )
     add_source(parser)
-    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    how.add_argument("--short", action="store_true", help="print one line, for a prompt or a pipeline")
+    parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
     parser.set_defaults(run=status_command)
 
 
@@ -52,13 +57,36 @@ def status_command(args: argparse.Namespace) -> int:
 
 async def _status(args: argparse.Namespace) -> int:
     async with look_from(args) as look:
-        seen = await look.overview()
-    sys.stdout.write(msgspec.json.encode(seen).decode() + "\n" if args.json else text_of(seen, time.time()))
-    if look.stale:
-        sys.stderr.write(f"kvmigration: {look.stale}\n")
-    if look.stale or seen.status.phase == "unknown":
+        if not args.watch:
+            return _show(await look.overview(), look.stale, args)
+        async for _ in beats(look):
+            sys.stdout.write(CLEAR if sys.stdout.isatty() else time.strftime("-- %Y-%m-%d %H:%M:%S\n"))
+            status = _show(await look.overview(), look.stale, args)
+            sys.stdout.flush()
+        return status
+
+
+def _show(seen: Overview, stale: str, args: argparse.Namespace) -> int:
+    """Print what is asked for, and give the exit status."""
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
+    else:
+        sys.stdout.write(f"{line_of(seen)}\n" if args.short else text_of(seen, time.time()))
+    if stale:
+        sys.stderr.write(f"kvmigration: {stale}\n")
+    if stale or seen.status.phase == "unknown":
         return 2
     return 0 if seen.status.uniform and not seen.status.warnings else 1
+
+
+def line_of(seen: Overview) -> str:
+    """Give the one line: what is wrong is counted, and of each migration that has begun its next step."""
+    status, wrong = seen.status, len(seen.status.warnings)
+    moving = [one for one in status.migrations if one.begun and (one.phase or one.next_step)]
+    told = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]
+    processes = f"{status.targets_up} of {status.targets_up + status.targets_down} processes answer"
+    warned = [f"{wrong} warning{'s' if wrong > 1 else ''}"] if wrong else []
+    return "; ".join([*warned, *(told or ["phase not known"]), processes])
 
 
 def text_of(seen: Overview, now: float) -> str:
@@ -255,7 +283,7 @@ def _next(seen: Overview, room: int) -> list[str]:
         )
     if step is None:
         return ["Next step: not known."]
-    lines = _shortened(wrapped(f"Next step: {step.step}, {step.answer}. {step.headline}"), 4)
+    lines = _shortened(wrapped(f"Next step: {step.step}, {answer_of(step.answer, step.headline)}"), 4)
     bad = sorted((c for c in step.checks if c.verdict != "holds"), key=lambda check: check.verdict != "fails")
     room = max(room - len(lines) - 1, 4)
     shown: list[str] = []

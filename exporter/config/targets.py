@@ -63,9 +63,22 @@ class Static(Settings):
     """Processes by their URLs."""
 
     urls: tuple[BaseUrl, ...] = Field(
-        min_length=1, description="One URL per process.", examples=[["http://distributor-0:8080"]]
+        default=(),
+        description="One URL per process; its host and port are its name.",
+        examples=[["http://distributor-0:8080"]],
+    )
+    processes: dict[Name, BaseUrl] = Field(
+        default={},
+        description="URLs by the names that processes have wherever they are shown.",
+        examples=[{"ingester-0": "http://10.0.0.5:8080"}],
     )
     component: Text = Field(default="", description="What these processes run.", examples=["distributor"])
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if not self.urls and not self.processes:
+            raise refuse("names no process; write urls or processes")
+        return self
 
 
 class Dns(Settings):

@@ -154,11 +154,13 @@ class Demo:
         """The processes' log files, in order."""
         return self._logs.paths
 
-    def config(self) -> dict[str, object]:
-        """An exporter configuration that watches this cluster, as the YAML file would hold it."""
-        by_component: dict[str, list[str]] = {}
+    def config(self, *, named: bool = False) -> dict[str, object]:
+        """An exporter configuration that watches this cluster, as the YAML file would hold it: by addresses,
+        or by the processes' names.
+        """
+        by_component: dict[str, dict[str, str]] = {}
         for process, url in zip(self.cluster.processes, self.urls, strict=True):
-            by_component.setdefault(process.spec.role.component, []).append(url)
+            by_component.setdefault(process.spec.role.component, {})[process.name] = url
         store = (
             {"consul": {"url": self.consul_url}} if self.consul_url else {"etcd": {"urls": [self.etcd_url]}}
         )
@@ -166,8 +168,8 @@ class Demo:
             "interval": "5s",
             "product": "auto",
             "targets": [
-                {"static": {"urls": urls} if component == "all" else {"urls": urls, "component": component}}
-                for component, urls in by_component.items()
+                {"static": ({"processes": told} if named else {"urls": [*told.values()]}) | _of(component)}
+                for component, told in by_component.items()
             ],
             "stores": store,
             "gossip": {"label": self.settings.gossip_label},
@@ -254,3 +256,7 @@ async def _follow(door: DelayedPort, wanted: bool) -> None:
         await door.open()
     elif not wanted and door.is_open:
         await door.close()
+
+
+def _of(component: str) -> dict[str, str]:
+    return {} if component == "all" else {"component": component}

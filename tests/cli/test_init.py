@@ -38,7 +38,7 @@ def test_one_process_leads_to_the_whole_cluster_and_its_store(
     config = load(path)
     (listed,) = config.targets
     assert listed.static is not None
-    assert sorted(map(str, listed.static.urls)) == sorted(replayed.targets.values())
+    assert sorted(listed.static.processes.values()) == sorted(replayed.targets.values())
     assert getattr(config.stores, store) is not None
 
 
@@ -79,7 +79,7 @@ async def test_a_gossip_member_that_answers_nowhere_is_named() -> None:
 REFUSED = [
     ("ftp://here", "is not a URL such as"),
     ("here:9095", "is not a URL such as"),
-    ("http://user:hunter2@here", "a URL with a password is not written down"),
+    ("http://user:hunter2@here", "a URL with a password is not taken"),
     ("http://127.0.0.1:1", "http://127.0.0.1:1: "),
 ]
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from exporter.cli.arguments import run
 from exporter.cli.source.snapshot_source import Overview
 from exporter.cli.status import ago, text_of
 from exporter.expose.api.answers import gossip_out, rings_out, status_out, step_out, targets_out
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient
 from tests.cli.conftest import Recorded, as_reviewed, fits
+from tests.conftest import Replay
 from tests.derive.build import INGESTER, Fleet, member, ring
 
 Start = Callable[..., Recorded]
@@ -128,3 +133,60 @@ TIMES = [(0.0, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7200.0, "2 h"), (200
 def test_how_long_is_said_in_one_unit(seconds: float, text: str) -> None:
     assert ago(1000.0 + seconds, 1000.0) == text
     assert ago(None, 1000.0) == ago(1000.0, None) == "-"
+
+
+def test_every_command_that_looks_takes_a_url_in_place_of_a_file_and_finds_the_others_by_name(
+    replay: Callable[..., Replay], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = next(iter(replay("loki/2-mirroring").targets.values()))
+    assert run(["status", "--json", url]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [target["name"] for target in shown["targets"]] == ["loki-1", "loki-2", "loki-3"]
+    assert run(["check", "switch-primary", "--for", "1s", url]) == 0
+    assert run(["diff", url, "--all"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["status", "http://user:marked@127.0.0.1:1"], "a URL with a password is not taken"),
+        (["status", "http://127.0.0.1:1"], "http://127.0.0.1:1: Connection refused"),
+        (["diff", "--all", "http://"], '"http://" is not a URL such as http://10.0.0.5:8080'),
+    ],
+    ids=["password", "nobody", "no host"],
+)
+def test_a_url_that_leads_nowhere_says_why(
+    capsys: pytest.CaptureFixture[str], argv: list[str], message: str
+) -> None:
+    assert run(argv) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "marked" not in said
+
+
+SHORT = [
+    ("cortex/0-consul-only", 0, "rings: not begun, on the external store; next step preflight: "),
+    ("cortex/2b-mirroring", 1, "3 warnings; rings: phase multi, clients in different phases; next step "),
+    ("cortex/2c-mirroring-all-rings", 0, "rings: phase mirroring; next step switch-primary: "),
+]
+
+
+@pytest.mark.parametrize(("recording", "status", "begins"), SHORT, ids=[row[0] for row in SHORT])
+def test_short_is_one_line(recorded: Start, recording: str, status: int, begins: str) -> None:
+    said = recorded(recording).run("status", "--short")
+    assert said.status == status
+    (line,) = said.out.splitlines()
+    assert line.startswith(begins)
+    assert line.endswith("; 3 of 3 processes answer")
+
+
+def test_watch_shows_the_screen_again_until_it_is_interrupted(recorded: Start) -> None:
+    told = recorded("cortex/2c-mirroring-all-rings")
+    argv = ["status", "--short", "--watch", "--config.file", str(told.config)]
+    watching = subprocess.Popen([sys.executable, "-m", "exporter", *argv], stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    lines = [watching.stdout.readline() for _ in range(4)]
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=30)
+    assert [line[:3] for line in lines] == ["-- ", "rin", "-- ", "rin"]
+    assert watching.returncode == 0

@@ -1,4 +1,4 @@
-"""Flags from the environment: `--config.file` is `KVMIGRATION_CONFIG_FILE`."""
+"""Flags that are not on the command line: `--config.file` is `KVMIGRATION_CONFIG_FILE`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ def with_environment(
         for word in _words(action, environment)
     ]
     return [*argv, *told]
+
+
+def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
+    """Give `--url` to a URL that stands by itself, where the command has that flag: argparse takes arguments
+    on both sides of a flag for too many.
+    """
+    flags = parser._option_string_actions
+    if "--url" not in flags:
+        return list(argv)
+    taking = {flag for flag, action in flags.items() if action.nargs is None}
+    before = ["", *argv]
+    return [
+        f"--url={word}" if word.startswith(("http://", "https://")) and last not in taking else word
+        for last, word in zip(before, argv, strict=False)
+    ]
 
 
 def show_variables(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +17,8 @@ from urllib.parse import quote
 
 from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
-from exporter.config import HttpClient, load, load_as
+from exporter.cli.source.survey import checked_url, look_round, missing_of, names_of
+from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
 from exporter.errors import UsageError
@@ -34,13 +40,20 @@ def duration(text: str) -> float:
 
 
 def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
-    """Add `--config.file` and `--server`, of which exactly one is given; gives the group of the two."""
+    """Add `--config.file`, `--server` and `--url`, of which exactly one is given; gives their group."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
     )
     where.add_argument(
         "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
+    )
+    where.add_argument(
+        "--url",
+        dest="urls",
+        action="append",
+        metavar="URL",
+        help="look without a file: from one process the others are found; --url itself may be left out",
     )
     parser.add_argument(
         "--http.config.file",
@@ -119,13 +132,33 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
         async with session() as asking:
             yield _Remote(Server(url, asking, access))
         return
-    config = whole(load(args.config_file))
+    config = await _config_of(args)
     async with Watch(config) as watch:
         if soak is not None:
             plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
             rules = replace(plan.rules, soak=soak, interval=max(plan.rules.interval, seldom))
             watch.poller.plan = replace(plan, rules=rules)
         yield _Local(watch)
+
+
+async def beats(look: Looks) -> AsyncIterator[None]:
+    """One for each look, until Ctrl-C."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    while not stop.is_set():
+        yield
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), look.interval)
+
+
+async def _config_of(args: argparse.Namespace) -> Config:
+    if args.config_file:
+        return whole(load(args.config_file))
+    survey = await look_round(tuple(map(checked_url, args.urls)))
+    for line in missing_of(survey):
+        sys.stderr.write(f"kvmigration: {line}\n")
+    names = names_of(survey.processes)
+    return load_text(json.dumps({"targets": [{"static": {"processes": {names[u]: u for u in names}}}]}))
 
 
 class _Local:

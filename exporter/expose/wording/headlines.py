@@ -25,10 +25,15 @@ def soaking(soaked: float, soak: float) -> str:
 
 
 def answered(step: str, answer: str, headline: str) -> str:
-    """`switch-primary: closed: 2 of 19 checks have not passed.` Another headline may begin otherwise."""
+    """`switch-primary: closed: 2 of 19 checks have not passed.`"""
+    return f"{step}: {answer_of(answer, headline)}"
+
+
+def answer_of(answer: str, headline: str) -> str:
+    """`closed: 2 of 19 checks have not passed.` Another headline may begin otherwise."""
     for word in ANSWERS.values():
         headline = headline.removeprefix(f"{word.capitalize()}: ")
-    return f"{step}: {ANSWERS[answer]}: {headline}"
+    return f"{ANSWERS[answer]}: {headline}"
 
 
 def held(seconds: float, headline: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from exporter.config import Static
-from exporter.sources.discovery.found_targets import Finding, FoundTarget, from_url
+from exporter.sources.discovery.found_targets import Finding, from_url, plain_name
 
 
 class StaticSource:
@@ -14,7 +15,10 @@ class StaticSource:
     refresh = math.inf
 
     def __init__(self, config: Static) -> None:
-        self._found = tuple(_named(from_url(url), config.component) for url in config.urls)
+        named = [*(("", url) for url in config.urls), *config.processes.items()]
+        self._found = tuple(
+            replace(from_url(url), name=plain_name(name), component=config.component) for name, url in named
+        )
 
     async def find(self) -> Finding:
         """What the configuration says."""
@@ -22,7 +26,3 @@ class StaticSource:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def _named(found: FoundTarget, component: str) -> FoundTarget:
-    return FoundTarget(found.host, found.port, found.scheme, found.prefix, component=component)

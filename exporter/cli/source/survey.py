@@ -1,0 +1,134 @@
+"""The whole cluster, from the addresses of some of its processes.
+
+The other processes are sought behind the gossip members' addresses, with the HTTP port that the given process
+has, or as far from their gossip port as its own is. Only what answers as a process of the products counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from yarl import URL
+
+from exporter.cli.terminal.safe_text import plain
+from exporter.config import load_text
+from exporter.derive.identity.member_index import bare
+from exporter.errors import UsageError
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import GossipMember, GossipState
+from exporter.sources.discovery.found_targets import is_loopback
+from exporter.sources.discovery.gossip import host_of, may_be_asked
+from exporter.wiring import Watch
+
+MOST: Final = 2_000  # addresses that are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The cluster as one look shows it: the processes that answer, and the gossip members behind none."""
+
+    processes: tuple[TargetFacts, ...]
+    missing: tuple[GossipMember, ...]
+    snapshot: Snapshot
+
+
+def checked_url(text: str) -> str:
+    """A process's address without its last slash. Raises `UsageError`."""
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f'"{plain(text)}" is not a URL such as http://10.0.0.5:8080')
+    if url.user or url.password:
+        raise UsageError("a URL with a password is not taken; put it into http_client.basic_auth of a file")
+    return str(url).rstrip("/")
+
+
+async def look_round(urls: tuple[str, ...]) -> Survey:
+    """Look at the given processes, then at all that they lead to. Raises `UsageError` where none answers."""
+    near = await _look(urls)
+    found = [target for target in near.targets if target.up and not target.why_none]
+    tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
+    whole = await _look((*urls, *(url for url in tried if url not in urls))) if tried else near
+    processes = _once(target for target in whole.targets if target.up and not target.why_none)
+    if not processes:
+        raise UsageError("; ".join(_silent(whole)) or "no process answers")
+    return Survey(processes, tuple(_behind_none(processes)), whole)
+
+
+def names_of(processes: Iterable[TargetFacts]) -> dict[str, str]:
+    """Each process's name by its URL: its gossip member's without what changes at a restart; of those that
+    share one, or have none, host and port.
+    """
+    told = tuple(processes)
+    count = Counter(bare(target.member) for target in told)
+    return {t.url: name if (name := bare(t.member)) and count[name] == 1 else _address(t) for t in told}
+
+
+def _address(target: TargetFacts) -> str:
+    url = URL(target.url)
+    return f"{url.host}:{url.port}"
+
+
+async def _look(urls: tuple[str, ...]) -> Snapshot:
+    targets = [{"static": {"urls": list(urls)}}]
+    async with Watch(load_text(json.dumps({"targets": targets, "interval": "30s"}))) as watch:
+        return await watch.poller.cycle()
+
+
+def _candidates(target: TargetFacts, found: list[TargetFacts]) -> Iterator[str]:
+    """Where the gossip members that a process sees may answer HTTP."""
+    if target.gossip is None:
+        return
+    url, own = URL(target.url), target.gossip.port
+    near = is_loopback(url.host or "")
+    alive = (member for member in target.gossip.members if member.state is GossipState.ALIVE)
+    members = [member for member in alive if may_be_asked(host_of(member.address), near=near)]
+    http, here = url.port or 80, {_place(other) for other in found}
+    for member in members:
+        shifted = member.port + http - own if own is not None else http
+        for port in dict.fromkeys((http, shifted)):
+            if 0 < port < 65_536 and (member.address, port) not in here:
+                yield str(url.with_host(member.address).with_port(port)).rstrip("/")
+
+
+def _place(target: TargetFacts) -> tuple[str, int]:
+    url = URL(target.url)
+    return url.host or "", url.port or 80
+
+
+def _once(targets: Iterable[TargetFacts]) -> tuple[TargetFacts, ...]:
+    """Each process once: two addresses may lead to one, which its own gossip member tells."""
+    found: dict[str, TargetFacts] = {}
+    for target in targets:
+        found.setdefault(target.member or target.url, target)
+    return tuple(found.values())
+
+
+def _behind_none(processes: Iterable[TargetFacts]) -> Iterator[GossipMember]:
+    processes = tuple(processes)
+    ours = {target.member for target in processes}
+    listed = {
+        member.name: member
+        for target in processes
+        if target.gossip is not None
+        for member in target.gossip.members
+        if member.state is GossipState.ALIVE
+    }
+    yield from (member for name, member in sorted(listed.items()) if name not in ours)
+
+
+def _silent(snapshot: Snapshot) -> Iterator[str]:
+    for target in snapshot.targets:
+        first = next(iter(target.pages), None)
+        why = target.why_none or (first.detail if first else "") or "it does not answer"
+        yield f"{target.url}: {why}"
+
+
+def missing_of(survey: Survey) -> Iterator[str]:
+    """The gossip members behind which no process answers, fit for a terminal."""
+    for member in survey.missing:
+        where = plain(f"{member.name} ({member.address}:{member.port})")
+        yield f"gossip member {where} has no HTTP address that answers; add its URL under targets"
