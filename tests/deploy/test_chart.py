@@ -308,6 +308,20 @@ def test_the_plain_manifests_are_what_the_chart_gives() -> None:
     assert main(["--check"]) == 0
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_job_that_waits_for_the_gate_asks_the_chart_s_own_service(version: str) -> None:
+    job = yaml.safe_load((PLAIN / "hooks" / "check-job.yaml").read_text())
+    kubernetes_validate.validate(job, version, strict=True)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    args = parser("check").parse_args(container["args"])
+    service = everybodys_service(list(yaml.safe_load_all((PLAIN / "exporter.yaml").read_text())))
+    name, port = service["metadata"]["name"], service["spec"]["ports"][0]["port"]
+    assert args.server == f"http://{name}:{port}"
+    assert args.wait < job["spec"]["activeDeadlineSeconds"]
+    deployment = workload(list(yaml.safe_load_all((PLAIN / "exporter.yaml").read_text())))
+    assert container["image"] == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
 @pytest.mark.parametrize("folder", [PLAIN, PLAIN / "shards"], ids=["one", "shards"])
 def test_the_kustomization_names_files_that_are_there(folder: Path) -> None:
     told = yaml.safe_load((folder / "kustomization.yaml").read_text())
