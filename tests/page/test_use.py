@@ -228,3 +228,26 @@ def test_before_the_first_cycle_nothing_is_claimed(look: Look) -> None:
         assert word(page) == "NOTHING KNOWN YET"
         served.snapshot, served.now = snapshots.unknown(), snapshots.NOW
         expect(page.locator("#answer .word")).to_have_text("UNKNOWN")
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 1920])
+def test_the_table_of_keys_is_shown_whole_on_a_desk(look: Look, served: Served, width: int) -> None:
+    page = look(served.url, viewport={"width": width, "height": 900}).open()
+    assert page.locator("#keys .scroll").evaluate("box => box.scrollWidth <= box.clientWidth")
+
+
+def test_a_long_table_keeps_its_names_in_view_on_a_phone(look: Look, served: Served) -> None:
+    page = look(served.url, viewport={"width": 390, "height": 844}, is_mobile=True).open()
+    name = page.locator("#keys tbody th").first
+    before = name.bounding_box()
+    page.locator("#keys .scroll").evaluate("box => { box.scrollLeft = 300 }")
+    assert before is not None
+    assert name.bounding_box() == before
+
+
+def test_a_printed_page_has_no_buttons_and_cuts_nothing_off(look: Look, served: Served) -> None:
+    page = look(served.url, viewport={"width": 1000, "height": 1400}).open()
+    page.emulate_media(media="print")
+    expect(page.locator("header button")).to_be_hidden()
+    assert page.locator("#keys .scroll").evaluate("box => getComputedStyle(box).overflowX") == "visible"
+    expect(page.locator("#answer .word")).to_be_visible()

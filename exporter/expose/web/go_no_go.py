@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final
 
 from exporter.expose.web.words import count, span
@@ -139,7 +140,7 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
         return GoNoGo("open", "GO ON", f"You may {what}.", held, step)
     if step.verdict is Verdict.HOLDS:
         share = min(1.0, step.soaked_for / step.soak) if step.soak else None
-        left = span(max(0.0, step.soak - step.soaked_for))
+        left = span(ceil(max(0.0, step.soak - step.soaked_for)))
         return GoNoGo(
             "wait", "WAIT", f"{left} more before you {what}.",
             f"Every check has passed for {span(step.soaked_for)}; the soak time is {span(step.soak)}.",
