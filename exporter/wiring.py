@@ -15,7 +15,7 @@ from typing import Any, Self
 from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.limits import Rules
-from exporter.expose.wording import checks as wording
+from exporter.expose.wording.snapshots import worded
 from exporter.label_evidence.label_probe import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
@@ -186,7 +186,7 @@ class Watch:
             look_up=self.seeds.look_up,
             before_cycle=self.access.refresh,
             after_cycle=self._after_cycle,
-            words=wording,
+            words=worded,
             shard=config.scale.shard,
             shards=config.scale.shards,
         )

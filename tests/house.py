@@ -25,7 +25,7 @@ PURE = ("decode", "derive", "products")
 IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 # The vocabulary, in the order in which its modules may import one another.
 VOCABULARY = (
-    "entry", "listed", "settings", "label_rollout", "culprits", "gate", "pages", "migration", "stores",
+    "entry", "listed", "settings", "culprits", "findings", "gate", "pages", "migration", "stores",
     "shard", "rings", "views", "facts",
 )  # fmt: skip
 # The floors of derive/, the ground first: a module or a room imports itself and what stands before it.
@@ -38,7 +38,6 @@ BACK_ARROWS = frozenset(
     {
         ("process", "exporter.derive.migration.ha_elections"),
         ("migration", "exporter.derive.gate.advice"),
-        ("migration", "exporter.derive.gate.causes"),
     }
 )
 TOP_MODULES, ROOM_MODULES = 8, 14

@@ -1,8 +1,11 @@
-"""The house rule that no module reads another one's sentences, by the syntax tree of `exporter/`."""
+"""The house rules of words, by the syntax tree of `exporter/`: no module reads another one's sentences, and
+`derive/` makes none.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,23 @@ PARSING = {
     "split", "rsplit", "splitlines", "partition", "rpartition", "startswith", "endswith", "removeprefix",
     "removesuffix", "find", "index", "count", "replace",
 }  # fmt: skip
+SENTENCE = 4  # words, from which on a string is one
+# What a gate's registration says of itself: a check's sentence and remedy, a step's harms, advice. They are
+# tables at the top of a module; what a function finds is data.
+TABLES = "exporter/derive/gate/"
+# The modules that still make sentences, each in its functions. None may be added.
+STILL_WORDED = frozenset(
+    {
+        "exporter/derive/comparison/primary.py",  # where a primary was read
+        "exporter/derive/gate/checks/clients.py",  # a remedy that depends on what was found
+        "exporter/derive/gate/checks/gossip.py",
+        "exporter/derive/gossip/label_rollout.py",  # the next of three steps, and who drops whose packets
+        "exporter/derive/identity/not_a_target.py",  # why a target is none
+        "exporter/derive/kv_clients.py",  # a store that differs, as settings do
+        "exporter/derive/ring/agreed_settings.py",  # a setting that differs
+        "exporter/derive/store/store_identity.py",  # why a store is another one; kept in the state file
+    }
+)
 MATCHING = {"match", "fullmatch", "search", "sub", "findall", "finditer", "split"}
 
 
@@ -71,3 +91,45 @@ def _is_prose(node: ast.AST, names: set[str]) -> bool:
     if isinstance(node, ast.Name):
         return node.id in names
     return isinstance(node, ast.Attribute) and node.attr in PROSE
+
+
+def derive_makes_no_sentences(root: Path) -> Iterator[str]:
+    """What is concluded is data: `expose/wording` makes the sentences. Docstrings are none, and neither are
+    the tables of the gate.
+    """
+    for path in modules(root, "exporter/derive"):
+        where = path.relative_to(root).as_posix()
+        if where in STILL_WORDED:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        scopes: list[ast.AST] = [tree] if not where.startswith(TABLES) else _bodies(tree)
+        lines = {line for scope in scopes for line in _sentences(scope)}
+        yield from (f"{where}:{line}: makes a sentence" for line in sorted(lines))
+
+
+def still_worded(root: Path) -> frozenset[str]:
+    """The modules of the exception that make a sentence."""
+    trees = {name: ast.parse((root / name).read_text(encoding="utf-8")) for name in STILL_WORDED}
+    return frozenset(name for name, tree in trees.items() if any(map(list, map(_sentences, _bodies(tree)))))
+
+
+def _bodies(tree: ast.Module) -> list[ast.AST]:
+    """The statements of functions, those of functions within them by themselves: without decorators."""
+    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    statements = (statement for function in functions for statement in function.body)
+    return [one for one in statements if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _sentences(scope: ast.AST) -> Iterator[int]:
+    """The lines of strings that are sentences; of a formatted one, all its own parts count."""
+    skipped = {id(node.value) for node in ast.walk(scope) if isinstance(node, ast.Expr)}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(part) for part in node.values}
+            parts = [part.value for part in node.values if isinstance(part, ast.Constant)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            parts = [node.value]
+        else:
+            continue
+        if len(re.findall(r"[A-Za-z]+(?=[\s.,:;)]|$)", " ".join(map(str, parts)))) >= SENTENCE:
+            yield node.lineno

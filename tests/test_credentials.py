@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.sources.discovery.found_targets import Finding, FoundTarget, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_nobody
 from exporter.wiring import Watch
 from tests.sources.wire import response
 
@@ -90,8 +90,8 @@ async def test_each_source_sends_credentials_where_the_configuration_says_so(
         seeds = {"static": {"urls": [f"http://{SEED}:{seed.port}"]}}
         watch = Watch(load_text(config_of(seeds, {kind: NAMED[kind], **more})))
 
-        async def find() -> Finding:
-            return Finding((FoundTarget(OTHER, other.port),))
+        async def find() -> Listing:
+            return Listing((FoundTarget(OTHER, other.port),))
 
         monkeypatch.setattr(watch.discovery._slots[1].source, "find", find)
         async with watch:
@@ -146,8 +146,8 @@ async def test_a_redirect_to_another_listener_is_not_followed() -> None:
 async def test_no_list_makes_us_ask_a_metadata_service(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch(load_text(config_of({"static": {"urls": ["http://127.0.0.1:1"]}}, {kind: NAMED[kind]})))
 
-    async def find() -> Finding:
-        return Finding(
+    async def find() -> Listing:
+        return Listing(
             (
                 FoundTarget("169.254.169.254", 80),
                 FoundTarget("fd00:ec2::254", 80),

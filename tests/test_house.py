@@ -9,10 +9,15 @@ import pytest
 
 from tests import house
 from tests.conftest import ROOT
-from tests.house_words import no_module_reads_anothers_words
+from tests.house_words import (
+    STILL_WORDED,
+    derive_makes_no_sentences,
+    no_module_reads_anothers_words,
+    still_worded,
+)
 
 Rule = Callable[[Path], Iterator[str]]
-RULES: tuple[Rule, ...] = (*house.RULES, no_module_reads_anothers_words)
+RULES: tuple[Rule, ...] = (*house.RULES, no_module_reads_anothers_words, derive_makes_no_sentences)
 PYPROJECT = """
 [project]
 name = "small"
@@ -144,6 +149,20 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
         "def f(step):\n    said = step.headline or ''\n    return said.removeprefix('Open: ')",
         "a.py:3",
     ),
+    (
+        derive_makes_no_sentences,
+        "exporter/derive/ring/a.py",
+        '"""A docstring is none of them."""\n'
+        'def f(n):\n    """Nor this one here."""\n    return f"{n} keys are lost now"',
+        "a.py:4",
+    ),
+    (derive_makes_no_sentences, "exporter/derive/ring/a.py", 'X = "A ring lost members."', "a.py:1"),
+    (
+        derive_makes_no_sentences,
+        "exporter/derive/gate/a.py",
+        'X = "A table may say so."\n@check("All of it is well.")\ndef f():\n    return "it is not so"',
+        "a.py:4",
+    ),
     (house.locks_are_hashed, "requirements.lock", "aiohttp==3.0\n", "aiohttp has no hash"),
     (house.locks_are_hashed, "requirements-dev.lock", RUNTIME, "pytest is missing"),
 ]
@@ -193,6 +212,10 @@ def test_every_rule_has_a_tree_that_breaks_it() -> None:
 
 def test_no_arrow_is_forgiven_that_is_gone() -> None:
     assert house.back_arrows(ROOT) == house.BACK_ARROWS
+
+
+def test_no_module_is_forgiven_its_sentences_that_makes_none() -> None:
+    assert still_worded(ROOT) == STILL_WORDED
 
 
 def test_the_rules_look_at_all_there_is() -> None:

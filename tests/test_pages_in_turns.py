@@ -13,14 +13,14 @@ from aiohttp import web
 
 from exporter.demo.server import Demo
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.conclude import conclude
+from exporter.derive.conclude import Words, conclude
 from exporter.derive.gate.coverage import RESTS_ON, Source
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed
 from exporter.model.facts import Snapshot
-from exporter.model.gate import Step, Verdict, Words
+from exporter.model.gate import Step, Verdict
 from exporter.polling import cycle as poll
 from tests.migration import Migration, migration
 

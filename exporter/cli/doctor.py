@@ -29,7 +29,7 @@ WIDTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Obstacle:
     """Something that is not known, where, and what to do about it. `names` are of processes or sources."""
 
     text: str
@@ -62,18 +62,18 @@ def doctor(path: Path, *, out: TextIO | None = None) -> int:
     out = out or sys.stdout
     config = load(path)
     snapshot = asyncio.run(_look(config))
-    found = [*_configured(config), *findings(snapshot)]
+    found = [*_configured(config), *obstacles(snapshot)]
     lines = [f"{path}: ok", *seen(snapshot), ""]
-    lines += [line for finding in found for line in _told(finding)]
+    lines += [line for obstacle in found for line in _told(obstacle)]
     lines += ["Nothing keeps the exporter from knowing."] if not found else []
     out.write("".join(f"{plain(line)}\n" for line in lines))
     return 1 if found else 0
 
 
-def _told(finding: Finding) -> Iterator[str]:
-    names = f": {few(finding.names, NAMED)}" if finding.names else ""
-    yield from wrapped(f"{finding.text}{names}", "!! ", "   ", WIDTH)
-    yield from wrapped(finding.remedy, "   ", width=WIDTH) if finding.remedy else ()
+def _told(obstacle: Obstacle) -> Iterator[str]:
+    names = f": {few(obstacle.names, NAMED)}" if obstacle.names else ""
+    yield from wrapped(f"{obstacle.text}{names}", "!! ", "   ", WIDTH)
+    yield from wrapped(obstacle.remedy, "   ", width=WIDTH) if obstacle.remedy else ()
 
 
 async def _look(config: Config) -> Snapshot:
@@ -81,8 +81,8 @@ async def _look(config: Config) -> Snapshot:
         return await watch.poller.cycle()
 
 
-def _configured(config: Config) -> Iterator[Finding]:
-    yield from (Finding(text) for text in warnings(config))
+def _configured(config: Config) -> Iterator[Obstacle]:
+    yield from (Obstacle(text) for text in warnings(config))
 
 
 def seen(snapshot: Snapshot) -> Iterator[str]:
@@ -112,35 +112,37 @@ def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{what} ({count})" for what, count in counts.most_common(NAMED)) or "none"
 
 
-def findings(snapshot: Snapshot) -> Iterator[Finding]:
+def obstacles(snapshot: Snapshot) -> Iterator[Obstacle]:
     """Everything that is not known, what concerns most first."""
     for look in (_sources, _silent, _none, _pages, _stores, _clocks, _unnamed):
         yield from look(snapshot)
 
 
-def _sources(now: Snapshot) -> Iterator[Finding]:
+def _sources(now: Snapshot) -> Iterator[Obstacle]:
     if not now.targets:
-        yield Finding("No process was found.", (), "Look at targets in the configuration.")
-    yield from (Finding(f"A source of targets fails: {text}") for text in now.unsure)
-    yield from (Finding(f"It should run and does not: {text}") for text in now.not_running)
+        yield Obstacle("No process was found.", (), "Look at targets in the configuration.")
+    yield from (Obstacle(f"A source of targets fails: {text}") for text in now.unsure)
+    yield from (Obstacle(f"It should run and does not: {text}") for text in now.not_running)
 
 
-def _silent(now: Snapshot) -> Iterator[Finding]:
+def _silent(now: Snapshot) -> Iterator[Obstacle]:
     """Processes of which no page was read, by reason."""
-    down = [target for target in now.targets if not target.up and not target.why_none]
+    down = [target for target in now.targets if not target.is_process]
     yield from _by_reason(down, lambda target: target.pages[:1], "does not answer")
 
 
-def _none(now: Snapshot) -> Iterator[Finding]:
+def _none(now: Snapshot) -> Iterator[Obstacle]:
     by_why: dict[str, list[str]] = {}
     for target in now.targets:
         if target.why_none:
             by_why.setdefault(target.why_none, []).append(target.name)
-    yield from (Finding(f"Probably no process of ours: {why}", tuple(names)) for why, names in by_why.items())
+    yield from (
+        Obstacle(f"Probably no process of ours: {why}", tuple(names)) for why, names in by_why.items()
+    )
 
 
-def _pages(now: Snapshot) -> Iterator[Finding]:
-    up = [target for target in now.targets if target.up and not target.why_none]
+def _pages(now: Snapshot) -> Iterator[Obstacle]:
+    up = [target for target in now.targets if target.is_process]
     names = sorted({page.name for target in up for page in target.pages if page.outcome is Outcome.FAILED})
     for name in names:
         yield from _by_reason(up, partial(_failed, name), f"{name} was not read")
@@ -152,50 +154,50 @@ def _failed(name: str, target: TargetFacts) -> Iterable[PageFacts]:
 
 def _by_reason(
     targets: Iterable[TargetFacts], pages: Callable[[TargetFacts], Iterable[PageFacts]], what: str
-) -> Iterator[Finding]:
+) -> Iterator[Obstacle]:
     found: dict[Reason, list[str]] = {}
     for target in targets:
         for page in pages(target):
             found.setdefault(page.reason or Reason.DECODE, []).append(target.name)
     for reason, names in found.items():
         meaning, remedy = REMEDIES[reason]
-        yield Finding(f"{_processes(names)}: {what} ({meaning})", tuple(names), remedy)
+        yield Obstacle(f"{_processes(names)}: {what} ({meaning})", tuple(names), remedy)
 
 
 def _processes(names: list[str]) -> str:
     return "1 process" if len(names) == 1 else f"{len(names)} processes"
 
 
-def _stores(now: Snapshot) -> Iterator[Finding]:
+def _stores(now: Snapshot) -> Iterator[Obstacle]:
     for store in now.stores:
         if store.fault:
             remedy = REMEDIES[store.reason][1] if store.reason else "Look at its address under stores."
-            yield Finding(store.fault, (), remedy)
+            yield Obstacle(store.fault, (), remedy)
         if store.uncovered:
-            yield Finding(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")
+            yield Obstacle(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")
         if store.broken:
-            yield Finding(f"{store.title} has values that were not understood", tuple(store.broken))
+            yield Obstacle(f"{store.title} has values that were not understood", tuple(store.broken))
     external = {client.primary for target in now.targets for client in target.clients} - {"", "memberlist"}
     if not now.stores and (external or any(t.phase is Phase.EXTERNAL for t in now.targets)):
         named = tuple(sorted({address for store in now.named_stores for address in store.addresses}))
-        yield Finding(
+        yield Obstacle(
             "Processes use an external store, and none is configured", named, "Name it under stores."
         )
 
 
-def _clocks(now: Snapshot) -> Iterator[Finding]:
+def _clocks(now: Snapshot) -> Iterator[Obstacle]:
     apart = tuple(t.name for t in now.targets if t.skew is not None and abs(t.skew) > SKEW)
     if apart:
-        yield Finding(f"Clocks are more than {SKEW:g} s from ours", apart, "Mend the time synchronisation.")
+        yield Obstacle(f"Clocks are more than {SKEW:g} s from ours", apart, "Mend the time synchronisation.")
 
 
-def _unnamed(now: Snapshot) -> Iterator[Finding]:
-    up = [target for target in now.targets if target.up and not target.why_none]
+def _unnamed(now: Snapshot) -> Iterator[Obstacle]:
+    up = [target for target in now.targets if target.is_process]
     unknown = tuple(target.name for target in up if target.product is Product.UNKNOWN)
     if unknown:
-        yield Finding("The product is not known", unknown, "Write product in the configuration.")
+        yield Obstacle("The product is not known", unknown, "Write product in the configuration.")
     nameless = tuple(t.name for t in up if t.product is not Product.UNKNOWN and not t.version)
     if nameless:
-        yield Finding(
+        yield Obstacle(
             "The version is not known", nameless, "Nothing is wrong; what the release can do is read from it."
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.comparison.collect import Cycle, read_keys, skew_of
 from exporter.derive.foreign_members import signs_of, with_foreign
-from exporter.derive.gate.causes import Finding, ordered, together
+from exporter.derive.gate.causes import ordered, together
 from exporter.derive.gate.doc_links import linked
 from exporter.derive.gate.soak import newcomers
 from exporter.derive.gate.steps import judge_migrations
@@ -25,8 +25,8 @@ from exporter.derive.kv_key import CycleContext, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by
 from exporter.derive.migration import findings
 from exporter.derive.migration.events import events
-from exporter.derive.migration.migration import headline, judge_fleet, product_of
-from exporter.derive.migration.migrations import leading, migrations_of
+from exporter.derive.migration.migration import judge_fleet, product_of
+from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.risks import risks
 from exporter.derive.migration.rollback import judge_rollback
@@ -39,15 +39,21 @@ from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
 from exporter.model.facts import Fleet, GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts
-from exporter.model.gate import NO_WORDS, Words
-from exporter.model.migration import STORE, Migration
+from exporter.model.migration import STORE, Migration, leading
 from exporter.model.pages import Outcome, Product
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
 
+Words = Callable[[Snapshot], Snapshot]
 
-def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS) -> tuple[Snapshot, History]:
-    """Conclude one cycle; the second value is what the next one needs. `words` are those of headlines."""
+
+def unworded(snapshot: Snapshot) -> Snapshot:
+    """Leave the facts without sentences, where nobody reads them."""
+    return snapshot
+
+
+def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded) -> tuple[Snapshot, History]:
+    """Conclude one cycle; the second value is what the next one needs. `words` puts in the sentences."""
     cycle, rules = _begun(cycle, past, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
     targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
@@ -60,7 +66,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
     part = part_of(cycle.share, found, rules) if cycle.share is not None else None
     keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
-    whole = Whole(targets, keys, gossip, stores, cycle.unsure, part is not None, words)
+    whole = Whole(targets, keys, gossip, stores, cycle.unsure, part is not None)
     migrations = _judge_migrations(whole, past.snapshot, rules, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
@@ -84,7 +90,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = NO_WORDS)
         migrations=migrations,
         ticked=cycle.ticked,
     )
-    snapshot = _told(_with_steps(snapshot, past.snapshot, rules, words), past.snapshot, rules)
+    snapshot = words(_told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules))
     return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places.lasting)
 
 
@@ -119,14 +125,12 @@ def _judge_migrations(
     found: list[Migration] = []
     for one in migrations_of(whole, before, rules, now):
         own = tuple(findings.of_migration(one, whole, now)) if one.is_of_clients else ()
-        listed = ordered((*common, *own))
         keys = tuple(key for key in whole.keys if key.migration == one.name)
         found.append(
             replace(
                 one,
-                warnings=tuple(finding.text for finding in listed),
-                causes=tuple(finding.id for finding in listed),
-                risks=risks(whole.targets, keys, one.phase, product)
+                findings=ordered((*common, *own)),
+                dangers=risks(whole.targets, keys, one.phase, product)
                 if one.is_of_clients and one.phase is not None
                 else (),
             )
@@ -134,7 +138,7 @@ def _judge_migrations(
     return tuple(found)
 
 
-def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Snapshot:
+def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     snapshot = replace(
         snapshot, newcomers=newcomers(snapshot, before), judged_by=judged_by(rules), interval=rules.interval
     )
@@ -144,7 +148,7 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words
             steps=linked(one.steps, rules.docs_url),
             rollback=judge_rollback(snapshot, one, rules.max_lag),
         )
-        for one in judge_migrations(snapshot, before, rules, words)
+        for one in judge_migrations(snapshot, before, rules)
     )
     snapshot = replace(snapshot, migrations=tuple(judged))
     return replace(snapshot, fleet=_fleet(snapshot))
@@ -152,25 +156,16 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules, words
 
 def _fleet(snapshot: Snapshot) -> Fleet:
     """The fleet with what its migrations say: every warning, and what is next in the leading one."""
-    migrations, lead = snapshot.migrations, leading(snapshot.migrations)
-    told = together(
-        tuple(Finding(*pair) for pair in zip(one.causes, one.warnings, strict=True)) for one in migrations
-    )
+    migrations, lead = snapshot.migrations, snapshot.leading
     begun = [one for one in migrations if one.is_under_way] or [lead]
     last = next((one.next_step for one in migrations if one.name == STORE), "")
-    fleet = replace(
+    return replace(
         snapshot.fleet,
         next_step=lead.next_step or last,
         rollback=lead.rollback,
-        warnings=tuple(finding.text for finding in told),
-        causes=tuple(finding.id for finding in told),
-        risks=tuple(dict.fromkeys(risk for one in begun for risk in one.risks)),
+        findings=together(one.findings for one in migrations),
+        dangers=tuple(dict.fromkeys(risk for one in begun for risk in one.dangers)),
     )
-    text = headline(fleet, snapshot.steps if snapshot.part is None else (), lead)
-    if snapshot.part is not None:
-        share = snapshot.part.share
-        text = f"Shard {share.shard} of {share.shards} (from 0), its part only. {text}"
-    return replace(fleet, headline=text)
 
 
 def _remember(

@@ -139,6 +139,20 @@ class Kind(enum.StrEnum):
     GROUP_TRAFFIC_OF_NONE = "group-traffic-of-none"
     GROUP_TRAFFIC_UNKNOWN = "group-traffic-unknown"
     GROUP_WITHOUT_READERS = "group-without-readers"
+    # of findings and ways back
+    PROCESS_DOWN = "process-down"
+    PROCESS_SHOWS = "process-shows"
+    READER_STRANDED = "reader-stranded"
+    KEY_FOREIGN = "key-foreign"
+    KEY_NOT_READ = "key-not-read"
+    KEY_LOST = "key-lost"
+    STORE_NOT_READ = "store-not-read"
+    STORE_LACKS_KEY = "store-lacks-key"
+    STORE_LACKS_MEMBERS = "store-lacks-members"
+    STORE_BEHIND = "store-behind"
+    STORE_KEY_NOT_COMPARED = "store-key-not-compared"
+    VIEWS_NOT_READ = "views-not-read"
+    NO_RING_READ = "no-ring-read"
     # whatever it is about
     VALUE_HIGH = "value-high"  # `value` of `what`
     UNREAD = "unread"  # `what` of it

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.model.entry import State
-from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
-from exporter.model.label_rollout import LabelRollout
-from exporter.model.migration import RINGS, Migration
+from exporter.model.findings import NO_WAY_KNOWN, Finding, Rollback
+from exporter.model.gate import Step
+from exporter.model.migration import RINGS, LabelRollout, Migration, leading
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
 from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
@@ -105,6 +105,11 @@ class TargetFacts:
     elections: Elections | None = None  # None: it has no HA tracker
     listed: bool = True  # False: gone from the list of targets together with half of it
     why_none: str = ""  # why it is probably no process of a product: what was asked, and what came back
+
+    @property
+    def is_process(self) -> bool:
+        """Whether it answers as a process of one of the products."""
+        return self.up and not self.why_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,7 @@ class Event:
     kind: str
     text: str
     subject: str = ""
+    found: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +304,25 @@ class Fleet:
     product: Product
     versions: tuple[str, ...]
     next_step: str  # "" when done or unknown
-    warnings: tuple[str, ...] = ()  # causes before their effects, in order of danger
+    findings: tuple[Finding, ...] = ()  # of all migrations, as in each
     phase_since: float | None = None
-    risks: tuple[str, ...] = ()  # what would turn the next step into an accident
+    dangers: tuple[Finding, ...] = ()  # of those that are under way
     rollback: Rollback = NO_WAY_KNOWN
-    causes: tuple[str, ...] = ()  # the id of each warning in `derive.causes`
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        return tuple(found.text for found in self.findings)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The id of each warning's cause."""
+        return tuple(found.id for found in self.findings)
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What would turn the next step into an accident, in words."""
+        return tuple(found.text for found in self.dangers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,3 +367,8 @@ class Snapshot:
     def steps(self) -> tuple[Step, ...]:
         """Every step of every migration."""
         return tuple(step for one in self.migrations for step in one.steps)
+
+    @property
+    def leading(self) -> Migration:
+        """The migration to speak of where there is room for one."""
+        return leading(self.migrations)

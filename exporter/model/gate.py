@@ -1,13 +1,12 @@
-"""What may be done next: a step's checks, its gate, and the way back. Frozen, standard library only."""
+"""What may be done next: a step's checks and its gate. Frozen, standard library only."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from exporter.model.culprits import Culprit, Looked, Seen
-from exporter.model.listed import few
+from exporter.model.findings import Finding
 
 
 class Verdict(enum.StrEnum):
@@ -56,31 +55,6 @@ class Check:
         return replace(told, evidence=(Looked(Seen.TOLD, what=why),))
 
 
-class Words(Protocol):
-    """Who makes words of what a check found: `expose/wording`, which `derive/` does not know."""
-
-    def culprit(self, culprit: Culprit, /) -> str:
-        """Name a culprit."""
-
-    def evidence(self, check: Check, /) -> str:
-        """Say what a check found."""
-
-
-class NoWords:
-    """In place of sentences, where nobody reads them."""
-
-    def culprit(self, culprit: Culprit, /) -> str:
-        """Name a culprit by what it is."""
-        return f"{culprit.kind} {culprit.name}"
-
-    def evidence(self, check: Check, /) -> str:
-        """Name all culprits."""
-        return few(map(self.culprit, check.culprits))
-
-
-NO_WORDS: Words = NoWords()
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step's gate. `place` is "behind", "next", "ahead" (not yet reachable) or "any". A step without
@@ -96,7 +70,7 @@ class Step:
     open_since: float | None = None
     soaked_for: float = 0.0
     headline: str = ""
-    broken: str = ""  # what its soak was broken by last, "" where nothing broke it
+    broken: Finding | None = None  # what its soak was broken by last
     broken_at: float | None = None  # our clock
     migration: str = ""
 
@@ -109,15 +83,4 @@ class Step:
         """The same step, of which nothing is known any more."""
         checks = tuple(check.withheld(why) for check in self.checks)
         known = replace(self, open=False, verdict=Verdict.UNKNOWN, checks=checks, headline=why)
-        return replace(known, open_since=None, soaked_for=0.0, broken="", broken_at=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Rollback:
-    """The way back from where we are: what it needs, and whether it is safe now; `None`: not known."""
-
-    text: str
-    safe: bool | None = None
-
-
-NO_WAY_KNOWN = Rollback("not known.")
+        return replace(known, open_since=None, soaked_for=0.0, broken=None, broken_at=None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.model.gate import NO_WAY_KNOWN, Rollback, Step
+from exporter.model.findings import NO_WAY_KNOWN, Finding, Rollback
+from exporter.model.gate import Step
 from exporter.model.pages import Phase
 
 RINGS, HA_TRACKER, LABELS, READ_WRITE, STORE = "rings", "ha-tracker", "labels", "read-write", "store"
@@ -39,9 +41,8 @@ class Migration:
     steps: tuple[Step, ...] = ()
     next_step: str = ""  # "" when done or unknown
     rollback: Rollback = NO_WAY_KNOWN
-    warnings: tuple[str, ...] = ()  # causes before their effects, in order of danger
-    causes: tuple[str, ...] = ()  # the id of each warning
-    risks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
+    dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
     arrived: tuple[str, ...] = ()  # keys on memberlist alone, while others are on their way
 
     @property
@@ -54,7 +55,44 @@ class Migration:
         """Tell whether its clients are between the external store and memberlist."""
         return self.is_of_clients and self.begun and self.phase is not Phase.MEMBERLIST
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        return tuple(found.text for found in self.findings)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The id of each warning's cause."""
+        return tuple(found.id for found in self.findings)
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What would turn the next step into an accident, in words."""
+        return tuple(found.text for found in self.dangers)
+
     def withheld(self, why: str) -> Migration:
         """The same migration, of which it is not known any more what may be done next."""
         steps = tuple(step.withheld(why) for step in self.steps)
         return replace(self, steps=steps, rollback=replace(self.rollback, safe=None))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRollout:
+    """How far a gossip label has been rolled out. `stages` are the names of processes by stage, every
+    stage present: `unlabelled` (no label, verified), `open` (no label, not verified), `labelled` (a label,
+    not verified), `enforced` (a label, verified), `unknown`. `stage` is the earliest of all.
+    """
+
+    stages: Mapping[str, tuple[str, ...]]
+    stage: str
+    next: str = ""  # what to do next, one sentence
+    conflicts: tuple[str, ...] = ()  # who drops whose packets
+    unexpected: tuple[str, ...] = ()  # processes whose label is not that of our configuration
+
+
+def leading(migrations: Iterable[Migration]) -> Migration:
+    """Give the migration to speak of where there is room for one: the first that is under way, else the
+    first.
+    """
+    listed = tuple(one for one in migrations if one.is_of_clients)
+    return next((one for one in listed if one.is_under_way), listed[0] if listed else Migration(RINGS))

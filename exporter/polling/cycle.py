@@ -17,12 +17,11 @@ from types import MappingProxyType
 
 from exporter.decode.formats.memo import Memo
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.conclude import conclude
+from exporter.derive.conclude import Words, conclude, unworded
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.log import logger
 from exporter.model.facts import ProbeResult, Rejection, Snapshot
-from exporter.model.gate import NO_WORDS, Words
 from exporter.model.pages import Observation, Product, Target, Unwatched
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
@@ -98,7 +97,7 @@ class Plan:
     look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
-    words: Words = NO_WORDS
+    words: Words = unworded
     min_deadline: float = MIN_DEADLINE
     shard: int = 0
     shards: int = 1

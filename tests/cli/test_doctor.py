@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.cli.doctor import findings
+from exporter.cli.doctor import obstacles
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.model.facts import Snapshot
@@ -44,14 +44,14 @@ async def test_each_thing_that_is_not_known_is_found_with_its_remedy_and_nothing
     settings = DemoSettings(size=3, tokens=16, hold=True, start_phase=Phase.MIRRORING)
     async with Demo(settings) as demo:
         told = demo.config() | {"interval": "15s"}
-        assert list(findings(await _found(told))) == []
+        assert list(obstacles(await _found(told))) == []
         for name, urls, text, remedy in CHANGES:
-            (finding,) = findings(await _found({**told, "targets": [{"static": {"urls": urls(told)}}]}))
+            (finding,) = obstacles(await _found({**told, "targets": [{"static": {"urls": urls(told)}}]}))
             assert text in finding.text, name
             assert remedy in finding.remedy, name
-        (finding,) = findings(await _found({**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}}))
+        (finding,) = obstacles(await _found({**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}}))
         assert finding.text.startswith("consul was not read")
-        (finding,) = findings(await _found({k: v for k, v in told.items() if k != "stores"}))
+        (finding,) = obstacles(await _found({k: v for k, v in told.items() if k != "stores"}))
         assert finding.text == "Processes use an external store, and none is configured"
         status, out = await _run(tmp_path, told)
         assert status == 0, out

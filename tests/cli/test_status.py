@@ -20,6 +20,7 @@ from exporter.model.pages import KVClient
 from tests.cli.conftest import Recorded, as_reviewed, fits
 from tests.conftest import Replay
 from tests.derive.build import INGESTER, Fleet, member, ring
+from tests.expose.snapshots import told
 
 Start = Callable[..., Recorded]
 SCREENS = [
@@ -110,7 +111,7 @@ def test_what_is_cut_says_so_and_where_all_of_it_is() -> None:
     fleet.look()
     seen = fleet.look(beat=True)
     long = " ".join(["harm"] * 100)
-    lines = screen_of(replace(seen, fleet=replace(seen.fleet, warnings=(long,) * 5)))
+    lines = screen_of(replace(seen, fleet=replace(seen.fleet, findings=told(*(long,) * 5))))
     marked = [line for line in lines if "harm" in line]
     assert len(marked) == 9
     assert all(line.endswith("…") for line in marked[2::3])

@@ -10,7 +10,7 @@ from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
-from exporter.expose.wording import checks as wording
+from exporter.expose.wording.snapshots import worded
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Step
@@ -253,7 +253,7 @@ class Fleet:
         if beat:
             self.beat()
         self.number += 1
-        snapshot, self.history = conclude(self.cycle(), self.history, self.rules, wording)
+        snapshot, self.history = conclude(self.cycle(), self.history, self.rules, worded)
         return snapshot
 
     def cycle(self) -> Cycle:

@@ -10,10 +10,11 @@ import pytest
 from exporter.derive.identity.identity import identities
 from exporter.derive.identity.key_names import Names
 from exporter.derive.limits import Rules
-from exporter.derive.migration.migrations import leading, migrations_of
+from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import clock_of, judge_target, product_of
 from exporter.model.facts import TargetFacts
+from exporter.model.migration import leading
 from exporter.model.pages import (
     BuildInfo,
     GossipView,

@@ -18,11 +18,10 @@ import yaml
 
 from exporter.config import load_text
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.conclude import conclude
+from exporter.derive.conclude import Words, conclude
 from exporter.derive.history import History
 from exporter.derive.limits import Rules
 from exporter.model.facts import Snapshot
-from exporter.model.gate import Words
 from exporter.wiring import one_cycle
 from tests.conftest import ROOT
 from tests.real_servers import free_ports

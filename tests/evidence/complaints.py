@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from exporter.expose.wording.findings import text
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Step, Verdict
 from exporter.model.pages import Outcome
@@ -14,7 +15,7 @@ from exporter.model.pages import Outcome
 def complaints(snapshot: Snapshot, step: Step, target: str, names: tuple[str, ...]) -> set[str]:
     """Everything that speaks against a process and names it, or stands in its own row."""
     is_named = re.compile("|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w-])" for name in (target, *names)))
-    told = {text for text in _sentences(snapshot, step) if is_named.search(text)}
+    told = {said for said in _sentences(snapshot, step) if is_named.search(said)}
     own = next(t for t in snapshot.targets if t.name == target)
     return told | set(_of_its_row(own, snapshot)) | set(_of_its_views(snapshot, target))
 
@@ -23,8 +24,7 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
     for check in step.checks:
         if check.verdict is not Verdict.HOLDS:
             yield from (f"{check.id}: {culprit}" for culprit in check.culprits)
-    yield from snapshot.fleet.warnings
-    yield from snapshot.fleet.risks
+    yield from map(text, (*snapshot.fleet.findings, *snapshot.fleet.dangers))
     gossip = snapshot.gossip
     if gossip is not None:
         for what in ("absent", "unread", "unidentified", "unverified", "doubts"):

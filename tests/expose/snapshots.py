@@ -23,6 +23,7 @@ from exporter.model.facts import (
     Stranger,
     TargetFacts,
 )
+from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import Migration
 from exporter.model.pages import (
@@ -289,6 +290,11 @@ def gossip() -> GossipFacts:
     )
 
 
+def told(*texts: str) -> tuple[Finding, ...]:
+    """Findings that say this."""
+    return tuple(Finding(Told.PLAIN, what=text, text=text) for text in texts)
+
+
 def rich() -> Snapshot:
     """A fleet in the midst of mirroring, with about everything wrong that can be."""
     return Snapshot(
@@ -297,7 +303,7 @@ def rich() -> Snapshot:
         cycle=42,
         fleet=Fleet(
             Phase.MULTI, False, "Mirroring reached 4 of 6 writing clients", Product.MIMIR, ("2.17.0",),
-            "switch-primary", ("1 stranger in the gossip",), NOW - 7200,
+            "switch-primary", told("1 stranger in the gossip"), NOW - 7200,
         ),
         targets=(target("mimir-write-0"), target("mimir-write-1"), silent_target("mimir-write-2")),
         keys=(ring_key(), *other_keys()),
@@ -359,6 +365,6 @@ def hostile() -> Snapshot:
         gossip=replace(gossip(), labels=labels, strangers=tuple(Stranger(n, n, (n,)) for n in names)),
         rejections=tuple(Rejection(name, name, "file", 1) for name in names),
         probes=tuple(ProbeResult(name, "own", True) for name in names),
-        fleet=replace(rich().fleet, headline=HOSTILE, warnings=names),
+        fleet=replace(rich().fleet, headline=HOSTILE, findings=told(*names)),
         events=tuple(Event(NOW, "member", name, name) for name in names),
     )

@@ -50,7 +50,7 @@ def attacked() -> Snapshot:
     check = Check(
         "every-client", text, Verdict.FAILS, snapshots.seen(text), snapshots.named(*ATTACKS * 4), text, text
     )
-    made = snapshots.hostile()
+    made, told = snapshots.hostile(), snapshots.told(*ATTACKS)
     steps = tuple(replace(step, checks=(check,), headline=text) for step in made.steps)
     return replace(
         made,
@@ -58,7 +58,13 @@ def attacked() -> Snapshot:
         keys=tuple(map(_key, ATTACKS)),
         events=tuple(Event(snapshots.NOW, name, name, name) for name in ATTACKS),
         migrations=snapshots.migrations(steps),
-        fleet=replace(made.fleet, warnings=ATTACKS, risks=ATTACKS, versions=ATTACKS, headline=text),
+        fleet=replace(
+            made.fleet,
+            findings=told,
+            dangers=told,
+            versions=ATTACKS,
+            headline=text,
+        ),
     )
 
 

@@ -45,7 +45,7 @@ def shard(*checks: Check) -> Snapshot:
     step = Step("switch-primary", False, verdict, checks, "next", 300.0, None, 900.0, "a part")
     part = Part(Share(2, 4, 7), snapshots.NOW - 600, 15.0, 300.0, 42)
     rich = snapshots.rich()
-    fleet = replace(rich.fleet, uniform=True, warnings=())
+    fleet = replace(rich.fleet, uniform=True, findings=())
     return replace(snapshots.with_steps(rich, step), part=part, fleet=fleet)
 
 

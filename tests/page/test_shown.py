@@ -28,12 +28,12 @@ def step(*verdicts: Verdict, **more: object) -> Step:
 
 def of(found: Step, *warnings: str, uniform: bool | None = True) -> Snapshot:
     rich = snapshots.rich()
-    fleet = replace(rich.fleet, warnings=warnings, uniform=uniform)
+    fleet = replace(rich.fleet, findings=snapshots.told(*warnings), uniform=uniform)
     return replace(snapshots.with_steps(rich, found), fleet=fleet)
 
 
 def with_risk(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, fleet=replace(snapshot.fleet, risks=("p-1 sees 1 of 6.",)))
+    return replace(snapshot, fleet=replace(snapshot.fleet, dangers=snapshots.told("p-1 sees 1 of 6.")))
 
 
 HELD = step(Verdict.HOLDS, open=True, soaked_for=400.0)

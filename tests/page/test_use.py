@@ -32,7 +32,7 @@ def opened(snapshot: Snapshot) -> Snapshot:
         replace(step, open=True, verdict=Verdict.HOLDS, soaked_for=400.0, checks=step.checks[-1:])
         for step in snapshot.steps
     )
-    fleet: Fleet = replace(snapshot.fleet, warnings=(), uniform=True)
+    fleet: Fleet = replace(snapshot.fleet, findings=(), uniform=True)
     return replace(snapshots.with_steps(snapshot, *steps), fleet=fleet)
 
 

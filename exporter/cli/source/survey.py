@@ -49,10 +49,10 @@ def checked_url(text: str) -> str:
 async def look_round(urls: tuple[str, ...]) -> Survey:
     """Look at the given processes, then at all that they lead to. Raises `UsageError` where none answers."""
     near = await _look(urls)
-    found = [target for target in near.targets if target.up and not target.why_none]
+    found = [target for target in near.targets if target.is_process]
     tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
     whole = await _look((*urls, *(url for url in tried if url not in urls))) if tried else near
-    processes = _once(target for target in whole.targets if target.up and not target.why_none)
+    processes = _once(target for target in whole.targets if target.is_process)
     if not processes:
         raise UsageError("; ".join(_silent(whole)) or "no process answers")
     return Survey(processes, tuple(_behind_none(processes)), whole)

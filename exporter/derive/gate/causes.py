@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from exporter.derive.gate.advice import ADVICE
-from exporter.model.gate import Check, Verdict, Words
+from exporter.model.findings import Finding, Told
+from exporter.model.gate import Check, Verdict
 from exporter.model.pages import Phase
 
 _COPIES = frozenset({"keys-copied", "members-copied", "contents-equal", "lag", "ha-elections-equal"})
@@ -38,7 +39,6 @@ class Cause:
     id: str
     effects: frozenset[str]
     check: str = ""
-    sentence: str = "{}"  # of the warning, around the check's evidence
     phases: frozenset[Phase] = frozenset(Phase)
 
 
@@ -50,7 +50,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("strangers", frozenset()),
     Cause("store-replaced", _RINGS | _STORES | {"ring-shrunk"}),
     Cause("ring-shrunk", _RINGS),
-    Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree", "Clocks differ: {}."),
+    Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree"),
     Cause("store-unread", _RINGS | _STORES),
     Cause("without-multi", _COPIES | {"mirror-writes", "mirroring-partial"}),
     Cause("mirroring-partial", _COPIES | {"mirror-writes"}),
@@ -68,19 +68,11 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("two-products", frozenset()),
     Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
     Cause("process-restarting", frozenset()),
-    Cause("token-conflict", frozenset(), "no-token-conflicts", "Two members claim the same tokens: {}."),
-    Cause("mirror-errors", _COPIES, "mirror-errors", "Mirror writes fail: {}."),
-    Cause("lag", frozenset(), "lag", "The secondary lags: {}.", frozenset({Phase.MIRRORING})),
+    Cause("token-conflict", frozenset(), "no-token-conflicts"),
+    Cause("mirror-errors", _COPIES, "mirror-errors"),
+    Cause("lag", frozenset(), "lag", frozenset({Phase.MIRRORING})),
 )  # fmt: skip
 _ORDER: Final[Mapping[str, int]] = MappingProxyType({cause.id: at for at, cause in enumerate(CAUSES)})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, as a sentence; `id` is that of a cause."""
-
-    id: str
-    text: str
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -90,15 +82,13 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(listed, key=lambda f: (f.id in explained, _ORDER.get(f.id, len(CAUSES)))))
 
 
-def warned(
-    findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | None, words: Words
-) -> tuple[Finding, ...]:
+def warned(findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | None) -> tuple[Finding, ...]:
     """Add what only failing checks find in this phase."""
     found = list(findings)
     failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
     named = {finding.id for finding in found}
     found += [
-        Finding(cause.id, cause.sentence.format(words.evidence(failing[cause.check])))
+        Finding(Told(cause.id), culprits=failing[cause.check].culprits, looked=failing[cause.check].evidence)
         for cause in CAUSES
         if cause.check in failing and (phase is None or phase in cause.phases) and cause.id not in named
     ]

@@ -89,12 +89,12 @@ DIVERGED = "Processes see different rings: what one of them decides by, another 
 MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
 CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
 ELECTED = "Distributors elect other HA replicas: samples are doubled."
+APART = "A client that is in another phase goes on with the other store: the rings diverge."
 UNWATCHED = (clients.targets_answer, clients.settled)
 
 
 def _in(phase: Phase, *, readers: bool) -> Harm:
-    loss = "A client that is in another phase goes on with the other store: the rings diverge."
-    return Harm(loss, (clients.in_phase(phase, readers=readers),))
+    return Harm(APART, (clients.in_phase(phase, readers=readers),))
 
 
 STEPS = (

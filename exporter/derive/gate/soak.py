@@ -15,6 +15,7 @@ from exporter.derive.limits import Rules
 from exporter.derive.process import stands_in
 from exporter.model.culprits import Kind, Looked, Seen
 from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Verdict
 
 CLOCK_STEP = 2.0  # seconds by which the wall clock may differ from the monotonic one in a cycle
@@ -33,16 +34,16 @@ NOT_HAD = frozenset(
 ANSWER = "targets-answer"  # the one check that fails, and is not unknown, where a read fails
 
 
-def interrupted(now: Snapshot, before: Snapshot | None, rules: Rules) -> str:
-    """Say why nothing counts that passed before this cycle, "" where it does."""
+def interrupted(now: Snapshot, before: Snapshot | None, rules: Rules) -> Finding | None:
+    """Say why nothing counts that passed before this cycle, `None` where it does."""
     if before is None:
-        return "the exporter started"
+        return Finding(Told.STARTED)
     if why := _unwatched(now, before, rules):
         return why
     if now.cycle > before.cycle + 1:
-        return f"{now.cycle - before.cycle - 1} cycles failed"
+        return Finding(Told.CYCLES_FAILED, count=now.cycle - before.cycle - 1)
     if before.judged_by != now.judged_by or _shards(before) != _shards(now):
-        return "the configuration changed"
+        return Finding(Told.CONFIGURATION_CHANGED)
     return _listed(now, before)
 
 
@@ -50,21 +51,21 @@ def _shards(seen: Snapshot) -> int:
     return seen.part.share.shards if seen.part is not None else 0
 
 
-def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> str:
+def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> Finding | None:
     """Say when nothing was watched: between the cycles, in this one, or by a clock that was set."""
     pause, length = now.started - before.at, now.at - now.started
     if not 0 <= pause <= rules.longest_gap:
-        return f"no cycle ran for {pause:.0f} s" if pause > 0 else "this machine's clock was set back"
+        return Finding(Told.NO_CYCLE, count=pause) if pause > 0 else Finding(Told.CLOCK_SET_BACK)
     if length > rules.longest_gap:
-        return f"one cycle took {length:.0f} s"
+        return Finding(Told.CYCLE_LONG, count=length)
     if now.ticked is not None and before.ticked is not None:
         step = (now.at - before.at) - (now.ticked - before.ticked)
         if abs(step) > CLOCK_STEP:
-            return f"this machine slept, or its clock was set, by {step:.0f} s"
-    return ""
+            return Finding(Told.SLEPT, count=step)
+    return None
 
 
-def _listed(now: Snapshot, before: Snapshot) -> str:
+def _listed(now: Snapshot, before: Snapshot) -> Finding | None:
     """Say whose place on the list changed, and not in good order."""
     return _left(now, before) or _unwatched_before(now, before)
 
@@ -77,22 +78,22 @@ def _owned(seen: Snapshot) -> tuple[TargetFacts, ...]:
     return tuple(t for t in seen.targets if t.name not in theirs) if theirs else seen.targets
 
 
-def _unwatched_before(now: Snapshot, before: Snapshot) -> str:
+def _unwatched_before(now: Snapshot, before: Snapshot) -> Finding | None:
     """Name the processes that are new to the list and have run for longer: nobody watched them."""
     responded = {t.name for t in before.targets if t.up or t.name not in before.newcomers}
-    old = [t.name for t in _owned(now) if t.name not in responded and t.up and not _is_new(t, now.at)]
-    return f"{', '.join(old[:3])} ran already and was not on the list of processes" if old else ""
+    old = tuple(t.name for t in _owned(now) if t.name not in responded and t.up and not _is_new(t, now.at))
+    return Finding(Told.RAN_ALREADY, names=old[:3]) if old else None
 
 
 def _is_new(target: TargetFacts, at: float) -> bool:
     return target.started is not None and at + (target.skew or 0.0) - target.started < NEW_FOR
 
 
-def _left(now: Snapshot, before: Snapshot) -> str:
+def _left(now: Snapshot, before: Snapshot) -> Finding | None:
     """Name the processes that left the list and are not gone: one may be there and not be watched."""
     listed = {target.name for target in now.targets}
-    gone = [t.name for t in _owned(before) if t.name not in listed and not _is_gone(t, now, before)]
-    return f"{', '.join(gone[:3])} left the list of processes, not in good order" if gone else ""
+    gone = tuple(t.name for t in _owned(before) if t.name not in listed and not _is_gone(t, now, before))
+    return Finding(Told.LEFT_THE_LIST, names=gone[:3]) if gone else None
 
 
 def _is_gone(target: TargetFacts, now: Snapshot, before: Snapshot) -> bool:

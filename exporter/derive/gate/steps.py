@@ -6,29 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.gate import soak
-from exporter.derive.gate.causes import Finding, explained, warned
+from exporter.derive.gate.causes import explained, warned
 from exporter.derive.gate.check import CheckFunction, Results
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gate.harms import STEPS, Rule
 from exporter.derive.limits import Rules
 from exporter.model.facts import Fleet, Snapshot
-from exporter.model.gate import NO_WORDS, Check, Step, Verdict, Words
+from exporter.model.findings import Finding, Told
+from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import RINGS, Migration
 from exporter.model.pages import Phase, Product
-from exporter.model.shard import Share
 
-# After these, or in the restarts they need, a small view would be written over a store.
-RISKY = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
-SHOWN = 160  # characters of what broke a soak
 # Checks that compare two looks: unknown at the first one, which says nothing yet.
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
-def judge_migrations(
-    now: Snapshot, before: Snapshot | None, rules: Rules, words: Words
-) -> tuple[Migration, ...]:
+def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
     """Judge every step of the snapshot's migrations, each on its own evidence."""
-    past, results = _past(now, before, rules, words), Results()
+    past, results = _past(now, before, rules), Results()
     whole = Evidence(now, rules)
     return tuple(_judge_migration(one, whole.of(one.name), past, results) for one in now.migrations)
 
@@ -38,12 +33,9 @@ def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: 
     asked = [rule for rule in steps if _is_asked(rule, migration)]
     functions = dict.fromkeys(f for rule in asked for f in rule.checks_of(migration.name))
     told = {function: results.of(function, seen) for function in functions}
-    found = [Finding(*pair) for pair in zip(migration.causes, migration.warnings, strict=True)]
-    listed = warned(found, told.values(), migration.phase, past.words)
     migration = replace(
         migration,
-        causes=tuple(finding.id for finding in listed),
-        warnings=tuple(finding.text for finding in listed),
+        findings=warned(migration.findings, told.values(), migration.phase),
         next_step=migration.next_step or _following(migration),
     )
     told = {function: explained(check, migration.causes) for function, check in told.items()}
@@ -60,10 +52,7 @@ def _is_asked(rule: Rule, migration: Migration) -> bool:
 
 
 def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
-    said = f"This step is not yet reachable: {migration.name} has not begun."
-    return Step(
-        rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, headline=said, migration=migration.name
-    )
+    return Step(rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, migration=migration.name)
 
 
 def _following(migration: Migration) -> str:
@@ -78,15 +67,14 @@ class Past:
     """What the soak goes by: the steps as they were, why nothing of them counts, and what was read."""
 
     steps: Mapping[tuple[str, str], Step]
-    broken: str
+    broken: Finding | None
     read: soak.Reads
-    words: Words
 
 
-def _past(now: Snapshot, before: Snapshot | None, rules: Rules, words: Words) -> Past:
+def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Past:
     broken = soak.interrupted(now, before, rules)
     steps = {(step.migration, step.name): step for step in before.steps} if before else {}
-    return Past(steps, broken, soak.reads(now, before, rules.soak), words)
+    return Past(steps, broken, soak.reads(now, before, rules.soak))
 
 
 def _judge(
@@ -107,7 +95,7 @@ def _judge(
     is_open = verdict is Verdict.HOLDS and enough
     since = (was.open_since if was and was.open and not past.broken else seen.now.at) if is_open else None
     broken, broken_at = _broken(checks, old, was, past, seen.now.at)
-    step = Step(
+    return Step(
         name=rule.name,
         open=is_open,
         verdict=verdict,
@@ -120,18 +108,22 @@ def _judge(
         broken_at=broken_at,
         migration=migration.name,
     )
-    return replace(step, headline=_headline(step, migration, seen.now))
 
 
 def _broken(
     checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, past: Past, at: float
-) -> tuple[str, float | None]:
+) -> tuple[Finding | None, float | None]:
     """What broke the soak last, and when: now, or what is remembered of it."""
     lapsed = [check for check in checks if check.since is None and check.paused is None]
     fresh = [c for c in lapsed if c.id in old and (old[c.id].since or old[c.id].paused) is not None]
     if was is not None and (past.broken or fresh):
-        return past.broken or f"{fresh[0].id}: {past.words.evidence(fresh[0])}"[:SHOWN], at
-    return (was.broken, was.broken_at) if was else ("", None)
+        return past.broken or _failed(fresh[0]), at
+    return (was.broken, was.broken_at) if was else (None, None)
+
+
+def _failed(check: Check) -> Finding:
+    kind = Told.CHECK_UNKNOWN if check.verdict is Verdict.UNKNOWN else Told.CHECK_FAILED
+    return Finding(kind, check.id, culprits=check.culprits, looked=check.evidence)
 
 
 def _overall(checks: tuple[Check, ...]) -> Verdict:
@@ -153,7 +145,7 @@ def blank(name: str, migration: str = "") -> Step:
     """
     migration = migration or next((rule.migration for rule in STEPS if rule.name == name), "") or RINGS
     nothing = nothing_read(migration)
-    past = _past(nothing.now, None, nothing.rules, NO_WORDS)
+    past = _past(nothing.now, None, nothing.rules)
     judged = _judge_migration(Migration(migration), nothing, past, Results())
     return {step.name: step for step in judged.steps}[name]
 
@@ -167,42 +159,3 @@ def place_of(rule: Rule, where: Phase | None) -> str:
     if rule.phase is where:
         return "next"
     return "behind" if rule.phase < where else "ahead"
-
-
-def _headline(step: Step, migration: Migration, now: Snapshot) -> str:
-    """Say it in one line. Danger comes before everything, and a risk is told before the step is taken."""
-    if now.part is not None:
-        return _partly(step, now.part.share)
-    if migration.warnings and not step.open:
-        return migration.warnings[0]
-    text = _said(step, now.at)
-    if migration.risks and step.name in RISKY and step.place == "next":
-        return f"{text} Risk: {migration.risks[0]}"
-    return text
-
-
-def _partly(step: Step, share: Share) -> str:
-    bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
-    word = "Closed" if step.verdict is Verdict.FAILS else "Unknown"
-    found = (
-        f"{bad} of {len(step.checks)} checks have not passed in it" if bad else "no check has failed in it"
-    )
-    return (
-        f"{word}: this is the part of shard {share.shard} of {share.shards} (from 0), {found}. "
-        f"For all shards run kvmigration check {step.migration}/{step.name} --prometheus URL."
-    )
-
-
-def _said(step: Step, at: float) -> str:
-    placed = {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}.get(step.place)
-    if placed and not step.open:
-        return placed
-    if step.open:
-        return "Open: every check passed."
-    bad = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
-    if not bad:
-        text = f"Closed: every check has passed, for {step.soaked_for:.0f} s of {step.soak:.0f} s."
-        if not step.broken or step.broken_at is None:
-            return text
-        return f"{text} The soak was broken {at - step.broken_at:.0f} s ago: {step.broken.rstrip('.')}."
-    return f"Closed: {bad} of {len(step.checks)} checks have not passed."

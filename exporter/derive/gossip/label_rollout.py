@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from exporter.derive.identity.identity import Identity
 from exporter.model.facts import Rejection, TargetFacts
-from exporter.model.label_rollout import LabelRollout
 from exporter.model.listed import few
+from exporter.model.migration import LabelRollout
 from exporter.model.pages import ProcessConfig
 from exporter.products.registry import PRODUCTS
 

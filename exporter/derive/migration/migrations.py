@@ -54,14 +54,6 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     return (*found, _store(whole.targets, moving))
 
 
-def leading(migrations: Iterable[Migration]) -> Migration:
-    """Give the migration to speak of where there is room for one: the first that is under way, else the
-    first.
-    """
-    listed = tuple(one for one in migrations if one.is_of_clients)
-    return next((one for one in listed if one.is_under_way), listed[0])
-
-
 def _of_clients(name: str, whole: Whole, old: Migration | None, now: float) -> Migration:
     clients = tuple(c for target in whole.targets for c in target.clients if c.migration == name)
     writing = kv_clients.writing(clients)

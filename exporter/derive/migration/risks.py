@@ -13,6 +13,7 @@ from exporter.derive.gossip.label_rollout import oddity, quoted
 from exporter.derive.identity.identity import host_in, host_of, port_of
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.findings import Finding, Told
 from exporter.model.pages import GossipState, Outcome, Phase, Product
 
 SMALL = 0.5  # a view of half the members or fewer
@@ -22,7 +23,7 @@ _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 
 def risks(
     targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
-) -> tuple[str, ...]:
+) -> tuple[Finding, ...]:
     """Name the processes that would write a small view, while an external store is left, and those that let
     in any other cluster; and, before a rolling restart, the rings that can spare no member.
     """
@@ -35,16 +36,13 @@ def risks(
     return (*small, *others, *_unverified(having), *beside)
 
 
-def _few_seen(having: list[TargetFacts]) -> Iterable[str]:
+def _few_seen(having: list[TargetFacts]) -> Iterable[Finding]:
     """Those that see half or less of what most of them see: one list of invented members makes none small."""
     seen = {target.name: _alive(target) for target in having}
     everybody = max(len(having), median_low(seen.values()) if seen else 0)
     for name, count in seen.items():
         if everybody > 1 and count <= SMALL * everybody:
-            yield (
-                f"{name} sees {count} of {everybody} gossip members: with memberlist as its primary it "
-                "would overwrite the store with that small view."
-            )
+            yield Finding(Told.SMALL_VIEW, name, count=count, of=everybody)
 
 
 def _alive(target: TargetFacts) -> int:
@@ -52,72 +50,58 @@ def _alive(target: TargetFacts) -> int:
     return states.get(GossipState.ALIVE.value, 0) + states.get(GossipState.SUSPECT.value, 0)
 
 
-def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[Finding]:
     """Copies of a mirrored ring that lack half of it; before mirroring every copy is empty."""
     for key in keys:
         for view in key.views if key.phase is Phase.MIRRORING and len(key.members) > 1 else ():
             lost = len(view.against.missing) if view.against is not None else 0
             if view.kind == "gossip" and view.judged and lost >= SMALL * len(key.members):
-                yield (
-                    f"The copy of {key.key} on {view.target} has {len(key.members) - lost} of "
-                    f"{len(key.members)} members: as primary it would be the ring."
-                )
+                size = len(key.members)
+                yield Finding(Told.SMALL_COPY, view.target, key.key, count=size - lost, of=size)
 
 
-def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[str]:
+def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[Finding]:
     for key in keys:
         if key.ahead:
             name = max(key.ahead, key=lambda entry: key.ahead[entry])
-            rest = f" and of {len(key.ahead) - 1} more" if len(key.ahead) > 1 else ""
-            yield (
-                f"The time stamp of {name}{rest} in {key.key} is {key.ahead[name]:.0f} s in the future: "
-                "memberlist keeps the newest, so nothing can update it or call it unhealthy until then."
-            )
+            others = len(key.ahead) - 1
+            yield Finding(Told.FUTURE_TIMESTAMP, name, key.key, count=key.ahead[name], of=others)
 
 
-def _unread(targets: Iterable[TargetFacts]) -> Iterable[str]:
+def _unread(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     for target in targets:
         if any(page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages):
-            yield f"The member list of {target.name} was not read: what it would write is unknown."
+            yield Finding(Told.MEMBER_LIST_UNREAD, target.name)
 
 
-def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[str]:
+def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     for target in targets:
         if joins_only_itself(target):
-            yield (
-                f"{target.name} names only itself in join_members: after a restart it sees no other process "
-                f"until one joins it, and would overwrite the store with its small view."
-            )
+            yield Finding(Told.JOINS_ITSELF, target.name)
 
 
-def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[str]:
+def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[Finding]:
     """What `quorum-margin` cannot ask for, where a rolling restart is the next thing to be done."""
     if where not in _BEFORE_RESTARTS:
         return
     told = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
-    single = [key.key for key in told if not spare(key.settings.replication, product)]
+    single = tuple(key.key for key in told if not spare(key.settings.replication, product))
     if single:
-        yield f"No member of {', '.join(single)} may be lost (replication factor): writes fail in a restart."
+        yield Finding(Told.NONE_TO_SPARE, names=single)
 
 
-def _unverified(having: list[TargetFacts]) -> Iterable[str]:
+def _unverified(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that is not verified keeps no other cluster out; in a label's rollout it is so for a while."""
-    off = [t.name for t in having if t.gossip and t.gossip.label and t.gossip.verified is False]
+    off = tuple(t.name for t in having if t.gossip and t.gossip.label and t.gossip.verified is False)
     if off:
-        yield (
-            f"Label verification is switched off on {len(off)} of {len(having)} processes: "
-            f"{', '.join(off[:3])}. A member of any other cluster that reaches one gets into the rings."
-        )
+        yield Finding(Told.LABEL_UNVERIFIED, count=len(off), of=len(having), names=off)
 
 
-def _odd_labels(having: list[TargetFacts]) -> Iterable[str]:
+def _odd_labels(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that the next hand to write it may write otherwise, and so cut off what it configures."""
     for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
         if odd := oddity(label):
-            yield (
-                f"The cluster label {quoted(label)} {odd}: a process that is given it without that drops the "
-                "packets of all others, and they drop its packets."
-            )
+            yield Finding(Told.LABEL_ODD, quoted(label), odd)
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

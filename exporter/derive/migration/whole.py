@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
-from exporter.model.gate import NO_WORDS, Words
 from exporter.model.pages import Unwatched
 from exporter.model.stores import StoreFacts
 
@@ -20,4 +19,3 @@ class Whole:
     stores: tuple[StoreFacts, ...] = ()
     unsure: Unwatched = field(default_factory=Unwatched)
     part: bool = False
-    words: Words = NO_WORDS  # for what a check of the gate finds too

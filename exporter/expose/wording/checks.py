@@ -9,12 +9,12 @@ from exporter.expose.wording import looked
 from exporter.expose.wording.culprits import detail
 from exporter.expose.wording.culprits import name as culprit
 from exporter.expose.wording.lists import counted
-from exporter.model.culprits import Culprit, Seen
+from exporter.model.culprits import Culprit, Looked, Seen
 from exporter.model.gate import Check, Verdict
 
 NOT_KNOWN: Final = "Not known: "
 
-__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading"]
+__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph"]
 
 
 def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
@@ -24,9 +24,14 @@ def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
 
 def evidence(check: Check) -> str:
     """All of it in one paragraph; what was told as a whole stands in place of the culprits."""
-    whole = any(one.kind is Seen.TOLD for one in check.evidence)
-    said = [_blamed(check.verdict, check.culprits)] if check.culprits and not whole else []
-    return " ".join([*said, *map(looked.text, check.evidence)])
+    return paragraph(check.verdict, check.culprits, check.evidence)
+
+
+def paragraph(verdict: Verdict, found: tuple[Culprit, ...], seen: tuple[Looked, ...]) -> str:
+    """The same of its parts."""
+    whole = any(one.kind is Seen.TOLD for one in seen)
+    said = [_blamed(verdict, found)] if found and not whole else []
+    return " ".join([*said, *map(looked.text, seen)])
 
 
 def _blamed(verdict: Verdict, found: Iterable[Culprit]) -> str:

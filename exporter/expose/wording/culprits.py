@@ -148,6 +148,18 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.GROUP_WITHOUT_READERS: "none of {value} processes in {what} answers queries",
         Kind.VALUE_HIGH: "{name}: {value} {what}",
         Kind.LOOKED_ONCE: "{target} (looked once)",
+        Kind.PROCESS_DOWN: "{target} does not answer",
+        Kind.PROCESS_SHOWS: "{target} ({what})",
+        Kind.KEY_FOREIGN: "{key} {value} ({names:5})",
+        Kind.KEY_NOT_READ: "{key} was not read",
+        Kind.KEY_LOST: "{key} itself lost {value} {what} at once",
+        Kind.NO_RING_READ: "no ring of theirs was read",
+        Kind.STORE_NOT_READ: "the external store is not read",
+        Kind.STORE_LACKS_KEY: "the store lacks {key}",
+        Kind.STORE_LACKS_MEMBERS: "the store lacks {value} of {of} members of {key}",
+        Kind.STORE_BEHIND: "the store is {value:.0f} s behind in {key}",
+        Kind.STORE_KEY_NOT_COMPARED: "the store's {key} was not compared",
+        Kind.VIEWS_NOT_READ: "{names} was not read for {key}",
         Kind.TOLD: "{what}",
         Kind.NO_TARGETS: "no process is known",
         Kind.NO_ANSWER: "no process answers",
@@ -190,6 +202,13 @@ def _margin(culprit: Culprit) -> str:
     return f"{culprit.key}: margin {culprit.value}" + (f" ({blamed:5})" if blamed else "")
 
 
+def _stranded(culprit: Culprit) -> str:
+    processes = "1 process" if culprit.value == 1 else f"{culprit.value} processes"
+    store = "memberlist" if culprit.what == "memberlist" else "the external store"
+    reads = f"{culprit.member} on {processes} reads {culprit.key} only from {store}"
+    return f"{reads}, and no process writes it there"
+
+
 def _only(culprit: Culprit) -> str:
     """A key, or one of its partitions."""
     return culprit.key if culprit.value is None else f"{culprit.key}: partition {culprit.value}"
@@ -201,6 +220,7 @@ MADE: Final[Mapping[Kind, Callable[[Culprit], str]]] = MappingProxyType(
         Kind.CLIENT_IN_PHASE: _in_phase,
         Kind.MARGIN_SMALL: _margin,
         Kind.STORE_ONLY: _only,
+        Kind.READER_STRANDED: _stranded,
     }
 )
 

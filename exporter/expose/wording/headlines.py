@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from exporter.expose.wording.lists import few
+from exporter.model.facts import Fleet, Snapshot
+from exporter.model.gate import Step, Verdict
+from exporter.model.migration import STORE, Migration
+from exporter.model.pages import Phase
+from exporter.model.shard import Share
+
 ANSWERS: Final[Mapping[str, str]] = MappingProxyType(
     {"open": "open", "closed": "closed", "unknown": "unknown"}
 )
@@ -41,3 +48,85 @@ def held(seconds: float, headline: str) -> str:
     risk above all.
     """
     return f"Open: every check has passed for {seconds:.0f} s. {_HELD.sub('', headline)}".rstrip()
+
+
+def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
+    """Danger comes before everything, and a risk is told before the step is taken."""
+    if not migration.begun and not step.checks:
+        return f"This step is not yet reachable: {migration.name} has not begun."
+    if now.part is not None:
+        return _partly(step, now.part.share)
+    if migration.warnings and not step.open:
+        return migration.warnings[0]
+    text = _of_gate(step, now.at)
+    if migration.risks and step.name in _RISKY and step.place == "next":
+        return f"{text} Risk: {migration.risks[0]}"
+    return text
+
+
+def _partly(step: Step, share: Share) -> str:
+    failed = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
+    word = "Closed" if step.verdict is Verdict.FAILS else "Unknown"
+    found = (
+        f"{failed} of {len(step.checks)} checks have not passed in it"
+        if failed
+        else "no check has failed in it"
+    )
+    return (
+        f"{word}: this is the part of shard {share.shard} of {share.shards} (from 0), {found}. "
+        f"For all shards run kvmigration check {step.migration}/{step.name} --prometheus URL."
+    )
+
+
+def _of_gate(step: Step, at: float) -> str:
+    if step.open:
+        return OPEN
+    if step.place in _PLACED:
+        return _PLACED[step.place]
+    failed = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
+    if failed:
+        return bad("closed", failed, len(step.checks))
+    text = soaking(step.soaked_for, step.soak)
+    if step.broken is None or step.broken_at is None:
+        return text
+    return f"{text} The soak was broken {at - step.broken_at:.0f} s ago: {step.broken.text.rstrip('.')}."
+
+
+# After these, or in the restarts they need, a small view would be written over a store.
+_RISKY: Final = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
+_PLACED: Final[Mapping[str, str]] = MappingProxyType(
+    {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}
+)
+AGREED: Final[Mapping[bool | None, str]] = MappingProxyType(
+    {True: "", False: ", clients in different phases", None: ", not known for every process"}
+)
+
+
+def of_fleet(now: Snapshot) -> str:
+    """In one line where we are and what comes next."""
+    if now.part is None:
+        return _of_whole(now.fleet, now)
+    share = now.part.share
+    return f"Shard {share.shard} of {share.shards} (from 0), its part only. {_of_whole(now.fleet, now)}"
+
+
+def _of_whole(fleet: Fleet, now: Snapshot) -> str:
+    if fleet.warnings:
+        return fleet.warnings[0]
+    lead = now.leading
+    named, agreed = f"Phase {fleet.phase.label}", AGREED[fleet.uniform]
+    if fleet.phase is Phase.UNKNOWN:
+        named, agreed = "The phase is not known", ""
+    done = f" Beside keys on memberlist already: {few(lead.arrived, 4)}." if lead.arrived else ""
+    agreed = f"{'' if lead.rollout else agreed}.{done}"
+    following = _following(now, lead)
+    if following is None:
+        return f"{named}{agreed}"
+    return f"{named}{agreed} Next step {following.name}: {'open' if following.open else 'closed'}."
+
+
+def _following(now: Snapshot, lead: Migration) -> Step | None:
+    """The next step of the leading migration; a shard's part tells of none."""
+    here = {lead.name, STORE}
+    steps = now.steps if now.part is None else ()
+    return next((s for s in steps if s.name == now.fleet.next_step and s.migration in here), None)

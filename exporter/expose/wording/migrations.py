@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.expose.wording.headlines import AGREED
 from exporter.expose.wording.lists import few
 from exporter.model.gate import Verdict
 from exporter.model.migration import READ_WRITE, STORE, Migration, Rollout
@@ -34,10 +35,7 @@ def _where(migration: Migration) -> str:
         return _opened(migration)
     if migration.phase is Phase.UNKNOWN:
         return "phase not known"
-    agreed = {True: "", False: ", clients in different phases", None: ", not known for every process"}[
-        migration.uniform
-    ]
-    return f"phase {migration.phase.label}{agreed}"
+    return f"phase {migration.phase.label}{AGREED[migration.uniform]}"
 
 
 def _opened(migration: Migration) -> str:

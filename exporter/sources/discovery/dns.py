@@ -10,7 +10,7 @@ import dns.resolver
 from exporter.config import Dns
 from exporter.errors import DecodeError, FetchError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget, from_address
+from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, from_address
 
 GRACE = 3  # refreshes for which a name may be gone before its targets are
 LIFETIME = 5.0  # seconds for one question, all servers and tries together
@@ -28,7 +28,7 @@ class DnsSource:
         self._gone = 0
         self.refresh = config.refresh
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """Ask once. Raises `FetchError` where no server gave an answer."""
         try:
             answer = await self._resolver().resolve(
@@ -58,15 +58,15 @@ class DnsSource:
         resolver.port = int(port)
         return resolver
 
-    def _without(self, nxdomain: bool) -> Finding:
+    def _without(self, nxdomain: bool) -> Listing:
         self._gone += 1
         what = "the name does not exist" if nxdomain else f"the name has no {self._config.type} records"
         if self._gone <= GRACE and self._last:
-            return Finding(self._last, f"{what}; its targets are kept for {GRACE} refreshes")
+            return Listing(self._last, f"{what}; its targets are kept for {GRACE} refreshes")
         self._last = ()
-        return Finding((), what)
+        return Listing((), what)
 
-    def _take(self, answer: dns.resolver.Answer) -> Finding:
+    def _take(self, answer: dns.resolver.Answer) -> Listing:
         found: dict[str, FoundTarget] = {}
         refused = 0
         for record in list(answer)[:MAX_FOUND]:
@@ -77,7 +77,7 @@ class DnsSource:
             else:
                 found[item.address] = item
         self._last = tuple(found[address] for address in sorted(found))
-        return Finding(self._last, f"{refused} records without a usable host: left out" if refused else "")
+        return Listing(self._last, f"{refused} records without a usable host: left out" if refused else "")
 
     def _record(self, record: object) -> FoundTarget:
         if self._config.type == "SRV":

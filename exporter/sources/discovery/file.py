@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from exporter.config import FileSd
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import Finding, FoundTarget
+from exporter.sources.discovery.found_targets import FoundTarget, Listing
 from exporter.sources.discovery.target_lists import read_list
 
 MAX_FILE = 16 * 1024**2
@@ -44,7 +44,7 @@ class FileSource:
         self._files: dict[str, _Read] = {}
         self.refresh = config.refresh
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """Look at every file and read those that changed; `OSError` where a directory cannot be read."""
         paths = await self._patiently(self._paths)
         self._files = {path: await self._file(path) for path in paths}
@@ -52,7 +52,7 @@ class FileSource:
         if not paths:
             troubles = [f"no file matches {', '.join(self._config.paths)[:200]}"]
         found = tuple(item for read in self._files.values() for item in read.found)
-        return Finding(found, "; ".join(troubles[:3]))
+        return Listing(found, "; ".join(troubles[:3]))
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -89,7 +89,7 @@ class FileSource:
             return _Read(None, before.found, f"{error.strerror}; what it said before is kept")
         return _Read(stamp, finding.found, finding.trouble)
 
-    def _read(self, path: str) -> Finding:
+    def _read(self, path: str) -> Listing:
         with Path(path).open("rb") as file:
             content = file.read(MAX_FILE + 1)
         if len(content) > MAX_FILE:

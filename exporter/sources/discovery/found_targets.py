@@ -53,7 +53,7 @@ class FoundTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Listing:
     """What one look brought. `trouble` says what could not be used of it; the rest is good. `not_running`
     are processes that should run and have no address to be asked at, as sentences.
     """
@@ -68,7 +68,7 @@ class Source(Protocol):
 
     refresh: float  # seconds between two looks
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """Look once."""
 
     async def close(self) -> None:

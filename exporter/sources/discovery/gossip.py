@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.config import GossipSd
-from exporter.sources.discovery.found_targets import Finding, FoundTarget, is_loopback, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_loopback, is_nobody
 
 GRACE = 120.0  # seconds a member stays a target after the last list that had it
 
@@ -68,9 +68,9 @@ class GossipSource:
         hosts = sorted(host for host, at in self._heard_at.items() if now - at <= GRACE)
         return tuple(FoundTarget(host, port, scheme) for host in hosts)
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """The same, without those that have been gone for too long."""
-        return Finding(self.current())
+        return Listing(self.current())
 
     async def close(self) -> None:
         """Nothing is held."""

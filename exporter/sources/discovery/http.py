@@ -10,7 +10,7 @@ from exporter.config import HttpSd
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.access.request_settings import ClientAccess
-from exporter.sources.discovery.found_targets import Finding
+from exporter.sources.discovery.found_targets import Listing
 from exporter.sources.discovery.target_lists import read_json
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.http.session import body_of, session
@@ -26,7 +26,7 @@ class HttpSource:
         self._access = ClientAccess(config.http_client)
         self.refresh = config.refresh
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """Ask once. Raises `FetchError` or `DecodeError`."""
         await self._access.refresh()
         try:

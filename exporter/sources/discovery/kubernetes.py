@@ -22,7 +22,7 @@ import yaml
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget
+from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing
 from exporter.sources.discovery.pods import (
     continues_at,
     found_in,
@@ -58,12 +58,12 @@ class KubernetesSource:
         self._config = config
         self._account = account
         self._pods: dict[str, tuple[FoundTarget | None, str]] = {}
-        self._found = Finding(())
+        self._found = Listing(())
         self._trouble = ""
         self._listed = asyncio.Event()  # or failed to, once
         self._task: asyncio.Task[None] | None = None
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """The pods as they are known. Raises `FetchError` while there is no list and no watch."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="kubernetes watch")
@@ -235,7 +235,7 @@ class KubernetesSource:
         found = [pod for pod, _ in self._pods.values() if pod is not None]
         listed = tuple(sorted(found, key=lambda pod: (pod.name, pod.host)))
         missing = {why for _, why in self._pods.values() if why}
-        self._found = Finding(listed, not_running=tuple(sorted(missing)))
+        self._found = Listing(listed, not_running=tuple(sorted(missing)))
         self._trouble = ""
         self._listed.set()
 

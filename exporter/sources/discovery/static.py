@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from exporter.config import Static
-from exporter.sources.discovery.found_targets import Finding, from_url, plain_name
+from exporter.sources.discovery.found_targets import Listing, from_url, plain_name
 
 
 class StaticSource:
@@ -20,9 +20,9 @@ class StaticSource:
             replace(from_url(url), name=plain_name(name), component=config.component) for name, url in named
         )
 
-    async def find(self) -> Finding:
+    async def find(self) -> Listing:
         """What the configuration says."""
-        return Finding(self._found)
+        return Listing(self._found)
 
     async def close(self) -> None:
         """Nothing is held."""

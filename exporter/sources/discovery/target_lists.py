@@ -13,10 +13,10 @@ from pathlib import PurePath
 from exporter.config.yaml_source import parse
 from exporter.errors import DecodeError
 from exporter.model.listed import few
-from exporter.sources.discovery.found_targets import MAX_FOUND, Finding, FoundTarget, from_address, labelled
+from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, from_address, labelled
 
 
-def read_list(content: bytes, name: str, scheme: str) -> Finding:
+def read_list(content: bytes, name: str, scheme: str) -> Listing:
     """A file's content, JSON or YAML by its name. Raises `DecodeError`."""
     try:
         text = content.decode("utf-8-sig")
@@ -33,7 +33,7 @@ def read_list(content: bytes, name: str, scheme: str) -> Finding:
     return read_groups(document.value, scheme)
 
 
-def read_json(content: bytes, scheme: str) -> Finding:
+def read_json(content: bytes, scheme: str) -> Listing:
     """An http_sd answer. Raises `DecodeError`."""
     try:
         text = content.decode("utf-8-sig")
@@ -55,7 +55,7 @@ def _json(text: str) -> object:
     return value
 
 
-def read_groups(value: object, scheme: str) -> Finding:
+def read_groups(value: object, scheme: str) -> Listing:
     """The list as plain values to what it names."""
     if not isinstance(value, list | tuple):
         raise DecodeError("must be a list of groups with targets and labels")
@@ -69,7 +69,7 @@ def read_groups(value: object, scheme: str) -> Finding:
                 refused.append(item)
         if len(found) > MAX_FOUND:
             raise DecodeError(f"more than {MAX_FOUND} targets")
-    return Finding(tuple(found), _trouble(refused))
+    return Listing(tuple(found), _trouble(refused))
 
 
 def _trouble(refused: list[str]) -> str:

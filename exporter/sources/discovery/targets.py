@@ -29,7 +29,7 @@ from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import Finding, FoundTarget, Source, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_nobody
 from exporter.sources.discovery.gossip import GossipSource, Lists
 from exporter.sources.discovery.http import HttpSource
 from exporter.sources.discovery.kubernetes import KubernetesSource
@@ -280,7 +280,7 @@ class Discovery:
         return claims
 
 
-def _askable(finding: Finding) -> Finding:
+def _askable(finding: Listing) -> Listing:
     """Without addresses where no process can be: whoever writes a list cannot make us ask a cloud's metadata
     service.
     """

@@ -10,7 +10,10 @@ import pytest
 
 from exporter.derive.conclude import conclude
 from exporter.derive.limits import Rules
+from exporter.expose.wording.findings import text
+from exporter.expose.wording.snapshots import worded
 from exporter.model.facts import Snapshot
+from exporter.model.findings import Finding, Told
 from exporter.model.pages import Reason
 from tests.derive.build import Fleet, Process, step_of
 
@@ -33,7 +36,7 @@ def _cycle(fleet: Fleet, seconds: float, length: float = 0.5, ticked: float | No
     fleet.number += 1
     seen = fleet.cycle()
     cycle = replace(seen, started=fleet.now - length, ticked=fleet.now if ticked is None else ticked)
-    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
+    snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules, worded)
     return snapshot
 
 
@@ -66,7 +69,7 @@ def test_a_cycle_that_failed_breaks_the_soak() -> None:
     fleet.number += 1
     step = step_of(fleet.look(beat=True), STEP)
     assert not step.open
-    assert step.broken == "1 cycles failed"
+    assert step.broken == Finding(Told.CYCLES_FAILED, count=1)
 
 
 def test_a_soak_is_so_many_looks_as_well_as_so_much_time() -> None:
@@ -104,7 +107,7 @@ def test_a_process_that_left_the_list_and_is_still_a_member_breaks_the_soak_by_n
     del fleet.processes[3]
     step = step_of(fleet.look(), STEP)
     assert not step.open
-    assert step.broken.startswith("10.0.0.4:80 left the list of processes")
+    assert step.broken == Finding(Told.LEFT_THE_LIST, names=("10.0.0.4:80",))
 
 
 def _lose(fleet: Fleet, number: int | None) -> None:
@@ -239,7 +242,8 @@ def test_a_process_that_should_run_and_does_not_breaks_the_soak_at_once() -> Non
     fleet.not_running = ()
     step = step_of(fleet.look(beat=True), STEP)
     assert not step.open
-    assert "ingester-2 is Pending" in step.broken
+    assert step.broken is not None
+    assert "ingester-2 is Pending" in text(step.broken)
 
 
 def test_the_members_of_a_process_that_was_missed_are_no_ghosts_for_two_cycles() -> None:

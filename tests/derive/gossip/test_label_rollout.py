@@ -13,7 +13,7 @@ from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind, Seen
 from exporter.model.facts import Rejection, Snapshot
 from exporter.model.gate import Check
-from exporter.model.label_rollout import LabelRollout
+from exporter.model.migration import LabelRollout
 from exporter.model.pages import GossipMember
 from tests.derive.build import Fleet, Process, step_of, verdicts
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.migration.events import events
+from exporter.expose.wording.findings import text
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import Migration
@@ -35,4 +36,4 @@ def test_a_step_that_opens_or_closes_is_told_with_its_migration_and_one_that_sta
 ) -> None:
     snapshot = Fleet().look()
     told = events(gates(snapshot, True, False), gates(snapshot, *then), 100)
-    assert [event.text for event in told if event.kind == "gate"] == said
+    assert [text(event.found) for event in told if event.kind == "gate" and event.found] == said

@@ -9,6 +9,7 @@ import pytest
 from exporter.derive.gate.causes import ordered
 from exporter.derive.migration import findings
 from exporter.derive.migration.whole import Whole
+from exporter.expose.wording.findings import text
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, MemberFacts
@@ -27,7 +28,7 @@ def test_rings_that_lost_members_are_named_by_the_harm_it_does() -> None:
     """The ingesters' first, though it lost the smallest share; then by the share."""
     keys = (lost("compactor", 2, 2), lost("distributor", 1, 9), lost("ingester", 5, 5), lost("ruler", 9, 0))
     told = ordered(findings.of_all(Whole(targets=(), keys=keys)))
-    assert tuple(finding.text for finding in told) == (
+    assert tuple(text(finding) for finding in told) == (
         "Ring ingester lost members at once: 10 before, 5 now.",
         "Ring distributor lost members at once: 10 before, 1 now.",
         "Ring compactor lost members at once: 4 before, 2 now.",

@@ -19,7 +19,7 @@ from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.discovery import dns as discovery_dns
 from exporter.sources.discovery.dns import DnsSource
-from exporter.sources.discovery.found_targets import Finding
+from exporter.sources.discovery.found_targets import Listing
 from tests.real_servers import free_ports
 
 DNSMASQ = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
@@ -35,7 +35,7 @@ def _source(server: int, **keys: Any) -> DnsSource:
     return DnsSource(Dns.model_validate(given))
 
 
-def _addresses(finding: Finding) -> list[str]:
+def _addresses(finding: Listing) -> list[str]:
     return [item.address for item in finding.found]
 
 
@@ -133,7 +133,7 @@ class TestWithDnsmasq:
                 finding = await source.find()
                 assert _addresses(finding) == ["10.0.0.1:80"]
                 assert "does not exist; its targets are kept" in finding.trouble
-            assert await source.find() == Finding((), "the name does not exist")
+            assert await source.find() == Listing((), "the name does not exist")
 
     async def test_a_name_that_comes_back_starts_the_count_anew(self, tmp_path: Path) -> None:
         async with _dnsmasq(tmp_path) as server:
@@ -143,7 +143,7 @@ class TestWithDnsmasq:
             await _with_hosts(server)
             await source.find()
             await _with_hosts(server, "10.0.0.9 mimir.test")
-            assert await source.find() == Finding((await source.find()).found)
+            assert await source.find() == Listing((await source.find()).found)
             await _with_hosts(server, "fd00::1 mimir.test")
             finding = await source.find()
             assert _addresses(finding) == ["10.0.0.9:80"]

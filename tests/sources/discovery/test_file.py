@@ -13,7 +13,7 @@ import pytest
 
 from exporter.config import FileSd
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import Finding
+from exporter.sources.discovery.found_targets import Listing
 
 
 def _source(*paths: Path, settle: float = 0.0) -> FileSource:
@@ -24,7 +24,7 @@ def _write(path: Path, *targets: str) -> None:
     path.write_text(f"- targets: [{', '.join(targets)}]\n")
 
 
-def _hosts(finding: Finding) -> list[str]:
+def _hosts(finding: Listing) -> list[str]:
     return [item.host for item in finding.found]
 
 

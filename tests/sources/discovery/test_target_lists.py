@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import Finding, from_address, from_url
+from exporter.sources.discovery.found_targets import Listing, from_address, from_url
 from exporter.sources.discovery.target_lists import read_groups, read_json, read_list
 
 YAML = """
@@ -21,7 +21,7 @@ YAML = """
 """
 
 
-def _addresses(finding: Finding) -> list[str]:
+def _addresses(finding: Listing) -> list[str]:
     return [item.address for item in finding.found]
 
 
@@ -59,7 +59,7 @@ def test_name_and_component_come_from_labels(labels: dict[str, str], name: str, 
 
 
 def test_groups_without_targets_or_labels_are_empty() -> None:
-    assert read_groups([{}, {"targets": None}, {"targets": [], "labels": None}], "http") == Finding(())
+    assert read_groups([{}, {"targets": None}, {"targets": [], "labels": None}], "http") == Listing(())
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def targets_answer(seen: Evidence) -> Answer:
     that every source of processes was read.
     """
     left = unlisted(seen.targets)
-    silent = (t for t in seen.targets if not t.up), (t for t in seen.up if t.why_none)
+    silent = (t for t in seen.targets if not t.up), (t for t in seen.up if not t.is_process)
     unsure = [Culprit(Kind.TOLD, what=text) for text in seen.now.unsure]
     wrong = [
         *(silence(target) for targets in silent for target in targets),

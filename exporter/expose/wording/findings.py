@@ -1,0 +1,205 @@
+"""What is to be told of the whole, in words: warnings, risks, events, and what broke a soak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from exporter.expose.wording import checks, culprits
+from exporter.expose.wording.lists import Names, few
+from exporter.model.findings import Finding, Told
+from exporter.model.gate import Verdict
+
+BROKEN_CHARACTERS: Final = 160  # of what a check said that broke a soak
+
+TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
+    {
+        Told.PRIMARIES_MIXED_BY_KEY: (
+            "Primaries are mixed by key: memberlist for {names:5}; still the external store for {others:5}. "
+            "The switch did not reach their clients."
+        ),
+        Told.FOREIGN_IN_GOSSIP: "{count} foreign members in the gossip: {names:5}.",
+        Told.LABELS_SPLIT: "Different labels split the gossip: {culprits:;}.",
+        Told.STRANGERS: "{count} unknown members in the gossip: {names:5}.",
+        Told.STORE_REPLACED: "The external store {what}.",
+        Told.STORE_UNREAD: "The external store {what}.",
+        Told.RING_SHRUNK: "Ring {name} lost {what} at once: {of} before, {count} now.",
+        Told.CLOCKS_DIFFER: "Clocks differ: {evidence}.",
+        Told.WITHOUT_MULTI: (
+            "{name} on {count} of {of} processes was left out: it has no multi while other clients mirror. "
+            "Give it store: multi first."
+        ),
+        Told.MIRRORING_PARTIAL: "{name} on {count} of {of} processes still has mirroring off.",
+        Told.ROLLOUT_STALLED: (
+            "The rollout of {name} into {others} has stood still for {what} minutes: {count} of {of} "
+            "processes; left: {names:5}."
+        ),
+        Told.BETWEEN_STORES: (
+            "{names:4}: multi of {others:and}, which is no migration to memberlist. Finish or undo it first."
+        ),
+        Told.RINGS_UNREAD: (
+            "{count} rings are written to {others:and} and shown by no process: {names:5}. Check that the "
+            "processes reach it, and name it under stores."
+        ),
+        Told.SOURCES_FAIL: "Some processes may not be watched: {what}.",
+        Told.NO_TARGET: "{count} of {of} targets show no product: {culprits:3}.",
+        Told.NOT_WATCHED: "{culprits:;3}.",
+        Told.OTHER_PRODUCTS: "{count} of {of} processes are of another product than {what}: {culprits:3}.",
+        Told.PROCESS_DOWN: "{count} of {of} processes do not answer: {culprits:5}.",
+        Told.PROCESS_RESTARTING: "{culprits:;3}. Its log says why.",
+        Told.TOKEN_CONFLICT: "Two members claim the same tokens: {evidence}.",
+        Told.MIRROR_ERRORS: "Mirror writes fail: {evidence}.",
+        Told.LAG: "The secondary lags: {evidence}.",
+        Told.SMALL_VIEW: (
+            "{name} sees {count} of {of} gossip members: with memberlist as its primary it would overwrite "
+            "the store with that small view."
+        ),
+        Told.SMALL_COPY: (
+            "The copy of {what} on {name} has {count} of {of} members: as primary it would be the ring."
+        ),
+        Told.MEMBER_LIST_UNREAD: ("The member list of {name} was not read: what it would write is unknown."),
+        Told.JOINS_ITSELF: (
+            "{name} names only itself in join_members: after a restart it sees no other process until one "
+            "joins it, and would overwrite the store with its small view."
+        ),
+        Told.NONE_TO_SPARE: (
+            "No member of {names} may be lost (replication factor): writes fail in a restart."
+        ),
+        Told.LABEL_UNVERIFIED: (
+            "Label verification is switched off on {count} of {of} processes: {first}. A member of any other "
+            "cluster that reaches one gets into the rings."
+        ),
+        Told.LABEL_ODD: (
+            "The cluster label {name} {what}: a process that is given it without that drops the packets of "
+            "all others, and they drop its packets."
+        ),
+        Told.FIRST_CYCLE: "First cycle: phase {what}.",
+        Told.PHASE_CHANGED: "Phase {what}, was {name}.",
+        Told.GATE_OPENED: "Step {name} opened.",
+        Told.GATE_CLOSED: "Step {name} closed.",
+        Told.TARGET_NEW: "{name} was discovered.",
+        Told.TARGET_GONE: "{name} is no longer discovered.",
+        Told.TARGET_ANSWERS: "{name} answers again.",
+        Told.TARGET_STOPPED: "{name} stopped answering.",
+        Told.TARGET_MOVED: "{name}: {names[0]}, was {names[1]}.",
+        Told.MEMBERS_NEW: "{names:5} new in ring {name}.",
+        Told.MEMBERS_GONE: "{names:5} no longer in ring {name}.",
+        Told.MEMBER_RETURNED: "Ring {name}: a removed member came back with an old heartbeat.",
+        Told.MEMBER_CHANGED: "{what} in ring {name}: {names[0]}, was {names[1]}.",
+        Told.STRANGER_NEW: "Unknown gossip member {name} at {what}.",
+        Told.STORE_OTHER: "Store {name} is not the store that it was: {what}.",
+        Told.STORE_BACK: "Store {name} is the store that it was, or is used anew.",
+        Told.STORE_CHANGED: "Store {name}: {names[0]}. {names[1]}",
+        Told.STARTED: "the exporter started",
+        Told.NO_CYCLE: "no cycle ran for {count:.0f} s",
+        Told.CLOCK_SET_BACK: "this machine's clock was set back",
+        Told.CYCLE_LONG: "one cycle took {count:.0f} s",
+        Told.SLEPT: "this machine slept, or its clock was set, by {count:.0f} s",
+        Told.CYCLES_FAILED: "{count} cycles failed",
+        Told.CONFIGURATION_CHANGED: "the configuration changed",
+        Told.RAN_ALREADY: "{names} ran already and was not on the list of processes",
+        Told.LEFT_THE_LIST: "{names} left the list of processes, not in good order",
+        Told.PLAIN: "{what}",
+    }
+)
+
+
+def _mixed(found: Finding) -> str:
+    """Its culprits are processes that see no other gossip member: what they write is worst."""
+    cut_off = Names(culprit.name for culprit in found.culprits)
+    writer = "A process with a small gossip view overwrites the store with it."
+    if cut_off:
+        writer = f"{cut_off:3} sees no other gossip member and overwrites the store with what only it knows."
+    return (
+        f"Primaries are mixed: memberlist on {few(found.names, 3)}; the external store on "
+        f"{few(found.others, 3)}. {writer}"
+    )
+
+
+def _foreign(found: Finding) -> str:
+    count = "1 ring has" if found.count == 1 else f"{found.count} rings have"
+    return f"{count} foreign members: {_listed(found):;4}. Halt all rollouts."
+
+
+def _foreign_new(found: Finding) -> str:
+    members = "foreign member" if found.count == 1 else "foreign members"
+    return f"{found.count} {members} in ring {found.name}: {few(found.names, 5)}."
+
+
+def _split(found: Finding) -> str:
+    clusters = " | ".join(_listed(found)[:4])
+    return f"Gossip is split into {found.count} clusters: {clusters}."
+
+
+def _alone(found: Finding) -> str:
+    return f"{few(found.names, 5)} {'sees' if found.count == 1 else 'see'} no other gossip member."
+
+
+def _two_products(found: Finding) -> str:
+    count = "1 process shows" if found.count == 1 else f"{found.count} processes show"
+    return f"{count} two products without a restart: {_listed(found):3}."
+
+
+def _future(found: Finding) -> str:
+    rest = f" and of {found.of} more" if found.of else ""
+    return (
+        f"The time stamp of {found.name}{rest} in {found.what} is {found.count:.0f} s in the future: "
+        "memberlist keeps the newest, so nothing can update it or call it unhealthy until then."
+    )
+
+
+def _sentence(found: Finding) -> str:
+    """The first three culprits, as a sentence."""
+    listed = f"{_listed(found):;3}"
+    return f"{listed[:1].upper()}{listed[1:]}."
+
+
+def _failed(found: Finding) -> str:
+    return f"{found.name}: {_evidence(found)}"[:BROKEN_CHARACTERS]
+
+
+MADE: Final[Mapping[Told, Callable[[Finding], str]]] = MappingProxyType(
+    {
+        Told.PRIMARIES_MIXED: _mixed,
+        Told.FOREIGN_IN_RINGS: _foreign,
+        Told.FOREIGN_NEW: _foreign_new,
+        Told.GOSSIP_SPLIT: _split,
+        Told.PROCESS_ALONE: _alone,
+        Told.TWO_PRODUCTS: _two_products,
+        Told.FUTURE_TIMESTAMP: _future,
+        Told.READERS_STRANDED: _sentence,
+        Told.WRITERS_MISSING: _sentence,
+        Told.ADDRESSES_SHARED: _sentence,
+        Told.PARTITIONS_UNOWNED: _sentence,
+        Told.CHECK_FAILED: _failed,
+        Told.CHECK_UNKNOWN: _failed,
+    }
+)
+
+
+def _listed(found: Finding) -> Names:
+    return Names(map(culprits.detail, found.culprits))
+
+
+def _evidence(found: Finding) -> str:
+    """What a check found."""
+    verdict = Verdict.UNKNOWN if found.kind is Told.CHECK_UNKNOWN else Verdict.FAILS
+    return checks.paragraph(verdict, found.culprits, found.looked)
+
+
+def text(found: Finding) -> str:
+    """A finding in words."""
+    if found.kind in MADE:
+        return MADE[found.kind](found)
+    return TEMPLATES[found.kind].format(
+        name=found.name,
+        what=found.what,
+        count=found.count,
+        of=found.of,
+        names=Names(found.names),
+        first=", ".join(found.names[:3]),
+        others=Names(found.others),
+        culprits=_listed(found),
+        evidence=_evidence(found),
+    )

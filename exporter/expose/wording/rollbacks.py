@@ -1,0 +1,55 @@
+"""The way back in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from exporter.expose.wording import culprits
+from exporter.expose.wording.lists import few
+from exporter.model.culprits import Culprit
+from exporter.model.findings import Rollback, Way
+
+SHOWN: Final = 3
+WAYS: Final[Mapping[Way, str]] = MappingProxyType(
+    {
+        Way.EXTERNAL: "there is nothing to roll back; the external store is the primary",
+        Way.MULTI: "roll the processes to the external store only; no client reads memberlist yet",
+        Way.MIRRORING: (
+            "switch mirroring off, or leave it on; the external store is the primary all the while"
+        ),
+        Way.SWITCHED: (
+            "make the external store the primary again by runtime configuration, for all clients at once; "
+            "it is mirrored to, so it is as good as its last comparison"
+        ),
+        Way.DETACHED: (
+            "switch mirroring on again first and wait until the store has every key and member; until then "
+            "the store is stale and must not be made the primary"
+        ),
+        Way.MEMBERLIST: (
+            "roll the processes to multi with memberlist as primary and mirroring on, wait until the store "
+            "has every key and member, then switch. The store's present content is stale"
+        ),
+        Way.MIXED: "some clients have memberlist as their primary and some the external store",
+        Way.PHASE_UNKNOWN: "not known, because the phase is not known",
+        Way.UNKNOWN: "not known",
+    }
+)
+
+
+def text(found: Rollback) -> str:
+    """What going back needs, what speaks against it, and what of it is not known."""
+    way = WAYS[found.way]
+    if found.way is Way.MIXED:
+        return f"{way}. {_some(found.against)}"
+    reasons = _some((*found.against, *found.unknown))
+    if found.way is not Way.SWITCHED:
+        return f"{way}. Not all of it is known: {reasons}." if reasons else f"{way}."
+    if found.safe is False:
+        return f"{way}, and that says: {reasons}."
+    return f"{way}, and not all of it is known: {reasons}." if reasons else f"{way}."
+
+
+def _some(found: tuple[Culprit, ...]) -> str:
+    return few(map(culprits.name, found), SHOWN, "; ")

@@ -1,0 +1,60 @@
+"""A snapshot with its sentences: each is made here, once a cycle, from what was concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from exporter.expose.wording import findings, headlines, rollbacks
+from exporter.model.facts import Event, Snapshot
+from exporter.model.findings import Finding, Rollback
+from exporter.model.gate import Step
+from exporter.model.migration import Migration
+
+
+def worded(snapshot: Snapshot) -> Snapshot:
+    """Put in the words of findings, ways back, events and headlines. Former events have theirs."""
+    migrations = tuple(_migration(one, snapshot) for one in snapshot.migrations)
+    fleet = replace(
+        snapshot.fleet,
+        findings=_findings(snapshot.fleet.findings),
+        dangers=_findings(snapshot.fleet.dangers),
+        rollback=_rollback(snapshot.fleet.rollback),
+    )
+    events = tuple(map(_event, snapshot.events))
+    told = replace(snapshot, migrations=migrations, fleet=fleet, events=events)
+    return replace(told, fleet=replace(fleet, headline=headlines.of_fleet(told)))
+
+
+def _migration(found: Migration, snapshot: Snapshot) -> Migration:
+    told = replace(
+        found,
+        findings=_findings(found.findings),
+        dangers=_findings(found.dangers),
+        rollback=_rollback(found.rollback),
+    )
+    return replace(told, steps=tuple(_step(step, told, snapshot) for step in found.steps))
+
+
+def _step(step: Step, migration: Migration, snapshot: Snapshot) -> Step:
+    if step.broken is not None and not step.broken.text:
+        step = replace(step, broken=_finding(step.broken))
+    return replace(step, headline=headlines.of_step(step, migration, snapshot))
+
+
+def _findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(map(_finding, found))
+
+
+def _finding(found: Finding) -> Finding:
+    return replace(found, text=findings.text(found))
+
+
+def _rollback(found: Rollback) -> Rollback:
+    return replace(found, text=rollbacks.text(found))
+
+
+def _event(event: Event) -> Event:
+    if event.text or event.found is None:
+        return event
+    return replace(event, text=findings.text(event.found))

@@ -1,0 +1,139 @@
+"""What is to be told of the whole, as data: warnings, risks, events, ways back. Words: `expose/wording`."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from exporter.model.culprits import Culprit, Looked
+
+
+class Told(enum.StrEnum):
+    """What is told. A closed set: each has its words. A warning's value is the id of its cause; a second
+    sentence of one cause has more after a colon.
+    """
+
+    # warnings, each of a cause in `derive/gate/causes.py`
+    PRIMARIES_MIXED = "primaries-mixed"
+    PRIMARIES_MIXED_BY_KEY = "primaries-mixed:by-key"
+    FOREIGN_IN_RINGS = "foreign-members"
+    FOREIGN_IN_GOSSIP = "foreign-members:gossip"
+    LABELS_SPLIT = "labels-split"
+    GOSSIP_SPLIT = "gossip-split"
+    STRANGERS = "strangers"
+    STORE_REPLACED = "store-replaced"
+    STORE_UNREAD = "store-unread"
+    RING_SHRUNK = "ring-shrunk"
+    CLOCKS_DIFFER = "clocks-differ"
+    WITHOUT_MULTI = "without-multi"
+    MIRRORING_PARTIAL = "mirroring-partial"
+    ROLLOUT_STALLED = "rollout-stalled"
+    READERS_STRANDED = "readers-stranded"
+    BETWEEN_STORES = "between-stores"
+    RINGS_UNREAD = "rings-unread"
+    PROCESS_ALONE = "process-alone"
+    WRITERS_MISSING = "writers-missing"
+    ADDRESSES_SHARED = "addresses-shared"
+    PARTITIONS_UNOWNED = "partitions-unowned"
+    SOURCES_FAIL = "sources-fail"
+    NO_TARGET = "no-target"
+    NOT_WATCHED = "not-watched"
+    TWO_PRODUCTS = "two-products"
+    OTHER_PRODUCTS = "two-products:others"
+    PROCESS_DOWN = "process-down"
+    PROCESS_RESTARTING = "process-restarting"
+    TOKEN_CONFLICT = "token-conflict"  # noqa: S105  # the id of a cause
+    MIRROR_ERRORS = "mirror-errors"
+    LAG = "lag"
+    # risks of the next step
+    SMALL_VIEW = "small-view"
+    SMALL_COPY = "small-copy"
+    FUTURE_TIMESTAMP = "future-timestamp"
+    MEMBER_LIST_UNREAD = "member-list-unread"
+    JOINS_ITSELF = "joins-itself"
+    NONE_TO_SPARE = "none-to-spare"
+    LABEL_UNVERIFIED = "label-unverified"
+    LABEL_ODD = "label-odd"
+    # events: what changed from one cycle to the next
+    FIRST_CYCLE = "first-cycle"
+    PHASE_CHANGED = "phase-changed"
+    GATE_OPENED = "gate-opened"
+    GATE_CLOSED = "gate-closed"
+    TARGET_NEW = "target-new"
+    TARGET_GONE = "target-gone"
+    TARGET_ANSWERS = "target-answers"
+    TARGET_STOPPED = "target-stopped"
+    TARGET_MOVED = "target-moved"
+    MEMBERS_NEW = "members-new"
+    MEMBERS_GONE = "members-gone"
+    MEMBER_RETURNED = "member-returned"
+    MEMBER_CHANGED = "member-changed"
+    STRANGER_NEW = "stranger-new"
+    FOREIGN_NEW = "foreign-new"
+    STORE_OTHER = "store-other"
+    STORE_BACK = "store-back"
+    STORE_CHANGED = "store-changed"
+    # what broke a soak
+    STARTED = "started"
+    NO_CYCLE = "no-cycle"
+    CLOCK_SET_BACK = "clock-set-back"
+    CYCLE_LONG = "cycle-long"
+    SLEPT = "slept"
+    CYCLES_FAILED = "cycles-failed"
+    CONFIGURATION_CHANGED = "configuration-changed"
+    RAN_ALREADY = "ran-already"
+    LEFT_THE_LIST = "left-the-list"
+    CHECK_FAILED = "check-failed"
+    CHECK_UNKNOWN = "check-unknown"
+    PLAIN = "plain"  # in the words of whoever told it: `what`
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to tell: about `name`, `count` of `of`, by these names. `text` is put in where words are."""
+
+    kind: Told
+    name: str = ""
+    what: str = ""
+    count: float = 0
+    of: float = 0
+    names: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    culprits: tuple[Culprit, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    text: str = field(default="", compare=False)
+
+    @property
+    def id(self) -> str:
+        """The id of a warning's cause."""
+        return self.kind.value.partition(":")[0]
+
+
+class Way(enum.StrEnum):
+    """The way back, by where the clients are."""
+
+    EXTERNAL = "external"
+    MULTI = "multi"
+    MIRRORING = "mirroring"
+    SWITCHED = "switched"
+    DETACHED = "detached"
+    MEMBERLIST = "memberlist"
+    MIXED = "mixed"
+    PHASE_UNKNOWN = "phase-unknown"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The way back from where we are, and whether it is safe now; `None`: not known. `against` is what
+    speaks against it, `unknown` what is not known of it.
+    """
+
+    way: Way
+    safe: bool | None = None
+    against: tuple[Culprit, ...] = ()
+    unknown: tuple[Culprit, ...] = ()
+    text: str = ""
+
+
+NO_WAY_KNOWN = Rollback(Way.UNKNOWN)
