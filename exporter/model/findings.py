@@ -136,4 +136,4 @@ class Rollback:
     text: str = ""
 
 
-NO_WAY_KNOWN = Rollback(Way.UNKNOWN)
+NO_WAY_KNOWN = Rollback(Way.UNKNOWN, text="not known.")
