@@ -127,7 +127,7 @@ def _sources(now: Snapshot) -> Iterator[Obstacle]:
 
 def _silent(now: Snapshot) -> Iterator[Obstacle]:
     """Processes of which no page was read, by reason."""
-    down = [target for target in now.targets if not target.is_process]
+    down = [target for target in now.targets if not target.up and not target.why_none]
     yield from _by_reason(down, lambda target: target.pages[:1], "does not answer")
 
 
