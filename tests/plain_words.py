@@ -33,7 +33,6 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r'verdict != "holds"', "a value of the API"),
     (r"\{whole\}|\{\{whole\}\}", "a name in a template"),
     (r"Targets that are gone", "the name of a test's fault"),
-    (r"Who wakes me", "the third question of README is a person's"),
 )
 LONGEST: Final = 30  # words of a sentence on a page
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
