@@ -14,6 +14,7 @@ from exporter import __version__
 from exporter.change_log import Narrator
 from exporter.config import Config, load
 from exporter.config.shard_choice import Shard, sharded
+from exporter.derive.planning.plan import plans_of
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.access import WebConfigFile
@@ -105,6 +106,7 @@ class Service:
             metrics=renderer,
             version=__version__,
             reload=reload if self.args.lifecycle else None,
+            plans=plans_of,
             interval=lambda: watch.config.interval,
         )
 

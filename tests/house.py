@@ -26,12 +26,12 @@ IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 # The vocabulary, in the order in which its modules may import one another.
 VOCABULARY = (
     "entry", "listed", "settings", "culprits", "findings", "gate", "pages", "migration", "stores",
-    "shard", "rings", "views", "facts",
+    "shard", "rings", "views", "facts", "plan",
 )  # fmt: skip
 # The floors of derive/, the ground first: a module or a room imports itself and what stands before it.
 DERIVE_FLOORS = (
     "limits", "kv_clients", "identity", "gossip", "ring", "store", "process", "comparison", "history",
-    "kv_key", "foreign_members", "migration", "gate", "shard", "conclude",
+    "kv_key", "foreign_members", "migration", "gate", "planning", "shard", "conclude",
 )  # fmt: skip
 # The arrows that still go back up, each to what should stand on a lower floor. None may be added.
 BACK_ARROWS = frozenset(

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
+from exporter.derive.planning.plan import plans_of
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.application import build
 from exporter.expose.server.listen import listening
@@ -117,6 +118,7 @@ class Served:
             targets=lambda: [],
             metrics=Renderer(newest, lambda: SelfFacts("0.0.0")),
             version="0.0.0",
+            plans=plans_of,
             interval=lambda: self.interval,
         )
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from exporter.cli.check_prometheus import add_prometheus, joined_from
+from exporter.cli.source.check_prometheus import add_prometheus, joined_from
 from exporter.cli.source.snapshot_source import Looks, add_source, beats, duration, look_from
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.cli.terminal.step_text import FORMATS, text_of

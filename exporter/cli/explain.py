@@ -123,7 +123,7 @@ def _step(rule: Rule) -> str:
     losses = [line for harm in rule.harms for line in (_item(harm.loss), _more(", ".join(_guards(harm))))]
     where = f"It is taken in phase {rule.phase.label}." if rule.phase is not None else "In any phase."
     lost = "What is lost where it is taken too early, and the checks that guard against it:"
-    asked = f"Ask for it: kvmigration check {rule.name}"
+    asked = f"Ask for it: kvmigration check {rule.name}\nIn full: kvmigration plan {rule.name}"
     return _paragraphs(f"{rule.action} {where}", "\n".join([lost, *losses]), asked)
 
 

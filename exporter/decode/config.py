@@ -64,7 +64,7 @@ def _sections(product: Product) -> tuple[_Section, ...]:
 _LOKI_ONLY = re.compile(rb"^(?:limits_config|schema_config):", re.MULTILINE)
 _COMMON = "common"  # Loki's block that hands settings on to its rings
 _BLOCKS = frozenset(section.block.split(".")[0] for one in Product for section in _sections(one)) | {
-    "target", "server", "memberlist", "ingest_storage", _COMMON,
+    "target", "server", "memberlist", "ingest_storage", "runtime_config", _COMMON,
 }  # fmt: skip
 # The members of one gossip cluster should agree on these. No paths of keys and no secrets.
 _GOSSIP_SETTINGS = (
@@ -95,8 +95,25 @@ def decode_config(body: bytes, product: Product = Product.UNKNOWN) -> ProcessCon
         ha_tracker=_bool(page.at("distributor.ha_tracker.enable_ha_tracker")),
         ingest_storage=_bool(page.at("ingest_storage.enabled")),
         rings=MappingProxyType(dict(_each_ring(page, sections))),
+        common=_common(page.at(_COMMON)),
+        **_runtime(page.at("runtime_config")),
         **_gossip(page.at("memberlist")),
     )
+
+
+def _common(block: Block) -> RingConfig | None:
+    """What rings without a block of their own inherit."""
+    ring = block.at("ring")
+    return _ring(ring, ring.at("kvstore")) if ring.at("kvstore") else None
+
+
+def _runtime(block: Block) -> dict[str, Any]:
+    """Whether and how often the runtime configuration is read. `file` is one path or several."""
+    files = _texts(block.at("file")) or () if block else None
+    return {
+        "runtime_file": None if files is None else any(files),
+        "runtime_period": _seconds(block.at("period")),
+    }
 
 
 def _gossip(block: Block) -> dict[str, Any]:

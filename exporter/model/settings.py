@@ -70,6 +70,9 @@ class ProcessConfig:
     """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
     text of each setting by its name in the `memberlist` block. No secrets."""
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
+    common: RingConfig | None = None  # Loki's block that other rings take their store from
+    runtime_file: bool | None = None  # whether it reads a runtime configuration
+    runtime_period: float | None = None  # how often
 
     @cached_property
     def prefixes(self) -> frozenset[str]:

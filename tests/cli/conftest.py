@@ -57,7 +57,9 @@ def recorded(
         replayed = replay(name)
         told = {
             "targets": [{"static": {"urls": list(replayed.targets.values())}}],
-            "stores": {"consul": {"url": replayed.ports["consul"]}},
+            "stores": {"consul": {"url": replayed.ports["consul"]}}
+            if "consul" in replayed.ports
+            else {"etcd": {"urls": [replayed.ports["etcd"]]}},
             "gate": {"soak": soak, "check_interval": "100ms"},
             **more,
         }

@@ -331,7 +331,7 @@ def test_what_the_page_does_not_say_is_none_and_not_empty() -> None:
 
 
 def test_other_blocks_are_not_even_parsed() -> None:
-    found = decode_config(b"limits: [[[ {{ * & !x\n  : :\n" + MIMIR + b"runtime_config:\n  - <<: *nothing\n")
+    found = decode_config(b"limits: [[[ {{ * & !x\n  : :\n" + MIMIR + b"ruler_storage:\n  - <<: *nothing\n")
     assert found.label == "prod-eu.mimir"
 
 

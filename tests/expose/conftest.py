@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from exporter.derive.planning.plan import plans_of
 from exporter.expose.api.handlers import add_api
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.access import WebConfigFile
@@ -50,6 +51,7 @@ class World:
             metrics=Renderer(newest, lambda: SelfFacts("1.2.3")),
             version="1.2.3",
             reload=reload if self.reload else None,
+            plans=plans_of,
             interval=lambda: self.interval,
         )
 

@@ -21,10 +21,13 @@ from exporter.cli.source.survey import checked_url, look_round, missing_of, name
 from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
+from exporter.derive.planning.plan import plans_of
 from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.chosen_steps import chosen, parts
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
+from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.shapes import PlanOut
 from exporter.model.facts import Snapshot
 from exporter.sources.access.request_settings import ClientAccess
 from exporter.wiring import Watch
@@ -109,6 +112,9 @@ class Look(Looks, Protocol):
 
     async def key(self, key: str) -> RingDetailOut:
         """One key as it was when `keys` looked. Raises `UsageError` where there is none."""
+
+    async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
+        """Look anew; the plans of `[MIGRATION][/STEP]`, of every next step where it is ""."""
 
     async def silent(self) -> tuple[str, ...]:
         """The processes that did not answer when `keys` looked."""
@@ -201,6 +207,9 @@ class _Local:
             raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
         return answers.ring_out(found)
 
+    async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
+        return tuple(map(plan_out, plans_of(await self._cycle(), wanted)))
+
     async def silent(self) -> tuple[str, ...]:
         seen = self._last or await self._cycle()
         return tuple(target.name for target in seen.targets if not target.up)
@@ -244,6 +253,11 @@ class _Remote:
     async def key(self, key: str) -> RingDetailOut:
         ring: RingDetailOut = await self._get(f"rings/{quote(key)}", RingDetailOut)
         return ring
+
+    async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
+        path = f"plan/{quote(wanted)}" if wanted else "plan"
+        plans: tuple[PlanOut, ...] = await self._get(path, tuple[PlanOut, ...])
+        return plans
 
     async def silent(self) -> tuple[str, ...]:
         targets = await self._get("targets", tuple[TargetOut, ...])

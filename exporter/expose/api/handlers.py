@@ -34,6 +34,8 @@ from exporter.expose.api.shapes import (
     TargetOut,
     Unix,
 )
+from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.server.state import STATE
 from exporter.model.facts import Snapshot
 
@@ -86,7 +88,8 @@ def add_api(app: web.Application) -> None:
     app[_ENCODED] = _Encoded()
     app.middlewares.append(_errors)
     for route in ROUTES:
-        app.router.add_get(PREFIX + route.path.replace("{key}", "{key:.+}"), route.handler)
+        path = route.path.replace("{key}", "{key:.+}").replace("{plan}", "{plan:.+}")
+        app.router.add_get(PREFIX + path, route.handler)
     app.router.add_get(f"{PREFIX}/openapi.json", _openapi)
 
 
@@ -192,6 +195,20 @@ async def _gossip(request: web.Request) -> web.Response:
     return await _shown(request, lambda s: answers.gossip_out(s.gossip, s.rejections, s.probes))
 
 
+async def _plan(request: web.Request) -> web.Response:
+    """Of every next step, or of the migration or step that is named."""
+    _only(request)
+    wanted, plans = request.match_info.get("plan", ""), request.app[STATE].plans
+
+    def make(snapshot: Snapshot) -> object:
+        made = tuple(map(plan_out, plans(snapshot, wanted)))
+        if wanted and not made:
+            raise _Refusal(404, f"there is no migration or step {wanted[:200]}")
+        return made
+
+    return await _shown(request, make)
+
+
 async def _events(request: web.Request) -> web.Response:
     return await _shown(request, answers.events_out)
 
@@ -255,5 +272,7 @@ ROUTES: Final = (
     Route("/gate", _gate, tuple[StepOut, ...], "Every step's gate."),
     Route("/gate/{step}", _step, StepOut, "One step's gate; with strict the HTTP status is the answer."),
     Route("/gate/{migration}/{step}", _step, StepOut, "The same, of the migration that is named."),
+    Route("/plan", _plan, tuple[PlanOut, ...], "The next steps in full: lines, restarts, the way back."),
+    Route("/plan/{plan}", _plan, tuple[PlanOut, ...], "The same, of one migration or step."),
     Route("/events", _events, tuple[EventOut, ...], "What changed lately, oldest first."),
 )

@@ -16,6 +16,11 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "example": "collectors/ring",
     },
     "migration": {"description": "A migration.", "schema": {"type": "string"}, "example": "rings"},
+    "plan": {
+        "description": "A migration, a step, or both with a slash between them.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "rings/switch-primary",
+    },
     "step": {"description": "The step's name.", "schema": {"type": "string"}, "example": "switch-primary"},
 }
 _STRICT: Final[dict[str, Any]] = {

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from exporter.expose.exposition import Renderer
 from exporter.expose.staleness import Newest
+from exporter.model.facts import Snapshot
+from exporter.model.planning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ServerState:
     metrics: Renderer
     version: str = ""
     reload: Callable[[], Awaitable[object]] | None = None
+    plans: Callable[[Snapshot, str], tuple[Plan, ...]] = lambda _, __: ()  # of `[MIGRATION][/STEP]`
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
 
     @property

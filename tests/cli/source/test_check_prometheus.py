@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from exporter.cli.arguments import run
-from exporter.cli.check_prometheus import MAX_AGE, Told, Vector, step_of
+from exporter.cli.source.check_prometheus import MAX_AGE, Told, Vector, step_of
 from exporter.decode.prometheus import VectorSample
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import blank

@@ -1,0 +1,71 @@
+"""`kvmigration plan [MIGRATION[/STEP]]`: what exactly is the next step?
+
+Exit status as that of `check`: 0 the gate is open, 1 closed, 2 unknown or refused; of several the worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import Any, Final
+
+import msgspec
+
+from exporter.cli.planning.plan_text import others_of, text_of
+from exporter.cli.source.snapshot_source import add_source, look_from
+from exporter.errors import UsageError
+from exporter.expose.plan.shapes import PlanOut
+from exporter.expose.plan.snippets import FORMATS
+from exporter.expose.wording.plans import together
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+STATUS: Final = {"open": 0, "closed": 1, "unknown": 2}
+
+
+def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `plan` to the command line."""
+    parser = commands.add_parser(
+        "plan",
+        parents=[common],
+        help="what exactly is the next step?",
+        allow_abbrev=False,
+        description=(
+            "Print the next step in full: the lines to change, the processes that restart, what to watch, "
+            "and the way back. Exit status as that of check: 0 open, 1 closed, 2 unknown."
+        ),
+    )
+    told = "a migration, a step, or both; default: the next step of each migration that is under way"
+    parser.add_argument("step", nargs="?", default="", metavar="MIGRATION[/STEP]", help=told)
+    add_source(parser)
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, "json"),
+        default="yaml",
+        help="how the lines are written (default: %(default)s)",
+    )
+    parser.set_defaults(run=plan_command)
+
+
+def plan_command(args: argparse.Namespace) -> int:
+    """Print the plans that are asked for."""
+    return asyncio.run(_plan(args))
+
+
+async def _plan(args: argparse.Namespace) -> int:
+    async with look_from(args) as look:
+        plans = await look.plans(args.step)
+    if not plans:
+        raise UsageError(f"this cluster shows no migration or step called {args.step or 'next'}")
+    sys.stdout.write(_shown(plans, args.format))
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+        return STATUS["unknown"]
+    return max(2 if plan.refused else STATUS[plan.gate] for plan in plans)
+
+
+def _shown(plans: tuple[PlanOut, ...], form: str) -> str:
+    if form == "json":
+        return msgspec.json.encode(plans).decode() + "\n"
+    texts = (text_of(plan, form, first=not number) for number, plan in enumerate(plans))
+    return "#\n".join(texts) + others_of(plans, together(plans))

@@ -1,0 +1,110 @@
+"""Which lines of the configuration file a step changes: only those that are not so already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from exporter.derive.planning.reach import ring_of
+from exporter.derive.planning.wanted import Wanted
+from exporter.model.facts import TargetFacts
+from exporter.model.pages import Product
+from exporter.model.planning.plan import BlockChange, Names, Reached, Route, Setting
+from exporter.model.settings import RingConfig
+from exporter.products.kv_settings import SETTINGS, blocks_of
+from exporter.products.registry import TABLES
+
+JOIN_MEMBERS = "join_members"
+Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[TargetFacts, Names]]]
+
+
+def block_changes(
+    targets: Iterable[TargetFacts], rings: Iterable[Reached], wanted: Wanted, product: Product
+) -> tuple[BlockChange, ...]:
+    """The changes of all rings that the step reaches by a restart, equal ones together."""
+    by_name = {target.name: target for target in targets}
+    found: Found = defaultdict(list)
+    for ring in rings:
+        if ring.route is not Route.RESTART:
+            continue
+        for name in ring.targets:
+            target = by_name[name]
+            clients = tuple(c.name for c in target.clients if c.key == ring.key)
+            if all(c.phase >= wanted.phase for c in target.clients if c.key == ring.key):
+                continue
+            shown = ring_of(ring.key, target.config.rings) if target.config else None
+            left = wanted.missing(shown)
+            block = _block(ring, target, shown, product)
+            key = (block, ring.ring, tuple(left.items()), shown is not None)
+            found[key].append((target, clients))
+    return tuple(_change(*key, told) for key, told in sorted(found.items(), key=lambda one: one[0][:2]))
+
+
+def _change(
+    block: str,
+    ring: str,
+    left: tuple[tuple[str, Setting], ...],
+    shown: bool,
+    told: list[tuple[TargetFacts, Names]],
+) -> BlockChange:
+    return BlockChange(
+        block=block,
+        ring=ring,
+        settings=MappingProxyType({f"{block}.kvstore.{name}": value for name, value in left}),
+        targets=tuple(sorted(target.name for target, _ in told)),
+        components=tuple(sorted({target.component for target, _ in told} - {""})),
+        clients=tuple(sorted({client for _, clients in told for client in clients})),
+        shown=shown,
+    )
+
+
+def _block(ring: Reached, target: TargetFacts, shown: RingConfig | None, product: Product) -> str:
+    """Where the ring's settings stand: in Loki's common block where it has the same ones as this."""
+    common, settings = target.config.common if target.config else None, SETTINGS[product]
+    if settings.common and common is not None and shown is not None and _inherits(ring.ring, product):
+        pairs = ("store", "primary", "secondary", "mirror_enabled")
+        if all(getattr(common, name) == getattr(shown, name) for name in pairs):
+            return settings.common
+    return next(iter(blocks_of(product, ring.ring)), "")
+
+
+def _inherits(ring: str, product: Product) -> bool:
+    return any(one.name == ring and "store" in one.inherits for one in TABLES[product].rings)
+
+
+def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
+    """What the gossip needs before the first process joins: seeds, and no end of a process whose join fails.
+    An empty list of seeds is to be filled in by the reader.
+    """
+    seedless = [t for t in targets if t.up and t.config is not None and not t.config.join_members]
+    ending = [t for t in targets if t.up and t.config is not None and t.config.abort_if_join_fails]
+    found = [_gossip({JOIN_MEMBERS: ()}, seedless)] if seedless else []
+    return (*found, *([_gossip({"abort_if_cluster_join_fails": False}, ending)] if ending else []))
+
+
+def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tuple[BlockChange, ...]:
+    """The lines of a step of the labels. Label and verification are never changed in one rollout."""
+    known = [t for t in targets if t.up and t.gossip is not None]
+    if step == "enforce-label":
+        left = [t for t in known if t.gossip and t.gossip.verified is False]
+        return (_label(left, {"cluster_label_verification_disabled": False}),) if left else ()
+    verifying = [t for t in known if t.gossip and t.gossip.verified and not t.gossip.label]
+    if verifying:
+        return (_label(verifying, {"cluster_label_verification_disabled": True}),)
+    bare = [t for t in known if t.gossip and not t.gossip.label]
+    return (_label(bare, {"cluster_label": label}),) if bare else ()
+
+
+def _label(targets: list[TargetFacts], settings: Mapping[str, Setting]) -> BlockChange:
+    return _gossip(settings, targets)
+
+
+def _gossip(settings: Mapping[str, Setting], targets: list[TargetFacts]) -> BlockChange:
+    return BlockChange(
+        block="memberlist",
+        ring="",
+        settings=MappingProxyType({f"memberlist.{name}": value for name, value in settings.items()}),
+        targets=tuple(sorted(target.name for target in targets)),
+        components=tuple(sorted({target.component for target in targets} - {""})),
+    )

@@ -1,0 +1,285 @@
+"""The plan of a step: made of one snapshot, without a look at anything else."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from types import MappingProxyType
+
+from exporter.derive.gate.harms import STEPS
+from exporter.derive.migration.rollback import is_mixed
+from exporter.derive.planning.changes import block_changes, gossip_changes, label_changes
+from exporter.derive.planning.reach import reached
+from exporter.derive.planning.restarts import settle, spares, waves
+from exporter.derive.planning.wanted import BY_RUNTIME, FOLLOWING, INTO, Wanted, external_of
+from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
+from exporter.model.gate import Step, Verdict
+from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
+from exporter.model.pages import Phase, Product
+from exporter.model.planning.plan import Lost, Plan, Reached, Refusal, Route
+from exporter.products.kv_settings import HA_RING, SETTINGS, flags_of, has
+
+FIRST = "preflight"
+UNFILLED = ""
+_IN_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+
+
+def next_plans(snapshot: Snapshot) -> tuple[Plan, ...]:
+    """The plan of the next step of each migration that is under way; where none is, of each that is not
+    begun.
+    """
+    moving = [one for one in snapshot.migrations if one.is_under_way]
+    chosen = moving or [one for one in snapshot.migrations if one.is_of_clients and not one.begun]
+    chosen = chosen or [one for one in snapshot.migrations if one.name == STORE]
+    plans = [plan_of(snapshot, one, next_step(one)) for one in chosen]
+    able = [plan for plan in plans if plan.refused is not Refusal.RELEASE] or plans
+    names = {plan.migration for plan in plans}
+    others = [one for one in snapshot.migrations if one.name not in names]
+    also = tuple(f"{one.name}/{due}" for one in others if (due := next_step(one)))
+    return tuple(replace(plan, others=also) for plan in able)
+
+
+def plans_of(snapshot: Snapshot, wanted: str = "") -> tuple[Plan, ...]:
+    """The plans of `[MIGRATION][/STEP]`: of a step alone, of each migration whose next step it is, else of
+    the first that has it. Nothing where there is no such migration or step.
+    """
+    if not wanted:
+        return next_plans(snapshot)
+    name, _, step = wanted.rpartition("/")
+    by_name = {one.name: one for one in snapshot.migrations}
+    if not name and step in by_name:
+        return (plan_of(snapshot, by_name[step], next_step(by_name[step])),)
+    having = [
+        one
+        for one in snapshot.migrations
+        if name in ("", one.name) and any(rule.name == step and rule.is_of(one) for rule in STEPS)
+    ]
+    due = [one for one in having if next_step(one) == step]
+    return tuple(plan_of(snapshot, one, step) for one in due or having[:1])
+
+
+def next_step(migration: Migration) -> str:
+    """The step that is next: preflight where a migration has not begun."""
+    return migration.next_step or (FIRST if migration.is_of_clients and not migration.begun else "")
+
+
+def plan_of(snapshot: Snapshot, migration: Migration, step: str) -> Plan:
+    """The plan of one step of one migration."""
+    product = snapshot.fleet.product
+    plan = Plan(
+        migration=migration.name,
+        step=step,
+        product=product,
+        versions=snapshot.fleet.versions,
+        phase=migration.phase if migration.phase is not None else Phase.UNKNOWN,
+        into=_into(migration, step),
+        rollout=_rollout(migration),
+        is_next=step == next_step(migration),
+        back=migration.rollback.text,
+        back_safe=migration.rollback.safe,
+        unread=tuple(t.name for t in snapshot.targets if not t.up or t.config is None),
+        watched=FOLLOWING.get(step, ""),
+        warnings=migration.warnings,
+        risks=migration.risks,
+    )
+    plan = _with_gate(plan, migration)
+    refused = _refusal(snapshot, migration, plan)
+    if refused is not None:
+        return replace(plan, refused=refused)
+    if migration.name == LABELS:
+        return _of_labels(plan, snapshot)
+    return _of_store(plan, snapshot) if migration.name == STORE else _of_clients(plan, snapshot, migration)
+
+
+def _into(migration: Migration, step: str) -> Phase:
+    """The phase that a step leads to: that of its rollout where one is in progress, which may go further."""
+    into = INTO.get(step, Phase.UNKNOWN)
+    begun = migration.rollout.into if migration.rollout is not None else into
+    return max(into, begun) if step == next_step(migration) else into
+
+
+def _rollout(migration: Migration) -> tuple[int, int] | None:
+    return (migration.rollout.done, migration.rollout.processes) if migration.rollout else None
+
+
+def _with_gate(plan: Plan, migration: Migration) -> Plan:
+    """The plan with what the gate of its step says."""
+    found: Step | None = next((one for one in migration.steps if one.name == plan.step), None)
+    if found is None:
+        return plan
+    unknown = found.verdict is Verdict.UNKNOWN
+    gate = "open" if found.open else "unknown" if unknown else "closed"
+    wrong = {check.id for check in found.checks if check.verdict is not Verdict.HOLDS}
+    begun = wrong == {f"clients-{plan.phase.label}"}
+    return replace(plan, gate=gate, headline=found.headline, is_begun=begun)
+
+
+def _refusal(snapshot: Snapshot, migration: Migration, plan: Plan) -> Refusal | None:
+    """Why there is no plan: what is not known is not guessed."""
+    has_step = any(rule.name == plan.step and rule.is_of(migration) for rule in STEPS)
+    clients = [c for t in snapshot.targets for c in t.clients if c.migration == migration.name]
+    moves = migration.is_of_clients
+    reasons = {
+        Refusal.PART: snapshot.part is not None,
+        Refusal.PRODUCT_UNKNOWN: plan.product is Product.UNKNOWN,
+        Refusal.NO_LINES: migration.name == READ_WRITE,
+        Refusal.NO_STEP: not has_step,
+        Refusal.PRIMARIES_MIXED: moves and is_mixed(clients),
+        Refusal.PHASE_UNKNOWN: moves and plan.phase is Phase.UNKNOWN,
+    }
+    found = next((reason for reason, applies in reasons.items() if applies), None)
+    if found is None and not _is_able(plan, snapshot.targets, migration):
+        return Refusal.RELEASE
+    return found
+
+
+def _is_able(plan: Plan, targets: Iterable[TargetFacts], migration: Migration) -> bool:
+    """Tell whether the HA tracker of every process that runs one is known to have memberlist. A tracker that
+    runs with `multi` shows it for all of its version.
+    """
+    if migration.name != HA_TRACKER:
+        return True
+    phases: dict[str, set[Phase]] = defaultdict(set)
+    for target in targets:
+        phases[target.version] |= {c.phase for c in target.clients if c.migration == HA_TRACKER}
+    return all(
+        max(shown) >= Phase.MULTI or _has_memberlist(plan.product, version)
+        for version, shown in phases.items()
+        if shown
+    )
+
+
+def _has_memberlist(product: Product, version: str) -> bool:
+    row = flags_of(product, HA_RING, version)
+    return row is not None and has(row.memberlist_since, "", version)
+
+
+def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
+    """A step that moves KV clients."""
+    keys = [key for key in snapshot.keys if key.migration == migration.name]
+    external = external_of(snapshot.targets, (key.key for key in keys))
+    wanted = Wanted(plan.into, external)
+    rings = reached(snapshot.targets, migration.name, plan.product, plan.into)
+    fileless = _has_no_runtime_file(snapshot.targets) and plan.into in BY_RUNTIME
+    if fileless:
+        rings = tuple(replace(one, route=Route.RESTART) for one in rings)
+    changes = block_changes(snapshot.targets, rings, wanted, plan.product)
+    if plan.step == FIRST:
+        changes = (*changes, *gossip_changes(_movers(snapshot.targets, rings)))
+    by_runtime = [one for one in rings if one.route is Route.RUNTIME]
+    return replace(
+        plan,
+        external=external,
+        reached=rings,
+        runtime=MappingProxyType(wanted.runtime() if by_runtime else {}),
+        runtime_due=any(one.done < len(one.targets) for one in by_runtime),
+        changes=changes,
+        to_fill=_to_fill(changes),
+        waves=waves(snapshot.targets, changes, snapshot.keys),
+        at_once=plan.into is Phase.SWITCHED and bool(changes),
+        spare=spares(snapshot.keys, snapshot.targets, changes),
+        runtime_seconds=_period(snapshot.targets, plan.product) if by_runtime else None,
+        settle_seconds=settle(snapshot.keys),
+        soak_seconds=_soak(migration),
+        no_runtime_file=fileless,
+        elsewhere=_elsewhere(plan, snapshot) if by_runtime else (),
+        swept=_swept(plan, snapshot) if by_runtime else (),
+        shortcut=_shortcut(plan, keys),
+    )
+
+
+def _elsewhere(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
+    """The clients of other migrations that a reader of the runtime configuration may take for reached."""
+    found = [one for one in _other_rings(plan, snapshot) if one.route is Route.RESTART]
+    return tuple(sorted({client for one in found for client in one.clients}))
+
+
+def _swept(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
+    """The rings of other migrations that the same block switches."""
+    moving = {c.key for t in snapshot.targets for c in t.clients if c.phase in _IN_MULTI}
+    return tuple(
+        sorted(
+            one.ring
+            for one in _other_rings(plan, snapshot)
+            if one.route is Route.RUNTIME and one.key in moving and one.done < len(one.targets)
+        )
+    )
+
+
+def _other_rings(plan: Plan, snapshot: Snapshot) -> list[Reached]:
+    names = [one.name for one in snapshot.migrations if one.is_of_clients and one.name != plan.migration]
+    return [one for name in names for one in reached(snapshot.targets, name, plan.product, plan.into)]
+
+
+def _movers(targets: Iterable[TargetFacts], rings: Iterable[Reached]) -> list[TargetFacts]:
+    names = {name for ring in rings for name in ring.targets}
+    return [target for target in targets if target.name in names]
+
+
+def _to_fill(changes: Iterable[object]) -> tuple[str, ...]:
+    found = [
+        name
+        for change in changes
+        for name, value in getattr(change, "settings", {}).items()
+        if value in ((), UNFILLED)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _has_no_runtime_file(targets: Iterable[TargetFacts]) -> bool:
+    """Tell whether every configuration page that was read names no file for the runtime configuration."""
+    told = [t.config.runtime_file for t in targets if t.up and t.config is not None]
+    return bool(told) and all(one is False for one in told)
+
+
+def _period(targets: Iterable[TargetFacts], product: Product) -> float | None:
+    """How long the runtime configuration takes to reach every process, seconds."""
+    switch = SETTINGS[product].runtime
+    told = [t.config.runtime_period for t in targets if t.config and t.config.runtime_period]
+    return max(told, default=switch.period if switch is not None else None)
+
+
+def _soak(migration: Migration) -> float:
+    return max((step.soak for step in migration.steps), default=0.0)
+
+
+def _shortcut(plan: Plan, keys: Iterable[KeyFacts]) -> tuple[Lost, ...] | None:
+    """What the guide's short cut costs here: from the phase after this step it leaves the next ones out."""
+    told = SETTINGS[plan.product].shortcut
+    if told is None or plan.step not in (told.step, "switch-primary"):
+        return None
+    lost = (
+        Lost(key.key, key.size, len(key.secondary.missing_members) if key.secondary else None)
+        for key in keys
+        if key.kind != "ha" and key.size
+    )
+    return tuple(lost) or None
+
+
+def _of_labels(plan: Plan, snapshot: Snapshot) -> Plan:
+    labels = snapshot.gossip.labels if snapshot.gossip is not None else {}
+    usual = Counter({label: len(names) for label, names in labels.items() if label}).most_common(1)
+    changes = label_changes(snapshot.targets, plan.step, usual[0][0] if usual else UNFILLED)
+    return replace(
+        plan,
+        changes=changes,
+        to_fill=_to_fill(changes),
+        waves=waves(snapshot.targets, changes, snapshot.keys),
+        spare=spares(snapshot.keys, snapshot.targets, changes),
+        settle_seconds=settle(snapshot.keys),
+    )
+
+
+def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
+    """The end of the store: its blocks, and what is left in the runtime configuration."""
+    external = external_of(snapshot.targets, ())
+    rings = [r for t in snapshot.targets if t.config for r in t.config.rings.values()]
+    kinds = {"consul": any(r.consul_host for r in rings), "etcd": any(r.etcd_endpoints for r in rings)}
+    named = tuple(kind for kind, there in kinds.items() if there and kind in (external or kind))
+    return replace(
+        plan,
+        external=external,
+        removed=named,
+        clear_runtime=SETTINGS[plan.product].runtime is not None,
+    )

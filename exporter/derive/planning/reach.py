@@ -1,0 +1,102 @@
+"""Which KV clients the runtime configuration reaches: as running processes show it, else by the product's
+source.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from exporter.derive.planning.wanted import BY_RUNTIME
+from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.pages import Phase, Product
+from exporter.model.planning.plan import Reached, Route
+from exporter.model.settings import RingConfig
+from exporter.products.kv_settings import SETTINGS, ring_named
+
+_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+
+
+def reached(
+    targets: Iterable[TargetFacts], migration: str, product: Product, into: Phase
+) -> tuple[Reached, ...]:
+    """Each ring of a migration, with its clients and how the step into a phase reaches them."""
+    known = tuple(targets)
+    by_key: dict[str, list[ClientFacts]] = defaultdict(list)
+    for target in known:
+        for client in target.clients:
+            if client.migration == migration:
+                by_key[client.key].append(client)
+    static = Static(
+        {t.name: t.config.rings if t.config else {} for t in known},
+        frozenset(t.name for t in known if _is_overridden(t, product)),
+    )
+    return tuple(_reached(key, clients, product, into, static) for key, clients in sorted(by_key.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """The rings of each process's file, and the processes of which some client shows another state."""
+
+    rings: Mapping[str, Mapping[str, RingConfig]]
+    overridden: frozenset[str]
+
+
+def _reached(key: str, clients: list[ClientFacts], product: Product, into: Phase, static: Static) -> Reached:
+    ring = name_of(key, static.rings.values(), product)
+    left = {client.target for client in clients if not _is_there(client, into)}
+    switched = into in BY_RUNTIME and all(c.phase in _MULTI or c.target not in left for c in clients)
+    seen = _shown(clients, static) if switched else None
+    switch = SETTINGS[product].runtime
+    by_source = switched and switch is not None and ring in switch.reaches
+    return Reached(
+        ring=ring,
+        key=key,
+        clients=tuple(sorted({client.name for client in clients})),
+        route=Route.RUNTIME if (by_source if seen is None else seen) else Route.RESTART,
+        targets=tuple(sorted({client.target for client in clients})),
+        done=len({client.target for client in clients} - left),
+        observed=seen is not None,
+    )
+
+
+def _is_there(client: ClientFacts, into: Phase) -> bool:
+    """Tell whether a client is in the phase, or beyond it."""
+    return client.phase >= into
+
+
+def _shown(clients: Iterable[ClientFacts], static: Static) -> bool | None:
+    """Tell whether running clients show that they follow the runtime configuration: their gauges differ from
+    the file. They show that they do not where they agree with the file in a process whose other clients do
+    not. `None` where no process shows either.
+    """
+    told = {_differs(c, static.rings[c.target]) for c in clients if c.target in static.overridden}
+    told.discard(None)
+    return True if True in told else False if told == {False} else None
+
+
+def _is_overridden(target: TargetFacts, product: Product) -> bool:
+    """Tell whether some client of a process shows another state than its file."""
+    rings = target.config.rings if target.config else {}
+    return SETTINGS[product].runtime is not None and any(_differs(c, rings) for c in target.clients)
+
+
+def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | None:
+    ring = ring_of(client.key, rings)
+    if ring is None or ring.store != "multi" or client.phase not in _MULTI or client.mirror is None:
+        return None
+    return client.mirror != bool(ring.mirror_enabled) or (
+        bool(ring.primary) and client.primary != ring.primary
+    )
+
+
+def ring_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
+    """The settings of the ring with this default key, `None` where the page names none."""
+    return rings.get(key) or next((ring for ring in rings.values() if ring.default_key == key), None)
+
+
+def name_of(key: str, configs: Iterable[Mapping[str, RingConfig]], product: Product) -> str:
+    """The everyday name of a ring whose key may have a prefix of its own; the key where no table has it."""
+    shown = (ring.default_key for rings in configs if (ring := ring_of(key, rings)) is not None)
+    return ring_named(product, key) or ring_named(product, next(shown, "")) or key

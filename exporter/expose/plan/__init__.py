@@ -1,0 +1,1 @@
+"""The plan of the next step as people and programs read it."""

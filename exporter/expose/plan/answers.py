@@ -1,0 +1,68 @@
+"""A plan in the shape of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from exporter.expose.plan.shapes import ChangeOut, PlanOut, ReachedOut, SectionOut, SnippetOut, WaveOut
+from exporter.expose.plan.snippets import file_snippets, runtime_snippets
+from exporter.expose.wording import plans as wording
+from exporter.model.planning.plan import Plan
+
+_SNIPPETS: Final[Mapping[str, Callable[[Plan], tuple[SnippetOut, ...]]]] = {
+    "runtime": runtime_snippets,
+    "file": file_snippets,
+}
+_WORDS: Final[Mapping[str, Callable[[Plan], list[str]]]] = {
+    "now": wording.now,
+    "runtime": wording.runtime,
+    "file": wording.file,
+    "restart": wording.restart,
+    "watch": wording.watch,
+    "time": wording.time,
+    "shortcut": wording.shortcut,
+    "back": wording.back,
+    "lasting": wording.lasting,
+    "guide": wording.guide,
+}
+
+
+def plan_out(plan: Plan) -> PlanOut:
+    """`/api/v1/plan`."""
+    return PlanOut(
+        migration=plan.migration,
+        step=plan.step,
+        product=plan.product.value,
+        versions=plan.versions,
+        phase=plan.phase.label,  # type: ignore[arg-type] # one of the names
+        into=plan.into.label,  # type: ignore[arg-type] # one of the names
+        gate=plan.gate,  # type: ignore[arg-type] # one of three words
+        headline=plan.headline,
+        refused=wording.refusal(plan),
+        runtime=dict(plan.runtime),
+        runtime_due=plan.runtime_due,
+        changes=tuple(
+            ChangeOut(c.block, c.ring, dict(c.settings), c.targets, c.components, c.clients)
+            for c in plan.changes
+        ),
+        reached=tuple(
+            ReachedOut(r.ring, r.key, r.clients, r.route.value, len(r.targets), r.done, r.observed)
+            for r in plan.reached
+        ),
+        waves=tuple(WaveOut(w.component, w.zone, w.targets, w.together) for w in plan.waves),
+        unread=plan.unread,
+        at_once=plan.at_once,
+        sections=() if plan.refused is not None else tuple(_sections(plan)),
+        others=plan.others,
+    )
+
+
+def _sections(plan: Plan) -> list[SectionOut]:
+    found = []
+    for name, words in _WORDS.items():
+        sentences = tuple(words(plan))
+        if sentences:
+            snippets = _SNIPPETS[name](plan) if name in _SNIPPETS else ()
+            found.append(SectionOut(name, wording.HEADINGS[name], sentences, snippets))
+    return found

@@ -1,0 +1,349 @@
+"""The sentences of a plan: what to change, what restarts, what to watch, and how to roll back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+from exporter.expose.wording.durations import span
+from exporter.expose.wording.lists import few, first
+from exporter.model.pages import Phase
+from exporter.model.planning.plan import BlockChange, Plan, Reached, Refusal, Route
+from exporter.products.kv_settings import SETTINGS
+
+SHOWN: Final = 6
+BY_RUNTIME: Final = frozenset({Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+REFUSALS: Final[Mapping[Refusal, str]] = {
+    Refusal.NO_STEP: "No step is next in this migration.",
+    Refusal.PRODUCT_UNKNOWN: "The product is not known. Name it with product in the configuration.",
+    Refusal.PHASE_UNKNOWN: "The phase is not known: no writing KV client shows one. "
+    "Let the exporter read /metrics of every process.",
+    Refusal.PRIMARIES_MIXED: "Primaries are mixed. Take no step.",
+    Refusal.RELEASE: "Not known for this release: an HA tracker with memberlist. It needs Mimir 2.17 or "
+    "Cortex 1.21, and a build that tells its version. docs/ha-tracker.md#versions",
+    Refusal.PART: "This exporter is one shard of several and reads a part of the processes. "
+    "Run plan with --config.file: it reads all of them.",
+    Refusal.NO_LINES: "This migration changes deployments and no line of a KV store. docs/read-write.md has "
+    "its steps.",
+}
+LASTING: Final[Mapping[str, str]] = {
+    "preflight": "Nothing. No client reads or writes memberlist yet.",
+    "enable-mirroring": "Members that are copied stay in the gossip until they leave or are forgotten, even "
+    "after mirroring is off again.",
+    "switch-primary": "Nothing, while mirroring stays on and the store has every key and member.",
+    "disable-mirroring": "The fast way back ends: the external store is stale from here on.",
+    "remove-multi": "No runtime switch reaches these processes any more. To roll back needs a rollout.",
+    "decommission-store": "The contents of the external store are lost with it.",
+    "set-label": "Nothing, while every process has verification off.",
+    "enforce-label": "Nothing. A process without the label is cut off until it has it.",
+}
+BACK: Final[Mapping[str, str]] = {
+    "preflight": "Restart the processes with store: {external} and without the multi block.",
+    "enable-mirroring": "Set mirror_enabled: false again in the same place. The external store stays the "
+    "primary.",
+    "switch-primary": "Set primary: {external} with mirror_enabled: true, in one change for all clients. "
+    "kvmigration status says whether the store is complete.",
+    "disable-mirroring": "Set mirror_enabled: true again and wait until the store has every key and member. "
+    "Only then set primary: {external}.",
+    "remove-multi": "Restart with store: multi, primary: memberlist, secondary: {external} and "
+    "mirror_enabled: true. Wait until the store has every key and member, then switch.",
+    "decommission-store": "There is none once the store is stopped.",
+    "set-label": "Restart without the label while verification is off everywhere.",
+    "enforce-label": "Set cluster_label_verification_disabled: true and restart.",
+}
+GUIDES: Final[Mapping[str, str]] = {
+    "preflight": "docs/ring.md#step-1-multi; lines A1, B1 and C1 of docs/guides.md",
+    "enable-mirroring": "docs/ring.md#step-2-mirroring; lines A1, B2 and C2 of docs/guides.md",
+    "switch-primary": "docs/ring.md#switch-primary; lines B3 and C3 of docs/guides.md",
+    "disable-mirroring": "docs/ring.md#step-4-mirroring-off; line B4 of docs/guides.md",
+    "remove-multi": "docs/ring.md#step-5-only-memberlist; lines A5, B5 and C4 of docs/guides.md",
+    "decommission-store": "docs/ring.md#after-the-last-step; lines A6, B6 and C5 of docs/guides.md",
+    "set-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
+    "enforce-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
+}
+HEADINGS: Final[Mapping[str, str]] = {
+    "now": "Now",
+    "runtime": "Runtime configuration",
+    "file": "Configuration file",
+    "restart": "Restart",
+    "watch": "Watch",
+    "time": "Time",
+    "shortcut": "The guide's short cut",
+    "back": "Way back",
+    "lasting": "What cannot be undone",
+    "guide": "In the guides",
+}
+
+
+def refusal(plan: Plan) -> str:
+    """Why there is no plan, "" where there is one."""
+    if plan.refused is Refusal.PRIMARIES_MIXED:
+        return f"{REFUSALS[plan.refused]} To roll back: {plan.back}"
+    return REFUSALS[plan.refused] if plan.refused is not None else ""
+
+
+def now(plan: Plan) -> list[str]:
+    """Whether the step may be taken at all."""
+    told = [f"Warning: {warning}" for warning in _some(plan.warnings, 3)]
+    told += [f"Risk: {risk}" for risk in _some(plan.risks, 2)]
+    if not plan.is_next:
+        told.append("This step is not the next one. Take the steps in their order.")
+    if plan.rollout is not None:
+        done, processes = plan.rollout
+        told.append(f"A rollout is in progress: {done} of {processes} processes are in {plan.into.label}.")
+    if plan.gate != "open" and plan.is_begun:
+        told.append(
+            "This step was taken for some clients already, and nothing else closes its gate: finish it."
+        )
+    elif plan.gate != "open":
+        told.append(
+            f"Do not take this step yet: its gate is {plan.gate}. "
+            f"Run kvmigration check {plan.migration}/{plan.step} to see why."
+        )
+    if plan.unread:
+        told.append(
+            f"{_count(len(plan.unread), 'process')} not read: {few(plan.unread, SHOWN)}. "
+            "What their configuration needs is not in this plan."
+        )
+    return told
+
+
+def runtime(plan: Plan) -> list[str]:
+    """What the runtime configuration reaches, and what of it is so already."""
+    reached = [one for one in plan.reached if one.route is Route.RUNTIME]
+    if plan.no_runtime_file:
+        return ["No process reads a runtime configuration file (runtime_config.file is empty)."]
+    if not reached:
+        return []
+    told = _reached(reached)
+    if plan.elsewhere:
+        told.append(
+            f"Not reached by it: {', '.join(plan.elsewhere)}. These clients are of another migration and "
+            "need a restart there."
+        )
+    if plan.swept:
+        told.append(f"The same block switches other migrations too: {', '.join(plan.swept)}.")
+    if not plan.runtime_due:
+        return [*told, "Nothing to change: all of these clients are there already."]
+    return [
+        *told,
+        "Change this block in the file of the runtime configuration, in one change for all processes. "
+        "Keep the rest of the file.",
+    ]
+
+
+def _some(texts: Sequence[str], most: int) -> list[str]:
+    shown, more = first(texts, most)
+    return [*shown, *([more] if more else [])]
+
+
+def _reached(rings: Iterable[Reached]) -> list[str]:
+    """The rings by how it is known that they are reached."""
+    told = []
+    for observed, how in ((True, "as running processes show"), (False, "by the product's source")):
+        some = [one for one in rings if one.observed is observed]
+        if some:
+            told.append(f"Reached without a restart, {how}:")
+            told += [
+                f"- {one.ring} ({', '.join(one.clients)}): {one.done} of "
+                f"{_count(len(one.targets), 'process')} there already"
+                for one in some
+            ]
+    return told
+
+
+def file(plan: Plan) -> list[str]:
+    """Which blocks change, for which components."""
+    if plan.clear_runtime or plan.removed:
+        return _removed(plan)
+    if not plan.changes:
+        return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
+    told = _unreached(plan)
+    told += [_changed(change) for change in plan.changes]
+    if plan.step == "remove-multi" and plan.product in SETTINGS and SETTINGS[plan.product].runtime:
+        told.append(
+            "Leave multi_kv_config in the runtime configuration until every process has restarted: those "
+            "that have not still follow it."
+        )
+    if plan.step == "preflight":
+        told.append(f"Keep the {plan.external} block of each kvstore: it is the primary.")
+        told.append("A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label.")
+        if SETTINGS[plan.product].shortcut is not None and plan.into is Phase.MULTI:
+            told.append(
+                "Cortex's guide sets mirror_enabled: true in this rollout. That is safe too, and saves the "
+                "restart of the clients that the runtime configuration does not reach."
+            )
+    if plan.to_fill:
+        told.append(
+            f"Fill in {', '.join(plan.to_fill)}: for the seeds the headless service of all members, for the "
+            "label a name that no other cluster has."
+        )
+    if not all(change.shown for change in plan.changes):
+        told.append("Some configuration pages were not read: their lines may be there already.")
+    return told
+
+
+def _unreached(plan: Plan) -> list[str]:
+    """Why these lines are needed beside the runtime configuration."""
+    rings = [one for one in plan.reached if one.route is Route.RESTART]
+    if plan.phase is Phase.EXTERNAL or plan.into not in BY_RUNTIME or plan.no_runtime_file:
+        return []
+    if all(one.observed for one in rings):
+        return ["The runtime configuration does not reach these clients, as running processes show:"]
+    if SETTINGS[plan.product].runtime is None:
+        return [f"{plan.product.value.capitalize()} has no switch in its runtime configuration:"]
+    return ["The runtime configuration does not reach these clients, by the product's source:"]
+
+
+def _removed(plan: Plan) -> list[str]:
+    told = []
+    if plan.removed:
+        told.append(
+            f"Remove the {' and '.join(plan.removed)} blocks from every kvstore, with their flags, "
+            "credentials and network policies."
+        )
+    if plan.clear_runtime:
+        told.append("Remove multi_kv_config from the runtime configuration.")
+    return [*told, f"Then stop {plan.external or 'the external store'}, with its boards and alerts."]
+
+
+def _changed(change: BlockChange) -> str:
+    who = f" ({', '.join(change.clients)})" if change.clients else ""
+    where = ", ".join(change.components) or "every process"
+    ring = f"{change.ring}{who}: " if change.ring else ""
+    return f"- {ring}{change.block} in {where}, {_count(len(change.targets), 'process')}"
+
+
+def restart(plan: Plan) -> list[str]:
+    """In which order, how many at a time, and what may be lost."""
+    if not plan.waves:
+        return ["No process restarts."]
+    total = len({name for wave in plan.waves for name in wave.targets})
+    told = [f"{_count(total, 'process')} restart, in this order:"]
+    for number, wave in enumerate(plan.waves, start=1):
+        zone = f" of zone {wave.zone}" if wave.zone else ""
+        how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
+        how = "" if len(wave.targets) == 1 else f", {how}"
+        names = few(wave.targets, SHOWN)
+        told.append(f"{number}. {wave.component or 'processes'}{zone}: {names}{how}.")
+    told += [_spare(one.ring, one.members) for one in plan.spare]
+    if plan.at_once:
+        told.append(
+            "Primaries are mixed while these restarts last, and small rings can overwrite complete ones. "
+            "Change one block after another: restart all its processes quickly, then look at the size of its "
+            "ring before you change the next one."
+        )
+    return told
+
+
+def _spare(ring: str, members: int | None) -> str:
+    if members is None:
+        return f"How many members of {ring} may be lost is not known. Find out before you restart any."
+    if members <= 0:
+        return f"{ring}: no member may be lost. Writes fail while one of them restarts."
+    return f"{ring}: {members} more may be lost before writes fail. Wait for each restart to end."
+
+
+def watch(plan: Plan) -> list[str]:
+    """What to run between restarts and afterwards."""
+    told = []
+    if plan.waves:
+        told.append(
+            "After each restart wait until kvmigration status says that every process answers and no member "
+            "is unhealthy."
+        )
+    if plan.watched:
+        told.append(
+            f"Afterwards run kvmigration check {_title(plan, plan.watched)} --wait=30m: "
+            "its exit status is 0 once this step took effect everywhere."
+        )
+    elif not plan.waves:
+        told.append(f"Run kvmigration check {plan.migration}/{plan.step} --wait=30m before you begin.")
+    return told
+
+
+def _title(plan: Plan, step: str) -> str:
+    return step if step == "decommission-store" else f"{plan.migration}/{step}"
+
+
+def time(plan: Plan) -> list[str]:
+    """How long it takes at least; what nobody has measured is not told."""
+    told = []
+    if plan.runtime_seconds is not None and plan.runtime_due:
+        told.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
+    if plan.waves:
+        total = sum(1 if wave.together else len(wave.targets) for wave in plan.waves)
+        least = total * plan.settle_seconds
+        told.append(
+            f"A process is judged {span(plan.settle_seconds)} after its start: {total} restarts one after "
+            f"another take at least {span(least)}, and as long as the processes need to start."
+        )
+    if plan.soak_seconds:
+        told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
+    return told
+
+
+def shortcut(plan: Plan) -> list[str]:
+    """What the guide leaves out, and what that costs here."""
+    if plan.shortcut is None:
+        return []
+    rings = "; ".join(
+        f"{one.key}: {one.members} members"
+        + ("" if one.lacking is None else f", {one.lacking} of them not in memberlist yet")
+        for one in plan.shortcut
+    )
+    return [
+        "Cortex's guide goes from mirroring straight to memberlist in one rollout. Do not take it: primaries "
+        "are mixed while it lasts.",
+        "Each process that has restarted writes to memberlist only. It vanishes from the ring of all "
+        "processes that still read the external store, one heartbeat timeout after its restart.",
+        f"That is every member of these rings, one after another: {rings}.",
+        "The safe way: switch-primary, then disable-mirroring, then remove-multi.",
+    ]
+
+
+def back(plan: Plan) -> list[str]:
+    """The way back of this step, and that of where the migration is now."""
+    told = [BACK[plan.step].format(external=plan.external or "consul")] if plan.step in BACK else []
+    if plan.phase is Phase.UNKNOWN or not plan.watched or plan.into is Phase.UNKNOWN:
+        return told
+    safe = {True: "safe", False: "not safe", None: "not known whether it is safe"}[plan.back_safe]
+    return [*told, *([f"Before this step ({safe} now): {plan.back}"] if plan.back and plan.is_next else [])]
+
+
+def lasting(plan: Plan) -> list[str]:
+    """What stays, whatever is done afterwards."""
+    return [LASTING[plan.step]] if plan.step in LASTING else []
+
+
+def guide(plan: Plan) -> list[str]:
+    """Where the step stands in the docs and in the published guides."""
+    return [GUIDES[plan.step]] if plan.step in GUIDES else []
+
+
+class Restarting(Protocol):
+    """A plan, as far as its restarts go."""
+
+    @property
+    def title(self) -> str:
+        """The step with its migration."""
+
+    @property
+    def restarting(self) -> tuple[str, ...]:
+        """The processes that restart."""
+
+
+def together(plans: Iterable[Restarting]) -> str:
+    """Say which plans restart the same processes, "" for none."""
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for plan in plans:
+        if plan.restarting:
+            found[plan.restarting].append(plan.title)
+    shared = [" and ".join(titles) for titles in found.values() if len(titles) > 1]
+    return " ".join(f"{one} restart the same processes: make both changes in one rollout." for one in shared)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

@@ -1,0 +1,1 @@
+"""The vocabulary of plans, and of what is kept of a migration."""

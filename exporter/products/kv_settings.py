@@ -1,0 +1,162 @@
+"""What each step changes in a product: where a KV client's store is set, as YAML, Helm values, Jsonnet and
+flags, and what the runtime configuration reaches. Read from `tables/settings/`; every row has its source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from exporter.model.pages import Product
+from exporter.products.registry import PRODUCTS, TABLES
+from exporter.products.table import HA_KEY
+
+HA_RING = "ha-tracker"  # what the tables of settings call the HA tracker's client
+COMMON = "common"  # and Loki's block for rings without one of their own
+_HERE = Path(__file__).parent / "tables" / "settings"
+_RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})")
+Release = tuple[int, int]
+
+
+class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact that stands in the source it names."""
+
+    source: str
+
+
+class Flags(Struct, frozen=True, forbid_unknown_fields=True):
+    """The flags of one ring's KV client: `-PREFIX.store` and `-PREFIX.multi.primary`, or as `store` and
+    `multi` say. `since` and `until` are the first release that has them and the first that has not.
+    `memberlist_since` is the first release whose client can have memberlist.
+    """
+
+    ring: str
+    source: str
+    prefix: str = ""
+    store: str = ""
+    multi: str = ""
+    since: str = ""
+    until: str = ""
+    memberlist_since: str = ""
+
+    def flag(self, setting: str) -> str:
+        """The flag of a setting below `kvstore`, without its dash."""
+        if setting == "store":
+            return self.store or f"{self.prefix}.store"
+        return f"{self.multi or f'{self.prefix}.multi'}.{setting.removeprefix('multi.').replace('_', '-')}"
+
+
+class RuntimeSwitch(Struct, frozen=True, forbid_unknown_fields=True):
+    """The block of the runtime configuration that switches `multi` clients, and the rings that it reaches.
+    `period` is how often the file is read where nothing else is set, seconds.
+    """
+
+    block: str
+    file: str
+    flag: str
+    period: float
+    reaches: tuple[str, ...]
+    source: str
+
+
+class Chart(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Helm chart: the value below which the product's configuration stands, and the runtime's."""
+
+    chart: str
+    config: str
+    source: str
+    runtime: str = ""
+
+
+class Library(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Jsonnet library whose `_config` has switches for each of `steps`. They reach `rings`; `arguments` are
+    where the flags of other rings stand. `primary`, `label` and `verification` are fields of `_config`.
+    """
+
+    library: str
+    rings: tuple[str, ...]
+    source: str
+    primary: str
+    label: str
+    verification: str
+    steps: Mapping[str, Mapping[str, bool]]
+    arguments: Mapping[str, str] = {}
+
+
+class Shortcut(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a published guide leaves steps out: after `step` it goes on with `then`."""
+
+    step: str
+    then: str
+    source: str
+
+
+class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of one product."""
+
+    product: Product
+    multi: Sourced
+    gossip: Sourced
+    runtime: RuntimeSwitch | None = None
+    flags: tuple[Flags, ...] = ()
+    common: str = ""
+    helm: Chart | None = None
+    jsonnet: Library | None = None
+    shortcut: Shortcut | None = None
+
+
+def _read(product: Product) -> KVSettings:
+    told: dict[str, Any] = yaml.load((_HERE / f"{product.value}.yaml").read_bytes(), Loader=yaml.CSafeLoader)
+    return msgspec.convert({**told, "product": product.value}, KVSettings)
+
+
+SETTINGS: Mapping[Product, KVSettings] = MappingProxyType({product: _read(product) for product in PRODUCTS})
+
+
+def release_of(version: str) -> Release | None:
+    """The release that a version belongs to, `None` for a build without a number."""
+    found = _RELEASE.match(version)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def has(since: str, until: str, version: str) -> bool:
+    """Tell whether a release is known to have what came with `since` and went with `until`."""
+    release, first, end = release_of(version), release_of(since), release_of(until)
+    if first is None and end is None:
+        return True
+    if release is None:
+        return False
+    return (first is None or release >= first) and (end is None or release < end)
+
+
+def flags_of(product: Product, ring: str, version: str) -> Flags | None:
+    """The flags of a ring's KV client, `None` where they are not known for this release."""
+    rows = (row for row in SETTINGS[product].flags if row.ring == ring)
+    return next((row for row in rows if has(row.since, row.until, version)), None)
+
+
+def ring_named(product: Product, key: str) -> str:
+    """The everyday name of the ring with this default key, as the tables have it; "" for none."""
+    if key == HA_KEY:
+        return HA_RING
+    return next((ring.name for ring in TABLES[product].rings if key in (ring.key, *ring.formerly)), "")
+
+
+def blocks_of(product: Product, ring: str) -> tuple[str, ...]:
+    """Where a ring's settings stand in the product's YAML, one for each form that releases have had."""
+    table = TABLES[product]
+    if ring == HA_RING:
+        return (table.tracker.block,) if table.tracker is not None else ()
+    return next((one.blocks for one in table.rings if one.name == ring), ())
+
+
+def ring_of_block(product: Product, block: str, ring: str) -> str:
+    """The name under which the tables of flags have a ring whose settings stand in this block."""
+    return COMMON if block == SETTINGS[product].common else ring

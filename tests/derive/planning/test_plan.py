@@ -1,0 +1,141 @@
+"""What a plan says where it is refused, and where a product has no runtime switch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.derive.planning.plan import plans_of
+from exporter.model.pages import Phase, Product, RingConfig
+from exporter.model.planning.plan import Plan, Refusal, Route
+from exporter.model.shard import Share
+from tests.derive.build import COMPACTOR, INGESTER, Fleet, client
+
+HATRACKER = client(
+    "distributor-hatracker", primary="", stores=(), mirror=None, requests={("consul", "CAS"): 9.0}
+)
+
+
+def fleet(product: Product = Product.TEMPO, **config: Any) -> Fleet:
+    """Three processes in phase mirroring, whose files say what their gauges show."""
+    made = Fleet()
+    for process in made.processes:
+        process.product = product
+        process.config = {
+            "rings": {
+                key: RingConfig("multi", "collectors/", 60.0, 15.0, 3, default_key=key,
+                                primary="consul", secondary="memberlist", mirror_enabled=True)
+                for key in (INGESTER, COMPACTOR)
+            },
+            **config,
+        }  # fmt: skip
+    return made
+
+
+def plan_for(made: Fleet, wanted: str = "rings") -> Plan:
+    """The plan of one look."""
+    (plan,) = plans_of(made.look(), wanted)
+    return plan
+
+
+@pytest.mark.parametrize("product", [Product.TEMPO, Product.PYROSCOPE])
+def test_a_product_without_a_runtime_switch_takes_each_step_by_restarts(product: Product) -> None:
+    plan = plan_for(fleet(product))
+    assert (plan.step, plan.into, plan.runtime_due) == ("switch-primary", Phase.SWITCHED, False)
+    assert {one.route for one in plan.reached} == {Route.RESTART}
+    assert plan.at_once
+    wanted = {"primary": "memberlist", "secondary": "consul"}
+    for change in plan.changes:
+        assert dict(change.settings) == {f"{change.block}.kvstore.multi.{k}": v for k, v in wanted.items()}
+    assert {change.block for change in plan.changes} == (
+        {"ingester.lifecycler.ring", "compactor.ring"}
+        if product is Product.TEMPO
+        else {"ingester.lifecycler.ring", "compactor.sharding_ring"}
+    )
+
+
+def test_lines_that_are_there_already_are_left_out_and_all_are_written_where_no_page_was_read() -> None:
+    made = fleet()
+    made.processes[0].lost = frozenset({"config"})
+    plan = plan_for(made)
+    unread = [change for change in plan.changes if not change.shown]
+    assert {change.targets for change in unread} == {("10.0.0.1:80",)}
+    assert all(len(change.settings) == 4 for change in unread)
+    assert plan.unread == ("10.0.0.1:80",)
+    assert all(len(change.settings) == 2 for change in plan.changes if change.shown)
+
+
+def test_loki_takes_rings_without_a_block_of_their_own_from_its_common_block() -> None:
+    ring = RingConfig("multi", primary="consul", secondary="memberlist", mirror_enabled=True)
+    made = fleet(Product.LOKI, runtime_file=False, common=ring)
+    plan = plan_for(made)
+    assert plan.no_runtime_file
+    assert {change.block for change in plan.changes} == {"common.ring"}
+    apart = plan_for(fleet(Product.LOKI, runtime_file=False, common=replace(ring, store="consul")))
+    assert {change.block for change in apart.changes} == {
+        "ingester.lifecycler.ring",
+        "compactor.compactor_ring",
+    }
+
+
+def test_a_process_without_seeds_gets_a_line_to_fill_in_before_it_joins() -> None:
+    made = fleet(join_members=(), abort_if_join_fails=True)
+    external = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "CAS"): 9.0}}
+    for process in made.processes:
+        process.clients = tuple(replace(one, **external) for one in process.clients)
+    plan = plan_for(made)
+    assert plan.step == "preflight"
+    assert plan.to_fill == ("memberlist.join_members",)
+    gossip = {k: v for c in plan.changes if c.block == "memberlist" for k, v in c.settings.items()}
+    assert gossip["memberlist.abort_if_cluster_join_fails"] is False
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("2.16.0", Refusal.RELEASE), ("r400", Refusal.RELEASE), ("2.17.1", None)]
+)
+def test_an_ha_tracker_is_moved_where_the_release_is_known_to_have_it(
+    version: str, refused: Refusal | None
+) -> None:
+    made = fleet(Product.MIMIR)
+    for process in made.processes:
+        process.version = version
+        process.clients = (*process.clients, HATRACKER)
+    assert plan_for(made, "ha-tracker").refused is refused
+
+
+def test_a_plan_is_refused_while_it_is_not_known_what_runs() -> None:
+    assert plan_for(fleet(Product.UNKNOWN)).refused is Refusal.PRODUCT_UNKNOWN
+    mixed = fleet()
+    mixed.processes[0].clients = tuple(replace(c, primary="memberlist") for c in mixed.processes[0].clients)
+    assert plan_for(mixed).refused is Refusal.PRIMARIES_MIXED
+    dumb = fleet()
+    for process in dumb.processes:
+        process.clients = tuple(
+            replace(c, primary="", stores=(), mirror=None, requests={}) for c in process.clients
+        )
+    assert plan_for(dumb).refused in {Refusal.PHASE_UNKNOWN, Refusal.NO_STEP}
+    part = fleet()
+    part.share = Share(0, 2, frozenset({"10.0.0.1:80"}))
+    assert plan_for(part).refused is Refusal.PART
+
+
+def test_label_and_verification_are_never_changed_in_one_rollout() -> None:
+    made = fleet(label="", label_verification_disabled=False)
+    first = plan_for(made, "labels")
+    assert [dict(c.settings) for c in first.changes] == [
+        {"memberlist.cluster_label_verification_disabled": True}
+    ]
+    for process in made.processes:
+        process.config = {**process.config, "label_verification_disabled": True}
+    second = plan_for(made, "labels")
+    assert [dict(c.settings) for c in second.changes] == [{"memberlist.cluster_label": ""}]
+    assert second.to_fill == ("memberlist.cluster_label",)
+    for process in made.processes:
+        process.config = {**process.config, "label": "prod"}
+    third = plan_for(made, "labels")
+    assert third.step == "enforce-label"
+    assert [dict(c.settings) for c in third.changes] == [
+        {"memberlist.cluster_label_verification_disabled": False}
+    ]
