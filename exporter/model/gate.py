@@ -36,7 +36,7 @@ class Check:
     evidence: tuple[Looked, ...] = ()  # what holds, and what has to be said beside the culprits
     culprits: tuple[Culprit, ...] = ()  # all of them; whoever shows them cuts at ten
     remedy: str = ""  # what to do now: what cures it, or, of an unknown one, what makes it known
-    doc: str = ""  # "docs/ring.md#switch-primary", or its address
+    doc: str = ""  # "docs/ring.md#quorum", or its address
     since: float | None = None  # holds without a break since, our clock
     paused: float | None = (
         None  # it does not hold just now, and would go on from then: nothing broke its soak
