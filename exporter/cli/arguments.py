@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from exporter import __version__, log
 from exporter.cli.source.environment import flagged, show_variables, with_environment
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 
+_URL: Final = re.compile(r"https?://[^\s'\"]+")
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[Any, argparse.ArgumentParser], None]
 # A command's modules are imported where it is asked for: `serve` needs no tables and no simulated cluster.
@@ -34,11 +36,20 @@ COMMANDS: dict[str, Callable[[], Add]] = {
 }
 
 
+class Arguments(argparse.ArgumentParser):
+    """Refuses an argument without quoting a password in it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with status 2."""
+        shown = import_module("exporter.config").shown_url  # here alone: a command need not have it
+        super().error(_URL.sub(lambda found: shown(found[0]), message))
+
+
 def parser(asked: str = "") -> argparse.ArgumentParser:
     """Make the parser: with the command that is asked for, or with all where it is none of them. Each
     command adds itself and sets `run` to its function.
     """
-    top = argparse.ArgumentParser(
+    top = Arguments(
         prog="kvmigration",
         description="Watch Mimir, Cortex, Loki, Tempo or Pyroscope move from Consul or etcd to memberlist. "
         "It only reads.",
