@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from exporter.model.facts import Fleet, Snapshot
+from exporter.model.findings import Rollback, Way
 from exporter.model.gate import Verdict
 from tests.expose import snapshots
 from tests.page import big
@@ -243,6 +244,29 @@ def test_a_long_table_keeps_its_names_in_view_on_a_phone(look: Look, served: Ser
     page.locator("#keys .scroll").evaluate("box => { box.scrollLeft = 300 }")
     assert before is not None
     assert name.bounding_box() == before
+
+
+@pytest.mark.parametrize(
+    ("back", "summary"),
+    [
+        (Rollback(Way.SWITCHED, safe=True, text="make the store the primary."), "safe now"),
+        (Rollback(Way.DETACHED, safe=False, text="mirror first."), "not safe now"),
+        (Rollback(Way.MULTI, safe=None, text="roll back."), "not known whether it is safe"),
+    ],
+    ids=["safe", "not safe", "not known"],
+)
+def test_each_migration_under_way_shows_its_way_back(
+    look: Look, served: Served, back: Rollback, summary: str
+) -> None:
+    rich = snapshots.rich()
+    rings, store = rich.migrations
+    served.snapshot = replace(rich, migrations=(replace(rings, rollback=back), store))
+    page = look(served.url).open()
+    (found,) = page.locator("#migrations details").all()
+    expect(found.locator("summary")).to_have_text(f"Way back: {summary}")
+    expect(found.locator("p")).to_be_hidden()
+    found.locator("summary").click()
+    expect(found.locator("p")).to_have_text(back.text)
 
 
 def test_a_printed_page_has_no_buttons_and_cuts_nothing_off(look: Look, served: Served) -> None:

@@ -13,6 +13,8 @@ from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first
 from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.findings import Rollback
+from exporter.model.migration import Migration
 from exporter.model.pages import Outcome
 from exporter.products.ring_pages import HA_KEY
 
@@ -88,7 +90,7 @@ class Overview:
     open_checks: tuple[CheckRow, ...]
     held_checks: tuple[CheckRow, ...]
     stations: tuple[Station, ...]
-    migrations: tuple[str, ...]
+    migrations: tuple[tuple[str, Rollback | None], ...]
     steps: tuple[StepLink, ...]
     keys: tuple[KeyRow, ...]
     more_keys: int
@@ -100,6 +102,11 @@ class Overview:
     more_partial: int
     up: int
     events: tuple[Event, ...]
+
+
+def _way_back(migration: Migration) -> Rollback | None:
+    """None for a migration that has moved nothing."""
+    return migration.rollback if migration.begun and migration.is_of_clients else None
 
 
 def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overview:
@@ -122,7 +129,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
         open_checks=bad,
         held_checks=held,
         stations=stations(snapshot),
-        migrations=tuple(map(line_of, snapshot.migrations)),
+        migrations=tuple((line_of(one), _way_back(one)) for one in snapshot.migrations),
         steps=step_links(snapshot),
         keys=keys,
         more_keys=more_keys,
