@@ -8,16 +8,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from exporter.cli.planning.edited_file import read
+from exporter.cli.planning.file_check import faults
 from exporter.cli.planning.plan_text import others_of, text_of
 from exporter.cli.source.snapshot_source import add_source, look_from
+from exporter.cli.terminal.safe_text import plain
 from exporter.errors import UsageError
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
 from exporter.expose.wording.plans import together
+from exporter.model.pages import Product
+from exporter.products.kv_settings import SETTINGS
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 STATUS: Final = {"open": 0, "closed": 1, "unknown": 2}
@@ -44,6 +50,13 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
         default="yaml",
         help="how the lines are written (default: %(default)s)",
     )
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE",
+        help="compare your edited file with the plan: the product's YAML, Helm values, or the runtime "
+        "configuration. Exit status 0 right, 1 wrong, 2 not known",
+    )
     parser.set_defaults(run=plan_command)
 
 
@@ -57,11 +70,29 @@ async def _plan(args: argparse.Namespace) -> int:
         plans = await look.plans(args.step)
     if not plans:
         raise UsageError(f"this cluster shows no migration or step called {args.step or 'next'}")
+    if args.check is not None:
+        return _check(args.check, plans, look.stale)
     sys.stdout.write(_shown(plans, args.format))
     if look.stale:
         sys.stderr.write(f"kvmigration: {look.stale}\n")
         return STATUS["unknown"]
     return max(2 if plan.refused else STATUS[plan.gate] for plan in plans)
+
+
+def _check(path: Path, plans: tuple[PlanOut, ...], stale: str) -> int:
+    """Print what is wrong with a file, line by line."""
+    refused = next((plan for plan in plans if plan.refused), None)
+    if stale or refused is not None:
+        sys.stderr.write(f"kvmigration: {plain(stale or (refused.refused if refused else ''))}\n")
+        return STATUS["unknown"]
+    found = faults(read(path, SETTINGS[Product(plans[0].product)]), plans)
+    for fault in found:
+        where = f"{path}:{fault.line}" if fault.line else str(path)
+        sys.stdout.write(plain(f"{where}: {fault.text}") + "\n")
+    if not found:
+        titles = " and ".join(plan.title for plan in plans)
+        sys.stdout.write(plain(f"{path}: ok for {titles}") + "\n")
+    return 1 if found else 0
 
 
 def _shown(plans: tuple[PlanOut, ...], form: str) -> str:

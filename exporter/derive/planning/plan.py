@@ -10,6 +10,7 @@ from types import MappingProxyType
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.planning.changes import block_changes, gossip_changes, label_changes
+from exporter.derive.planning.present import gossip_now, rings_now
 from exporter.derive.planning.reach import reached
 from exporter.derive.planning.restarts import settle, spares, waves
 from exporter.derive.planning.wanted import BY_RUNTIME, FOLLOWING, INTO, Wanted, external_of
@@ -83,7 +84,7 @@ def plan_of(snapshot: Snapshot, migration: Migration, step: str) -> Plan:
         warnings=migration.warnings,
         risks=migration.risks,
     )
-    plan = _with_gate(plan, migration)
+    plan = replace(_with_gate(plan, migration), gossip=gossip_now(snapshot.targets))
     refused = _refusal(snapshot, migration, plan)
     if refused is not None:
         return replace(plan, refused=refused)
@@ -172,6 +173,7 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
         plan,
         external=external,
         reached=rings,
+        rings=rings_now(snapshot.targets, rings, plan.product),
         runtime=MappingProxyType(wanted.runtime() if by_runtime else {}),
         runtime_due=any(one.done < len(one.targets) for one in by_runtime),
         changes=changes,

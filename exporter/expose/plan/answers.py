@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from exporter.expose.plan.shapes import ChangeOut, PlanOut, ReachedOut, SectionOut, SnippetOut, WaveOut
+from exporter.expose.plan.shapes import (
+    ChangeOut,
+    GossipNowOut,
+    PlanOut,
+    ReachedOut,
+    RingNowOut,
+    SectionOut,
+    SnippetOut,
+    WaveOut,
+)
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
 from exporter.expose.wording import plans as wording
 from exporter.model.planning.plan import Plan
@@ -52,6 +61,12 @@ def plan_out(plan: Plan) -> PlanOut:
         ),
         waves=tuple(WaveOut(w.component, w.zone, w.targets, w.together) for w in plan.waves),
         unread=plan.unread,
+        external=plan.external,
+        rings=tuple(
+            RingNowOut(r.ring, r.blocks, r.route.value, r.phase.label, r.primary, r.prefixes)  # type: ignore[arg-type] # one of the names
+            for r in plan.rings
+        ),
+        gossip=GossipNowOut(plan.gossip.labels, plan.gossip.verifies, plan.gossip.seeded),
         at_once=plan.at_once,
         sections=() if plan.refused is not None else tuple(_sections(plan)),
         others=plan.others,

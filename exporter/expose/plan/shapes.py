@@ -49,6 +49,25 @@ class ReachedOut(Struct, frozen=True):
     observed: bool
 
 
+class RingNowOut(Struct, frozen=True):
+    """One ring as running processes show it: where its settings may stand, its primary, its prefixes."""
+
+    ring: str
+    blocks: Named
+    route: str
+    phase: PhaseName
+    primary: str
+    prefixes: Named
+
+
+class GossipNowOut(Struct, frozen=True):
+    """The gossip as running processes have it: labels, whether one verifies them, and seeds on all."""
+
+    labels: Named
+    verifies: bool
+    seeded: bool
+
+
 class WaveOut(Struct, frozen=True):
     """Processes that restart before the next ones; `together`: they may be down at the same time."""
 
@@ -77,6 +96,9 @@ class PlanOut(Struct, frozen=True):
     waves: tuple[WaveOut, ...]
     at_once: bool
     unread: Named
+    external: str
+    rings: tuple[RingNowOut, ...]
+    gossip: GossipNowOut
     sections: tuple[SectionOut, ...]
     others: Named
 

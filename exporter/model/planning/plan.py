@@ -64,6 +64,29 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class RingNow:
+    """One ring as running processes show it, for a file to be compared with. `blocks` are where its settings
+    may stand; `primary` is what its writers have, "" where they are not known or differ.
+    """
+
+    ring: str
+    blocks: Names
+    route: Route
+    phase: Phase
+    primary: str
+    prefixes: Names
+
+
+@dataclass(frozen=True, slots=True)
+class GossipNow:
+    """The gossip as running processes have it: their labels, whether one verifies, and seeds on all."""
+
+    labels: Names = ()
+    verifies: bool = False
+    seeded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Wave:
     """Processes that restart before the next ones. `together` says that they may be down at the same time:
     one zone of several.
@@ -138,4 +161,6 @@ class Plan:
     swept: Names = ()  # rings of other migrations whose clients it switches too
     warnings: Names = ()  # what is wrong with the migration now, most dangerous first
     risks: Names = ()
+    rings: tuple[RingNow, ...] = ()
+    gossip: GossipNow = GossipNow()
     others: Names = ()  # steps that are next in other migrations

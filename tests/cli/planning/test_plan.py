@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -92,3 +93,27 @@ def test_a_name_that_is_neither_migration_nor_step_is_refused(recorded: Start) -
     said = recorded("mimir/1-multi").run("plan", "ringss")
     assert said.status == 2
     assert "no migration or step called ringss" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ("multi_kv_config: {mirror_enabled: true}\n", 0, "ok for rings/enable-mirroring"),
+        ("multi_kv_config: {mirror_enabled: false}\n", 1, "multi_kv_config.mirror_enabled is false"),
+    ],
+)
+def test_an_edited_file_is_compared_with_the_plan(
+    recorded: Start, tmp_path: Path, text: str, status: int, said: str
+) -> None:
+    file = tmp_path / "runtime.yaml"
+    file.write_text(text)
+    printed = recorded("mimir/1-multi").run("plan", f"--check={file}")
+    assert (printed.status, said in printed.out) == (status, True)
+
+
+def test_a_file_is_not_judged_where_the_plan_is_refused(recorded: Start, tmp_path: Path) -> None:
+    file = tmp_path / "runtime.yaml"
+    file.write_text("multi_kv_config: {mirror_enabled: true}\n")
+    printed = recorded("cortex/3a-switching-primary").run("plan", f"--check={file}")
+    assert (printed.status, printed.out) == (2, "")
+    assert "Primaries are mixed" in printed.err

@@ -1,0 +1,201 @@
+"""`kvmigration plan --check FILE`: which lines of an edited file are missing, and which would do harm."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exporter.cli.planning.edited_file import EditedFile, Tree, at, scalar, stores
+from exporter.expose.plan.shapes import PlanOut, RingNowOut
+from exporter.expose.plan.snippets import FILL_IN
+from exporter.expose.wording.edited_files import Fault, sentence
+
+GOSSIP: Final = "memberlist"
+STORE_KEYS: Final = frozenset({"store", "prefix", "consul", "etcd", "multi", "dynamodb"})
+MULTI_KEYS: Final = frozenset({"primary", "secondary", "mirror_enabled", "mirror_timeout"})
+SWITCH_KEYS: Final = frozenset({"primary", "mirror_enabled"})
+_SWITCHED: Final = frozenset({"switched", "detached", GOSSIP})
+SWITCH: Final = "multi_kv_config"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """One fault, at a line of the file; 0 where the line is not there."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault before its line is looked up."""
+
+    path: str
+    fault: Fault
+    value: str = ""
+    wanted: str = ""
+
+
+def faults(file: EditedFile, plans: tuple[PlanOut, ...]) -> tuple[FileFault, ...]:
+    """Everything that is wrong with a file, in the order of its lines; what is missing comes last."""
+    found: list[FileFault] = []
+    for part, findings in ((file.static, _static), (file.runtime, _runtime)):
+        if part is not None:
+            for one in _first(findings(part.tree, plans)):
+                there = at(part.tree, one.path) is not None
+                line = file.line(part, one.path) if there else 0
+                found.append(FileFault(line, sentence(one.path, one.fault, one.value, one.wanted)))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.line or 1 << 30, one.text)))
+
+
+def _first(findings: Iterable[Finding]) -> Iterable[Finding]:
+    """One finding a path: what does harm is told first, and says what is missing too."""
+    found: dict[str, Finding] = {}
+    for one in findings:
+        found.setdefault(one.path, one)
+    return found.values()
+
+
+def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+    rings = {block: ring for plan in plans for ring in plan.rings for block in reversed(ring.blocks)}
+    into = {block: plan.into for plan in plans for ring in plan.rings for block in ring.blocks}
+    for block, kvstore in stores(tree):
+        yield from _store(f"{block}.kvstore", kvstore)
+        if (ring := rings.get(block)) is not None:
+            yield from _against(f"{block}.kvstore", kvstore, ring, into[block])
+    yield from _gossip(tree, plans)
+    for plan in plans:
+        yield from _missing(tree, plan)
+    yield from _unfilled(tree)
+
+
+def _store(path: str, kvstore: Tree) -> Iterator[Finding]:
+    """What a process refuses to start with."""
+    if GOSSIP in kvstore:
+        yield Finding(f"{path}.{GOSSIP}", Fault.NO_SUCH_BLOCK)
+    yield from _unknown(path, kvstore, STORE_KEYS | {GOSSIP})
+    multi = kvstore.get("multi")
+    if isinstance(multi, Mapping):
+        yield from _unknown(f"{path}.multi", multi, MULTI_KEYS)
+        if kvstore.get("store") == "multi":
+            yield from _pair(f"{path}.multi", multi)
+
+
+def _unknown(path: str, block: Tree, keys: Container[str]) -> Iterator[Finding]:
+    return (Finding(f"{path}.{name}", Fault.UNKNOWN_KEY) for name in block if name not in keys)
+
+
+def _pair(path: str, multi: Tree) -> Iterator[Finding]:
+    """The two stores of a `multi` client."""
+    for name in ("primary", "secondary"):
+        if name in multi and not multi[name]:
+            yield Finding(f"{path}.{name}", Fault.STORE_UNSET)
+        elif multi.get(name) == "multi":
+            yield Finding(f"{path}.{name}", Fault.STORE_NESTED)
+    secondary = multi.get("secondary")
+    if secondary and secondary == multi.get("primary"):
+        yield Finding(f"{path}.secondary", Fault.SECONDARY_IS_PRIMARY, _shown(secondary))
+
+
+def _against(path: str, kvstore: Tree, ring: RingNowOut, into: str) -> Iterator[Finding]:
+    """What does harm where running processes are in another state."""
+    store, multi = scalar(kvstore, "store"), kvstore.get("multi")
+    primary = scalar(multi, "primary") if isinstance(multi, Mapping) and store != GOSSIP else None
+    if store == GOSSIP and GOSSIP not in {into, ring.phase}:
+        yield Finding(f"{path}.store", Fault.TOO_EARLY, wanted=ring.phase)
+    if store not in {None, "multi", GOSSIP} and ring.phase in _SWITCHED:
+        yield Finding(f"{path}.store", Fault.BACK_TO_STORE, _shown(store))
+    by_file = ring.route == "restart"
+    switches = primary == GOSSIP and ring.primary not in {"", GOSSIP} and not (by_file and into == "switched")
+    returns = primary not in {None, "", GOSSIP} and ring.primary == GOSSIP and by_file
+    if switches or returns:
+        yield Finding(f"{path}.multi.primary", Fault.PRIMARY_IN_FILE, _shown(primary), ring.primary)
+    prefix = scalar(kvstore, "prefix")
+    if prefix is not None and ring.prefixes and prefix not in ring.prefixes:
+        yield Finding(f"{path}.prefix", Fault.PREFIX, _shown(prefix), " and ".join(ring.prefixes))
+
+
+def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+    """Seeds, and the label in its own three rollouts."""
+    block = tree.get(GOSSIP)
+    if not isinstance(block, Mapping):
+        return
+    if "join_members" in block and not block["join_members"]:
+        yield Finding("memberlist.join_members", Fault.NO_SEEDS)
+    if block.get("abort_if_cluster_join_fails") is True:
+        yield Finding("memberlist.abort_if_cluster_join_fails", Fault.ABORTS)
+    now = plans[0].gossip
+    label = scalar(block, "cluster_label")
+    is_open = block.get("cluster_label_verification_disabled") is True
+    if label is None or not now.labels or label in now.labels:
+        return
+    if set(now.labels) == {""} and (now.verifies or not is_open):
+        yield Finding("memberlist.cluster_label", Fault.LABEL_AND_VERIFICATION)
+    elif set(now.labels) != {""}:
+        named = " and ".join(name for name in now.labels if name)
+        yield Finding("memberlist.cluster_label", Fault.LABEL_DIFFERS, _shown(label), named)
+
+
+def _missing(tree: Tree, plan: PlanOut) -> Iterator[Finding]:
+    """The lines of the plan that the file has not, or has otherwise."""
+    for change in plan.changes:
+        for path, wanted in change.settings.items():
+            value = at(tree, path)
+            unset = wanted == "" or isinstance(wanted, tuple)
+            if value is None:
+                yield Finding(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
+            elif not unset and value != wanted:
+                yield Finding(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
+
+
+def _unfilled(tree: Tree, path: str = "") -> Iterator[Finding]:
+    for name, value in tree.items():
+        here = f"{path}.{name}" if path else str(name)
+        if isinstance(value, Mapping):
+            yield from _unfilled(value, here)
+        elif value == FILL_IN or (isinstance(value, list | tuple) and FILL_IN in value):
+            yield Finding(here, Fault.FILL_IN)
+
+
+def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+    """The runtime configuration against what the steps need."""
+    of_clients = [plan for plan in plans if plan.rings]
+    lead = next((plan for plan in of_clients if plan.runtime), next(iter(of_clients), None))
+    switch = tree.get(SWITCH)
+    block: Tree = switch if isinstance(switch, Mapping) else {}
+    yield from _unknown(SWITCH, block, SWITCH_KEYS)
+    if lead is not None:
+        yield from _switch_harms(block, lead)
+        yield from _switch_missing(block, lead)
+
+
+def _switch_harms(switch: Tree, plan: PlanOut) -> Iterator[Finding]:
+    """What the runtime configuration would switch too early, or back."""
+    primary, mirror = scalar(switch, "primary"), scalar(switch, "mirror_enabled")
+    known = {plan.external, GOSSIP}
+    if primary and plan.external and primary not in known:
+        yield Finding(f"{SWITCH}.primary", Fault.RUNTIME_STORE, _shown(primary), " and ".join(sorted(known)))
+    if primary == GOSSIP and plan.phase in {"external", "multi"}:
+        yield Finding(f"{SWITCH}.primary", Fault.RUNTIME_AHEAD, GOSSIP)
+    if primary == plan.external and plan.phase in {"switched", "detached"}:
+        yield Finding(f"{SWITCH}.primary", Fault.BACK_TO_STORE, _shown(primary))
+    if mirror is False and plan.phase == "mirroring":
+        fault = Fault.TWO_STEPS if primary == GOSSIP else Fault.MIRROR_OFF
+        yield Finding(f"{SWITCH}.mirror_enabled", fault, "false")
+
+
+def _switch_missing(switch: Tree, plan: PlanOut) -> Iterator[Finding]:
+    """What the step needs of the runtime configuration. The external store is the primary by the file."""
+    for name, wanted in plan.runtime.items() if plan.runtime_due else ():
+        value = scalar(switch, name)
+        if not value and value is not False and wanted != plan.external:
+            yield Finding(f"{SWITCH}.{name}", Fault.MISSING, wanted=_shown(wanted))
+        elif value not in {None, ""} and value != wanted:
+            yield Finding(f"{SWITCH}.{name}", Fault.DIFFERENT, _shown(value), _shown(wanted))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,58 @@
+"""What running processes have now, for an edited file to be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exporter.derive import kv_clients
+from exporter.derive.planning.reach import ring_of
+from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.pages import Phase, Product
+from exporter.model.planning.plan import GossipNow, Reached, RingNow
+from exporter.products.kv_settings import SETTINGS, blocks_of
+
+_EXTERNAL, _GOSSIP = "external", "memberlist"
+
+
+def rings_now(
+    targets: Iterable[TargetFacts], rings: Iterable[Reached], product: Product
+) -> tuple[RingNow, ...]:
+    """Each ring of a migration: where its settings stand, its primary and its prefixes."""
+    known = tuple(targets)
+    return tuple(_ring_now(known, ring, product) for ring in rings)
+
+
+def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product) -> RingNow:
+    clients = [client for target in targets for client in target.clients if client.key == ring.key]
+    writers = kv_clients.writing(clients) or tuple(clients)
+    primaries = {_primary(client) for client in writers}
+    configs = (ring_of(ring.key, t.config.rings) for t in targets if t.config is not None)
+    common = SETTINGS[product].common
+    return RingNow(
+        ring=ring.ring,
+        blocks=(*blocks_of(product, ring.ring), *((common,) if common else ())),
+        route=ring.route,
+        phase=kv_clients.earliest(client.phase for client in writers),
+        primary=primaries.pop() if len(primaries) == 1 else "",
+        prefixes=tuple(sorted({config.prefix for config in configs if config is not None and config.prefix})),
+    )
+
+
+def _primary(client: ClientFacts) -> str:
+    if client.primary:
+        return client.primary
+    if client.phase is Phase.MEMBERLIST:
+        return _GOSSIP
+    return next((store for store in client.store_requests if store in kv_clients.EXTERNAL_STORES), "")
+
+
+def gossip_now(targets: Iterable[TargetFacts]) -> GossipNow:
+    """The gossip of all processes that show it."""
+    known = [t for t in targets if t.up]
+    configs = [t.config for t in known if t.config is not None]
+    gossips = [t.gossip for t in known if t.gossip is not None]
+    return GossipNow(
+        labels=tuple(sorted({gossip.label for gossip in gossips if gossip.label is not None})),
+        verifies=any(gossip.verified for gossip in gossips),
+        seeded=all(config.join_members for config in configs),
+    )

@@ -1,0 +1,191 @@
+"""`plan --check`: twenty files that are wrong, each with its message, and ten that are right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.planning.edited_file import read
+from exporter.cli.planning.file_check import faults
+from exporter.derive.planning.plan import plans_of
+from exporter.errors import UsageError
+from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.shapes import PlanOut
+from exporter.model.pages import Phase, Product, RingConfig
+from exporter.products.kv_settings import SETTINGS
+from tests.derive.build import COMPACTOR, INGESTER, Fleet
+
+# What the gauges of a client show in each phase: primary, stores, mirroring, requests by store.
+BOTH = ("consul", "memberlist")
+GAUGES = {
+    Phase.EXTERNAL: ("", (), None, "consul"),
+    Phase.MULTI: ("consul", BOTH, False, "consul"),
+    Phase.MIRRORING: ("consul", BOTH, True, "consul"),
+    Phase.SWITCHED: ("memberlist", BOTH, True, "memberlist"),
+    Phase.DETACHED: ("memberlist", BOTH, False, "memberlist"),
+}
+MIMIR, CORTEX, TEMPO, LOKI = Product.MIMIR, Product.CORTEX, Product.TEMPO, Product.LOKI
+MULTI_BLOCK = (
+    "kvstore: {store: multi, multi: {primary: consul, secondary: memberlist, mirror_enabled: false}}"
+)
+SWITCHED_BLOCK = (
+    "kvstore: {store: multi, multi: {primary: memberlist, secondary: consul, mirror_enabled: true}}"
+)
+STEP_1 = f"ingester: {{ring: {{{MULTI_BLOCK}}}}}\ncompactor: {{sharding_ring: {{{MULTI_BLOCK}}}}}\n"
+
+
+def plan(product: Product, phase: Phase, wanted: str = "rings", label: str = "lab") -> tuple[PlanOut, ...]:
+    """The plan of a cluster whose file and gauges show a phase; what is switched is so at runtime."""
+    made = Fleet()
+    primary, stores, mirror, store = GAUGES[phase]
+    is_multi = phase is not Phase.EXTERNAL
+    by_file = product in (TEMPO, CORTEX)
+    ring = RingConfig(
+        "multi" if is_multi else "consul",
+        "collectors/",
+        60.0,
+        15.0,
+        3,
+        primary=(primary if by_file else "consul") if is_multi else "",
+        secondary="memberlist" if is_multi else "",
+        mirror_enabled=bool(mirror) if by_file else False,
+    )
+    for process in made.processes:
+        process.product, process.version, process.label = product, "2.17.1", label
+        process.memberlist = is_multi
+        process.config = {"rings": {k: replace(ring, default_key=k) for k in (INGESTER, COMPACTOR)}}
+        process.clients = tuple(
+            replace(
+                one,
+                primary=primary,
+                stores=stores,
+                mirror=mirror,
+                requests={(store, "CAS"): 9.0} | ({("multi", "CAS"): 9.0} if is_multi else {}),
+            )
+            for one in process.clients
+        )
+    return tuple(map(plan_out, plans_of(made.look(), wanted)))
+
+
+WRONG = [
+    (MIMIR, Phase.EXTERNAL, f"ingester: {{ring: {{{MULTI_BLOCK}}}}}\n",
+     ["compactor.sharding_ring.kvstore.store is missing: multi.",
+      "compactor.sharding_ring.kvstore.multi.primary is missing: consul."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("secondary: memberlist", "secondary: consul"),
+     ["1: ingester.ring.kvstore.multi.secondary is consul, as the primary is: the process does not start."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("primary: consul", "primary: memberlist", 1),
+     ["1: ingester.ring.kvstore.multi.secondary is memberlist, as the primary is",
+      "1: ingester.ring.kvstore.multi.primary is memberlist, and running processes have consul: a rollout of "
+      "this file mixes primaries."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("secondary: memberlist", "secondary: ''"),
+     ["1: ingester.ring.kvstore.multi.secondary is empty: a multi store needs a primary and a secondary"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("primary: consul", "primary: multi"),
+     ["1: ingester.ring.kvstore.multi.primary is multi: a store of multi cannot be multi itself"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {join_members: []}\n",
+     ["3: memberlist.join_members is empty: a process that starts joins no other one"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {join_members: [FILL-IN]}\n",
+     ["3: memberlist.join_members still has to be filled in."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {abort_if_cluster_join_fails: true}\n",
+     ["3: memberlist.abort_if_cluster_join_fails is true: a process whose join fails ends"]),
+    (MIMIR, Phase.EXTERNAL,
+     STEP_1 + "distributor: {ha_tracker: {kvstore: {store: consul, memberlist: {join_members: [a]}}}}\n",
+     ["3: distributor.ha_tracker.kvstore.memberlist does not exist, and the process does not start"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("mirror_enabled:", "mirrored: true, mirror_enabled:", 1),
+     ["1: ingester.ring.kvstore.multi.mirrored is no key of this block, and the process does not start."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("store: multi", "store: memberlist"),
+     ["1: ingester.ring.kvstore.store is memberlist, and running processes are in external: that leaves "
+      "steps out"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("store: multi", "prefix: mimir/, store: multi", 1),
+     ["1: ingester.ring.kvstore.prefix is mimir/, and running processes have collectors/"]),
+    (MIMIR, Phase.MULTI, "overrides: {}\n", ["multi_kv_config.mirror_enabled is missing: true."]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {primary: memberlist, mirror_enabled: true}\n",
+     ["1: multi_kv_config.primary is memberlist before the step switch-primary: what is not copied yet is "
+      "lost."]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {primary: consul, mirror_enabled: true, secondary: memberlist}\n",
+     ["1: multi_kv_config.secondary is no key of this block"]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {primary: etcd, mirror_enabled: true}\n",
+     ["1: multi_kv_config.primary is etcd, which is none of the two stores: consul and memberlist."]),
+    (MIMIR, Phase.MIRRORING, "multi_kv_config:\n  primary: memberlist\n  mirror_enabled: false\n",
+     ["3: multi_kv_config.mirror_enabled is false together with the switch of the primary: these are two "
+      "steps"]),
+    (MIMIR, Phase.MIRRORING, "ingester: {ring: {kvstore: {store: multi, multi: {primary: memberlist, "
+     "secondary: consul}}}}\n",
+     ["1: ingester.ring.kvstore.multi.primary is memberlist, and running processes have consul"]),
+    (MIMIR, Phase.SWITCHED, "multi_kv_config: {primary: consul, mirror_enabled: false}\n",
+     ["1: multi_kv_config.primary is consul, and running processes have memberlist as primary"]),
+    (MIMIR, Phase.DETACHED, "ingester: {ring: {kvstore: {store: consul}}}\n",
+     ["1: ingester.ring.kvstore.store is consul, and running processes have memberlist as primary",
+      "compactor.sharding_ring.kvstore.store is missing: memberlist."]),
+    (TEMPO, Phase.SWITCHED, "ingester: {lifecycler: {ring: {kvstore: {store: multi, multi: {primary: consul, "
+     "secondary: memberlist, mirror_enabled: false}}}}}\n",
+     ["1: ingester.lifecycler.ring.kvstore.multi.primary is consul, and running processes have memberlist",
+      "compactor.ring.kvstore.multi.mirror_enabled is missing: false."]),
+    (MIMIR, Phase.EXTERNAL, "mimir: {structuredConfig: {ingester: {ring: {kvstore: {store: multi}}}}}",
+     ["ingester.ring.kvstore.multi.primary is missing: consul."]),
+]  # fmt: skip
+LABELS = [
+    ("", "memberlist: {cluster_label: prod}\n",
+     ["1: memberlist.cluster_label is new while verification is on"]),
+    ("lab", "memberlist: {cluster_label: prod}\n",
+     ["1: memberlist.cluster_label is prod, and running processes have lab: the gossip splits."]),
+]  # fmt: skip
+RIGHT = [
+    (MIMIR, Phase.EXTERNAL, STEP_1),
+    (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {join_members: [gossip-ring:7946], cluster_label: prod}\n"),
+    (MIMIR, Phase.EXTERNAL, "mimir:\n  structuredConfig:\n    " + STEP_1.replace("\n", "\n    ")),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {mirror_enabled: true}\noverrides: {a: {b: 1}}\n"),
+    (MIMIR, Phase.MULTI, "runtimeConfig: {multi_kv_config: {primary: consul, mirror_enabled: true}}\n"),
+    (MIMIR, Phase.MULTI, STEP_1),
+    (MIMIR, Phase.MIRRORING, "multi_kv_config: {primary: memberlist, mirror_enabled: true}\n"),
+    (MIMIR, Phase.SWITCHED, "multi_kv_config: {primary: memberlist, mirror_enabled: false}\n"),
+    (MIMIR, Phase.SWITCHED, STEP_1),
+    (MIMIR, Phase.DETACHED, STEP_1.replace("store: multi", "store: memberlist")),
+    (TEMPO, Phase.MIRRORING,
+     f"ingester: {{lifecycler: {{ring: {{{SWITCHED_BLOCK}}}}}}}\n"
+     f"compactor: {{ring: {{{SWITCHED_BLOCK}}}}}\n"),
+    (CORTEX, Phase.EXTERNAL,
+     f"config: {{ingester: {{lifecycler: {{ring: {{{MULTI_BLOCK}}}}}}}, "
+     f"compactor: {{sharding_ring: {{{MULTI_BLOCK}}}}}}}\n"),
+]  # fmt: skip
+
+
+def said(file: Path, text: str, plans: tuple[PlanOut, ...]) -> list[str]:
+    """What is said of a file."""
+    file.write_text(text)
+    found = faults(read(file, SETTINGS[Product(plans[0].product)]), plans)
+    return [f"{one.line}: {one.text}" if one.line else one.text for one in found]
+
+
+@pytest.mark.parametrize(("product", "phase", "text", "wanted"), WRONG)
+def test_a_wrong_file_is_told_where_and_what(
+    tmp_path: Path, product: Product, phase: Phase, text: str, wanted: list[str]
+) -> None:
+    found = said(tmp_path / "edited.yaml", text, plan(product, phase))
+    for message in wanted:
+        assert [one for one in found if one.startswith(message)], found
+
+
+@pytest.mark.parametrize(("label", "text", "wanted"), LABELS)
+def test_a_label_has_rollouts_of_its_own(tmp_path: Path, label: str, text: str, wanted: list[str]) -> None:
+    found = said(tmp_path / "edited.yaml", text, plan(MIMIR, Phase.MULTI, "rings", label))
+    assert [one for one in found if one.startswith(wanted[0])], found
+
+
+@pytest.mark.parametrize(("product", "phase", "text"), RIGHT)
+def test_a_right_file_is_silent(tmp_path: Path, product: Product, phase: Phase, text: str) -> None:
+    assert said(tmp_path / "edited.yaml", text, plan(product, phase)) == []
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n", "a: 1\na: 2\n"])
+def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "edited.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError):
+        read(file, SETTINGS[MIMIR])
+
+
+@pytest.mark.parametrize("text", ["multi_kv_config: {primary: [a], mirror_enabled: {b: 1}}", "ingester: {ring: {kvstore: {store: [x], multi: {primary: {a: b}}, prefix: []}}}\nmemberlist: {cluster_label: [q]}"])  # fmt: skip  # noqa: E501  # two documents in one line each
+def test_values_of_another_kind_are_wrong_and_break_nothing(tmp_path: Path, text: str) -> None:
+    assert said(tmp_path / "edited.yaml", text, plan(MIMIR, Phase.MULTI))
