@@ -11,6 +11,7 @@ from alerts.registry import NAMES as NAMES_OF_ALERTS
 from exporter.cli.arguments import parser
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue, shard_catalogue
+from exporter.expose.wording import plans
 from exporter.model.migration import FIXED
 from exporter.model.pages import Phase
 from tests.derive.test_checks import anchors, checks
@@ -93,3 +94,8 @@ def test_each_line_says_what_covers_it_or_that_nothing_does() -> None:
     for name, _, covered, missing in rows_of_the_table():
         assert covered or missing, name
         assert set(re.findall(r"`([a-z_-]+)`", covered)) <= known, name
+
+
+def test_each_place_that_a_plan_names_is_there() -> None:
+    named = [re.match(r"docs/([a-z-]+\.md)#([a-z0-9-]+)", place) for place in plans.GUIDES.values()]
+    assert all(found and found[2] in anchors(DOCS / found[1]) for found in named)

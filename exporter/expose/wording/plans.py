@@ -53,12 +53,12 @@ BACK: Final[Mapping[str, str]] = {
     "enforce-label": "Set cluster_label_verification_disabled: true and restart.",
 }
 GUIDES: Final[Mapping[str, str]] = {
-    "preflight": "docs/ring.md#step-1-multi; lines A1, B1 and C1 of docs/guides.md",
-    "enable-mirroring": "docs/ring.md#step-2-mirroring; lines A1, B2 and C2 of docs/guides.md",
-    "switch-primary": "docs/ring.md#switch-primary; lines B3 and C3 of docs/guides.md",
-    "disable-mirroring": "docs/ring.md#step-4-mirroring-off; line B4 of docs/guides.md",
-    "remove-multi": "docs/ring.md#step-5-only-memberlist; lines A5, B5 and C4 of docs/guides.md",
-    "decommission-store": "docs/ring.md#after-the-last-step; lines A6, B6 and C5 of docs/guides.md",
+    "preflight": "docs/ring.md#step-1-preflight; lines A1, B1 and C1 of docs/guides.md",
+    "enable-mirroring": "docs/ring.md#step-2-enable-mirroring; lines A1, B2 and C2 of docs/guides.md",
+    "switch-primary": "docs/ring.md#step-3-switch-primary; lines B3 and C3 of docs/guides.md",
+    "disable-mirroring": "docs/ring.md#step-4-disable-mirroring; line B4 of docs/guides.md",
+    "remove-multi": "docs/ring.md#step-5-remove-multi; lines A5, B5 and C4 of docs/guides.md",
+    "decommission-store": "docs/ring.md#step-6-decommission-store; lines A6, B6 and C5 of docs/guides.md",
     "set-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
     "enforce-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
 }
