@@ -24,6 +24,7 @@ TIMEOUT = 10.0
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_REDIRECTS = 3
 HEADERS = {"User-Agent": f"kvmigration/{__version__}", "Accept-Encoding": "gzip"}
+REMEDY = "--server needs the address of a running kvmigration exporter, such as http://127.0.0.1:9895"
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -70,10 +71,9 @@ class Server:
         """One answer of the API, of this type. Raises `UsageError`."""
         shown = f"{self.shown}/api/v1/{path}"
         try:
-            body = await self._body(f"{self.url}/api/v1/{path}")
-            told = msgspec.json.decode(body, type=_Envelope)
+            told = await self._told(f"{self.url}/api/v1/{path}")
         except (aiohttp.ClientError, FetchError, OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"{shown}: no answer of an exporter ({_why(error)})") from None
+            raise UsageError(f"{shown}: no answer of an exporter ({_why(error)}). {REMEDY}") from None
         if told.status != "success":
             raise UsageError(f"{shown}: {told.error[:300] or 'no answer of an exporter'}")
         if told.stale:
@@ -85,8 +85,8 @@ class Server:
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{shown}: the exporter is of another version ({str(error)[:200]})") from None
 
-    async def _body(self, url: str) -> bytes:
-        """All of an answer; raises `FetchError` or `ValueError`, for a redirect to another host too."""
+    async def _told(self, url: str) -> _Envelope:
+        """An answer; raises `FetchError` or `ValueError`, for a redirect to another host too."""
         there = URL(url)
         for _ in range(MAX_REDIRECTS + 1):
             how = self._access.to(str(there))
@@ -100,7 +100,7 @@ class Server:
                 server_hostname=how.server_hostname,
             ) as answer:
                 if answer.status not in _REDIRECTS:
-                    return await _whole(answer)
+                    return await _decoded(answer)
                 there = _next(there, answer.headers.get("Location", ""))
         raise ValueError("too many redirects")
 
@@ -118,11 +118,18 @@ def _why(error: BaseException) -> str:
         return f"none within {TIMEOUT:.0f} s"
     if isinstance(error, (aiohttp.ClientError, FetchError, OSError)):
         return failure_of(error)[1]
-    return str(error) if type(error) is ValueError else "what came is not the API's JSON"
+    return str(error) if type(error) is ValueError else "what came cannot be read"
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def _decoded(answer: aiohttp.ClientResponse) -> _Envelope:
+    """The answer, or a `ValueError` that says what came instead."""
     body = Body(MAX_ANSWER, answer.headers.get("Content-Encoding", ""))
     async for part in answer.content.iter_any():
         body.feed(part)
-    return body.finish()
+    content = body.finish()
+    try:
+        return msgspec.json.decode(content, type=_Envelope)
+    except (ValueError, RecursionError):
+        login = b"password" in content[:65_536].lower()
+        kind = "a page to log in" if login else (answer.content_type or "no content type")
+        raise ValueError(f"what came is {kind} with status {answer.status}, not the API's JSON") from None
