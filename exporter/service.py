@@ -27,6 +27,7 @@ from exporter.expose.staleness import Newest
 from exporter.garbage_collection import allow_for
 from exporter.log import logger
 from exporter.model.facts import Snapshot
+from exporter.polling.timeline_keeper import TimelineKeeper, keeping, storage_of
 from exporter.wiring import Watch, cancelled, look_once, target_rows
 
 log = logger("kvmigration")
@@ -43,13 +44,17 @@ class Service:
     shard: Shard | None = None  # of the command line, for every reload
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _narrator: Narrator = field(default_factory=Narrator)
+    _timeline: TimelineKeeper = field(init=False)
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._timeline = TimelineKeeper(storage_of(getattr(self.args, "storage_path", None), self.config))
 
     async def run(self, ready: Callable[[tuple[str, ...]], Awaitable[None]] | None = None) -> int:
         """Serve until a signal or `stop()`; `ready` is told the addresses."""
         web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
         asyncio.get_running_loop().set_exception_handler(Seldom())
-        async with Watch(self.config, keeps=True) as watch:
+        async with Watch(self.config, keeps=True) as watch, keeping(self._timeline):
             self.config_loaded_at = watch.poller.now()
             watch.poller.on_snapshot = self._concluded
             app = build(
@@ -88,6 +93,7 @@ class Service:
     def _concluded(self, snapshot: Snapshot) -> None:
         allow_for(len(snapshot.targets))
         self._narrator.tell(snapshot)
+        self._timeline.take(snapshot)
 
     def _state(self, watch: Watch) -> ServerState:
         newest = Newest(lambda: watch.poller.snapshot, lambda: watch.config.interval, watch.poller.now)
@@ -107,6 +113,7 @@ class Service:
             version=__version__,
             reload=reload if self.args.lifecycle else None,
             plans=plans_of,
+            timeline=lambda: self._timeline.timeline,
             interval=lambda: watch.config.interval,
         )
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[[], Add]] = {
     "serve": lambda: import_module("exporter.cli.serve").add_serve,
     "check": lambda: import_module("exporter.cli.check").add_check,
     "plan": lambda: import_module("exporter.cli.planning.plan").add_plan,
+    "report": lambda: import_module("exporter.cli.planning.report").add_report,
     "status": lambda: import_module("exporter.cli.status").add_status,
     "diff": lambda: import_module("exporter.cli.diff").add_diff,
     "init": lambda: import_module("exporter.cli.init").add_init,

@@ -78,6 +78,13 @@ def add_web(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
+    parser.add_argument(
+        "--storage.path",
+        dest="storage_path",
+        type=Path,
+        metavar="FILE",
+        help="keep the history of the migration in this file; without it, in memory only",
+    )
     _add_probe(parser)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from exporter.cli.planning.edited_file import EditedFile, Tree, at, scalar, stores
 from exporter.expose.plan.shapes import PlanOut, RingNowOut
 from exporter.expose.plan.snippets import FILL_IN
-from exporter.expose.wording.edited_files import Fault, sentence
+from exporter.expose.wording.planning.edited_files import Fault, sentence
 
 GOSSIP: Final = "memberlist"
 STORE_KEYS: Final = frozenset({"store", "prefix", "consul", "etcd", "multi", "dynamodb"})

@@ -21,7 +21,7 @@ from exporter.cli.terminal.safe_text import plain
 from exporter.errors import UsageError
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
-from exporter.expose.wording.plans import together
+from exporter.expose.wording.planning.plans import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 

@@ -22,13 +22,17 @@ from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
 from exporter.derive.planning.plan import plans_of
+from exporter.derive.planning.timeline import advanced
 from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.chosen_steps import chosen, parts
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.expose.plan.answers import plan_out
 from exporter.expose.plan.shapes import PlanOut
+from exporter.expose.report.answers import report_out
+from exporter.expose.report.shapes import ReportOut
 from exporter.model.facts import Snapshot
+from exporter.model.planning.timeline import Timeline
 from exporter.sources.access.request_settings import ClientAccess
 from exporter.wiring import Watch
 
@@ -115,6 +119,9 @@ class Look(Looks, Protocol):
 
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
         """Look anew; the plans of `[MIGRATION][/STEP]`, of every next step where it is ""."""
+
+    async def report(self) -> ReportOut:
+        """Look anew; everything that a report shows."""
 
     async def silent(self) -> tuple[str, ...]:
         """The processes that did not answer when `keys` looked."""
@@ -210,6 +217,10 @@ class _Local:
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
         return tuple(map(plan_out, plans_of(await self._cycle(), wanted)))
 
+    async def report(self) -> ReportOut:
+        seen = await self._cycle()
+        return report_out(seen, advanced(Timeline(), seen), __version__, self._watch.config.shown())
+
     async def silent(self) -> tuple[str, ...]:
         seen = self._last or await self._cycle()
         return tuple(target.name for target in seen.targets if not target.up)
@@ -258,6 +269,10 @@ class _Remote:
         path = f"plan/{quote(wanted)}" if wanted else "plan"
         plans: tuple[PlanOut, ...] = await self._get(path, tuple[PlanOut, ...])
         return plans
+
+    async def report(self) -> ReportOut:
+        report: ReportOut = await self._get("report", ReportOut)
+        return report
 
     async def silent(self) -> tuple[str, ...]:
         targets = await self._get("targets", tuple[TargetOut, ...])

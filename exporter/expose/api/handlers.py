@@ -36,6 +36,8 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.plan.answers import plan_out
 from exporter.expose.plan.shapes import PlanOut
+from exporter.expose.report.answers import history_out, report_out
+from exporter.expose.report.shapes import HistoryOut, ReportOut
 from exporter.expose.server.state import STATE
 from exporter.model.facts import Snapshot
 
@@ -209,6 +211,17 @@ async def _plan(request: web.Request) -> web.Response:
     return await _shown(request, make)
 
 
+async def _history(request: web.Request) -> web.Response:
+    timeline = request.app[STATE].timeline()
+    return await _shown(request, lambda _: history_out(timeline))
+
+
+async def _report(request: web.Request) -> web.Response:
+    state = request.app[STATE]
+    timeline, config = state.timeline(), state.config_text()
+    return await _shown(request, lambda snapshot: report_out(snapshot, timeline, state.version, config))
+
+
 async def _events(request: web.Request) -> web.Response:
     return await _shown(request, answers.events_out)
 
@@ -274,5 +287,7 @@ ROUTES: Final = (
     Route("/gate/{migration}/{step}", _step, StepOut, "The same, of the migration that is named."),
     Route("/plan", _plan, tuple[PlanOut, ...], "The next steps in full: lines, restarts, the way back."),
     Route("/plan/{plan}", _plan, tuple[PlanOut, ...], "The same, of one migration or step."),
+    Route("/history", _history, HistoryOut, "Phases, steps, gates, checks and deviations over time."),
+    Route("/report", _report, ReportOut, "Everything that a report shows."),
     Route("/events", _events, tuple[EventOut, ...], "What changed lately, oldest first."),
 )

@@ -16,7 +16,7 @@ from exporter.expose.plan.shapes import (
     WaveOut,
 )
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
-from exporter.expose.wording import plans as wording
+from exporter.expose.wording.planning import plans as wording
 from exporter.model.planning.plan import Plan
 
 _SNIPPETS: Final[Mapping[str, Callable[[Plan], tuple[SnippetOut, ...]]]] = {

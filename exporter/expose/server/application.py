@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from exporter.expose.api.handlers import add_api
+from exporter.expose.report.downloads import add_report
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.probe_endpoint import Prober, add_probe
 from exporter.expose.server.routes import build_app
@@ -23,6 +24,7 @@ def build(
     app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
     add_api(app)
     add_page(app)
+    add_report(app)
     if prober is not None:
         add_probe(app, prober)
     return app

@@ -12,6 +12,7 @@ from exporter.expose.exposition import Renderer
 from exporter.expose.staleness import Newest
 from exporter.model.facts import Snapshot
 from exporter.model.planning.plan import Plan
+from exporter.model.planning.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class ServerState:
     version: str = ""
     reload: Callable[[], Awaitable[object]] | None = None
     plans: Callable[[Snapshot, str], tuple[Plan, ...]] = lambda _, __: ()  # of `[MIGRATION][/STEP]`
+    timeline: Callable[[], Timeline] = Timeline
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exporter.expose.lag_history import LagHistory
+from exporter.expose.plan.shapes import PlanOut
+from exporter.expose.report.answers import history_out
 from exporter.expose.web import documents
 from exporter.expose.web.go_no_go import check_rows, is_warned, judged, step_of, task, withheld
 from exporter.expose.web.key_page import key_page
@@ -14,10 +16,14 @@ from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
+from exporter.expose.wording.planning.plans import together
+from exporter.expose.wording.planning.reports import TRACKS, clock, lasted
 from exporter.model.facts import Event, Snapshot
+from exporter.model.planning.timeline import Timeline
 
 EVENTS: Final = 100
 CULPRITS: Final = 200
+SPANS: Final = 201
 NAMED: Final = 40
 
 
@@ -31,6 +37,8 @@ class PageRequest:
     match: Mapping[str, str]
     query: Mapping[str, str]
     root: str
+    plans: Callable[[str], tuple[PlanOut, ...]] = lambda _: ()
+    timeline: Timeline = field(default_factory=Timeline)
 
     @property
     def known(self) -> Snapshot:
@@ -133,6 +141,27 @@ def events(view: PageRequest) -> Content:
     return Content("events.html", "Events", values)
 
 
+def plan(view: PageRequest) -> Content:
+    """`/plan`, `/plan/[MIGRATION/]STEP`: the next step in full, with lines to copy."""
+    wanted = view.match.get("plan", "")
+    plans = view.plans(wanted)
+    if wanted and not plans:
+        raise NotThere(_missing("plan", wanted, [step.title for step in view.known.steps]))
+    return Content("plan.html", "Plan", {"plans": plans, "together": together(plans)})
+
+
+def history(view: PageRequest) -> Content:
+    """`/history`: the timeline of the migration, and the report for download."""
+    spans = history_out(view.timeline).spans
+    tracks = [(heading, [one for one in spans if one.track == track]) for track, heading in TRACKS.items()]
+    values = {
+        "tracks": [(h, some[:-SPANS:-1]) for h, some in tracks if some],
+        "lasted": lasted,
+        "told": clock,
+    }
+    return Content("history.html", "History", values)
+
+
 def document(view: PageRequest) -> Content:
     """`/docs/{name}`: one of our docs or runbooks, whatever is known of the cluster."""
     name = documents.name_of(view.match["name"])
@@ -165,6 +194,9 @@ PATHS: Final[Mapping[str, Callable[[PageRequest], Content]]] = {
     "/": first_page,
     "/events": events,
     "/processes": processes,
+    "/history": history,
+    "/plan": plan,
+    "/plan/{plan:.+}": plan,
     "/gate/{step:.+}": gate,
     "/docs/{name:.*}": document,
     "/target/{name:.+}": target,

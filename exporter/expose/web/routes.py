@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
 from exporter.expose.lag_history import LagHistory
+from exporter.expose.plan.answers import plan_out
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
 from exporter.expose.web.documents import PICTURES, pictures
@@ -138,6 +139,8 @@ async def _inner(
         dict(request.match_info),
         _query(request),
         _root(request),
+        lambda wanted: tuple(map(plan_out, state.plans(snapshot, wanted))) if snapshot else (),
+        state.timeline(),
     )
     if pages.of is not snapshot:
         pages.of, pages.rendered = snapshot, OrderedDict()

@@ -191,4 +191,4 @@ async def test_the_document_describes_what_is_answered(start: Start, tmp_path: P
     )  # fmt: skip
     output, _ = await run.communicate()
     assert run.returncode == 0, output.decode()
-    assert b"Selected: 11/11" in output
+    assert b"Selected: 13/13" in output

@@ -116,6 +116,7 @@
       const theirs = read.querySelector(part);
       if (mine && theirs) follow(mine, theirs);
     }
+    offer();
     document.title = read.title;
     say(wanted.dataset.announcement);
   };
@@ -153,6 +154,24 @@
     if (asking) return;
     if (!paused && !document.hidden) ask();
   };
+
+  // Lines to copy: a button stays hidden where the browser has no clipboard to write.
+  const offer = () => {
+    for (const button of document.querySelectorAll("button.copy")) button.hidden = !navigator.clipboard;
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("button.copy");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
+      say("Copied.");
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    } catch {
+      say("Not copied.");
+    }
+  });
+  offer();
 
   pause.hidden = false;
   pause.addEventListener("click", () => {

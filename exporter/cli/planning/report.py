@@ -1,0 +1,58 @@
+"""`kvmigration report`: the evidence of a migration as one file, to send or to attach."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from exporter.cli.source.snapshot_source import add_source, look_from
+from exporter.errors import UsageError
+from exporter.expose.report.page import FORMATS
+from exporter.expose.report.redaction import redacted
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def add_report(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `report` to the command line."""
+    parser = commands.add_parser(
+        "report",
+        parents=[common],
+        help="write the evidence of a migration as one file",
+        allow_abbrev=False,
+        description="Write phases, gates, deviations, rollouts and lag as one file that needs no network. "
+        "A running exporter (--server) has the history; --config.file shows one cycle.",
+    )
+    add_source(parser)
+    parser.add_argument("--format", choices=tuple(FORMATS), default="html", help="default: %(default)s")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="replace names and addresses, the same ones everywhere, and leave out the configuration",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    parser.set_defaults(run=report_command)
+
+
+def report_command(args: argparse.Namespace) -> int:
+    """Write the report."""
+    return asyncio.run(_report(args))
+
+
+async def _report(args: argparse.Namespace) -> int:
+    async with look_from(args) as look:
+        report = await look.report()
+    text = FORMATS[args.format](redacted(report) if args.redact else report)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            args.output.write_text(text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(f"{args.output} cannot be written: {error.strerror}") from None
+    if look.stale:
+        sys.stderr.write(f"kvmigration: {look.stale}\n")
+    return 2 if look.stale else 0

@@ -1,0 +1,94 @@
+"""History and report, made of the timeline and the newest snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from exporter.expose.api.answers import status_out
+from exporter.expose.report.shapes import HistoryOut, LagOut, NamesOut, OpenedOut, ReportOut, SpanOut
+from exporter.expose.wording.planning import reports as wording
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.planning.timeline import Span, Timeline, Track
+
+
+def history_out(timeline: Timeline) -> HistoryOut:
+    """`/api/v1/history`."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for key, at, seconds in timeline.lags:
+        points.setdefault(key, []).append((at, seconds))
+    return HistoryOut(
+        tuple(map(_span, timeline.spans)),
+        tuple(LagOut(key, tuple(some)) for key, some in sorted(points.items())),
+    )
+
+
+def report_out(snapshot: Snapshot, timeline: Timeline, version: str, config: str) -> ReportOut:
+    """`/api/v1/report`."""
+    counted = Counter(target.component or "?" for target in snapshot.targets)
+    return ReportOut(
+        made_at=snapshot.at,
+        status=status_out(snapshot, version),
+        processes=tuple(sorted(counted.items())),
+        history=history_out(timeline),
+        opened=tuple(_opened(timeline.spans)),
+        pages=tuple(sorted((page, outcome, count) for (page, outcome), count in snapshot.fetches.items())),
+        config=config,
+        unknown=wording.unknown(snapshot),
+        names=_names(snapshot),
+    )
+
+
+def _span(span: Span) -> SpanOut:
+    return SpanOut(span.track.value, span.subject, span.value, span.began, span.ended, span.seen)
+
+
+def _opened(spans: Iterable[Span]) -> Iterator[OpenedOut]:
+    """Each time a gate opened, with the checks that passed last before it."""
+    known = tuple(spans)
+    for gate in known:
+        if gate.track is Track.GATE and gate.value == "open" and gate.seen:
+            checks = [
+                one
+                for one in known
+                if one.track is Track.CHECK
+                and one.subject.startswith(f"{gate.subject} ")
+                and one.ended is not None
+                and one.ended <= gate.began
+            ]
+            last = max((one.ended or 0.0 for one in checks), default=0.0)
+            names = sorted({one.subject.partition(" ")[2] for one in checks if one.ended == last})
+            yield OpenedOut(gate.subject, gate.began, tuple(names))
+
+
+def _names(snapshot: Snapshot) -> NamesOut:
+    targets = snapshot.targets
+    members = {member.id for key in snapshot.keys for member in key.members}
+    members |= {member.name for t in targets if t.gossip is not None for member in t.gossip.members}
+    if snapshot.gossip is not None:
+        others = (*snapshot.gossip.strangers, *snapshot.gossip.ring_strangers, *snapshot.gossip.foreign)
+        members |= {stranger.name for stranger in others}
+    labels = {t.gossip.label for t in targets if t.gossip is not None and t.gossip.label}
+    hosts = {host for target in targets for host in _hosts(target)}
+    hosts |= {_host(member.address) for key in snapshot.keys for member in key.members}
+    hosts |= {_host(address) for store in snapshot.stores for address in store.addresses}
+    return NamesOut(
+        processes=tuple(sorted({target.name for target in targets})),
+        hosts=tuple(sorted(hosts - {""})),
+        members=tuple(sorted(members - {""})),
+        labels=tuple(sorted(labels)),
+    )
+
+
+def _hosts(target: TargetFacts) -> Iterator[str]:
+    yield urlsplit(target.url).hostname or ""
+    if target.gossip is not None:
+        yield from (_host(member.address) for member in target.gossip.members)
+
+
+def _host(address: str) -> str:
+    """The host of an address or a URL, without its port."""
+    rest = address.rpartition("//")[2].rpartition("@")[2]
+    host, _, port = rest.rpartition(":")
+    return (host if host and port.isdigit() else rest).strip("[]")

@@ -1,0 +1,1 @@
+"""The words of plans, of edited files and of reports."""

@@ -1,0 +1,69 @@
+"""What a report says: its headings, and what was not known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from exporter.expose.wording import checks
+from exporter.expose.wording.durations import span
+from exporter.expose.wording.lists import few
+from exporter.model.facts import Snapshot
+from exporter.model.gate import Verdict
+from exporter.model.pages import Outcome
+
+TRACKS: Final[Mapping[str, str]] = {
+    "phase": "Phases",
+    "step": "Next steps",
+    "gate": "Gates",
+    "rollout": "Rollouts",
+    "deviation": "Deviations",
+    "check": "Checks that did not pass",
+    "gap": "Times without a cycle",
+}
+REDACTED: Final = "Left out by --redact."
+
+
+def clock(at: float | None) -> str:
+    """A time, UTC; "now" for a state that lasts."""
+    return "now" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+
+
+class Lasting(Protocol):
+    """A state from when to when."""
+
+    @property
+    def began_at(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def ended_at(self) -> float | None:
+        """Unix seconds; `None` while it lasts."""
+
+
+def lasted(one: Lasting, now: float) -> str:
+    """How long a state lasted, or has lasted so far."""
+    return span((one.ended_at if one.ended_at is not None else now) - one.began_at)
+
+
+def unknown(snapshot: Snapshot) -> tuple[str, ...]:
+    """What the report cannot say, because it was not read."""
+    silent = [target.name for target in snapshot.targets if not target.up]
+    told = (
+        [f"{len(silent)} of {len(snapshot.targets)} processes do not answer: {few(silent, 10)}."]
+        if silent
+        else []
+    )
+    told += [f"{store.title} was not read." for store in snapshot.stores if store.outcome is not Outcome.OK]
+    if not snapshot.stores:
+        told.append("No external store is read.")
+    told += [f"Targets from {source} are not known completely." for source in snapshot.unsure]
+    for step in snapshot.steps:
+        if step.place == "next":
+            told += [
+                f"{step.title}, {check.id}: {checks.evidence(check)}"
+                for check in step.checks
+                if check.verdict is Verdict.UNKNOWN
+            ]
+    return tuple(told)

@@ -1,0 +1,81 @@
+"""The report: one file that needs no network, with nothing in it that acts, and other names on demand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from exporter.expose.report.answers import history_out, report_out
+from exporter.expose.report.page import html, markdown
+from exporter.expose.report.redaction import redacted
+from exporter.model.facts import Snapshot
+from exporter.model.planning.timeline import Span, Timeline, Track
+from tests.expose import snapshots
+
+EVIL = "<script>alert(1)</script>|`x`"
+CHECK = Span(Track.CHECK, "rings/switch-primary lag", "failed", 10.0, 40.0)
+EARLY = Span(Track.CHECK, "rings/switch-primary views-agree", "failed", 10.0, 20.0)
+OPEN = Span(Track.GATE, "rings/switch-primary", "open", 40.0)
+EVENT = Span(Track.DEVIATION, "process-down", f"mimir-write-0 at 10.0.0.1:80 is down {EVIL}", 5.0, 35.0)
+
+
+def timeline(*spans: Span) -> Timeline:
+    """A history of these."""
+    lasting = {(s.track, s.subject): s for s in spans if s.ended is None}
+    ended = tuple(s for s in spans if s.ended is not None)
+    lags = (("collectors/ring", 0.0, 3.0), ("collectors/ring", 60.0, 9.0), (EVIL, 60.0, 2.0))
+    return Timeline(MappingProxyType(lasting), ended, lags, 100.0)
+
+
+def snapshot() -> Snapshot:
+    """The rich one."""
+    return snapshots.rich()
+
+
+def test_a_gate_that_opened_names_the_check_that_was_last() -> None:
+    report = report_out(snapshot(), timeline(CHECK, EARLY, OPEN), "1.0", "a: 1\n")
+    assert [(one.step, one.opened_at, one.last_checks) for one in report.opened] == [
+        ("rings/switch-primary", 40.0, ("lag",))
+    ]
+    before = report_out(snapshot(), timeline(CHECK, replace(OPEN, seen=False)), "1.0", "")
+    assert before.opened == ()
+
+
+def test_history_has_each_state_with_its_times() -> None:
+    history = history_out(timeline(CHECK, OPEN))
+    assert [(one.track, one.ended_at) for one in history.spans] == [("check", 40.0), ("gate", None)]
+    assert [(lag.key, len(lag.points)) for lag in history.lags] == [(EVIL, 1), ("collectors/ring", 2)]
+
+
+def test_html_needs_no_network_and_escapes_what_strangers_chose() -> None:
+    text = html(report_out(snapshot(), timeline(CHECK, OPEN, EVENT), "1.0", f"a: {EVIL}\n"))
+    assert "<script" not in text
+    assert not re.search(r"(src|href)\s*=|url\(|@import", text)
+    assert "<svg" in text and "polyline" in text
+
+
+def test_markdown_has_the_same_and_no_markup_of_strangers() -> None:
+    text = markdown(report_out(snapshot(), timeline(CHECK, OPEN, EVENT), "1.0", "a: 1\n"))
+    assert "<script" not in text
+    assert "## Deviations" in text
+    assert "rings/switch-primary; last: lag" in text
+
+
+@pytest.mark.parametrize("form", [html, markdown])
+def test_redacted_has_the_same_other_names_everywhere(form: object) -> None:
+    report = report_out(snapshot(), timeline(CHECK, OPEN, EVENT), "1.0", "targets: [secret.example]\n")
+    told = form(redacted(report))  # type: ignore[operator] # one of two functions
+    names = report.names
+    for name in (*names.processes, *names.members, *names.labels):
+        assert not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", told), name
+    assert "10.0.0.1" not in told
+    assert "secret.example" not in told
+    assert "process-1" in told or "host-1" in told
+
+
+def test_without_redact_the_names_are_those_of_the_cluster() -> None:
+    report = report_out(snapshot(), timeline(EVENT), "1.0", "")
+    assert "10.0.0.1:80" in markdown(report)
