@@ -64,7 +64,7 @@ check-types: venv
 	$(BIN)/mypy --strict tools/*.py
 
 # each of these modules writes committed files, and with --check says whether they are current
-GENERATORS := alerts dashboards exporter.generated_docs tools.generate_proto tools.render_chart tools.draw_architecture
+GENERATORS := alerts dashboards exporter.generated_docs tools.render_mixin tools.generate_proto tools.render_chart tools.draw_architecture
 check-generated: venv
 	@for module in $(GENERATORS); do echo "$(BIN)/python -m $$module --check"; $(BIN)/python -m $$module --check; done
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from alerts.causes import kept
+from alerts.registry import ALERTS
 from exporter.derive.gate.advice import ADVICE, GUARD
 
 RUNBOOKS: Final = Path(__file__).parent / "runbooks"
@@ -29,13 +31,22 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
         "KVMigrationRingTokenConflicts": "token-conflict",
     }
 )
+_RESOLVES = re.compile(r"^It resolves [\d.]+ minutes after", re.MULTILINE)
 _BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.DOTALL)
 
 
 def runbooks() -> dict[Path, str]:
-    """Give every runbook with its blocks of advice as the table has them. `KeyError`: no such advice."""
+    """Give every runbook with its blocks of advice as the table has them, and the minutes for which its alert
+    is kept. `KeyError`: no such advice.
+    """
     found = ((path, path.read_text(encoding="utf-8")) for path in sorted(RUNBOOKS.glob("*.md")))
-    return {path: _BLOCK.sub(_block, text) for path, text in found}
+    return {path: _BLOCK.sub(_block, _with_minutes(path.stem, text)) for path, text in found}
+
+
+def _with_minutes(name: str, text: str) -> str:
+    """Say after how many minutes the alert resolves; one that is not kept resolves as soon as it can."""
+    keeps = [wait.seconds for alert in ALERTS if alert.name == name and (wait := kept(alert))]
+    return _RESOLVES.sub(f"It resolves {max(keeps) / 60:g} minutes after", text) if keeps else text
 
 
 def _block(found: re.Match[str]) -> str:

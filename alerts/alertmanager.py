@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from alerts.causes import effects
 from alerts.registry import ALERTS
 from alerts.rule import Options, Severity
 
@@ -18,46 +19,6 @@ OTHERS = 'alertname!~"KVMigrationExporter.+"'
 # Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
 GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
 RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
-
-# Source alerts, alerts that follow from them.
-FOLLOWS: tuple[tuple[str, str], ...] = (
-    ("KVMigrationNoTargets", "KVMigrationPhaseUnknown"),
-    (
-        "KVMigrationPrimariesMixed",
-        "KVMigrationPhaseStalled|KVMigrationRingViewsDiverged|KVMigrationRingViewStale"
-        "|KVMigrationRingWritersMissing|KVMigrationMirror.+|KVMigrationSecondary.+",
-    ),
-    (
-        "KVMigrationStoreReplaced",
-        "KVMigrationRingShrunk|KVMigrationRingWritersMissing|KVMigrationSecondary.+",
-    ),
-    ("KVMigrationRingShrunk", "KVMigrationRingWritersMissing"),
-    ("KVMigrationStoreUnreachable", "KVMigrationMirrorWrite.+|KVMigrationRingMembersUnhealthy"),
-    ("KVMigrationMirroringPartial", "KVMigrationPhaseStalled|KVMigrationSecondary.+"),
-    ("KVMigrationMirrorWritesStopped|KVMigrationMirrorWriteErrors", "KVMigrationSecondary.+"),
-    ("KVMigrationSecondaryLagCritical", "KVMigrationSecondaryLagHigh"),
-    (
-        "KVMigrationGossipSplit",
-        "KVMigrationGossipAbsentMembers|KVMigrationGossipProcessIsolated|KVMigrationGossipUnhealthy"
-        "|KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationRingWritersMissing"
-        "|KVMigrationSecondary.+",
-    ),
-    (
-        "KVMigrationRingForeignMembers",
-        "KVMigrationGossipUnknownMembers|KVMigrationGossipUnknownKeys|KVMigrationRingGhostMembers",
-    ),
-    ("KVMigrationGossipUnknownMembers", "KVMigrationGossipUnknownKeys|KVMigrationRingGhostMembers"),
-    (
-        "KVMigrationGossipProcessIsolated|KVMigrationGossipAbsentMembers",
-        "KVMigrationRingViewsDiverged|KVMigrationRingViewStale|KVMigrationRingWritersMissing"
-        "|KVMigrationSecondary.+|KVMigrationGossipUnhealthy",
-    ),
-    ("KVMigrationRingViewStale", "KVMigrationRingViewsDiverged"),
-    ("KVMigrationRingQuorumLost", "KVMigrationRingMembersUnhealthy"),
-    ("KVMigrationRingMembersUnhealthy", "KVMigrationTargetsDown|KVMigrationRingGhostMembers"),
-    ("KVMigrationTargetsDown", "KVMigrationRingGhostMembers"),
-    ("KVMigrationLabelsDisagree", "KVMigrationForeignLabelRejected|KVMigrationOwnLabelRefused"),
-)
 
 
 def _matcher(names: str) -> str:
@@ -97,7 +58,8 @@ def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
         }
         for source, muted in ((GONE, RANKS), (STALE, RANKS[1:]))
     ]
-    return blind + [rule for source, target in FOLLOWS for rule in _muting(source, target, fleet)]
+    followed = effects().items()
+    return blind + [rule for source, others in followed for rule in _muting(source, "|".join(others), fleet)]
 
 
 def _receiver(name: str) -> dict[str, Any]:

@@ -22,8 +22,10 @@ culprits. Each alert has a [runbook](../alerts/runbooks/). How to load them:
 
 An alert does not fire for what is normal in a phase. The secondary is judged only for keys that are
 mirrored. The external store is judged only while a client needs it. A split gossip is critical only
-once memberlist is the primary of a client. An alert fires for five minutes after its cause has ended
-(`keep_firing_for`), so that a restarting exporter does not resolve it and send it again.
+once memberlist is the primary of a client. An alert fires for minutes after its cause has ended
+(`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. A cause is kept for
+longer than its effects: no ticket is opened after recovery. What follows from what stands in one table
+([causes.py](../exporter/derive/gate/causes.py)); status, page and Alertmanager's inhibitions use it.
 """
 
 NEEDED = """\

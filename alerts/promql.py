@@ -127,7 +127,16 @@ class Queries:
             "{{ with $labels."
             + job
             + " }}{{ . }}{{ else }}the fleet{{ end }}"
-            + "".join("{{ with $labels." + label + " }}, " + label + " {{ . }}{{ end }}" for label in wider)
+            + "".join(
+                "{{ with or $labels."
+                + label
+                + " $externalLabels."
+                + label
+                + " }}, "
+                + label
+                + " {{ . }}{{ end }}"
+                for label in wider
+            )
         )
 
     @property
@@ -163,18 +172,19 @@ class Queries:
         """Template: up to ten of what `expr` gives, by name; `expr` comes from a `pinned` builder.
 
         `value` is a template pipeline for the number behind each name: `humanizeDuration`; then the
-        ten are those with the greatest numbers.
+        ten are those with the greatest numbers, the worst first.
         `quoted` is for names that strangers choose.
         """
         text = " ".join(expr.split())
-        query = f"topk({CULPRITS}, {text})" if value else text
+        query = f"sort_desc(topk({CULPRITS}, {text}))" if value else text
+        ordered = "" if value else f' | sortByLabel "{labels[0]}"'
         arguments = "".join(f" $labels.{label}" for label in self.fleet)
         shown = '{{ $s.Labels.%s | printf "%%q" }}' if quoted else "{{ $s.Labels.%s }}"
         names = " ".join(shown % label for label in labels)
         behind = " ({{ $s.Value | " + value + " }})" if value else ""
         return (
-            "{{ range $i, $s := printf `" + query + "`" + arguments + " | query"
-            f' | sortByLabel "{labels[0]}" }}}}{{{{ if lt $i {CULPRITS} }}}}'
+            "{{ range $i, $s := printf `" + query + "`" + arguments + " | query" + ordered + " }}"
+            f"{{{{ if lt $i {CULPRITS} }}}}"
             "{{ if $i }}, {{ end }}" + names + behind + "{{ else if eq $i " + str(CULPRITS) + " }} and more"
             "{{ end }}{{ else }}none{{ end }}"
         )

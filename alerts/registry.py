@@ -17,12 +17,42 @@ from alerts.groups import (
 )
 from alerts.rule import Alert, Group
 
-GROUPS: tuple[Group, ...] = tuple(
+_TOGETHER = (
+    "KVMigrationPrimariesMixed",
+    "KVMigrationStoreReplaced",
+    "KVMigrationStoreUnreachable",
+    "KVMigrationRingForeignMembers",
+    "KVMigrationGossipForeignMembers",
+    "KVMigrationLabelsDisagree",
+    "KVMigrationGossipSplit",
+    "KVMigrationGossipProcessIsolated",
+    "KVMigrationRingShrunk",
+    "KVMigrationRingQuorumLost",
+    "KVMigrationSecondaryLagCritical",
+)
+"""Harm that is told within minutes. Prometheus spreads groups over their interval: in two groups an effect
+may fire before its cause, and both are sent.
+"""
+_BY_QUESTION: tuple[Group, ...] = tuple(
     module.GROUP
     for module in (
         phases, mirroring, secondary, rings, views, gossip, labels, ha_tracker, store, targets, exporting,
     )
 )  # fmt: skip
+_EVERY = tuple(alert for group in _BY_QUESTION for alert in group.alerts)
+
+
+def _without_harm(group: Group) -> Group:
+    rest = tuple(alert for alert in group.alerts if alert.name not in _TOGETHER)
+    return Group(group.name, rest, group.about)
+
+
+HARM = Group(
+    "harm",
+    tuple(alert for name in _TOGETHER for alert in _EVERY if alert.name == name),
+    "Certain harm, told within minutes",
+)
+GROUPS: tuple[Group, ...] = (HARM, *map(_without_harm, _BY_QUESTION))
 
 ALERTS: tuple[Alert, ...] = tuple(alert for group in GROUPS for alert in group.alerts)
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(alert.name for alert in ALERTS))

@@ -54,7 +54,9 @@ class Alert:
     """One alert. In `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for
     those who are to blame, and `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
 
-    `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to look at first.
+    `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to look at first; `about` are
+    the findings and checks that it tells of, by the ids of `exporter.derive.gate.causes`; `memory` is how
+    long its expression still holds after the end of what it tells of.
     Two alerts may share a name where only the phase decides upon the severity.
     """
 
@@ -69,6 +71,8 @@ class Alert:
     more: Names | None = None
     board: str = "overview"
     keep: Wait | None = KEEP
+    about: tuple[str, ...] = ()
+    memory: Wait | None = None
 
     def described(self, q: Queries) -> str:
         """Give the description as a Prometheus template."""
@@ -113,13 +117,17 @@ class Options:
     dashboard_base: str = ""  # "": no link to a board
     scale: float = 1.0
 
-    def links(self, alert: str, board: str, documents: str = "") -> dict[str, str]:
+    def links(
+        self, alert: str, board: str, documents: str = "", fleet: tuple[str, ...] = ()
+    ) -> dict[str, str]:
         """Give the annotations that lead on: to the runbook below `runbook_base`, else below `documents`, and
-        to the board, where its address is known.
+        to the board, where its address is known, with the variables that are named as the fleet's labels.
         """
         base = self.runbook_base and f"{self.runbook_base}/{alert}.md"
         runbook = base or (documents and documents.replace("<path>", f"runbooks/{alert}"))
-        dashboard = self.dashboard_base and f"{self.dashboard_base}/d/kvmigration-{board}"
+        chosen = "&".join(f"var-{name}={{{{ $labels.{name} | urlquery }}}}" for name in fleet)
+        query = f"?{chosen}" if chosen else ""
+        dashboard = self.dashboard_base and f"{self.dashboard_base}/d/kvmigration-{board}{query}"
         told = {"runbook_url": runbook, "dashboard_url": dashboard}
         return {name: url for name, url in told.items() if url}
 

@@ -35,7 +35,16 @@ SWITCHED = 3
 DETACHED = 4
 MEMBERLIST = 5
 
-KEEP = Wait(5 * MINUTE, "an exporter that restarts must not resolve a page and send it again")
+KEEP = Wait(
+    6 * MINUTE,
+    "an exporter that restarts must not resolve a page and send it again, nor one that dies before "
+    "EXPORTER_DOWN says so",
+)
+OUTLIVE = Wait(
+    2 * MINUTE,
+    "a cause is kept for longer than each of its effects, which end a little after it: no ticket "
+    "is opened after recovery",
+)
 
 # Mirroring
 PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
@@ -51,7 +60,12 @@ ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twen
 ERROR_WINDOW = Wait(
     15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
 )
-ERRORS = Wait(10 * MINUTE, "longer than a restart of the process that fails")
+ERRORS_LATELY = Wait(
+    5 * MINUTE, "five scrapes of a minute: errors that have ended are no ticket, whatever they were before"
+)
+ERRORS = Wait(
+    2 * MINUTE, "the window is most of the wait; what fails to arrive is missed half a minute later"
+)
 STOPPED_WINDOW = Wait(
     10 * MINUTE, "forty periods of 15 s: a client that sends heartbeats writes in that time"
 )
@@ -62,25 +76,29 @@ PRIMARIES_MIXED = Wait(
     MINUTE, "the runtime switch reaches all clients within its period of 10 s: this must stay below 3 minutes"
 )
 STALLED = Wait(HOUR, "a rolling restart of a large fleet takes its time; after an hour it is half-applied")
+ROLLOUT_STALLED = Wait(MINUTE, "QUIET is the wait; this is one more cycle")
 LINGERING = Wait(7 * DAY, "a week: two stores cost twice, and every restart in between is a risk")
 PHASE_UNKNOWN = Wait(15 * MINUTE, "a start takes minutes; without the phase other alerts are blind")
 
 # The secondary
 KEY_MISSING = Wait(
-    10 * MINUTE, "there is no backfill: a key arrives with the next heartbeat, at most a minute away"
+    150,
+    "there is no backfill: a key arrives with the next heartbeat, at most 2 minutes away; with two cycles "
+    "and a scrape this stays below 5 minutes",
 )
-MEMBERS_MISSING = Wait(10 * MINUTE, "as for the key; a new member's first heartbeat may come late")
+MEMBERS_MISSING = Wait(150, "as for the key; a new member's first heartbeat may come as late")
+UNREAD = Wait(15 * MINUTE, "a view that fails now and then is only late evidence")
 MISMATCH = Wait(10 * MINUTE, "a member that joins or leaves differs for one heartbeat, a rollout for minutes")
 MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted on top, as by the gate")
 LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
 HEARTBEAT_TIMEOUT = Limit(
     60,
-    "the products' default heartbeat timeout: beyond it and a period all members look unhealthy at a switch",
+    "the products' default heartbeat timeout: beyond it and a period members look unhealthy at a rollback",
 )
-LAG_CRITICAL = Wait(5 * MINUTE, "as for the warning; a switch within these minutes is unlikely")
+LAG_CRITICAL = Wait(MINUTE, "the way back is closed: two cycles and this must stay below 3 minutes")
 
 # Rings
-SHRUNK = Wait(MINUTE, "half the ring at once is a single event: one more cycle confirms it")
+SHRUNK = Wait(MINUTE, "the exporter has confirmed it: two cycles and this must stay below 3 minutes")
 SHRUNK_KEEP = Wait(15 * MINUTE, "members come back one by one; the cause is still to be found")
 UNHEALTHY = Wait(
     10 * MINUTE, "a restart is over; auto-forget, where there is one, takes ten heartbeat timeouts"
@@ -96,6 +114,8 @@ WRITERS_MISSING = Wait(
 DUPLICATE_ADDRESSES = Wait(
     10 * MINUTE, "a killed member and the next process at its address stand side by side for one timeout"
 )
+IN_TRANSIT = Limit(1800, "a start that replays its log, and a leave that flushes, take half an hour at most")
+TRANSIT = Wait(MINUTE, "the limit is the wait; this is one more cycle")
 TOKEN_CONFLICTS = Wait(15 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
 RETURNED = Wait(0, "a single event: the window shows it for an hour")
@@ -111,13 +131,17 @@ VIEW_STALENESS = Limit(60, "the heartbeat timeout and one period: healthy member
 VIEW_STALE = Wait(10 * MINUTE, "a process that is busy starting catches up in minutes")
 
 # Gossip
-SPLIT = Wait(10 * MINUTE, "a process that restarts is back in every list within a minute or two")
+SPLIT = Wait(
+    90,
+    "the exporter waits for a minute itself before one process counts as a cluster of its own: this must "
+    "stay below 5 minutes",
+)
 UNKNOWN_MEMBERS = Wait(10 * MINUTE, "gossip knows a new pod before discovery does, by minutes")
 ABSENT_MEMBERS = Wait(15 * MINUTE, "a process joins within a minute; a slow replay of the WAL takes longer")
 ISOLATED_AGE = Limit(
     60, "the heartbeat timeout and one period: the process takes all other members for unhealthy"
 )
-ISOLATED = Wait(10 * MINUTE, "a start with an unresolvable name retries for minutes")
+ISOLATED = Wait(90, "the age has a minute and a period in it already: this must stay below 5 minutes")
 UNKNOWN_KEYS = Wait(10 * MINUTE, "keys do not go away by themselves; ten minutes prove it")
 HEALTH_SCORE = Limit(2, "0 is healthy and 8 the worst; 1 and 2 come and go in any rollout")
 HEALTH = Wait(15 * MINUTE, "a lost probe raises the score for a minute")
@@ -125,10 +149,9 @@ HEALTH = Wait(15 * MINUTE, "a lost probe raises the score for a minute")
 # Labels
 REJECTED_WINDOW = Wait(10 * MINUTE, "one packet of a pod that inherited an address is no incident")
 REJECTED = Wait(10 * MINUTE, "a process that sends gossip by mistake continues at every gossip interval")
-REJECTED_KEEP = Wait(15 * MINUTE, "rejections come in bursts")
 ACCEPTED = Wait(5 * MINUTE, "several probes, one each minute")
 OWN_REFUSED = Wait(10 * MINUTE, "a member that starts or shuts down answers no ping; a refusal must last")
-LABELS_DISAGREE = Wait(15 * MINUTE, "a rolling restart; with verification on, it is a split in the making")
+LABELS_DISAGREE = Wait(MINUTE, "with verification on two labels are a split in the making, however they came")
 VERIFICATION_OFF = Wait(DAY, "the label rollout switches it off on purpose; a day is enough for its steps")
 
 # HA tracker
@@ -143,22 +166,22 @@ FLAP_WINDOW = Wait(10 * MINUTE, "twenty failover timeouts of 30 s")
 FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapping goes on")
 
 # The external store
-STORE_UNREACHABLE = Wait(5 * MINUTE, "a leader election of Consul or etcd takes seconds")
+STORE_UNREACHABLE = Wait(MINUTE, "a leader election takes seconds; a lost quorum follows a minute later")
 STORE_REPLACED = Wait(MINUTE, "one more cycle: a store that lost its data gets no better by waiting")
 STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: if the last write is always younger than this, a process writes")
 STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until its end")
 
 # Targets
-DOWN_WINDOW = Wait(15 * MINUTE, "per process: in a rolling restart each is down, but none for so long")
+DOWN_WINDOW = Wait(8 * MINUTE, "per process: in a rolling restart each is down, but none for so long")
 DOWN = Wait(MINUTE, "the window is the wait; this is one more cycle")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
 CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
 SKEWED = Wait(15 * MINUTE, "time synchronisation steps in after a start")
 DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is not seen")
-NO_TARGETS = Wait(10 * MINUTE, "longer than a restart of whatever serves the discovery")
+BLIND = Wait(5 * MINUTE, "longer than a restart of whatever serves the discovery, or of the network between")
 
 # The exporter
-EXPORTER_DOWN = Wait(10 * MINUTE, "a restart, a new node, a pulled image: minutes")
+EXPORTER_DOWN = Wait(5 * MINUTE, "a restart, a new node, a pulled image: minutes; shorter than KEEP")
 REMEMBERED = Wait(
     7 * DAY,
     "an exporter seen within the last week is still expected, over a weekend too; absent() covers longer "
@@ -172,6 +195,7 @@ RESTARTS = Limit(3, "an installation, an update and a correction are three; a cr
 RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to begin a wait again")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
+SLOW = Wait(15 * MINUTE, "processes that hang make cycles slow while a rollout goes over them")
 SHARDS_INCOMPLETE = Wait(
     10 * MINUTE,
     "an update takes the shards one after the other, a minute each; a pod that moves takes minutes",

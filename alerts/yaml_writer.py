@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from alerts import alertmanager, docs_page
+from alerts.causes import kept
 from alerts.groups import loki
 from alerts.promql import indented
 from alerts.recording import RECORDS
@@ -51,13 +52,13 @@ def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
     rule: dict[str, Any] = {"alert": alert.name, "expr": indented(alert.expr(q))}
     if alert.wait.seconds:
         rule["for"] = q.span(alert.wait)
-    if alert.keep:
-        rule["keep_firing_for"] = q.span(alert.keep)
+    if keep := kept(alert):
+        rule["keep_firing_for"] = q.span(keep)
     rule["labels"] = {"severity": str(alert.severity), **options.labels}
     rule["annotations"] = {
         "summary": f"{alert.summary} ({q.name})",
         "description": alert.described(q),
-        **options.links(alert.name, alert.board, q.documents()),
+        **options.links(alert.name, alert.board, q.documents(), q.fleet),
     }
     return rule
 

@@ -7,7 +7,7 @@ asked (no gossip yet, nothing mirrors yet). What could not be read counts as a f
 from __future__ import annotations
 
 from dashboards import limits
-from dashboards.queries import EVERY_KEY, RATE, Queries
+from dashboards.queries import EVERY_KEY, NAMED_KEY, RATE, Queries
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
@@ -81,8 +81,15 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
 
 
 def _behind(q: Queries) -> str:
-    not_mirroring = f"({q.clients()} >= 0) < bool {Phase.MIRRORING.value}"
-    return f"sum by {q.by()} ({not_mirroring})"
+    """How many clients do not mirror, as KVMigrationMirroringPartial has it: those in multi, and external
+    ones whose key others mirror. A key that is external everywhere, as the HA tracker's often is, waits for
+    its own migration; one that some clients have in memberlist has mixed primaries.
+    """
+    clients = q.clients_by_key()
+    key = f"on {q.by('key')}"
+    beside = f"{clients} == {Phase.EXTERNAL.value} and {key} ({q.mirroring()})"
+    switched = f"{clients} >= {Phase.SWITCHED.value}"
+    return f"count by {q.by()} (({clients} == {Phase.MULTI.value} or {beside}) unless {key} ({switched}))"
 
 
 def _failing(q: Queries) -> str:
@@ -91,10 +98,10 @@ def _failing(q: Queries) -> str:
 
 
 def _mixed(q: Queries) -> str:
-    """Clients that still write the external store first, where others write memberlist first."""
-    furthest = f"max by {q.by()} ({q.clients()})"
-    external = f"({q.clients()} >= 0) < bool {Phase.SWITCHED.value}"
-    return f"sum(sum by {q.by()} ({external}) and on {q.by()} ({furthest} >= {Phase.SWITCHED.value}))"
+    """Clients that have the external store as primary, of keys that others have in memberlist first."""
+    phases = f"max by {q.by('target', 'kv_name', 'key')} ({q.of(c.CLIENT_PHASE, NAMED_KEY)})"
+    external = f"({phases} >= 0) < {Phase.SWITCHED.value}"
+    return f"count({external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED.value}))"
 
 
 def _of_rings(q: Queries) -> dict[str, str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from exporter.errors import ConfigError
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-RUNBOOKS = "https://kvmigration.example/runbooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,8 @@ class Options:
     """How the boards are generated.
 
     `cluster_label` and `namespace_label` name the labels that Prometheus adds to everything; "" where
-    there is none. `selector` is more matchers, `team="metrics"`, for every query.
+    there is none. `selector` is more matchers, `team="metrics"`, for every query. `runbooks` is where the
+    runbooks are; "" for the exporter's own docs, by the address at which Prometheus scrapes it.
     """
 
     datasource: str = "datasource"
@@ -25,7 +25,7 @@ class Options:
     pod_label: str = "pod"
     selector: str = ""
     folder: str = ""
-    runbooks: str = RUNBOOKS
+    runbooks: str = ""
     read_write_pods: str = ".*(write|read|backend)-[0-9]+"
 
     def __post_init__(self) -> None:

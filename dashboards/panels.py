@@ -17,6 +17,7 @@ from dashboards.layout import Row, panel_id
 from dashboards.options import Options
 from dashboards.queries import Queries
 from exporter.errors import UsageError
+from exporter.expose import catalogue as c
 
 try:
     from grafanalib import core as g
@@ -36,6 +37,7 @@ LEFT_BY_GRAFANALIB = frozenset({
 LEFT_ON_DASHBOARD = frozenset(
     {"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style", "version"}
 )
+ADDRESS, HIDDEN = "exporter", 2  # a variable, and how Grafana hides it
 CARRY = "${__url_time_range}&${__all_variables}"
 
 
@@ -226,7 +228,8 @@ class House:
 
     def runbook(self, alert: str) -> Json:
         """A link from a panel to the runbook of the alert that watches the same thing."""
-        url = f"{self.options.runbooks.rstrip('/')}/{alert}.md"
+        base = self.options.runbooks.rstrip("/")
+        url = f"{base}/{alert}.md" if base else f"http://${{{ADDRESS}}}/docs/runbooks/{alert}"
         return {"title": f"Runbook {alert}", "url": url, "targetBlank": True}
 
     def to_board(self, uid: str, title: str) -> Json:
@@ -248,6 +251,13 @@ class House:
             "regex": "",
         }
         return {**_kept(made, _VARIABLE_KEYS), **ours}
+
+    def address(self) -> Json:
+        """The address of an exporter, for links to its docs; not shown."""
+        metric, place = c.BUILD_INFO.name, self.options.place
+        alone = {"name": ADDRESS, "hide": HIDDEN, "multi": False, "includeAll": False, "allValue": ""}
+        query = self.variable("instance", metric, place)
+        return {**query, **alone, "current": {}}
 
     def datasource_variable(self) -> Json:
         """The data source, chosen on the board."""
@@ -282,6 +292,9 @@ class House:
             title="Boards",
             tooltip="The migration's other boards",
         )
+        panels = _placed(board.rows)
+        links_to_docs = f"${{{ADDRESS}}}" in json.dumps(panels, default=lambda part: part.to_json_data())
+        address = [self.address()] if links_to_docs else []
         made = g.Dashboard(
             title=board.title,
             description=board.text,
@@ -295,9 +308,9 @@ class House:
             time=g.Time("now-1h", "now"),
             timePicker=g.TimePicker(["10s", "30s", "1m", "5m", "15m"], []),
             links=[links],
-            templating=g.Templating([self.datasource_variable(), *board.variables]),
+            templating=g.Templating([self.datasource_variable(), *board.variables, *address]),
             annotations=g.Annotations([_GRAFANAS_OWN, *board.annotations]),
-            panels=_placed(board.rows),
+            panels=panels,
         )
         plain_json = json.loads(json.dumps(made, default=lambda part: part.to_json_data()))
         plain_json["timepicker"] = {"refresh_intervals": plain_json["timepicker"]["refresh_intervals"]}

@@ -20,6 +20,7 @@ RATE = "[$__rate_interval]"
 VARIABLE_LABELS = ("component", "key")
 WRITING = 'writes="true"'
 EVERY_KEY = 'key=~".*"'
+NAMED_KEY = 'key=~".+"'
 
 
 def equal(label: str, value: str) -> str:
@@ -99,6 +100,11 @@ class Queries:
     def clients(self) -> str:
         """The phase of each writing KV client, once."""
         return f"max by {self.by('target', 'kv_name')} ({self.of(c.CLIENT_PHASE, WRITING)})"
+
+    def clients_by_key(self) -> str:
+        """The phase of each writing KV client, once, with the key that it writes."""
+        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
+        return f"max by {self.by('target', 'kv_name', 'key')} ({clients})"
 
     def while_mirroring(self, expression: str) -> str:
         """Only where some KV client mirrors now: before that an empty secondary, and after it an old one,

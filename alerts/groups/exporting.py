@@ -85,6 +85,12 @@ def missing(q: Queries) -> str:
     return f"group {q.by('shard')} ({of_as_many}) unless {q.on('shard')} {present(q)}"
 
 
+def slow(q: Queries) -> str:
+    """Instances whose cycles take longer than their interval, by how long."""
+    interval = q.series(c.INTERVAL_SECONDS)
+    return f"{q.series(c.CYCLE_DURATION_SECONDS)} > {q.on('instance')} {interval}"
+
+
 def refused(q: Queries) -> str:
     """Instances that run on an old configuration."""
     return f"{q.series(c.CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0"
@@ -155,6 +161,20 @@ GROUP = Group(
             more=Names(never, ("instance",)),
             board="exporter",
             keep=None,
+        ),
+        Alert(
+            "KVMigrationExporterSlow",
+            Severity.WARNING,
+            t.SLOW,
+            lambda q: f"max {q.by()} ({slow(q)})",
+            "The exporter's cycles take longer than its interval",
+            (
+                "A cycle of the exporter of <fleet> takes {{ $value | humanizeDuration }}, longer than its "
+                "interval: <names>. What it shows, and what it warns of, is late by that."
+            ),
+            "Cycles take longer than the configured interval: all that is shown is late.",
+            names=Names(slow, ("instance",), value="humanizeDuration"),
+            board="exporter",
         ),
         Alert(
             "KVMigrationShardsIncomplete",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerts import thresholds as t
-from alerts.promql import CULPRITS, Queries, number
+from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
@@ -16,8 +16,13 @@ def clusters(q: Queries) -> str:
 
 
 def strangers(q: Queries) -> str:
-    """Members that are nobody we know."""
-    return f"{q.most(c.GOSSIP_UNKNOWN_MEMBERS)} > 0"
+    """Members that match no target, and of which nothing says that they are another cluster's."""
+    return f"{q.most(c.GOSSIP_UNKNOWN_MEMBERS)} > 0\nunless {q.on()} ({foreign(q)})"
+
+
+def foreign(q: Queries) -> str:
+    """Members that certainly belong to another product, cluster or release."""
+    return f"{q.most(c.GOSSIP_FOREIGN_MEMBERS)} > 0"
 
 
 def isolated(q: Queries) -> str:
@@ -50,10 +55,13 @@ def ill(q: Queries) -> str:
     return f"{q.most(c.GOSSIP_HEALTH_SCORE, 'target')} > {number(t.HEALTH_SCORE)}"
 
 
-def _fewest(q: Queries) -> str:
-    """The processes with the fewest members in sight."""
-    alive = q.most(c.GOSSIP_MEMBERS, "target", matchers='state="alive"')
-    return f"bottomk({CULPRITS}, {alive})"
+def sides(q: Queries) -> str:
+    """The gossip clusters, each by its first process, and how many processes are in it."""
+    return q.most(c.GOSSIP_CLUSTER_TARGETS, "first")
+
+
+def _strange(q: Queries) -> str:
+    return q.most(c.FOREIGN_MEMBER_INFO, "member", matchers='key=""')
 
 
 SPLIT = Alert(
@@ -63,12 +71,16 @@ SPLIT = Alert(
     clusters,
     "The gossip has split",
     (
-        "The processes of <fleet> form {{ $value }} gossip clusters that do not see one "
-        "another. Fewest members in sight: <names>."
+        "The processes of <fleet> form {{ $value }} gossip clusters that do not see one another. One process "
+        "of each, and how many are with it: <names>."
     ),
     "Groups of processes do not see one another.",
-    names=Names(_fewest, ("target",), value='printf "%.0f"'),
+    names=Names(sides, ("first",), value='printf "%.0f"'),
     board="gossip",
+    about=(
+        "gossip-split",
+        "gossip-one-cluster",
+    ),
 )
 STRANGERS = Alert(
     "KVMigrationGossipUnknownMembers",
@@ -83,11 +95,15 @@ STRANGERS = Alert(
     ),
     "The gossip has members that are no target and no expected name.",
     board="gossip",
+    about=(
+        "strangers",
+        "gossip-no-strangers",
+    ),
 )
 
 
-def _by_phase(alert: Alert) -> tuple[Alert, Alert]:
-    """A page once memberlist is the primary of anybody; before that nobody is harmed yet."""
+def by_phase(alert: Alert) -> tuple[Alert, Alert]:
+    """Give a page once memberlist is the primary of anybody; before that nobody is harmed yet."""
     page = replace(
         alert,
         expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
@@ -105,8 +121,23 @@ def _by_phase(alert: Alert) -> tuple[Alert, Alert]:
 GROUP = Group(
     "gossip",
     (
-        *_by_phase(SPLIT),
-        *_by_phase(STRANGERS),
+        *by_phase(SPLIT),
+        *by_phase(STRANGERS),
+        Alert(
+            "KVMigrationGossipForeignMembers",
+            Severity.CRITICAL,
+            t.FOREIGN_MEMBERS,
+            foreign,
+            "Members of another product, cluster or release are in the gossip",
+            (
+                "{{ $value }} gossip member(s) of <fleet> are foreign: <names>. Their rings merge with these "
+                "as soon as they write the same key. Halt all rollouts."
+            ),
+            "The gossip has members that certainly belong to another product, cluster or release.",
+            names=Names(_strange, ("member",), quoted=True),
+            board="gossip",
+            about=("foreign-members",),
+        ),
         Alert(
             "KVMigrationGossipAbsentMembers",
             Severity.WARNING,
@@ -119,6 +150,7 @@ GROUP = Group(
             ),
             "A process that runs memberlist is in no other process's list.",
             board="gossip",
+            about=("gossip-complete",),
         ),
         Alert(
             "KVMigrationGossipProcessIsolated",
@@ -134,6 +166,7 @@ GROUP = Group(
             "one period.",
             names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
+            about=("process-alone",),
         ),
         Alert(
             "KVMigrationGossipUnknownKeys",
@@ -147,6 +180,7 @@ GROUP = Group(
             ),
             "The gossip has keys that this product does not use.",
             board="gossip",
+            about=("gossip-no-strangers",),
         ),
         Alert(
             "KVMigrationGossipUnhealthy",
@@ -161,6 +195,7 @@ GROUP = Group(
             "Processes' own health score says that their probes are lost or late.",
             names=Names(ill, ("target",), value='printf "%.0f"'),
             board="gossip",
+            about=("gossip-port-reachable",),
         ),
     ),
     "Members of the gossip",

@@ -43,6 +43,7 @@ GROUP = Group(
             ),
             "The elected replica differs between primary and secondary.",
             board="ha-tracker",
+            about=("ha-elections-equal",),
         ),
         Alert(
             "KVMigrationHATrackerFlapping",
@@ -57,6 +58,7 @@ GROUP = Group(
             "Elected replicas change far more often than restarts explain.",
             names=Names(changes, ("target",), value='printf "%.0f"'),
             board="ha-tracker",
+            memory=t.FLAP_WINDOW,
         ),
     ),
     "The HA tracker",

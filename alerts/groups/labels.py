@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
+from alerts.groups.gossip import by_phase
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
@@ -48,6 +49,22 @@ def unverified(q: Queries) -> str:
     return f"{q.most(c.GOSSIP_LABEL_VERIFIED, 'target')} == 0"
 
 
+DISAGREE = Alert(
+    "KVMigrationLabelsDisagree",
+    Severity.CRITICAL,
+    t.LABELS_DISAGREE,
+    _disagree,
+    "Processes have different gossip labels while labels are verified",
+    (
+        "The processes of <fleet> are configured with {{ $value }} gossip labels and some "
+        "verify them: <names>. They drop one another's packets."
+    ),
+    "Processes have different labels and some verify them: the gossip is splitting.",
+    names=Names(labels, ("label",), value='printf "%.0f processes"', quoted=True),
+    board="gossip",
+    about=("labels-split",),
+)
+
 GROUP = Group(
     "labels",
     (
@@ -65,7 +82,7 @@ GROUP = Group(
             "Packets or streams with a foreign label keep coming and are rejected.",
             names=Names(rejections, ("label",), value='printf "%.0f"', quoted=True),
             board="gossip",
-            keep=t.REJECTED_KEEP,
+            memory=t.REJECTED_WINDOW,
         ),
         Alert(
             "KVMigrationForeignLabelAccepted",
@@ -101,20 +118,7 @@ GROUP = Group(
             names=Names(refused, ("target",)),
             board="gossip",
         ),
-        Alert(
-            "KVMigrationLabelsDisagree",
-            Severity.WARNING,
-            t.LABELS_DISAGREE,
-            _disagree,
-            "Processes have different gossip labels while labels are verified",
-            (
-                "The processes of <fleet> are configured with {{ $value }} gossip labels and some "
-                "verify them: <names>. They drop one another's packets."
-            ),
-            "Processes have different labels and some verify them: the gossip is splitting.",
-            names=Names(labels, ("label",), value='printf "%.0f processes"', quoted=True),
-            board="gossip",
-        ),
+        *by_phase(DISAGREE),
         Alert(
             "KVMigrationLabelVerificationOff",
             Severity.INFO,

@@ -64,7 +64,9 @@ def failing(q: Queries) -> str:
         for metric in (c.MIRROR_WRITE_ERRORS_TOTAL, c.MIRROR_WRITES_TOTAL)
     )
     many = f"and {q.on(*CLIENT)} ({errors} > {number(t.ERRORS_LEAST)})"
-    return f"{errors}\n/ {writes}\n> {number(t.ERROR_RATIO)}\n{many}"
+    lately = f"increase({q.series(c.MIRROR_WRITE_ERRORS_TOTAL)}[{q.span(t.ERRORS_LATELY)}])"
+    still = f"and {q.on(*CLIENT)} (max {q.by(*CLIENT)} ({lately}) > 0)"
+    return f"{errors}\n/ {writes}\n> {number(t.ERROR_RATIO)}\n{many}\n{still}"
 
 
 def _mirrors(q: Queries, matchers: str) -> str:
@@ -98,6 +100,7 @@ GROUP = Group(
             ),
             "Some writing KV clients mirror and others do not: the switch did not reach them.",
             names=Names(behind, CLIENT),
+            about=("mirroring-partial",),
         ),
         Alert(
             "KVMigrationMirrorWriteErrors",
@@ -111,6 +114,8 @@ GROUP = Group(
             ),
             "Mirror writes fail at more than the benign rate.",
             names=Names(failing, CLIENT, value="humanizePercentage"),
+            about=("mirror-errors",),
+            memory=t.ERRORS_LATELY,
         ),
         Alert(
             "KVMigrationMirrorWritesStopped",
@@ -124,6 +129,7 @@ GROUP = Group(
             ),
             "Clients that mirror and used to write have stopped writing.",
             names=Names(stopped, CLIENT),
+            about=("mirror-writes",),
         ),
     ),
     "Mirror writes from the primary to the secondary",

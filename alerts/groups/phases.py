@@ -8,6 +8,7 @@ from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.derive.gate.advice import ADVICE
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
 
@@ -52,8 +53,21 @@ def _lingering(q: Queries) -> str:
 
 
 def _stages(q: Queries) -> str:
-    most = q.most(c.CLIENT_PHASE, *CLIENT, matchers=WRITERS)
-    return f'count_values {q.by()} ("phase", {most})'
+    """KV clients by phase, in words."""
+    return f"sum {q.by('phase')} ({q.most(c.KV_CLIENTS, 'kv_name', 'phase')}) > 0"
+
+
+def _stands(q: Queries) -> str:
+    """Migrations whose rollout has not moved, by how long."""
+    return f"time() - {q.most(c.ROLLOUT_MOVED_TIMESTAMP_SECONDS, 'migration')} > {q.seconds(t.QUIET)}"
+
+
+def _in_words(value: str) -> str:
+    """Template: a phase as a word."""
+    first, *others = (
+        f"if eq {value} {phase:d}.0 }}}}{phase.label}{{{{ " for phase in Phase if phase is not Phase.UNKNOWN
+    )
+    return "{{ " + first + "".join(f"else {other}" for other in others) + "end }}"
 
 
 def _unknown(q: Queries) -> str:
@@ -82,6 +96,7 @@ GROUP = Group(
             ),
             "Some clients of a key have memberlist as primary, others the external store.",
             names=Names(mixed, ("key",)),
+            about=("primaries-mixed",),
         ),
         Alert(
             "KVMigrationPhaseStalled",
@@ -90,12 +105,25 @@ GROUP = Group(
             _stalled,
             "A step of the migration reached only some clients",
             (
-                "Writing KV clients of <fleet> are {{ $value }} phase(s) apart, and no rollout is in "
-                "progress (none moved within <QUIET>, or it takes longer than <ROLLOUT>). Clients by phase "
-                "(0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlist): <names>."
+                "Writing KV clients of <fleet> are in different phases, and no rollout is in progress (none "
+                "moved within <QUIET>, or it takes longer than <ROLLOUT>). KV clients by phase: <names>."
             ),
             "The writing clients disagree about the phase and nothing moves.",
             names=Names(_stages, ("phase",), value='printf "%.0f"'),
+        ),
+        Alert(
+            "KVMigrationRolloutStalled",
+            Severity.WARNING,
+            t.ROLLOUT_STALLED,
+            lambda q: f"max {q.by()} (\n{_stands(q)}\n)",
+            "A rollout stands still",
+            (
+                "A rollout of <fleet> has not reached another process for {{ $value | humanizeDuration }}: "
+                "<names>. kvmigration status names the processes that are left."
+            ),
+            "A rollout has reached no further process for a quarter of an hour.",
+            names=Names(_stands, ("migration",), value="humanizeDuration"),
+            about=("rollout-stalled",),
         ),
         Alert(
             "KVMigrationPhaseLingering",
@@ -104,8 +132,8 @@ GROUP = Group(
             _lingering,
             "The migration has stood between two stores for a week",
             (
-                "<fleet> is in phase {{ $value }} (1 multi, 2 mirroring, 3 switched, 4 detached) for a week "
-                "or longer. Take the next step, or roll back."
+                f"<fleet> has been in phase {_in_words('$value')} for a week or longer. Take the next step, "
+                "or roll back."
             ),
             "The fleet has been between external and memberlist for a week.",
         ),

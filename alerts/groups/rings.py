@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.promql import Queries
+from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity, Text
 from exporter.derive.gate.advice import ADVICE
 from exporter.expose import catalogue as c
@@ -39,6 +39,18 @@ conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
 tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
 corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
 foreign = _above_zero(c.RING_FOREIGN_MEMBERS)
+
+
+def strange(q: Queries) -> str:
+    """The foreign members of any ring by name."""
+    return q.most(c.FOREIGN_MEMBER_INFO, "member", matchers='key!=""')
+
+
+def in_transit(q: Queries) -> str:
+    """How long the member that joins or leaves for longest has done so, by key."""
+    return f"{q.most(c.RING_LONGEST_TRANSITION_SECONDS, 'key')} > {number(t.IN_TRANSIT)}"
+
+
 memberless = _above_zero(c.RING_WRITERS_MISSING)
 duplicates = _above_zero(c.RING_DUPLICATE_ADDRESSES)
 unowned = _above_zero(c.RING_PARTITIONS_WITHOUT_OWNER)
@@ -56,16 +68,17 @@ GROUP = Group(
             Severity.CRITICAL,
             t.SHRUNK,
             _total("max", shrunk),
-            "A ring has lost half of its members, or partitions, at once",
+            "A ring has lost members, or partitions, whose processes still run",
             (
-                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished at once and are not "
+                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished and are not "
                 "back: <names>. A process with a smaller view may have overwritten the "
                 f"store. {ADVICE['ring-shrunk'].now}"
             ),
-            "At least half of a ring vanished at once: a smaller view overwrote the store.",
+            "Half of a ring vanished at once, or a fifth within ten minutes, and no rollout explains it.",
             names=Names(shrunk, ("key",), value=COUNT),
             board="rings",
             keep=t.SHRUNK_KEEP,
+            about=("ring-shrunk",),
         ),
         Alert(
             "KVMigrationRingForeignMembers",
@@ -74,12 +87,14 @@ GROUP = Group(
             _total("count", foreign),
             "Rings have members of another product, cluster or release",
             (
-                "{{ $value }} ring(s) of <fleet> have foreign members: <names>. Two clusters are merging. "
-                "Halt all rollouts."
+                "{{ $value }} ring(s) of <fleet> have foreign members: <names>. Two clusters are merging: "
+                "<more>. Halt all rollouts."
             ),
             "Rings have members that certainly belong to another product, cluster or release.",
             names=Names(foreign, ("key",), value=COUNT),
+            more=Names(strange, ("member",), quoted=True),
             board="rings",
+            about=("foreign-members",),
         ),
         Alert(
             "KVMigrationRingWritersMissing",
@@ -94,6 +109,10 @@ GROUP = Group(
             "Processes write a ring and have no member in it.",
             names=Names(memberless, ("key",), value=COUNT),
             board="rings",
+            about=(
+                "writers-missing",
+                "writers-are-members",
+            ),
         ),
         Alert(
             "KVMigrationRingDuplicateAddresses",
@@ -108,6 +127,10 @@ GROUP = Group(
             "Two or more members of a ring have one address and port.",
             names=Names(duplicates, ("key",), value=COUNT),
             board="rings",
+            about=(
+                "addresses-shared",
+                "members-distinct",
+            ),
         ),
         Alert(
             "KVMigrationRingMembersUnhealthy",
@@ -119,6 +142,7 @@ GROUP = Group(
             "Members whose heartbeat is older than the timeout stay in a ring.",
             names=Names(unhealthy, ("key",), value=COUNT),
             board="rings",
+            about=("members-healthy",),
         ),
         Alert(
             "KVMigrationRingQuorumLost",
@@ -133,6 +157,7 @@ GROUP = Group(
             "More members or zones are unhealthy than the replication factor tolerates.",
             names=Names(lost, ("key",), value=COUNT),
             board="rings",
+            about=("quorum-margin",),
         ),
         Alert(
             "KVMigrationRingGhostMembers",
@@ -147,6 +172,22 @@ GROUP = Group(
             "Members of a ring belong to no known process: they are left over, or another cluster's.",
             names=Names(ghosts, ("key",), value=COUNT),
             board="rings",
+            about=("no-ghosts",),
+        ),
+        Alert(
+            "KVMigrationRingMemberInTransit",
+            Severity.WARNING,
+            t.TRANSIT,
+            _total("max", in_transit),
+            "A ring member does not get through joining or leaving",
+            (
+                "A member of a ring of <fleet> has been joining, leaving or pending for {{ $value | "
+                "humanizeDuration }}: <names>. The tokens of it are not served as the ring says."
+            ),
+            "A member has been joining, leaving or pending for much longer than a start or a flush takes.",
+            names=Names(in_transit, ("key",), value="humanizeDuration"),
+            board="rings",
+            about=("no-long-transitions",),
         ),
         Alert(
             "KVMigrationRingTokenConflicts",
@@ -161,6 +202,10 @@ GROUP = Group(
             "Tokens are claimed by more than one member.",
             names=Names(conflicts, ("key",), value=COUNT),
             board="rings",
+            about=(
+                "token-conflict",
+                "no-token-conflicts",
+            ),
         ),
         Alert(
             "KVMigrationRingMembersWithoutTokens",
@@ -203,6 +248,7 @@ GROUP = Group(
             "Partitions are active without a live owner, or inactive with only unhealthy owners.",
             names=Names(unowned, ("key",), value=COUNT),
             board="rings",
+            about=("partitions-unowned",),
         ),
         Alert(
             "KVMigrationPartitionsCorrupted",

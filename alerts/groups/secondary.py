@@ -19,6 +19,11 @@ def missing_keys(q: Queries) -> str:
     return _kept(q, f"{q.most(c.SECONDARY_KEY_MISSING, 'key')} == 1")
 
 
+def unread(q: Queries) -> str:
+    """Mirrored keys of whose secondary a view could not be read, by how many."""
+    return _kept(q, f"{q.most(c.SECONDARY_UNREAD_VIEWS, 'key')} > 0")
+
+
 def missing_members(q: Queries) -> str:
     """Mirrored keys with members missing; a key that is missing as a whole is another alert."""
     missing = (
@@ -35,16 +40,16 @@ def mismatches(q: Queries) -> str:
     )
 
 
-def _lag(limit: Limit) -> Text:
-    """Keys that lag, in mirroring only: once memberlist is primary the old store holds whatever the
-    last writer saw, and its heartbeats jump.
+def _lag(limit: Limit, phase: int) -> Text:
+    """Keys that lag in one phase. Once memberlist is primary the external store holds what the last writer
+    saw, and its heartbeats jump: only beyond the heartbeat timeout that says something.
     """
     return lambda q: q.key_within(
-        q.beyond_a_period(q.most(c.SECONDARY_LAG_SECONDS, "key"), limit, "key"), t.MIRRORING, t.MIRRORING
+        q.beyond_a_period(q.most(c.SECONDARY_LAG_SECONDS, "key"), limit, "key"), phase, phase
     )
 
 
-late, dead = _lag(t.MAX_LAG), _lag(t.HEARTBEAT_TIMEOUT)
+late, dead = _lag(t.MAX_LAG, t.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, t.SWITCHED)
 
 
 GROUP = Group(
@@ -63,6 +68,21 @@ GROUP = Group(
             "A key that is mirrored is not in every view of the secondary.",
             names=Names(missing_keys, ("key",)),
             board="rings",
+            about=("keys-copied",),
+        ),
+        Alert(
+            "KVMigrationSecondaryUnread",
+            Severity.WARNING,
+            t.UNREAD,
+            lambda q: f"max {q.by()} (\n{unread(q)}\n)",
+            "Views of the secondary cannot be read",
+            (
+                "Up to {{ $value }} view(s) of the secondary of <fleet> cannot be read: <names>. What they "
+                "lack is not judged, and no gate opens."
+            ),
+            "Views of the secondary have not been read for long: what they lack is not known.",
+            names=Names(unread, ("key",), value='printf "%.0f"'),
+            board="rings",
         ),
         Alert(
             "KVMigrationSecondaryMembersMissing",
@@ -74,6 +94,7 @@ GROUP = Group(
             "Members of a mirrored ring are only in the primary.",
             names=Names(missing_members, ("key",), value='printf "%.0f"'),
             board="rings",
+            about=("members-copied",),
         ),
         Alert(
             "KVMigrationSecondaryMismatch",
@@ -82,8 +103,8 @@ GROUP = Group(
             lambda q: f"sum {q.by()} (\n{mismatches(q)}\n)",
             "Primary and secondary differ in contents",
             (
-                "{{ $value }} time(s) a member of a mirrored ring of <fleet> differs between primary "
-                "and secondary: <names>."
+                "Members of mirrored rings of <fleet> differ between primary and secondary, {{ $value }} in "
+                "all: <names>."
             ),
             "Members differ in state, tokens, address or zone between primary and secondary.",
             names=Names(
@@ -95,6 +116,7 @@ GROUP = Group(
                 value='printf "%.0f"',
             ),
             board="rings",
+            about=("contents-equal",),
         ),
         Alert(
             "KVMigrationSecondaryLagHigh",
@@ -109,22 +131,24 @@ GROUP = Group(
             "The lag is above gate.max_lag and one heartbeat period: the gate for the switch is closed.",
             names=Names(late, ("key",), value="humanizeDuration"),
             board="rings",
+            about=("lag",),
         ),
         Alert(
             "KVMigrationSecondaryLagCritical",
             Severity.CRITICAL,
             t.LAG_CRITICAL,
             lambda q: f"max {q.by()} (\n{dead(q)}\n)",
-            "The secondary is further behind than the heartbeat timeout",
+            "The external store is further behind than the heartbeat timeout after the switch",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
-                "timeout <HEARTBEAT_TIMEOUT>s and one period): <names>. Do not switch: all of its members "
-                "would look unhealthy."
+                "timeout <HEARTBEAT_TIMEOUT>s and one period) after the switch: <names>. Do not roll back: "
+                "members would look unhealthy."
             ),
-            "The lag is above the heartbeat timeout and a period: at a switch every member would look "
-            "unhealthy.",
+            "After the switch the external store is behind by more than the heartbeat timeout and a period: "
+            "the way back is closed.",
             names=Names(dead, ("key",), value="humanizeDuration"),
             board="rings",
+            about=("lag",),
         ),
     ),
     "The secondary against the primary",

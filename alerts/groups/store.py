@@ -42,6 +42,7 @@ def _says(harm: str) -> Alert:
         ),
         f"The external store does not answer while it is still a client's {harm}.",
         names=Names(down, ("store",)),
+        about=("store-unread",),
     )
 
 
@@ -63,6 +64,7 @@ GROUP = Group(
             ),
             "The external store's cluster id changed, its revision decreased, or keys vanished together.",
             names=Names(replaced, ("store",)),
+            about=("store-replaced",),
         ),
         Alert(
             "KVMigrationStoreStillWritten",

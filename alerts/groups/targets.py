@@ -30,8 +30,11 @@ def blind(q: Queries) -> str:
     return f"{q.series(c.DISCOVERY_FAILING_SOURCES)} > 0"
 
 
-def _found(q: Queries) -> str:
-    return f"sum {q.by()} ({q.most(c.DISCOVERED_TARGETS, 'source')})"
+def _unwatched(q: Queries) -> str:
+    """No process is found, or none of those that are found answers: how many were found."""
+    found = f"sum {q.by()} ({q.most(c.DISCOVERED_TARGETS, 'source')})"
+    silent = f"count {q.by()} ({q.most(c.TARGET_UP, 'target')} == 0)"
+    return f"{found} == 0\nor\n{silent} unless {q.on()} ({q.series(c.TARGET_UP)} == 1)"
 
 
 GROUP = Group(
@@ -47,9 +50,10 @@ GROUP = Group(
                 "{{ $value }} process(es) of <fleet> have answered nothing for <DOWN_WINDOW>: <names>. "
                 "What they know is not judged meanwhile."
             ),
-            "Processes have answered no page for a quarter of an hour, each of them.",
+            "Processes have answered no page for minutes, each of them.",
             names=Names(down, ("target",)),
             board="exporter",
+            about=("process-down",),
         ),
         Alert(
             "KVMigrationPagesFailing",
@@ -84,6 +88,7 @@ GROUP = Group(
             "A process's clock differs from the exporter's by more than a heartbeat.",
             names=Names(skewed, ("target",), value="humanizeDuration"),
             board="exporter",
+            about=("clocks-differ",),
         ),
         Alert(
             "KVMigrationDiscoveryFailing",
@@ -101,15 +106,16 @@ GROUP = Group(
         ),
         Alert(
             "KVMigrationNoTargets",
-            Severity.WARNING,
-            t.NO_TARGETS,
-            lambda q: f"{_found(q)} == 0",
+            Severity.CRITICAL,
+            t.BLIND,
+            _unwatched,
             "The exporter watches no process",
             (
-                "Discovery of <fleet> finds no process at all. No process is watched. That no other alert "
-                "fires means nothing."
+                "{{ if $value }}{{ $value }} process(es) of <fleet> are found and none answers. {{ else }}"
+                "Discovery of <fleet> finds no process at all. {{ end }}The exporter is blind: that no other "
+                "alert fires means nothing."
             ),
-            "Discovery finds no process: no other alert can fire.",
+            "Discovery finds no process, or no process answers: no other alert can fire.",
             board="exporter",
         ),
     ),

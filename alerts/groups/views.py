@@ -66,6 +66,7 @@ GROUP = Group(
                 ),
             ),
             board="rings",
+            about=("views-agree",),
         ),
         Alert(
             "KVMigrationRingViewStale",
@@ -87,6 +88,7 @@ GROUP = Group(
                 value="humanizeDuration",
             ),
             board="rings",
+            about=("views-agree",),
         ),
     ),
     "What each process sees",

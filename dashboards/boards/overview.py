@@ -77,8 +77,8 @@ def _verdict(house: House) -> Band:
     )
     apart = Show(
         "Clients behind",
-        "Writing KV clients that are behind the furthest one. Above 0 while a step is rolled out; if it "
-        "stays, the step did not reach every client.",
+        "Writing KV clients that are behind the furthest one of their key. Above 0 while a step is rolled "
+        "out; if it stays, the step did not reach every client.",
         [Ask(_behind(q))],
         Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         [house.runbook("KVMigrationMirroringPartial")],
@@ -100,8 +100,8 @@ def _verdict(house: House) -> Band:
 
 
 def _behind(q: Queries) -> str:
-    furthest = f"max by {q.by()} ({q.clients()})"
-    return q.how_many(f"{q.clients()} < bool on {q.by()} group_left () {furthest}")
+    clients = q.clients_by_key()
+    return q.how_many(f"{clients} < bool on {q.by('key')} group_left () max by {q.by('key')} ({clients})")
 
 
 def _lost(q: Queries) -> str:

@@ -46,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time in each phase (default: 30s)",
     )
     add(
+        "--restart-every",
+        type=duration,
+        default=0.0,
+        metavar="TIME",
+        help="time between two restarts of a rollout (default: as the phase lasts)",
+    )
+    add(
         "--start-phase",
         type=phase,
         default=Phase.EXTERNAL,
@@ -53,9 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="phase to start in (default: external)",
     )
     add("--hold", action="store_true", help="stay in the first phase")
-    add(
-        "--speed", type=float, default=1.0, help="seconds of the cluster in a real one (default: %(default)s)"
-    )
+    add("--speed", type=float, default=1.0, help="its seconds in a real one (default: %(default)s)")
     add("--fault", action="append", default=[], choices=tuple(FAULTS), metavar="NAME", help=_fault_help())
     add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
     add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
@@ -81,6 +86,7 @@ def settings_of(args: argparse.Namespace) -> DemoSettings:
         tokens=args.tokens,
         seed=args.seed,
         phase_duration=args.phase_duration,
+        restart_every=args.restart_every,
         start_phase=args.start_phase,
         hold=args.hold,
         speed=args.speed,

@@ -215,7 +215,7 @@ def _judge_keys(
         gossip=_gossipers(cycle),
         rules=rules,
         now=cycle.at,
-        watched=Watched(frozenset(t.name for t in targets if t.up and not t.young), all=cycle.share is None),
+        watched=_watched(targets, cycle),
         product=product_of(targets),
     )
     before: dict[str, tuple[ViewFacts, ...]] = {}
@@ -230,6 +230,11 @@ def _judge_keys(
         facts.append(judged)
     keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)
     return with_owners(keys, targets, known.values()), MappingProxyType(rings)
+
+
+def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
+    settled = frozenset(target.name for target in targets if target.up and not target.young)
+    return Watched(settled, unsettled=len(targets) - len(settled), all=cycle.share is None)
 
 
 def _missed(

@@ -17,19 +17,25 @@ from exporter.model.stores import StoreFacts
 
 FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
 FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while who was lost still writes
+BY_AND_BY = 600.0  # seconds within which losses of single members are counted together
+PART = 0.2  # of a ring; so many of its members lost by and by are no departures
 MAX_GONE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class RingHistory:
     """One ring's past. `gone` is when a vanished member went, by its own clock; `lost` is when a
-    healthy member vanished though its process still answers, by ours, and that process; `since` when
-    a member was first seen in a state, by ours; `at` is our clock at the cycle that saw `members`.
+    healthy member vanished though its process still answers, by ours, and that process; `missed` are the
+    same of single members, which may be departures, and `parted` those of them that are too many for that;
+    `since` when a member was first seen in a state, by ours; `at` is our clock at the cycle that saw
+    `members`.
     Of a partition ring `lost` and `active` are partitions by number, with an owner's process.
     """
 
     gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lost: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
+    missed: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
+    parted: frozenset[str] = frozenset()
     since: Mapping[tuple[str, State], float] = field(default_factory=lambda: MappingProxyType({}))
     members: tuple[MemberFacts, ...] = ()
     active: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -58,11 +64,12 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The processes that answered in this cycle and have not just started, those of them that write the
-    ring, and whether no other exporter watches further ones.
+    """The processes that answered in this cycle and have not just started, how many others there are, those
+    that write the ring, and whether no other exporter watches further ones.
     """
 
     answering: frozenset[str] = frozenset()
+    unsettled: int = 0
     writing: frozenset[str] = frozenset()
     all: bool = True
 
@@ -77,9 +84,12 @@ def advance(
     here = {member.id: member for member in members}
     vanished = [member for member in past.members if member.id not in here]
     back = [name for name in past.gone if name in here and _is_old(here[name], past.gone[name])]
+    missed = _missed(past, vanished, here, now, watched)
     return RingHistory(
         gone=_gone(past, vanished, here, now),
         lost=_lost(past, vanished, here, now, watched),
+        missed=missed,
+        parted=_by_and_by(missed, len(here), now, watched),
         since={(m.id, m.state): min(past.since.get((m.id, m.state), now), now) for m in members},
         members=members,
         returned=past.returned + len(back),
@@ -140,6 +150,38 @@ def _lost(
     if not kept and (2 * len(fresh) < len(base) or alone):
         return MappingProxyType({})
     return MappingProxyType(kept | {member.id: (now, member.target) for member in fresh})
+
+
+def _missed(
+    past: RingHistory,
+    vanished: Iterable[MemberFacts],
+    here: Mapping[str, MemberFacts],
+    now: float,
+    watched: Watched,
+) -> Mapping[str, tuple[float, str]]:
+    """Healthy members that vanished one by one, while the process of each still answers and has not started
+    anew: one that shuts down leaves its ring first and stops answering soon.
+    """
+    there = {member.target for member in here.values()}
+    fresh = {m.id: (now, m.target) for m in vanished if m.state is State.ACTIVE and m.target}
+    return MappingProxyType(
+        {
+            name: (at, target)
+            for name, (at, target) in ({**past.missed, **fresh}).items()
+            if name not in here and target in watched.answering - there and now - at < BY_AND_BY
+        }
+    )
+
+
+def _by_and_by(
+    missed: Mapping[str, tuple[float, str]], size: int, now: float, watched: Watched
+) -> frozenset[str]:
+    """Give the members that are lost although no half of the ring vanished at once: a fifth of it, two or
+    more, each missed for a cycle, and more than there are processes that restart or do not answer.
+    """
+    sure = frozenset(name for name, (at, _) in missed.items() if at < now)
+    many = len(sure) > max(1, watched.unsettled) and len(sure) >= PART * (size + len(sure))
+    return sure if many else frozenset()
 
 
 def advance_partitions(

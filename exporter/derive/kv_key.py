@@ -75,7 +75,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         secondary=_doubted(sides.secondary, missing),
         entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
-        lost=len(then.lost),
+        lost=len(then.lost.keys() | then.parted),
         lacking=missing.names,
         migration=world.rules.migration_of(read.key),
     )

@@ -55,6 +55,11 @@ KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
     per="K × 2 × 7", join="sum",
 )  # fmt: skip
+ROLLOUT_MOVED_TIMESTAMP_SECONDS = _gauge(
+    "rollout_moved_timestamp_seconds", "migration",
+    "When a process of a rollout last went on to the next phase, unix seconds; no series without a rollout.",
+    _METRICS, per="Y", join="max",
+)  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
     _METRICS, per="K", join="min",
@@ -167,6 +172,11 @@ RING_FOREIGN_MEMBERS = _gauge(
     "Members that certainly belong to another product, cluster or release; in the gossip copies too.", _RING,
     per="K", join="max",
 )  # fmt: skip
+FOREIGN_MEMBER_INFO = _info(
+    "foreign_member_info", "key member",
+    "A foreign member of this ring, at most 10 of each; key is empty for members of the gossip; always 1.",
+    _RING, per="K × 10 + 10", join="max",
+)  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",
     "Processes older than two heartbeat periods that write this ring without a member.", _RING, per="K",
@@ -197,25 +207,18 @@ RING_PARTITIONS = _gauge(
     per="K × 5", join="max",
 )  # fmt: skip
 RING_CORRUPTED_PARTITIONS = _gauge(
-    "ring_corrupted_partitions",
-    "key ring",
-    "Partitions that the page marks as corrupted.",
-    _RING,
-    per="K",
+    "ring_corrupted_partitions", "key ring", "Partitions that the page marks as corrupted.", _RING, per="K",
     join="max",
-)
+)  # fmt: skip
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
     "Active partitions without a live owner, and inactive ones whose owners are all unhealthy or removed.",
     _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
-    "ha_tracker_entries",
-    "",
-    "HA-tracker entries, one per user and cluster, in the primary view.",
-    _RING,
+    "ha_tracker_entries", "", "HA-tracker entries, one per user and cluster, in the primary view.", _RING,
     join="max",
-)
+)  # fmt: skip
 
 _section("Views: what each process sees")
 RING_VIEWS = _gauge(
@@ -279,13 +282,9 @@ STORE_REPLACED = _gauge(
     "that vanished together.", _STORE, per="S", join="max",
 )  # fmt: skip
 STORE_KEYS = _gauge(
-    "store_keys",
-    "store",
-    "Keys in the external store below the configured prefixes.",
-    _STORE,
-    per="S",
+    "store_keys", "store", "Keys in the external store below the configured prefixes.", _STORE, per="S",
     join="max",
-)
+)  # fmt: skip
 STORE_LAST_WRITE_TIMESTAMP_SECONDS = _gauge(
     "store_last_write_timestamp_seconds", "store",
     "When a key of the store was last seen to change, unix seconds by the exporter's clock.",
@@ -298,19 +297,19 @@ GOSSIP_MEMBERS = _gauge(
     "Gossip members that this process sees; state is alive, suspect, dead or left.", _GOSSIP, per="T × 4",
 )  # fmt: skip
 GOSSIP_CLUSTERS = _gauge(
-    "gossip_clusters",
-    "",
-    "How many separate gossip clusters the targets form; 1 is right.",
-    _GOSSIP,
+    "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP,
     join="max",
-)
+)  # fmt: skip
+GOSSIP_CLUSTER_TARGETS = _gauge(
+    "gossip_cluster_targets", "first",
+    "Processes in one of several gossip clusters, at most 10 clusters; first is the first of them by name. "
+    "No series where there is one cluster.",
+    _GOSSIP, per="10", join="max",
+)  # fmt: skip
 GOSSIP_UNKNOWN_MEMBERS = _gauge(
-    "gossip_unknown_members",
-    "",
-    "Gossip members that are no target and match no expected_members.",
-    _GOSSIP,
+    "gossip_unknown_members", "", "Gossip members that are no target and match no expected_members.", _GOSSIP,
     join="rule",
-)
+)  # fmt: skip
 GOSSIP_FOREIGN_MEMBERS = _gauge(
     "gossip_foreign_members", "",
     "Of the unknown gossip members, those that certainly belong to another product, cluster or release.",
@@ -324,12 +323,9 @@ GOSSIP_HEALTH_SCORE = _gauge(
     "/metrics or /memberlist", per="T",
 )  # fmt: skip
 GOSSIP_UNKNOWN_KEYS = _gauge(
-    "gossip_unknown_keys",
-    "",
-    "Keys in the gossip that the detected product does not use.",
-    _GOSSIP,
+    "gossip_unknown_keys", "", "Keys in the gossip that the detected product does not use.", _GOSSIP,
     join="max",
-)
+)  # fmt: skip
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
     "gossip_heartbeat_age_seconds", "target",
     "Age in seconds of the newest heartbeat of another process that this one knows; high if isolated.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from exporter.expose import catalogue as c
 from exporter.expose.sample_counts import by_label
@@ -28,6 +29,7 @@ MEMBER_STATES = (
     State.READ_ONLY,
     State.UNHEALTHY,
 )
+NAMED = 10  # foreign members of one ring, and gossip clusters, that are shown by name
 _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 
 
@@ -63,6 +65,7 @@ def _fleet(snapshot: Snapshot) -> Rows:
         for phase in Phase if one.is_of_clients else ():
             yield c.PHASE, (one.name, phase.label), float(one.phase is phase)
         yield c.PHASE_UNIFORM, (one.name,), one.uniform
+        yield c.ROLLOUT_MOVED_TIMESTAMP_SECONDS, (one.name,), one.rollout.moved_at if one.rollout else None
         for step in one.steps:
             yield c.NEXT_STEP, (one.name, step.name), float(step.name == one.next_step)
     for key in snapshot.keys:
@@ -164,6 +167,7 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
     yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
     yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)
     yield c.RING_FOREIGN_MEMBERS, labels, _size(key.foreign)
+    yield from _foreign(key.key, key.foreign or ())
     yield c.RING_QUORUM_MARGIN, labels, key.quorum_margin
     yield c.RING_SHRUNK_MEMBERS, labels, key.lost
     if key.writers is not None:
@@ -263,12 +267,20 @@ def _gossip(snapshot: Snapshot) -> Rows:
         strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
         yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
         yield c.GOSSIP_FOREIGN_MEMBERS, (), len(gossip.foreign)
+        yield from _foreign("", [stranger.name for stranger in gossip.foreign])
+        for cluster in gossip.clusters[:NAMED] if len(gossip.clusters) > 1 else ():
+            yield c.GOSSIP_CLUSTER_TARGETS, (min(cluster),), len(cluster)
         yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
         yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
     for found in snapshot.rejections:
         yield c.FOREIGN_LABEL_REJECTIONS_TOTAL, (found.target, found.label, found.source), found.count
     for probe in snapshot.probes:
         yield c.LABEL_PROBE_ACCEPTED, (probe.target, probe.kind), probe.accepted
+
+
+def _foreign(key: str, names: Sequence[str]) -> Rows:
+    for name in names[:NAMED]:
+        yield c.FOREIGN_MEMBER_INFO, (key, name), 1.0
 
 
 def _gate(snapshot: Snapshot) -> Rows:

@@ -176,7 +176,7 @@ def test_scaling_shortens_waits_and_windows(tmp_path: Path) -> None:
     text = (tmp_path / "kvmigration-alerts.yaml").read_text()
     named = {rule["alert"]: rule for rule in rules(tmp_path / "kvmigration-alerts.yaml")}
     assert named["KVMigrationMirroringPartial"]["for"] == "9s"
-    assert named["KVMigrationMirroringPartial"]["keep_firing_for"] == "3s"
+    assert named["KVMigrationMirroringPartial"]["keep_firing_for"] == "7200ms"
     assert named["KVMigrationRingShrunk"]["for"] == "600ms"
     assert "[9s]" in text and "[15m]" not in text
 

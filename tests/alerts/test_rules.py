@@ -28,6 +28,13 @@ CASES: tuple[Case, ...] = tuple(
 )
 
 
+FAULTY = {
+    catalogue.FOREIGN_MEMBER_INFO.name,
+    catalogue.GOSSIP_CLUSTER_TARGETS.name,
+    catalogue.ROLLOUT_MOVED_TIMESTAMP_SECONDS.name,
+}
+
+
 def verdict(
     rules: Path, cases: list[Case], checks: Callable[[Case], list[promtool.Check]], where: Path
 ) -> str:
@@ -93,10 +100,10 @@ def test_healthy_migration_from_the_first_step_to_the_last_is_silent(tmp_path: P
 
 
 def test_healthy_fleet_shows_every_metric_that_an_alert_looks_at() -> None:
-    """Else silence would prove nothing."""
+    """Else silence would prove nothing. Some a healthy fleet does not have."""
     shown = {"kvmigration_" + identity(short)[0] for short in healthy()} | {"up"}
     wanted = set(re.findall(r"kvmigration_\w+|\bup\b", RULES.read_text())) - {"kvmigration_up"}
-    assert {name for name in wanted if name in catalogue.by_name} <= shown
+    assert {name for name in wanted if name in catalogue.by_name} - FAULTY <= shown
 
 
 @pytest.mark.parametrize("alert", NAMES)

@@ -50,6 +50,8 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "product": ("mimir",),
     "version": ("3.0.1",),
     "python_version": ("3.11.2",),
+    "member": (),  # no foreign member
+    "first": (),  # one gossip cluster
 }
 THEIRS = (
     "memberlist_client_messages_in_broadcast_queue",

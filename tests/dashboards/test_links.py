@@ -29,7 +29,7 @@ def test_links_from_panels_lead_to_boards_and_runbooks_that_exist() -> None:
     assert LINKS
     for title, link in LINKS:
         board = re.fullmatch(r"/d/([\w-]+)\?\$\{__url_time_range\}&\$\{__all_variables\}", link["url"])
-        runbook = re.fullmatch(r"https://kvmigration\.example/runbooks/(\w+)\.md", link["url"])
+        runbook = re.fullmatch(r"http://\$\{exporter\}/docs/runbooks/(\w+)", link["url"])
         assert (board and board[1] in BOARDS) or (runbook and runbook[1] in names), (title, link["url"])
 
 

@@ -46,7 +46,9 @@ def test_variables_are_filled_in_all_unless_chosen() -> None:
 
 
 def test_a_variable_that_the_board_lacks_is_refused() -> None:
-    with pytest.raises(QueryError, match="no variable zone; the board has cluster, datasource, job, key"):
+    with pytest.raises(
+        QueryError, match="no variable zone; the board has cluster, datasource, exporter, job, key"
+    ):
         values_of(RINGS, {"zone": "a"})
 
 

@@ -20,6 +20,9 @@ THEIR_LABELS = {"alertname", "alertstate", "severity", "route", "user", "exporte
 MADE = {"problem"}
 OF_SHARDS = {"shard"}
 UNSHOWN = {
+    "kvmigration_rollout_moved_timestamp_seconds": "KVMigrationRolloutStalled reads it; the phases are shown",
+    "kvmigration_foreign_member_info": "the alerts name the members; the boards count them",
+    "kvmigration_gossip_cluster_targets": "the alert names the sides; the members of each process are shown",
     "kvmigration_kv_clients": "kvmigration_client_phase says the same per process",
     "kvmigration_phase_uniform": "the boards count who is behind",
     "kvmigration_mirror_enabled": "part of the phase",

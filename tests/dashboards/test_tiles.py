@@ -41,6 +41,11 @@ def fleet(phase: int, of: str = ONE) -> dict[str, str]:
     }
 
 
+def client(name: str, key: str, phase: int) -> dict[str, str]:
+    of = f'{ONE},target="b",kv_name="{name}",key="{key}",writes="true"'
+    return {f"client_phase{{{of}}}": f"{phase}{LONG}"}
+
+
 def copied(missing: int = 0, of: str = ONE) -> dict[str, str]:
     return {
         f"secondary_key_missing{{{of},{RING}}}": "0" + LONG,
@@ -110,6 +115,11 @@ TILES = (
         0,
     ),
     Tile("a source of targets fails", WELL | {f"discovery_failing_sources{{{ONE}}}": "1" + LONG}, 1),
+    Tile("the HA tracker stays on the external store for now", WELL | client("ha", "ha-tracker/", 0), 0),
+    Tile("the HA tracker stays there for years", exporter() | fleet(5) | client("ha", "ha-tracker/", 0), 0),
+    Tile("the switch did not reach one client", WELL | client("compactor", "collectors/compactor", 1), 1),
+    Tile("one process of the ring has no multi yet", WELL | client("ingester", "collectors/ring", 0), 1),
+    Tile("one process of the ring is switched", WELL | client("ingester", "collectors/ring", 3), 1),
     Tile("nobody compared the mirrored key", exporter() | fleet(2), 1),
     Tile("nothing is lost", WELL, 0, MEMBERS),
     Tile("nothing is lost, and nothing mirrors", exporter() | fleet(5), 0, MEMBERS),

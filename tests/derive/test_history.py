@@ -106,3 +106,49 @@ def test_a_state_is_as_old_as_its_first_sight_and_begins_anew_after_another() ->
     assert past.since == {("m-1", State.LEAVING): NOW + 15}
     again = advance(past, tuple(ring(1)), NOW + 45, Watched(ALL))
     assert again.since == {("m-1", State.ACTIVE): NOW + 45}
+
+
+def one_by_one(lost: int, *, of: int = 10, every: float = 60.0) -> list[tuple[float, list[MemberFacts]]]:
+    """A ring that loses one member after the other, and a cycle in which nothing more happens."""
+    cycles = [(NOW + every * n, ring(*range(of - n), at=NOW + every * n)) for n in range(lost + 1)]
+    return [*cycles, (cycles[-1][0] + 15, cycles[-1][1])]
+
+
+def test_a_fifth_of_a_ring_lost_by_and_by_is_a_loss_once_a_second_cycle_lacks_it() -> None:
+    cycles = one_by_one(2)
+    assert not after(*cycles[:-1]).parted
+    assert after(*cycles).parted == {"m-8", "m-9"}
+    back = (cycles[-1][0] + 15, ring(*range(9)))
+    assert not after(*cycles, back).parted
+
+
+def parted(cycles: list[tuple[float, list[MemberFacts]]], watched: Watched) -> frozenset[str]:
+    past = RingHistory()
+    for at, members in cycles:
+        past = advance(past, tuple(members), at, watched)
+    return past.parted
+
+
+LEAVING = [
+    (t, [replace(m, state=State.LEAVING) if m.id in ("m-8", "m-9") else m for m in ms])
+    for t, ms in one_by_one(0)
+]
+NO_PART = [
+    ("one of three on its way out", one_by_one(1, of=3), Watched(ALL)),
+    ("less than a fifth", one_by_one(2, of=12), Watched(ALL)),
+    ("by and by in more than ten minutes", one_by_one(2, every=601.0), Watched(ALL)),
+    ("a rollout: two processes restart", one_by_one(2), Watched(ALL, unsettled=2)),
+    ("scaled down by a third: the processes go with their members", one_by_one(3),
+     Watched(ALL - {"p-7", "p-8", "p-9"})),
+    ("they leave in order", [*LEAVING, *one_by_one(2)[-1:]], Watched(ALL)),
+    ("rescheduled under a new address, which has a member again",
+     [*one_by_one(2)[:-1], (NOW + 200, [*ring(*range(8)), facts(10, target="p-8"), facts(11, target="p-9")])],
+     Watched(ALL)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cycles", "watched"), [c[1:] for c in NO_PART], ids=[c[0] for c in NO_PART])
+def test_members_that_leave_are_no_part_lost_by_and_by(
+    cycles: list[tuple[float, list[MemberFacts]]], watched: Watched
+) -> None:
+    assert not parted(cycles, watched)

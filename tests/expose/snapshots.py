@@ -25,7 +25,7 @@ from exporter.model.facts import (
 )
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.migration import Migration
+from exporter.model.migration import Migration, Rollout
 from exporter.model.pages import (
     GossipMember,
     GossipState,
@@ -41,6 +41,7 @@ from exporter.model.stores import StoreFacts
 from exporter.model.views import Comparison, Difference, ViewFacts
 
 NOW = 1_780_000_000.0
+ROLLOUT = Rollout(Phase.MIRRORING, 1, 3, ("mimir-write-1", "mimir-write-2"), NOW - 20)
 RING, COMPACTOR, HA, PARTITIONS = (
     "collectors/ring",
     "collectors/compactor",
@@ -264,7 +265,15 @@ def migrations(steps: Iterable[Step]) -> tuple[Migration, ...]:
         ends[name].append(replace(step, migration=name))
     rings, store = (tuple(found) for found in ends.values())
     return (
-        Migration("rings", (RING, COMPACTOR), Phase.MULTI, False, steps=rings, next_step="switch-primary"),
+        Migration(
+            "rings",
+            (RING, COMPACTOR),
+            Phase.MULTI,
+            False,
+            steps=rings,
+            next_step="switch-primary",
+            rollout=ROLLOUT,
+        ),
         Migration("store", phase=Phase.MULTI, steps=store),
     )
 
@@ -276,7 +285,7 @@ def with_steps(snapshot: Snapshot, *found: Step) -> Snapshot:
 
 def gossip() -> GossipFacts:
     return GossipFacts(
-        clusters=(("mimir-write-0", "mimir-write-1"),),
+        clusters=(("mimir-write-0", "mimir-write-1"), ("mimir-write-2",)),
         strangers=(
             Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),
             Stranger("ghost", "10.0.9.8:9095", ("mimir-write-0",), where=RING),

@@ -40,7 +40,8 @@ FAULTS: Mapping[str, str] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
     """One demo. Durations are seconds of the cluster's own clock; `speed` is how many of them
-    pass in a real second, and with `manual` none do until somebody asks.
+    pass in a real second, and with `manual` none do until somebody asks. `restart_every` is
+    what passes between two restarts of a rollout; with 0 it fits into the phase.
 
     `base_port` 0 takes free ports; otherwise process n listens on `base_port` + n, its gossip on
     + 1000 + n, the store on + 900 and the control address on + 990. `start_time` is the clock at
@@ -53,6 +54,7 @@ class DemoSettings:
     tokens: int = 128
     seed: int = 1
     phase_duration: float = 30.0
+    restart_every: float = 0.0
     start_phase: Phase = Phase.EXTERNAL
     hold: bool = False
     speed: float = 1.0

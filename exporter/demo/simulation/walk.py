@@ -32,7 +32,8 @@ def wanted(cluster: Cluster, process: Process) -> Phase:
 def go(cluster: Cluster) -> None:
     """Bring every process to the wanted phase: a rolling restart, or the runtime configuration."""
     rolling = [p for p in cluster.processes if p.up and p.mode != MODES[wanted(cluster, p)][0]]
-    gap = max(0.1, min(5.0, (cluster.settings.phase_duration * 0.6) / max(1, len(rolling))))
+    within = cluster.settings.phase_duration * 0.6 / max(1, len(rolling))
+    gap = cluster.settings.restart_every or max(0.1, min(5.0, within))
     for place, process in enumerate(rolling):
         cluster.after(place * gap, partial(_roll, cluster, process, min(DOWNTIME, gap)))
     for process in cluster.processes:

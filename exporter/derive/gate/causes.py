@@ -27,6 +27,7 @@ _STORES = frozenset(
     {"stores-readable", "store-read", "store-idle", "store-has-nothing-of-its-own", "nothing-lost"}
 )
 _TWICE = frozenset({"no-token-conflicts", "members-distinct"})
+_STRANGE = frozenset({"views-agree", "no-token-conflicts", "no-ghosts", "gossip-no-strangers"})
 _MIRRORS = frozenset({"mirror-writes", "mirror-errors"})
 
 
@@ -44,21 +45,21 @@ class Cause:
 
 CAUSES: Final[tuple[Cause, ...]] = (
     Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | {"gossip-split"}),
-    Cause("foreign-members", frozenset()),
+    Cause("foreign-members", _STRANGE | {"strangers"}),
     Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
     Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
-    Cause("strangers", frozenset()),
+    Cause("strangers", _STRANGE),
     Cause("store-replaced", _RINGS | _STORES | {"ring-shrunk"}),
     Cause("ring-shrunk", _RINGS),
     Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree"),
-    Cause("store-unread", _RINGS | _STORES),
+    Cause("store-unread", _RINGS | _STORES | _MIRRORS),
     Cause("without-multi", _COPIES | {"mirror-writes", "mirroring-partial"}),
     Cause("mirroring-partial", _COPIES | {"mirror-writes"}),
     Cause("rollout-stalled", frozenset()),
     Cause("readers-stranded", frozenset()),
     Cause("between-stores", frozenset()),
     Cause("rings-unread", frozenset()),
-    Cause("process-alone", _COPIES | {"views-agree", "gossip-complete"}),
+    Cause("process-alone", _COPIES | _WRITERS | {"views-agree", "gossip-complete", "members-healthy"}),
     Cause("writers-missing", frozenset()),
     Cause("addresses-shared", frozenset()),
     Cause("partitions-unowned", frozenset()),

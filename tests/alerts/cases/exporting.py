@@ -12,7 +12,7 @@ DOWN, STALE, SHARDS, RELOAD, DROPPED = (
 BUILD = 'build_info{version="1.0.0"}'
 ALL = (
     "up", "process_", "build_", "snapshot_", "config_", "series_", "discover", "target_", "page_", "client_",
-    "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_",
+    "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_", "interval_", "cycle_",
 )  # fmt: skip
 GONE = (
     "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind: "
@@ -80,7 +80,7 @@ CASES = (
         "the only exporter dies",
         {BUILD: "1x9 stale"},
         without=ALL,
-        at=20,
+        at=15,
         served_by="",
         severity="critical",
         says=GONE,
@@ -91,7 +91,7 @@ CASES = (
         "the rules are loaded and no exporter was ever there",
         {},
         without=ALL,
-        at=10,
+        at=5,
         served_by="",
         severity="critical",
         labels={},
@@ -119,7 +119,7 @@ CASES = (
         "one fleet of two has lost its exporter",
         {BUILD: "1x9 stale", 'build_info{version="1.0.0",cluster="dev"}': "1x200"} | cycling('cluster="dev"'),
         without=ALL,
-        at=20,
+        at=15,
         served_by="",
         severity="critical",
         says=GONE,
@@ -145,7 +145,7 @@ CASES = (
         build("exporter-1:9895", "1x9 stale")
         | cycling('instance="exporter-1:9895"', "0+60x9 stale")
         | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
-        at=20,
+        at=15,
         says="1 exporter instance(s) of <fleet> cannot be scraped while others can: "
         "exporter-1:9895. A shard's processes are not watched meanwhile.",
     ),
@@ -153,7 +153,7 @@ CASES = (
         DOWN,
         THRESHOLD,
         "back one step before its time",
-        {BUILD: "1x9 stale _x8 1x100", "up": "1x9 0x9 1x100"},
+        {BUILD: "1x9 stale _x3 1x100", "up": "1x9 0x4 1x100"},
     ),
     Case(
         DOWN,

@@ -38,7 +38,7 @@ CASES = (
         rejections("0x9 0+6x100") | rejections("0x9 0+3x100", "", 2),
         at=21,
         says="Members of <fleet> rejected about 90 packets or streams for their label in 10m, by label: "
-        '"" (30), "other" (60). They were kept out. Find out which processes send them.',
+        '"other" (60), "" (30). They were kept out. Find out which processes send them.',
     ),
     Case(
         REJECTED,
@@ -113,11 +113,22 @@ CASES = (
         FIRES,
         "one process came with the wrong label",
         label("prod", "3x9 2x100") | label("staging", "0x9 1x100"),
-        at=25,
+        at=11,
         says='The processes of <fleet> are configured with 2 gossip labels and some verify them: "prod" (2 '
         'processes), "staging" (1 processes). They drop one another\'s packets.',
     ),
-    Case(DISAGREE, THRESHOLD, "they agree one step before its time", label("staging", "1x14 0x100")),
+    Case(
+        DISAGREE,
+        FIRES,
+        "the same while memberlist is primary: a page",
+        label("prod", "3x9 2x100") | label("staging", "0x9 1x100"),
+        phase=5,
+        at=11,
+        severity="critical",
+        says='The processes of <fleet> are configured with 2 gossip labels and some verify them: "prod" (2 '
+        'processes), "staging" (1 processes). They drop one another\'s packets.',
+    ),
+    Case(DISAGREE, THRESHOLD, "they agree one step before its time", label("staging", "1 0x100")),
     Case(
         DISAGREE,
         LOOKALIKE,

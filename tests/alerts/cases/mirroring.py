@@ -141,9 +141,9 @@ CASES = (
         FIRES,
         "every other mirror write of one client fails",
         {errors(1): "0x9 0+10x110"},
-        at=22,
-        says="Up to 40% of the mirror writes of a KV client of <fleet> fail (above a ratio of 0.05"
-        " that is not benign): ingester-1 ingester-lifecycler (40%).",
+        at=14,
+        says="Up to 14.29% of the mirror writes of a KV client of <fleet> fail (above a ratio of 0.05"
+        " that is not benign): ingester-1 ingester-lifecycler (14.29%).",
     ),
     Case(ERRORS, THRESHOLD, "exactly one write in twenty fails", {errors(1): "0+1x120"}),
     Case(

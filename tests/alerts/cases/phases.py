@@ -4,6 +4,7 @@ from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.cases.mirroring import FLAPPING, compactor, reader, ring, rollout, tracker
 from tests.alerts.fleet import phases
 
+ROLLING_STILL = "KVMigrationRolloutStalled"
 MIXED, STALLED, LINGERING, UNKNOWN = (
     "KVMigrationPrimariesMixed",
     "KVMigrationPhaseStalled",
@@ -13,12 +14,18 @@ MIXED, STALLED, LINGERING, UNKNOWN = (
 HOUR, STEPS = 3600, 60
 
 
-def apart(phases: int, clients: str) -> str:
+def apart(clients: str) -> str:
     return (
-        f"Writing KV clients of <fleet> are {phases} phase(s) apart, and no rollout is in progress (none "
-        f"moved within 15m, or it takes longer than 12h). Clients by phase (0 external, 1 multi, 2 "
-        f"mirroring, 3 switched, 4 detached, 5 memberlist): {clients}."
+        "Writing KV clients of <fleet> are in different phases, and no rollout is in progress (none moved "
+        f"within 15m, or it takes longer than 12h). KV clients by phase: {clients}."
     )
+
+
+def clients(**counts: int) -> dict[str, str]:
+    return {f'kv_clients{{kv_name="all",phase="{phase}"}}': f"{count}x220" for phase, count in counts.items()}
+
+
+ROLLING = 'rollout_moved_timestamp_seconds{migration="rings"}'
 
 
 CASES = (
@@ -83,39 +90,42 @@ CASES = (
         STALLED,
         FIRES,
         "multi was rolled out to two processes of three, as in recording 1b",
-        {ring(2): "0x9 0x100", ring(0): "0x9 1x100", ring(1): "0x9 1x100"},
+        {ring(2): "0x9 0x100", ring(0): "0x9 1x100", ring(1): "0x9 1x100"} | clients(external=10, multi=2),
         phase=0,
         at=85,
         until=100,
-        says=apart(1, "0 (10), 1 (2)"),
+        says=apart("external (10), multi (2)"),
     ),
     Case(
         STALLED,
         FIRES,
         "one ring was forgotten on the old store, the rest has arrived",
-        {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"},
+        {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"}
+        | clients(external=3, memberlist=9),
         phase=5,
         at=60,
-        says=apart(5, "0 (3), 5 (9)"),
+        says=apart("memberlist (9), external (3)"),
     ),
     Case(
         STALLED,
         FIRES,
         "one ring was forgotten, and the pod of another crashes: its client goes to and fro all the time",
-        {compactor(n): "2x220" for n in range(3)} | {ring(1): FLAPPING.replace("2", "3").replace("1", "2")},
+        {compactor(n): "2x220" for n in range(3)}
+        | {ring(1): FLAPPING.replace("2", "3").replace("1", "2")}
+        | clients(mirroring=4, switched=8),
         phase=3,
         at=60,
-        says=apart(1, "2 (4), 3 (8)"),
+        says=apart("switched (8), mirroring (4)"),
     ),
     Case(
         STALLED,
         FIRES,
         "for more than twelve hours somebody else moves, and the last never does",
-        {compactor(0): "0x220"} | rollout(65, first=0),
+        {compactor(0): "0x220"} | rollout(65, first=0) | clients(external=1, multi=76),
         phase=1,
         at=195,
         step=240,
-        says=apart(1, "0 (1), 1 (76)"),
+        says=apart("multi (76), external (1)"),
     ),
     Case(
         STALLED,
@@ -159,6 +169,29 @@ CASES = (
     ),
     Case(STALLED, LOOKALIKE, "a reader lags behind the writers", {reader(0): "0x120"}, phase=1, until=110),
     Case(
+        ROLLING_STILL,
+        FIRES,
+        "the rollout's next process does not get ready",
+        {ROLLING: "540x100"},
+        at=26,
+        says="A rollout of <fleet> has not reached another process for 17m 0s: rings (17m 0s). kvmigration "
+        "status names the processes that are left.",
+    ),
+    Case(
+        ROLLING_STILL,
+        THRESHOLD,
+        "a quarter of an hour between two processes",
+        {ROLLING: "0x15 960x100"},
+        until=29,
+    ),
+    Case(
+        ROLLING_STILL,
+        LOOKALIKE,
+        "a rollout of a hundred processes, 20 s each",
+        {ROLLING: "0+60x33 stale"},
+    ),
+    Case(ROLLING_STILL, LOOKALIKE, "no rollout", {}),
+    Case(
         LINGERING,
         FIRES,
         "a week in mirroring",
@@ -167,10 +200,7 @@ CASES = (
         until=170,
         step=HOUR,
         severity="info",
-        says=(
-            "<fleet> is in phase 2 (1 multi, 2 mirroring, 3 switched, 4 detached) for a week or longer. Take "
-            "the next step, or roll back."
-        ),
+        says=("<fleet> has been in phase mirroring for a week or longer. Take the next step, or roll back."),
     ),
     Case(
         LINGERING,

@@ -39,6 +39,7 @@ def addresses() -> dict[str, str]:
     }
 
 
+SLOW = "KVMigrationExporterSlow"
 CASES = (
     Case(
         RESTARTING,
@@ -109,8 +110,8 @@ CASES = (
     Case(
         RESTARTING,
         LOOKALIKE,
-        "one restart that takes nine minutes",
-        {BUILD: "1x9 stale _x8 1x100", STARTS: "0x9 stale _x8 1140x100"},
+        "one restart that takes four minutes",
+        {BUILD: "1x9 stale _x3 1x100", STARTS: "0x9 stale _x3 840x100"},
     ),
     Case(
         RESTARTING,
@@ -145,4 +146,21 @@ CASES = (
         "a process of the same job that is no exporter restarts all the time",
         {f'{STARTS}{{instance="node-exporter:9100"}}': "0+60x200"},
     ),
+    Case(
+        SLOW,
+        FIRES,
+        "two processes hang, and each cycle waits for them",
+        {"cycle_duration_seconds": "2x9 31x100"},
+        at=25,
+        says="A cycle of the exporter of <fleet> takes 31s, longer than its interval: exporter-0:9895 (31s). "
+        "What it shows, and what it warns of, is late by that.",
+    ),
+    Case(SLOW, THRESHOLD, "exactly as long as the interval", {"cycle_duration_seconds": "15x200"}),
+    Case(
+        SLOW,
+        LOOKALIKE,
+        "a rollout: some cycles are slow",
+        {"cycle_duration_seconds": "2x3 20x10 2x3 20x10 2x100"},
+    ),
+    Case(SLOW, LOOKALIKE, "no cycle has ended yet", {}, without=("cycle_",)),
 )

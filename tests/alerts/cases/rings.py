@@ -32,6 +32,11 @@ def state(name: str, values: str, key: str = RING, zone: str = "a") -> dict[str,
     return {f'ring_members{{{key},state="{name}",member_zone="{zone}",group="microservices"}}': values}
 
 
+LOKIS = {
+    f'foreign_member_info{{key="collectors/{key}",member="{member}"}}': "_x9 1x100"
+    for key, member in (("ring", "loki-1"), ("ring", "loki-2"), ("compactor", "loki-1"))
+}
+TRANSIT = "KVMigrationRingMemberInTransit"
 CASES = (
     Case(
         SHRUNK,
@@ -40,7 +45,7 @@ CASES = (
         ring("shrunk_members", "0x9 2x100"),
         at=11,
         severity="critical",
-        says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished and are not back: "
         "collectors/ring (2). A process with a smaller view may have overwritten the store. "
         "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
@@ -53,7 +58,7 @@ CASES = (
         held=True,
         gone=30,
         severity="critical",
-        says="2 member(s) or partition(s) of a ring of <fleet> vanished at once and are not back: "
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished and are not back: "
         "collectors/ring (2). A process with a smaller view may have overwritten the store. "
         "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
@@ -80,11 +85,11 @@ CASES = (
         FOREIGN,
         FIRES,
         "a Loki with the same label joined a Mimir, as in recording f4",
-        ring("foreign_members", "0x9 3x100") | ring("foreign_members", "0x9 3x100", COMPACTOR),
+        ring("foreign_members", "0x9 3x100") | ring("foreign_members", "0x9 2x100", COMPACTOR) | LOKIS,
         at=11,
         severity="critical",
-        says="2 ring(s) of <fleet> have foreign members: collectors/compactor (3), collectors/ring (3). "
-        "Two clusters are merging. Halt all rollouts.",
+        says="2 ring(s) of <fleet> have foreign members: collectors/ring (3), collectors/compactor (2). "
+        'Two clusters are merging: "loki-1", "loki-2". Halt all rollouts.',
     ),
     Case(FOREIGN, THRESHOLD, "one cycle only", ring("foreign_members", "0x9 1 0x100")),
     Case(
@@ -243,6 +248,27 @@ CASES = (
         ring("ghost_members", "0x4 1x10 0x100"),
         until=50,
     ),
+    Case(
+        TRANSIT,
+        FIRES,
+        "an ingester flushes and never ends",
+        ring("longest_transition_seconds", "0x9 0+60x100"),
+        at=42,
+        until=50,
+        says="A member of a ring of <fleet> has been joining, leaving or pending for 32m 0s: "
+        "collectors/ring (32m 0s). The tokens of it are not served as the ring says.",
+    ),
+    Case(
+        TRANSIT, THRESHOLD, "exactly half an hour", ring("longest_transition_seconds", "1800x100"), until=50
+    ),
+    Case(
+        TRANSIT,
+        LOOKALIKE,
+        "a rollout: each joins for twenty minutes",
+        ring("longest_transition_seconds", "0+60x20 0+60x20 0+60x20"),
+        until=60,
+    ),
+    Case(TRANSIT, LOOKALIKE, "the ring's page is gone", {}, without=("ring_",)),
     Case(
         TOKENS,
         FIRES,

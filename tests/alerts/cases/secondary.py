@@ -4,6 +4,7 @@ from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.cases.mirroring import compactor, ring
 from tests.alerts.fleet import COMPACTOR, HA, PARTITIONS, RING, period, phases
 
+UNREAD = "KVMigrationSecondaryUnread"
 KEY, MEMBERS, MISMATCH, HIGH, CRITICAL = (
     "KVMigrationSecondaryKeyMissing",
     "KVMigrationSecondaryMembersMissing",
@@ -17,6 +18,10 @@ NEW_KEY = 'key="collectors/metrics-generator",ring="metrics-generator"'
 
 def lag(key: str, values: str) -> dict[str, str]:
     return {f"secondary_lag_seconds{{{key}}}": values}
+
+
+def unread(key: str, values: str) -> dict[str, str]:
+    return {f"secondary_unread_views{{{key}}}": values}
 
 
 def members(key: str, values: str) -> dict[str, str]:
@@ -33,7 +38,7 @@ CASES = (
         FIRES,
         "two keys never arrive, all their writers mirror",
         MISSING | {f"secondary_key_missing{{{PARTITIONS}}}": "1x200"},
-        at=10,
+        at=3,
         says="2 mirrored key(s) of <fleet> are not in every view of the secondary: collectors/compactor, "
         "collectors/ingester-partitions. Switching now would lose them.",
     ),
@@ -42,7 +47,7 @@ CASES = (
         FIRES,
         "nobody can tell who writes the key, and the fleet mirrors",
         {f"secondary_key_missing{{{NEW_KEY}}}": "1x200"},
-        at=10,
+        at=3,
         says="1 mirrored key(s) of <fleet> are not in every view of the secondary: "
         "collectors/metrics-generator. Switching now would lose them.",
     ),
@@ -54,7 +59,7 @@ CASES = (
             f'secondary_key_missing{{{COMPACTOR},instance="exporter-{shard}:9895"}}': "1x200"
             for shard in range(4)
         },
-        at=10,
+        at=3,
         says="1 mirrored key(s) of <fleet> are not in every view of the secondary: "
         "collectors/compactor. Switching now would lose them.",
     ),
@@ -62,7 +67,7 @@ CASES = (
         KEY,
         THRESHOLD,
         "it arrives one step before its time",
-        {f"secondary_key_missing{{{COMPACTOR}}}": "1x9 0x100"},
+        {f"secondary_key_missing{{{COMPACTOR}}}": "1x2 0x100"},
     ),
     Case(KEY, LOOKALIKE, "nobody mirrors yet: of course it is missing", MISSING, phase=1),
     Case(KEY, LOOKALIKE, "multi is not there yet", MISSING, phase=0),
@@ -78,14 +83,14 @@ CASES = (
     Case(
         KEY,
         LOOKALIKE,
-        "mirroring has just begun and keys arrive in five minutes",
-        phases("1x4 2x100") | {f"secondary_key_missing{{{COMPACTOR}}}": "1x9 0x100"},
+        "mirroring has just begun and keys arrive in two minutes, the slowest heartbeat period",
+        phases("1x4 2x100") | {f"secondary_key_missing{{{COMPACTOR}}}": "1x6 0x100"},
     ),
     Case(
         KEY,
         LOOKALIKE,
         "the exporter restarts before its time",
-        {f"secondary_key_missing{{{COMPACTOR}}}": "1x7 stale _x6 1x5 0x100"},
+        {f"secondary_key_missing{{{COMPACTOR}}}": "1x2 stale _x6 1x1 0x100"},
     ),
     Case(KEY, LOOKALIKE, "the metric is missing", {}, without=("secondary_key_missing",)),
     Case(
@@ -93,9 +98,9 @@ CASES = (
         FIRES,
         "members of two rings are missing",
         members(RING, "2x200") | members(COMPACTOR, "1x200"),
-        at=10,
-        says="3 member(s) of mirrored rings of <fleet> are only in the primary: collectors/compactor (1), "
-        "collectors/ring (2).",
+        at=3,
+        says="3 member(s) of mirrored rings of <fleet> are only in the primary: collectors/ring (2), "
+        "collectors/compactor (1).",
     ),
     Case(
         MEMBERS,
@@ -103,10 +108,10 @@ CASES = (
         "memberlist is primary, and the old store, still mirrored, lacks a member: no way back",
         members(RING, "1x200"),
         phase=3,
-        at=10,
+        at=3,
         says="1 member(s) of mirrored rings of <fleet> are only in the primary: collectors/ring (1).",
     ),
-    Case(MEMBERS, THRESHOLD, "it arrives one step before its time", members(RING, "1x9 0x100")),
+    Case(MEMBERS, THRESHOLD, "it arrives one step before its time", members(RING, "1x2 0x100")),
     Case(
         MEMBERS,
         LOOKALIKE,
@@ -134,7 +139,7 @@ CASES = (
         "tokens of one member and addresses of two differ",
         mismatched("tokens", "1x200") | mismatched("address", "2x200"),
         at=10,
-        says="3 time(s) a member of a mirrored ring of <fleet> differs between primary and secondary: "
+        says="Members of mirrored rings of <fleet> differ between primary and secondary, 3 in all: "
         "collectors/ring address (2), collectors/ring tokens (1).",
     ),
     Case(MISMATCH, THRESHOLD, "equal again one step before its time", mismatched("state", "1x9 0x100")),
@@ -160,7 +165,7 @@ CASES = (
         lag(RING, "5x9 60x100") | lag(COMPACTOR, "5x9 46x100"),
         at=15,
         says="The secondary of <fleet> is up to 1m 0s behind (limit 30s and one heartbeat period): "
-        "collectors/compactor (46s), collectors/ring (1m 0s).",
+        "collectors/ring (1m 0s), collectors/compactor (46s).",
     ),
     Case(
         HIGH,
@@ -203,23 +208,35 @@ CASES = (
     Case(
         CRITICAL,
         FIRES,
-        "ten minutes behind",
+        "the external store is ten minutes behind after the switch",
         lag(RING, "5x9 600x100"),
-        at=15,
+        phase=3,
+        at=11,
         severity="critical",
-        also=(HIGH,),
-        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s and one period): "
-        "collectors/ring (10m 0s). Do not switch: all of its members would look unhealthy.",
+        says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s and one period) after "
+        "the switch: collectors/ring (10m 0s). Do not roll back: members would look unhealthy.",
     ),
-    Case(CRITICAL, THRESHOLD, "exactly the timeout and a period", lag(RING, "75x200"), also=(HIGH,)),
-    Case(CRITICAL, LOOKALIKE, "a ring that beats every 2 min", lag(RING, "119x200") | period(RING, 120)),
-    Case(CRITICAL, LOOKALIKE, "a gossip burst of four minutes", lag(RING, "5x9 600x3 5x100")),
+    Case(CRITICAL, THRESHOLD, "exactly the timeout and a period", lag(RING, "75x200"), phase=3),
     Case(
         CRITICAL,
         LOOKALIKE,
-        "memberlist is primary: heartbeats in the old store jump",
-        lag(RING, "90x200"),
+        "a ring that beats every 2 min",
+        lag(RING, "119x200") | period(RING, 120),
         phase=3,
+    ),
+    Case(
+        CRITICAL,
+        LOOKALIKE,
+        "heartbeats in the external store jump",
+        lag(RING, "5x9 90 5x3 70x2 5x100"),
+        phase=3,
+    ),
+    Case(
+        CRITICAL,
+        LOOKALIKE,
+        "in mirroring the external store is primary: a ticket, no page",
+        lag(RING, "5x9 600x100"),
+        also=(HIGH,),
     ),
     Case(
         CRITICAL,
@@ -229,9 +246,15 @@ CASES = (
         phase=5,
     ),
     Case(
-        CRITICAL,
-        LOOKALIKE,
-        "mirroring begins: the first heartbeats of the old copy are an hour behind",
-        phases("1x9 2x100") | lag(RING, "3600x9 3600x2 10x100"),
+        UNREAD,
+        FIRES,
+        "a proxy refuses the gossip copies of one ring",
+        unread(RING, "0x9 2x100"),
+        at=25,
+        says="Up to 2 view(s) of the secondary of <fleet> cannot be read: collectors/ring (2). What they "
+        "lack is not judged, and no gate opens.",
     ),
+    Case(UNREAD, THRESHOLD, "read again one step before its time", unread(RING, "1x14 0x100")),
+    Case(UNREAD, LOOKALIKE, "a view that fails now and then", unread(RING, "0x3 1x2 0x3 2x3 0x100")),
+    Case(UNREAD, LOOKALIKE, "nobody mirrors", unread(RING, "2x100"), phase=1),
 )

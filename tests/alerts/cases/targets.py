@@ -29,8 +29,8 @@ CASES = (
         FIRES,
         "two processes stop answering",
         up(1, "1x9 0x100") | up(2, "1x9 0x100"),
-        at=26,
-        says="2 process(es) of <fleet> have answered nothing for 15m: ingester-1, ingester-2. What"
+        at=19,
+        says="2 process(es) of <fleet> have answered nothing for 8m: ingester-1, ingester-2. What"
         " they know is not judged meanwhile.",
     ),
     Case(
@@ -41,23 +41,23 @@ CASES = (
             f'target_up{{target="querier-{n:02}",instance="exporter-{n % 3}:9895"}}': "1x9 0x100"
             for n in range(30)
         },
-        at=26,
-        says="30 process(es) of <fleet> have answered nothing for 15m: querier-00, querier-01, "
+        at=19,
+        says="30 process(es) of <fleet> have answered nothing for 8m: querier-00, querier-01, "
         "querier-02, querier-03, querier-04, querier-05, querier-06, querier-07, querier-08, "
         "querier-09 and more. What they know is not judged meanwhile.",
     ),
-    Case(DOWN, THRESHOLD, "back within its time", up(1, "1x9 0x15 1x100")),
+    Case(DOWN, THRESHOLD, "back within its time", up(1, "1x9 0x8 1x100")),
     Case(
         DOWN,
         LOOKALIKE,
         "a rolling restart: always one is down, none for long",
-        up(0, "0x9 1x100") | up(1, "1x9 0x9 1x100") | up(2, "1x19 0x9 1x100"),
+        up(0, "0x7 1x100") | up(1, "1x9 0x7 1x100") | up(2, "1x19 0x7 1x100"),
     ),
     Case(
         DOWN,
         LOOKALIKE,
         "new processes that have never answered come and are judged later",
-        {f'target_up{{target="querier-{n}",component="querier"}}': f"_x{n * 10} 0x9 1x100" for n in range(3)},
+        {f'target_up{{target="querier-{n}",component="querier"}}': f"_x{n * 10} 0x7 1x100" for n in range(3)},
     ),
     Case(DOWN, LOOKALIKE, "a scale-down: down for a while, then gone", up(2, "1x9 0x5 stale")),
     Case(
@@ -134,17 +134,36 @@ CASES = (
         FIRES,
         "discovery finds nobody any more",
         {'discovered_targets{source="static"}': "3x9 0x100"},
-        at=20,
+        at=15,
+        severity="critical",
         says=(
-            "Discovery of <fleet> finds no process at all. No process is watched. That no other alert fires "
+            "Discovery of <fleet> finds no process at all. The exporter is blind: that no other alert fires "
             "means nothing."
         ),
     ),
     Case(
         NOBODY,
+        FIRES,
+        "none of those that are found answers",
+        up(0, "1x9 0x100") | up(1, "1x9 0x100") | up(2, "1x9 0x100"),
+        at=15,
+        severity="critical",
+        says=(
+            "3 process(es) of <fleet> are found and none answers. The exporter is blind: that no other alert "
+            "fires means nothing."
+        ),
+    ),
+    Case(
+        NOBODY,
+        THRESHOLD,
+        "one of them answers again one step before its time",
+        up(0, "0x4 1x100") | up(1, "0x6 1x100") | up(2, "0x6 1x100"),
+    ),
+    Case(
+        NOBODY,
         THRESHOLD,
         "found again one step before its time",
-        {'discovered_targets{source="static"}': "0x9 3x100"},
+        {'discovered_targets{source="static"}': "0x4 3x100"},
     ),
     Case(
         NOBODY,

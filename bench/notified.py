@@ -1,0 +1,89 @@
+"""What was told of a fault, as a table: minutes to the headline, to each notification, and to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.time_to_page import Watched
+    from tests.alerts.live import Sent
+
+HEADING = """\
+# Time to page
+
+Written by `python -m bench.time_to_page`: a real Prometheus (scrapes every minute, its default), a real
+Alertmanager and an exporter for each cluster, with the rules and routes of `alerts/built` as they are.
+Minutes count from the fault. A fault lasts {minutes:g} minutes; all is looked at for {after:g} minutes more.
+
+- *headline*: the first warning on the exporter's page, `status` and API.
+- *notifications*: what Alertmanager sent, with severity, at which minute. Notes (`info`) are set in brackets.
+- *resolved*: minutes from the end of the fault to the last `resolved`; *open* if it was not sent by then.
+- *after the end*: notifications that were sent only after the fault had ended.
+
+| fault | in phase | processes | headline | notifications | resolved | after the end |
+|---|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One alert of one notification, at a time of our clock."""
+
+    at: float
+    alert: str
+    severity: str
+    status: str
+
+
+def of_job(sent: Iterable[Sent], job: str, offset: float) -> list[Notification]:
+    """Give what was sent of a job, each alert and status once, the first time."""
+    found: dict[tuple[str, str, str], Notification] = {}
+    for one in sent:
+        if one.job == job:
+            key = (one.alert, one.severity, one.status)
+            found.setdefault(key, Notification(one.at + offset, one.alert, one.severity, one.status))
+    return sorted(found.values(), key=lambda told: told.at)
+
+
+def table(jobs: Sequence[Watched], minutes: float, after: float) -> str:
+    """Give the page."""
+    return HEADING.format(minutes=minutes, after=after) + "".join(map(_row, jobs))
+
+
+def _row(job: Watched) -> str:
+    ended = job.ended
+    firing = [told for told in job.told if told.status == "firing"]
+    during = [told for told in firing if ended is None or told.at <= ended]
+    late = [told for told in firing if ended is not None and told.at > ended]
+    headline = "–" if job.headline is None else _minutes(job.headline - job.began)
+    name = f"{job.play.name} to {job.play.to}" if job.play.to else job.play.name
+    cells = (
+        name, job.play.phase, str(job.play.size or "–"), headline, _listed(during, job.began),
+        _resolved(job, firing), _listed(late, job.began),
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _listed(told: Iterable[Notification], began: float) -> str:
+    texts = [
+        f"{one.alert.removeprefix('KVMigration')} ({one.severity}) {_minutes(one.at - began)}"
+        if one.severity != "info"
+        else f"[{one.alert.removeprefix('KVMigration')} {_minutes(one.at - began)}]"
+        for one in told
+    ]
+    return ", ".join(texts) or "none"
+
+
+def _resolved(job: Watched, firing: Sequence[Notification]) -> str:
+    if job.ended is None or not firing:
+        return "–"
+    ends = {(told.alert, told.severity): told.at for told in job.told if told.status == "resolved"}
+    if any((told.alert, told.severity) not in ends for told in firing):
+        return "open"
+    return _minutes(max(ends.values()) - job.ended)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
