@@ -11,7 +11,7 @@ from alerts.registry import NAMES as NAMES_OF_ALERTS
 from exporter.cli.arguments import parser
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue, shard_catalogue
-from exporter.expose.wording import plans
+from exporter.expose.wording.planning import plans
 from exporter.model.migration import FIXED
 from exporter.model.pages import Phase
 from tests.derive.test_checks import anchors, checks
