@@ -165,7 +165,8 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
     fileless = _has_no_runtime_file(snapshot.targets) and plan.into in BY_RUNTIME
     if fileless:
         rings = tuple(replace(one, route=Route.RESTART) for one in rings)
-    changes = block_changes(snapshot.targets, rings, wanted, plan.product)
+    found = block_changes(snapshot.targets, rings, wanted, plan.product)
+    changes = tuple(change for change in found if change.block)
     if plan.step == FIRST:
         changes = (*changes, *gossip_changes(_movers(snapshot.targets, rings)))
     by_runtime = [one for one in rings if one.route is Route.RUNTIME]
@@ -177,6 +178,7 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
         runtime=MappingProxyType(wanted.runtime() if by_runtime else {}),
         runtime_due=any(one.done < len(one.targets) for one in by_runtime),
         changes=changes,
+        unplaced=tuple(sorted({name for one in found if not one.block for name in one.clients})),
         to_fill=_to_fill(changes),
         waves=waves(snapshot.targets, changes, snapshot.keys),
         at_once=plan.into is Phase.SWITCHED and bool(changes),

@@ -154,6 +154,7 @@ class Plan:
     back: str = ""
     back_safe: bool | None = None
     unread: Names = ()
+    unplaced: Names = ()  # clients that have to change and whose block no table of the product names
     to_fill: Names = ()  # settings whose value nobody but the reader knows
     watched: str = ""  # the step whose gate opens once this one took effect, "" for the last
     no_runtime_file: bool = False

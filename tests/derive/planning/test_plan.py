@@ -139,3 +139,14 @@ def test_label_and_verification_are_never_changed_in_one_rollout() -> None:
     assert [dict(c.settings) for c in third.changes] == [
         {"memberlist.cluster_label_verification_disabled": False}
     ]
+
+
+def test_a_client_that_no_table_knows_is_named_and_no_line_is_made_up_for_it() -> None:
+    made = fleet()
+    strange = client("custom-lifecycler")
+    for process in made.processes:
+        process.clients = (*process.clients, strange)
+    plan = plan_for(made)
+    assert plan.unplaced == ("custom-lifecycler",)
+    assert all(change.block for change in plan.changes)
+    assert plan_for(fleet()).unplaced == ()

@@ -157,7 +157,7 @@ def file(plan: Plan) -> list[str]:
     """Which blocks change, for which components."""
     if plan.clear_runtime or plan.removed:
         return _removed(plan)
-    if not plan.changes:
+    if not plan.changes and not plan.unplaced:
         return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
     told = _unreached(plan)
     told += [_changed(change) for change in plan.changes]
@@ -174,6 +174,11 @@ def file(plan: Plan) -> list[str]:
                 "Cortex's guide sets mirror_enabled: true in this rollout. That is safe too, and saves the "
                 "restart of the clients that the runtime configuration does not reach."
             )
+    if plan.unplaced:
+        told.append(
+            f"Where the store of {', '.join(plan.unplaced)} is set is not known for this release. Find these "
+            f"clients' kvstore blocks, and bring them to {plan.into.label} too."
+        )
     if plan.to_fill:
         told.append(
             f"Fill in {', '.join(plan.to_fill)}: for the seeds the headless service of all members, for the "
@@ -220,7 +225,8 @@ def restart(plan: Plan) -> list[str]:
     if not plan.waves:
         return ["No process restarts."]
     total = len({name for wave in plan.waves for name in wave.targets})
-    told = [f"{_count(total, 'process')} restart, in this order:"]
+    verb = "restarts" if total == 1 else "restart, in this order"
+    told = [f"{_count(total, 'process')} {verb}:"]
     for number, wave in enumerate(plan.waves, start=1):
         zone = f" of zone {wave.zone}" if wave.zone else ""
         how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
@@ -276,8 +282,8 @@ def time(plan: Plan) -> list[str]:
         total = sum(1 if wave.together else len(wave.targets) for wave in plan.waves)
         least = total * plan.settle_seconds
         told.append(
-            f"A process is judged {span(plan.settle_seconds)} after its start: {total} restarts one after "
-            f"another take at least {span(least)}, and as long as the processes need to start."
+            f"A process is judged {span(plan.settle_seconds)} after its start. {_count(total, 'restart')}, "
+            f"one after another: at least {span(least)}, and as long as the processes need to start."
         )
     if plan.soak_seconds:
         told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
