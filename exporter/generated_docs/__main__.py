@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from exporter.generated_docs import configuration, metrics, steps
+from exporter.generated_docs import configuration, metrics, snippets, steps
 from exporter.generated_docs.committed_files import write_or_compare
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -13,6 +13,7 @@ PAGES = {
     "configuration.md": configuration.page,
     "metrics.md": metrics.page,
     "harms.md": steps.page,
+    "snippets.md": snippets.page,
 }
 
 
