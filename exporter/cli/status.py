@@ -119,7 +119,11 @@ def _top(seen: Overview, now: float | None) -> list[str]:
     ]
     if lead is not None and lead.rollout is not None:
         agreed = f"rolling out, {lead.rollout.done} of {lead.rollout.processes} processes"
-    lines = [*_few(status.warnings, "!! ", 3), *_few(status.risks, "!  Risk: ", 1)]
+    lines = [
+        *_few(status.warnings, "!! ", 3),
+        *_few(status.risks, "!  Risk: ", 1),
+        *_few(status.notes, "", 1),
+    ]
     versions = [version for version in status.versions if version != "unknown"]
     what = f"{status.product} {', '.join(versions[:3]) or '(version not known)'}"
     if status.product == "unknown":

@@ -72,7 +72,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
         at=cycle.at,
         started=cycle.started,
         cycle=cycle.number,
-        fleet=judge_fleet(whole, leading(migrations)),
+        fleet=judge_fleet(whole, leading(migrations), findings.notes(whole, cycle.at)),
         targets=targets,
         keys=keys,
         gossip=gossip,
@@ -121,10 +121,10 @@ def _judge_migrations(
     whole: Whole, before: Snapshot | None, rules: Rules, now: float
 ) -> tuple[Migration, ...]:
     """The migrations, with what is wrong with each and with all, and what endangers its next step."""
-    common, product = tuple(findings.of_all(whole)), product_of(whole.targets)
+    common, product = tuple(findings.of_all(whole, now)), product_of(whole.targets)
     found: list[Migration] = []
     for one in migrations_of(whole, before, rules, now):
-        own = tuple(findings.of_migration(one, whole, now)) if one.is_of_clients else ()
+        own = tuple(findings.of_migration(one, whole, now))
         keys = tuple(key for key in whole.keys if key.migration == one.name)
         found.append(
             replace(

@@ -307,6 +307,7 @@ class Fleet:
     findings: tuple[Finding, ...] = ()  # of all migrations, as in each
     phase_since: float | None = None
     dangers: tuple[Finding, ...] = ()  # of those that are under way
+    passing: tuple[Finding, ...] = ()  # what an ordinary rolling restart brings with it: no danger
     rollback: Rollback = NO_WAY_KNOWN
 
     @property
@@ -323,6 +324,11 @@ class Fleet:
     def risks(self) -> tuple[str, ...]:
         """What would turn the next step into an accident, in words."""
         return tuple(found.text for found in self.dangers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an ordinary rolling restart brings with it, in words."""
+        return tuple(found.text for found in self.passing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class Told(enum.StrEnum):
     # warnings, each of a cause in `derive/gate/causes.py`
     PRIMARIES_MIXED = "primaries-mixed"
     PRIMARIES_MIXED_BY_KEY = "primaries-mixed:by-key"
+    PRIMARIES_MIXED_SHORT_CUT = "primaries-mixed:short-cut"
     FOREIGN_IN_RINGS = "foreign-members"
     FOREIGN_IN_GOSSIP = "foreign-members:gossip"
     LABELS_SPLIT = "labels-split"
@@ -45,6 +46,8 @@ class Told(enum.StrEnum):
     TOKEN_CONFLICT = "token-conflict"  # noqa: S105  # the id of a cause
     MIRROR_ERRORS = "mirror-errors"
     LAG = "lag"
+    # what an ordinary rolling restart brings with it
+    PROCESS_AWAY = "process-down:away"
     # risks of the next step
     SMALL_VIEW = "small-view"
     SMALL_COPY = "small-copy"

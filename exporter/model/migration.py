@@ -18,13 +18,21 @@ OF_ALL = frozenset({LABELS, READ_WRITE, STORE})  # they cover every KV client, o
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A rollout in progress: `done` of `processes` are in the next phase, `left` are not there yet."""
+    """A rollout in progress: `done` of `processes` are in the next phase, `left` are not there yet. One of
+    labels goes into a `stage`, and its phase is unknown.
+    """
 
     into: Phase
     done: int
     processes: int
     left: tuple[str, ...]
     moved_at: float  # when `done` last changed, our clock
+    stage: str = ""
+
+    @property
+    def into_name(self) -> str:
+        """What it goes into, by name."""
+        return self.stage or self.into.label
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: 
         findings=warned(migration.findings, told.values(), migration.phase),
         next_step=migration.next_step or _following(migration),
     )
-    told = {function: explained(check, migration.causes) for function, check in told.items()}
+    causes = (*migration.causes, *(found.id for found in seen.now.fleet.passing))
+    told = {function: explained(check, causes) for function, check in told.items()}
     judged = (
         _judge(rule, migration, told, seen, past) if rule in asked else _unasked(rule, migration, seen.rules)
         for rule in steps

@@ -23,6 +23,8 @@ from exporter.model.pages import Phase, Product
 from exporter.model.stores import StoreFacts
 
 STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
+RESTART = 180.0  # seconds that a process may take for an ordinary restart,
+AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
 
 def of_migration(found: Migration, whole: Whole, now: float) -> Iterable[Finding]:
@@ -39,7 +41,7 @@ def of_migration(found: Migration, whole: Whole, now: float) -> Iterable[Finding
             rollout.done,
             rollout.processes,
             names=rollout.left,
-            others=(rollout.into.label,),
+            others=(rollout.into_name,),
         )
 
 
@@ -47,7 +49,20 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
     return kv_clients.writing(client for target in targets for client in target.clients)
 
 
-def of_all(whole: Whole) -> Iterable[Finding]:
+def away(whole: Whole, now: float) -> tuple[TargetFacts, ...]:
+    """Give the processes that do not answer and may be restarting: a few, and they answered a moment ago."""
+    down = tuple(target for target in whole.targets if not target.up)
+    recent = all(target.seen_at is not None and now - target.seen_at <= RESTART for target in down)
+    return down if recent and len(down) <= max(1, AT_ONCE * len(whole.targets)) else ()
+
+
+def notes(whole: Whole, now: float) -> Iterable[Finding]:
+    """Name what an ordinary rolling restart brings with it: to be told, and no danger."""
+    if found := away(whole, now):
+        yield _counted(Told.PROCESS_AWAY, [silence(t, detail=False) for t in found], whole.targets)
+
+
+def of_all(whole: Whole, now: float) -> Iterable[Finding]:
     """Name what is wrong with the processes, the gossip, the rings and the stores."""
     targets, writing = whole.targets, _writing(whole.targets)
     alone = _alone(targets)
@@ -64,10 +79,10 @@ def of_all(whole: Whole) -> Iterable[Finding]:
     yield from _rings_unread(whole, writing)
     if alone:
         yield Finding(Told.PROCESS_ALONE, count=len(alone), names=tuple(alone))
-    yield from _of_processes(whole)
+    yield from _of_processes(whole, away(whole, now))
 
 
-def _of_processes(whole: Whole) -> Iterable[Finding]:
+def _of_processes(whole: Whole, restarting_now: tuple[TargetFacts, ...]) -> Iterable[Finding]:
     targets = whole.targets
     for kind, blame in _OF_RINGS.items():
         if culprits := tuple(culprit for key in whole.keys for culprit in blame(key)):
@@ -80,7 +95,8 @@ def _of_processes(whole: Whole) -> Iterable[Finding]:
     if others := [_shows(t, t.why_none) for t in targets if t.up and not t.is_process]:
         yield _counted(Told.NO_TARGET, others, targets)
     yield from _of_two_products(targets)
-    if down := [silence(target, detail=False) for target in targets if not target.up]:
+    down = [silence(t, detail=False) for t in targets if not t.up and t not in restarting_now]
+    if down:
         yield _counted(Told.PROCESS_DOWN, down, targets)
     if culprits := tuple(restarting(targets)):
         yield Finding(Told.PROCESS_RESTARTING, culprits=culprits)
@@ -169,13 +185,21 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
         gossip = {target for found in both for target in _on_gossip(found)}
         external = {target for found in both for target in _on_store(found)}
         cut_off = (Culprit(Kind.GOSSIP_ALONE, name) for name in sorted(set(alone) & gossip))
+        kind = Told.PRIMARIES_MIXED_SHORT_CUT if _is_short_cut(both) else Told.PRIMARIES_MIXED
         names, others = tuple(sorted(gossip)), tuple(sorted(external))
-        yield Finding(Told.PRIMARIES_MIXED, names=names, others=others, culprits=tuple(cut_off))
+        count, of = len(gossip), len(gossip | external)
+        yield Finding(kind, count=count, of=of, names=names, others=others, culprits=tuple(cut_off))
         return
     moved = tuple(sorted(key for key, found in keys.items() if _on_gossip(found)))
     left = tuple(sorted(key for key, found in keys.items() if _on_store(found)))
     if moved and left:
         yield Finding(Told.PRIMARIES_MIXED_BY_KEY, names=moved, others=left)
+
+
+def _is_short_cut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
+    """Tell whether processes go from mirroring straight to memberlist, as Cortex's guide has it."""
+    phases = {client.phase for same in clients for client in same}
+    return phases == {Phase.MIRRORING, Phase.MEMBERLIST}
 
 
 def _store_faults(stores: Iterable[StoreFacts]) -> Iterable[Finding]:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from exporter.derive.migration.whole import Whole
 from exporter.model.facts import Fleet, TargetFacts
+from exporter.model.findings import Finding
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase, Product
 
 
-def judge_fleet(whole: Whole, lead: Migration) -> Fleet:
+def judge_fleet(whole: Whole, lead: Migration, passing: Iterable[Finding]) -> Fleet:
     """Judge the fleet: where it stands is where the migration stands that leads. `with_migrations` puts in
     what all of them say together.
     """
@@ -24,6 +25,7 @@ def judge_fleet(whole: Whole, lead: Migration) -> Fleet:
         versions=tuple(sorted({target.version for target in targets if target.up and target.version})),
         next_step="",
         phase_since=lead.phase_since,
+        passing=tuple(passing),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from exporter.derive import kv_clients
-from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED
+from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
 from exporter.derive.limits import Rules
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_blind
@@ -18,6 +18,7 @@ from exporter.model.migration import (
     READ_WRITE,
     RINGS,
     STORE,
+    LabelRollout,
     Migration,
     Rollout,
 )
@@ -48,7 +49,7 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     moving = [_of_clients(name, whole, old.get(name), now) for name in names if whole.part or name in shown]
     found = [*moving]
     if whole.part or whole.gossip is not None:
-        found.append(Migration(LABELS, next_step=_next_of_labels(whole.gossip)))
+        found.append(_labels(whole, old.get(LABELS), now))
     if whole.part or _shown_groups(whole) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
     return (*found, _store(whole.targets, moving))
@@ -93,15 +94,28 @@ def _rollout(
     counted = writing if is_last else kv_clients.under_way(writing)
     pair = tuple(sorted({client.phase for client in counted}))
     if pair not in _ROLLOUTS:
-        return None
+        named = {client.target for client in counted}
+        return _last_of(named, silent, old) if old is not None and pair == (old.into,) else None
     by_target = _phases(counted)
     there = [name for name, phases in by_target.items() if phases == {pair[1]}]
     if not there or (not is_last and any(len(phases) > 1 for phases in by_target.values())):
         return None
     left = tuple(sorted({*by_target, *silent}.difference(there)))
-    same = old is not None and (old.into, old.done) == (pair[1], len(there))
-    moved_at = old.moved_at if old is not None and same else now
-    return Rollout(pair[1], len(there), len(there) + len(left), left, moved_at)
+    return _dated(Rollout(pair[1], len(there), len(there) + len(left), left, now), old)
+
+
+def _dated(found: Rollout, old: Rollout | None) -> Rollout:
+    """The rollout with the time at which it last moved on."""
+    same = old is not None and (old.into_name, old.done) == (found.into_name, found.done)
+    return replace(found, moved_at=old.moved_at) if old is not None and same else found
+
+
+def _last_of(there: Collection[str], silent: tuple[str, ...], old: Rollout) -> Rollout | None:
+    """Tell how far a rollout is while the processes that were left do not answer, as in their restart."""
+    left = tuple(name for name in old.left if name in silent)
+    if not left:
+        return None
+    return replace(old, done=len(there), processes=len(there) + len(left), left=left)
 
 
 def _phases(clients: Iterable[ClientFacts]) -> Mapping[str, set[Phase]]:
@@ -109,6 +123,32 @@ def _phases(clients: Iterable[ClientFacts]) -> Mapping[str, set[Phase]]:
     for client in clients:
         found.setdefault(client.target, set()).add(client.phase)
     return found
+
+
+def _labels(whole: Whole, old: Migration | None, now: float) -> Migration:
+    silent = tuple(target.name for target in whole.targets if not target.up)
+    found = whole.gossip.rollout if whole.gossip is not None else None
+    rollout = _label_rollout(found, silent, old.rollout if old else None, now) if found else None
+    return Migration(LABELS, next_step=_next_of_labels(whole.gossip), rollout=rollout)
+
+
+def _label_rollout(
+    found: LabelRollout, silent: tuple[str, ...], old: Rollout | None, now: float
+) -> Rollout | None:
+    """Tell how far a rollout of labels is: its processes are in two neighbouring stages, and none drops
+    packets of another one.
+    """
+    stages = [stage for stage in STAGES if found.stages[stage]]
+    if NOT_KNOWN in stages or found.conflicts or not stages:
+        return None
+    there = found.stages[stages[-1]]
+    if len(stages) == 1:
+        return _last_of(there, silent, old) if old is not None and old.stage == stages[0] else None
+    if len(stages) > 2 or STAGES.index(stages[1]) - STAGES.index(stages[0]) != 1:
+        return None
+    left = tuple(sorted({*found.stages[stages[0]], *silent}))
+    made = Rollout(Phase.UNKNOWN, len(there), len(there) + len(left), left, now, stages[1])
+    return _dated(made, old)
 
 
 def _next_of_labels(gossip: GossipFacts | None) -> str:

@@ -91,6 +91,7 @@ class StatusOut(Struct, frozen=True):
     cycle: int
     cycle_seconds: float
     exporter_version: str
+    notes: Named = ()
 
 
 class PageOut(Struct, frozen=True):

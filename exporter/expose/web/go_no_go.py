@@ -11,6 +11,7 @@ from exporter.expose.wording import checks as wording
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.listed import few
+from exporter.model.migration import LABELS, STORE, Migration
 from exporter.model.pages import Phase
 
 TASKS: Final = {
@@ -91,7 +92,7 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
         return GoNoGo("unknown", "UNKNOWN", "Do not go on.", why)
     if (rolling := _rolling_out(snapshot, step)) is not None:
         return rolling
-    found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
+    found = answer_to(snapshot, step)
     if snapshot.fleet.uniform is False and found.tone == "closed":
         return replace(found, sentence="Do not go on: the clients are in different phases.")
     return found
@@ -109,15 +110,43 @@ def step_of(snapshot: Snapshot, wanted: str) -> Step | None:
 
 
 def _rolling_out(snapshot: Snapshot, step: Step) -> GoNoGo | None:
-    """The answer while a rollout of the step's migration is in progress and nothing is wrong with it."""
-    migration = next((one for one in snapshot.migrations if one.name == step.migration), None)
-    moved = migration.rollout if migration is not None else None
-    if migration is None or moved is None or snapshot.part is not None or step.open:
+    """The answer while a rollout of the step's migration is in progress and nothing is wrong with it. The
+    store's end waits for that of any.
+    """
+    if snapshot.part is not None or step.open:
         return None
-    if set(migration.causes) - _OF_A_ROLLOUT:
-        return None
-    sentence = f"rolling out into {moved.into.label}: {moved.done} of {moved.processes} processes."
-    return GoNoGo("wait", "WAIT", sentence, f"Left: {few(moved.left, CULPRITS)}.", step)
+    for one in snapshot.migrations:
+        if one.rollout is not None and not set(one.causes) - _OF_A_ROLLOUT and _waits_for(step, one):
+            told = one.rollout
+            who = "" if step.migration in (one.name, STORE) else f"{one.name}: "
+            sentence = f"{who}rolling out into {told.into_name}: {told.done} of {told.processes} processes."
+            return GoNoGo("wait", "WAIT", sentence, f"Left: {few(told.left, CULPRITS)}.", step)
+    return None
+
+
+def _waits_for(step: Step, migration: Migration) -> bool:
+    """Whether a step waits for a rollout: its own, any other one before the store goes, and one of labels
+    where nothing else fails.
+    """
+    if migration.name != LABELS:
+        return step.migration in (migration.name, STORE)
+    return step.migration == LABELS or _failing(step) <= {"labels-agree"}
+
+
+def _failing(step: Step) -> set[str]:
+    """The checks that fail, but for those that only say that a process is away for a moment."""
+    failing = (check for check in step.checks if check.verdict is Verdict.FAILS)
+    return {c.id for c in failing if c.id != "targets-answer" and c.cause != "process-down"}
+
+
+def answer_to(snapshot: Snapshot, step: Step) -> GoNoGo:
+    """The answer for one step. What fails only because a process is away has to be waited for."""
+    found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
+    if found.tone != "closed" or not snapshot.fleet.notes or snapshot.fleet.warnings:
+        return found
+    if _failing(step):
+        return found
+    return GoNoGo("wait", "WAIT", "a process is away, as in a restart.", snapshot.fleet.notes[0], step)
 
 
 def is_warned(snapshot: Snapshot) -> bool:

@@ -10,7 +10,7 @@ from exporter.expose.lag_history import LagHistory
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.report.answers import history_out
 from exporter.expose.web import documents
-from exporter.expose.web.go_no_go import check_rows, is_warned, judged, step_of, task, withheld
+from exporter.expose.web.go_no_go import answer_to, check_rows, step_of, task, withheld
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
@@ -122,9 +122,7 @@ def gate(view: PageRequest) -> Content:
     if step is None:
         raise NotThere(_missing("gate", view.match["step"], [step.title for step in view.known.steps]))
     part = view.known.part is not None
-    answer = (
-        withheld(view.known) if view.known.is_withheld else judged(step, is_warned(view.known), part=part)
-    )
+    answer = withheld(view.known) if view.known.is_withheld else answer_to(view.known, step)
     bad, held = check_rows(step, CULPRITS, part=part)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
               "steps": step_links(view.known)}  # fmt: skip

@@ -19,6 +19,11 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "Primaries are mixed by key: memberlist for {names:5}; still the external store for {others:5}. "
             "The switch did not reach their clients."
         ),
+        Told.PRIMARIES_MIXED_SHORT_CUT: (
+            "Primaries are mixed: a rollout goes from mirroring straight to memberlist, {count} of {of} "
+            "processes are there: {names:3}. Their members vanish from the external store, and {others:3} "
+            "read only that: reads and writes miss these members until all processes are there."
+        ),
         Told.FOREIGN_IN_GOSSIP: "{count} foreign members in the gossip: {names:5}.",
         Told.LABELS_SPLIT: "Different labels split the gossip: {culprits:;}.",
         Told.STRANGERS: "{count} unknown members in the gossip: {names:5}.",
@@ -47,6 +52,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.NOT_WATCHED: "{culprits:;3}.",
         Told.OTHER_PRODUCTS: "{count} of {of} processes are of another product than {what}: {culprits:3}.",
         Told.PROCESS_DOWN: "{count} of {of} processes do not answer: {culprits:5}.",
+        Told.PROCESS_AWAY: "{count} of {of} processes give no answer, as in a restart: {culprits:5}.",
         Told.PROCESS_RESTARTING: "{culprits:;3}. Its log says why.",
         Told.TOKEN_CONFLICT: "Two members claim the same tokens: {evidence}.",
         Told.MIRROR_ERRORS: "Mirror writes fail: {evidence}.",

@@ -19,7 +19,7 @@ def line_of(migration: Migration) -> str:
 def rollout_of(rollout: Rollout) -> str:
     """How far a rollout is, and which processes are left."""
     return (
-        f"rolling out into {rollout.into.label}: {rollout.done} of {rollout.processes} processes; "
+        f"rolling out into {rollout.into_name}: {rollout.done} of {rollout.processes} processes; "
         f"left: {few(rollout.left, SHOWN)}"
     )
 
@@ -40,6 +40,8 @@ def _where(migration: Migration) -> str:
 
 def _opened(migration: Migration) -> str:
     """What is known of a migration that has no phase."""
+    if migration.rollout is not None:
+        return rollout_of(migration.rollout)
     if migration.name != READ_WRITE:
         return "not enforced on every process" if migration.next_step else "no step is next"
     opened = [step.name for step in migration.steps if step.open]

@@ -19,6 +19,7 @@ def worded(snapshot: Snapshot) -> Snapshot:
         snapshot.fleet,
         findings=_findings(snapshot.fleet.findings),
         dangers=_findings(snapshot.fleet.dangers),
+        passing=_findings(snapshot.fleet.passing),
         rollback=_rollback(snapshot.fleet.rollback),
     )
     events = tuple(map(_event, snapshot.events))

@@ -66,7 +66,7 @@ def test_a_target_that_is_none_says_why(seen: TargetFacts, said: str) -> None:
     found = replace(seen, why_none=why_none(seen))
     assert re.search(said, found.why_none)
     assert silence(found).what.endswith(found.why_none)
-    assert any(found.why_none in text(finding) for finding in findings.of_all(Whole((found,))))
+    assert any(found.why_none in text(finding) for finding in findings.of_all(Whole((found,)), 0.0))
 
 
 @pytest.mark.parametrize("seen", [row[1] for row in ONE], ids=[row[0] for row in ONE])

@@ -27,7 +27,7 @@ def lost(ring: str, now: int, gone: int) -> KeyFacts:
 def test_rings_that_lost_members_are_named_by_the_harm_it_does() -> None:
     """The ingesters' first, though it lost the smallest share; then by the share."""
     keys = (lost("compactor", 2, 2), lost("distributor", 1, 9), lost("ingester", 5, 5), lost("ruler", 9, 0))
-    told = ordered(findings.of_all(Whole(targets=(), keys=keys)))
+    told = ordered(findings.of_all(Whole(targets=(), keys=keys), 0.0))
     assert tuple(text(finding) for finding in told) == (
         "Ring ingester lost members at once: 10 before, 5 now.",
         "Ring distributor lost members at once: 10 before, 1 now.",
