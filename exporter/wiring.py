@@ -20,7 +20,7 @@ from exporter.label_evidence.label_probe import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
-from exporter.model.migration import KEPT_ON_STORE
+from exporter.model.migration import KEPT_ON_STORE, MICROSERVICES
 from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import DEADLINE_SHARE, RELOADED, Plan, Poller, none_rejected
 from exporter.polling.history_file import HistoryFile, path_of
@@ -60,6 +60,7 @@ def rules_of(config: Config) -> Rules:
         expected_members=tuple(re.compile(pattern) for pattern in config.gossip.expected_members),
         groups=groups,
         default_groups=() if groups else MIMIR_GROUPS,
+        leaving=next((group.name for group in config.groups if group.leaves), MICROSERVICES),
         heartbeat_timeouts={
             page.key: spec.heartbeat_timeout
             for spec in _specs(config)

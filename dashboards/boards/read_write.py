@@ -13,7 +13,7 @@ ABOUT = (
     "From microservices to read-write mode: which rings have members of both groups, which still have "
     "members of the old group, and where the traffic goes. Groups are named in the exporter's configuration."
 )
-STEPS = 'step=~"retire-microservices|finish-read-write"'
+STEPS = 'step=~"retire-.*|finish-read-write"'
 NEW = 'group="read-write"'
 OLD = 'group="microservices"'
 PUSH = 'route=~".*(push|Push|otlp).*"'

@@ -147,6 +147,10 @@ class Group(Settings):
     match: Regex = Field(
         description="A pattern that is searched for in the member's name.", examples=["^mimir-(write|read)-"]
     )
+    leaves: bool = Field(
+        default=False,
+        description="The read-write migration retires this group; without any it is `microservices`.",
+    )
 
 
 def _without_query(value: str) -> str:

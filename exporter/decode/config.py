@@ -94,6 +94,7 @@ def decode_config(body: bytes, product: Product = Product.UNKNOWN) -> ProcessCon
         grpc_port=_int(page.at("server.grpc_listen_port")),
         ha_tracker=_bool(page.at("distributor.ha_tracker.enable_ha_tracker")),
         ingest_storage=_bool(page.at("ingest_storage.enabled")),
+        ruler_frontend=_text(page.at("ruler.query_frontend.address")),
         rings=MappingProxyType(dict(_each_ring(page, sections))),
         common=_common(page.at(_COMMON)),
         **_runtime(page.at("runtime_config")),

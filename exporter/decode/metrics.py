@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -92,6 +93,10 @@ _ELECTIONS = Wanted(
 _QUERIES = Wanted(
     b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]", lambda *_: None
 )
+_INGESTER = tuple(
+    Wanted(word, _PREFIX + word, lambda name, _: name[name.index("ingester_") :])
+    for word in (b"ingester_oldest_unshipped_block_timestamp_seconds ", b"ingester_memory_series ")
+)
 _RINGS = tuple(
     Wanted(
         word + b"{",
@@ -101,8 +106,9 @@ _RINGS = tuple(
     for word in (b"ring_members", b"ring_oldest_member_timestamp", b"ring_tokens_total")
 )
 _ALL: tuple[Wanted[Any], ...] = (
-    _MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES, *_RINGS,
+    _MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES, *_INGESTER, *_RINGS,
 )  # fmt: skip
+_GAUGES_OF_INGESTER = len(_INGESTER)
 _WORDS = tuple(wanted.word for wanted in _ALL)
 
 # Mimir has `cortex_build_info` beside its own.
@@ -145,7 +151,7 @@ def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -
 
 
 def _decoded(found: Readings) -> ProcessMetrics:
-    multikv, durations, builds, memberlist, starting, elections, queries, *rings = found
+    multikv, durations, builds, memberlist, starting, elections, queries, *others = found
     clients: dict[str, _Client] = {}
     traffic: dict[str, float] = {}
     for line, value in multikv:
@@ -166,9 +172,9 @@ def _decoded(found: Readings) -> ProcessMetrics:
         gossip_members=gossip.pop(_MEMBERS, None),
         start_time=known(starting[0][1]) if starting else None,
         ha_elections=_elections(elections),
-        counters=MappingProxyType(gossip),
+        counters=MappingProxyType(gossip | _gauges(chain(*others[:_GAUGES_OF_INGESTER]))),
         traffic=MappingProxyType(traffic),
-        rings=ring_signals(*rings),
+        rings=ring_signals(*others[_GAUGES_OF_INGESTER:]),
     )
 
 
@@ -243,6 +249,10 @@ def _gossip(found: Iterable[tuple[str, float]]) -> dict[str, float]:
         most = name in (_HEALTH, _MEMBERS)
         read[name] = max(read.get(name, value), value) if most else read.get(name, 0.0) + value
     return read
+
+
+def _gauges(found: Iterable[tuple[str, float]]) -> dict[str, float]:
+    return {name: value for name, value in found if known(value) is not None}
 
 
 def _build(found: Iterable[tuple[tuple[str, str, str], float]]) -> tuple[Product, str, str]:

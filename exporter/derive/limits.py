@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from exporter.model.migration import HA_TRACKER, RINGS
+from exporter.model.migration import HA_TRACKER, MICROSERVICES, READ_WRITE, RINGS
 from exporter.model.pages import Product
 from exporter.products.ring_pages import HA_KEY, RingPage
 
@@ -30,6 +30,7 @@ class Rules:
     expected_members: tuple[re.Pattern[str], ...] = ()
     groups: Groups = ()
     default_groups: Groups = ()
+    leaving: str = MICROSERVICES  # the group that the read-write migration retires
     """Mimir's modes, where none are configured; they count for no other product."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
@@ -60,6 +61,11 @@ class Rules:
         """The configured heartbeat timeout of a ring, by any of its key's names."""
         told = self.heartbeat_timeouts
         return next((told[name] for name in names if name in told), None)
+
+    @property
+    def arriving(self) -> str:
+        """The group that the read-write migration moves to."""
+        return READ_WRITE if self.leaving == MICROSERVICES else MICROSERVICES
 
     def group_of(self, *names: str) -> str:
         """The deployment mode a member or process belongs to, "" where no pattern matches any of its

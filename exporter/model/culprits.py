@@ -139,6 +139,10 @@ class Kind(enum.StrEnum):
     GROUP_TRAFFIC_OF_NONE = "group-traffic-of-none"
     GROUP_TRAFFIC_UNKNOWN = "group-traffic-unknown"
     GROUP_WITHOUT_READERS = "group-without-readers"
+    SETTING_OFF = "setting-off"
+    SETTING_ON = "setting-on"
+    BLOCKS_UNSHIPPED = "blocks-unshipped"
+    ZONE_LEAVING = "zone-leaving"
     # of findings and ways back
     PROCESS_DOWN = "process-down"
     PROCESS_SHOWS = "process-shows"
@@ -267,6 +271,7 @@ class Seen(enum.StrEnum):
     OLD_GROUP_IN = "old-group-in"
     OLD_GROUP_IDLE = "old-group-idle"
     READERS = "readers"
+    INGESTERS_SHIPPED = "ingesters-shipped"
     READ_BEFORE = "read-before"
     TOLD = "told"
 

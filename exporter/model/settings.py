@@ -69,6 +69,7 @@ class ProcessConfig:
     gossip_settings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
     text of each setting by its name in the `memberlist` block. No secrets."""
+    ruler_frontend: str = ""  # Mimir: the query frontend that rules are evaluated by, "" for none
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
     common: RingConfig | None = None  # Loki's block that other rings take their store from
     runtime_file: bool | None = None  # whether it reads a runtime configuration

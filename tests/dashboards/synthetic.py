@@ -28,7 +28,8 @@ CLIENTS = {
 }  # fmt: skip
 STEPS = (
     "preflight", "enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi",
-    "decommission-store", "set-label", "enforce-label", "retire-microservices", "finish-read-write",
+    "decommission-store", "set-label", "enforce-label",
+    "retire-read-path", "retire-write-path", "retire-microservices", "finish-read-write",
 )  # fmt: skip
 VALUES: Mapping[str, tuple[str, ...]] = {
     "phase": tuple(phase.label for phase in Phase),

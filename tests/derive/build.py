@@ -45,6 +45,7 @@ from exporter.products.ring_pages import TRACKER_PAGE
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
 PAGES = {INGESTER: "/ingester/ring", COMPACTOR: "/compactor/ring"}
+PATHS = {**PAGES, "collectors/store-gateway": "/store-gateway/ring", "rulers/ring": "/ruler/ring"}
 PARTITION_PAGE = "/ingester/partition-ring"
 
 
@@ -102,6 +103,7 @@ class Process:
     product: Product = Product.CORTEX
     config: Mapping[str, Any] = field(default_factory=dict)
     traffic: Mapping[str, float] = field(default_factory=dict)
+    counters: Mapping[str, float] = field(default_factory=dict)
     version: str = "1.21.0"
     elections: Mapping[tuple[str, str], float] = field(default_factory=dict)
     beats: bool = True  # has a member in every ring, and shows the rings
@@ -123,7 +125,7 @@ class Process:
             metrics=self._metrics(now),
             gossip=GossipView(self._memberlist(now), dict(self._values(now))),
             config=self._config(now),
-            rings={PAGES[key]: self._page(PAGES[key], value, now) for key, value in self.pages.items()},
+            rings={PATHS[key]: self._page(PATHS[key], value, now) for key, value in self.pages.items()},
             partitions=dict(self._partitions(now)),
             others=self._others(now),
         )
@@ -161,6 +163,7 @@ class Process:
             start_time=self.started,
             health_score=0.0,
             traffic=self.traffic,
+            counters=self.counters,
             ha_elections=self.elections,
         )
         return replace(

@@ -21,6 +21,8 @@ from exporter.derive.gate.checks import (
     transitions,
 )
 from exporter.derive.gate.checks import read_write as groups
+from exporter.derive.gate.checks import read_write_paths as paths
+from exporter.derive.gate.checks import read_write_settings as settings
 from exporter.derive.gate.checks import rings as keys
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase
@@ -290,9 +292,56 @@ STEPS = (
         migration=LABELS,
     ),
     Rule(
+        "retire-read-path",
+        None,
+        "Stops the old group's read path and backend, after its store-gateways unregister.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm("There is nothing to stop.", (paths.old_read_path_present,)),
+            Harm("Queries fail that still go to the old group.", (paths.old_read_path_idle,)),
+            Harm("No process answers queries.", (groups.new_group_reads,)),
+            Harm("A ring is left without members: its component stops.", (groups.backend_rings_have_both,)),
+            Harm(
+                "Store-gateways that stopped stay in the ring: queries miss the blocks that they had.",
+                (settings.store_gateways_unregister, settings.store_gateways_zone_aware),
+            ),
+            Harm("Writes lose their quorum.", (keys.members_healthy, quorum.settings_agree)),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm(PARTED, RESTART),
+        ),
+        migration=READ_WRITE,
+    ),
+    Rule(
+        "retire-write-path",
+        None,
+        "Stops the old group's distributors, then its ingesters zone by zone.",
+        (
+            Harm(UNSEEN, UNWATCHED),
+            Harm("There is nothing to stop.", (paths.old_write_path_present,)),
+            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+            Harm("A ring is left without members: its component stops.", (groups.write_rings_have_both,)),
+            Harm(
+                "Writes lose their quorum.",
+                (
+                    groups.new_group_keeps_quorum,
+                    settings.ingesters_zone_aware,
+                    paths.one_zone_at_a_time,
+                    keys.members_healthy,
+                    quorum.settings_agree,
+                ),
+            ),
+            Harm("Blocks that only an old ingester has are lost with it.", (paths.old_ingesters_shipped,)),
+            Harm(DIVERGED, (keys.views_agree,)),
+            Harm(UNFINISHED, (transitions.no_long_transitions,)),
+            Harm(PARTED, RESTART),
+        ),
+        migration=READ_WRITE,
+    ),
+    Rule(
         "retire-microservices",
         None,
-        "Stops the old group's processes: distributors first, then ingesters zone by zone.",
+        "Stops all of the old group at once: retire-read-path and retire-write-path ask more, one by one.",
         (
             Harm(UNSEEN, UNWATCHED),
             Harm("There is nothing to stop.", (groups.old_group_present,)),
@@ -323,6 +372,10 @@ STEPS = (
             Harm(
                 "The rings have members that cannot come back.",
                 (groups.new_group_active, groups.old_group_left),
+            ),
+            Harm(
+                "Rules are not evaluated any more: their query frontend goes.",
+                (settings.remote_evaluation_off,),
             ),
             Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_told)),
             Harm(DIVERGED, (keys.views_agree,)),

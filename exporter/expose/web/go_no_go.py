@@ -23,6 +23,8 @@ TASKS: Final = {
     "decommission-store": "remove the external store",
     "set-label": "set the cluster label",
     "enforce-label": "switch label verification on",
+    "retire-read-path": "stop the old read path and backend",
+    "retire-write-path": "stop the old write path",
     "retire-microservices": "retire the microservices",
     "finish-read-write": "finish the move to read-write mode",
 }

@@ -88,6 +88,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.OLD_GROUP_IN: "It is in {names:8}.",
         Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none is asked.",
         Seen.READERS: "{count} processes: {names:5}.",
+        Seen.INGESTERS_SHIPPED: "{count} old ingesters, {of:.0f} series in their heads.",
         Seen.READ_BEFORE: "Read in the cycles before, not in this one: {culprits}.",
         Seen.TOLD: "{what}",
     }

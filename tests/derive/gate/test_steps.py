@@ -225,7 +225,7 @@ def test_nothing_is_open_when_nobody_answers() -> None:
 
 def test_every_step_of_the_design_is_there_once() -> None:
     assert list(NAMES) == list(dict.fromkeys(rule.name for rule in STEPS))
-    assert len(NAMES) == 10
+    assert len(NAMES) == 12
     ids = [c.id for c in step_of(Fleet().look(), "switch-primary").checks]
     assert len(ids) == len(set(ids))
 

@@ -15,10 +15,8 @@ from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.migration import MICROSERVICES
 from exporter.products.ring_pages import RING_NAMES
 
-OLD, NEW = MICROSERVICES, "read-write"
 WRITE_RINGS = frozenset({"ingester", "distributor"})
 DOC = "docs/read-write.md"
 GROUPED = (
@@ -27,8 +25,9 @@ GROUPED = (
 )
 READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 ALONE = (
-    f"No {NEW} process runs the component of the ring that only {OLD} has, so scaling up adds none. Give "
-    "the component to the new group, or scale it down on purpose first: an emptied ring asks for nothing."
+    "No process of the new group runs the component of the ring that only the old one has, so scaling up "
+    "adds none. Give the component to the new group, or scale it down on purpose first: an emptied ring asks "
+    "for nothing."
 )
 
 
@@ -47,17 +46,24 @@ def _unserved(seen: Evidence) -> list[KeyFacts]:
 
 def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
     """Tell whether no process of the new group runs what keeps this ring, though processes of it are up."""
-    new = [target for target in seen.up if target.group == NEW and target.clients]
+    new = [target for target in seen.up if target.group == seen.rules.arriving and target.clients]
     runs = any(client.key == key.key for target in new for client in target.clients)
-    return bool(new) and not runs and not any(member.group == NEW for member in key.members)
+    return bool(new) and not runs and not any(member.group == seen.rules.arriving for member in key.members)
 
 
 def _lacking(rings: Iterable[KeyFacts], seen: Evidence, remedy: str) -> tuple[list[Culprit], str]:
     """Give the rings that have no active member of the new group, and what helps them."""
-    without = [key for key in rings if not _active(key, NEW)]
+    without = [key for key in rings if not _active(key, seen.rules.arriving)]
     alone = [key for key in without if _is_left_alone(key, seen)]
-    found = [Culprit(Kind.GROUP_UNSERVED, key=key.key, what=NEW, names=(OLD,)) for key in alone]
-    found += [Culprit(Kind.GROUP_INACTIVE, key=key.key, what=NEW) for key in without if key not in alone]
+    found = [
+        Culprit(Kind.GROUP_UNSERVED, key=key.key, what=seen.rules.arriving, names=(seen.rules.leaving,))
+        for key in alone
+    ]
+    found += [
+        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=seen.rules.arriving)
+        for key in without
+        if key not in alone
+    ]
     if not alone:
         return found, ""
     return found, f"{remedy} {ALONE}" if len(without) > len(alone) else ALONE
@@ -67,8 +73,8 @@ def _active(key: KeyFacts, group: str) -> bool:
     return any(member.group == group and member.state is State.ACTIVE for member in key.members)
 
 
-def _old_members(key: KeyFacts) -> list[str]:
-    return [member.id for member in key.members if member.group == OLD]
+def _old_members(key: KeyFacts, seen: Evidence) -> list[str]:
+    return [member.id for member in key.members if member.group == seen.rules.leaving]
 
 
 def _both(seen: Evidence, remedy: str, *, write: bool) -> Answer:
@@ -76,9 +82,9 @@ def _both(seen: Evidence, remedy: str, *, write: bool) -> Answer:
     grouped = rings if _grouped(seen) else []
     wrong, helps = _lacking(grouped, seen, remedy)
     wrong += [
-        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=OLD)
+        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=seen.rules.leaving)
         for key in grouped
-        if _old_members(key) and not _active(key, OLD)
+        if _old_members(key, seen) and not _active(key, seen.rules.leaving)
     ]
     return Answer(wrong, _unread(seen, rings), Looked(Seen.RINGS, len(rings)), _nothing(rings), remedy=helps)
 
@@ -122,10 +128,10 @@ def write_rings_have_both(seen: Evidence) -> Answer:
 def old_group_present(seen: Evidence) -> Answer:
     """Hold that some ring still has an old member: else this step is behind."""
     rings = _rings(seen)
-    having = tuple(key.ring for key in rings if _old_members(key))
+    having = tuple(key.ring for key in rings if _old_members(key, seen))
     none = bool(rings) and not having and _grouped(seen)
     return Answer(
-        wrong=[Culprit(Kind.GROUP_GONE, what=OLD)] if none and not seen.is_part else (),
+        wrong=[Culprit(Kind.GROUP_GONE, what=seen.rules.leaving)] if none and not seen.is_part else (),
         unknown=_unread(seen, rings),
         good=Looked(Seen.OLD_GROUP_IN, names=having),
         nothing=_nothing(rings) or (Culprit(Kind.NO_OLD_GROUP_HERE) if none else None),
@@ -145,14 +151,21 @@ def new_group_keeps_quorum(seen: Evidence) -> Answer:
     wrong, unknown = [], _unread(seen, rings)
     for key in rings if _grouped(seen) else ():
         told, product = key.settings.replication, seen.now.fleet.product
-        new = [member for member in key.members if member.group == NEW]
+        new = [member for member in key.members if member.group == seen.rules.arriving]
         left = margin(new, told, product)
         if left is None:
             unknown.append(Culprit(Kind.REPLICATION_UNKNOWN, key=key.key))
         elif left < spare(told, product):
             factor = max((one.factor for one in told), default=0)
             active = sum(member.state is State.ACTIVE for member in new)
-            short = Culprit(Kind.GROUP_SHORT, key=key.key, what=NEW, value=active, of=len(new), limit=factor)
+            short = Culprit(
+                Kind.GROUP_SHORT,
+                key=key.key,
+                what=seen.rules.arriving,
+                value=active,
+                of=len(new),
+                limit=factor,
+            )
             wrong.append(short)
     return Answer(wrong, unknown, Looked(Seen.RINGS, len(rings)), _nothing(_rings(seen)))
 
@@ -185,11 +198,13 @@ def old_group_left(seen: Evidence) -> Answer:
     """Hold that the old group has left all rings, unhealthy remains, owners of partitions and rings that no
     process serves any more included.
     """
-    left = [(key, _old_members(key)) for key in (*_rings(seen), *_unserved(seen))]
+    left = [(key, _old_members(key, seen)) for key in (*_rings(seen), *_unserved(seen))]
     unknown = _unread(seen, _rings(seen))
     for key in seen.keys:
         if key.kind == "partition":
-            left.append((key, [name for name in key.owners if seen.rules.group_of(name) == OLD]))
+            left.append(
+                (key, [name for name in key.owners if seen.rules.group_of(name) == seen.rules.leaving])
+            )
             unknown += [] if key.source else [Culprit(Kind.KEY_UNREAD, key=key.key)]
             unknown += [
                 Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=name)
@@ -216,7 +231,7 @@ def old_group_idle(seen: Evidence) -> Answer:
     """Hold that processes of the old group, as long as they run, get no pushes and no queries. One that
     does, and is of no group, may be of the old one.
     """
-    old = [target for target in seen.up if target.group == OLD]
+    old = [target for target in seen.up if target.group == seen.rules.leaving]
     nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
     return Answer(
         wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],
@@ -247,7 +262,7 @@ def new_group_reads(seen: Evidence) -> Answer:
     no ring shows that it is missing.
     """
     settled = [target for target in seen.up if not target.young]
-    new = [target for target in settled if target.group == NEW]
+    new = [target for target in settled if target.group == seen.rules.arriving]
     serving = tuple(target.name for target in new if _serves_reads(target))
     unknown = [Culprit(Kind.UNREAD, target.name, what="component") for target in new if not _words(target)]
     unknown += [
@@ -255,7 +270,7 @@ def new_group_reads(seen: Evidence) -> Answer:
         for target in settled
         if not target.group and _serves_reads(target)
     ]
-    nobody = [Culprit(Kind.GROUP_WITHOUT_READERS, what=NEW, value=len(new))]
+    nobody = [Culprit(Kind.GROUP_WITHOUT_READERS, what=seen.rules.arriving, value=len(new))]
     return Answer(
         wrong=() if serving or unknown else nobody,
         unknown=() if serving else unknown,

@@ -1,0 +1,136 @@
+"""What the read path and the write path of the old group ask for before each is stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.checks.read_write import DOC, GROUPED, WRITE_RINGS
+from exporter.derive.gate.checks.read_write_settings import INGESTERS, in_ring
+from exporter.derive.gate.evidence import Evidence
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.entry import State
+from exporter.model.facts import KeyFacts, TargetFacts
+
+UNSHIPPED = "ingester_oldest_unshipped_block_timestamp_seconds"  # 0: every block is in the object store
+SERIES = "ingester_memory_series"
+_WRITERS = frozenset({"distributor", "ingester", "write"})  # words of a component of the write path
+_STAYING = frozenset({State.ACTIVE, State.READ_ONLY})
+
+
+def _present(seen: Evidence, *, write: bool) -> Answer:
+    old = seen.rules.leaving
+    rings = [key for key in seen.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
+    having = tuple(key.ring for key in rings if any(member.group == old for member in key.members))
+    unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
+    gone = bool(rings) and not having and not unread and not seen.is_part
+    return Answer(
+        wrong=[Culprit(Kind.GROUP_GONE, what=old)] if gone else (),
+        unknown=() if having else unread,
+        good=Looked(Seen.OLD_GROUP_IN, names=having),
+        nothing=None if rings else Culprit(Kind.NO_RING),
+    )
+
+
+@check(
+    "old-read-path-present",
+    "There is an old read path or backend to retire.",
+    "Nothing is left of it: ask the gate of retire-write-path.",
+    f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
+)
+def old_read_path_present(seen: Evidence) -> Answer:
+    """Hold that a ring of the backend still has an old member: else this step is behind."""
+    return _present(seen, write=False)
+
+
+@check(
+    "old-write-path-present",
+    "There is an old write path to retire.",
+    "Nothing is left of it: ask the gate of finish-read-write.",
+    f"{DOC}#both-groups-in-every-ring",
+    GROUPED,
+)
+def old_write_path_present(seen: Evidence) -> Answer:
+    """Hold that a ring of the write path still has an old member: else this step is behind."""
+    return _present(seen, write=True)
+
+
+@check(
+    "old-read-path-idle",
+    "No client sends queries to the old group's read path.",
+    "Point the ingress of the read path at the new group, and wait until the old one's request rate is 0.",
+    f"{DOC}#traffic",
+    "Run the check again: a rate needs two cycles. Every process must be of a group, by groups in the "
+    "configuration.",
+)
+def old_read_path_idle(seen: Evidence) -> Answer:
+    """Hold that no old process but those of the write path is asked: pushes go there until the next step."""
+    old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & _WRITERS]
+    nobodys = [t for t in seen.up if not t.group and t.traffic_rate != 0] if seen.rules.groups else []
+    return Answer(
+        wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],
+        unknown=[
+            *(Culprit(Kind.LOOKED_ONCE, t.name) for t in old if t.traffic_rate is None),
+            *(Culprit(Kind.GROUP_TRAFFIC_UNKNOWN, t.name) for t in nobodys),
+        ],
+        good=Looked(Seen.OLD_GROUP_IDLE, len(old)),
+    )
+
+
+def _words(target: TargetFacts) -> frozenset[str]:
+    """What a process runs, as discovery calls it and as its name says, word by word."""
+    told = f"{target.component},{target.name},{target.config.target if target.config else ''}".lower()
+    return frozenset(re.split(r"[^a-z]+", told)) - {""}
+
+
+@check(
+    "old-ingesters-shipped",
+    "Every block of the old group's ingesters is in the object store.",
+    "Wait for the next head compaction and upload. Shut ingesters down by Mimir's procedure, which ships "
+    "their heads as well.",
+    f"{DOC}#the-ingesters",
+    "Let the exporter read /metrics of every ingester: the age of the oldest unshipped block is there.",
+)
+def old_ingesters_shipped(seen: Evidence) -> Answer:
+    """Hold that no block is on the disk of an old ingester alone. What is in a head is no block yet."""
+    old = [target for target, _ in in_ring(seen, INGESTERS) if target.group == seen.rules.leaving]
+    told = {target.name: target.counters.get(UNSHIPPED) for target in old}
+    heads = sum(target.counters.get(SERIES, 0.0) for target in old)
+    return Answer(
+        wrong=[
+            Culprit(Kind.BLOCKS_UNSHIPPED, name, value=max(0.0, seen.now.at - oldest) / 60)
+            for name, oldest in told.items()
+            if oldest
+        ],
+        unknown=[
+            Culprit(Kind.UNREAD, n, what="oldest unshipped block") for n, v in told.items() if v is None
+        ],
+        good=Looked(Seen.INGESTERS_SHIPPED, len(old), of=heads),
+    )
+
+
+@check(
+    "one-zone-at-a-time",
+    "Members of the old group leave the ingester ring in one zone at a time.",
+    "Wait until every old ingester of the zone that is leaving has left the ring, then begin the next zone.",
+    f"{DOC}#the-ingesters",
+    GROUPED,
+)
+def one_zone_at_a_time(seen: Evidence) -> Answer:
+    """Hold that not two zones lack ingesters at once: writes would lose their quorum."""
+    rings = [key for key in seen.keys if key.ring == INGESTERS]
+    wrong = [culprit for key in rings for culprit in _leaving(key, seen.rules.leaving)]
+    unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
+    return Answer(wrong, unread, Looked(Seen.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING))
+
+
+def _leaving(key: KeyFacts, old: str) -> Iterable[Culprit]:
+    """The zones from which old members go, where they are more than one."""
+    zones: dict[str, list[str]] = {}
+    for member in key.members:
+        if member.group == old and member.state not in _STAYING:
+            zones.setdefault(member.zone, []).append(member.id)
+    for zone, names in sorted(zones.items()) if len(zones) > 1 else ():
+        yield Culprit(Kind.ZONE_LEAVING, key=key.key, what=zone or "none", names=tuple(sorted(names)))

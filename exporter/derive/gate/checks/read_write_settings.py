@@ -1,0 +1,108 @@
+"""Settings that the guide of the read-write migration asks for, each before the step that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.evidence import Evidence
+from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.facts import TargetFacts
+from exporter.model.migration import READ_WRITE
+from exporter.model.settings import RingConfig
+
+INGESTERS, STORE_GATEWAYS, RULERS = "ingester", "store-gateway", "ruler"
+DOC = "docs/read-write.md"
+CONFIGURED = "Let the exporter read /config of every process: the setting is there."
+
+
+def in_ring(seen: Evidence, ring: str) -> Iterable[tuple[TargetFacts, str]]:
+    """The processes that have a member in a ring, and the ring's key."""
+    keys = frozenset(key.key for key in seen.now.keys if key.ring == ring)
+    return ((target, key) for target in seen.up for key in target.rings if key in keys)
+
+
+def _held(seen: Evidence, ring: str, what: str, told: Callable[[RingConfig], bool | None]) -> Answer:
+    """Ask a switch of each process in a ring that it is about; the last of `told` says which."""
+    wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
+    for target, key in in_ring(seen, ring):
+        block = target.config.rings.get(key) if target.config else None
+        value = told(block) if block is not None else None
+        asked += 1
+        if value is None:
+            unknown.append(Culprit(Kind.UNREAD, target.name, what=what))
+        elif not value:
+            wrong.append(Culprit(Kind.SETTING_OFF, target.name, key=key, what=what))
+    return Answer(wrong, unknown, Looked(Seen.PROCESSES, asked))
+
+
+def _zones(seen: Evidence, ring: str) -> Answer:
+    if seen.rules.arriving != READ_WRITE:
+        return Answer(good=Looked(Seen.NONE))
+    return _held(seen, ring, "zone_awareness_enabled", lambda block: block.zone_awareness)
+
+
+@check(
+    "store-gateways-zone-aware",
+    "The ring of the store-gateways is zone-aware on every process that is in it.",
+    "Switch zone_awareness_enabled on for store_gateway.sharding_ring first: mimir-backend needs it.",
+    f"{DOC}#settings",
+    CONFIGURED,
+)
+def store_gateways_zone_aware(seen: Evidence) -> Answer:
+    """Hold it towards read-write mode, which needs zones."""
+    return _zones(seen, STORE_GATEWAYS)
+
+
+@check(
+    "ingesters-zone-aware",
+    "The ring of the ingesters is zone-aware on every process that is in it.",
+    "Switch zone_awareness_enabled on for ingester.ring first: mimir-write needs it.",
+    f"{DOC}#settings",
+    CONFIGURED,
+)
+def ingesters_zone_aware(seen: Evidence) -> Answer:
+    """Hold it towards read-write mode, which needs zones."""
+    return _zones(seen, INGESTERS)
+
+
+@check(
+    "store-gateways-unregister",
+    "Every store-gateway of the old group leaves its ring when it stops.",
+    "Set unregister_on_shutdown to true for store_gateway.sharding_ring of the old group, and restart it.",
+    f"{DOC}#settings",
+    CONFIGURED,
+)
+def store_gateways_unregister(seen: Evidence) -> Answer:
+    """Hold that none of them stays as an unhealthy member. The new group's are to stay in theirs."""
+    wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
+    for target, key in in_ring(seen, STORE_GATEWAYS):
+        if target.group != seen.rules.leaving:
+            continue
+        asked += 1
+        block = target.config.rings.get(key) if target.config else None
+        if block is None or block.unregister_on_shutdown is None:
+            unknown.append(Culprit(Kind.UNREAD, target.name, what="unregister_on_shutdown"))
+        elif not block.unregister_on_shutdown:
+            wrong.append(Culprit(Kind.SETTING_OFF, target.name, key=key, what="unregister_on_shutdown"))
+    return Answer(wrong, unknown, Looked(Seen.PROCESSES, asked))
+
+
+@check(
+    "remote-evaluation-off",
+    "No ruler of the new group evaluates rules by a query frontend of its own.",
+    "Remove ruler.query_frontend.address from the new group: its query frontend goes with the old one.",
+    f"{DOC}#settings",
+    CONFIGURED,
+)
+def remote_evaluation_off(seen: Evidence) -> Answer:
+    """Hold it towards read-write mode, in which mimir-backend evaluates rules by itself."""
+    if seen.rules.arriving != READ_WRITE:
+        return Answer(good=Looked(Seen.NONE))
+    new = [target for target, _ in in_ring(seen, RULERS) if target.group == seen.rules.arriving]
+    on = (target for target in new if target.config is not None and target.config.ruler_frontend)
+    return Answer(
+        wrong=[Culprit(Kind.SETTING_ON, t.name, what="ruler.query_frontend.address") for t in on],
+        unknown=[Culprit(Kind.UNREAD, t.name, what="configuration") for t in new if t.config is None],
+        good=Looked(Seen.PROCESSES, len(new)),
+    )
