@@ -13,7 +13,8 @@ from pathlib import Path
 from exporter.cli.source.snapshot_source import duration
 from exporter.cli.terminal.safe_text import plain
 from exporter.config.units import format_duration
-from exporter.demo import FAULTS, PRODUCTS, Demo, DemoSettings
+from exporter.demo import FAULTS, MIGRATIONS, PRODUCTS, Demo, DemoSettings
+from exporter.model.migration import LABELS
 from exporter.model.pages import Phase
 
 _LOOK = 0.2
@@ -35,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `kvmigration demo`."""
     add = parser.add_argument
     add("--product", choices=PRODUCTS, default="cortex", help="what the cluster runs (default: %(default)s)")
+    add(
+        "--migration",
+        choices=MIGRATIONS,
+        default="",
+        help="what moves: the rings, with the HA tracker left on the store; the HA tracker, with the rings "
+        "on memberlist; or the cluster label (default: every KV client)",
+    )
     add("--size", type=int, default=6, help="processes (default: %(default)s)")
     add("--tokens", type=int, default=128, help="tokens per member (default: %(default)s)")
     add("--seed", type=int, default=1, help="the same seed gives the same cluster (default: %(default)s)")
@@ -82,6 +90,7 @@ def settings_of(args: argparse.Namespace) -> DemoSettings:
     """The settings that the arguments mean; `ValueError` with a sentence where they cannot be."""
     return DemoSettings(
         product=args.product,
+        migration=args.migration,
         size=args.size,
         tokens=args.tokens,
         seed=args.seed,
@@ -159,7 +168,12 @@ def _pace(settings: DemoSettings) -> str:
     """Say what will happen, and when."""
     if settings.hold:
         return "It stays in this phase, until you send it to another one."
-    seconds = format_duration(max(1, round(settings.phase_duration / settings.speed)))
+    seconds = format_duration(max(1, round(settings.walk_pause / settings.speed)))
+    if settings.migration == LABELS:
+        return (
+            f"Every {seconds} it begins the next of three rollouts: verification off, the label, "
+            f"verification on. A gate opens about {soak_of(settings)} after each."
+        )
     return (
         f"Every {seconds} it goes to the next phase, up to memberlist. A gate opens about "
         f"{soak_of(settings)} after its phase was reached."

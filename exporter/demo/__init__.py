@@ -8,6 +8,6 @@ It imports nothing of `exporter.decode`, so that the two cannot share a mistake.
 
 from exporter.demo.server import Demo
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.settings import FAULTS, PRODUCTS, DemoSettings
+from exporter.demo.simulation.settings import FAULTS, MIGRATIONS, PRODUCTS, DemoSettings
 
-__all__ = ["FAULTS", "PRODUCTS", "Cluster", "Demo", "DemoSettings"]
+__all__ = ["FAULTS", "MIGRATIONS", "PRODUCTS", "Cluster", "Demo", "DemoSettings"]

@@ -32,7 +32,8 @@ def reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
 
 def kvstore(cluster: Cluster, process: Process, prefix: str) -> Block:
     """One client's store, as the file says it: the runtime configuration is not in here."""
-    store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[process.mode]
+    mode = process.mode_of(tracker=prefix == "ha-tracker/")
+    store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[mode]
     block: Block = {
         "store": store,
         "prefix": prefix,
@@ -53,7 +54,7 @@ def kvstore(cluster: Cluster, process: Process, prefix: str) -> Block:
             "password": "",
         },
     }
-    multi = process.mode == "multi"
+    multi = mode == "multi"
     block["multi"] = {
         "primary": cluster.external() if multi else "",
         "secondary": "memberlist" if multi else "",

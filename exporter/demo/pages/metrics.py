@@ -77,8 +77,8 @@ def _families(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     for prefix in prefixes:
         clients = [client for client in process.clients.values() if client.spec.prefix == prefix]
         yield _requests(prefix, clients)
-        if process.mode == "multi":
-            yield from _multi(cluster, prefix, clients)
+        if multi := [client for client in clients if client.mode == "multi"]:
+            yield from _multi(cluster, prefix, multi)
     yield from _rings(cluster, process)
     if process.has_gossip:
         yield from _gossip(cluster, process)

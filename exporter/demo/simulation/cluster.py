@@ -19,7 +19,7 @@ from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
 from exporter.demo.simulation.ring_values import Value
-from exporter.demo.simulation.settings import EPOCH, DemoSettings
+from exporter.demo.simulation.settings import EPOCH, LABELS, DemoSettings
 from exporter.demo.simulation.store import ExternalStore
 from exporter.model.pages import Phase
 
@@ -47,7 +47,8 @@ class Cluster:
         self.gossip = Gossip()
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
-        self.phase = settings.start_phase
+        self.phase = Phase.MEMBERLIST if settings.migration == LABELS else settings.start_phase
+        self.label_stage = 0
         self.dangers: list[str] = []
         self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -66,7 +67,7 @@ class Cluster:
         for fault in settings.faults:
             self.set_fault(fault, on=True)
         if not settings.hold:
-            self.after(settings.phase_duration, partial(walk.next_phase, self))
+            self.after(settings.walk_pause, partial(walk.next_phase, self))
 
     # The clock.
 
@@ -118,8 +119,8 @@ class Cluster:
 
     def start(self, process: Process) -> None:
         """Start a process with the configuration that the present phase gives it."""
-        mode, _, _ = MODES[walk.wanted(self, process)]
-        process.start(mode, self.now)
+        process.label, process.verified = walk.labelled(self, process)
+        process.start(lambda spec: MODES[walk.phase_of(self, process, spec)][0], self.now)
         walk.configure(self, process)
         if process.has_gossip:
             peer = Peer(process.node_name, process.at.host, process.at.gossip)
@@ -156,9 +157,9 @@ class Cluster:
 
     def primary_of(self, process: Process, client: Client) -> str:
         """The type of the store that a client reads."""
-        if process.mode == "multi":
+        if client.mode == "multi":
             return client.primary
-        return self.external() if process.mode == "external" else "memberlist"
+        return self.external() if client.mode == "external" else "memberlist"
 
     def seen(self, process: Process, key: str) -> Value | None:
         """The value under a key as the process's primary store delivered it."""

@@ -10,7 +10,7 @@ from exporter.demo.simulation import walk
 from exporter.demo.simulation.gossip import Peer
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import Instance, Tokens
-from exporter.demo.simulation.settings import FAULTS
+from exporter.demo.simulation.settings import FAULTS, LABELS
 
 if TYPE_CHECKING:
     from exporter.demo.simulation.cluster import Cluster
@@ -81,7 +81,8 @@ def is_dead(cluster: Cluster, process: Process) -> bool:
 
 def group_of(cluster: Cluster, process: Process) -> str:
     """The gossip group a process belongs to: "" for the cluster, else its own or its half."""
-    if process.label != cluster.settings.gossip_label and process.verified:
+    ours = (cluster.settings.gossip_label, *([""] if cluster.settings.migration == LABELS else []))
+    if process.label not in ours and process.verified:
         return f"label {process.label}"
     if "clobber" in cluster.faults and cluster.victims["clobber"] == process.name:
         return "alone"

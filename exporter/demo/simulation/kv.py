@@ -42,7 +42,7 @@ class Writer:
         """One compare-and-swap; whether the primary took it."""
         write = Write(process, client, key)
         written = self._try(write, self._cluster.primary_of(process, client), change, "primary")
-        if process.mode == "multi":
+        if client.mode == "multi":
             _count(client, "primary", "multi", ok=written is not None)
             if written is not None and client.mirror:
                 self._mirror(write, written)
@@ -51,7 +51,7 @@ class Writer:
     def in_vain(self, process: Process, client: Client) -> None:
         """A compare-and-swap that found nothing to do, since another process was first."""
         _count(client, "primary", self._cluster.primary_of(process, client), ok=True)
-        if process.mode == "multi":
+        if client.mode == "multi":
             _count(client, "primary", "multi", ok=True)
 
     def _try(self, write: Write, store: str, change: Change | Value, role: str) -> Value | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from exporter.demo.simulation.products import ClientSpec, ProcessSpec
+from exporter.demo.simulation.products import HA, ClientSpec, ProcessSpec
 from exporter.demo.simulation.ring_values import Tokens
 from exporter.model.pages import Phase
 
@@ -25,9 +26,10 @@ Operation = tuple[str, str, str, str]
 
 @dataclass(slots=True)
 class Client:
-    """One KV client. `primary` and `mirror` mean something only in a process of mode `multi`."""
+    """One KV client. `primary` and `mirror` mean something only in mode `multi`."""
 
     spec: ClientSpec
+    mode: str = "external"  # external, multi or memberlist
     primary: str = ""
     mirror: bool = False
     operations: Counter[Operation] = field(default_factory=Counter)
@@ -53,7 +55,6 @@ class Process:
     number: int
     at: Addresses
     seed: int
-    mode: str = "external"
     label: str = ""
     verified: bool = True
     up: bool = False
@@ -76,7 +77,17 @@ class Process:
     @property
     def has_gossip(self) -> bool:
         """Whether it runs memberlist at all."""
-        return self.mode != "external"
+        return any(client.mode != "external" for client in self.clients.values())
+
+    @property
+    def mode(self) -> str:
+        """The modes of its KV clients, mostly one."""
+        return " and ".join(sorted({client.mode for client in self.clients.values()}))
+
+    def mode_of(self, *, tracker: bool) -> str:
+        """The mode of its HA tracker, or of its rings; that of the others where it has none."""
+        clients = sorted(self.clients.values(), key=lambda client: (client.spec.key == HA) != tracker)
+        return clients[0].mode if clients else "external"
 
     @property
     def node_name(self) -> str:
@@ -111,11 +122,11 @@ class Process:
             block += 1
         return Tokens(tuple(sorted(found)[:: max(1, len(found) // count)][:count]))
 
-    def start(self, mode: str, now: float) -> None:
-        """Begin anew: counters at 0, a new incarnation."""
-        self.mode, self.up, self.started = mode, True, now
+    def start(self, mode: Callable[[ClientSpec], str], now: float) -> None:
+        """Begin anew: counters at 0, a new incarnation, each client in its mode."""
+        self.up, self.started = True, now
         self.incarnation += 1
-        self.clients = {spec.kv_name: Client(spec) for spec in self.spec.role.clients}
+        self.clients = {spec.kv_name: Client(spec, mode(spec)) for spec in self.spec.role.clients}
         self.heartbeats.clear()
         self.elections.clear()
         self.unknown_connections = 0

@@ -21,7 +21,7 @@ def begin(cluster: Cluster, process: Process, client: Client) -> None:
     if client.spec.watches:
         store = cluster.primary_of(process, client)
         client.operations["GET", "primary", "200", store] += 1
-        if process.mode == "multi":
+        if client.mode == "multi":
             client.operations["GET", "primary", "200", "multi"] += 1
     if client.spec.period:
         first = FIRST_WRITE + cluster.random.random()

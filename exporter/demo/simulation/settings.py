@@ -10,6 +10,9 @@ from types import MappingProxyType
 from exporter.model.pages import Phase
 
 PRODUCTS = ("mimir", "cortex", "loki")
+RINGS, HA_TRACKER, LABELS = "rings", "ha-tracker", "labels"
+LABEL_PHASES = 4
+MIGRATIONS = (RINGS, HA_TRACKER, LABELS)
 EPOCH = 1_795_225_000.0  # the clock a cluster starts at when nobody gives it one
 MOST_WITH_BASE_PORT = 900
 HIGHEST_BASE_PORT = 63_000
@@ -56,6 +59,7 @@ class DemoSettings:
     phase_duration: float = 30.0
     restart_every: float = 0.0
     start_phase: Phase = Phase.EXTERNAL
+    migration: str = ""  # what moves; "" is every KV client at once
     hold: bool = False
     speed: float = 1.0
     manual: bool = False
@@ -71,6 +75,10 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if self.product not in PRODUCTS:
             raise ValueError(f"product: {self.product!r} is none of {', '.join(PRODUCTS)}")
+        if self.migration and self.migration not in MIGRATIONS:
+            raise ValueError(f"migration: {self.migration!r} is none of {', '.join(MIGRATIONS)}")
+        if self.migration == HA_TRACKER and self.product == "loki":
+            raise ValueError("migration: loki has no HA tracker")
         if self.size < 1 or self.tokens < 1:
             raise ValueError("size and tokens must be at least 1")
         if self.base_port and (
@@ -86,6 +94,13 @@ class DemoSettings:
         for name in self.faults:
             if name not in FAULTS:
                 raise ValueError(f"fault: {name!r} is none of {', '.join(FAULTS)}")
+
+    @property
+    def walk_pause(self) -> float:
+        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs: in a
+        phase's time every process would seem to restart again and again.
+        """
+        return self.phase_duration * (LABEL_PHASES if self.migration == LABELS else 1)
 
     @property
     def store(self) -> str:

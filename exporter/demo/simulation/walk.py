@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.demo.simulation.process import MODES, Process
+from exporter.demo.simulation.products import HA, ClientSpec
+from exporter.demo.simulation.settings import LABELS, RINGS
 from exporter.model.pages import Phase
 
 if TYPE_CHECKING:
@@ -15,11 +17,46 @@ RUNTIME_PERIOD = 2.0
 DOWNTIME = 3.0
 
 
+# The rollouts of a label: whether it is set, and whether it is verified.
+LABEL_STAGES = ((False, True), (False, False), (True, False), (True, True))
+
+
 def next_phase(cluster: Cluster) -> None:
-    """The timer of the walk: one phase on, until the last."""
-    if cluster.phase is not Phase.MEMBERLIST:
+    """The timer of the walk: one phase on, until the last; where labels are rolled out, one stage."""
+    if cluster.settings.migration == LABELS:
+        if cluster.label_stage < len(LABEL_STAGES) - 1:
+            cluster.label_stage += 1
+            go(cluster)
+            cluster.after(cluster.settings.walk_pause, partial(next_phase, cluster))
+    elif cluster.phase is not Phase.MEMBERLIST:
         cluster.set_phase(Phase(cluster.phase + 1))
         cluster.after(cluster.settings.phase_duration, partial(next_phase, cluster))
+
+
+def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
+    """The phase one KV client is configured for: those that do not move stay where they are."""
+    if cluster.settings.migration == RINGS and spec.key == HA:
+        return Phase.EXTERNAL
+    if cluster.settings.migration == LABELS or (cluster.settings.migration == HA and spec.key != HA):
+        return Phase.MEMBERLIST
+    return wanted(cluster, process)
+
+
+def labelled(cluster: Cluster, process: Process) -> tuple[str, bool]:
+    """The label a process is configured for, and whether it verifies it."""
+    if cluster.settings.migration != LABELS or cluster.victims.get("foreign-label") == process.name:
+        return process.label, process.verified
+    is_set, verified = LABEL_STAGES[cluster.label_stage]
+    return cluster.settings.gossip_label if is_set else "", verified
+
+
+def _is_behind(cluster: Cluster, process: Process) -> bool:
+    """Whether a process has to restart for what it is configured for."""
+    moved = any(
+        client.mode != MODES[phase_of(cluster, process, client.spec)][0]
+        for client in process.clients.values()
+    )
+    return moved or labelled(cluster, process) != (process.label, process.verified)
 
 
 def wanted(cluster: Cluster, process: Process) -> Phase:
@@ -31,7 +68,7 @@ def wanted(cluster: Cluster, process: Process) -> Phase:
 
 def go(cluster: Cluster) -> None:
     """Bring every process to the wanted phase: a rolling restart, or the runtime configuration."""
-    rolling = [p for p in cluster.processes if p.up and p.mode != MODES[wanted(cluster, p)][0]]
+    rolling = [p for p in cluster.processes if p.up and _is_behind(cluster, p)]
     within = cluster.settings.phase_duration * 0.6 / max(1, len(rolling))
     gap = cluster.settings.restart_every or max(0.1, min(5.0, within))
     for place, process in enumerate(rolling):
@@ -42,7 +79,7 @@ def go(cluster: Cluster) -> None:
 
 
 def _roll(cluster: Cluster, process: Process, downtime: float) -> None:
-    if process.up and process.mode != MODES[wanted(cluster, process)][0]:
+    if process.up and _is_behind(cluster, process):
         cluster.restart(process, downtime)
 
 
@@ -54,12 +91,12 @@ def _poll_runtime(cluster: Cluster, process: Process, incarnation: int) -> None:
 def configure(cluster: Cluster, process: Process) -> None:
     """Give each KV client what the runtime configuration says, as far as it is reached.
 
-    A process that still waits for its restart has no multi KV and takes nothing.
+    A client that still waits for its restart has no multi KV and takes nothing.
     """
-    mode, switched, mirror = MODES[wanted(cluster, process)]
-    if process.mode != "multi" or mode != "multi":
-        return
     for client in process.clients.values():
+        mode, switched, mirror = MODES[phase_of(cluster, process, client.spec)]
+        if client.mode != "multi" or mode != "multi":
+            continue
         reached = reaches(cluster, client.spec.kv_name)
         primary = "memberlist" if switched and reached else cluster.external()
         if client.mirror != (mirror and reached):
