@@ -46,6 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, default=6, help="processes (default: %(default)s)")
     add("--tokens", type=int, default=128, help="tokens per member (default: %(default)s)")
     add("--seed", type=int, default=1, help="the same seed gives the same cluster (default: %(default)s)")
+    _add_pace(parser)
+    add("--fault", action="append", default=[], choices=tuple(FAULTS), metavar="NAME", help=_fault_help())
+    add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
+    add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
+    add(
+        "--log-dir",
+        type=Path,
+        default=None,
+        help="where the processes' logs go (default: a directory of its own)",
+    )
+
+
+def _add_pace(parser: argparse.ArgumentParser) -> None:
+    """Where the walk begins, and how fast it is."""
+    add = parser.add_argument
     add(
         "--phase-duration",
         type=duration,
@@ -69,15 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--hold", action="store_true", help="stay in the first phase")
     add("--speed", type=float, default=1.0, help="its seconds in a real one (default: %(default)s)")
-    add("--fault", action="append", default=[], choices=tuple(FAULTS), metavar="NAME", help=_fault_help())
-    add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
-    add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
-    add(
-        "--log-dir",
-        type=Path,
-        default=None,
-        help="where the processes' logs go (default: a directory of its own)",
-    )
 
 
 def _fault_help() -> str:

@@ -42,7 +42,9 @@ def test_a_deviation_has_its_begin_and_its_end() -> None:
     fleet = Fleet()
     timeline = advanced(Timeline(), fleet.look(beat=True))
     fleet.processes[0].up = False
-    for _ in range(3):
+    timeline = advanced(timeline, fleet.look(beat=True))
+    assert not [s for s in timeline.spans if s.subject.startswith("process-down")]  # as in a restart
+    for _ in range(15):
         timeline = advanced(timeline, fleet.look(beat=True))
     downs = [s for s in timeline.spans if s.track is Track.DEVIATION and s.subject.startswith("process-down")]
     assert [span.ended for span in downs] == [None]
