@@ -21,6 +21,7 @@ VARIABLE_LABELS = ("component", "key")
 WRITING = 'writes="true"'
 EVERY_KEY = 'key=~".*"'
 NAMED_KEY = 'key=~".+"'
+MOST_LINES = 10
 
 
 def equal(label: str, value: str) -> str:
@@ -78,6 +79,10 @@ class Queries:
     def how_many(self, condition: str) -> str:
         """How many series fulfil a comparison written with `bool`; no series, no answer."""
         return f"sum({condition})"
+
+    def worst(self, expression: str, *, lowest: bool = False) -> str:
+        """The few series that matter most: a line for each of hundreds of processes shows none of them."""
+        return f"{'bottomk' if lowest else 'topk'}({MOST_LINES}, {expression})"
 
     def of_component(self, expression: str) -> str:
         """Only the targets of the chosen components."""

@@ -215,20 +215,21 @@ def _targets(house: House) -> Band:
 
 def _clocks(house: House) -> Band:
     q = house.queries
+    away = f"max by (target) ({q.of_component(q.once(c.TARGET_CLOCK_SKEW_SECONDS))})"
     skew = Show(
-        "Clock skew of each process",
-        "Each process's clock less the exporter's. Ages are judged by the process's own clock.",
-        [Ask(f"max by (target) ({q.of_component(q.once(c.TARGET_CLOCK_SKEW_SECONDS))})", "{{target}}")],
+        "Clock skew, the furthest ahead and behind",
+        "A process's clock less the exporter's. Ages are judged by the process's own clock.",
+        [Ask(f"{q.worst(away)} or {q.worst(away, lowest=True)}", "{{target}}")],
         Look("s"),
         [house.runbook("KVMigrationClockSkew")],
     )
-    up = Show(
-        "Processes that answer",
-        "Red: no page of the process could be read. An empty lane: the process is not a target.",
-        [Ask(f"min by (target) ({q.of(c.TARGET_UP)})", "{{target}}")],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({1: ("up", f.GOOD), 0: ("down", f.BAD)})),
+    down = Show(
+        "Processes that do not answer, by component",
+        "Processes of which no page could be read. The table above names them.",
+        [Ask(f"sum by (component) ({q.once(c.TARGET_UP)} == bool 0)", "{{component}}")],
+        Look("none", f.above(1), low=0),
     )
-    return band(9, (house.timeline(up), 12), (house.series(skew), 12))
+    return band(9, (house.series(down), 12), (house.series(skew), 12))
 
 
 def _process(house: House) -> Band:

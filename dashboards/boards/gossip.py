@@ -124,9 +124,9 @@ def _members(house: House) -> Band:
     seen = q.of_component(q.once(c.GOSSIP_MEMBERS))
     alive = q.of_component(q.once(c.GOSSIP_MEMBERS, 'state="alive"'))
     each = Show(
-        "Members that each process sees alive",
+        "Members that a process sees alive, the fewest",
         "Lines that part are processes that do not see the same cluster.",
-        [Ask(f"max by (target) ({alive})", "{{target}}")],
+        [Ask(q.worst(f"max by (target) ({alive})", lowest=True), "{{target}}")],
         Look(),
         [house.runbook("KVMigrationGossipSplit")],
     )
@@ -167,7 +167,7 @@ def _rejections(house: House) -> Band:
         "Rejections by process",
         "Packets and streams per second that each process rejected, by the name its log goes by; a log is of "
         "every component.",
-        [Ask(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})", "{{target}}")],
+        [Ask(q.worst(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})"), "{{target}}")],
         Look("cps", f.above(1)),
     )
     return band(8, (house.series(by_label), 12), (house.series(by_process), 12))
@@ -182,11 +182,12 @@ def _label_tables(house: House) -> Band:
         Look(low=0),
         [house.runbook("KVMigrationLabelsDisagree")],
     )
+    verifies = q.of_component(q.once(c.GOSSIP_LABEL_VERIFIED))
     verified = Show(
         "Label verification",
-        "Whether each process verifies labels.",
-        [Ask(f"min by (target) ({q.of_component(q.once(c.GOSSIP_LABEL_VERIFIED))})", "{{target}}")],
-        Look("none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("on", f.GOOD), 0: ("off", f.WARN)})),
+        "How many processes verify labels, and how many do not.",
+        [Ask(q.how_many(f"{verifies} == bool 1"), "on"), Ask(q.how_many(f"{verifies} == bool 0"), "off")],
+        Look(overrides=[f.shade("on", f.GOOD), f.shade("off", f.WARN)]),
     )
     own, other = (q.of_component(q.once(c.LABEL_PROBE_ACCEPTED, kind)) for kind in (OWN, NOT_OWN))
     probes = Show(
@@ -202,25 +203,25 @@ def _label_tables(house: House) -> Band:
         [house.runbook("KVMigrationForeignLabelAccepted")],
     )
     columns = Columns({"target": "process", "kind": "label sent", "Value": "answer"}, "answer")
-    return band(
-        8, (house.bars(configured), 6), (house.timeline(verified), 9), (house.table(probes, columns), 9)
-    )
+    stacked = house.series(verified, stack=True)
+    return band(8, (house.bars(configured), 6), (stacked, 9), (house.table(probes, columns), 9))
 
 
 def _health(house: House) -> Band:
     q = house.queries
+    heard = q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))
     age = Show(
-        "Newest heartbeat of another process",
+        "Newest heartbeat of another process, the oldest",
         "Age of the newest heartbeat that a process knows of another: an isolated process shows here. The "
         "line is the heartbeat timeout.",
-        [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))})", "{{target}}")],
+        [Ask(q.worst(f"max by (target) ({heard})"), "{{target}}")],
         Look("s", f.above(limits.ISOLATED_AGE)),
         [house.runbook("KVMigrationGossipProcessIsolated")],
     )
     score = Show(
-        "Health score",
-        "Each process's own memberlist health score: 0 is healthy, 8 the worst.",
-        [Ask(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEALTH_SCORE))})", "{{target}}")],
+        "Health score, the worst",
+        "A process's own memberlist health score: 0 is healthy, 8 the worst.",
+        [Ask(q.worst(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEALTH_SCORE))})"), "{{target}}")],
         Look(steps=f.above(limits.HEALTH_SCORE + 1)),
         [house.runbook("KVMigrationGossipUnhealthy")],
     )

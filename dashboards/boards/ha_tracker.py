@@ -101,9 +101,9 @@ def _progress(house: House) -> Band:
     q = house.queries
     phase = f"max by {q.by('target', 'kv_name')} ({q.of(c.CLIENT_PHASE, WRITING, HA)})"
     clients = Show(
-        "Phase of each HA-tracker client",
-        "The phase of the HA tracker's KV client in each process.",
-        [Ask(f"min by (target) ({q.of_component(phase)})", "{{target}}")],
+        "Phase of the HA tracker's clients, the furthest back",
+        "The phase of the HA tracker's KV client in a process.",
+        [Ask(q.worst(f"min by (target) ({q.of_component(phase)})", lowest=True), "{{target}}")],
         Look(unit="none", mappings=f.phases()),
         [house.runbook("KVMigrationMirroringPartial")],
     )
@@ -133,10 +133,11 @@ CHECKS = 'check=~"(.*-)?(ha|elections?)(-.*)?"'
 
 def _elections(house: House) -> Band:
     q = house.queries
+    elections = q.of_component(q.rate(c.HA_TRACKER_ELECTIONS_TOTAL))
     ours = Show(
-        "Elections of each process",
-        "Elected replica changes that each process counts, per minute.",
-        [Ask(f"sum by (target) ({q.of_component(q.rate(c.HA_TRACKER_ELECTIONS_TOTAL))}) * 60", "{{target}}")],
+        "Elections of a process, the most",
+        "Elected replica changes that a process counts, per minute.",
+        [Ask(q.worst(f"sum by (target) ({elections}) * 60"), "{{target}}")],
         Look("opm"),
         [house.runbook("KVMigrationHATrackerFlapping")],
     )

@@ -7,7 +7,8 @@ from dashboards import frame, limits
 from dashboards.faults import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
 from dashboards.panels import Ask, Board, Columns, House, Look, Show
-from dashboards.queries import EVERY_KEY, WRITING, Queries
+from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
+from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
@@ -332,7 +333,10 @@ def _gates(house: House) -> Band:
     gates = Show(
         "Gate of each step",
         "Open: every check of the step has passed for the soak time.",
-        [Ask(f"min by (migration, step) ({q.of(c.GATE_OPEN)})", "{{migration}}/{{step}}")],
+        [
+            Ask(f"min by (migration) ({q.of(c.GATE_OPEN, equal('step', step))})", f"{{{{migration}}}}/{step}")
+            for step in NAMES  # in the order in which they are taken
+        ],
         Look(
             "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
         ),
@@ -340,8 +344,9 @@ def _gates(house: House) -> Band:
     alerts = Show(
         "Active alerts",
         "Alerts of the migration that fire now. Empty also where the rules are not loaded.",
-        [Ask(f"max by (alertname, severity) ({frame.firing(house)})")],
+        [Ask(f"max by {q.by('alertname', 'severity')} ({frame.firing(house)})")],
         Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}), [f.coloured("state")]),
     )
-    columns = Columns({"severity": "severity", "alertname": "alert", "Value": "state"}, "severity")
+    places = {label: label for label in q.options.place}
+    columns = Columns({"severity": "severity", "alertname": "alert", **places, "Value": "state"}, "severity")
     return band(9, (house.timeline(gates), 12), (house.table(alerts, columns), 12))

@@ -242,10 +242,10 @@ def _views(house: House) -> Band:
         [house.runbook("KVMigrationRingViewsDiverged")],
     )
     stale = Show(
-        "Staleness of the worst view of each process",
+        "Staleness of views, the worst",
         "How far a process's view is behind the freshest one beyond one heartbeat period, worst key. The "
         "line is the usual heartbeat timeout.",
-        [Ask(f"max by (target, view) ({stale_by})", "{{target}} {{view}}")],
+        [Ask(q.worst(f"max by (target, view) ({stale_by})"), "{{target}} {{view}}")],
         Look("s", f.above(limits.VIEW_STALENESS)),
         [house.runbook("KVMigrationRingViewStale")],
     )
