@@ -113,7 +113,11 @@ class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _read(product: Product) -> KVSettings:
-    told: dict[str, Any] = yaml.load((_HERE / f"{product.value}.yaml").read_bytes(), Loader=yaml.CSafeLoader)
+    """One product's file. Without one nothing is known but the blocks of its rings."""
+    file = _HERE / f"{product.value}.yaml"
+    if not file.is_file():
+        return KVSettings(product, Sourced(""), Sourced(""))
+    told: dict[str, Any] = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     return msgspec.convert({**told, "product": product.value}, KVSettings)
 
 
