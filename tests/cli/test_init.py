@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from exporter.cli.init import configuration, init, lacks, look_round
+from exporter.cli.source.survey import Survey, missing_of, parted
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.errors import UsageError
-from exporter.model.facts import Snapshot
-from exporter.model.pages import Phase
+from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.pages import Phase, Product
 from exporter.wiring import Watch
 from tests.conftest import Replay, free_base_port
+from tests.expose import snapshots
 
 RECORDED = [
     ("mimir/2-mirroring", 18, "consul"),
@@ -74,6 +76,31 @@ async def test_a_gossip_member_that_answers_nowhere_is_named() -> None:
         named = list(lacks(survey))
         assert len(named) == 1
         assert "has no HTTP address that answers; add its URL under targets" in named[0]
+
+
+def _of(name: str, product: Product) -> TargetFacts:
+    return TargetFacts(name, f"http://{name}", "all", up=True, product=product)
+
+
+MIMIR, MUTE = _of("mimir-1", Product.MIMIR), _of("mimir-2", Product.UNKNOWN)
+LOKI = _of("loki-1", Product.LOKI)
+
+
+@pytest.mark.parametrize(
+    ("given", "ours", "others"),
+    [
+        ([MIMIR], (MIMIR, MUTE), (LOKI,)),
+        ([MIMIR, LOKI], (MIMIR, MUTE, LOKI), ()),
+        ([MUTE], (MIMIR, MUTE, LOKI), ()),
+    ],
+    ids=["one product", "both are asked for", "no product is known"],
+)
+def test_a_process_of_another_product_in_the_same_gossip_is_left_out_and_named(
+    given: list[TargetFacts], ours: tuple[TargetFacts, ...], others: tuple[TargetFacts, ...]
+) -> None:
+    assert parted([MIMIR, MUTE, LOKI], given) == (ours, others)
+    told = list(missing_of(Survey(ours, others, (), snapshots.unknown())))
+    assert [line.split(" ")[0] for line in told] == [other.url for other in others]
 
 
 REFUSED = [

@@ -19,7 +19,7 @@ from exporter.config import load_text
 from exporter.derive.identity.member_index import bare
 from exporter.errors import UsageError
 from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.pages import GossipMember, GossipState
+from exporter.model.pages import GossipMember, GossipState, Product
 from exporter.sources.discovery.found_targets import is_loopback
 from exporter.sources.discovery.gossip import host_of, may_be_asked
 from exporter.wiring import Watch
@@ -29,9 +29,12 @@ MOST: Final = 2_000  # addresses that are tried
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The cluster as one look shows it: the processes that answer, and the gossip members behind none."""
+    """The cluster as one look shows it: the processes that answer, those of other products that gossip with
+    them, and the gossip members behind none.
+    """
 
     processes: tuple[TargetFacts, ...]
+    others: tuple[TargetFacts, ...]
     missing: tuple[GossipMember, ...]
     snapshot: Snapshot
 
@@ -52,10 +55,21 @@ async def look_round(urls: tuple[str, ...]) -> Survey:
     found = [target for target in near.targets if target.is_process]
     tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
     whole = await _look((*urls, *(url for url in tried if url not in urls))) if tried else near
-    processes = _once(target for target in whole.targets if target.is_process)
-    if not processes:
+    answering = _once(target for target in whole.targets if target.is_process)
+    if not answering:
         raise UsageError("; ".join(_silent(whole)) or "no process answers")
-    return Survey(processes, tuple(_behind_none(processes)), whole)
+    ours, others = parted(answering, found)
+    return Survey(ours, others, tuple(_behind_none(answering)), whole)
+
+
+def parted(
+    answering: Iterable[TargetFacts], given: Iterable[TargetFacts]
+) -> tuple[tuple[TargetFacts, ...], tuple[TargetFacts, ...]]:
+    """The processes of the products that were asked for, and the others: two clusters may have merged."""
+    known = {target.product for target in given} - {Product.UNKNOWN}
+    told = tuple(answering)
+    others = tuple(t for t in told if known and t.product not in {*known, Product.UNKNOWN})
+    return tuple(target for target in told if target not in others), others
 
 
 def names_of(processes: Iterable[TargetFacts]) -> dict[str, str]:
@@ -128,7 +142,12 @@ def _silent(snapshot: Snapshot) -> Iterator[str]:
 
 
 def missing_of(survey: Survey) -> Iterator[str]:
-    """The gossip members behind which no process answers, fit for a terminal."""
+    """What is not watched though it gossips with the cluster, fit for a terminal."""
+    for target in survey.others:
+        yield (
+            f"{plain(target.url)} is a process of {target.product.value} in the same gossip cluster; it is no "
+            "part of this installation, and is left out"
+        )
     for member in survey.missing:
         where = plain(f"{member.name} ({member.address}:{member.port})")
         yield f"gossip member {where} has no HTTP address that answers; add its URL under targets"
