@@ -145,8 +145,8 @@ def missing_of(survey: Survey) -> Iterator[str]:
     """What is not watched though it gossips with the cluster, fit for a terminal."""
     for target in survey.others:
         yield (
-            f"{plain(target.url)} is a process of {target.product.value} in the same gossip cluster; it is no "
-            "part of this installation, and is left out"
+            f"{plain(target.url)} is a process of {target.product.value} in the same gossip cluster; it is "
+            "no part of this installation, and is left out"
         )
     for member in survey.missing:
         where = plain(f"{member.name} ({member.address}:{member.port})")
