@@ -12,7 +12,9 @@ from exporter.errors import UsageError
 from exporter.products.kv_settings import KVSettings
 
 Tree = Mapping[str, Any]
-_RUNTIME: Final = frozenset({"multi_kv_config", "overrides", "configs"})
+# Some products have blocks of these names in their own configuration too.
+_RUNTIME: Final = frozenset({"overrides", "configs"})
+_STATIC: Final = frozenset({"server", "memberlist", "target", "ingester", "distributor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def _parts(document: Document, top: Tree, settings: KVSettings) -> EditedFile:
     if values is not None or switch is not None:
         return EditedFile(document, values, switch)
     whole = Part(top, ())
-    if _RUNTIME & set(top):
+    is_static = bool(_STATIC & set(top)) or any(stores(top))
+    if "multi_kv_config" in top or (_RUNTIME & set(top) and not is_static):
         return EditedFile(document, None, whole)
     return EditedFile(document, whole, None)
 

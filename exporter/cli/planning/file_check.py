@@ -6,16 +6,20 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from exporter.cli.planning.edited_file import EditedFile, Tree, at, scalar, stores
-from exporter.expose.plan.shapes import PlanOut, RingNowOut
+from exporter.expose.plan.shapes import ChangeOut, PlanOut, RingNowOut
 from exporter.expose.plan.snippets import FILL_IN
 from exporter.expose.wording.planning.edited_files import Fault, sentence
+from exporter.model.pages import Phase
 
 GOSSIP: Final = "memberlist"
 STORE_KEYS: Final = frozenset({"store", "prefix", "consul", "etcd", "multi", "dynamodb"})
 MULTI_KEYS: Final = frozenset({"primary", "secondary", "mirror_enabled", "mirror_timeout"})
 SWITCH_KEYS: Final = frozenset({"primary", "mirror_enabled"})
 _SWITCHED: Final = frozenset({"switched", "detached", GOSSIP})
+_PHASES: Final = [phase.label for phase in Phase]
 SWITCH: Final = "multi_kv_config"
 
 
@@ -58,7 +62,7 @@ def _first(findings: Iterable[Finding]) -> Iterable[Finding]:
 
 
 def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
-    rings = {block: ring for plan in plans for ring in plan.rings for block in reversed(ring.blocks)}
+    rings = _by_block(ring for plan in plans for ring in plan.rings)
     into = {block: plan.into for plan in plans for ring in plan.rings for block in ring.blocks}
     for block, kvstore in stores(tree):
         yield from _store(f"{block}.kvstore", kvstore)
@@ -68,6 +72,29 @@ def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
     for plan in plans:
         yield from _missing(tree, plan)
     yield from _unfilled(tree)
+
+
+def _by_block(rings: Iterable[RingNowOut]) -> dict[str, RingNowOut]:
+    """The ring of each block. Of rings that share one, as below Loki's common block, that says least which
+    differ: no primary is theirs, and each prefix.
+    """
+    found: dict[str, RingNowOut] = {}
+    for ring in rings:
+        for block in ring.blocks:
+            other = found.get(block)
+            found[block] = ring if other is None else _joined(other, ring)
+    return found
+
+
+def _joined(one: RingNowOut, other: RingNowOut) -> RingNowOut:
+    by_runtime = "runtime" in {one.route, other.route}
+    return msgspec.structs.replace(
+        one,
+        route="runtime" if by_runtime else one.route,
+        primary=one.primary if one.primary == other.primary else "",
+        phase=min(one.phase, other.phase, key=_PHASES.index),
+        prefixes=tuple(sorted({*one.prefixes, *other.prefixes})),
+    )
 
 
 def _store(path: str, kvstore: Tree) -> Iterator[Finding]:
@@ -138,15 +165,24 @@ def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
 
 
 def _missing(tree: Tree, plan: PlanOut) -> Iterator[Finding]:
-    """The lines of the plan that the file has not, or has otherwise."""
-    for change in plan.changes:
-        for path, wanted in change.settings.items():
-            value = at(tree, path)
-            unset = wanted == "" or isinstance(wanted, tuple)
-            if value is None:
-                yield Finding(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
-            elif not unset and value != wanted:
-                yield Finding(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
+    """The lines of the plan that the file has not, or has otherwise. Blocks that are changed one after
+    another are right where one of them is.
+    """
+    found = [tuple(_left(tree, change)) for change in plan.changes]
+    if plan.at_once and not all(found):
+        return
+    for findings in found:
+        yield from findings
+
+
+def _left(tree: Tree, change: ChangeOut) -> Iterator[Finding]:
+    for path, wanted in change.settings.items():
+        value = at(tree, path)
+        unset = wanted == "" or isinstance(wanted, tuple)
+        if value is None:
+            yield Finding(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
+        elif not unset and value != wanted:
+            yield Finding(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
 
 
 def _unfilled(tree: Tree, path: str = "") -> Iterator[Finding]:
@@ -198,4 +234,4 @@ def _switch_missing(switch: Tree, plan: PlanOut) -> Iterator[Finding]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value) or '""'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exporter.cli.planning.edited_file import read
@@ -122,6 +123,8 @@ WRONG = [
      "secondary: memberlist, mirror_enabled: false}}}}}\n",
      ["1: ingester.lifecycler.ring.kvstore.multi.primary is consul, and running processes have memberlist",
       "compactor.ring.kvstore.multi.mirror_enabled is missing: false."]),
+    (TEMPO, Phase.MIRRORING, "server: {http_listen_port: 80}\n",
+     ["compactor.ring.kvstore.multi.primary is missing: memberlist."]),
     (MIMIR, Phase.EXTERNAL, "mimir: {structuredConfig: {ingester: {ring: {kvstore: {store: multi}}}}}",
      ["ingester.ring.kvstore.multi.primary is missing: consul."]),
 ]  # fmt: skip
@@ -138,6 +141,7 @@ RIGHT = [
     (MIMIR, Phase.MULTI, "multi_kv_config: {mirror_enabled: true}\noverrides: {a: {b: 1}}\n"),
     (MIMIR, Phase.MULTI, "runtimeConfig: {multi_kv_config: {primary: consul, mirror_enabled: true}}\n"),
     (MIMIR, Phase.MULTI, STEP_1),
+    (MIMIR, Phase.MULTI, "configs: {database: {}}\noverrides: {}\nserver: {http_listen_port: 80}\n"),
     (MIMIR, Phase.MIRRORING, "multi_kv_config: {primary: memberlist, mirror_enabled: true}\n"),
     (MIMIR, Phase.SWITCHED, "multi_kv_config: {primary: memberlist, mirror_enabled: false}\n"),
     (MIMIR, Phase.SWITCHED, STEP_1),
@@ -145,10 +149,26 @@ RIGHT = [
     (TEMPO, Phase.MIRRORING,
      f"ingester: {{lifecycler: {{ring: {{{SWITCHED_BLOCK}}}}}}}\n"
      f"compactor: {{ring: {{{SWITCHED_BLOCK}}}}}\n"),
+    (TEMPO, Phase.MIRRORING, f"ingester: {{lifecycler: {{ring: {{{SWITCHED_BLOCK}}}}}}}\n"),
     (CORTEX, Phase.EXTERNAL,
      f"config: {{ingester: {{lifecycler: {{ring: {{{MULTI_BLOCK}}}}}}}, "
      f"compactor: {{sharding_ring: {{{MULTI_BLOCK}}}}}}}\n"),
 ]  # fmt: skip
+
+
+def test_rings_that_share_a_block_are_judged_by_what_they_have_together(tmp_path: Path) -> None:
+    (made,) = plan(LOKI, Phase.SWITCHED)
+    old = "common: {ring: {kvstore: {store: multi, multi: {primary: consul, secondary: memberlist}}}}\n"
+    split = replace_rings(made, [{"route": "restart", "ring": "pattern"}, {}])
+    assert said(tmp_path / "edited.yaml", old, (split,)) == []
+    alone = replace_rings(made, [{"route": "restart"}])
+    assert "and running processes have memberlist" in said(tmp_path / "edited.yaml", old, (alone,))[0]
+
+
+def replace_rings(made: PlanOut, changes: list[dict[str, str]]) -> PlanOut:
+    """The same plan with so many rings, each with some of its facts changed."""
+    rings = tuple(msgspec.structs.replace(made.rings[0], **change) for change in changes)
+    return msgspec.structs.replace(made, rings=rings, changes=())
 
 
 def said(file: Path, text: str, plans: tuple[PlanOut, ...]) -> list[str]:
