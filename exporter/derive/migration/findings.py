@@ -19,7 +19,7 @@ from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, TargetFacts
 from exporter.model.findings import Finding, Told
 from exporter.model.migration import Migration
-from exporter.model.pages import Phase, Product
+from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
 
 STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
@@ -52,8 +52,16 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
 def away(whole: Whole, now: float) -> tuple[TargetFacts, ...]:
     """Give the processes that do not answer and may be restarting: a few, and they answered a moment ago."""
     down = tuple(target for target in whole.targets if not target.up)
-    recent = all(target.seen_at is not None and now - target.seen_at <= RESTART for target in down)
+    recent = all(_may_restart(target, now) for target in down)
     return down if recent and len(down) <= max(1, AT_ONCE * len(whole.targets)) else ()
+
+
+def _may_restart(target: TargetFacts, now: float) -> bool:
+    reasons = {page.reason for page in target.pages if page.outcome is Outcome.FAILED}
+    return target.seen_at is not None and now - target.seen_at <= RESTART and reasons <= _NOT_THERE
+
+
+_NOT_THERE = frozenset({Reason.REFUSED, Reason.CLOSED, Reason.DNS, Reason.TIMEOUT, Reason.STATUS, None})
 
 
 def notes(whole: Whole, now: float) -> Iterable[Finding]:

@@ -52,7 +52,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.NOT_WATCHED: "{culprits:;3}.",
         Told.OTHER_PRODUCTS: "{count} of {of} processes are of another product than {what}: {culprits:3}.",
         Told.PROCESS_DOWN: "{count} of {of} processes do not answer: {culprits:5}.",
-        Told.PROCESS_AWAY: "{count} of {of} processes give no answer, as in a restart: {culprits:5}.",
+        Told.PROCESS_AWAY: "{count} of {of} processes do not answer, as in a restart: {culprits:5}.",
         Told.PROCESS_RESTARTING: "{culprits:;3}. Its log says why.",
         Told.TOKEN_CONFLICT: "Two members claim the same tokens: {evidence}.",
         Told.MIRROR_ERRORS: "Mirror writes fail: {evidence}.",

@@ -10,7 +10,7 @@ import pytest
 from exporter.derive.limits import Rules
 from exporter.expose.web import go_no_go
 from exporter.model.facts import Snapshot
-from exporter.model.pages import KVClient, Phase
+from exporter.model.pages import KVClient, Phase, Reason
 from tests.derive.build import CLIENTS, Fleet, Process, client, migration_of
 
 EVERY, GAP, AWAY = 5.0, 20.0, 12.0  # seconds from cycle to cycle, restart to restart, and of one downtime
@@ -130,7 +130,7 @@ def test_a_process_that_is_away_is_told_as_a_note_and_one_that_stays_away_as_a_d
     made.before()
     made.fleet.processes[1].up = made.fleet.processes[1].beats = False
     seen = made.fleet.look(EVERY, beat=True)
-    said = "1 of 6 processes give no answer, as in a restart: 10.0.0.2:80 (timeout)."
+    said = "1 of 6 processes do not answer, as in a restart: 10.0.0.2:80 (timeout)."
     assert (seen.fleet.notes, seen.fleet.warnings) == ((said,), ())
     assert (go_no_go.answer_of(seen).word, go_no_go.answer_of(seen).why) == ("WAIT", said)
     assert not any(step.open for step in seen.steps if step.name == "switch-primary")
@@ -147,6 +147,13 @@ def test_several_at_once_are_no_rolling_restart(down: int, note: bool) -> None:
         process.up = process.beats = False
     seen = made.fleet.look(EVERY, beat=True)
     assert (bool(seen.fleet.notes), "process-down" in seen.fleet.causes) == (note, not note)
+
+
+def test_a_process_that_answers_rubbish_is_no_rolling_restart() -> None:
+    made = Rolling(6, MIRRORING, MIRRORING)
+    made.before()
+    made.fleet.processes[0].up, made.fleet.processes[0].reason = False, Reason.DECODE
+    assert "process-down" in made.fleet.look(EVERY, beat=True).fleet.causes
 
 
 def test_a_process_that_never_answered_is_no_rolling_restart() -> None:
