@@ -30,7 +30,7 @@ longer than its effects: no ticket is opened after recovery. What follows from w
 
 NEEDED = """\
 No alert needs these. With [several shards](shards.md) the alerts need the rules that join them;
-`KVMigrationShardsIncomplete` is about what those record, and never fires without shards."""
+`KVMigrationShardsIncomplete` uses a series that these rules record. Without shards it never fires."""
 
 
 def _for(alert: Alert, options: Options) -> str:

@@ -37,8 +37,8 @@ MEMBERLIST = 5
 
 KEEP = Wait(
     6 * MINUTE,
-    "an exporter that restarts must not resolve a page and send it again, nor one that dies before "
-    "EXPORTER_DOWN says so",
+    "a restart of the exporter must not resolve an alert and send it again; if the exporter ends, "
+    "EXPORTER_DOWN must fire before the alert resolves",
 )
 OUTLIVE = Wait(
     2 * MINUTE,
@@ -56,7 +56,7 @@ FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its c
 FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not counted")
 ROLLOUT = Wait(12 * HOUR, "no rolling restart takes longer; a client that is behind for so long is stuck")
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
-ERRORS_LEAST = Limit(3, "of few writes one benign error is more than one in twenty")
+ERRORS_LEAST = Limit(3, "one benign error among few writes is already more than one in twenty")
 ERROR_WINDOW = Wait(
     15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
 )
@@ -73,40 +73,52 @@ STOPPED = Wait(10 * MINUTE, "a process that shuts down stops writing minutes bef
 
 # Phases
 PRIMARIES_MIXED = Wait(
-    MINUTE, "the runtime switch reaches all clients within its period of 10 s: this must stay below 3 minutes"
+    MINUTE,
+    "the runtime switch reaches all clients within its period of 10 s; this wait and that period together "
+    "must stay below 3 minutes",
 )
 STALLED = Wait(HOUR, "a rolling restart of a large fleet takes its time; after an hour it is half-applied")
 ROLLOUT_STALLED = Wait(MINUTE, "QUIET is the wait; this is one more cycle")
 LINGERING = Wait(7 * DAY, "a week: two stores cost twice, and every restart in between is a risk")
-PHASE_UNKNOWN = Wait(15 * MINUTE, "a start takes minutes; without the phase other alerts are blind")
+PHASE_UNKNOWN = Wait(
+    15 * MINUTE, "a start takes minutes; without the phase, alerts that depend on it cannot fire"
+)
 
 # The secondary
 KEY_MISSING = Wait(
     150,
-    "there is no backfill: a key arrives with the next heartbeat, at most 2 minutes away; with two cycles "
-    "and a scrape this stays below 5 minutes",
+    "a key is copied only when it is written: with the next heartbeat, within 2 minutes; that, two cycles, "
+    "a scrape and this wait together stay below 5 minutes",
 )
 MEMBERS_MISSING = Wait(150, "as for the key; a new member's first heartbeat may come as late")
 UNREAD = Wait(15 * MINUTE, "a view that fails now and then is only late evidence")
-MISMATCH = Wait(10 * MINUTE, "a member that joins or leaves differs for one heartbeat, a rollout for minutes")
+MISMATCH = Wait(
+    10 * MINUTE, "a member that joins or leaves differs for one heartbeat; in a rollout that takes minutes"
+)
 MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted on top, as by the gate")
 LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
 HEARTBEAT_TIMEOUT = Limit(
     60,
     "the products' default heartbeat timeout: beyond it and a period members look unhealthy at a rollback",
 )
-LAG_CRITICAL = Wait(MINUTE, "the way back is closed: two cycles and this must stay below 3 minutes")
+LAG_CRITICAL = Wait(
+    MINUTE, "the way back is closed: two cycles and this wait together must stay below 3 minutes"
+)
 
 # Rings
-SHRUNK = Wait(MINUTE, "the exporter has confirmed it: two cycles and this must stay below 3 minutes")
+SHRUNK = Wait(
+    MINUTE, "the exporter has confirmed it: two cycles and this wait together must stay below 3 minutes"
+)
 SHRUNK_KEEP = Wait(15 * MINUTE, "members come back one by one; the cause is still to be found")
 UNHEALTHY = Wait(
     10 * MINUTE, "a restart is over; auto-forget, where there is one, takes ten heartbeat timeouts"
 )
-QUORUM_LOST = Wait(MINUTE, "writes fail now: two cycles and this must stay below 3 minutes")
+QUORUM_LOST = Wait(MINUTE, "writes fail now: two cycles and this wait together must stay below 3 minutes")
 GHOSTS = Wait(30 * MINUTE, "a rollout leaves entries for minutes, discovery may lag behind it")
 FOREIGN_MEMBERS = Wait(
-    MINUTE, "it does not heal, and each minute spreads it: two cycles and this must stay below 3 minutes"
+    MINUTE,
+    "merged rings do not separate, and each minute spreads the members: two cycles and this wait together "
+    "must stay below 3 minutes",
 )
 WRITERS_MISSING = Wait(
     10 * MINUTE, "a process that shuts down leaves its ring minutes before it stops answering"
@@ -136,7 +148,7 @@ SPLIT = Wait(
     "the exporter waits for a minute itself before one process counts as a cluster of its own: this must "
     "stay below 5 minutes",
 )
-UNKNOWN_MEMBERS = Wait(10 * MINUTE, "gossip knows a new pod before discovery does, by minutes")
+UNKNOWN_MEMBERS = Wait(10 * MINUTE, "the gossip has a new pod minutes before discovery lists it")
 ABSENT_MEMBERS = Wait(15 * MINUTE, "a process joins within a minute; a slow replay of the WAL takes longer")
 ISOLATED_AGE = Limit(
     60, "the heartbeat timeout and one period: the process takes all other members for unhealthy"
@@ -151,7 +163,7 @@ REJECTED_WINDOW = Wait(10 * MINUTE, "one packet of a pod that inherited an addre
 REJECTED = Wait(10 * MINUTE, "a process that sends gossip by mistake continues at every gossip interval")
 ACCEPTED = Wait(5 * MINUTE, "several probes, one each minute")
 OWN_REFUSED = Wait(10 * MINUTE, "a member that starts or shuts down answers no ping; a refusal must last")
-LABELS_DISAGREE = Wait(MINUTE, "with verification on two labels are a split in the making, however they came")
+LABELS_DISAGREE = Wait(MINUTE, "with verification on, two labels split the gossip, whatever their cause")
 VERIFICATION_OFF = Wait(DAY, "the label rollout switches it off on purpose; a day is enough for its steps")
 
 # HA tracker
@@ -195,7 +207,7 @@ RESTARTS = Limit(3, "an installation, an update and a correction are three; a cr
 RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to begin a wait again")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
-SLOW = Wait(15 * MINUTE, "processes that hang make cycles slow while a rollout goes over them")
+SLOW = Wait(15 * MINUTE, "processes that hang make cycles slow until a rollout has restarted them")
 SHARDS_INCOMPLETE = Wait(
     10 * MINUTE,
     "an update takes the shards one after the other, a minute each; a pod that moves takes minutes",

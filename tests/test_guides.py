@@ -17,7 +17,13 @@ from exporter.model.pages import Phase
 from tests.derive.test_checks import anchors, checks
 
 DOCS = Path(__file__).parents[1] / "docs"
-GUIDES = ("guides.md", "ring.md", "ha-tracker.md", "read-write.md", "first-gossip-ring.md", "shards.md")
+GUIDES = (
+    "guides.md", "ring.md", "ha-tracker.md", "labels.md", "read-write.md", "first-gossip-ring.md",
+    "shards.md",
+)  # fmt: skip
+FOLLOWED = ("ring.md", "ha-tracker.md", "labels.md")  # a page for each migration, with its steps
+PARTS = ["Before you start", "Do", "Watch", "Go on when", "Way back"]
+UNGATED = {("labels.md", "verification off")}  # a rollout that no gate stands before
 FIRST_CELL = re.compile(r"^`([a-z-]+)`(?:, `([a-z-]+)`)*\. ", re.MULTILINE)
 
 
@@ -99,3 +105,24 @@ def test_each_line_says_what_covers_it_or_that_nothing_does() -> None:
 def test_each_place_that_a_plan_names_is_there() -> None:
     named = [re.match(r"docs/([a-z-]+\.md)#([a-z0-9-]+)", place) for place in plans.GUIDES.values()]
     assert all(found and found[2] in anchors(DOCS / found[1]) for found in named)
+
+
+def steps_of(page: str) -> list[tuple[int, str, list[str]]]:
+    """The steps of a page: number, name, headings of the parts."""
+    sections = re.findall(r"^## Step (\d+): (.+?)$(.*?)(?=^## |\Z)", (DOCS / page).read_text(), re.M | re.S)
+    return [(int(number), name, re.findall(r"^### (.+)$", text, re.M)) for number, name, text in sections]
+
+
+@pytest.mark.parametrize("page", FOLLOWED)
+def test_each_step_of_a_migration_has_the_same_parts_in_the_same_order(page: str) -> None:
+    steps = steps_of(page)
+    assert [number for number, _, _ in steps] == list(range(1, len(steps) + 1)) != []
+    for _, name, parts in steps:
+        assert parts[:5] == PARTS or (page, name) == ("ha-tracker.md", "decommission-store"), name
+        assert name in NAMES or (page, name) in UNGATED, name
+
+
+def test_a_page_names_its_steps_in_the_order_in_which_they_are_taken() -> None:
+    for page in FOLLOWED:
+        named = [name for _, name, _ in steps_of(page) if name in NAMES]
+        assert named == sorted(named, key=NAMES.index)

@@ -107,7 +107,7 @@ GROUP = Group(
             "No exporter watches the migration",
             (
                 "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration "
-                "alerts are blind: that they do not fire means nothing."
+                "alerts have no data and cannot fire."
             ),
             "No exporter of this fleet is scraped any more.",
             board="exporter",

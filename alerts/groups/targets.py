@@ -112,8 +112,8 @@ GROUP = Group(
             "The exporter watches no process",
             (
                 "{{ if $value }}{{ $value }} process(es) of <fleet> are found and none answers. {{ else }}"
-                "Discovery of <fleet> finds no process at all. {{ end }}The exporter is blind: that no other "
-                "alert fires means nothing."
+                "Discovery of <fleet> finds no process at all. {{ end }}The exporter observes no process: "
+                "no other alert can fire."
             ),
             "Discovery finds no process, or no process answers: no other alert can fire.",
             board="exporter",

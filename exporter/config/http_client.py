@@ -93,7 +93,9 @@ class TlsConfig(Settings):
         examples=["/etc/ssl/client.pem"],
     )
     key_file: FileName | None = Field(
-        default=None, description="The key of our certificate.", examples=["/etc/ssl/client.key"]
+        default=None,
+        description="The private key of the exporter's certificate.",
+        examples=["/etc/ssl/client.key"],
     )
     server_name: Name | None = Field(
         default=None,

@@ -69,7 +69,7 @@ class Static(Settings):
     )
     processes: dict[Name, BaseUrl] = Field(
         default={},
-        description="URLs by the names that processes have wherever they are shown.",
+        description="A name for each process, and its URL. The page, the CLI and the metrics show this name.",
         examples=[{"ingester-0": "http://10.0.0.5:8080"}],
     )
     component: Text = Field(default="", description="What these processes run.", examples=["distributor"])

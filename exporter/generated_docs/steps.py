@@ -15,24 +15,26 @@ _HEAD = """# What each step can lose
 
 Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
 the complete soak. This page says what a step does, what is lost where it is taken too early, and which checks
-guard against that. `kvmigration check STEP` asks exactly these.
+guard against that. `kvmigration check STEP` runs exactly these.
 
 ## What the soak counts
 
 - The soak (`gate.soak`) counts time that was watched. It begins again after a failed cycle, a pause or cycle
   of more than three intervals, a sleep of the machine, a step of its clock, or other rules.
 - A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
-- A check that fails begins anew. A check that is unknown for one cycle and passes in the next keeps its time.
-  The step is not open while the check is unknown.
-- Evidence is good for two cycles more. A check that is unknown only of processes that were not read in one
-  or two cycles in a row keeps its time. Where they are at most one process in 10, it passes on what was read
-  of them before, and says so. An open step stays open on that for two cycles, and for two minutes at most.
-  Three things break the soak: a third failed read in a row, a reading older than two minutes, and a
-  connection that is refused twice in a row. The process is down then.
-- A process that is new to the list and started within two minutes only pauses what depends on it. One that
-  ran before it was listed begins every soak anew: it was not watched. A process that left
-  the list breaks nothing if no ring and no member list has it any more. Otherwise every soak begins anew.
-- An HA cluster whose failover some distributors know and others do not yet is no difference, for one update.
+- A check that fails begins again. A check that is unknown for one cycle and passes in the next keeps its
+  time. The step is not open while the check is unknown.
+- Evidence stays valid for two more cycles. If a check is unknown only because processes were not read in one
+  or two cycles in a row, the check keeps its time. If these are at most one process in 10, the check passes
+  on their earlier evidence, and says so. An open step stays open on earlier evidence for two cycles, and for
+  two minutes at most. Three things break the soak: a third failed read in a row, a reading older than two
+  minutes, and a connection that is refused twice in a row. After two refusals the process counts as down.
+- A process that is new in the list and started within two minutes only pauses the checks that depend on it.
+  If a new process ran before it was listed, every soak begins again: the process was not watched.
+- A process that left the list breaks nothing if no ring and no member list has it any more. Otherwise every
+  soak begins again.
+- After a failover, some distributors have the new replica earlier than others. For one update of the HA
+  cluster this is no difference.
 - The line of a closed step says what broke its soak last, and how long ago.
 - The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
   true in the moment in which a paused exporter continues.

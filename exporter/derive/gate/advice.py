@@ -101,7 +101,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         "member-unhealthy": Advice(
             "Bring the process of the member back.",
             "Forget the member on the ring page only if its process was removed for good. If its heartbeat "
-            "is from the future, set that clock, then wait until that time.",
+            "is in the future, correct the clock of its process, then wait until that time has come.",
             "docs/ring.md#unhealthy-members",
         ),
         "orphaned-member": Advice(
@@ -117,14 +117,14 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "token-conflict": Advice(
             "Restart one of the two members without its tokens file, never both at once.",
-            "Let it flush and leave in order before.",
+            "First let this member flush its data and leave the ring.",
             "docs/ring.md#token-conflicts",
         ),
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while it warns of mixed primaries, a "
+    "First run kvmigration status. Forget no member while the status warns of mixed primaries, a "
     "split gossip, a ring that lost members at once, clocks that differ, or a store that was not read. What "
-    "is missing in one place may be complete in another. While it warns of mixed primaries, of such a ring "
-    "or of the store, restart nothing either."
+    "is missing in one place may be complete in another. Restart nothing while the status warns of mixed "
+    "primaries, a ring that lost members at once, or a store that was not read."
 )

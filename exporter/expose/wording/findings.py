@@ -77,8 +77,8 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "cluster that reaches one gets into the rings."
         ),
         Told.LABEL_ODD: (
-            "The cluster label {name} {what}: a process that is given it without that drops the packets of "
-            "all others, and they drop its packets."
+            "The cluster label {name} {what}. A process that is given another spelling of the label drops "
+            "the packets of all others, and they drop its packets."
         ),
         Told.FIRST_CYCLE: "First cycle: phase {what}.",
         Told.PHASE_CHANGED: "Phase {what}, was {name}.",

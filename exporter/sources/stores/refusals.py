@@ -35,7 +35,9 @@ class Known:
 
 MISSING = "Consul asks for a token to read {prefix}: set token_file"
 HIDDEN = "the policy of the token in token_file hides {prefix}"
-NO_CERTIFICATE = "it asks for a client certificate, and none is configured: set http_client.tls_config"
+NO_CERTIFICATE = (
+    "the server asks for a client certificate, and none is configured: set http_client.tls_config"
+)
 TOO_SLOW = "not read completely in its part of a cycle: it is too slow, or interval too short"
 PLAIN_HTTP = "closed without an answer; if it expects TLS, write https:// in its address"
 _NOT_TLS = Known(

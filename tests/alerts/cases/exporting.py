@@ -15,8 +15,8 @@ ALL = (
     "mirror_", "gossip_", "label_", "foreign_", "ring_", "secondary_", "store_", "ha_", "interval_", "cycle_",
 )  # fmt: skip
 GONE = (
-    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts are blind: "
-    "that they do not fire means nothing."
+    "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration alerts have "
+    "no data and cannot fire."
 )
 NEVER = "The exporter of <fleet> answers, but has not finished its first cycle:"
 UNSEEN = "All other KVMigration alerts are blind to what it watches."

@@ -137,8 +137,8 @@ CASES = (
         at=15,
         severity="critical",
         says=(
-            "Discovery of <fleet> finds no process at all. The exporter is blind: that no other alert fires "
-            "means nothing."
+            "Discovery of <fleet> finds no process at all. The exporter observes no process: no other "
+            "alert can fire."
         ),
     ),
     Case(
@@ -149,8 +149,8 @@ CASES = (
         at=15,
         severity="critical",
         says=(
-            "3 process(es) of <fleet> are found and none answers. The exporter is blind: that no other alert "
-            "fires means nothing."
+            "3 process(es) of <fleet> are found and none answers. The exporter observes no process: no "
+            "other alert can fire."
         ),
     ),
     Case(

@@ -48,7 +48,7 @@ NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
     "Every configured process answers.",
     ADVICE["process-down"].text,
     "docs/ring.md#processes-that-do-not-answer",
-    "Mend the source of targets that is named, or name processes under targets in the configuration: there "
+    "Mend the named source of targets, or name processes under targets in the configuration: there "
     "may be processes that only it knows.",
 )
 def targets_answer(seen: Evidence) -> Answer:

@@ -224,7 +224,7 @@ def old_group_left(seen: Evidence) -> Answer:
     "No client sends pushes or queries to the old group.",
     "Point the ingress at the new group, and wait until the old one's request rate is 0.",
     f"{DOC}#traffic",
-    "Run the check again: a rate needs two cycles. Every process must be of a group, by groups in the "
+    "Run the check again: a rate needs two cycles. Give every process a group, under groups in the "
     "configuration.",
 )
 def old_group_idle(seen: Evidence) -> Answer:
