@@ -51,6 +51,9 @@ class Migration:
     rollback: Rollback = NO_WAY_KNOWN
     findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
+    named_by: tuple[
+        str, ...
+    ] = ()  # processes that still name a store in /config which no client of theirs uses
     arrived: tuple[str, ...] = ()  # keys on memberlist alone, while others are on their way
 
     @property

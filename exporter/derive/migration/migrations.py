@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
+from exporter.derive.identity.identity import host_of
 from exporter.derive.limits import Rules
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_blind
@@ -168,9 +169,25 @@ def _shown_groups(whole: Whole) -> set[str]:
     return (groups | {member.group for key in whole.keys for member in key.members}) - {""}
 
 
-def _store(targets: Iterable[TargetFacts], moving: Iterable[Migration]) -> Migration:
+def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration]) -> Migration:
     """The end of the external store. It is the next step once nothing of any migration uses it."""
     clients = kv_clients.writing(client for target in targets for client in target.clients)
     phase = kv_clients.earliest(client.phase for client in clients)
     free = all(one.phase is Phase.MEMBERLIST for one in moving) and phase is Phase.MEMBERLIST
-    return Migration(STORE, phase=phase, next_step="decommission-store" if free else "")
+    left = tuple(target.name for target in targets if free and _names_a_store(target))
+    return Migration(STORE, phase=phase, next_step="decommission-store" if free else "", named_by=left)
+
+
+def _names_a_store(target: TargetFacts) -> bool:
+    """Whether a process's configuration has the address of a store that none of its clients uses. One on its
+    own machine is the products' default, which nobody wrote there.
+    """
+    rings = target.config.rings.values() if target.config is not None else ()
+    if any(ring.store in _USING for ring in rings):
+        return False
+    named = (address for ring in rings for address in (ring.consul_host, *ring.etcd_endpoints) if address)
+    return any(host_of(address.rpartition("//")[2]) not in _OWN for address in named)
+
+
+_USING = frozenset({"consul", "etcd", "multi"})
+_OWN = frozenset({"", "localhost", "127.0.0.1", "::1"})

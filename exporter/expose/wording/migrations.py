@@ -30,12 +30,23 @@ def _where(migration: Migration) -> str:
     if migration.rollout is not None and migration.phase is not None:
         return f"phase {migration.phase.label}, {rollout_of(migration.rollout)}"
     if migration.name == STORE:
-        return "no client uses it" if migration.phase is Phase.MEMBERLIST else "in use"
+        return _store_of(migration)
     if not migration.is_of_clients or migration.phase is None:
         return _opened(migration)
     if migration.phase is Phase.UNKNOWN:
         return "phase not known"
     return f"phase {migration.phase.label}{AGREED[migration.uniform]}"
+
+
+def _store_of(migration: Migration) -> str:
+    if migration.phase is not Phase.MEMBERLIST:
+        return "in use"
+    left = migration.named_by
+    return (
+        f"no client uses it, and /config still names one on {few(left, SHOWN)}"
+        if left
+        else "no client uses it"
+    )
 
 
 def _opened(migration: Migration) -> str:

@@ -8,8 +8,9 @@ import pytest
 
 from exporter.derive.limits import Rules
 from exporter.expose.web import go_no_go
+from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Snapshot
-from exporter.model.pages import KVClient, Outcome, Phase
+from exporter.model.pages import KVClient, Outcome, Phase, RingConfig
 from exporter.products.ring_pages import HA_KEY
 from tests.derive.build import (
     CLIENTS,
@@ -284,3 +285,28 @@ def test_a_way_back_is_never_safe_where_the_store_is_not_read(
         for process in made.processes:
             process.clients = tuple(client(name, **told) for name in CLIENTS)
         assert migration_of(made.look(beat=True), "rings").rollback.safe is safe
+
+
+LEFT: list[tuple[str, RingConfig, tuple[str, ...]]] = [
+    ("a store is named", RingConfig("memberlist", consul_host="consul.infra:8500"), ("10.0.0.1:80",)),
+    ("etcd is named", RingConfig("memberlist", etcd_endpoints=("http://etcd-0:2379",)), ("10.0.0.1:80",)),
+    ("the products' default", RingConfig("memberlist", consul_host="localhost:8500"), ()),
+    ("none", RingConfig("memberlist"), ()),
+    ("it is used", RingConfig("multi", consul_host="consul.infra:8500"), ()),
+]
+
+
+@pytest.mark.parametrize(("block", "names"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
+def test_processes_that_still_name_a_store_are_named_once_no_client_uses_it(
+    block: RingConfig, names: tuple[str, ...]
+) -> None:
+    made = Fleet()
+    for process in made.processes:
+        process.clients = tuple(
+            client(name, requests={("memberlist", "CAS"): 9.0}, **ALONE) for name in CLIENTS
+        )
+        process.config = {"rings": {"collectors/ring": RingConfig("memberlist")}}
+    made.processes[0].config = {"rings": {"collectors/ring": block}}
+    found = migration_of(made.look(beat=True), "store")
+    assert found.named_by == names
+    assert ("/config still names one on 10.0.0.1:80" in line_of(found)) is bool(names)
