@@ -16,17 +16,20 @@ def waves(
     targets: Iterable[TargetFacts], changes: Iterable[BlockChange], keys: Iterable[KeyFacts]
 ) -> tuple[Wave, ...]:
     """The processes that a step restarts: those without a member of a ring that needs a quorum first, then
-    zone by zone. A zone restarts together where its ring keeps zones apart.
+    zone by zone. A zone restarts together where its ring keeps zones apart, and no ring is known to be
+    without a member to spare.
     """
     due = {name for change in changes for name in change.targets}
-    places = _places(keys)
+    known = tuple(keys)
+    places = _places(known)
+    spare = all((key.quorum_margin or 0) > 0 for key in known if key.writes_by == QUORUM and key.members)
     groups: dict[tuple[bool, str, str, bool], list[str]] = defaultdict(list)
     for target in targets:
         if target.name in due:
             quorum, zone, apart = places.get(target.name, (False, "", False))
             groups[quorum, target.component, zone if apart else "", apart].append(target.name)
     return tuple(
-        Wave(component, zone, tuple(sorted(names)), together)
+        Wave(component, zone, tuple(sorted(names)), together and spare)
         for (_, component, zone, together), names in sorted(groups.items())
     )
 
