@@ -21,7 +21,8 @@ GUIDES = (
     "guides.md", "ring.md", "ha-tracker.md", "labels.md", "read-write.md", "first-gossip-ring.md",
     "shards.md",
 )  # fmt: skip
-FOLLOWED = ("ring.md", "ha-tracker.md", "labels.md")  # a page for each migration, with its steps
+# A page for each migration, with its steps.
+FOLLOWED = ("ring.md", "ha-tracker.md", "labels.md", "read-write.md")
 PARTS = ["Before you start", "Do", "Watch", "Go on when", "Way back"]
 UNGATED = {("labels.md", "verification off")}  # a rollout that no gate stands before
 FIRST_CELL = re.compile(r"^`([a-z-]+)`(?:, `([a-z-]+)`)*\. ", re.MULTILINE)
