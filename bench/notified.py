@@ -21,6 +21,8 @@ Minutes count from the fault. A fault lasts {minutes:g} minutes; all is looked a
 - *notifications*: what Alertmanager sent, with severity, at which minute. Notes (`info`) are set in brackets.
 - *resolved*: minutes from the end of the fault to the last `resolved`; *open* if it was not sent by then.
 - *after the end*: notifications that were sent only after the fault had ended.
+- A recording is replayed as it stood: its counters stand still, and its clocks are in the past. The foreign
+  members of `conjoined` stay in the rings after its end until they are forgotten.
 
 | fault | in phase | processes | headline | notifications | resolved | after the end |
 |---|---|---|---|---|---|---|

@@ -83,6 +83,7 @@ GROUP = Group(
             "Views of the secondary have not been read for long: what they lack is not known.",
             names=Names(unread, ("key",), value='printf "%.0f"'),
             board="rings",
+            about=("keys-copied",),
         ),
         Alert(
             "KVMigrationSecondaryMembersMissing",

@@ -143,7 +143,8 @@ def test_an_exporter_that_dies_says_so_before_any_page_is_resolved() -> None:
         ("PrimariesMixed", "HATrackerElectionsDiffer"), ("MirroringPartial", "HATrackerElectionsDiffer"),
         ("RingForeignMembers", "RingViewsDiverged"), ("RingForeignMembers", "RingTokenConflicts"),
         ("RingForeignMembers", "GossipUnknownKeys"), ("LabelsDisagree", "GossipSplit"),
-        ("StoreUnreachable", "MirrorWriteErrors"), ("ClockSkew", "RingMembersUnhealthy"),
+        ("StoreUnreachable", "MirrorWriteErrors"), ("StoreUnreachable", "SecondaryUnread"),
+        ("ClockSkew", "RingMembersUnhealthy"),
         ("TargetsDown", "RingMembersUnhealthy"),
     ],
 )  # fmt: skip
