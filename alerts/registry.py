@@ -50,7 +50,7 @@ def _without_harm(group: Group) -> Group:
 HARM = Group(
     "harm",
     tuple(alert for name in _TOGETHER for alert in _EVERY if alert.name == name),
-    "Certain harm, told within minutes",
+    "Certain harm, reported within minutes",
 )
 GROUPS: tuple[Group, ...] = (HARM, *map(_without_harm, _BY_QUESTION))
 

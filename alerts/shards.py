@@ -265,7 +265,7 @@ ACROSS = (
     Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
     Record(GHOSTS, _together(ghosts), "Ring members that belong to no process."),
-    Record(FAILING, _by_check(FAILS), "Checks that something across the parts speaks against."),
+    Record(FAILING, _by_check(FAILS), "Checks that fail across the parts."),
     Record(ELSEWHERE, _by_check(CLIENTS, "migration"), "Client checks that clients of any part fail."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
     Record(

@@ -1,4 +1,4 @@
-// Alerts, recording rules and boards of kvmigration-exporter, for those who build with jsonnet:
+// Alerts, recording rules and boards of kvmigration-exporter, for builds with jsonnet:
 //
 //   local kvmigration = (import 'kvmigration-exporter/mixin/mixin.libsonnet') + {
 //     _config+:: { selector: 'job="kvmigration"', dashboardBase: 'https://grafana.internal' },

@@ -21,11 +21,16 @@ METAPHORS: Final = (
     "ghosts?", "old store", "(?:one|other|either|each|both|that) sides?", "the other one", "remembered",
     "too old", "(?:a|one|two|every|last|first|second) looks?",
 )  # fmt: skip
+# A process sends, shows, has and reads: it is no person that talks, knows or is deceived.
+TALK: Final = (
+    "(?:ring pages|something|nothing)[^.]{0,30} speaks?", "told", "tells", "heard", "knows", "believes?",
+    "blind", "learns", "dies", "his", "her", "he", "she",
+)  # fmt: skip
 # A check is passed, failed or unknown; a gate is open, closed or unknown.
 STATES: Final = (
     "cannot tell", "holds?", "held", "not uniform", "going back", "go(?:es)? back", "went back",
 )  # fmt: skip
-AVOIDED: Final = re.compile(rf"\b(?:{'|'.join((*PERSONS, *METAPHORS, *STATES))})\b", re.IGNORECASE)
+AVOIDED: Final = re.compile(rf"\b(?:{'|'.join((*PERSONS, *METAPHORS, *TALK, *STATES))})\b", re.IGNORECASE)
 # What looks like one of them and is none, with its reason.
 ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"whole (?:seconds?|numbers?)", "an integer, in the language of the formats"),
@@ -46,6 +51,7 @@ _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _ITEM: Final = re.compile(r"^(?:[-*]|\d+\.) ")
 _END: Final = re.compile(r"(?<=[.!?])[)\"*]*\s+(?=[\"*(]*[A-Z0-9])")
 _NAMES: Final = re.compile(r"X(?:(?:, | and |, and | or )X)+")
+_REMARK: Final = re.compile(r"(?:^|\s)#\s+(.+)")
 _WORD: Final = re.compile(r"[A-Za-z0-9][\w'/.-]*")
 
 
@@ -76,6 +82,32 @@ def texts(root: Path) -> Iterator[Text]:
         for path in sorted((root / part).rglob("*.py")):
             if not path.name.endswith("_pb2.py"):
                 yield from _strings(path, path.relative_to(root).as_posix())
+    yield from _beside(root)
+
+
+def _beside(root: Path) -> Iterator[Text]:
+    """What stands beside the program: pages for those that build and install it, comments of its deployment,
+    and what the API's document says of its types.
+    """
+    others = [
+        root / "CONTRIBUTING.md",
+        root / "mixin" / "README.md",
+        *sorted((root / "deploy").rglob("*.md")),
+    ]
+    for path in filter(Path.exists, others):
+        for number, line in enumerate(_without_code(path.read_text(encoding="utf-8")).splitlines(), 1):
+            yield Text(
+                f"{path.relative_to(root).as_posix()}:{number}", _CODE.sub("`x`", _LINK.sub(r"\1", line))
+            )
+    for path in sorted((root / "deploy").rglob("*.y*ml")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if remark := _REMARK.search(line):
+                yield Text(f"{path.relative_to(root).as_posix()}:{number}", remark[1])
+    shapes = root / "exporter" / "expose" / "api" / "shapes.py"
+    for node in ast.walk(ast.parse(shapes.read_text(encoding="utf-8") if shapes.exists() else "")):
+        if isinstance(node, ast.ClassDef):
+            where = f"{shapes.relative_to(root).as_posix()}:{node.lineno}"
+            yield Text(where, _CODE.sub("`x`", ast.get_docstring(node) or ""))
 
 
 def _without_code(markdown: str) -> str:

@@ -48,6 +48,12 @@ BREACHES = [
     ("dashboards/boards/a.py", "x = f'{n} are on one side'\n", "one side"),
     ("exporter/expose/catalogue.py", "x = 'Members that are\\nill'\n", "ill"),
     ("exporter/expose/web/templates/a.html", "<p>CANNOT TELL</p>\n", "CANNOT TELL"),
+    ("deploy/a.yaml", "a: 1  # whole\n", "whole"),
+    ("deploy/grafana/README.md", "Nobody installs it.\n", "Nobody"),
+    ("CONTRIBUTING.md", "The rule holds.\n", "holds"),
+    ("exporter/expose/api/shapes.py", 'class A: "Nobody has it."\n', "Nobody"),
+    ("alerts/groups/b.py", "x = 'The alert is blind'\n", "blind"),
+    ("docs/plan.md", "The process knows its ring.\n", "knows"),
 ]
 KEPT = [
     ("README.md", "No process writes the ring. `nobody` is a user, [this](alone.md) is a link.\n"),
@@ -57,6 +63,8 @@ KEPT = [
     ("exporter/decode/formats/a_pb2.py", "x = 'nobody is here'\n"),
     ("exporter/expose/web/templates/a.html", "<p>unknown: a ghostly household</p>\n"),
     ("tests/test_a.py", "x = 'nobody reads it'\n"),
+    ("deploy/a.yaml", "# the complete ring\nghosts: 1\nurl: 'http://a/#whole'\n"),
+    ("exporter/expose/api/shapes.py", 'class A:\n    """All of it."""\n\n    gone: bool\n'),
 ]
 
 

@@ -154,7 +154,7 @@ GROUP = Group(
                 "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration "
                 "}} ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old "
                 "values.{{ else }}The exporter of <fleet> answers, but has not finished its first cycle: "
-                "<more>. All other KVMigration alerts are blind to what it watches.{{ end }}"
+                "<more>. All other KVMigration alerts have no data of its processes.{{ end }}"
             ),
             "The exporter answers, but its last cycle ended minutes ago, or its first one has not ended.",
             names=Names(old, ("instance",), value="humanizeDuration"),

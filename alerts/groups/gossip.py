@@ -159,7 +159,7 @@ GROUP = Group(
             lambda q: f"count {q.by()} (\n{isolated(q)}\n)",
             "A process receives no heartbeats by gossip",
             (
-                "{{ $value }} process(es) of <fleet> know no fresh heartbeat of another process: <names>. "
+                "{{ $value }} process(es) of <fleet> have no fresh heartbeat of another process: <names>. "
                 "They serve an old ring, without an error in their logs."
             ),
             "A process has received no fresh heartbeat of another process for longer than the timeout and "

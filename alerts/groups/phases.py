@@ -145,7 +145,7 @@ GROUP = Group(
             "The phase of the migration is unknown",
             (
                 "Processes of <fleet> answer, but {{ $value }} show no phase of their KV clients. Clients "
-                "without a phase: <names>. Alerts that depend on the phase are blind meanwhile."
+                "without a phase: <names>. Alerts that depend on the phase cannot fire meanwhile."
             ),
             "Writing clients, or the complete fleet, show no phase: other alerts cannot judge.",
             names=Names(_unknown, CLIENT),

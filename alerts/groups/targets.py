@@ -48,7 +48,7 @@ GROUP = Group(
             "Processes do not answer the exporter",
             (
                 "{{ $value }} process(es) of <fleet> have answered nothing for <DOWN_WINDOW>: <names>. "
-                "What they know is not judged meanwhile."
+                "What they show is not judged meanwhile."
             ),
             "Processes have answered no page for minutes, each of them.",
             names=Names(down, ("target",)),
@@ -97,7 +97,7 @@ GROUP = Group(
             lambda q: f"max {q.by()} ({blind(q)})",
             "A source of targets fails",
             (
-                "{{ $value }} source(s) of targets of <fleet> fail: <names>. Processes that only they know "
+                "{{ $value }} source(s) of targets of <fleet> fail: <names>. Processes that only they list "
                 "are not watched, and no gate that asks whether all answer opens."
             ),
             "A source of targets fails: some processes may not be watched.",

@@ -140,8 +140,8 @@ def _cycle(house: House) -> Band:
     )
     found = Show(
         "Targets discovered",
-        "Targets found by each kind of discovery, and entries of targets that fail: what only they know is "
-        "not watched.",
+        "Targets found by each kind of discovery, and entries of targets that fail: processes that "
+        "only they list are not watched.",
         [
             Ask(f"max by (source) ({q.own(c.DISCOVERED_TARGETS)})", "{{source}}"),
             Ask(f"max({q.own(c.DISCOVERY_FAILING_SOURCES)})", "failing sources"),

@@ -212,8 +212,8 @@ def _health(house: House) -> Band:
     heard = q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))
     age = Show(
         "Newest heartbeat of another process, the oldest",
-        "Age of the newest heartbeat that a process knows of another: an isolated process shows here. The "
-        "line is the heartbeat timeout.",
+        "Age of the newest heartbeat of another process that a process has: an isolated process shows "
+        "here. The line is the heartbeat timeout.",
         [Ask(q.worst(f"max by (target) ({heard})"), "{{target}}")],
         Look("s", f.above(limits.ISOLATED_AGE)),
         [house.runbook("KVMigrationGossipProcessIsolated")],

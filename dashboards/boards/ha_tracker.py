@@ -153,7 +153,7 @@ def _elections(house: House) -> Band:
     spread = q.component("ha_tracker_elected_replica_change_propagation_time_seconds_bucket")
     propagation = Show(
         "How long an election takes to arrive",
-        "99th percentile of the time until a process learns of an election, as it counts it itself. It must "
+        "99th percentile of the time until an election reaches a process, as it counts it itself. It must "
         "stay well below the update timeout of 15 s.",
         [Ask(f"histogram_quantile(0.99, sum by (le) (rate({spread}{RATE})))", "p99")],
         Look("s", f.above(15)),

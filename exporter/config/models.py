@@ -102,7 +102,7 @@ class LogFiles(Settings):
     )
     state_file: FileName | None = Field(
         default=None,
-        description="Where to remember how far was read, and what was counted; left out, a restart counts "
+        description="The file that keeps how far was read, and what was counted; left out, a restart counts "
         "again what stands in the files.",
         examples=["/var/lib/kvmigration/logs.json"],
     )
@@ -259,7 +259,9 @@ class Config(Settings):
     )
     targets: tuple[TargetEntry, ...] = Field(min_length=1, description="Where the processes are.")
     http_client: HttpClient = Field(default=HttpClient(), description="HTTP settings for all processes.")
-    rings: Rings = Field(default="auto", description="Which ring pages to read; `auto` knows them.")
+    rings: Rings = Field(
+        default="auto", description="Which ring pages to read; `auto` takes those of the product."
+    )
     stores: EveryStore = Field(
         default=Stores(),
         description="The external stores, read directly; a list where there are several of one kind.",
@@ -277,8 +279,8 @@ class Config(Settings):
     state_file: FileName | None = Field(
         default=None,
         description=(
-            "Where to remember over a restart which external stores were read and which members were in the "
-            "rings, so that a replaced store and a loss stay known. Each exporter needs its own."
+            "The file that keeps over a restart which external stores were read and which members were in "
+            "the rings, so that a replaced store and a loss stay known. Each exporter needs its own."
         ),
         examples=["/var/lib/kvmigration/history.json"],
     )

@@ -106,8 +106,8 @@ class Etcd(Settings):
 
 
 class Stores(Settings):
-    """The external stores, read directly. Left out, the ring pages speak for them. Where processes use
-    several of one kind, a list: `- {name: rings, consul: {…}}`, one store in each entry.
+    """The external stores, read directly. Without this block the exporter uses the ring pages. Where
+    processes use several of one kind, a list: `- {name: rings, consul: {…}}`, one store in each entry.
     """
 
     consul: Consul | None = Field(default=None, description="Consul.")
@@ -175,7 +175,7 @@ _STORES: Mapping[str, str] = {
     "prefix": "write it in prefixes of the store",
     "multi": "has no meaning here: name the external store of it",
     "memberlist": "has no meaning here: memberlist is read from the processes",
-    "dynamodb": "DynamoDB cannot be read; the processes' ring pages speak for it",
+    "dynamodb": "DynamoDB cannot be read; the exporter uses the processes' ring pages instead",
     "kvstore": "write what stands in it here",
 }
 _BY_MODEL: Mapping[type[Any], Mapping[str, str]] = {

@@ -328,7 +328,7 @@ GOSSIP_UNKNOWN_KEYS = _gauge(
 )  # fmt: skip
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(
     "gossip_heartbeat_age_seconds", "target",
-    "Age in seconds of the newest heartbeat of another process that this one knows; high if isolated.",
+    "Age in seconds of the newest heartbeat of any other process in this process's gossip; high if isolated.",
     "/memberlist?downloadKey", per="T",
 )  # fmt: skip
 GOSSIP_LABEL_TARGETS = _gauge(

@@ -87,7 +87,7 @@ SHARD_UNSEEN_MEMBER = _own.gauge(
 )  # fmt: skip
 SHARD_GHOST_MEMBER = _own.gauge(
     "shard_ghost_member", "key ring member used",
-    "1 for each ring member that belongs to no process that this shard knows; used is true where a process "
+    "1 for each ring member that belongs to no process that this shard watches; used is true where a process "
     "of this shard uses the key.", per="K × M",
 )  # fmt: skip
 SHARD_CLAIMED_MEMBER = _own.gauge(

@@ -20,7 +20,7 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
   A scrape reads nothing and waits for nothing.
 - What is not known has no series, except where a metric says otherwise (`NaN`, `-1`, phase `unknown`).
   A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
-- `target` is the process (`host:port`, or the pod's name where discovery knows it). `kv_name` is one of its
+- `target` is the process (`host:port`, or the pod's name where discovery lists it). `kv_name` is one of its
   KV clients, as the process names it. `key` is the KV key (`collectors/ring`), and `ring` is that key's short
   name (`ingester`). `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
 - All entries of the HA tracker count together under the key `ha-tracker/`.
@@ -28,8 +28,8 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
 _SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
 processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the
-complete fleet of which it knows a part have names with `{shards.SHARD}…` in place of `{PREFIX}…`, and the
-same labels:
+complete fleet, of which a shard reads a part, have names with `{shards.SHARD}…` in place of
+`{PREFIX}…`, and the same labels:
 {{parts}}.
 A part does not show these, because they need all parts: {{whole}}.
 """

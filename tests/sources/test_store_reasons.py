@@ -74,7 +74,7 @@ CONSUL_SAYS = {
     "one-prefix": "the policy of the token in token_file hides rulers/",
     "no-prefix": "the policy of the token in token_file hides collectors/, rulers/",
     "hidden-key": "the policy of the token in token_file hides collectors/compactor",
-    "datacenter": "Consul knows no datacenter dc9",
+    "datacenter": "Consul has no datacenter dc9",
     "missing-file": "token_file could not be read",
 }
 

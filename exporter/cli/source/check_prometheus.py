@@ -57,13 +57,13 @@ Vector = tuple[VectorSample, ...]
 def add_prometheus(where: argparse._MutuallyExclusiveGroup, parser: argparse.ArgumentParser) -> None:
     """Add `--prometheus` to the places to look at, and what goes with it."""
     where.add_argument(
-        "--prometheus", metavar="URL", help="ask Prometheus or Mimir, which know all shards of an exporter"
+        "--prometheus", metavar="URL", help="ask Prometheus or Mimir, which have the series of all shards"
     )
     parser.add_argument(
         "--selector",
         default="",
         metavar="MATCHERS",
-        help='with --prometheus, which fleet, where it knows several: %(metavar)s is such as job="kvm"',
+        help='with --prometheus, which fleet, where it has several: %(metavar)s is such as job="kvm"',
     )
 
 
@@ -170,7 +170,7 @@ def _one_fleet(checks: Vector, url: str) -> None:
     fleets = sorted({tuple((n, sample.labels[n]) for n in FLEET if n in sample.labels) for sample in checks})
     if len(fleets) > 1:
         listed = "; ".join(",".join(f'{name}="{value}"' for name, value in fleet) for fleet in fleets[:10])
-        raise UsageError(f"{url} knows several fleets: choose one with --selector, of: {listed}")
+        raise UsageError(f"{url} has several fleets: choose one with --selector, of: {listed}")
 
 
 def _chosen(name: str, migration: str, told: Told) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ def _names(check: str, told: Told) -> tuple[str, ...]:
 def _member(labels: Mapping[str, str]) -> str:
     key, member = labels.get("key", ""), labels.get("member", "")
     if not member:
-        return f"{key}: some shard watches no process that uses it; tell discovery the components"
+        return f"{key}: some shard watches no process that uses it; name the components under targets"
     return f"{member}{f' in {key}' if key else ''}"
 
 

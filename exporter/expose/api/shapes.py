@@ -66,7 +66,7 @@ class MigrationOut(Struct, frozen=True):
 
 
 class StatusOut(Struct, frozen=True):
-    """Where the migration stands. With more than one of `shards` it is `shard`'s part alone, from 0."""
+    """Where the migration stands. With more than one of `shards` it is only `shard`'s part, from 0."""
 
     headline: str
     shard: int
@@ -248,7 +248,7 @@ class RingDetailOut(Struct, frozen=True):
 
 
 class StrangerOut(Struct, frozen=True):
-    """A member that belongs to nobody known."""
+    """A member that belongs to no target and no expected name."""
 
     name: str
     address: str
@@ -285,7 +285,7 @@ class ProbeOut(Struct, frozen=True):
 
 
 class GossipOut(Struct, frozen=True):
-    """The gossip as a whole; `clusters` as lists of target names."""
+    """The complete gossip; `clusters` as lists of target names."""
 
     clusters: tuple[Named, ...]
     strangers: tuple[StrangerOut, ...]
@@ -327,7 +327,7 @@ class CheckOut(Struct, frozen=True):
 
 
 class StepOut(Struct, frozen=True):
-    """One step's gate. `answer` is unknown as well where the last cycle is too old to judge by."""
+    """One step's gate. `answer` is unknown as well where the last cycle is stale."""
 
     migration: str
     step: str

@@ -186,9 +186,7 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
 
 def _of_a_part(step: Step) -> GoNoGo:
     blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
-    said = (
-        f"{count(blind, 'check')} could not be answered in it." if blind else "Nothing in it speaks against."
-    )
+    said = f"{count(blind, 'check')} could not be answered in it." if blind else "No check in it failed."
     why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
     sentence = f"one shard's part does not say whether you may {task(step.name)}."
     return GoNoGo("unknown", "UNKNOWN", sentence, why, step)

@@ -19,7 +19,7 @@ MEANINGS: Final = {
     Phase.SWITCHED: "memberlist leads, copied",
     Phase.DETACHED: "memberlist is the only primary",
     Phase.MEMBERLIST: "memberlist only",
-    Phase.UNKNOWN: "no gauge tells",
+    Phase.UNKNOWN: "no gauge shows it",
 }
 SHOWN: Final = 8
 

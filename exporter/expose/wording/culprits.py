@@ -81,7 +81,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ADDRESS_SHARED: "{value} members of {key} share the address {what}: {names:6}",
         Kind.ADDRESS_UNREACHABLE: "{key}: no other host reaches {what}, the address of {names:6}",
         Kind.ID_SHARED: "{value} processes write {key} as {member}: {names:6}",
-        Kind.REPLICATION_UNKNOWN: "{key}: no /config tells its replication factor",
+        Kind.REPLICATION_UNKNOWN: "{key}: no /config has its replication factor",
         Kind.RINGS_PARTED: "{what}",
         Kind.RING_SETTING_DIFFERS: "{key}: {what}",
         Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",

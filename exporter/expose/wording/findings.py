@@ -116,7 +116,7 @@ def _mixed(found: Finding) -> str:
     cut_off = Names(culprit.name for culprit in found.culprits)
     writer = "A process with a small gossip view overwrites the store with it."
     if cut_off:
-        writer = f"{cut_off:3} sees no other gossip member and overwrites the store with what only it knows."
+        writer = f"{cut_off:3} sees no other gossip member and overwrites the store with its own view."
     return (
         f"Primaries are mixed: memberlist on {few(found.names, 3)}; the external store on "
         f"{few(found.others, 3)}. {writer}"

@@ -51,7 +51,7 @@ CONSUL = (
     ),
     Known(b"permission denied", Reason.DENIED, HIDDEN, MISSING),
     Known(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
-    Known(b"no path to datacenter", Reason.STATUS, "Consul knows no datacenter {datacenter}"),
+    Known(b"no path to datacenter", Reason.STATUS, "Consul has no datacenter {datacenter}"),
     Known(b"no cluster leader", Reason.STATUS, "Consul has no leader: most of its servers are unreachable"),
     Known(
         b"rpc error getting client",

@@ -19,7 +19,7 @@ GONE = (
     "no data and cannot fire."
 )
 NEVER = "The exporter of <fleet> answers, but has not finished its first cycle:"
-UNSEEN = "All other KVMigration alerts are blind to what it watches."
+UNSEEN = "All other KVMigration alerts have no data of its processes."
 HOUR = 3600
 
 

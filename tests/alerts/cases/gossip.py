@@ -180,7 +180,7 @@ CASES = (
         hears(2, "4x9 60+60x100"),
         phase=5,
         at=13,
-        says="1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (4m "
+        says="1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (4m "
         "0s). They serve an old ring, without an error in their logs.",
     ),
     Case(
@@ -191,7 +191,7 @@ CASES = (
         phase=5,
         at=12,
         says=(
-            "1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (3m 20s). They "
+            "1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (3m 20s). They "
             "serve an old ring, without an error in their logs."
         ),
     ),
@@ -218,7 +218,7 @@ CASES = (
         hears(2, "4x9 60+60x100") | period(RING, 120),
         phase=5,
         at=15,
-        says="1 process(es) of <fleet> know no fresh heartbeat of another process: ingester-2 (6m "
+        says="1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (6m "
         "0s). They serve an old ring, without an error in their logs.",
     ),
     Case(

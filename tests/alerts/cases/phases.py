@@ -231,7 +231,7 @@ CASES = (
         at=40,
         says=(
             "Processes of <fleet> answer, but 1 show no phase of their KV clients. Clients without a phase: "
-            "ingester-1 ingester-lifecycler. Alerts that depend on the phase are blind meanwhile."
+            "ingester-1 ingester-lifecycler. Alerts that depend on the phase cannot fire meanwhile."
         ),
     ),
     Case(
@@ -243,7 +243,7 @@ CASES = (
         at=15,
         says=(
             "Processes of <fleet> answer, but 3 show no phase of their KV clients. Clients without a phase: "
-            "none. Alerts that depend on the phase are blind meanwhile."
+            "none. Alerts that depend on the phase cannot fire meanwhile."
         ),
     ),
     Case(UNKNOWN, THRESHOLD, "unknown for one step less than its time", {ring(1): "2x9 -1x29 2x100"}),

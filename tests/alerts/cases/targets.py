@@ -44,7 +44,7 @@ CASES = (
         at=19,
         says="30 process(es) of <fleet> have answered nothing for 8m: querier-00, querier-01, "
         "querier-02, querier-03, querier-04, querier-05, querier-06, querier-07, querier-08, "
-        "querier-09 and more. What they know is not judged meanwhile.",
+        "querier-09 and more. What they show is not judged meanwhile.",
     ),
     Case(DOWN, THRESHOLD, "back within its time", up(1, "1x9 0x8 1x100")),
     Case(
@@ -119,7 +119,7 @@ CASES = (
         "the list of targets of one of two shards cannot be read any more",
         {'discovery_failing_sources{instance="exporter-1:9895"}': "0x9 1x100"},
         at=20,
-        says="1 source(s) of targets of <fleet> fail: exporter-1:9895. Processes that only they know are not "
+        says="1 source(s) of targets of <fleet> fail: exporter-1:9895. Processes that only they list are not "
         "watched, and no gate that asks whether all answer opens.",
     ),
     Case(

@@ -22,7 +22,7 @@ WORDS: list[tuple[Finding, str]] = [
     (
         Finding(Told.PRIMARIES_MIXED, names=("p-1",), others=("e",), culprits=(ALONE,)),
         "Primaries are mixed: memberlist on p-1; the external store on e. p-1 sees no other gossip member "
-        "and overwrites the store with what only it knows.",
+        "and overwrites the store with its own view.",
     ),
     (
         Finding(Told.FOREIGN_IN_RINGS, count=1, culprits=(FOREIGN,)),

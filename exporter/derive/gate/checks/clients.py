@@ -49,7 +49,7 @@ NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
     ADVICE["process-down"].text,
     "docs/ring.md#processes-that-do-not-answer",
     "Mend the named source of targets, or name processes under targets in the configuration: there "
-    "may be processes that only it knows.",
+    "may be processes that only this source lists.",
 )
 def targets_answer(seen: Evidence) -> Answer:
     """Hold that every process answers and shows its metrics, those that should run and do not included, and

@@ -112,7 +112,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
 
     @check(
         "gossip-settings-agree",
-        "The processes have the gossip settings without which they do not understand or reach each other.",
+        "The processes have gossip settings with which they can reach and read each other.",
         "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports "
         "in join_members) before any restart: a process with other settings sees no other process.",
         f"{DOC}#gossip-settings",

@@ -26,8 +26,8 @@ UNKNOWN_CONNECTIONS = "unknown_connections_total"
     "The product and version can do it.",
     "Upgrade first: the HA tracker needs Mimir 2.17 or a Cortex that has memberlist support for it.",
     "docs/ha-tracker.md#versions",
-    "Let the exporter read /metrics of the process: product and version are in its build_info. A build that "
-    "tells no version stays unknown until its HA tracker runs with multi or memberlist.",
+    "Let the exporter read /metrics of the process: product and version are in its build_info. A build "
+    "without a version number stays unknown until its HA tracker runs with multi or memberlist.",
 )
 def version_supports(seen: Evidence) -> Answer:
     """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
@@ -46,7 +46,7 @@ def version_supports(seen: Evidence) -> Answer:
             continue
         version = _version(target.version)
         if version is None:
-            unknown.append(Culprit(Kind.VERSION_UNKNOWN, target.name, what=target.version or "none told"))
+            unknown.append(Culprit(Kind.VERSION_UNKNOWN, target.name, what=target.version or "no version"))
         elif version < needed:
             wrong.append(Culprit(Kind.VERSION_OLD, target.name, what=f"{product.value} {target.version}"))
     versions = tuple(sorted({f"{t.product.value} {t.version}" for t in seen.up}))

@@ -21,7 +21,7 @@ REFUSALS: Final[Mapping[Refusal, str]] = {
     "Let the exporter read /metrics of every process.",
     Refusal.PRIMARIES_MIXED: "Primaries are mixed. Take no step.",
     Refusal.RELEASE: "Not known for this release: an HA tracker with memberlist. It needs Mimir 2.17 or "
-    "Cortex 1.21, and a build that tells its version. docs/ha-tracker.md#versions",
+    "Cortex 1.21, and a build that shows its version. docs/ha-tracker.md#versions",
     Refusal.PART: "This exporter is one shard of several and reads a part of the processes. "
     "Run plan with --config.file: it reads all of them.",
     Refusal.NO_LINES: "This migration changes deployments and no line of a KV store. docs/read-write.md has "
