@@ -31,7 +31,7 @@ CASES = (
         up(1, "1x9 0x100") | up(2, "1x9 0x100"),
         at=19,
         says="2 process(es) of <fleet> have answered nothing for 8m: ingester-1, ingester-2. What"
-        " they know is not judged meanwhile.",
+        " they show is not judged meanwhile.",
     ),
     Case(
         DOWN,
