@@ -73,8 +73,8 @@ def stores_readable(seen: Evidence) -> Answer:
 @check(
     "store-read",
     "The external store is read directly.",
-    "Name it under stores in the configuration, with prefixes that cover the rings' keys. Without it the "
-    "exporter does not know whether the store is still used.",
+    "Name it under stores in the configuration, with prefixes that cover the rings' keys. Otherwise it is "
+    "not known whether the store is still used.",
     f"{DOC}#after-the-last-step",
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
     "keys. DynamoDB cannot be read: look at the table's own metrics of writes.",
