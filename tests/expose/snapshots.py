@@ -273,6 +273,7 @@ def migrations(steps: Iterable[Step]) -> tuple[Migration, ...]:
             steps=rings,
             next_step="switch-primary",
             rollout=ROLLOUT,
+            findings=told("The gossip is split."),
         ),
         Migration("store", phase=Phase.MULTI, steps=store),
     )

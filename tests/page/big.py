@@ -51,7 +51,7 @@ def snapshot(targets: int = 500, members: int = 2000, keys: int = 60) -> Snapsho
         cycle=7,
         fleet=Fleet(
             Phase.MULTI, False, "", Product.MIMIR, ("2.17.0",), "switch-primary",
-            tuple(f"warning {n}: {', '.join(names[:5])}" for n in range(40)), snapshots.NOW - 60,
+            snapshots.told(*(f"warning {n}: {', '.join(names[:5])}" for n in range(40))), snapshots.NOW - 60,
         ),
         targets=made,
         keys=rings,
