@@ -157,10 +157,10 @@ CASES = (
         UNHEALTHY,
         FIRES,
         "a process was killed and its members stay",
-        state("unhealthy", "0x9 1x100") | state("unhealthy", "0x9 1x100", COMPACTOR),
+        state("unhealthy", "0x9 2x100") | state("unhealthy", "0x9 1x100", COMPACTOR),
         at=20,
-        says="Up to 1 member(s) of a ring of <fleet> are unhealthy: collectors/compactor (1), "
-        "collectors/ring (1).",
+        says="Up to 2 member(s) of a ring of <fleet> are unhealthy: collectors/ring (2), "
+        "collectors/compactor (1).",
     ),
     Case(
         UNHEALTHY,
