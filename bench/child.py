@@ -7,7 +7,9 @@ between two cycles without costing the measured process anything.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import math
 import resource
 import statistics
 import sys
@@ -23,6 +25,7 @@ import aiohttp
 from bench.sampling import Sampling
 from exporter.config import load
 from exporter.expose.exposition import Renderer, SelfFacts
+from exporter.expose.series import target_rows
 from exporter.garbage_collection import allow_for, collect_seldom
 from exporter.model.pages import Target
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
@@ -125,14 +128,15 @@ async def exporter(path: Path) -> None:
 
 
 async def _large_scrape(watch: Watch, max_series: int = 50_000) -> dict[str, Any]:
-    """What a scrape of so many series costs, by a snapshot with copies of its processes: the first one
-    after a cycle, and every other.
+    """What a scrape of so many series costs, by a snapshot with just as many copies of its processes as make
+    them: the first one after a cycle, and every other.
     """
     snapshot = watch.poller.snapshot
     if snapshot is None:
         raise RuntimeError("no cycle yet")
-    times = max_series // (8 * len(snapshot.targets)) + 1
-    targets = tuple(replace(t, name=f"{t.name}-{n}") for n in range(times) for t in snapshot.targets)
+    each = sum(1 for _ in target_rows(snapshot)) / len(snapshot.targets)
+    copied = enumerate(itertools.islice(itertools.cycle(snapshot.targets), math.ceil(max_series / each)))
+    targets = tuple(replace(target, name=f"{target.name}-{number}") for number, target in copied)
     many, facts = replace(snapshot, targets=targets), SelfFacts("bench", max_series=max_series)
     renderer = Renderer(lambda: many, lambda: facts)
     spent = []

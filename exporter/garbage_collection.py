@@ -37,5 +37,5 @@ def allow_for(processes: int) -> None:
     """Wait with the young for more than a cycle over so many processes makes: a look at those of a thousand
     takes 40 ms, and in the middle of a cycle there is nothing to find.
     """
-    if gc.get_freeze_count():  # nobody's settings are changed but our own
+    if gc.get_threshold()[1:] == (MIDDLE, OLD):  # nobody's settings are changed but our own
         gc.set_threshold(YOUNG + EACH * processes, MIDDLE, OLD)

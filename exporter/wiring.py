@@ -22,8 +22,9 @@ from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
 from exporter.model.migration import KEPT_ON_STORE, MICROSERVICES
 from exporter.model.pages import GossipState, Product, Target
-from exporter.polling.cycle import DEADLINE_SHARE, RELOADED, Plan, Poller, none_rejected
+from exporter.polling.cycle import RELOADED, Poller
 from exporter.polling.history_file import HistoryFile, path_of
+from exporter.polling.plan import DEADLINE_SHARE, Plan, none_rejected
 from exporter.polling.stores import store_readers
 from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, holds_partitions, ring_of
 from exporter.sources.access.request_settings import Access

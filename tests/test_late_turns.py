@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.polling.cycle import Plan, Poller
+from exporter.polling.cycle import Poller
+from exporter.polling.plan import Plan
 
 NOW = 1_000.0
 
@@ -16,8 +17,10 @@ NOW = 1_000.0
 class Late:
     """What `Poller` does with a late process, noted."""
 
-    def __init__(self, read_at: float) -> None:
-        self.memory = SimpleNamespace(rings_read_at=read_at, values_read_at=read_at, silent=False)
+    def __init__(self, read_at: float, since: float) -> None:
+        self.memory = SimpleNamespace(
+            rings_read_at=read_at, values_read_at=read_at, since=since, silent=False
+        )
         self.metrics = SimpleNamespace(reason=None)
         self.did: list[str] = []
 
@@ -35,20 +38,21 @@ class Late:
 
 
 @pytest.mark.parametrize(
-    ("sweep", "read_at", "did"),
+    ("sweep", "read_at", "since", "did"),
     [
-        (15.0, NOW - 15, {"rings", "gossip", "values"}),  # everything is read in every cycle
-        (300.0, NOW - 30, {"put off", "gossip"}),
-        (300.0, NOW - 299, {"rings", "gossip", "values"}),
-        (300.0, 0.0, {"rings", "gossip", "values"}),  # never read
-        (None, 0.0, {"rings", "gossip", "values"}),  # the first cycle
+        (15.0, NOW - 15, NOW - 60, {"rings", "gossip", "values"}),  # everything is read in every cycle
+        (300.0, NOW - 30, NOW - 60, {"put off", "gossip"}),
+        (300.0, NOW - 299, NOW - 600, {"rings", "gossip", "values"}),
+        (300.0, 0.0, NOW - 30, {"put off", "gossip"}),  # seen a moment ago, never read: not all at once
+        (300.0, 0.0, NOW - 299, {"rings", "gossip", "values"}),
+        (None, 0.0, NOW, {"rings", "gossip", "values"}),  # the first cycle
     ],
 )
 def test_a_late_process_is_read_in_full_when_its_turn_comes(
-    sweep: float | None, read_at: float, did: set[str]
+    sweep: float | None, read_at: float, since: float, did: set[str]
 ) -> None:
     poller = Poller(Plan(targets=tuple, fetcher=cast(Any, None), rules=cast(Any, None)), now=lambda: NOW)
     poller.snapshot = cast(Any, SimpleNamespace(sweep_seconds=sweep)) if sweep else None
-    late = Late(read_at)
+    late = Late(read_at, since)
     asyncio.run(poller._rest(cast(Any, late)))
     assert set(late.did) == did

@@ -15,7 +15,7 @@ from exporter.derive.gate.soak import newcomers
 from exporter.derive.gate.steps import judge_migrations
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
-from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard, with_isolation
+from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard
 from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.identity.identity import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.identity.key_names import names_of
@@ -56,10 +56,10 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
     """Conclude one cycle; the second value is what the next one needs. `words` puts in the sentences."""
     cycle, rules = _begun(cycle, past, rules)
     known = {identity.target: identity for identity in identities(cycle.observed)}
-    targets = with_isolation(_judge_targets(cycle, known, past, rules), cycle.at)
+    targets = _judge_targets(cycle, known, past, rules)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
-    targets, keys = dated(with_heard(targets, keys), keys, past.snapshot, cycle.at)
-    gossip = _judge_gossip(cycle, targets, known, past, rules)
+    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
+    gossip = with_heard(_judge_gossip(cycle, targets, known, past, rules), targets, keys, cycle.at)
     signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
     gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
     found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)

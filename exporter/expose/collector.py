@@ -54,7 +54,7 @@ def gather(rows: Iterable[Row], max_series: int) -> Gathered:
         number = _number(metric, value)
         if number is None:
             continue
-        labels = tuple(clean(text) for text in raw)
+        labels = tuple(map(clean, raw))
         series = families[metric]
         if labels not in series:
             series[labels] = number

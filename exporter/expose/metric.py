@@ -12,7 +12,7 @@ Kind = Literal["gauge", "counter", "info"]
 Join = Literal["", "max", "min", "sum", "rule", "whole"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is made once, and looked up for each series
 class Metric:
     """One family. `estimate` is how many series it has at most, in the letters of `ESTIMATE_LETTERS`."""
 

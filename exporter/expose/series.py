@@ -56,8 +56,9 @@ def _rows(snapshot: Snapshot) -> Rows:
 
 def target_rows(snapshot: Snapshot) -> Rows:
     """The series of the processes themselves, without those of the fleet."""
+    heard = snapshot.gossip.heard if snapshot.gossip else {}
     for target in snapshot.targets:
-        yield from _target(target)
+        yield from _target(target, heard.get(target.name))
 
 
 def _fleet(snapshot: Snapshot) -> Rows:
@@ -81,7 +82,7 @@ def _kv_clients(snapshot: Snapshot) -> Rows:
             yield c.KV_CLIENTS, (name, phase.label), counts[name, phase]
 
 
-def _target(target: TargetFacts) -> Rows:
+def _target(target: TargetFacts, heard: float | None) -> Rows:
     """A target that did not answer keeps `target_up` 0 and nothing else: its pages are not what failed."""
     name = target.name
     yield c.TARGET_UP, (name, target.component), target.up
@@ -102,6 +103,7 @@ def _target(target: TargetFacts) -> Rows:
         yield from _client(name, client)
     if target.gossip is not None:
         yield from _gossip_target(name, target.gossip)
+        yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), heard
 
 
 def phases_of(target: TargetFacts) -> dict[str, Phase]:
@@ -136,7 +138,6 @@ def _gossip_target(name: str, gossip: GossipTarget) -> Rows:
     for state in GossipState:
         yield c.GOSSIP_MEMBERS, (name, state.value), gossip.states.get(state.value, 0)
     yield c.GOSSIP_HEALTH_SCORE, (name,), gossip.health_score
-    yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), gossip.heartbeat_age
 
 
 def _key(key: KeyFacts) -> Rows:

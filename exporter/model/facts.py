@@ -119,7 +119,7 @@ class GossipTarget:
     members: tuple[GossipMember, ...]
     states: Mapping[str, int]  # members by state, every state present
     health_score: float | None = None
-    heartbeat_age: float | None = None  # newest heartbeat of anybody else, seconds
+    heard: float | None = None  # age of the newest heartbeat of anybody else in its copies, seconds
     label: str | None = None
     verified: bool | None = None
     port: int | None = None
@@ -247,6 +247,8 @@ class GossipFacts:
     """Processes that are in their cluster by what one side says, and since when, our clock."""
     short: Mapping[str, ShortList] = field(default_factory=lambda: MappingProxyType({}))
     """Processes that do not list every process of their cluster."""
+    heard: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Age of the newest heartbeat of anybody else that each process knows, seconds."""
     strangers: tuple[Stranger, ...] = ()
     ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
     namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay

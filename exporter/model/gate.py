@@ -19,11 +19,14 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """How much of one kind of evidence a check looked at: `looked` of `of`."""
+    """How much of one kind of evidence a check looked at: `looked` of `of`. Views are read in turns: the
+    oldest one that counts was read at `since`, our clock.
+    """
 
     source: str
     looked: int
     of: int
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

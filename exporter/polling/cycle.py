@@ -11,26 +11,29 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.decode.formats.memo import Memo
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.conclude import Words, conclude, unworded
+from exporter.derive.conclude import conclude
+from exporter.derive.gate.views_needed import are_views_needed
 from exporter.derive.history import History
-from exporter.derive.limits import Rules
 from exporter.log import logger
-from exporter.model.facts import ProbeResult, Rejection, Snapshot
-from exporter.model.pages import Observation, Product, Target, Unwatched
+from exporter.model.facts import Snapshot
+from exporter.model.pages import Observation, Target
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
+from exporter.polling.plan import Plan
 from exporter.polling.process_state import Memory, configurations
 from exporter.polling.rounds import PATIENCE, Stragglers, external_is_primary, in_portions, ticked
 from exporter.polling.schedule import (
     AT_LEAST,
+    WITHIN,
     Entries,
     Last,
+    Pace,
     Turn,
     Versions,
     is_due,
@@ -41,74 +44,17 @@ from exporter.polling.schedule import (
     with_each_kind,
 )
 from exporter.polling.sharding import share_out
-from exporter.polling.stores import StoreReader, read_stores
+from exporter.polling.stores import read_stores
 from exporter.polling.visit import UNREACHABLE, Visit
 from exporter.products.ha_keys import HaKeys, ha_keys
-from exporter.products.ring_pages import HA_KEY, RingPage
-from exporter.sources.http.budget import Allowance, Spending, allowance_of
-from exporter.sources.http.fetcher import Fetcher
+from exporter.products.ring_pages import HA_KEY
+from exporter.sources.http.budget import Spending
 
 log = logger("kvmigration.poll")
-DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
-MIN_DEADLINE = 2.0
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
 RELOADED = "Not known: the configuration was reloaded, and no cycle has ended with it yet."
-
-
-async def _nothing() -> None:
-    return None
-
-
-async def _nothing_found(_: Iterable[Iterable[str]]) -> Mapping[str, str]:
-    return {}
-
-
-async def _no_more(_: Snapshot) -> None:
-    return None
-
-
-async def none_rejected(_: float) -> tuple[Rejection, ...]:
-    return ()
-
-
-async def _nobody_asked(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
-    return ()
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a poller is told from outside; replaced as a whole at a reload."""
-
-    targets: Callable[[], tuple[Target, ...]]
-    fetcher: Fetcher
-    rules: Rules
-    interval: float = 15.0
-    timeout: float = 5.0
-    product: Product = Product.UNKNOWN
-    pages: tuple[RingPage, ...] | None = None  # None: those that the product has
-    stores: tuple[StoreReader, ...] = ()
-    views_per_cycle: int | None = None
-    discovered: Callable[[], Mapping[str, int]] = lambda: {}
-    unsure: Callable[[], Unwatched] = Unwatched  # what discovery cannot name, or not reach
-    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
-    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
-    look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
-    before_cycle: Callable[[], Awaitable[None]] = _nothing
-    after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
-    words: Words = unworded
-    min_deadline: float = MIN_DEADLINE
-    shard: int = 0
-    shards: int = 1
-
-    def deadline(self) -> float:
-        """Seconds that a cycle may read."""
-        return max(self.min_deadline, self.interval * DEADLINE_SHARE)
-
-    def allowance(self) -> Allowance:
-        """What one process may cost in a cycle."""
-        return allowance_of(self.interval, self.fetcher.max_response_bytes)
 
 
 @dataclass(slots=True)
@@ -266,11 +212,11 @@ class Poller:
             await self._rings_in_turn(visit)
         else:
             await asyncio.gather(self._rings_in_turn(visit), visit.read_gossip())
-        if not visit.memory.silent and self._has_turn(visit.memory.values_read_at):
+        if not visit.memory.silent and self._has_turn(visit.memory.values_read_at or visit.memory.since):
             await self._values(visit)
 
     async def _rings_in_turn(self, visit: Visit) -> None:
-        if self._has_turn(visit.memory.rings_read_at):
+        if self._has_turn(visit.memory.rings_read_at or visit.memory.since):
             await visit.read_rings(self.plan.pages)
         else:
             visit.put_off_rings(self.plan.pages)
@@ -326,12 +272,17 @@ class Poller:
             late = await read(first, 0)
         known = last()
         behind = [Last(m.rings_read_at, m.ring_bytes) for m in self._late(visits)]
-        turn = whose_turn(known, plan.views_per_cycle, plan.interval, suspects(self.snapshot, "ring"), behind)
+        bad = suspects(self.snapshot, "ring")
+        turn = whose_turn(known, self._pace(), bad, behind)
         turn = with_each_kind(turn, known, kinds)
         async for name in in_portions(having.keys() - turn.targets - first):
             having[name].put_off_rings(plan.pages)
         late |= await read(sorted(turn.targets - first), _mean(known))
         return [visit for name, visit in having.items() if name not in late], turn.sweep_seconds
+
+    def _pace(self) -> Pace:
+        within = WITHIN if are_views_needed(self.snapshot) else None
+        return Pace(self.plan.views_per_cycle, self.plan.interval, within)
 
     async def _rings_of(self, visit: Visit) -> None:
         await visit.read_rings(self.plan.pages)
@@ -348,7 +299,7 @@ class Poller:
         versions = {name: visit.versions() for name, visit in having.items()}
         bad = suspects(self.snapshot) | slow_copies(versions, self._versions)
         self._versions = versions
-        turn = whose_turn(last, plan.views_per_cycle, plan.interval, bad, behind)
+        turn = whose_turn(last, self._pace(), bad, behind)
         listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)

@@ -23,6 +23,7 @@ FIRST_TIME = 32  # views in the cycle that finds out what a view costs
 SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
 SLOWER = 4  # times; a copy that takes up so much less than most is looked at
+WITHIN = 300.0  # seconds; every view is read anew in them while a step is next that asks for them
 BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
 HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
 HA_AGAIN = 20  # beside them, of those that left a doubt: another reading settles or clears it
@@ -44,24 +45,32 @@ class Last:
     size: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
+    exceeded where everybody has to be read `within` some seconds.
+    """
+
+    views: int | None
+    interval: float
+    within: float | None = None
+
+
 def whose_turn(
-    last: Mapping[str, Last],
-    views_per_cycle: int | None,
-    interval: float,
-    bad: frozenset[str],
-    late: Collection[Last] = (),
+    last: Mapping[str, Last], pace: Pace, bad: frozenset[str], late: Collection[Last] = ()
 ) -> Turn:
     """Choose among the processes with memberlist: those that looked bad last time first, but never
     for more than half of the places; then whoever waited longest; and one of the last turn again, by
-    which the turns can be held against each other. `None` views means a byte budget. The `late` ones go
-    on alone and keep their turn by themselves (`is_due`): they have their part of the places.
+    which the turns can be held against each other. The `late` ones go on alone and keep their turn by
+    themselves (`is_due`): they have their part of the places.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
     everybody = len(names) + len(late)
     sizes = [known.size for known in (*last.values(), *late)]
-    places = min(everybody, max(PAIR, views_per_cycle or _affordable(sizes)))
+    needed = _needed(everybody, len(bad.intersection(names)), pace)
+    places = min(everybody, max(PAIR, pace.views or max(needed, _affordable(sizes))))
     if places >= everybody:
-        return Turn(frozenset(names), interval if names else 0.0)
+        return Turn(frozenset(names), pace.interval if names else 0.0)
     least = math.ceil(everybody / max(1, places - 1))
     places = min(len(names), max(PAIR, places - round(places * len(late) / everybody)))
     first = [name for name in names if name in bad][: (places - 1) // 2]
@@ -69,7 +78,17 @@ def whose_turn(
     others = [name for name in names if name not in first and name not in again]
     rest = places - len(first) - 1
     chosen = (first + again + others)[:places]
-    return Turn(frozenset(chosen), max(least, math.ceil(len(names) / max(1, rest))) * interval)
+    return Turn(frozenset(chosen), max(least, math.ceil(len(names) / max(1, rest))) * pace.interval)
+
+
+def _needed(everybody: int, suspected: int, pace: Pace) -> int:
+    """Places for everybody in time, less one cycle, beside those that suspects take and the one that is read
+    again.
+    """
+    if pace.within is None:
+        return 0
+    each = math.ceil(everybody / max(1, math.floor(pace.within / pace.interval) - 1))
+    return each + min(suspected, each) + 1
 
 
 def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:

@@ -75,7 +75,7 @@ def gossip_target(*names: str) -> GossipTarget:
         members=tuple(GossipMember(name, f"10.0.0.{i}", 7946) for i, name in enumerate(names, 1)),
         states={state.value: len(names) if state is GossipState.ALIVE else 0 for state in GossipState},
         health_score=0.0,
-        heartbeat_age=4.5,
+        heard=4.5,
         label="prod-eu.mimir",
         verified=True,
         port=7946,
@@ -297,6 +297,7 @@ def gossip() -> GossipFacts:
         labels={"prod-eu.mimir": ("mimir-write-0",), "": ("mimir-write-1",)},
         unverified=(),
         unread=("mimir-write-2",),
+        heard=dict.fromkeys(("mimir-write-0", "mimir-write-1", "mimir-write-2"), 4.5),
     )
 
 

@@ -13,7 +13,8 @@ from exporter.model.entry import State
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Outcome, Value
 from exporter.model.stores import StoreContent
-from exporter.polling.cycle import Plan, Poller
+from exporter.polling.cycle import Poller
+from exporter.polling.plan import Plan
 from exporter.polling.stores import decoded
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.stores.store_reading import Collected

@@ -16,8 +16,10 @@ from exporter.polling.schedule import (
     BUDGET,
     HA_AGAIN,
     OF_EACH_KIND,
+    WITHIN,
     Entries,
     Last,
+    Pace,
     Turn,
     is_due,
     listed_by_several,
@@ -36,17 +38,17 @@ def fleet_of(count: int, size: int = MB) -> dict[str, Last]:
 
 
 def test_everybody_is_read_while_it_is_cheap() -> None:
-    turn = whose_turn(fleet_of(10), None, 15.0, frozenset())
+    turn = whose_turn(fleet_of(10), Pace(None, 15.0), frozenset())
     assert len(turn.targets) == 10
     assert turn.sweep_seconds == 15.0
 
 
 def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_sweep() -> None:
     last, read, at = fleet_of(300), set[str](), 1000.0
-    turn = whose_turn(last, None, 15.0, frozenset())
+    turn = whose_turn(last, Pace(None, 15.0), frozenset())
     assert len(turn.targets) == BUDGET // MB
     for _ in range(int(turn.sweep_seconds / 15.0)):
-        turn = whose_turn(last, None, 15.0, frozenset())
+        turn = whose_turn(last, Pace(None, 15.0), frozenset())
         read |= turn.targets
         at += 15.0
         last |= {name: Last(at, MB) for name in turn.targets}
@@ -56,7 +58,9 @@ def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_swe
 @pytest.mark.parametrize(("late", "prompt"), [(0, 24), (100, 16), (150, 12), (290, 2)])
 def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, prompt: int) -> None:
     everybody = list(fleet_of(300).items())
-    turn = whose_turn(dict(everybody[late:]), None, 15.0, frozenset(), [last for _, last in everybody[:late]])
+    turn = whose_turn(
+        dict(everybody[late:]), Pace(None, 15.0), frozenset(), [last for _, last in everybody[:late]]
+    )
     assert len(turn.targets) == prompt
     sweep = turn.sweep_seconds
     due = sum(is_due(n * sweep / late, sweep, sweep, 15.0) for n in range(late))
@@ -65,8 +69,30 @@ def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, pr
 
 
 def test_where_all_fit_into_a_cycle_those_that_are_late_take_nobodys_place() -> None:
-    turn = whose_turn(fleet_of(6), None, 15.0, frozenset(), [Last(1.0, MB)] * 4)
+    turn = whose_turn(fleet_of(6), Pace(None, 15.0), frozenset(), [Last(1.0, MB)] * 4)
     assert (len(turn.targets), turn.sweep_seconds) == (6, 15.0)
+
+
+@pytest.mark.parametrize("interval", [5.0, 15.0, 60.0])
+@pytest.mark.parametrize("suspects", [0, 7, 600], ids=lambda n: f"{n} suspects")
+def test_everybody_is_read_in_time_while_a_step_asks_for_it_and_not_otherwise(
+    interval: float, suspects: int
+) -> None:
+    """Views of 5.5 MB, as of a thousand members: by the budget alone four in a cycle."""
+    first, bad = fleet_of(1000, 11 * MB // 2), frozenset(f"p-{n:03}" for n in range(suspects))
+    for within, in_time in ((WITHIN, True), (None, False)):
+        last, read, at = dict(first), set[str](), 1000.0
+        while at + interval <= 1000.0 + WITHIN:
+            turn = whose_turn(last, Pace(None, interval, within), bad)
+            at += interval
+            read |= turn.targets
+            last |= {name: Last(at, 11 * MB // 2) for name in turn.targets}
+        assert (read == set(last)) == in_time
+        assert (turn.sweep_seconds <= WITHIN) == in_time
+
+
+def test_who_wants_fewer_views_gets_them_whatever_is_next() -> None:
+    assert len(whose_turn(fleet_of(1000), Pace(3, 15.0, WITHIN), frozenset()).targets) == 3
 
 
 @pytest.mark.parametrize("views", [1, 2, 3, 5])
@@ -74,9 +100,9 @@ def test_where_all_fit_into_a_cycle_those_that_are_late_take_nobodys_place() -> 
 def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, bad: frozenset[str]) -> None:
     """Else two halves of a cluster could each agree with themselves for ever."""
     last, read, before = fleet_of(12), set[str](), frozenset[str]()
-    sweep = whose_turn(last, views, 15.0, bad).sweep_seconds
+    sweep = whose_turn(last, Pace(views, 15.0), bad).sweep_seconds
     for number in range(int(sweep / 15.0)):
-        turn = whose_turn(last, views, 15.0, bad).targets
+        turn = whose_turn(last, Pace(views, 15.0), bad).targets
         assert len(turn) == max(views, 2)
         assert not before or turn & before
         read, before = read | turn, turn
@@ -98,7 +124,7 @@ def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, 
     ],
 )
 def test_a_cycle_reads_as_much_as_the_fleet_is_large(processes: int, size: int, places: int) -> None:
-    assert len(whose_turn(fleet_of(processes, size), None, 15.0, frozenset()).targets) == places
+    assert len(whose_turn(fleet_of(processes, size), Pace(None, 15.0), frozenset()).targets) == places
 
 
 def test_every_kind_of_process_has_a_few_in_every_turn() -> None:

@@ -14,6 +14,7 @@ from exporter.expose.api.shapes import CheckOut, StepOut
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording import headlines
 from exporter.expose.wording.lists import first
+from exporter.expose.wording.looked import oldest_views
 
 SHOWN: Final = 10
 # As a person reads the API's verdicts; in this order.
@@ -24,7 +25,9 @@ def text_of(step: StepOut, *, verbose: bool = True) -> str:
     """The step for 80 columns, without colour: what failed first, then what is unknown. What passed is
     counted, and shown with its evidence where `verbose`.
     """
+    views = oldest_views(check.covered for check in step.checks)
     lines = [*wrapped(headlines.answered(step.title, step.answer, step.headline)), ""]
+    lines += [*wrapped(views), ""] if views else []
     order = list(WORDS)
     told: set[str] = set()
     for check in sorted(step.checks, key=lambda check: order.index(check.verdict)):

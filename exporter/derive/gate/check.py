@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe
 from exporter.derive.gate.evidence import Evidence
@@ -77,8 +78,17 @@ class Registered:
         evidence: tuple[Looked, ...] = (),
     ) -> Check:
         remedy = found.remedy or self.remedy
-        told = Check(self.id, self.sentence, verdict, evidence, culprits, remedy, self.doc)
-        return replace(told, cure=remedy, known_by=found.known_by or self.known_by)
+        return Check(
+            self.id,
+            self.sentence,
+            verdict,
+            evidence,
+            culprits,
+            remedy,
+            self.doc,
+            cure=remedy,
+            known_by=found.known_by or self.known_by,
+        )
 
 
 def check(
@@ -96,20 +106,17 @@ def covered(check: Check, whole: Universe) -> Check:
     """Say what a check looked at. One that passes on less than its universe is unknown, by name."""
     sources = RESTS_ON.get(check.id, FROM_METRICS)
     parts = ((source, whole[source]) for source in sources)
-    looked = tuple(Covered(s.value, part.of - len(part.missing), part.of) for s, part in parts)
-    check = replace(check, covered=looked)
-    if check.verdict is not Verdict.HOLDS:
-        return check
-    if missing := whole.missing(sources):
-        return _unknown(replace(check, evidence=()), missing)
-    if whole[METRICS].of:
-        return check
-    return _unknown(replace(check, evidence=()), (Culprit(Kind.NO_TARGETS),), vacuous=True)
+    looked = tuple(Covered(s.value, part.of - len(part.missing), part.of, part.since) for s, part in parts)
+    if check.verdict is Verdict.HOLDS:
+        if missing := whole.missing(sources):
+            return _unknown(check, missing, covered=looked, evidence=())
+        if not whole[METRICS].of:
+            return _unknown(check, (Culprit(Kind.NO_TARGETS),), vacuous=True, covered=looked, evidence=())
+    return replace(check, covered=looked)
 
 
-def _unknown(check: Check, missing: tuple[Culprit, ...], *, vacuous: bool = False) -> Check:
-    told = replace(check, verdict=Verdict.UNKNOWN, culprits=missing)
-    return replace(told, remedy=check.known_by, vacuous=vacuous)
+def _unknown(check: Check, missing: tuple[Culprit, ...], **told: Any) -> Check:
+    return replace(check, verdict=Verdict.UNKNOWN, culprits=missing, remedy=check.known_by, **told)
 
 
 class Results:

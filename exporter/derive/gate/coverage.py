@@ -94,10 +94,13 @@ FROM_METRICS = (METRICS,)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the universe: how many things there are to look at, and those not had."""
+    """One part of the universe: how many things there are to look at, and those not had. The oldest view of
+    it was read at `since`.
+    """
 
     of: int = 0
     missing: tuple[Culprit, ...] = ()
+    since: float | None = None
 
 
 class Universe(dict[Source, Part]):
@@ -131,8 +134,10 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
         MEMBERS: _part(
             _pages("member list", ((t.name, t.gossip is not None) for t in up if runs_memberlist(t)))
         ),
-        PRIMARY: _part((*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST))),
-        COPIES: _part(_copies(ours, up, Phase.MIRRORING)),
+        PRIMARY: _part(
+            (*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST)), _oldest(ours, "ring")
+        ),
+        COPIES: _part(_copies(ours, up, Phase.MIRRORING), _oldest(ours, "gossip")),
         TRACKER: _part(_pages(TRACKER_PAGE, ((t.name, _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)))),
         STORE: _part(_stores(now.stores)),
     }
@@ -142,12 +147,18 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
 Thing = tuple[str, str, str, Kind]  # what of it, of which key, of which process; and what it is when not had
 
 
-def _part(things: Iterable[tuple[Thing, bool]]) -> Part:
+def _oldest(keys: Iterable[KeyFacts], kind: str) -> float | None:
+    """When the oldest view of this kind was read that counts."""
+    read = (view.read_at for key in keys for view in key.views if view.kind == kind and view.known)
+    return min((at for at in read if at is not None), default=None)
+
+
+def _part(things: Iterable[tuple[Thing, bool]], since: float | None = None) -> Part:
     """Count them. There are many thousands in a large fleet: only what was not had is made a culprit."""
     told = dict(things)
     missing = sorted(thing for thing, had in told.items() if not had)
     return Part(
-        len(told), tuple(Culprit(kind, target, key, what=what) for what, key, target, kind in missing)
+        len(told), tuple(Culprit(kind, target, key, what=what) for what, key, target, kind in missing), since
     )
 
 

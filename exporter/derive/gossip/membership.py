@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from types import MappingProxyType
@@ -42,7 +42,7 @@ def gossip_of(
         members=page.members,
         states=census.states,
         health_score=None if score is None else float(score),
-        heartbeat_age=_newest_of_others(values.values(), identity, page.now or clock),
+        heard=_newest_of_others(values.values(), identity, page.now or clock),
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         alone=census.alive <= {identity.member},
@@ -79,44 +79,41 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
     return max(0.0, clock - max(times)) if times else None
 
 
-def with_isolation(targets: tuple[TargetFacts, ...], now: float) -> tuple[TargetFacts, ...]:
-    """Give who sees only itself, where there are others, an age of what it heard: it has heard nobody
-    since it started. `now` is our clock.
+def with_heard(
+    gossip: GossipFacts | None, targets: Iterable[TargetFacts], keys: Iterable[KeyFacts], now: float
+) -> GossipFacts | None:
+    """Add how old the newest heartbeat of any other member is that each process knows, seconds: by its
+    copies, else by its metrics. Who sees only itself, where there are others, has heard nobody since it
+    started. `now` is our clock.
     """
-    if sum(1 for target in targets if target.gossip is not None) < 2:
-        return targets
-    return tuple(_isolated(target, now) for target in targets)
+    having = {target.name: (target, target.gossip) for target in targets if target.gossip is not None}
+    if gossip is None:
+        return None
+    silent = {
+        name: max(0.0, now + (target.skew or 0.0) - target.started)
+        for name, (target, own) in having.items()
+        if own.alone and len(having) > 1 and target.started is not None
+    }
+    told = {name: own.heard for name, (_, own) in having.items() if own.heard is not None}
+    return replace(gossip, heard=MappingProxyType(_heard_by_metrics(keys, having) | silent | told))
 
 
-def _isolated(target: TargetFacts, now: float) -> TargetFacts:
-    gossip = target.gossip
-    if gossip is None or not gossip.alone or gossip.heartbeat_age is not None or target.started is None:
-        return target
-    age = max(0.0, now + (target.skew or 0.0) - target.started)
-    return replace(target, gossip=replace(gossip, heartbeat_age=age))
-
-
-def with_heard(targets: tuple[TargetFacts, ...], keys: Iterable[KeyFacts]) -> tuple[TargetFacts, ...]:
-    """Give those whose copies were not read in this cycle an age of what they heard: the newest heartbeat of
-    each ring that has memberlist as its primary, and how far they are behind most others by their own
-    metrics.
+def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[str, float]:
+    """Of each ring that has memberlist as its primary the newest heartbeat, and how far a process's metrics
+    are behind most others'.
     """
-    heard: dict[str, float] = {}
+    found: dict[str, float] = {}
     for key in keys:
-        if key.primary == "memberlist":
-            newest = nsmallest(2, ((max(0.0, m.age), m.target) for m in key.members if m.age is not None))
-            for view in key.views:
+        if key.primary != "memberlist":
+            continue
+        newest = nsmallest(2, ((max(0.0, m.age), m.target) for m in key.members if m.age is not None))
+        for view in key.views:
+            if view.kind == "metrics" and view.staleness is not None and view.target in having:
                 others = [age for age, whose in newest if whose != view.target]
-                if view.kind == "metrics" and view.staleness is not None and others:
+                if others:
                     age = others[0] + view.staleness
-                    heard[view.target] = min(age, heard.get(view.target, age))
-    return tuple(_heard(target, heard.get(target.name)) for target in targets)
-
-
-def _heard(target: TargetFacts, age: float | None) -> TargetFacts:
-    if age is None or target.gossip is None or target.gossip.heartbeat_age is not None:
-        return target
-    return replace(target, gossip=replace(target.gossip, heartbeat_age=age))
+                    found[view.target] = min(age, found.get(view.target, age))
+    return found
 
 
 def _is_quiet(value: Value, clock: float | None) -> bool:

@@ -107,7 +107,8 @@ def _resting(snapshot: Snapshot) -> tuple[str, ...]:
 
 def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
     """`/api/v1/targets`."""
-    return tuple(map(_target, snapshot.targets))
+    heard = snapshot.gossip.heard if snapshot.gossip else {}
+    return tuple(_target(target, heard.get(target.name)) for target in snapshot.targets)
 
 
 def rings_out(snapshot: Snapshot) -> tuple[RingOut, ...]:
@@ -185,7 +186,7 @@ def _store(facts: StoreFacts) -> StoreOut:
     )
 
 
-def _target(facts: TargetFacts) -> TargetOut:
+def _target(facts: TargetFacts, heard: float | None) -> TargetOut:
     return _as(
         TargetOut,
         facts,
@@ -193,7 +194,7 @@ def _target(facts: TargetFacts) -> TargetOut:
         started_at=facts.started,
         pages=tuple(_as(PageOut, page, page=page.name) for page in facts.pages),
         clients=tuple(map(_client, facts.clients)),
-        gossip=_gossip_target(facts.gossip) if facts.gossip else None,
+        gossip=_gossip_target(facts.gossip, heard) if facts.gossip else None,
     )
 
 
@@ -201,12 +202,12 @@ def _client(facts: ClientFacts) -> ClientOut:
     return _as(ClientOut, facts, kv_name=facts.name, mirror_enabled=facts.mirror)
 
 
-def _gossip_target(facts: GossipTarget) -> GossipTargetOut:
+def _gossip_target(facts: GossipTarget, heard: float | None) -> GossipTargetOut:
     return _as(
         GossipTargetOut,
         facts,
         members_by_state=facts.states,
-        heartbeat_age_seconds=facts.heartbeat_age,
+        heartbeat_age_seconds=heard,
         label_verified=facts.verified,
     )
 

@@ -303,11 +303,14 @@ class GossipOut(Struct, frozen=True):
 
 
 class CoveredOut(Struct, frozen=True):
-    """How much of one kind of evidence a check looked at: `looked` of `of`."""
+    """How much of one kind of evidence a check looked at: `looked` of `of`. Views are read in turns: the
+    oldest one that counts was read at `since`.
+    """
 
     source: str
     looked: int
     of: int
+    since: Unix | None = None
 
 
 class CheckOut(Struct, frozen=True):

@@ -16,6 +16,7 @@ from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
+from exporter.expose.wording.looked import oldest_views
 from exporter.expose.wording.planning.plans import together
 from exporter.expose.wording.planning.reports import TRACKS, clock, lasted
 from exporter.model.facts import Event, Snapshot
@@ -124,8 +125,9 @@ def gate(view: PageRequest) -> Content:
     part = view.known.part is not None
     answer = withheld(view.known) if view.known.is_withheld else answer_to(view.known, step)
     bad, held = check_rows(step, CULPRITS, part=part)
+    views = oldest_views(check.covered for check in step.checks)
     values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
-              "steps": step_links(view.known)}  # fmt: skip
+              "views": views, "steps": step_links(view.known)}  # fmt: skip
     return Content("gate.html", f"{answer.word} · {step.title}", values, f"{answer.word}: {answer.sentence}")
 
 

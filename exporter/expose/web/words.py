@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from exporter.expose.label_values import clean
-from exporter.expose.wording.durations import ago, span
+from exporter.expose.wording.durations import ago, clock, span
 
 __all__ = ["ago", "clock", "count", "first", "name", "number", "page_of", "path", "query", "shown", "span"]
 
@@ -33,16 +32,6 @@ def name(text: str) -> str:
     """A name of bounded length, "(empty)" where there is none; different ones stay different."""
     safe = clean(text)
     return f"{safe[: LONGEST_NAME - 10]}…{safe[-9:]}" if len(safe) > LONGEST_NAME else safe or "(empty)"
-
-
-def clock(at: float | None) -> str:
-    """A time of day in UTC with its date: `21 Nov 03:46:55`."""
-    if at is None:
-        return "not known"
-    try:
-        return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%d %b %H:%M:%S")
-    except (OverflowError, ValueError, OSError):
-        return "not a time"
 
 
 def number(value: float | None) -> str:

@@ -1,10 +1,11 @@
-"""Durations as people read them, in one unit: `4 s`, `12 min`, `3 h`, `2 d`.
+"""Durations as people read them, in one unit: `4 s`, `12 min`, `3 h`, `2 d`; and times of day.
 
 What is written back, as in a configuration or `--for`, is written as Prometheus does: `config/units`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final
 
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
@@ -23,3 +24,13 @@ def span(seconds: float | None) -> str:
 def ago(seconds: float) -> str:
     """How long ago something was; clocks that differ a little put nothing into the future."""
     return span(max(0.0, seconds))
+
+
+def clock(at: float | None) -> str:
+    """A time of day in UTC with its date: `21 Nov 03:46:55`."""
+    if at is None:
+        return "not known"
+    try:
+        return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%d %b %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "not a time"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from exporter.expose.wording import culprits
+from exporter.expose.wording.durations import clock
 from exporter.expose.wording.lists import Names
 from exporter.model.culprits import Looked, Seen
 
@@ -105,3 +106,22 @@ def text(looked: Looked) -> str:
         names=Names(looked.names),
         culprits=Names(map(culprits.name, looked.culprits)),
     )
+
+
+class _View(Protocol):
+    """One kind of evidence of a check, as facts and API have it."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def since(self) -> float | None: ...
+
+
+def oldest_views(checks: Iterable[Iterable[_View]]) -> str:
+    """Say since when the views are known that checks looked at: `Oldest view that counts: gossip copies of 21
+    Nov 03:46:55 UTC.`
+    """
+    since = {view.source: view.since for covered in checks for view in covered if view.since is not None}
+    told = ", ".join(f"{source} of {clock(at)} UTC" for source, at in sorted(since.items()))
+    return f"Oldest view that counts: {told}." if told else ""

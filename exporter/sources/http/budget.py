@@ -19,6 +19,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ParamSpec, TypeVar
 
 from exporter.errors import FetchError
@@ -26,6 +27,7 @@ from exporter.model.pages import MemberlistPage, Reason, Ring
 
 P = ParamSpec("P")
 T = TypeVar("T")
+COUNT = attrgetter("tokens.count")
 SHARE = 0.1  # of the interval: the CPU of one process's pages
 LEAST_CPU = 0.5  # seconds, where intervals are short
 
@@ -97,7 +99,7 @@ class Spending:
     def take_members_of(self, value: object) -> None:
         """Note the members of a page, and their tokens."""
         if isinstance(value, Ring):
-            tokens = sum([member.tokens.count for member in value.members.values()])
+            tokens = sum(map(COUNT, value.members.values()))
             self.take_members(len(value.members), max(tokens, 0))  # -1 of each where a page lists none
         elif isinstance(value, MemberlistPage):
             self.take_members(len(value.members))
