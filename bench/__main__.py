@@ -10,15 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.deviations import cycles_of
 from bench.nginx import serving
 from bench.pages import LABEL, PageSet, Size
 from bench.references import curl_and_jq, prometheus
 from bench.report import row_of, save, table
+from exporter.model.pages import Phase
 
 ROOT = Path(__file__).parents[1]
 PROFILED = "300x300"
@@ -37,8 +41,13 @@ NOTES = """\
   which other processes on the machine prolong, is in last.json. The floor has one too: it is the client's.
 - *render*: the exposition as text and gzip, once per cycle in a thread; *answer*: a scrape after that.
 - *Growth*: how much more the second size costs than the first. Memory is what is above an idle exporter.
+- All columns but those that begin with *gate* are of a fleet at rest, after its migration; these are of one
+  in which a step is next, so that every view is read anew within five minutes.
+- *MB/min*: what the exporter is sent in a minute, with packed /metrics: by one process, and by the fleet.
 - *sweep*: how long until every process's ring page and gossip copy was read; those not read in a cycle stand
   as they were read last, and count as unread after two sweeps.
+- *Deviations*: after how many cycles it shows that one process of so many lacks a member, stands still, is
+  isolated or has other tokens; in brackets, after how many its members are named. In virtual time.
 - The machine is shared: compare the columns of one row, not rows of two runs."""
 
 
@@ -85,27 +94,48 @@ def main() -> int:
     rows = [row_of(told) for told in raw]
     print(table(rows))
     if not args.no_save:
-        print(f"written to {save(rows, raw, NOTES, _value())}")
+        shown = cycles_of({row["targets"] for row in rows})
+        print(f"written to {save(rows, raw, NOTES, {**_value(), 'deviations': shown})}")
     return 0
 
 
 def _measure(size: Size, args: argparse.Namespace) -> dict[str, Any]:
+    """At rest, which is after the migration, beside the references; and while a step is next."""
+    with _pages(size, Phase.MEMBERLIST) as (pages, urls):
+        told = _served(pages, urls, args)
+    with _pages(size, Phase.MIRRORING) as (pages, urls):
+        return told | {"gate": _under_gate(pages, urls, args.cycles + 1)}
+
+
+@contextmanager
+def _pages(size: Size, phase: Phase) -> Iterator[tuple[PageSet, tuple[str, ...]]]:
     root = Path(tempfile.mkdtemp(prefix="kvmigration-bench-"))
     root.chmod(0o755)  # nginx's workers run as somebody else
     try:
-        pages = PageSet(size, root)
+        pages = PageSet(size, root, phase=phase)
         pages.write(time.time())
         with serving(root, size.targets) as urls:
-            return _served(pages, urls, args)
+            yield pages, urls
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
+def _exporter(pages: PageSet, urls: tuple[str, ...]) -> Child:
     config = pages.root / "config.yml"
     static = {"static": {"urls": list(urls)}}
     config.write_text(yaml.safe_dump({"interval": "15s", "targets": [static], "gossip": {"label": LABEL}}))
-    exporter = Child("exporter", config)
+    return Child("exporter", config)
+
+
+def _under_gate(pages: PageSet, urls: tuple[str, ...], cycles: int) -> list[dict[str, Any]]:
+    exporter = _exporter(pages, urls)
+    told = [_cycle(pages, exporter) for _ in range(cycles)]
+    exporter.end()
+    return told
+
+
+def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
+    exporter = _exporter(pages, urls)
     told: dict[str, Any] = {"size": {"targets": pages.size.targets, "members": pages.size.members}}
     told["idle"] = exporter.ask("idle")
     told["cycles"] = [_cycle(pages, exporter) for _ in range(args.cycles)]
@@ -129,8 +159,10 @@ def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> 
 
 
 def _cycle(pages: PageSet, exporter: Child, order: str = "cycle") -> dict[str, Any]:
+    """One cycle, with its bytes on the wire: /metrics is packed there."""
     pages.beat(time.time())
-    return exporter.ask(order)
+    told = exporter.ask(order)
+    return told | {"wire": told["bytes"] - (1 - pages.packed_share) * told["packed"]}
 
 
 def _value() -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Recorded:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
-        self.size = 0
+        self.size = self.packed = 0  # bytes, and those of them that were packed on the wire
         self._get = fetcher.get
         fetcher.get = self.get  # type: ignore[method-assign] # only here, to see what it is asked
 
@@ -82,6 +82,7 @@ class Recorded:
         kept = {name: value for name, value in how.items() if name not in ("deadline", "spending")}
         self.calls.append((target.url, path, kept))
         self.size += len(answer.body)
+        self.packed += len(answer.body) if path == "/metrics" else 0
         return answer
 
 
@@ -93,13 +94,13 @@ async def exporter(path: Path) -> None:
         renderer = Renderer(lambda: watch.poller.snapshot, lambda: facts)
 
         async def cycle() -> dict[str, Any]:
-            recorded.calls, recorded.size = [], 0
+            recorded.calls, recorded.size, recorded.packed = [], 0, 0
             snapshot = await watch.poller.cycle()
             allow_for(len(snapshot.targets))  # as `serve` does
             up = sum(target.up for target in snapshot.targets)
             sweep = snapshot.sweep_seconds
-            return {"bytes": recorded.size, "requests": len(recorded.calls), "up": up, "sweep": sweep,
-                    "headline": snapshot.fleet.headline}  # fmt: skip
+            return {"bytes": recorded.size, "packed": recorded.packed, "requests": len(recorded.calls),
+                    "up": up, "sweep": sweep, "headline": snapshot.fleet.headline}  # fmt: skip
 
         async def scrape() -> dict[str, Any]:
             return {"bytes": len((await renderer.render("", "gzip")).body)}
@@ -134,7 +135,7 @@ async def _large_scrape(watch: Watch, max_series: int = 50_000) -> dict[str, Any
     snapshot = watch.poller.snapshot
     if snapshot is None:
         raise RuntimeError("no cycle yet")
-    each = sum(1 for _ in target_rows(snapshot)) / len(snapshot.targets)
+    each = sum(row[2] is not None for row in target_rows(snapshot)) / len(snapshot.targets)
     copied = enumerate(itertools.islice(itertools.cycle(snapshot.targets), math.ceil(max_series / each)))
     targets = tuple(replace(target, name=f"{target.name}-{number}") for number, target in copied)
     many, facts = replace(snapshot, targets=targets), SelfFacts("bench", max_series=max_series)

@@ -81,6 +81,11 @@ class PageSet:
             (self.root / "config" / address(number)).write_text(text)
         self.beat(now)
 
+    @property
+    def packed_share(self) -> float:
+        """How many bytes of /metrics are left on the wire for each."""
+        return (self.root / "metrics.0.gz").stat().st_size / (self.root / "metrics.0").stat().st_size
+
     def _write_metrics(self, now: float) -> None:
         site, process = self._site
         self._cluster.step(max(0.0, now - self._cluster.now))
@@ -98,8 +103,8 @@ class PageSet:
             at = now - variant
             ring = [self._member(number, at) for number in range(self.size.members)]
             few = [self._member(n, at, one_token=True) for n in range(max(3, self.size.members // 20))]
-            self._put(f"ring.{variant}", _ring_page(ring, at))
-            self._put(f"distributor.{variant}", _ring_page(few, at))
+            self._put(f"ring.{variant}", ring_page(ring, at))
+            self._put(f"distributor.{variant}", ring_page(few, at))
             self._put(f"ring.pb.{variant}", stored({m.id: m for m in ring}, True))
             self._put(f"distributor.pb.{variant}", stored({m.id: m for m in few}, True))
             self._put(f"view.{variant}", _view(ring))
@@ -169,7 +174,7 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _ring_page(ring: list[Instance], at: float) -> bytes:
+def ring_page(ring: list[Instance], at: float) -> bytes:
     shards = ",".join(
         f'{{"id":"{m.id}","state":"ACTIVE","address":"{m.addr}","timestamp":"{_time(m.timestamp)}",'
         f'"registered_timestamp":"{_time(m.registered)}","read_only":false,'

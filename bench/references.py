@@ -19,7 +19,7 @@ from bench.nginx import free_port
 SCRIPT = """
 set -eu
 while read -r url; do
-  curl -s --compressed "$url/metrics" | grep -E 'multikv_(mirror|primary_store)' >/dev/null
+  curl -s --compressed "$url/metrics" | grep -cE 'multikv_(mirror|primary_store)' >/dev/null || true
   curl -s -H 'Accept: application/json' "$url/ingester/ring" |
     jq -c '[.shards[] | {key: .id, value: [.state, .timestamp, (.tokens | length)]}] | from_entries' >"$1/a"
   curl -s "$url/memberlist?viewKey=collectors%2Fring&format=json" |

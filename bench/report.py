@@ -36,7 +36,16 @@ COLUMNS = (
     ("render ms", "render_ms", ".0f"),
     ("answer ms", "answer_ms", ".1f"),
     ("sweep s", "sweep", ".0f"),
+    ("MB/min a process", "process_mb", ".2f"),
+    ("MB/min the fleet", "fleet_mb", ".0f"),
+    ("gate: sweep s", "gate_sweep", ".0f"),
+    ("gate: CPU s", "gate_cpu", ".2f"),
+    ("gate: CPU of a core", "gate_share", ".0%"),
+    ("gate: peak MB", "gate_peak_mb", ".0f"),
+    ("gate: MB/min a process", "gate_process_mb", ".2f"),
+    ("gate: MB/min the fleet", "gate_fleet_mb", ".0f"),
 )
+INTERVAL = 15.0
 
 
 def row_of(told: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +79,28 @@ def row_of(told: dict[str, Any]) -> dict[str, Any]:
         "sweep": steady[-1]["sweep"],
         "first_cpu": told["cycles"][0]["cpu"],
         "first_wall": told["cycles"][0]["wall"],
+        **{f"{name}_mb": mb for name, mb in _per_minute(steady, targets).items()},
+        **_under_gate(told["gate"][2:], targets),
     }
+
+
+def _per_minute(cycles: list[dict[str, Any]], targets: int) -> dict[str, float]:
+    """Megabytes that the exporter is sent in a minute."""
+    fleet = statistics.median(c["wire"] for c in cycles) / 1e6 * 60 / INTERVAL
+    return {"process": fleet / targets, "fleet": fleet}
+
+
+def _under_gate(steady: list[dict[str, Any]], targets: int) -> dict[str, float]:
+    """What the cycles cost in which a step is next, after the first two: the first knows of no step yet."""
+    cpu = statistics.median(c["cpu"] for c in steady)
+    found = {
+        "sweep": steady[-1]["sweep"],
+        "cpu": cpu,
+        "share": cpu / INTERVAL,
+        "peak_mb": max(c["peak_mb"] for c in steady),
+        **{f"{name}_mb": mb for name, mb in _per_minute(steady, targets).items()},
+    }
+    return {f"gate_{name}": value for name, value in found.items()}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -113,7 +143,7 @@ def alone(rows: list[dict[str, Any]], value: dict[str, Any]) -> str:
             "|---|---|---|",
             f"| a gossip value of {size} that is new: {work} | {spent:.0f} | 250 |",
             f"| a scrape of {many} series, gzip | {answer:.1f} | 20 |",
-            f"| the first scrape of as many after a cycle, in a thread | {first:.0f} | – |",
+            f"| the first scrape of as many after a cycle, in a thread | {first:.0f} | 500 |",
         )
     )
 
@@ -130,6 +160,6 @@ def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str, valu
     (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")
     where = RESULTS / "last.md"
     head = f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}."
-    parts = (head, table(rows), alone(rows, value), f"Growth:\n\n{growth(rows)}", notes)
+    parts = (head, table(rows), alone(rows, value), value["deviations"], f"Growth:\n\n{growth(rows)}", notes)
     where.write_text("\n\n".join(parts) + "\n")
     return where

@@ -292,8 +292,10 @@ class Visit:
         return self._elected
 
     def versions(self) -> dict[str, int]:
-        """What its copies of the rings that were read from it before have come to, by key."""
+        """What its copies of the rings have come to, by key."""
         listed = self.gossip.value.keys if self.gossip.value else {}
+        if not self.memory.rings_had:  # it was never read; the list is not sorted out in every cycle
+            self.memory.rings_had = rings_listed(listed, self.kind, self.ha)[0]
         return {key: listed[key].version for key in self.memory.rings_had if key in listed}
 
     async def read_values(self, elected: frozenset[str]) -> None:
