@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.decode.formats.memo import Memo
@@ -246,9 +246,9 @@ class Poller:
             stores, (visits, sweep) = await asyncio.gather(
                 self._read_stores(plan, in_time), self._rings(plan, visits, alone)
             )
-            return stores, max(sweep, await self._gossip(plan, visits, alone))
+            return stores, await self._gossip(plan, visits, alone, sweep)
         visits, sweep = await self._rings(plan, visits, alone)
-        sweep = max(sweep, await self._gossip(plan, visits, alone))
+        sweep = await self._gossip(plan, visits, alone, sweep)
         return await self._read_stores(plan, deadline), sweep
 
     async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
@@ -287,7 +287,10 @@ class Poller:
     async def _rings_of(self, visit: Visit) -> None:
         await visit.read_rings(self.plan.pages)
 
-    async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> float:
+    async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers, beside: float) -> float:
+        """Read the gossip, and the copies of those whose turn it is; gives the seconds until everybody was
+        read in full. `beside` are those of the ring pages.
+        """
         ha = self._ha_keys()  # the configurations have been read since the visits began
         for visit in visits:
             visit.ha = ha
@@ -299,13 +302,13 @@ class Poller:
         versions = {name: visit.versions() for name, visit in having.items()}
         bad = suspects(self.snapshot) | slow_copies(versions, self._versions)
         self._versions = versions
-        turn = whose_turn(last, self._pace(), bad, behind)
+        turn = whose_turn(last, replace(self._pace(), beside=beside), bad, behind)
         listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
         chosen = [having[name] for name in sorted(turn.targets)]
         await alone.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
-        return turn.sweep_seconds
+        return max(beside, turn.sweep_seconds)
 
     def _is_in_doubt(self, ha: HaKeys) -> Callable[[str], bool]:
         known = self.history.rings.get(HA_KEY)

@@ -16,7 +16,7 @@ from exporter.model.views import ViewFacts
 # the processes, so that one process costs no more in a small cluster than in a large one.
 BUDGET = 24 * 1024 * 1024  # at most
 FOR_EACH = 84 * 1024
-ALWAYS = 10 * 1024 * 1024
+ALWAYS = 6 * 1024 * 1024
 AT_LEAST = 4
 PAIR = 2  # one view alone agrees with itself
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
@@ -48,12 +48,14 @@ class Last:
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
-    exceeded where everybody has to be read `within` some seconds.
+    exceeded where everybody has to be read `within` some seconds, and not used up where what is read `beside`
+    takes longer: a sweep is both.
     """
 
     views: int | None
     interval: float
     within: float | None = None
+    beside: float = 0.0
 
 
 def whose_turn(
@@ -67,8 +69,13 @@ def whose_turn(
     names = sorted(last, key=lambda name: (last[name].read_at, name))
     everybody = len(names) + len(late)
     sizes = [known.size for known in (*last.values(), *late)]
-    needed = _needed(everybody, len(bad.intersection(names)), pace)
-    places = min(everybody, max(PAIR, pace.views or max(needed, _affordable(sizes))))
+    asked = everybody, len(bad.intersection(names)), pace.interval
+    places = _affordable(sizes)
+    if pace.beside > pace.interval:
+        places = min(places, max(AT_LEAST, _needed(*asked, pace.beside + pace.interval)))
+    if pace.within is not None:
+        places = max(places, _needed(*asked, pace.within))
+    places = min(everybody, max(PAIR, pace.views or places))
     if places >= everybody:
         return Turn(frozenset(names), pace.interval if names else 0.0)
     least = math.ceil(everybody / max(1, places - 1))
@@ -81,13 +88,11 @@ def whose_turn(
     return Turn(frozenset(chosen), max(least, math.ceil(len(names) / max(1, rest))) * pace.interval)
 
 
-def _needed(everybody: int, suspected: int, pace: Pace) -> int:
+def _needed(everybody: int, suspected: int, interval: float, within: float) -> int:
     """Places for everybody in time, less one cycle, beside those that suspects take and the one that is read
     again.
     """
-    if pace.within is None:
-        return 0
-    each = math.ceil(everybody / max(1, math.floor(pace.within / pace.interval) - 1))
+    each = math.ceil(everybody / max(1, math.floor(within / interval) - 1))
     return each + min(suspected, each) + 1
 
 
