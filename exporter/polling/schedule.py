@@ -48,8 +48,8 @@ class Last:
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
-    exceeded where everybody has to be read `within` some seconds, and not used up where what is read `beside`
-    takes longer: a sweep is both.
+    exceeded where everybody has to be read `within` some seconds; else it is not used up where what is read
+    `beside` takes longer: a sweep is both.
     """
 
     views: int | None
@@ -71,10 +71,10 @@ def whose_turn(
     sizes = [known.size for known in (*last.values(), *late)]
     asked = everybody, len(bad.intersection(names)), pace.interval
     places = _affordable(sizes)
-    if pace.beside > pace.interval:
-        places = min(places, max(AT_LEAST, _needed(*asked, pace.beside + pace.interval)))
     if pace.within is not None:
         places = max(places, _needed(*asked, pace.within))
+    elif pace.beside > pace.interval:
+        places = min(places, max(AT_LEAST, _needed(*asked, pace.beside + pace.interval)))
     places = min(everybody, max(PAIR, pace.views or places))
     if places >= everybody:
         return Turn(frozenset(names), pace.interval if names else 0.0)
