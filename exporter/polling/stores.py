@@ -16,7 +16,7 @@ from exporter.model.entry import Tokens
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Value
 from exporter.model.stores import Decode, StoreContent, Undecoded
-from exporter.polling.decode_failure import trouble_of
+from exporter.polling.page_decoders import trouble_of
 from exporter.sources.access.request_settings import Access
 from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.stores.consul import ConsulSettings, read_consul

@@ -40,9 +40,8 @@ from exporter.model.pages import (
     Value,
 )
 from exporter.polling.backoff import HEAVY, Pauses
-from exporter.polling.decode_failure import trouble_of
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
-from exporter.polling.page_decoders import decoder_of
+from exporter.polling.page_decoders import decoder_of, trouble_of
 from exporter.polling.process_state import Memory, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
 from exporter.products.page_kinds import PageKind, Round, kinds_of
