@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.expose.report.shapes import ReportOut
+from exporter.expose.report.shapes import ReportOut, SpanOut
 from exporter.expose.wording.planning.reports import REDACTED
+from exporter.model.planning.timeline import Track
 
 _V4: Final = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"
 _V6: Final = r"(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:])"
@@ -17,8 +18,15 @@ _ADDRESS: Final = re.compile(f"{_V4}|{_V6}")
 
 
 def redacted(report: ReportOut) -> ReportOut:
-    """The same report with other names. The configuration, which has names that nobody lists, is left out."""
+    """The same report with other names. The configuration and what a deviation that ended said, which have
+    names that are on no list any more, are left out.
+    """
     names = report.names
+    spans = tuple(
+        msgspec.structs.replace(span, value=REDACTED) if _is_past(span) else span
+        for span in report.history.spans
+    )
+    report = msgspec.structs.replace(report, history=msgspec.structs.replace(report.history, spans=spans))
     others = {
         **_numbered("label", names.labels),
         **_numbered("host", names.hosts),
@@ -28,6 +36,10 @@ def redacted(report: ReportOut) -> ReportOut:
     replaced = _replaced(msgspec.to_builtins(report), others, _pattern(others))
     made = msgspec.convert(replaced, ReportOut)
     return msgspec.structs.replace(made, config=REDACTED)
+
+
+def _is_past(span: SpanOut) -> bool:
+    return span.track == Track.DEVIATION and span.ended_at is not None
 
 
 def _numbered(kind: str, names: Iterable[str]) -> dict[str, str]:

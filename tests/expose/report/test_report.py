@@ -66,13 +66,22 @@ def test_markdown_has_the_same_and_no_markup_of_strangers() -> None:
 
 @pytest.mark.parametrize("form", [html, markdown])
 def test_redacted_has_the_same_other_names_everywhere(form: object) -> None:
-    report = report_out(snapshot(), timeline(CHECK, OPEN, EVENT), "1.0", "targets: [secret.example]\n")
+    left = replace(EVENT, value="gone-7 at old.example is down", began=1.0, ended=4.0)
+    report = report_out(
+        snapshot(),
+        timeline(CHECK, OPEN, replace(EVENT, ended=None), left),
+        "1.0",
+        "targets: [secret.example]\n",
+    )
     told = form(redacted(report))  # type: ignore[operator] # one of two functions
     names = report.names
     for name in (*names.processes, *names.members, *names.labels):
         assert not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", told), name
     assert "10.0.0.1" not in told
     assert "secret.example" not in told
+    assert "gone-7" not in told
+    assert "old.example" not in told
+    assert "process-down" in told
     assert "process-1" in told or "host-1" in told
 
 
