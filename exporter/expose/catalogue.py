@@ -175,7 +175,7 @@ RING_FOREIGN_MEMBERS = _gauge(
 FOREIGN_MEMBER_INFO = _info(
     "foreign_member_info", "key member",
     "A foreign member of this ring, at most 10 of each; key is empty for members of the gossip; always 1.",
-    _RING, per="K × 10 + 10", join="max",
+    _RING, per="K × 20", join="max",
 )  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",

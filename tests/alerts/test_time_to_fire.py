@@ -137,10 +137,10 @@ async def test_harm_is_told_in_time_and_no_effect_before_its_cause(harm: Harm, t
     assert not answers(scraped, tmp_path, told)
 
 
+# 100 processes are more than promtool's 10,000 samples a query: `python -m bench.time_to_page` has them.
 HEALTHY = (
     pytest.param("external", "multi", 6, id="multi is rolled out to 6"),
     pytest.param("external", "multi", 18, id="multi is rolled out to 18", marks=pytest.mark.slow),
-    pytest.param("external", "multi", 100, id="multi is rolled out to 100", marks=pytest.mark.slow),
     pytest.param("multi", "mirroring", 6, id="mirroring is switched on"),
     pytest.param("mirroring", "switched", 6, id="the primary is switched"),
     pytest.param("switched", "detached", 6, id="mirroring is switched off"),

@@ -266,6 +266,8 @@ class Cluster:
             if role in one.roles:
                 clients[name] = self._client(name, one, now, reads=name.endswith("watcher"))
         counters = {"memberlist_tcp_transport_unknown_connections_total": 0.0}
+        if "ingester" in one.roles:
+            counters["ingester_oldest_unshipped_block_timestamp_seconds"] = 0.0
         return ProcessMetrics(
             product=self.product,
             version=self.version,
@@ -309,7 +311,8 @@ class Cluster:
                 heartbeat_timeout=self.timeout,
                 heartbeat_period=self.period,
                 replication_factor=self.factor if kind.role in {"ingester", "segment-writer"} else 1,
-                zone_awareness=self.zoned if kind.role in {"ingester", "segment-writer"} else False,
+                zone_awareness=self.zoned and kind.role in {"ingester", "segment-writer", "store-gateway"},
+                unregister_on_shutdown=True if kind.role == "store-gateway" else None,
                 default_key=kind.prefix + kind.name,
                 instance_id=one.name,
             )

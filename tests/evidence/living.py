@@ -20,7 +20,10 @@ BY_PHASE = {
     "remove-multi": Phase.DETACHED,
     "decommission-store": Phase.MEMBERLIST,
 }
-LABELS, GROUPS = ("set-label", "enforce-label"), ("retire-microservices", "finish-read-write")
+LABELS, GROUPS = (
+    ("set-label", "enforce-label"),
+    ("retire-read-path", "retire-write-path", "retire-microservices", "finish-read-write"),
+)
 STEPS = (*BY_PHASE, *LABELS, *GROUPS)
 QUORUM = frozenset({"ingester", "segment-writer"})
 NEW = {
@@ -61,7 +64,8 @@ def living(
 
 def _fits(made: Cluster, step: str) -> bool:
     if step in GROUPS:
-        return made.product is Product.MIMIR and made.phase is Phase.MEMBERLIST
+        apart = made.zoned or not step.startswith("retire-") or step == "retire-microservices"
+        return made.product is Product.MIMIR and made.phase is Phase.MEMBERLIST and apart
     if step in LABELS:
         return made.phase in {Phase.MIRRORING, Phase.MEMBERLIST}
     return made.phase is BY_PHASE[step]
@@ -124,6 +128,8 @@ OF_STEP = {
         "one process has another label",
         "a foreign member is in the gossip",
     ),
+    "retire-read-path": (*RESTARTS, "nothing reads"),
+    "retire-write-path": (*RESTARTS, "the old group is asked", "nothing reads"),
     "retire-microservices": (*RESTARTS, "the old group is asked", "nothing reads"),
     "finish-read-write": (
         "a member has another group's name",

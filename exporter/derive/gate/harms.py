@@ -320,6 +320,7 @@ STEPS = (
             Harm(UNSEEN, UNWATCHED),
             Harm("There is nothing to stop.", (paths.old_write_path_present,)),
             Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+            Harm("No process answers queries.", (groups.new_group_reads,)),
             Harm("A ring is left without members: its component stops.", (groups.write_rings_have_both,)),
             Harm(
                 "Writes lose their quorum.",
