@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
+from exporter.derive.gate.checks.read_write_paths import UNSHIPPED
 from exporter.derive.limits import Rules
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import (
@@ -265,9 +266,7 @@ class Cluster:
         for name, role in PARTITION_CLIENTS if self.ingest else ():
             if role in one.roles:
                 clients[name] = self._client(name, one, now, reads=name.endswith("watcher"))
-        counters = {"memberlist_tcp_transport_unknown_connections_total": 0.0}
-        if "ingester" in one.roles:
-            counters["ingester_oldest_unshipped_block_timestamp_seconds"] = 0.0
+        counters = {"memberlist_tcp_transport_unknown_connections_total": 0.0, UNSHIPPED: 0.0}
         return ProcessMetrics(
             product=self.product,
             version=self.version,
