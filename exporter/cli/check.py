@@ -23,12 +23,11 @@ from exporter.config.units import format_duration
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import NEED_TWO_LOOKS
 from exporter.errors import UsageError
-from exporter.expose.api.chosen_steps import parts, worst
+from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut
 from exporter.expose.wording import headlines
 from exporter.model.migration import Migration
 
-STATUS = {"open": 0, "closed": 1, "unknown": 2}
 SHORTEST = 0.2  # seconds between two looks
 PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
 Commands = Any  # argparse keeps the type of its sub-parsers to itself

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from exporter.derive.planning.wanted import BY_RUNTIME, INTO, Wanted
+from exporter.derive.planning.wanted import INTO, Wanted
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
 from exporter.model.pages import Phase, Product
-from exporter.model.planning.plan import BlockChange, Plan, Reached, Route
+from exporter.model.planning.plan import BY_RUNTIME, BlockChange, Plan, Reached, Route
 from exporter.model.settings import RingConfig
 from exporter.products.kv_settings import HA_RING, SETTINGS, blocks_of
 from exporter.products.registry import PRODUCTS, TABLES

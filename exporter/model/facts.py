@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.model.entry import State
-from exporter.model.findings import NO_WAY_KNOWN, Finding, Rollback
+from exporter.model.findings import NO_WAY_KNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
 from exporter.model.migration import RINGS, LabelRollout, Migration, leading
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
@@ -297,7 +297,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Assessed):
     """The whole: the first thing to say. Phase, next step and way back are the leading migration's."""
 
     phase: Phase
@@ -311,21 +311,6 @@ class Fleet:
     dangers: tuple[Finding, ...] = ()  # of those that are under way
     passing: tuple[Finding, ...] = ()  # what an ordinary rolling restart brings with it: no danger
     rollback: Rollback = NO_WAY_KNOWN
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is wrong, in words."""
-        return tuple(found.text for found in self.findings)
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        """The id of each warning's cause."""
-        return tuple(found.id for found in self.findings)
-
-    @property
-    def risks(self) -> tuple[str, ...]:
-        """What would turn the next step into an accident, in words."""
-        return tuple(found.text for found in self.dangers)
 
     @property
     def notes(self) -> tuple[str, ...]:

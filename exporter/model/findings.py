@@ -139,4 +139,27 @@ class Rollback:
     text: str = ""
 
 
+class Assessed:
+    """What has findings, and dangers of the next step, in words."""
+
+    __slots__ = ()
+    findings: tuple[Finding, ...]
+    dangers: tuple[Finding, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        return tuple(found.text for found in self.findings)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The id of each warning's cause."""
+        return tuple(found.id for found in self.findings)
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What would turn the next step into an accident, in words."""
+        return tuple(found.text for found in self.dangers)
+
+
 NO_WAY_KNOWN = Rollback(Way.UNKNOWN, text="not known.")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from exporter.model.culprits import Culprit, Looked, Seen
 from exporter.model.findings import Finding
+
+GateAnswer = Literal["open", "closed", "unknown"]
 
 
 class Verdict(enum.StrEnum):
@@ -81,6 +84,13 @@ class Step:
     def title(self) -> str:
         """The step with its migration, as `check` takes it."""
         return f"{self.migration}/{self.name}"
+
+    @property
+    def answer(self) -> GateAnswer:
+        """What the gate says in one word."""
+        if self.open:
+            return "open"
+        return "unknown" if self.verdict is Verdict.UNKNOWN else "closed"
 
     def withheld(self, why: str) -> Step:
         """The same step, of which nothing is known any more."""

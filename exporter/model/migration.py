@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.model.findings import NO_WAY_KNOWN, Finding, Rollback
+from exporter.model.findings import NO_WAY_KNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
 from exporter.model.pages import Phase
 
@@ -36,7 +36,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Assessed):
     """One migration as it is now. `phase` is `None` for one that moves no KV client."""
 
     name: str
@@ -51,9 +51,7 @@ class Migration:
     rollback: Rollback = NO_WAY_KNOWN
     findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
-    named_by: tuple[
-        str, ...
-    ] = ()  # processes that still name a store in /config which no client of theirs uses
+    named_by: tuple[str, ...] = ()  # processes whose /config still has a store that no client of theirs uses
     arrived: tuple[str, ...] = ()  # keys on memberlist alone, while others are on their way
 
     @property
@@ -65,21 +63,6 @@ class Migration:
     def is_under_way(self) -> bool:
         """Tell whether its clients are between the external store and memberlist."""
         return self.is_of_clients and self.begun and self.phase is not Phase.MEMBERLIST
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is wrong, in words."""
-        return tuple(found.text for found in self.findings)
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        """The id of each warning's cause."""
-        return tuple(found.id for found in self.findings)
-
-    @property
-    def risks(self) -> tuple[str, ...]:
-        """What would turn the next step into an accident, in words."""
-        return tuple(found.text for found in self.dangers)
 
     def withheld(self, why: str) -> Migration:
         """The same migration, of which it is not known any more what may be done next."""

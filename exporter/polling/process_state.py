@@ -34,9 +34,7 @@ class Memory:
     late: bool = False  # was not done when a round's time was up: the next cycle reads it apart
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
-    rings_had: list[str] = field(
-        default_factory=list
-    )  # the rings in its gossip, then or when it was seen first
+    rings_had: list[str] = field(default_factory=list)  # the rings in its gossip, then or when first seen
     ring_bytes: int = 0  # of all ring pages, last time they were read
     rings_read_at: float = 0.0
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read

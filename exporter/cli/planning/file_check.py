@@ -32,7 +32,7 @@ class FileFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PathFault:
     """One fault before its line is looked up."""
 
     path: str
@@ -53,15 +53,15 @@ def faults(file: EditedFile, plans: tuple[PlanOut, ...]) -> tuple[FileFault, ...
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.line or 1 << 30, one.text)))
 
 
-def _first(findings: Iterable[Finding]) -> Iterable[Finding]:
+def _first(findings: Iterable[PathFault]) -> Iterable[PathFault]:
     """One finding a path: what does harm is told first, and says what is missing too."""
-    found: dict[str, Finding] = {}
+    found: dict[str, PathFault] = {}
     for one in findings:
         found.setdefault(one.path, one)
     return found.values()
 
 
-def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     rings = _by_block(ring for plan in plans for ring in plan.rings)
     into = {block: plan.into for plan in plans for ring in plan.rings for block in ring.blocks}
     for block, kvstore in stores(tree):
@@ -97,10 +97,10 @@ def _joined(one: RingNowOut, other: RingNowOut) -> RingNowOut:
     )
 
 
-def _store(path: str, kvstore: Tree) -> Iterator[Finding]:
+def _store(path: str, kvstore: Tree) -> Iterator[PathFault]:
     """What a process refuses to start with."""
     if GOSSIP in kvstore:
-        yield Finding(f"{path}.{GOSSIP}", Fault.NO_SUCH_BLOCK)
+        yield PathFault(f"{path}.{GOSSIP}", Fault.NO_SUCH_BLOCK)
     yield from _unknown(path, kvstore, STORE_KEYS | {GOSSIP})
     multi = kvstore.get("multi")
     if isinstance(multi, Mapping):
@@ -109,62 +109,62 @@ def _store(path: str, kvstore: Tree) -> Iterator[Finding]:
             yield from _pair(f"{path}.multi", multi)
 
 
-def _unknown(path: str, block: Tree, keys: Container[str]) -> Iterator[Finding]:
-    return (Finding(f"{path}.{name}", Fault.UNKNOWN_KEY) for name in block if name not in keys)
+def _unknown(path: str, block: Tree, keys: Container[str]) -> Iterator[PathFault]:
+    return (PathFault(f"{path}.{name}", Fault.UNKNOWN_KEY) for name in block if name not in keys)
 
 
-def _pair(path: str, multi: Tree) -> Iterator[Finding]:
+def _pair(path: str, multi: Tree) -> Iterator[PathFault]:
     """The two stores of a `multi` client."""
     for name in ("primary", "secondary"):
         if name in multi and not multi[name]:
-            yield Finding(f"{path}.{name}", Fault.STORE_UNSET)
+            yield PathFault(f"{path}.{name}", Fault.STORE_UNSET)
         elif multi.get(name) == "multi":
-            yield Finding(f"{path}.{name}", Fault.STORE_NESTED)
+            yield PathFault(f"{path}.{name}", Fault.STORE_NESTED)
     secondary = multi.get("secondary")
     if secondary and secondary == multi.get("primary"):
-        yield Finding(f"{path}.secondary", Fault.SECONDARY_IS_PRIMARY, _shown(secondary))
+        yield PathFault(f"{path}.secondary", Fault.SECONDARY_IS_PRIMARY, _shown(secondary))
 
 
-def _against(path: str, kvstore: Tree, ring: RingNowOut, into: str) -> Iterator[Finding]:
+def _against(path: str, kvstore: Tree, ring: RingNowOut, into: str) -> Iterator[PathFault]:
     """What does harm where running processes are in another state."""
     store, multi = scalar(kvstore, "store"), kvstore.get("multi")
     primary = scalar(multi, "primary") if isinstance(multi, Mapping) and store != GOSSIP else None
     if store == GOSSIP and GOSSIP not in {into, ring.phase}:
-        yield Finding(f"{path}.store", Fault.TOO_EARLY, wanted=ring.phase)
+        yield PathFault(f"{path}.store", Fault.TOO_EARLY, wanted=ring.phase)
     if store not in {None, "multi", GOSSIP} and ring.phase in _SWITCHED:
-        yield Finding(f"{path}.store", Fault.BACK_TO_STORE, _shown(store))
+        yield PathFault(f"{path}.store", Fault.BACK_TO_STORE, _shown(store))
     by_file = ring.route == "restart"
     switches = primary == GOSSIP and ring.primary not in {"", GOSSIP} and not (by_file and into == "switched")
     returns = primary not in {None, "", GOSSIP} and ring.primary == GOSSIP and by_file
     if switches or returns:
-        yield Finding(f"{path}.multi.primary", Fault.PRIMARY_IN_FILE, _shown(primary), ring.primary)
+        yield PathFault(f"{path}.multi.primary", Fault.PRIMARY_IN_FILE, _shown(primary), ring.primary)
     prefix = scalar(kvstore, "prefix")
     if prefix is not None and ring.prefixes and prefix not in ring.prefixes:
-        yield Finding(f"{path}.prefix", Fault.PREFIX, _shown(prefix), " and ".join(ring.prefixes))
+        yield PathFault(f"{path}.prefix", Fault.PREFIX, _shown(prefix), " and ".join(ring.prefixes))
 
 
-def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     """Seeds, and the label in its own three rollouts."""
     block = tree.get(GOSSIP)
     if not isinstance(block, Mapping):
         return
     if "join_members" in block and not block["join_members"]:
-        yield Finding("memberlist.join_members", Fault.NO_SEEDS)
+        yield PathFault("memberlist.join_members", Fault.NO_SEEDS)
     if block.get("abort_if_cluster_join_fails") is True:
-        yield Finding("memberlist.abort_if_cluster_join_fails", Fault.ABORTS)
+        yield PathFault("memberlist.abort_if_cluster_join_fails", Fault.ABORTS)
     now = plans[0].gossip
     label = scalar(block, "cluster_label")
     is_open = block.get("cluster_label_verification_disabled") is True
     if label is None or not now.labels or label in now.labels:
         return
     if set(now.labels) == {""} and (now.verifies or not is_open):
-        yield Finding("memberlist.cluster_label", Fault.LABEL_AND_VERIFICATION)
+        yield PathFault("memberlist.cluster_label", Fault.LABEL_AND_VERIFICATION)
     elif set(now.labels) != {""}:
         named = " and ".join(name for name in now.labels if name)
-        yield Finding("memberlist.cluster_label", Fault.LABEL_DIFFERS, _shown(label), named)
+        yield PathFault("memberlist.cluster_label", Fault.LABEL_DIFFERS, _shown(label), named)
 
 
-def _missing(tree: Tree, plan: PlanOut) -> Iterator[Finding]:
+def _missing(tree: Tree, plan: PlanOut) -> Iterator[PathFault]:
     """The lines of the plan that the file has not, or has otherwise. Blocks that are changed one after
     another are right where one of them is.
     """
@@ -175,26 +175,26 @@ def _missing(tree: Tree, plan: PlanOut) -> Iterator[Finding]:
         yield from findings
 
 
-def _left(tree: Tree, change: ChangeOut) -> Iterator[Finding]:
+def _left(tree: Tree, change: ChangeOut) -> Iterator[PathFault]:
     for path, wanted in change.settings.items():
         value = at(tree, path)
         unset = wanted == "" or isinstance(wanted, tuple)
         if value is None:
-            yield Finding(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
+            yield PathFault(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
         elif not unset and value != wanted:
-            yield Finding(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
+            yield PathFault(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
 
 
-def _unfilled(tree: Tree, path: str = "") -> Iterator[Finding]:
+def _unfilled(tree: Tree, path: str = "") -> Iterator[PathFault]:
     for name, value in tree.items():
         here = f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
             yield from _unfilled(value, here)
         elif value == FILL_IN or (isinstance(value, list | tuple) and FILL_IN in value):
-            yield Finding(here, Fault.FILL_IN)
+            yield PathFault(here, Fault.FILL_IN)
 
 
-def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
+def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     """The runtime configuration against what the steps need."""
     of_clients = [plan for plan in plans if plan.rings]
     lead = next((plan for plan in of_clients if plan.runtime), next(iter(of_clients), None))
@@ -206,29 +206,31 @@ def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[Finding]:
         yield from _switch_missing(block, lead)
 
 
-def _switch_harms(switch: Tree, plan: PlanOut) -> Iterator[Finding]:
+def _switch_harms(switch: Tree, plan: PlanOut) -> Iterator[PathFault]:
     """What the runtime configuration would switch too early, or back."""
     primary, mirror = scalar(switch, "primary"), scalar(switch, "mirror_enabled")
     known = {plan.external, GOSSIP}
     if primary and plan.external and primary not in known:
-        yield Finding(f"{SWITCH}.primary", Fault.RUNTIME_STORE, _shown(primary), " and ".join(sorted(known)))
+        yield PathFault(
+            f"{SWITCH}.primary", Fault.RUNTIME_STORE, _shown(primary), " and ".join(sorted(known))
+        )
     if primary == GOSSIP and plan.phase in {"external", "multi"}:
-        yield Finding(f"{SWITCH}.primary", Fault.RUNTIME_AHEAD, GOSSIP)
+        yield PathFault(f"{SWITCH}.primary", Fault.RUNTIME_AHEAD, GOSSIP)
     if primary == plan.external and plan.phase in {"switched", "detached"}:
-        yield Finding(f"{SWITCH}.primary", Fault.BACK_TO_STORE, _shown(primary))
+        yield PathFault(f"{SWITCH}.primary", Fault.BACK_TO_STORE, _shown(primary))
     if mirror is False and plan.phase == "mirroring":
         fault = Fault.TWO_STEPS if primary == GOSSIP else Fault.MIRROR_OFF
-        yield Finding(f"{SWITCH}.mirror_enabled", fault, "false")
+        yield PathFault(f"{SWITCH}.mirror_enabled", fault, "false")
 
 
-def _switch_missing(switch: Tree, plan: PlanOut) -> Iterator[Finding]:
+def _switch_missing(switch: Tree, plan: PlanOut) -> Iterator[PathFault]:
     """What the step needs of the runtime configuration. The external store is the primary by the file."""
     for name, wanted in plan.runtime.items() if plan.runtime_due else ():
         value = scalar(switch, name)
         if not value and value is not False and wanted != plan.external:
-            yield Finding(f"{SWITCH}.{name}", Fault.MISSING, wanted=_shown(wanted))
+            yield PathFault(f"{SWITCH}.{name}", Fault.MISSING, wanted=_shown(wanted))
         elif value not in {None, ""} and value != wanted:
-            yield Finding(f"{SWITCH}.{name}", Fault.DIFFERENT, _shown(value), _shown(wanted))
+            yield PathFault(f"{SWITCH}.{name}", Fault.DIFFERENT, _shown(value), _shown(wanted))
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from exporter.cli.planning.plan_text import others_of, text_of
 from exporter.cli.source.snapshot_source import add_source, look_from
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import UsageError
+from exporter.expose.api.chosen_steps import STATUS
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
 from exporter.expose.wording.planning.plans import together
@@ -26,7 +27,6 @@ from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
-STATUS: Final = {"open": 0, "closed": 1, "unknown": 2}
 
 
 def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:

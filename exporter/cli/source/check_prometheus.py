@@ -22,11 +22,11 @@ from exporter.errors import DecodeError, UsageError
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.api.chosen_steps import parts
-from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut
+from exporter.expose.api.shapes import CheckOut, StepOut
 from exporter.expose.staleness import stale_after
 from exporter.expose.wording import headlines
 from exporter.expose.wording.lists import counted
-from exporter.model.gate import Check
+from exporter.model.gate import Check, GateAnswer
 from exporter.model.migration import RINGS
 from exporter.model.pages import Outcome, Phase
 from exporter.sources.access.request_settings import ClientAccess

@@ -88,16 +88,12 @@ def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tupl
     known = [t for t in targets if t.up and t.gossip is not None]
     if step == "enforce-label":
         left = [t for t in known if t.gossip and t.gossip.verified is False]
-        return (_label(left, {"cluster_label_verification_disabled": False}),) if left else ()
+        return (_gossip({"cluster_label_verification_disabled": False}, left),) if left else ()
     verifying = [t for t in known if t.gossip and t.gossip.verified and not t.gossip.label]
     if verifying:
-        return (_label(verifying, {"cluster_label_verification_disabled": True}),)
+        return (_gossip({"cluster_label_verification_disabled": True}, verifying),)
     bare = [t for t in known if t.gossip and not t.gossip.label]
-    return (_label(bare, {"cluster_label": label}),) if bare else ()
-
-
-def _label(targets: list[TargetFacts], settings: Mapping[str, Setting]) -> BlockChange:
-    return _gossip(settings, targets)
+    return (_gossip({"cluster_label": label}, bare),) if bare else ()
 
 
 def _gossip(settings: Mapping[str, Setting], targets: list[TargetFacts]) -> BlockChange:

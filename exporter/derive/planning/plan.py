@@ -13,17 +13,16 @@ from exporter.derive.planning.changes import block_changes, gossip_changes, labe
 from exporter.derive.planning.present import gossip_now, rings_now
 from exporter.derive.planning.reach import reached
 from exporter.derive.planning.restarts import settle, spares, waves
-from exporter.derive.planning.wanted import BY_RUNTIME, FOLLOWING, INTO, Wanted, external_of
+from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase, Product
-from exporter.model.planning.plan import Lost, Plan, Reached, Refusal, Route
+from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Lost, Plan, Reached, Refusal, Route
 from exporter.products.kv_settings import HA_RING, SETTINGS, flags_of, has
 
 FIRST = "preflight"
 UNFILLED = ""
-_IN_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
 
 
 def next_plans(snapshot: Snapshot) -> tuple[Plan, ...]:
@@ -109,11 +108,9 @@ def _with_gate(plan: Plan, migration: Migration) -> Plan:
     found: Step | None = next((one for one in migration.steps if one.name == plan.step), None)
     if found is None:
         return plan
-    unknown = found.verdict is Verdict.UNKNOWN
-    gate = "open" if found.open else "unknown" if unknown else "closed"
     wrong = {check.id for check in found.checks if check.verdict is not Verdict.HOLDS}
     begun = wrong == {f"clients-{plan.phase.label}"}
-    return replace(plan, gate=gate, headline=found.headline, is_begun=begun)
+    return replace(plan, gate=found.answer, headline=found.headline, is_begun=begun)
 
 
 def _refusal(snapshot: Snapshot, migration: Migration, plan: Plan) -> Refusal | None:
@@ -201,7 +198,7 @@ def _elsewhere(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _swept(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
     """The rings of other migrations that the same block switches."""
-    moving = {c.key for t in snapshot.targets for c in t.clients if c.phase in _IN_MULTI}
+    moving = {c.key for t in snapshot.targets for c in t.clients if c.phase in IN_MULTI}
     return tuple(
         sorted(
             one.ring

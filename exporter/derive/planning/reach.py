@@ -8,14 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.derive.planning.wanted import BY_RUNTIME
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
-from exporter.model.planning.plan import Reached, Route
+from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Reached, Route
 from exporter.model.settings import RingConfig
 from exporter.products.kv_settings import SETTINGS, ring_named
-
-_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
 
 
 def reached(
@@ -46,7 +43,7 @@ class Static:
 def _reached(key: str, clients: list[ClientFacts], product: Product, into: Phase, static: Static) -> Reached:
     ring = name_of(key, static.rings.values(), product)
     left = {client.target for client in clients if not _is_there(client, into)}
-    switched = into in BY_RUNTIME and all(c.phase in _MULTI or c.target not in left for c in clients)
+    switched = into in BY_RUNTIME and all(c.phase in IN_MULTI or c.target not in left for c in clients)
     seen = _shown(clients, static) if switched else None
     switch = SETTINGS[product].runtime
     by_source = switched and switch is not None and ring in switch.reaches
@@ -84,7 +81,7 @@ def _is_overridden(target: TargetFacts, product: Product) -> bool:
 
 def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | None:
     ring = ring_of(client.key, rings)
-    if ring is None or ring.store != "multi" or client.phase not in _MULTI or client.mirror is None:
+    if ring is None or ring.store != "multi" or client.phase not in IN_MULTI or client.mirror is None:
         return None
     return client.mirror != bool(ring.mirror_enabled) or (
         bool(ring.primary) and client.primary != ring.primary

@@ -62,8 +62,7 @@ def _of_migration(one: Migration) -> Iterator[tuple[Subject, str]]:
 
 
 def _of_step(step: Step) -> Iterator[tuple[Subject, str]]:
-    unknown = step.verdict is Verdict.UNKNOWN
-    yield (Track.GATE, step.title), "open" if step.open else "unknown" if unknown else "closed"
+    yield (Track.GATE, step.title), step.answer
     for check in step.checks:
         if check.verdict is not Verdict.HOLDS:
             yield (

@@ -31,7 +31,6 @@ FOLLOWING: Mapping[str, str] = MappingProxyType(
         "set-label": "enforce-label",
     }
 )
-BY_RUNTIME = frozenset({Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
 _MIRROR = frozenset({Phase.MIRRORING, Phase.SWITCHED})
 _SWITCHED = frozenset({Phase.SWITCHED, Phase.DETACHED})
 

@@ -15,7 +15,6 @@ from exporter.expose.api.shapes import (
     CoveredOut,
     DifferenceOut,
     EventOut,
-    GateAnswer,
     GossipOut,
     GossipTargetOut,
     LabelRolloutOut,
@@ -52,7 +51,7 @@ from exporter.model.facts import (
     Stranger,
     TargetFacts,
 )
-from exporter.model.gate import Check, Step, Verdict
+from exporter.model.gate import Check, Step
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
@@ -147,13 +146,10 @@ def gossip_out(
 
 def step_out(facts: Step) -> StepOut:
     """`/api/v1/gate/STEP`."""
-    answer: GateAnswer = "open" if facts.open else "closed"
-    if not facts.open and facts.verdict is Verdict.UNKNOWN:
-        answer = "unknown"
     return StepOut(
         migration=facts.migration,
         step=facts.name,
-        answer=answer,
+        answer=facts.answer,
         place=facts.place,
         headline=facts.headline,
         soak_seconds=facts.soak,

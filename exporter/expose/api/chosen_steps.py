@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from exporter.expose.api.shapes import StepOut
+from exporter.model.gate import GateAnswer
 
-_WORST = {"open": 0, "closed": 1, "unknown": 2}
+# The exit status of each answer; the worst is the greatest.
+STATUS: Final[Mapping[GateAnswer, int]] = {"open": 0, "closed": 1, "unknown": 2}
 
 
 def parts(text: str) -> tuple[str, str]:
@@ -26,4 +29,4 @@ def chosen(steps: Iterable[StepOut], migration: str, step: str) -> tuple[StepOut
 
 def worst(steps: Iterable[StepOut]) -> StepOut:
     """Give the step with the worst answer: open, closed, unknown."""
-    return max(steps, key=lambda one: _WORST[one.answer])
+    return max(steps, key=lambda one: STATUS[one.answer])

@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from exporter.model.gate import GateAnswer
+
 PhaseName = Literal["unknown", "external", "multi", "mirroring", "switched", "detached", "memberlist"]
 OutcomeName = Literal["ok", "absent", "failed"]
 Verdict = Literal["holds", "fails", "unknown"]
-GateAnswer = Literal["open", "closed", "unknown"]
 Unix = Annotated[float, Meta(description="Unix seconds.")]
 Named = tuple[str, ...]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from exporter.expose.api.shapes import GateAnswer, PhaseName
+from exporter.expose.api.shapes import PhaseName
+from exporter.model.gate import GateAnswer
 
 Named = tuple[str, ...]
 

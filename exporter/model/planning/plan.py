@@ -9,6 +9,9 @@ from types import MappingProxyType
 
 from exporter.model.pages import Phase, Product
 
+IN_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+BY_RUNTIME = frozenset({Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+
 Names = tuple[str, ...]
 Setting = str | bool | tuple[str, ...]
 

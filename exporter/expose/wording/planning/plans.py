@@ -9,11 +9,10 @@ from typing import Final, Protocol
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few, first
 from exporter.model.pages import Phase
-from exporter.model.planning.plan import BlockChange, Plan, Reached, Refusal, Route
+from exporter.model.planning.plan import BY_RUNTIME, BlockChange, Plan, Reached, Refusal, Route
 from exporter.products.kv_settings import SETTINGS
 
 SHOWN: Final = 6
-BY_RUNTIME: Final = frozenset({Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
 REFUSALS: Final[Mapping[Refusal, str]] = {
     Refusal.NO_STEP: "No step is next in this migration.",
     Refusal.PRODUCT_UNKNOWN: "The product is not known. Name it with product in the configuration.",
