@@ -231,7 +231,11 @@ def old_group_idle(seen: Evidence) -> Answer:
     """Hold that processes of the old group, as long as they run, get no pushes and no queries. One that
     does, and is of no group, may be of the old one.
     """
-    old = [target for target in seen.up if target.group == seen.rules.leaving]
+    return idle(seen, [target for target in seen.up if target.group == seen.rules.leaving])
+
+
+def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
+    """Hold that no client asks these processes of the old group, nor one that may be of it."""
     nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
     return Answer(
         wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from exporter.derive.gate.check import Answer, check
-from exporter.derive.gate.checks.read_write import DOC, GROUPED, WRITE_RINGS
+from exporter.derive.gate.checks.members import unread
+from exporter.derive.gate.checks.read_write import DOC, GROUPED, WRITE_RINGS, idle
 from exporter.derive.gate.checks.read_write_settings import INGESTERS, in_ring
 from exporter.derive.gate.evidence import Evidence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
@@ -23,11 +24,11 @@ def _present(seen: Evidence, *, write: bool) -> Answer:
     old = seen.rules.leaving
     rings = [key for key in seen.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
     having = tuple(key.ring for key in rings if any(member.group == old for member in key.members))
-    unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
-    gone = bool(rings) and not having and not unread and not seen.is_part
+    lacking = unread(key for key in rings if not key.source)
+    gone = bool(rings) and not having and not lacking and not seen.is_part
     return Answer(
         wrong=[Culprit(Kind.GROUP_GONE, what=old)] if gone else (),
-        unknown=() if having else unread,
+        unknown=() if having else lacking,
         good=Looked(Seen.OLD_GROUP_IN, names=having),
         nothing=None if rings else Culprit(Kind.NO_RING),
     )
@@ -68,15 +69,7 @@ def old_write_path_present(seen: Evidence) -> Answer:
 def old_read_path_idle(seen: Evidence) -> Answer:
     """Hold that no old process but those of the write path is asked: pushes go there until the next step."""
     old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & _WRITERS]
-    nobodys = [t for t in seen.up if not t.group and t.traffic_rate != 0] if seen.rules.groups else []
-    return Answer(
-        wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],
-        unknown=[
-            *(Culprit(Kind.LOOKED_ONCE, t.name) for t in old if t.traffic_rate is None),
-            *(Culprit(Kind.GROUP_TRAFFIC_UNKNOWN, t.name) for t in nobodys),
-        ],
-        good=Looked(Seen.OLD_GROUP_IDLE, len(old)),
-    )
+    return idle(seen, old)
 
 
 def _words(target: TargetFacts) -> frozenset[str]:
@@ -122,8 +115,8 @@ def one_zone_at_a_time(seen: Evidence) -> Answer:
     """Hold that not two zones lack ingesters at once: writes would lose their quorum."""
     rings = [key for key in seen.keys if key.ring == INGESTERS]
     wrong = [culprit for key in rings for culprit in _leaving(key, seen.rules.leaving)]
-    unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
-    return Answer(wrong, unread, Looked(Seen.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING))
+    lacking = unread(key for key in rings if not key.source)
+    return Answer(wrong, lacking, Looked(Seen.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING))
 
 
 def _leaving(key: KeyFacts, old: str) -> Iterable[Culprit]:

@@ -22,10 +22,12 @@ def in_ring(seen: Evidence, ring: str) -> Iterable[tuple[TargetFacts, str]]:
     return ((target, key) for target in seen.up for key in target.rings if key in keys)
 
 
-def _held(seen: Evidence, ring: str, what: str, told: Callable[[RingConfig], bool | None]) -> Answer:
-    """Ask a switch of each process in a ring that it is about; the last of `told` says which."""
+def _held(
+    processes: Iterable[tuple[TargetFacts, str]], what: str, told: Callable[[RingConfig], bool | None]
+) -> Answer:
+    """Hold that a switch, which `told` reads of a ring's settings, is on for each of these processes."""
     wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
-    for target, key in in_ring(seen, ring):
+    for target, key in processes:
         block = target.config.rings.get(key) if target.config else None
         value = told(block) if block is not None else None
         asked += 1
@@ -39,7 +41,7 @@ def _held(seen: Evidence, ring: str, what: str, told: Callable[[RingConfig], boo
 def _zones(seen: Evidence, ring: str) -> Answer:
     if seen.rules.arriving != READ_WRITE:
         return Answer(good=Looked(Seen.NONE))
-    return _held(seen, ring, "zone_awareness_enabled", lambda block: block.zone_awareness)
+    return _held(in_ring(seen, ring), "zone_awareness_enabled", lambda block: block.zone_awareness)
 
 
 @check(
@@ -75,17 +77,8 @@ def ingesters_zone_aware(seen: Evidence) -> Answer:
 )
 def store_gateways_unregister(seen: Evidence) -> Answer:
     """Hold that none of them stays as an unhealthy member. The new group's are to stay in theirs."""
-    wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
-    for target, key in in_ring(seen, STORE_GATEWAYS):
-        if target.group != seen.rules.leaving:
-            continue
-        asked += 1
-        block = target.config.rings.get(key) if target.config else None
-        if block is None or block.unregister_on_shutdown is None:
-            unknown.append(Culprit(Kind.UNREAD, target.name, what="unregister_on_shutdown"))
-        elif not block.unregister_on_shutdown:
-            wrong.append(Culprit(Kind.SETTING_OFF, target.name, key=key, what="unregister_on_shutdown"))
-    return Answer(wrong, unknown, Looked(Seen.PROCESSES, asked))
+    old = ((t, key) for t, key in in_ring(seen, STORE_GATEWAYS) if t.group == seen.rules.leaving)
+    return _held(old, "unregister_on_shutdown", lambda block: block.unregister_on_shutdown)
 
 
 @check(
