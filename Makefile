@@ -44,15 +44,17 @@ endif
 test: setup check-style check-types check-generated check-docker check-tests ## every check, as CI runs it
 
 .PHONY: setup
-setup: venv servers ## the venv with the development packages, and the real servers
+setup: venv servers types ## the venv with the development packages, the real servers, Grafana's types
 
-.PHONY: venv-run venv servers
+.PHONY: venv-run venv servers types
 venv-run:
 	@$(PYTHON) tools/setup_venv.py requirements.lock
 venv:
 	@$(PYTHON) tools/setup_venv.py requirements-dev.lock
 servers:
 	@$(PYTHON) tools/setup_servers.py
+types: servers
+	@$(PYTHON) tools/setup_types.py
 
 .PHONY: check-style check-types check-generated check-docker check-tests check-wheel
 check-style: venv

@@ -208,7 +208,7 @@ class House:
             sortBy=[g.TableSortByField(columns.sort, columns.descending)] if columns.sort else [],
             extraJson={
                 "fieldConfig": self._fields(show.look, **cells),
-                "options": {"cellHeight": "sm", "footer": {"show": False}},
+                "options": {"cellHeight": "sm"},
             },
         )
 

@@ -29,6 +29,8 @@ PACKAGES = {
     "chromium": "chromium",
     "dnsmasq": "dnsmasq-base",
     "nginx": "nginx-light",
+    "node": "nodejs",
+    "npm": "npm",
     "wrk": "wrk",
     "consul": "consul",
     "systemd-analyze": "systemd",
