@@ -24,7 +24,6 @@ TABLES = "exporter/derive/gate/"
 # The modules that still make sentences, each in its functions. None may be added.
 STILL_WORDED = frozenset(
     {
-        "exporter/derive/comparison/primary.py",  # where a primary was read
         "exporter/derive/gate/checks/clients.py",  # a remedy that depends on what was found
         "exporter/derive/gate/checks/gossip.py",
         "exporter/derive/gossip/label_rollout.py",  # the next of three steps, and who drops whose packets

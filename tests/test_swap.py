@@ -9,6 +9,7 @@ import pytest
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.pages import Outcome
+from exporter.model.views import Place
 from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, client, key_of, member, ring, step_of
 
 CLIENTS = ("ingester-lifecycler", "compactor-lifecycler")
@@ -67,7 +68,7 @@ def test_what_is_behind_is_never_taken_for_the_primary(key: str) -> None:
     after = key_of(look(fleet, "store"), key)
     assert [m.id for m in after.members] == ["p-1", "p-2", "p-3"]
     assert {m.state for m in after.members} == {State.ACTIVE}
-    assert (after.source[:9], after.lost, after.returned_total) == ("ring page", 0, 0)
+    assert (after.source.place, after.lost, after.returned_total) == (Place.RING_PAGE, 0, 0)
 
 
 def test_half_way_the_store_counts_until_the_last_client_has_left_it() -> None:
@@ -123,6 +124,6 @@ def test_ring_pages_say_the_same_as_the_store_wherever_they_can_know() -> None:
             process.copies[INGESTER] = ring([member("p-1", fleet.now - 5)], fleet.now)
     for key in PAGES:
         mine, theirs = key_of(with_store.look(1.0), key), key_of(without.look(1.0), key)
-        assert (mine.source, theirs.source[:9]) == ("store", "ring page")
+        assert (mine.source.place, theirs.source.place) == (Place.STORE, Place.RING_PAGE)
         assert mine.secondary == theirs.secondary
         assert [m.id for m in mine.members] == [m.id for m in theirs.members]

@@ -24,6 +24,7 @@ from exporter.derive.ring.tokens import count_conflicts, shares
 from exporter.model.entry import PartitionState, State, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
 from exporter.model.pages import PartitionRing, Product, Ring
+from exporter.model.views import IN_STORE
 from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
 
 MIMIR_PARTITIONS = "ingester-partitions"
@@ -94,11 +95,11 @@ def _with_contents(
 
 def _without_holes(facts: KeyFacts, missing: Absentees) -> KeyFacts:
     """No margin of a ring whose holes may be those of the reading."""
-    return replace(facts, quorum_margin=None) if missing.mostly and facts.source == "store" else facts
+    return replace(facts, quorum_margin=None) if missing.mostly and facts.source == IN_STORE else facts
 
 
 def _is_stored(facts: KeyFacts) -> bool:
-    return facts.source == "store" and bool(facts.size or facts.entries)
+    return facts.source == IN_STORE and bool(facts.size or facts.entries)
 
 
 def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:

@@ -18,7 +18,7 @@ from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings
 from exporter.model.shard import Part
 from exporter.model.stores import NamedStore, StoreFacts
-from exporter.model.views import Difference, ViewFacts
+from exporter.model.views import Difference, Origin, ViewFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class KeyFacts:
     phase: Phase
     phase_uniform: bool
     primary: str  # "consul", "etcd", "memberlist", "" unknown
-    source: str  # where the primary was read: "store", "ring page of X", "gossip of X", ""
+    source: Origin  # where the primary was read
     members: tuple[MemberFacts, ...] = ()
     heartbeat_timeout: float = 60.0
     settings: RingSettings = NO_SETTINGS

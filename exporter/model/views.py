@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+
+class Place(enum.StrEnum):
+    """Where the content of a key can be read."""
+
+    NOWHERE = ""
+    STORE = "store"
+    RING_PAGE = "ring page"
+    TRACKER_PAGE = "tracker page"
+    GOSSIP = "gossip"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a key's primary was read: at one `target`, or of several `processes` what most of them show."""
+
+    place: Place = Place.NOWHERE
+    target: str = ""
+    processes: int = 0
+
+    def __bool__(self) -> bool:
+        """Tell whether it was read at all."""
+        return self.place is not Place.NOWHERE
+
+
+NOT_READ, IN_STORE = Origin(), Origin(Place.STORE)
 
 
 @dataclass(frozen=True, slots=True)

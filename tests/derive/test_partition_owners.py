@@ -12,6 +12,7 @@ from exporter.model.facts import KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check
 from exporter.model.pages import PartitionRing, Phase, Product
 from exporter.model.rings import PartitionFacts
+from exporter.model.views import NOT_READ
 from tests.derive.build import CLIENTS, NOW, Fleet, client, member, ring, step_of
 
 KEY = "collectors/ingester-partitions"
@@ -147,7 +148,7 @@ def test_owners_are_looked_for_in_the_ring_of_their_component(
     [
         (key("c/compactor", "compactor", "a-1"), None),
         (key("c/store-gateway", "store-gateway", "a-1"), None),
-        (key("c/ring", "ingester", "a-1", source=""), None),
+        (key("c/ring", "ingester", "a-1", source=NOT_READ), None),
     ],
     ids=["another ring", "yet another ring", "not read"],
 )

@@ -38,7 +38,7 @@ from exporter.model.pages import (
 )
 from exporter.model.rings import PartitionFacts, WriterFacts
 from exporter.model.stores import StoreFacts
-from exporter.model.views import Comparison, Difference, ViewFacts
+from exporter.model.views import IN_STORE, NOT_READ, Comparison, Difference, ViewFacts
 
 NOW = 1_780_000_000.0
 ROLLOUT = Rollout(Phase.MIRRORING, 1, 3, ("mimir-write-1", "mimir-write-2"), NOW - 20)
@@ -172,7 +172,7 @@ def ring_key() -> KeyFacts:
         phase=Phase.MIRRORING,
         phase_uniform=True,
         primary="consul",
-        source="store",
+        source=IN_STORE,
         members=(
             member("mimir-write-0"),
             member("mimir-write-1", zone="zone-b"),
@@ -215,11 +215,11 @@ def other_keys() -> tuple[KeyFacts, ...]:
         unread=("gossip of mimir-write-0",),
     )
     return (
-        KeyFacts(COMPACTOR, "compactor", "ring", Phase.MULTI, False, "consul", source=""),
-        KeyFacts(PARTITIONS, "ingester-partitions", "partition", Phase.MULTI, True, "consul", source="store",
+        KeyFacts(COMPACTOR, "compactor", "ring", Phase.MULTI, False, "consul", source=NOT_READ),
+        KeyFacts(PARTITIONS, "ingester-partitions", "partition", Phase.MULTI, True, "consul", source=IN_STORE,
                  corrupted=(3,), partitions=3, owned=(PartitionFacts(3, PartitionState.ACTIVE, ("q",), ()),),
                   partition_states={"active": 2, "inactive": 1}),
-        KeyFacts(HA, "ha-tracker", "ha", Phase.UNKNOWN, False, "", source="store", entries=2,
+        KeyFacts(HA, "ha-tracker", "ha", Phase.UNKNOWN, False, "", source=IN_STORE, entries=2,
                  secondary=unread),
     )  # fmt: skip
 

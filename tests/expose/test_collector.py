@@ -26,7 +26,7 @@ from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Outcome, Phase
-from exporter.model.views import ViewFacts
+from exporter.model.views import NOT_READ, ViewFacts
 from tests.expose import snapshots
 from tests.registry import registry_of
 
@@ -141,7 +141,7 @@ def test_a_gate_that_is_withheld_is_closed_and_its_checks_are_nan() -> None:
 
 
 def test_a_ring_nobody_read_is_not_an_empty_ring() -> None:
-    unread = replace(snapshots.ring_key(), source="", views=(), distinct={}, secondary=None)
+    unread = replace(snapshots.ring_key(), source=NOT_READ, views=(), distinct={}, secondary=None)
     empty = replace(snapshots.ring_key(), members=(), lost=0)
     assert not series(replace(snapshots.rich(), keys=(unread,)), c.RING_MEMBERS)
     members = series(replace(snapshots.rich(), keys=(empty,)), c.RING_MEMBERS)

@@ -12,6 +12,7 @@ from exporter.demo import DemoSettings
 from exporter.model.facts import Event, KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Check, Verdict
 from exporter.model.pages import Phase
+from exporter.model.views import Origin, Place
 from tests.expose import snapshots
 from tests.page.conftest import Look
 from tools.stage import Served, Stage
@@ -37,7 +38,9 @@ DETAILS = "main a[href*='target/'], main a[href*='key/']"
 
 def _key(name: str) -> KeyFacts:
     member = snapshots.member(name, zone=name)
-    return replace(snapshots.ring_key(), key=name, ring=name, source=name, members=(member,))
+    return replace(
+        snapshots.ring_key(), key=name, ring=name, source=Origin(Place.RING_PAGE, name), members=(member,)
+    )
 
 
 def _target(name: str) -> TargetFacts:

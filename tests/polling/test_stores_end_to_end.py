@@ -16,6 +16,7 @@ from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase, Reason
 from exporter.model.stores import RawStore
+from exporter.model.views import Place
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.stores.consul import ConsulSettings, read_consul
 from exporter.sources.stores.etcd import EtcdSettings, read_etcd
@@ -117,7 +118,7 @@ def test_a_store_as_primary(kind: str, tmp_path: Path) -> None:
     async def play(server: Server, look: Look) -> None:
         seen = await look()
         assert seen.value("store_up", store=kind) == 1
-        assert {key.source for key in seen.snapshot.keys if key.members} == {"store"}
+        assert {key.source.place for key in seen.snapshot.keys if key.members} == {"store"}
         assert lines(seen, "secondary_key_missing", "key") == {0.0}
         assert lines(seen, "secondary_missing_members", "key") == {0.0}
         assert lines(seen, "secondary_mismatched_members", "key", "field") == {0.0}
@@ -135,7 +136,7 @@ def test_a_store_as_primary(kind: str, tmp_path: Path) -> None:
 def test_a_store_as_secondary(kind: str, tmp_path: Path) -> None:
     async def play(server: Server, look: Look) -> None:
         seen = await look()
-        assert {key.source.split(" ")[0] for key in seen.snapshot.keys if key.members} == {"ring"}
+        assert {key.source.place for key in seen.snapshot.keys if key.members} == {Place.RING_PAGE}
         assert {key.secondary.side for key in seen.snapshot.keys if key.secondary} == {kind}
         assert lines(seen, "secondary_key_missing", "key") == {0.0}
         assert lines(seen, "secondary_missing_members", "key") == {0.0}

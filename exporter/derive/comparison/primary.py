@@ -19,7 +19,7 @@ from exporter.model.entry import Replica, State
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.model.settings import RingSettings
-from exporter.model.views import ViewFacts
+from exporter.model.views import IN_STORE, NOT_READ, Origin, Place, ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 Stored = Value | Mapping[str, Replica]
@@ -68,7 +68,7 @@ class Primary:
     """
 
     value: Stored | None
-    source: str
+    source: Origin
     clock: float | None
     store: str
     young: bool = False
@@ -80,19 +80,19 @@ def find_primary(read: KeyInput) -> Primary:
     """
     store = kv_clients.primary_of(read.clients)
     if read.store_broken and _is_of_store(read, store):
-        return Primary(None, "", read.store_clock, store)
+        return Primary(None, NOT_READ, read.store_clock, store)
     pages = _believed(read.pages, read)
     if speaks(read, store):
         if read.store is not None:
-            return Primary(read.store, "store", read.store_clock, store or read.store_kind)
+            return Primary(read.store, IN_STORE, read.store_clock, store or read.store_kind)
         if store and pages:  # what processes remember is not what the store has
-            return Primary(_emptied(pages[0].value), "store", read.store_clock, store)
+            return Primary(_emptied(pages[0].value), IN_STORE, read.store_clock, store)
     if pages:
         return _of_pages(read, pages, store)
     copies = _believed(read.copies, read) if store in ("", "memberlist") else []
     if copies:
-        return _of_most(copies, "gossip", store, read.skew)
-    return Primary(None, "store" if speaks(read, store) else "", read.store_clock, store)
+        return _of_most(copies, Place.GOSSIP, store, read.skew)
+    return Primary(None, IN_STORE if speaks(read, store) else NOT_READ, read.store_clock, store)
 
 
 def page_of(read: KeyInput, store: str) -> Primary | None:
@@ -102,15 +102,13 @@ def page_of(read: KeyInput, store: str) -> Primary | None:
 
 
 def _of_pages(read: KeyInput, pages: list[View], store: str) -> Primary:
-    return _of_most(pages, "tracker page" if read.key == HA_KEY else "ring page", store, read.skew)
+    return _of_most(pages, Place.TRACKER_PAGE if read.key == HA_KEY else Place.RING_PAGE, store, read.skew)
 
 
-def _of_most(views: list[View], what: str, store: str, skew: float | None) -> Primary:
+def _of_most(views: list[View], place: Place, store: str, skew: float | None) -> Primary:
     """What most of these views show, judged by the middle one of their clocks."""
     clocks = [clock for v in views if (clock := right_clock(v.read_at, skew, v.now)) is not None]
-    source = (
-        f"{what} of {views[0].target}" if len(views) == 1 else f"{what} of most of {len(views)} processes"
-    )
+    source = Origin(place, views[0].target) if len(views) == 1 else Origin(place, processes=len(views))
     return Primary(most(views), source, median_high(clocks) if clocks else None, store, views[0].young)
 
 
@@ -118,7 +116,7 @@ def is_remembered(read: KeyInput, primary: Primary) -> bool:
     """Tell whether the store that is the primary could not be read, so that all there is of it is what the
     processes remember.
     """
-    return primary.store in read.failed and primary.source not in ("", "store")
+    return primary.store in read.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
 
 
 def ill_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:

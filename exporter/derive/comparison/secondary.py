@@ -14,7 +14,7 @@ from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
 from exporter.derive.comparison.settling import Standing, carry, settle, unread_of, view_name
 from exporter.derive.comparison.views import View, distinct, judge_views
 from exporter.model.facts import SecondaryFacts
-from exporter.model.views import Comparison, Difference, ViewFacts
+from exporter.model.views import Comparison, Difference, Place, ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 MAX_SHOWN = 1000  # differences of all views together, the worst of each view first
@@ -86,9 +86,9 @@ def _apart(views: Iterable[View], passing: frozenset[str]) -> Iterable[View]:
 
 
 def _of_store(primary: Primary) -> View | None:
-    if primary.source != "store":
+    if primary.source.place is not Place.STORE:
         return None
-    return View(primary.source, primary.value, clock=primary.clock)
+    return View(primary.source.place, primary.value, clock=primary.clock)
 
 
 def _stored(read: KeyInput, primary: Content | None, name: str) -> View:

@@ -38,6 +38,7 @@ from exporter.expose.api.shapes import (
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording.migrations import line_of
+from exporter.expose.wording.origins import origin_text
 from exporter.model.facts import (
     ClientFacts,
     GossipFacts,
@@ -213,6 +214,7 @@ def _ring(facts: KeyFacts) -> RingOut:
         RingOut,
         facts,
         ring=facts.name,
+        source=origin_text(facts.source),
         members_by_state=dict(Counter(member.state.value for member in facts.members)),
         oldest_heartbeat_age_seconds=facts.oldest_age,
         ahead_seconds=facts.ahead,

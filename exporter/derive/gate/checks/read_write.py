@@ -15,6 +15,7 @@ from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.views import Place
 from exporter.products.ring_pages import RING_NAMES
 
 WRITE_RINGS = frozenset({"ingester", "distributor"})
@@ -41,7 +42,7 @@ def _unserved(seen: Evidence) -> list[KeyFacts]:
     """
     served = {key.key for key in seen.keys}
     known = (key for key in seen.now.keys if key.key not in served and key.ring in RING_NAMES)
-    return [key for key in known if key.kind == "ring" and key.source.startswith("gossip") and key.members]
+    return [key for key in known if key.kind == "ring" and key.source.place is Place.GOSSIP and key.members]
 
 
 def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
