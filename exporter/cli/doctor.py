@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
+from exporter.cli.source.snapshot_source import add_cluster, config_of
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
-from exporter.config import Config, load
+from exporter.config import Config
 from exporter.expose.wording.lists import few
 from exporter.expose.wording.reasons import REMEDIES
 from exporter.model.facts import PageFacts, Snapshot, TargetFacts
@@ -43,30 +43,24 @@ def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
         "doctor",
         parents=[common],
         help="say what keeps the exporter from knowing, and what to do about it",
-        epilog="Exit status: 0 nothing found, 1 something found, 2 the configuration is wrong.",
+        epilog="Exit status: 0 nothing found, 1 something found, 2 the configuration is wrong or no process "
+        "answers.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        type=Path,
-        metavar="FILE",
-        required=True,
-        help="the configuration",
-    )
-    parser.set_defaults(run=lambda args: doctor(args.config_file))
+    add_cluster(parser)
+    parser.set_defaults(run=doctor)
 
 
-def doctor(path: Path, *, out: TextIO | None = None) -> int:
+def doctor(args: argparse.Namespace) -> int:
     """Print what was looked at and what was found; 1 where something was."""
-    out = out or sys.stdout
-    config = load(path)
-    snapshot = asyncio.run(_look(config))
-    found = [*_configured(config), *obstacles(snapshot)]
-    lines = [f"{path}: ok", *seen(snapshot), ""]
+    config, left_out, snapshot = asyncio.run(_look(args))
+    found = [*_configured(config), *(Obstacle(f"Not watched: {text}") for text in left_out)]
+    found += obstacles(snapshot)
+    where = [f"{args.config_file}: ok"] if args.config_file else [f"looked from {', '.join(args.urls)}"]
+    lines = [*where, *seen(snapshot), ""]
     lines += [line for obstacle in found for line in _told(obstacle)]
     lines += ["Nothing keeps the exporter from knowing."] if not found else []
-    out.write("".join(f"{plain(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{plain(line)}\n" for line in lines))
     return 1 if found else 0
 
 
@@ -76,9 +70,10 @@ def _told(obstacle: Obstacle) -> Iterator[str]:
     yield from wrapped(obstacle.remedy, "   ", width=WIDTH) if obstacle.remedy else ()
 
 
-async def _look(config: Config) -> Snapshot:
+async def _look(args: argparse.Namespace) -> tuple[Config, tuple[str, ...], Snapshot]:
+    config, left_out = await config_of(args)
     async with Watch(config) as watch:
-        return await watch.poller.cycle()
+        return config, left_out, await watch.poller.cycle()
 
 
 def _configured(config: Config) -> Iterator[Obstacle]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from exporter.cli.source.survey import Survey, checked_url, look_round, missing_of, names_of
+from exporter.cli.source.snapshot_source import add_http_config, client_settings
+from exporter.cli.source.survey import ORDINARY, Survey, checked_url, look_round, missing_of, names_of
 from exporter.cli.terminal.safe_text import plain
-from exporter.config import load_text
+from exporter.config import HttpClient, load_text
 from exporter.errors import UsageError
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.model.facts import TargetFacts
@@ -34,15 +35,24 @@ def add_init(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=FILE, metavar="FILE", help=f"default: {FILE}; nothing is overwritten"
     )
-    parser.set_defaults(run=lambda args: init(args.urls, args.output))
+    add_http_config(parser)
+    parser.set_defaults(run=_command)
 
 
-def init(urls: Iterable[str], path: Path, *, err: TextIO | None = None) -> int:
+def _command(args: argparse.Namespace) -> int:
+    status = init(args.urls, args.output, client_settings(args))
+    if args.http_config:
+        told = f"http_client is not in it: what {args.http_config} has belongs there"
+        sys.stderr.write(f"{plain(told)}\n")
+    return 1 if args.http_config else status
+
+
+def init(urls: Iterable[str], path: Path, client: HttpClient = ORDINARY, *, err: TextIO | None = None) -> int:
     """Write the file, and say on stderr what is missing. Raises `UsageError` where nothing is written."""
     err = err or sys.stderr
     if path.exists():
         raise UsageError(f"{path} is there already; name another file with --output")
-    survey = asyncio.run(look_round(tuple(map(checked_url, urls))))
+    survey = asyncio.run(look_round(tuple(map(checked_url, urls)), client))
     text = configuration(survey)
     load_text(text)
     path.write_text(text, encoding="utf-8")
@@ -59,7 +69,7 @@ def configuration(survey: Survey) -> str:
         f"# {', '.join(f'{count} processes of {kind}' for kind, count in kinds.most_common())}; "
         f"phase {survey.snapshot.fleet.phase.label}"
         + (f"; gossip label {', '.join(sorted(labels))}" if labels else ""),
-        "# Check it with `kvmigration validate`, and what it sees with `kvmigration doctor --config.file`.",
+        "# Check it with `kvmigration validate`, and what it sees with `kvmigration doctor`.",
         "targets:",
         "  - static:",
         "      processes:",

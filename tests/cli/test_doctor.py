@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import ClientSession, encode_basic_auth, web
 
 from exporter.cli.doctor import obstacles
 from exporter.config import load_text
@@ -16,6 +19,7 @@ from exporter.demo import Demo, DemoSettings
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Phase
 from exporter.wiring import Watch
+from tests.conftest import free_base_port
 
 Told = dict[str, Any]
 
@@ -65,7 +69,71 @@ async def test_each_thing_that_is_not_known_is_found_with_its_remedy_and_nothing
 async def _run(folder: Path, told: Told) -> tuple[int | None, str]:
     path = folder / "my.yml"
     path.write_text(yaml.safe_dump(told))
-    command = (sys.executable, "-m", "exporter", "doctor", "--config.file", str(path))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return await _doctor(str(path))
+
+
+async def _doctor(*words: str) -> tuple[int | None, str]:
+    command = (sys.executable, "-m", "exporter", "doctor", *words)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, out.decode()
+
+
+@pytest.mark.asyncio
+async def test_one_url_in_place_of_the_file_leads_to_all_processes_and_to_those_that_are_missing() -> None:
+    settings = DemoSettings(
+        size=4, tokens=16, hold=True, start_phase=Phase.MEMBERLIST, base_port=free_base_port()
+    )
+    async with Demo(settings) as demo:
+        url = _urls(demo.config())[0]
+        status, out = await _doctor(url)
+        assert status == 0, out
+        assert out.startswith(f"looked from {url}\nprocesses: 4 of 4 answer (4 by static)\n")
+        assert out.endswith("Nothing keeps the exporter from knowing.\n")
+        demo.cluster.set_fault("crash", on=True)
+        status, out = await _doctor(url)
+        assert status == 1, out
+        assert "!! Not watched: gossip member " in out
+    status, out = await _doctor(url)
+    assert status == 2
+    assert url in out
+    assert "Traceback" not in out
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("password", "status"), [("s3cret-word", 0), ("another-word", 2)])
+async def test_credentials_for_a_url_come_from_a_file_and_are_never_printed(
+    tmp_path: Path, password: str, status: int
+) -> None:
+    settings = DemoSettings(size=3, tokens=16, hold=True, start_phase=Phase.MEMBERLIST)
+    http = tmp_path / "http.yml"
+    http.write_text(yaml.safe_dump({"basic_auth": {"username": "me", "password": password}}))
+    async with Demo(settings) as demo, _guarded(_urls(demo.config())[0], "me", "s3cret-word") as url:
+        ended, out = await _doctor(url, "--http.config.file", str(http))
+    assert (ended == 2) is (status == 2), out
+    assert password not in out
+
+
+@asynccontextmanager
+async def _guarded(url: str, name: str, password: str) -> AsyncIterator[str]:
+    """A proxy that asks for a name and a password before it passes anything on."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != encode_basic_auth(name, password):
+            return web.Response(status=401)
+        async with ClientSession() as session, session.get(url + request.path_qs) as told:
+            kind = told.headers.get("Content-Type", "text/plain")
+            return web.Response(status=told.status, body=await told.read(), headers={"Content-Type": kind})
+
+    app = web.Application()
+    app.router.add_get("/{rest:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -40,18 +40,28 @@ def with_environment(
 
 
 def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
-    """Give `--url` to a URL that stands by itself, where the command has that flag: argparse takes arguments
-    on both sides of a flag for too many.
+    """Give its flag to a word that stands by itself: `--url` to a URL; `--config.file` to any other where
+    the command takes no words. argparse takes arguments on both sides of a flag for too many.
     """
     flags = parser._option_string_actions
-    if "--url" not in flags:
-        return list(argv)
     taking = {flag for flag, action in flags.items() if action.nargs is None}
     before = ["", *argv]
     return [
-        f"--url={word}" if word.startswith(("http://", "https://")) and last not in taking else word
+        word if last in taking else f"{_flag(parser, word)}{word}"
         for last, word in zip(before, argv, strict=False)
     ]
+
+
+def takes_file(parser: argparse.ArgumentParser) -> bool:
+    """Whether the command knows a configuration's name by itself: it has the flag, and takes no words."""
+    return "--config.file" in parser._option_string_actions and not parser._get_positional_actions()
+
+
+def _flag(parser: argparse.ArgumentParser, word: str) -> str:
+    """The flag that is left out before a word, "" where none is."""
+    if word.startswith(("http://", "https://")):
+        return "--url=" if "--url" in parser._option_string_actions else ""
+    return "--config.file=" if word and not word.startswith("-") and takes_file(parser) else ""
 
 
 def show_variables(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +69,9 @@ def show_variables(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
         name = variable(action)
         if name and action.help and action.help is not argparse.SUPPRESS:
-            action.help = f"{action.help} [${name}]"
+            may_go = "--config.file" in action.option_strings and takes_file(parser)
+            told = f"{action.help}; the flag itself may be left out" if may_go else action.help
+            action.help = f"{told} [${name}]"
 
 
 def _words(action: argparse.Action, environment: Mapping[str, str]) -> Iterator[str]:

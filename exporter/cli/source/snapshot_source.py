@@ -48,12 +48,18 @@ def duration(text: str) -> float:
 
 def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     """Add `--config.file`, `--server` and `--url`, of which exactly one is given; gives their group."""
+    where = add_cluster(parser)
+    where.add_argument(
+        "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
+    )
+    return where
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Add `--config.file` and `--url`, of which exactly one is given; gives their group."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
-    )
-    where.add_argument(
-        "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
     )
     where.add_argument(
         "--url",
@@ -62,14 +68,19 @@ def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
         metavar="URL",
         help="look without a file: from one process the others are found; --url itself may be left out",
     )
+    add_http_config(parser)
+    return where
+
+
+def add_http_config(parser: argparse.ArgumentParser) -> None:
+    """Add how URLs of the command line are reached; those of a file have `http_client` beside them."""
     parser.add_argument(
         "--http.config.file",
         dest="http_config",
         type=Path,
         metavar="FILE",
-        help="how what is asked over HTTP is reached: TLS, credentials, a proxy, as under http_client",
+        help="how a URL given here is reached: TLS, credentials, a proxy, as under http_client",
     )
-    return where
 
 
 def client_settings(args: argparse.Namespace) -> HttpClient:
@@ -145,7 +156,9 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
         async with session() as asking:
             yield _Remote(Server(url, asking, access))
         return
-    config = await _config_of(args)
+    config, left_out = await config_of(args)
+    for line in left_out:
+        sys.stderr.write(f"kvmigration: {line}\n")
     async with Watch(config) as watch:
         if soak is not None:
             plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
@@ -164,14 +177,16 @@ async def beats(look: Looks) -> AsyncIterator[None]:
             await asyncio.wait_for(stop.wait(), look.interval)
 
 
-async def _config_of(args: argparse.Namespace) -> Config:
+async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
+    """The configuration that the arguments name, and what a survey from URLs leaves out of it."""
     if args.config_file:
-        return whole(load(args.config_file))
-    survey = await look_round(tuple(map(checked_url, args.urls)))
-    for line in missing_of(survey):
-        sys.stderr.write(f"kvmigration: {line}\n")
+        return whole(load(args.config_file)), ()
+    client = client_settings(args)
+    survey = await look_round(tuple(map(checked_url, args.urls)), client)
     names = names_of(survey.processes)
-    return load_text(json.dumps({"targets": [{"static": {"processes": {names[u]: u for u in names}}}]}))
+    targets = [{"static": {"processes": {names[url]: url for url in names}}}]
+    config = load_text(json.dumps({"targets": targets})).model_copy(update={"http_client": client})
+    return config, tuple(missing_of(survey))
 
 
 class _Local:

@@ -15,7 +15,7 @@ from typing import Final
 from yarl import URL
 
 from exporter.cli.terminal.safe_text import plain
-from exporter.config import load_text
+from exporter.config import HttpClient, load_text
 from exporter.derive.identity.member_index import bare
 from exporter.errors import UsageError
 from exporter.model.facts import Snapshot, TargetFacts
@@ -25,6 +25,7 @@ from exporter.sources.discovery.gossip import host_of, may_be_asked
 from exporter.wiring import Watch
 
 MOST: Final = 2_000  # addresses that are tried
+ORDINARY: Final = HttpClient()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ def checked_url(text: str) -> str:
     return str(url).rstrip("/")
 
 
-async def look_round(urls: tuple[str, ...]) -> Survey:
+async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Survey:
     """Look at the given processes, then at all that they lead to. Raises `UsageError` where none answers."""
-    near = await _look(urls)
+    near = await _look(urls, client)
     found = [target for target in near.targets if target.is_process]
     tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
-    whole = await _look((*urls, *(url for url in tried if url not in urls))) if tried else near
+    whole = await _look((*urls, *(url for url in tried if url not in urls)), client) if tried else near
     answering = _once(target for target in whole.targets if target.is_process)
     if not answering:
         raise UsageError("; ".join(_silent(whole)) or "no process answers")
@@ -86,9 +87,10 @@ def _address(target: TargetFacts) -> str:
     return f"{url.host}:{url.port}"
 
 
-async def _look(urls: tuple[str, ...]) -> Snapshot:
+async def _look(urls: tuple[str, ...], client: HttpClient) -> Snapshot:
     targets = [{"static": {"urls": list(urls)}}]
-    async with Watch(load_text(json.dumps({"targets": targets, "interval": "30s"}))) as watch:
+    config = load_text(json.dumps({"targets": targets, "interval": "30s"}))
+    async with Watch(config.model_copy(update={"http_client": client})) as watch:
         return await watch.poller.cycle()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.cli import arguments
-from exporter.cli.source.environment import variable, with_environment
+from exporter.cli.source.environment import flagged, variable, with_environment
 
 SERVER, FILE = {"KVMIGRATION_SERVER": "http://here:9895"}, {"KVMIGRATION_CONFIG_FILE": "my.yml"}
 CASES = [
@@ -28,6 +28,27 @@ def test_what_is_taken_from_the_environment(
 ) -> None:
     command = arguments.command_of(arguments.parser(argv[0]), argv[0])
     assert sorted(with_environment(command, argv[1:], environment)) == sorted([*argv[1:], *added])
+
+
+WORDS = [
+    ("a file", ["status", "my.yml"], ["--config.file=my.yml"]),
+    ("a file after a switch", ["doctor", "--log.level", "warn", "my.yml"],
+     ["--log.level", "warn", "--config.file=my.yml"]),
+    ("a URL", ["doctor", "http://a:1"], ["--url=http://a:1"]),
+    ("a file beside its flag", ["status", "--config.file", "my.yml"], ["--config.file", "my.yml"]),
+    ("a word that the command takes itself", ["check", "preflight"], ["preflight"]),
+    ("a URL beside such a word", ["check", "preflight", "http://a:1"], ["preflight", "--url=http://a:1"]),
+    ("a URL that the command takes itself", ["init", "http://a:1"], ["http://a:1"]),
+    ("a command that looks at no cluster", ["explain", "lag"], ["lag"]),
+    ("a word that is empty", ["status", ""], [""]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("argv", "flags"), [w[1:] for w in WORDS], ids=[w[0] for w in WORDS])
+def test_a_word_by_itself_is_the_configuration_or_a_process_where_the_command_takes_no_words(
+    argv: list[str], flags: list[str]
+) -> None:
+    assert flagged(arguments.command_of(arguments.parser(argv[0]), argv[0]), argv[1:]) == flags
 
 
 @pytest.mark.parametrize("name", arguments.COMMANDS)
