@@ -13,6 +13,7 @@ from functools import partial
 from exporter import __version__
 from exporter.change_log import Narrator
 from exporter.config import Config, load
+from exporter.config.docs_address import documented
 from exporter.config.shard_choice import Shard, sharded
 from exporter.derive.planning.plan import plans_of
 from exporter.errors import ConfigError, KVMigrationError, UsageError
@@ -28,7 +29,7 @@ from exporter.garbage_collection import allow_for
 from exporter.log import logger
 from exporter.model.facts import Snapshot
 from exporter.polling.timeline_keeper import TimelineKeeper, keeping, storage_of
-from exporter.wiring import Watch, cancelled, look_once, target_rows
+from exporter.wiring import Watch, cancelled, look_once, rules_of, target_rows
 
 log = logger("kvmigration")
 
@@ -48,6 +49,7 @@ class Service:
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
+        self.config = self._documented(self.config)
         self._timeline = TimelineKeeper(storage_of(getattr(self.args, "storage_path", None), self.config))
 
     async def run(self, ready: Callable[[tuple[str, ...]], Awaitable[None]] | None = None) -> int:
@@ -115,7 +117,11 @@ class Service:
             plans=plans_of,
             timeline=lambda: self._timeline.timeline,
             interval=lambda: watch.config.interval,
+            docs=lambda: rules_of(watch.config).docs_url,
         )
+
+    def _documented(self, config: Config) -> Config:
+        return documented(config, getattr(self.args, "docs_base_url", ""))
 
     def _self_facts(self, config: Config) -> SelfFacts:
         return SelfFacts(__version__, self.config_successful, self.config_loaded_at, config.scale.max_series)
@@ -147,7 +153,7 @@ class Service:
         async with self._reloading:
             try:
                 config = sharded(await asyncio.to_thread(load, self.args.config_file), self.shard)
-                await watch.replace(config)
+                await watch.replace(self._documented(config))
             except (KVMigrationError, OSError):
                 self.config_successful = False
                 raise

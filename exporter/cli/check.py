@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import msgspec
 
 from exporter.cli.source.check_prometheus import add_prometheus, joined_from
+from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.snapshot_source import Looks, add_source, beats, duration, look_from
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.cli.terminal.step_text import FORMATS, text_of
@@ -26,6 +27,7 @@ from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut
 from exporter.expose.wording import headlines
+from exporter.expose.wording.doc_addresses import addressed
 from exporter.model.migration import Migration
 
 SHORTEST = 0.2  # seconds between two looks
@@ -63,6 +65,7 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="look again until it is open, with 2 as exit status where it is not by then; write --wait=TIME",
     )
     _add_output(parser)
+    add_docs(parser)
     parser.set_defaults(run=check_command)
 
 
@@ -226,7 +229,8 @@ def _show(steps: Iterable[StepOut], args: argparse.Namespace, out: TextIO) -> in
     """Print each step; the exit status is the worst of theirs."""
     told = tuple(steps)
     if args.format == "text":
-        out.write("\n".join(text_of(step, verbose=args.verbose) for step in told))
+        text = "\n".join(text_of(step, verbose=args.verbose) for step in told)
     else:
-        out.write("".join(map(FORMATS[args.format], told)))
+        text = "".join(map(FORMATS[args.format], told))
+    out.write(addressed(text, args.docs_base_url))
     return STATUS[worst(told).answer]

@@ -19,12 +19,14 @@ from typing import Any, TextIO
 
 import yaml
 
+from exporter.cli.source.docs_option import add_docs
 from exporter.cli.terminal.safe_text import plain
 from exporter.derive.gate.check import Registered
 from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON
 from exporter.derive.gate.harms import STEPS, Harm, Rule
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.metric import PREFIX, Metric
+from exporter.expose.wording.doc_addresses import addressed
 from exporter.model.pages import Phase
 
 WIDTH = 100
@@ -60,10 +62,11 @@ def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="default: list all names")
-    parser.set_defaults(run=lambda args: explain(args.name))
+    add_docs(parser)
+    parser.set_defaults(run=lambda args: explain(args.name, docs=args.docs_base_url))
 
 
-def explain(name: str = "", *, out: TextIO | None = None, err: TextIO | None = None) -> int:
+def explain(name: str = "", *, docs: str = "", out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Print what is known of a name, or all names where none is given; 2 where nothing has it."""
     out, err = out or sys.stdout, err or sys.stderr
     known = tuple(topics())
@@ -74,7 +77,8 @@ def explain(name: str = "", *, out: TextIO | None = None, err: TextIO | None = N
     if not found:
         err.write(_unknown(name, known))
         return 2
-    out.write("\n".join(f"{topic.name} ({topic.kind})\n\n{topic.text().strip()}\n" for topic in found))
+    texts = (f"{topic.name} ({topic.kind})\n\n{topic.text().strip()}\n" for topic in found)
+    out.write(addressed("\n".join(texts), docs))
     return 0
 
 

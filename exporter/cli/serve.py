@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter import __version__
 from exporter.change_log import Narrator
+from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.server_api import checked_server
 from exporter.cli.source.shard_option import add_shard
 from exporter.config import Config, load, shown_url
@@ -86,6 +87,7 @@ def add_web(parser: argparse.ArgumentParser) -> None:
         help="keep the history of the migration in this file; without it, in memory only",
     )
     _add_probe(parser)
+    add_docs(parser)
 
 
 def serve_command(args: argparse.Namespace) -> int:

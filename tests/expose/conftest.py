@@ -37,6 +37,7 @@ class World:
     now: float = snapshots.NOW + 4
     reload: Callable[[], object] | None = None
     interval: float = 15.0
+    docs: str = ""
 
     def state(self) -> ServerState:
         async def reload() -> object:
@@ -53,6 +54,7 @@ class World:
             reload=reload if self.reload else None,
             plans=plans_of,
             interval=lambda: self.interval,
+            docs=lambda: self.docs,
         )
 
 

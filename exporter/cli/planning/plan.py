@@ -16,12 +16,14 @@ import msgspec
 from exporter.cli.planning.edited_file import read
 from exporter.cli.planning.file_check import faults
 from exporter.cli.planning.plan_text import others_of, text_of
+from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.snapshot_source import add_source, look_from
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
+from exporter.expose.wording.doc_addresses import addressed
 from exporter.expose.wording.planning.plans import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
@@ -44,6 +46,7 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
     told = "a migration, a step, or both; default: the next step of each migration that is under way"
     parser.add_argument("step", nargs="?", default="", metavar="MIGRATION[/STEP]", help=told)
     add_source(parser)
+    add_docs(parser)
     parser.add_argument(
         "--format",
         choices=(*FORMATS, "json"),
@@ -71,19 +74,20 @@ async def _plan(args: argparse.Namespace) -> int:
     if not plans:
         raise UsageError(f"this cluster shows no migration or step called {args.step or 'next'}")
     if args.check is not None:
-        return _check(args.check, plans, look.stale)
-    sys.stdout.write(_shown(plans, args.format))
+        return _check(args.check, plans, look.stale, args.docs_base_url)
+    sys.stdout.write(addressed(_shown(plans, args.format), args.docs_base_url))
     if look.stale:
         sys.stderr.write(f"kvmigration: {look.stale}\n")
         return STATUS["unknown"]
     return max(2 if plan.refused else STATUS[plan.gate] for plan in plans)
 
 
-def _check(path: Path, plans: tuple[PlanOut, ...], stale: str) -> int:
+def _check(path: Path, plans: tuple[PlanOut, ...], stale: str, docs: str) -> int:
     """Print what is wrong with a file, line by line."""
     refused = next((plan for plan in plans if plan.refused), None)
     if stale or refused is not None:
-        sys.stderr.write(f"kvmigration: {plain(stale or (refused.refused if refused else ''))}\n")
+        why = stale or (refused.refused if refused else "")
+        sys.stderr.write(f"kvmigration: {addressed(plain(why), docs)}\n")
         return STATUS["unknown"]
     found = faults(read(path, SETTINGS[Product(plans[0].product)]), plans)
     for fault in found:

@@ -19,6 +19,7 @@ from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
 from exporter.cli.source.survey import checked_url, look_round, missing_of, names_of
 from exporter.config import Config, HttpClient, load, load_as, load_text
+from exporter.config.docs_address import documented
 from exporter.config.shard_choice import whole
 from exporter.config.units import parse_duration
 from exporter.derive.planning.plan import plans_of
@@ -27,14 +28,14 @@ from exporter.errors import UsageError
 from exporter.expose.api import answers
 from exporter.expose.api.chosen_steps import chosen, parts
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
-from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.answers import plans_out
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.report.answers import report_out
 from exporter.expose.report.shapes import ReportOut
 from exporter.model.facts import Snapshot
 from exporter.model.planning.timeline import Timeline
 from exporter.sources.access.request_settings import ClientAccess
-from exporter.wiring import Watch
+from exporter.wiring import Watch, rules_of
 
 
 def duration(text: str) -> float:
@@ -159,6 +160,7 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
     config, left_out = await config_of(args)
     for line in left_out:
         sys.stderr.write(f"kvmigration: {line}\n")
+    config = documented(config, getattr(args, "docs_base_url", ""))
     async with Watch(config) as watch:
         if soak is not None:
             plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
@@ -230,7 +232,7 @@ class _Local:
         return answers.ring_out(found)
 
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
-        return tuple(map(plan_out, plans_of(await self._cycle(), wanted)))
+        return plans_out(plans_of(await self._cycle(), wanted), rules_of(self._watch.config).docs_url)
 
     async def report(self) -> ReportOut:
         seen = await self._cycle()

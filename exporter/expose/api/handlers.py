@@ -34,7 +34,7 @@ from exporter.expose.api.shapes import (
     TargetOut,
     Unix,
 )
-from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.answers import plans_out
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.report.answers import history_out, report_out
 from exporter.expose.report.shapes import HistoryOut, ReportOut
@@ -200,10 +200,10 @@ async def _gossip(request: web.Request) -> web.Response:
 async def _plan(request: web.Request) -> web.Response:
     """Of every next step, or of the migration or step that is named."""
     _only(request)
-    wanted, plans = request.match_info.get("plan", ""), request.app[STATE].plans
+    wanted, state = request.match_info.get("plan", ""), request.app[STATE]
 
     def make(snapshot: Snapshot) -> object:
-        made = tuple(map(plan_out, plans(snapshot, wanted)))
+        made = plans_out(state.plans(snapshot, wanted), state.docs())
         if wanted and not made:
             raise _Refusal(404, f"there is no migration or step {wanted[:200]}")
         return made

@@ -316,7 +316,7 @@ class CoveredOut(Struct, frozen=True):
 
 class CheckOut(Struct, frozen=True):
     """One check of a step: what it asks, what it found, what to do. `covered` is what it looked at. `doc` is
-    a path below this project, or an address where the configuration has `gate.docs_url`.
+    a path below this project, or an address with `--docs.base-url` or `gate.docs_url`.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from exporter.expose.plan.shapes import (
@@ -16,6 +16,7 @@ from exporter.expose.plan.shapes import (
     WaveOut,
 )
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
+from exporter.expose.wording.doc_addresses import addressed
 from exporter.expose.wording.planning import plans as wording
 from exporter.model.planning.plan import Plan
 
@@ -37,7 +38,12 @@ _WORDS: Final[Mapping[str, Callable[[Plan], list[str]]]] = {
 }
 
 
-def plan_out(plan: Plan) -> PlanOut:
+def plans_out(plans: Iterable[Plan], docs: str = "") -> tuple[PlanOut, ...]:
+    """All of them; what they name of the docs is at `docs`, where that is not ""."""
+    return tuple(plan_out(plan, docs) for plan in plans)
+
+
+def plan_out(plan: Plan, docs: str = "") -> PlanOut:
     """`/api/v1/plan`."""
     return PlanOut(
         migration=plan.migration,
@@ -48,7 +54,7 @@ def plan_out(plan: Plan) -> PlanOut:
         into=plan.into.label,  # type: ignore[arg-type] # one of the names
         gate=plan.gate,  # type: ignore[arg-type] # one of three words
         headline=plan.headline,
-        refused=wording.refusal(plan),
+        refused=addressed(wording.refusal(plan), docs),
         runtime=dict(plan.runtime),
         runtime_due=plan.runtime_due,
         changes=tuple(
@@ -68,15 +74,15 @@ def plan_out(plan: Plan) -> PlanOut:
         ),
         gossip=GossipNowOut(plan.gossip.labels, plan.gossip.verifies, plan.gossip.seeded),
         at_once=plan.at_once,
-        sections=() if plan.refused is not None else tuple(_sections(plan)),
+        sections=() if plan.refused is not None else tuple(_sections(plan, docs)),
         others=plan.others,
     )
 
 
-def _sections(plan: Plan) -> list[SectionOut]:
+def _sections(plan: Plan, docs: str) -> list[SectionOut]:
     found = []
     for name, words in _WORDS.items():
-        sentences = tuple(words(plan))
+        sentences = tuple(addressed(sentence, docs) for sentence in words(plan))
         if sentences:
             snippets = _SNIPPETS[name](plan) if name in _SNIPPETS else ()
             found.append(SectionOut(name, wording.HEADINGS[name], sentences, snippets))

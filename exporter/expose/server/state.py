@@ -31,6 +31,7 @@ class ServerState:
     plans: Callable[[Snapshot, str], tuple[Plan, ...]] = lambda _, __: ()  # of `[MIGRATION][/STEP]`
     timeline: Callable[[], Timeline] = Timeline
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
+    docs: Callable[[], str] = str  # where the docs are served; "": here
 
     @property
     def ready(self) -> bool:

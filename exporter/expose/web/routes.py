@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
 from exporter.expose.lag_history import LagHistory
-from exporter.expose.plan.answers import plan_out
+from exporter.expose.plan.answers import plans_out
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
 from exporter.expose.web.documents import PICTURES, pictures
@@ -139,7 +139,7 @@ async def _inner(
         dict(request.match_info),
         _query(request),
         _root(request),
-        lambda wanted: tuple(map(plan_out, state.plans(snapshot, wanted))) if snapshot else (),
+        lambda wanted: plans_out(state.plans(snapshot, wanted), state.docs()) if snapshot else (),
         state.timeline(),
     )
     if pages.of is not snapshot:
@@ -189,6 +189,7 @@ def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
         refresh=max(5, round(state.interval())),
         files=pages.version,
         version=state.version,
+        docs=state.docs(),
         telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
         snapshot=aged.snapshot,
     )

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from exporter.expose.api.handlers import encode
+from exporter.expose.server.application import build
 from tests.expose import snapshots
 from tests.expose.conftest import Client, Start, World
 
@@ -192,3 +194,17 @@ async def test_the_document_describes_what_is_answered(start: Start, tmp_path: P
     output, _ = await run.communicate()
     assert run.returncode == 0, output.decode()
     assert b"Selected: 13/13" in output
+
+
+@pytest.mark.parametrize(("docs", "place"), [("https://docs.lab/kv", "https://docs.lab/kv/"), ("", "docs/")])
+async def test_a_plan_leads_to_where_the_docs_are_served(start: Start, docs: str, place: str) -> None:
+    client = await start(World(docs=docs))
+    async with client.get("/api/v1/plan/rings/enable-mirroring") as answer:
+        assert f'"{place}ring.md#step-2-enable-mirroring' in await answer.text()
+
+
+@pytest.mark.parametrize(("docs", "link"), [("https://docs.lab/kv", "https://docs.lab/kv"), ("", "./docs/")])
+async def test_the_page_leads_to_where_the_docs_are_served(docs: str, link: str) -> None:
+    async with TestClient(TestServer(build(World(docs=docs).state()))) as client:
+        page = await (await client.get("/")).text()
+    assert f'<a href="{link}">Docs</a>' in page

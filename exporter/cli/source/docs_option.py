@@ -1,0 +1,27 @@
+"""`--docs.base-url`: where the docs are that a command's output names."""
+
+from __future__ import annotations
+
+import argparse
+
+from exporter.config.docs_address import address_of
+
+
+def add_docs(parser: argparse.ArgumentParser) -> None:
+    """Add `--docs.base-url`."""
+    parser.add_argument(
+        "--docs.base-url",
+        dest="docs_base_url",
+        type=_address,
+        default="",
+        metavar="URL",
+        help="where you serve the docs of this project: links and names of docs lead there; default: "
+        "gate.docs_url of the configuration, else the exporter's own /docs",
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return address_of(text) if text else ""
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
