@@ -47,14 +47,12 @@ OUTLIVE = Wait(
 )
 
 # Mirroring
-PARTIAL = Wait(15 * MINUTE, "the runtime switch takes seconds, a rolling restart is covered by QUIET")
-QUIET = Wait(15 * MINUTE, "while clients still go on to another phase the rollout is in progress, not stuck")
-FLAP_PHASES = Limit(
-    2, "a rollout moves a client once or twice; a client that changes more often makes no progress"
+PARTIAL = Wait(
+    MINUTE,
+    "the exporter has waited for the runtime configuration or the rollout: its wait, a cycle, a scrape and "
+    "this together stay below 5 minutes",
 )
-FLAP_PHASES_WINDOW = Wait(HOUR, "a process that crashes and starts changes its clients' phases all the time")
-FLAP_PHASES_LOOK = Wait(MINUTE, "a phase that lasts for less is not counted")
-ROLLOUT = Wait(12 * HOUR, "no rolling restart takes longer; a client that is behind for so long is stuck")
+QUIET = Wait(15 * MINUTE, "a process that replays its log gets ready in minutes; the next one may begin then")
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
 ERRORS_LEAST = Limit(3, "one benign error among few writes is already more than one in twenty")
 ERROR_WINDOW = Wait(
@@ -77,7 +75,9 @@ PRIMARIES_MIXED = Wait(
     "the runtime switch reaches all clients within its period of 10 s; this wait and that period together "
     "must stay below 3 minutes",
 )
-STALLED = Wait(HOUR, "a rolling restart of a large fleet takes its time; after an hour it is half-applied")
+STALLED = Wait(
+    30 * MINUTE, "a rollout ends this wait; two rollouts that overlap show as none until the first is through"
+)
 ROLLOUT_STALLED = Wait(MINUTE, "QUIET is the wait; this is one more cycle")
 LINGERING = Wait(7 * DAY, "a week: two stores cost twice, and every restart in between is a risk")
 PHASE_UNKNOWN = Wait(

@@ -65,7 +65,7 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
         f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value})"
     )
     return {
-        "KV clients that do not mirror beside some that do": f"sum({q.while_mirroring(_behind(q))})",
+        "KV clients that do not mirror beside some that do": f"sum({q.once(c.UNREACHED_CLIENTS)})",
         "keys missing in the secondary": f"sum({q.while_mirroring(missing)})",
         "members missing in the secondary": f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})",
         "members that differ in the secondary": (
@@ -78,18 +78,6 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
         "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
         "mirrored keys that were not compared": f"count({mirrored} unless on {q.by('key')} {missing})",
     }
-
-
-def _behind(q: Queries) -> str:
-    """How many clients do not mirror, as KVMigrationMirroringPartial has it: those in multi, and external
-    ones whose key others mirror. A key that is external everywhere, as the HA tracker's often is, waits for
-    its own migration; one that some clients have in memberlist has mixed primaries.
-    """
-    clients = q.clients_by_key()
-    key = f"on {q.by('key')}"
-    beside = f"{clients} == {Phase.EXTERNAL.value} and {key} ({q.mirroring()})"
-    switched = f"{clients} >= {Phase.SWITCHED.value}"
-    return f"count by {q.by()} (({clients} == {Phase.MULTI.value} or {beside}) unless {key} ({switched}))"
 
 
 def _failing(q: Queries) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from alerts import thresholds as t
-from alerts.groups.mirroring import CLIENT, WRITERS, still
+from alerts.groups.mirroring import CLIENT, WRITERS
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.derive.gate.advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
-HA, RINGS = 'key="ha-tracker/"', 'key!="ha-tracker/"'
+RINGS = 'key!="ha-tracker/"'
 
 
 def mixed(q: Queries) -> str:
@@ -22,34 +22,16 @@ def mixed(q: Queries) -> str:
     )
 
 
-def _least(q: Queries, matchers: str) -> str:
-    return q.writing_phase("min", matchers=matchers)
-
-
-def _spread(q: Queries, matchers: str) -> str:
-    most, least = (q.writing_phase(operation, matchers=matchers) for operation in ("max", "min"))
-    return f"({most})\n- ({least})\n> 0"
-
-
-def _stuck(q: Queries, matchers: str) -> str:
-    """Apart now and half a day ago, and the last of them where it was: whoever moves, it is not they."""
-    then = q.before(t.ROLLOUT)
-    last, it_was = (f"({at.writing_phase('min', matchers=matchers)})" for at in (q, then))
-    return (
-        f"(\n{_spread(q, matchers)}\n)\nand {q.on()} (\n{_spread(then, matchers)}\n)\n"
-        f"and {q.on()} ({last} == {it_was})"
+def _apart(q: Queries) -> str:
+    """Migrations whose writing clients are in different phases, and that no rollout explains."""
+    uniform, rollout = (
+        q.most(metric, "migration") for metric in (c.PHASE_UNIFORM, c.ROLLOUT_MOVED_TIMESTAMP_SECONDS)
     )
-
-
-def _stalled(q: Queries) -> str:
-    """The HA tracker is migrated by itself, often later: it need only agree with itself."""
-    now = f"(\n{_spread(q, RINGS)}\nor\n{_spread(q, HA)}\n)\n{still(q)}"
-    return f"{now}\nor\n{_stuck(q, RINGS)}\nor\n{_stuck(q, HA)}"
+    return f"{uniform} == 0\nunless {q.on('migration')} {rollout}"
 
 
 def _lingering(q: Queries) -> str:
-    least = q.writing_phase("min", matchers=RINGS)
-    return f"({least}) >= {t.MULTI} <= {t.DETACHED}"
+    return f"({q.writing_phase('min', matchers=RINGS)}) >= {t.MULTI} <= {t.DETACHED}"
 
 
 def _stages(q: Queries) -> str:
@@ -102,14 +84,15 @@ GROUP = Group(
             "KVMigrationPhaseStalled",
             Severity.WARNING,
             t.STALLED,
-            _stalled,
+            lambda q: f"count {q.by()} (\n{_apart(q)}\n)",
             "A step of the migration reached only some clients",
             (
-                "Writing KV clients of <fleet> are in different phases, and no rollout is in progress (none "
-                "moved within <QUIET>, or it takes longer than <ROLLOUT>). KV clients by phase: <names>."
+                "Writing KV clients of <fleet> are in different phases, and no rollout is in progress: "
+                "<names>. KV clients by phase: <more>."
             ),
-            "The writing clients disagree about the phase and nothing moves.",
-            names=Names(_stages, ("phase",), value='printf "%.0f"'),
+            "The writing clients disagree about the phase, and no rollout is in progress.",
+            names=Names(_apart, ("migration",)),
+            more=Names(_stages, ("phase",), value='printf "%.0f"'),
         ),
         Alert(
             "KVMigrationRolloutStalled",

@@ -60,6 +60,10 @@ ROLLOUT_MOVED_TIMESTAMP_SECONDS = _gauge(
     "When a process of a rollout last went on to the next phase, unix seconds; no series without a rollout.",
     _METRICS, per="Y", join="max",
 )  # fmt: skip
+UNREACHED_CLIENTS = _gauge(
+    "unreached_clients", "migration kv_name", "Writing KV clients that do not mirror while others do and "
+    "that no rollout in progress will reach; no series while none mirrors.", _METRICS, per="K", join="max",
+)  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
     _METRICS, per="K", join="min",

@@ -15,8 +15,9 @@ from exporter.expose.sample_counts import by_label
 from exporter.expose.shard_series import Rows, shard_rows
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
+from exporter.model.findings import Told
 from exporter.model.gate import Verdict
-from exporter.model.migration import RINGS
+from exporter.model.migration import RINGS, Migration
 from exporter.model.pages import GossipState, Outcome, Phase, ProcessConfig
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
@@ -30,6 +31,7 @@ MEMBER_STATES = (
     State.UNHEALTHY,
 )
 NAMED = 10  # foreign members of one ring, and gossip clusters, that are shown by name
+_LEFT_OUT = frozenset({Told.MIRRORING_PARTIAL, Told.WITHOUT_MULTI})
 _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 
 
@@ -67,10 +69,22 @@ def _fleet(snapshot: Snapshot) -> Rows:
             yield c.PHASE, (one.name, phase.label), float(one.phase is phase)
         yield c.PHASE_UNIFORM, (one.name,), one.uniform
         yield c.ROLLOUT_MOVED_TIMESTAMP_SECONDS, (one.name,), one.rollout.moved_at if one.rollout else None
+        for client, count in _unreached(one, snapshot).items():
+            yield c.UNREACHED_CLIENTS, (one.name, client), count
         for step in one.steps:
             yield c.NEXT_STEP, (one.name, step.name), float(step.name == one.next_step)
     for key in snapshot.keys:
         yield c.KEY_PHASE, (key.key, key.name), key.phase
+
+
+def _unreached(migration: Migration, snapshot: Snapshot) -> dict[str, float]:
+    """How many clients of each name do not mirror and will not; empty while no client mirrors."""
+    clients = (client for target in snapshot.targets if target.up for client in target.clients)
+    writing = [client for client in clients if client.writes and client.migration == migration.name]
+    if not any(client.mirror for client in writing):
+        return {}
+    left = {found.name: found.count for found in migration.findings if found.kind in _LEFT_OUT}
+    return dict.fromkeys((client.name for client in writing), 0.0) | left
 
 
 def _kv_clients(snapshot: Snapshot) -> Rows:

@@ -26,8 +26,10 @@ class Rollout:
     done: int
     processes: int
     left: tuple[str, ...]
-    moved_at: float  # when `done` last changed, our clock
+    moved_at: float  # when a process last got there for the first time, our clock
     stage: str = ""
+    reached: frozenset[str] = frozenset()  # the processes that got there, even if some went back
+    by_switch: bool = False  # a process got there, or back, without a restart: by the runtime configuration
 
     @property
     def into_name(self) -> str:

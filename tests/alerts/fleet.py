@@ -166,6 +166,8 @@ def healthy(phase: int = 2, step: int = 60) -> dict[str, str]:
         "gossip_unknown_members": always(0),
         "gossip_foreign_members": always(0),
         'kv_clients{kv_name="all",phase="external"}': always(0),
+        'phase_uniform{migration="rings"}': always(1),
+        'unreached_clients{migration="rings",kv_name="ingester-lifecycler"}': always(0),
         "gossip_absent_members": always(0),
         "gossip_unknown_keys": always(0),
         'gossip_label_targets{label="prod"}': always(3),

@@ -46,6 +46,11 @@ def client(name: str, key: str, phase: int) -> dict[str, str]:
     return {f"client_phase{{{of}}}": f"{phase}{LONG}"}
 
 
+def unreached(clients: int) -> dict[str, str]:
+    of = f'{ONE},migration="rings",kv_name="compactor-lifecycler"'
+    return {f"unreached_clients{{{of}}}": f"{clients}{LONG}"}
+
+
 def copied(missing: int = 0, of: str = ONE) -> dict[str, str]:
     return {
         f"secondary_key_missing{{{of},{RING}}}": "0" + LONG,
@@ -117,8 +122,8 @@ TILES = (
     Tile("a source of targets fails", WELL | {f"discovery_failing_sources{{{ONE}}}": "1" + LONG}, 1),
     Tile("the HA tracker stays on the external store for now", WELL | client("ha", "ha-tracker/", 0), 0),
     Tile("the HA tracker stays there for years", exporter() | fleet(5) | client("ha", "ha-tracker/", 0), 0),
-    Tile("the switch did not reach one client", WELL | client("compactor", "collectors/compactor", 1), 1),
-    Tile("one process of the ring has no multi yet", WELL | client("ingester", "collectors/ring", 0), 1),
+    Tile("the switch did not reach one client", WELL | unreached(1), 1),
+    Tile("one process of a rollout is not there yet", WELL | unreached(0) | client("c", "c/c", 1), 0),
     Tile("one process of the ring is switched", WELL | client("ingester", "collectors/ring", 3), 1),
     Tile("nobody compared the mirrored key", exporter() | fleet(2), 1),
     Tile("nothing is lost", WELL, 0, MEMBERS),

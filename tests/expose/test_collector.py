@@ -25,6 +25,7 @@ from exporter.expose.label_values import MAX_LENGTH, clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot
+from exporter.model.findings import Finding, Told
 from exporter.model.pages import Outcome, Phase
 from exporter.model.views import NOT_READ, ViewFacts
 from tests.expose import snapshots
@@ -116,6 +117,17 @@ def test_nothing_known_says_nothing_good() -> None:
     }
     assert series(snapshots.unknown(), c.PHASE)["rings", "unknown"] == 1
     assert series(snapshots.unknown(), c.STORE_UP) == {("consul",): 0}
+
+
+@pytest.mark.parametrize("kind", [Told.MIRRORING_PARTIAL, Told.WITHOUT_MULTI, Told.LAG])
+def test_clients_that_mirroring_left_out_are_counted_by_name_and_the_others_are_0(kind: Told) -> None:
+    rich = snapshots.rich()
+    found = Finding(kind, "compactor-lifecycler", count=2, of=3)
+    rings, *others = rich.migrations
+    told = replace(rich, migrations=(replace(rings, findings=(found,)), *others))
+    left = 0.0 if kind is Told.LAG else 2.0
+    counts = {("rings", "compactor-lifecycler"): left, ("rings", "ingester-lifecycler"): 0.0}
+    assert series(told, c.UNREACHED_CLIENTS) == counts
 
 
 def test_an_absent_page_has_no_series_and_a_failed_one_is_0() -> None:

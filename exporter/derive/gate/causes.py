@@ -29,6 +29,7 @@ _STORES = frozenset(
 _TWICE = frozenset({"no-token-conflicts", "members-distinct"})
 _STRANGE = frozenset({"views-agree", "no-token-conflicts", "no-ghosts", "gossip-no-strangers"})
 _MIRRORS = frozenset({"mirror-writes", "mirror-errors"})
+_UNREACHED = frozenset({"without-multi", "mirroring-partial"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Cause:
 
 
 CAUSES: Final[tuple[Cause, ...]] = (
-    Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | {"gossip-split"}),
+    Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | _UNREACHED | {"gossip-split"}),
     Cause("foreign-members", _STRANGE | {"strangers"}),
     Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
     Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),

@@ -23,6 +23,9 @@ from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
 
 STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
+REACHED = (
+    90.0  # seconds in which the runtime configuration reaches each process: a kubelet's minute, one reload
+)
 RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
@@ -31,7 +34,8 @@ def of_migration(found: Migration, whole: Whole, now: float) -> Iterable[Finding
     """Name what is wrong with the clients of one migration."""
     clients = kv_clients.under_way(c for c in _writing(whole.targets) if c.migration == found.name)
     rollout = found.rollout
-    if rollout is None or now - rollout.moved_at >= STANDS_STILL:
+    lasts = REACHED if rollout is not None and rollout.by_switch else STANDS_STILL
+    if rollout is None or now - rollout.moved_at >= lasts:
         yield from _unreached(clients)
     if rollout is not None and now - rollout.moved_at >= STANDS_STILL:
         yield Finding(
@@ -240,8 +244,8 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
             continue  # disable-mirroring is under way
         if off:
             yield Finding(Told.MIRRORING_PARTIAL, name, count=off, of=len(same))
-        elif {c.phase for c in same} == {Phase.EXTERNAL}:
-            yield Finding(Told.WITHOUT_MULTI, name, count=len(same), of=len(same))
+        elif left := sum(1 for client in same if client.phase is Phase.EXTERNAL):
+            yield Finding(Told.WITHOUT_MULTI, name, count=left, of=len(same))
 
 
 _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})

@@ -47,7 +47,10 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     old = {one.name: one for one in before.migrations} if before else {}
     names = (RINGS, HA_TRACKER, *(name for name, _ in rules.migrations))
     shown = {c.migration for t in whole.targets for c in t.clients} | {RINGS}
-    moving = [_of_clients(name, whole, old.get(name), now) for name in names if whole.part or name in shown]
+    running = _running(whole, before)
+    moving = [
+        _of_clients(name, whole, old.get(name), running, now) for name in names if whole.part or name in shown
+    ]
     found = [*moving]
     if whole.part or whole.gossip is not None:
         found.append(_labels(whole, old.get(LABELS), now))
@@ -56,7 +59,17 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     return (*found, _store(whole.targets, moving))
 
 
-def _of_clients(name: str, whole: Whole, old: Migration | None, now: float) -> Migration:
+def _running(whole: Whole, before: Snapshot | None) -> tuple[TargetFacts, ...]:
+    """Give the processes of the cycle before that run on since then, as they were."""
+    if before is None:
+        return ()
+    started = {target.name: target.started for target in whole.targets if target.up}
+    return tuple(t for t in before.targets if t.started is not None and t.started == started.get(t.name))
+
+
+def _of_clients(
+    name: str, whole: Whole, old: Migration | None, running: tuple[TargetFacts, ...], now: float
+) -> Migration:
     clients = tuple(c for target in whole.targets for c in target.clients if c.migration == name)
     writing = kv_clients.writing(clients)
     moving = kv_clients.under_way(writing)
@@ -73,7 +86,20 @@ def _of_clients(name: str, whole: Whole, old: Migration | None, now: float) -> M
         arrived=tuple(sorted(there)),
     )
     silent = tuple(target.name for target in whole.targets if not target.up)
-    return replace(found, rollout=_rollout(writing, silent, old.rollout if old else None, now))
+    rollout = _rollout(writing, silent, old.rollout if old else None, now)
+    if rollout is not None and not rollout.by_switch:
+        was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
+        rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
+    return replace(found, rollout=rollout)
+
+
+def _is_by_switch(
+    into: Phase, phases: Mapping[str, Collection[Phase]], before: Mapping[str, Collection[Phase]]
+) -> bool:
+    """Tell whether a process that runs on has come into this phase from the one before it, or gone back."""
+    wholly = ((phases.get(name, ()), was) for name, was in before.items())
+    changed = ({*here, *was} for here, was in wholly if here and here != was and len(here) == len(was) == 1)
+    return any((min(pair), max(pair)) in _ROLLOUTS and max(pair) is into for pair in changed)
 
 
 def _uniform(moving: Iterable[ClientFacts], whole: Whole) -> bool | None:
@@ -102,13 +128,20 @@ def _rollout(
     if not there or (not is_last and any(len(phases) > 1 for phases in by_target.values())):
         return None
     left = tuple(sorted({*by_target, *silent}.difference(there)))
-    return _dated(Rollout(pair[1], len(there), len(there) + len(left), left, now), old)
+    return _dated(
+        Rollout(pair[1], len(there), len(there) + len(left), left, now, reached=frozenset(there)), old
+    )
 
 
 def _dated(found: Rollout, old: Rollout | None) -> Rollout:
-    """The rollout with the time at which it last moved on."""
-    same = old is not None and (old.into_name, old.done) == (found.into_name, found.done)
-    return replace(found, moved_at=old.moved_at) if old is not None and same else found
+    """The rollout with the time at which it last moved on: a process that crashes and starts gets there again
+    and again.
+    """
+    if old is None or old.into_name != found.into_name:
+        return found
+    moved_at = old.moved_at if found.reached <= old.reached else found.moved_at
+    reached = found.reached | old.reached
+    return replace(found, moved_at=moved_at, reached=reached, by_switch=old.by_switch)
 
 
 def _last_of(there: Collection[str], silent: tuple[str, ...], old: Rollout) -> Rollout | None:
@@ -148,7 +181,7 @@ def _label_rollout(
     if len(stages) > 2 or STAGES.index(stages[1]) - STAGES.index(stages[0]) != 1:
         return None
     left = tuple(sorted({*found.stages[stages[0]], *silent}))
-    made = Rollout(Phase.UNKNOWN, len(there), len(there) + len(left), left, now, stages[1])
+    made = Rollout(Phase.UNKNOWN, len(there), len(there) + len(left), left, now, stages[1], frozenset(there))
     return _dated(made, old)
 
 

@@ -1,7 +1,7 @@
 """Where the clients are, whether they agree, and whether they go on."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
-from tests.alerts.cases.mirroring import FLAPPING, compactor, reader, ring, rollout, tracker
+from tests.alerts.cases.mirroring import reader, ring, tracker
 from tests.alerts.fleet import phases
 
 ROLLING_STILL = "KVMigrationRolloutStalled"
@@ -14,10 +14,10 @@ MIXED, STALLED, LINGERING, UNKNOWN = (
 HOUR, STEPS = 3600, 60
 
 
-def apart(clients: str) -> str:
+def apart(migrations: str, clients: str) -> str:
     return (
-        "Writing KV clients of <fleet> are in different phases, and no rollout is in progress (none moved "
-        f"within 15m, or it takes longer than 12h). KV clients by phase: {clients}."
+        "Writing KV clients of <fleet> are in different phases, and no rollout is in progress: "
+        f"{migrations}. KV clients by phase: {clients}."
     )
 
 
@@ -25,6 +25,7 @@ def clients(**counts: int) -> dict[str, str]:
     return {f'kv_clients{{kv_name="all",phase="{phase}"}}': f"{count}x220" for phase, count in counts.items()}
 
 
+UNIFORM = 'phase_uniform{migration="rings"}'
 ROLLING = 'rollout_moved_timestamp_seconds{migration="rings"}'
 
 
@@ -89,58 +90,17 @@ CASES = (
     Case(
         STALLED,
         FIRES,
-        "multi was rolled out to two processes of three, as in recording 1b",
-        {ring(2): "0x9 0x100", ring(0): "0x9 1x100", ring(1): "0x9 1x100"} | clients(external=10, multi=2),
-        phase=0,
-        at=85,
-        until=100,
-        says=apart("external (10), multi (2)"),
-    ),
-    Case(
-        STALLED,
-        FIRES,
-        "one ring was forgotten on the old store, the rest has arrived",
-        {compactor(0): "0x120", compactor(1): "0x120", compactor(2): "0x120"}
-        | clients(external=3, memberlist=9),
-        phase=5,
-        at=60,
-        says=apart("memberlist (9), external (3)"),
-    ),
-    Case(
-        STALLED,
-        FIRES,
-        "one ring was forgotten, and the pod of another crashes: its client goes to and fro all the time",
-        {compactor(n): "2x220" for n in range(3)}
-        | {ring(1): FLAPPING.replace("2", "3").replace("1", "2")}
-        | clients(mirroring=4, switched=8),
-        phase=3,
-        at=60,
-        says=apart("switched (8), mirroring (4)"),
-    ),
-    Case(
-        STALLED,
-        FIRES,
-        "for more than twelve hours somebody else moves, and the last never does",
-        {compactor(0): "0x220"} | rollout(65, first=0) | clients(external=1, multi=76),
+        "one component of each process has a store setting of its own and no multi",
+        {UNIFORM: "1x9 0x120"} | clients(external=3, multi=9),
         phase=1,
-        at=195,
-        step=240,
-        says=apart("multi (76), external (1)"),
-    ),
-    Case(
-        STALLED,
-        LOOKALIKE,
-        "a rolling restart of eleven hours reaches the last at last",
-        {compactor(0): "0x162 1x60"} | rollout(54, first=0),
-        phase=1,
-        step=240,
-        until=180,
+        at=40,
+        says=apart("rings", "multi (9), external (3)"),
     ),
     Case(
         STALLED,
         THRESHOLD,
         "they agree again one step before its time",
-        {ring(2): "0x59 1x60"},
+        {UNIFORM: "1x9 0x29 1x90"},
         phase=1,
         until=110,
     ),
@@ -148,22 +108,17 @@ CASES = (
         STALLED,
         LOOKALIKE,
         "a rolling restart of hours, one process every ten minutes",
-        {
-            ring(0): "0x9 1x110",
-            ring(1): "0x19 1x100",
-            ring(2): "0x29 1x90",
-            compactor(0): "0x39 1x80",
-            compactor(1): "0x49 1x70",
-            compactor(2): "0x59 1x60",
-        },
+        {UNIFORM: "1x9 0x110", ROLLING: "_x9 600x9 1200x9 1800x9 2400x9 3000x9 3600x9 4200x9"},
         phase=1,
-        until=110,
+        until=80,
+        also=(ROLLING_STILL,),
     ),
     Case(
         STALLED,
         LOOKALIKE,
         "the HA tracker waits for its own migration",
-        {tracker(0): "0x120", tracker(1): "0x120", tracker(2): "0x120"},
+        {tracker(0): "0x120", tracker(1): "0x120", tracker(2): "0x120"}
+        | {'phase_uniform{migration="ha-tracker"}': "1x120"},
         phase=5,
         until=110,
     ),
@@ -221,7 +176,6 @@ CASES = (
         phase=5,
         step=HOUR,
         until=120,
-        also=(STALLED,),
     ),
     Case(
         UNKNOWN,

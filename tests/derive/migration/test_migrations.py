@@ -232,16 +232,63 @@ def test_a_process_that_restarts_in_a_rollout_is_one_of_those_left() -> None:
     assert go_no_go.answer_of(made.look(beat=True)).word == "WAIT"
 
 
+SWITCHES = [
+    ("the runtime configuration switched one of three", OFF, {}, False, True),
+    ("it switched two of three back", {}, OFF, False, True),
+    ("one of three was restarted with mirroring", OFF, {}, True, False),
+    ("two of three were restarted without it", {}, OFF, True, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "restarts", "is_told"), [r[1:] for r in SWITCHES], ids=[r[0] for r in SWITCHES]
+)
+def test_processes_that_a_runtime_switch_did_not_reach_are_told_in_minutes_and_a_restart_is_waited_for(
+    before: dict[str, Any], after: dict[str, Any], *, restarts: bool, is_told: bool
+) -> None:
+    made = Fleet()
+    for process in made.processes:
+        process.clients = tuple(client(name, **before) for name in CLIENTS)
+    made.look(15.0, beat=True)
+    for process in made.processes[: 1 if after == {} else 2]:
+        process.clients = tuple(client(name, **after) for name in CLIENTS)
+        process.started = made.now if restarts else process.started
+    causes = [made.look(15.0, beat=True).fleet.causes for _ in range(8)]
+    told = ["mirroring-partial" in found for found in causes]
+    assert told == ([False] * 6 + [True] * 2 if is_told else [False] * 8)
+
+
+def test_a_runtime_switch_that_reaches_every_process_in_a_minute_is_no_fault() -> None:
+    made = Fleet()
+    for process in made.processes:
+        process.clients = tuple(client(name, **OFF) for name in CLIENTS)
+    made.look(15.0, beat=True)
+    for process in made.processes:
+        process.clients = tuple(client(name) for name in CLIENTS)
+        for _ in range(4):
+            assert made.look(15.0, beat=True).fleet.warnings == ()
+
+
+def test_one_process_of_a_ring_without_multi_is_left_out_while_the_rest_of_it_mirrors() -> None:
+    made = Fleet()
+    made.processes[0].clients = (on("consul", CLIENTS[0]), client(CLIENTS[1]))
+    (found,) = (f for f in made.look(beat=True).fleet.findings if f.id == "without-multi")
+    assert (found.name, found.count, found.of) == (CLIENTS[0], 1, 3)
+
+
 def test_a_rollout_that_stands_still_is_a_warning_and_one_that_moves_is_none() -> None:
     made = Fleet()
     for process in made.processes[1:]:
         process.clients = tuple(client(name, **OFF) for name in CLIENTS)
     for _ in range(3):
         assert made.look(250.0, beat=True).fleet.warnings == ()
-    made.processes[1].clients = tuple(client(name) for name in CLIENTS)
+    made.processes[1].clients, made.processes[1].started = tuple(client(name) for name in CLIENTS), made.now
     for _ in range(4):
         assert made.look(250.0, beat=True).fleet.warnings == ()
-    seen = made.look(250.0, beat=True)
+    made.processes[0].up = False  # it crashes and gets there again: that is no progress
+    made.look(2.0)
+    made.processes[0].up = True
+    seen = made.look(248.0, beat=True)
     assert "rollout-stalled" in seen.fleet.causes
     assert go_no_go.answer_of(seen).word == "STOP"
     assert any("2 of 3 processes; left: 10.0.0.3:80" in text for text in seen.fleet.warnings)
