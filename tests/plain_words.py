@@ -30,7 +30,9 @@ TALK: Final = (
 STATES: Final = (
     "cannot tell", "holds?", "held", "not uniform", "going back", "go(?:es)? back", "went back",
 )  # fmt: skip
-AVOIDED: Final = re.compile(rf"\b(?:{'|'.join((*PERSONS, *METAPHORS, *TALK, *STATES))})\b", re.IGNORECASE)
+AVOIDED: Final = re.compile(
+    rf"(?<!--)\b(?:{'|'.join((*PERSONS, *METAPHORS, *TALK, *STATES))})\b", re.IGNORECASE
+)
 # What looks like one of them and is none, with its reason.
 ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"whole (?:seconds?|numbers?)", "an integer, in the language of the formats"),
