@@ -281,8 +281,11 @@ class Poller:
         return [visit for name, visit in having.items() if name not in late], turn.sweep_seconds
 
     def _pace(self) -> Pace:
-        within = WITHIN if are_views_needed(self.snapshot) else None
-        return Pace(self.plan.views_per_cycle, self.plan.interval, within)
+        needed = are_views_needed(self.snapshot)
+        at_rest = not needed and self.snapshot is not None and bool(self.snapshot.migrations)
+        return Pace(
+            self.plan.views_per_cycle, self.plan.interval, WITHIN if needed else None, at_rest=at_rest
+        )
 
     async def _rings_of(self, visit: Visit) -> None:
         await visit.read_rings(self.plan.pages)

@@ -18,9 +18,11 @@ BUDGET = 24 * 1024 * 1024  # at most
 FOR_EACH = 84 * 1024
 ALWAYS = 6 * 1024 * 1024
 AT_LEAST = 4
+AT_LEAST_AT_REST = 3
 PAIR = 2  # one view alone agrees with itself
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
 SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
+AT_REST = 16  # views a cycle, or that share, when every migration has ended: metrics show who deviates
 OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
 SLOWER = 4  # times; a copy that takes up so much less than most is looked at
 WITHIN = 300.0  # seconds; every view is read anew in them while a step is next that asks for them
@@ -49,13 +51,14 @@ class Last:
 class Pace:
     """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
     exceeded where everybody has to be read `within` some seconds; else it is not used up where what is read
-    `beside` takes longer: a sweep is both.
+    `beside` takes longer: a sweep is both. Nor is it `at_rest`, when no step is left that asks for views.
     """
 
     views: int | None
     interval: float
     within: float | None = None
     beside: float = 0.0
+    at_rest: bool = False
 
 
 def whose_turn(
@@ -70,22 +73,25 @@ def whose_turn(
     everybody = len(names) + len(late)
     sizes = [known.size for known in (*last.values(), *late)]
     asked = everybody, len(bad.intersection(names)), pace.interval
-    places = _affordable(sizes)
+    least = AT_LEAST_AT_REST if pace.at_rest else AT_LEAST
+    places = _affordable(sizes, least)
     if pace.within is not None:
         places = max(places, _needed(*asked, pace.within))
     elif pace.beside > pace.interval:
-        places = min(places, max(AT_LEAST, _needed(*asked, pace.beside + pace.interval)))
+        places = min(places, max(least, _needed(*asked, pace.beside + pace.interval)))
+    if pace.at_rest:
+        places = min(places, max(AT_REST, everybody // SHARE))
     places = min(everybody, max(PAIR, pace.views or places))
     if places >= everybody:
         return Turn(frozenset(names), pace.interval if names else 0.0)
-    least = math.ceil(everybody / max(1, places - 1))
+    cycles = math.ceil(everybody / max(1, places - 1))
     places = min(len(names), max(PAIR, places - round(places * len(late) / everybody)))
     first = [name for name in names if name in bad][: (places - 1) // 2]
     again = [name for name in names[-1:] if last[name].read_at and name not in first]
     others = [name for name in names if name not in first and name not in again]
     rest = places - len(first) - 1
     chosen = (first + again + others)[:places]
-    return Turn(frozenset(chosen), max(least, math.ceil(len(names) / max(1, rest))) * pace.interval)
+    return Turn(frozenset(chosen), max(cycles, math.ceil(len(names) / max(1, rest))) * pace.interval)
 
 
 def _needed(everybody: int, suspected: int, interval: float, within: float) -> int:
@@ -104,13 +110,13 @@ def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
     return sweep < 2 * interval or now - read_at >= sweep - interval / 2
 
 
-def _affordable(sizes: Sequence[int]) -> int:
+def _affordable(sizes: Sequence[int], least: int) -> int:
     known = [size for size in sizes if size]
     if not known:
         return FIRST_TIME
     budget = min(BUDGET, max(ALWAYS, FOR_EACH * len(sizes)))
     affordable = int(budget / (sum(known) / len(known)))
-    return max(AT_LEAST, min(affordable, max(FIRST_TIME, len(sizes) // SHARE)))
+    return max(least, min(affordable, max(FIRST_TIME, len(sizes) // SHARE)))
 
 
 @dataclass(slots=True)

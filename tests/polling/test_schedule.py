@@ -43,6 +43,32 @@ def test_everybody_is_read_while_it_is_cheap() -> None:
     assert turn.sweep_seconds == 15.0
 
 
+@pytest.mark.parametrize(
+    ("fleet", "places", "of_rest"),
+    [
+        (fleet_of(16, 1), 16, 16),
+        (fleet_of(30, 1), 30, 16),
+        (fleet_of(300, 1), 75, 75),
+        (fleet_of(30, 3 * MB), 4, 3),
+    ],
+    ids=["few", "small", "many", "large views"],
+)
+def test_fewer_views_of_a_small_fleet_are_read_at_rest_and_everybody_in_a_sweep(
+    fleet: dict[str, Last], places: int, of_rest: int
+) -> None:
+    """Every process's metrics are read in each cycle and say who deviates. A step asks for the views."""
+    for at_rest, wanted in ((False, places), (True, of_rest)):
+        last, read, at = dict(fleet), set[str](), 1000.0
+        turn = whose_turn(last, Pace(None, 15.0, at_rest=at_rest), frozenset())
+        assert len(turn.targets) == wanted
+        for _ in range(int(turn.sweep_seconds / 15.0)):
+            chosen = whose_turn(last, Pace(None, 15.0, at_rest=at_rest), frozenset()).targets
+            read |= chosen
+            at += 15.0
+            last |= {name: Last(at, fleet[name].size) for name in chosen}
+        assert read == set(last)
+
+
 def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_sweep() -> None:
     last, read, at = fleet_of(300), set[str](), 1000.0
     turn = whose_turn(last, Pace(None, 15.0), frozenset())
