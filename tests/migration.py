@@ -42,6 +42,7 @@ class Migration:
     async def look(self, seconds: float = INTERVAL) -> Snapshot:
         """Let time pass by `POST /advance`, then run one cycle."""
         await self.post(f"/advance?seconds={seconds}")
+        await self.watch.discovery.refresh()
         self.seen.append(await self.watch.poller.cycle())
         return self.seen[-1]
 
@@ -92,14 +93,14 @@ def step_of(snapshot: Snapshot, name: str) -> Step:
 
 @asynccontextmanager
 async def migration(
-    phase: str = "external", timeout: str = "1s", **settings: Any
+    phase: str = "external", timeout: str = "1s", soak: float = SOAK, **settings: Any
 ) -> AsyncIterator[Migration]:
     """Start a demo in a phase and look at it once."""
     told = {"size": 3, "tokens": 16, "hold": True, "manual": True, **settings}
     async with Demo(DemoSettings(start_phase=Phase[phase.upper()], **told)) as demo:
         config = demo.config() | {
             "interval": f"{INTERVAL:.0f}s",
-            "gate": {"soak": f"{SOAK:.0f}s"},
+            "gate": {"soak": f"{soak:.0f}s"},
             "http_client": {"timeout": timeout},
         }
         async with (

@@ -13,8 +13,8 @@ from pathlib import Path
 from exporter.cli.source.snapshot_source import duration
 from exporter.cli.terminal.safe_text import plain
 from exporter.config.units import format_duration
-from exporter.demo import FAULTS, MIGRATIONS, PRODUCTS, Demo, DemoSettings
-from exporter.model.migration import LABELS
+from exporter.demo import COURSES, FAULTS, MIGRATIONS, PRODUCTS, READ_WRITE_FAULTS, Demo, DemoSettings
+from exporter.model.migration import LABELS, READ_WRITE
 from exporter.model.pages import Phase
 
 _LOOK = 0.2
@@ -35,19 +35,31 @@ def phase(text: str) -> Phase:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `kvmigration demo`."""
     add = parser.add_argument
-    add("--product", choices=PRODUCTS, default="cortex", help="what the cluster runs (default: %(default)s)")
+    add(
+        "--product",
+        choices=PRODUCTS,
+        default="",
+        help="what the cluster runs (default: cortex; mimir where only Mimir has the migration)",
+    )
     add(
         "--migration",
         choices=MIGRATIONS,
         default="",
-        help="what moves: the rings, with the HA tracker left on the store; the HA tracker, with the rings "
-        "on memberlist; or the cluster label (default: every KV client)",
+        help="what moves (default: every KV client): "
+        + "; ".join(f"{name}: {COURSES[name].about}" for name in MIGRATIONS),
     )
     add("--size", type=int, default=6, help="processes (default: %(default)s)")
     add("--tokens", type=int, default=128, help="tokens per member (default: %(default)s)")
     add("--seed", type=int, default=1, help="the same seed gives the same cluster (default: %(default)s)")
     _add_pace(parser)
-    add("--fault", action="append", default=[], choices=tuple(FAULTS), metavar="NAME", help=_fault_help())
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        choices=(*FAULTS, *READ_WRITE_FAULTS),
+        metavar="NAME",
+        help=_fault_help(),
+    )
     add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
     add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
     add(
@@ -82,20 +94,20 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
         metavar="PHASE",
         help="phase to start in (default: external)",
     )
-    add("--hold", action="store_true", help="stay in the first phase")
+    add("--hold", action="store_true", help="take no step until POST /next on the control address")
     add("--speed", type=float, default=1.0, help="its seconds in a real one (default: %(default)s)")
 
 
 def _fault_help() -> str:
-    return "play a fault from the start, may be repeated: " + "; ".join(
-        f"{k}: {v}" for k, v in FAULTS.items()
-    )
+    told = "; ".join(f"{k}: {v}" for k, v in FAULTS.items())
+    more = "; ".join(f"{k}: {v}" for k, v in READ_WRITE_FAULTS.items())
+    return f"play a fault from the start, may be repeated: {told}; of the read-write migration: {more}"
 
 
 def settings_of(args: argparse.Namespace) -> DemoSettings:
     """The settings that the arguments mean; `ValueError` with a sentence where they cannot be."""
     return DemoSettings(
-        product=args.product,
+        product=args.product or ("mimir" if COURSES[args.migration].is_mimirs else "cortex"),
         migration=args.migration,
         size=args.size,
         tokens=args.tokens,
@@ -129,9 +141,10 @@ async def run_demo(
         try:
             async with Demo(settings) as demo:
                 _say(addresses(demo))
+                began = _going_to(demo)
                 if started is not None:
                     await started(demo)
-                await _until(end, demo)
+                await _until(end, demo, began)
         except OSError as error:
             sys.stderr.write(f"kvmigration demo: {error}\n")
             return 1
@@ -164,6 +177,7 @@ def addresses(demo: Demo) -> str:
         f"  {store:<32} {demo.store_url}",
         f"  {'control':<32} {demo.control_url}/state",
         f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
+        f"  next step of the walk: curl -X POST {demo.control_url}/next",
         f"  phases: curl -X POST {demo.control_url}/phase/NAME",
         _pace(demo.settings),
     ]
@@ -173,17 +187,20 @@ def addresses(demo: Demo) -> str:
 def _pace(settings: DemoSettings) -> str:
     """Say what will happen, and when."""
     if settings.hold:
-        return "It stays in this phase, until you send it to another one."
+        return "It stays where it is, until you take the next step."
     seconds = format_duration(max(1, round(settings.walk_pause / settings.speed)))
-    if settings.migration == LABELS:
-        return (
-            f"Every {seconds} it begins the next of three rollouts: verification off, the label, "
-            f"verification on. A gate opens about {soak_of(settings)} after each."
-        )
+    first = settings.course.legs[0]
     return (
-        f"Every {seconds} it goes to the next phase, up to memberlist. A gate opens about "
-        f"{soak_of(settings)} after its phase was reached."
+        f"Every {seconds} {_NEXT.get(first, _PHASES)} A gate opens about {soak_of(settings)} after each step."
     )
+
+
+_PHASES = "it goes to the next phase, up to memberlist."
+_NEXT: dict[tuple[str, ...], str] = {
+    (LABELS,): "it begins the next of three rollouts: verification off, the label, verification on.",
+    (READ_WRITE,): "it takes the next of seven steps: the read path, the backend, the write path come up, "
+    "the old read path and then each zone of the old write path go.",
+}
 
 
 def soak_of(settings: DemoSettings) -> str:
@@ -197,14 +214,20 @@ def _plain(name: str) -> str:
     return plain(name)[:32]
 
 
-async def _until(end: asyncio.Event, demo: Demo) -> None:
-    before = demo.settings.start_phase
+async def _until(end: asyncio.Event, demo: Demo, before: str) -> None:
     while not end.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), _LOOK)
-        if demo.cluster.phase is not before:
-            before = demo.cluster.phase
-            _say(f"now going to phase {before.label}\n")
+        if (now := _going_to(demo)) != before:
+            before = now
+            _say(f"now going to {now}\n")
+
+
+def _going_to(demo: Demo) -> str:
+    """Where the walk is, by the names of its stages: of KV clients the phase."""
+    told = demo.cluster.walk()
+    stages = [f"phase {demo.cluster.phase.label}"] if demo.cluster.moving() else []
+    return ", ".join(stages + [f"{told[name]} ({name})" for name in (LABELS, READ_WRITE) if name in told])
 
 
 def _say(text: str) -> None:

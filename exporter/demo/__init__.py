@@ -8,6 +8,22 @@ It imports nothing of `exporter.decode`, so that the two cannot share a mistake.
 
 from exporter.demo.server import Demo
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.settings import FAULTS, MIGRATIONS, PRODUCTS, DemoSettings
+from exporter.demo.simulation.settings import (
+    COURSES,
+    FAULTS,
+    MIGRATIONS,
+    PRODUCTS,
+    READ_WRITE_FAULTS,
+    DemoSettings,
+)
 
-__all__ = ["FAULTS", "MIGRATIONS", "PRODUCTS", "Cluster", "Demo", "DemoSettings"]
+__all__ = [
+    "COURSES",
+    "FAULTS",
+    "MIGRATIONS",
+    "PRODUCTS",
+    "READ_WRITE_FAULTS",
+    "Cluster",
+    "Demo",
+    "DemoSettings",
+]

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from exporter.demo.pages.answer import JSON, Reply
-from exporter.demo.simulation.settings import FAULTS
 from exporter.model.pages import Phase
 
 if TYPE_CHECKING:
     from exporter.demo.server import Demo
 
 _ON, _OFF = ("on", "true", "1", ""), ("off", "false", "0")
+PATHS = (
+    "GET /state, POST /fault/NAME, POST /next, POST /next/MIGRATION, POST /phase/NAME, POST /advance?seconds="
+)
 LONGEST_ADVANCE = 86400.0
 
 
 class Control:
-    """`GET /state`, `POST /fault/NAME`, `POST /phase/NAME`, `POST /advance?seconds=`."""
+    """What `PATHS` says."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -31,7 +33,7 @@ class Control:
         if request.method == "GET" and head in ("", "state"):
             return _json(self.state())
         if request.method != "POST":
-            return _problem(404, "GET /state, POST /fault/NAME, POST /phase/NAME, POST /advance?seconds=")
+            return _problem(404, PATHS)
         try:
             await self._do(head, name, (await request.text()).strip(), dict(request.query))
         except LookupError as error:
@@ -45,6 +47,8 @@ class Control:
         if head == "fault":
             on, process = _switch(body, query)
             self._demo.cluster.set_fault(name, on=on, process=process)
+        elif head == "next":
+            self._demo.cluster.next_step(name)
         elif head == "phase":
             self._demo.cluster.set_phase(_phase(name))
         elif head == "advance":
@@ -60,8 +64,9 @@ class Control:
             "elapsed": round(cluster.now - cluster.began, 3),
             "product": cluster.settings.product,
             "phase": cluster.phase.label,
+            "walk": cluster.walk(),
             "faults": {name: cluster.victims.get(name, "") for name in sorted(cluster.faults)},
-            "known_faults": dict(FAULTS),
+            "known_faults": dict(cluster.settings.known_faults),
             "dangers": list(cluster.dangers),
             "label": cluster.settings.gossip_label,
             "store": {"url": self._demo.store_url, "keys": sorted(cluster.store.entries)},
@@ -72,6 +77,7 @@ class Control:
                     "url": url,
                     "gossip": f"{process.at.host}:{process.at.gossip}",
                     "up": process.up,
+                    "deployed": process.name in cluster.deployed,
                     "mode": process.mode,
                     "log": str(path),
                 }

@@ -26,10 +26,15 @@ from exporter.demo.pages.site import Site
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Addresses, Process
 from exporter.demo.simulation.products import processes_of
-from exporter.demo.simulation.settings import DemoSettings
+from exporter.demo.simulation.settings import MICROSERVICES, READ_WRITE, DemoSettings
 from exporter.demo.stores_http import StorePages
+from exporter.demo.target_file import TargetFile
 
 TICK = 0.1
+BACK = [
+    {"name": READ_WRITE, "match": "^mimir-(write|read|backend)-", "leaves": True},
+    {"name": MICROSERVICES, "match": ".*"},
+]
 _HANG_LOOK = 0.05
 RUBBISH = (
     Reply(b"\x00\xff\xfe<html><table><tr><td>", "text/html"),
@@ -104,6 +109,7 @@ class Demo:
         self._log_dir = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._logs = LogFiles(self.cluster, directory)
+        self._targets = TargetFile(self.cluster, self.urls, directory / "targets.json")
 
     def _port(self, offset: int) -> int:
         return self.settings.base_port + offset if self.settings.base_port else 0
@@ -174,7 +180,16 @@ class Demo:
             "stores": store,
             "gossip": {"label": self.settings.gossip_label},
             "rejections": [{"file": {"paths": [str(path) for path in self.log_paths]}}],
+        } | self._modes()
+
+    def _modes(self) -> dict[str, object]:
+        """What else is configured where processes come and go: their list, and the group that leaves."""
+        if not self.settings.moves(READ_WRITE):
+            return {}
+        found: dict[str, object] = {
+            "targets": [{"file": {"paths": [str(self._targets.path)], "refresh": "1s"}}]
         }
+        return found | ({"groups": BACK} if self.settings.course.back else {})
 
     # The clock.
 
@@ -199,6 +214,7 @@ class Demo:
                 await _follow(gossip, process.up and process.has_gossip)
             await _follow(self._store_door, not self.cluster.store.down)
             self._logs.flush()
+            self._targets.write()
 
     # Answers.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from exporter.demo import Cluster, DemoSettings
@@ -76,3 +78,34 @@ def test_labels_are_rolled_out_in_three_steps_and_split_nothing() -> None:
 def test_a_migration_that_a_product_has_not_is_refused(product: str, migration: str) -> None:
     with pytest.raises(ValueError, match="migration"):
         cluster_of(migration, product=product)
+
+
+def test_one_after_the_other_each_begins_where_the_one_before_it_ended() -> None:
+    cluster = cluster_of("all", phase_duration=20.0, tokens=4)
+    walks: list[dict[str, str]] = []
+    for _ in range(2400):
+        cluster.step(1.0)
+        if not walks or walks[-1] != cluster.walk():
+            walks.append(cluster.walk())
+    first = [[name for name in walks[0] if before[name] != after[name]] for before, after in pairwise(walks)]
+    order = [name for names in first for name in names]
+    assert order == [*["rings"] * 5, *["ha-tracker"] * 5, *["labels"] * 3, *["read-write"] * 7]
+    assert modes(cluster, tracker=True) == modes(cluster, tracker=False) == {"memberlist"}
+
+
+def test_two_at_once_move_together_and_each_can_be_told_alone() -> None:
+    cluster = cluster_of("rings-and-labels", hold=True)
+    assert cluster.next_step()
+    assert cluster.walk() == {"rings": "multi", "labels": "open"}
+    assert cluster.next_step("rings")
+    assert cluster.walk() == {"rings": "mirroring", "labels": "open"}
+    with pytest.raises(KeyError):
+        cluster.next_step("read-write")
+
+
+@pytest.mark.parametrize(
+    ("migration", "version"), [("rings", "2.16.2"), ("ha-tracker", "2.17.1"), ("", "2.17.1")]
+)
+def test_a_mimir_whose_tracker_stays_is_one_that_cannot_move_it(migration: str, version: str) -> None:
+    cluster = cluster_of(migration)
+    assert f'version="{version}"' in get(cluster, cluster.processes[0], "/metrics").body.decode()

@@ -343,3 +343,28 @@ async def test_the_configuration_names_targets_store_label_and_logs() -> None:
     async with served("loki") as (demo, _):
         assert demo.config()["stores"] == {"etcd": {"urls": [demo.etcd_url]}}
         assert (demo.consul_url, demo.etcd_url) == ("", demo.store_url)
+
+
+async def test_the_walk_goes_on_by_a_post_and_names_what_it_has_not() -> None:
+    async with served("mimir", Phase.EXTERNAL, migration="rings-and-labels") as (demo, client):
+        assert (await control(demo, client, "/next"))[1]["walk"] == {"rings": "multi", "labels": "open"}
+        told = (await control(demo, client, "/next/labels"))[1]["walk"]
+        assert told == {"rings": "multi", "labels": "labelled"}
+        assert (await control(demo, client, "/next/read-write"))[0] == 404
+        assert (await control(demo, client, "/fault/zone-too-soon", "on"))[0] == 400
+
+
+async def test_processes_that_come_and_go_are_in_a_list_of_targets() -> None:
+    async with served("mimir", Phase.EXTERNAL, migration="read-write") as (demo, client):
+        (path,) = demo.config()["targets"][0]["file"]["paths"]
+        names = {group["labels"]["pod"] for group in json.loads(Path(path).read_text())}
+        assert "mimir-read-0" not in names
+        await control(demo, client, "/next")
+        await demo.advance(20.0)
+        grown = {group["labels"]["pod"] for group in json.loads(Path(path).read_text())}
+        assert grown - names == {"mimir-read-0", "mimir-read-1"}
+
+
+async def test_a_cluster_whose_processes_stay_is_named_by_addresses() -> None:
+    async with served() as (demo, _):
+        assert [tuple(one) for one in demo.config()["targets"]] == [("static",)]

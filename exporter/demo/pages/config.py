@@ -5,10 +5,12 @@ from __future__ import annotations
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import Reply, text
 from exporter.demo.pages.go_format import YamlValue
+from exporter.demo.simulation import read_write
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 
 Block = dict[str, YamlValue]
+FRONTEND = "dns:///mimir-query-frontend.demo.svc.cluster.local:9095"
 TLS: Block = {
     "tls_enabled": False,
     "tls_cert_path": "",
@@ -125,9 +127,10 @@ def _lifecycler(cluster: Cluster, process: Process) -> Block:
 def memberlist(cluster: Cluster, process: Process) -> Block:
     """The memberlist block; it is there whether or not the process uses it."""
     loki = cluster.settings.product == "loki"
-    # Two seeds: with one, the seed itself would name nobody but itself.
-    seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in cluster.processes[:2]]
-    joins: YamlValue = next(iter(seeds if process is not cluster.processes[0] else seeds[::-1]))
+    # Two seeds: with one, the seed itself would name nobody but itself. Of two groups the one that stays.
+    there = sorted(cluster.deployed_now(), key=lambda other: read_write.is_old(cluster, other))[:2]
+    seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in there]
+    joins: YamlValue = next(iter(seeds if process is not there[0] else seeds[::-1]))
     if not loki:
         joins = list[YamlValue](seeds)
     block: Block = {
@@ -239,9 +242,15 @@ def _mimir(cluster: Cluster, process: Process) -> Block:
                 "unregister_on_shutdown": True,
             }
         },
-        "store_gateway": {"sharding_ring": _ring(cluster, process, period="15s")},
+        "store_gateway": {
+            "sharding_ring": _ring(cluster, process, period="15s")
+            | {"unregister_on_shutdown": process.unregisters}
+        },
         "compactor": {"sharding_ring": _ring(cluster, process, period="15s")},
-        "ruler": {"ring": _ring(cluster, process, "rulers/", "15s")},
+        "ruler": {
+            "ring": _ring(cluster, process, "rulers/", "15s"),
+            "query_frontend": {"address": FRONTEND if process.remote_evaluation else ""},
+        },
         "alertmanager": {"sharding_ring": _ring(cluster, process, "alertmanagers/", "15s")},
         "query_scheduler": {"ring": _ring(cluster, process, period="15s"), "service_discovery_mode": "ring"},
         "overrides_exporter": {"ring": _ring(cluster, process, period="15s") | {"enabled": True}},

@@ -11,13 +11,16 @@ from exporter.demo.pages.answer import Reply
 from exporter.demo.pages.memberlist import health
 from exporter.demo.pages.ring import is_unhealthy
 from exporter.demo.pages.status import GO_VERSION, REVISION, version
-from exporter.demo.simulation import ha_tracker
+from exporter.demo.simulation import ha_tracker, read_write
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.gossip import GossipCopy
 from exporter.demo.simulation.process import Client, Process
+from exporter.demo.simulation.products import RING
 from exporter.demo.simulation.ring_values import LEFT, STATE_NAMES, Replica, Ring
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+RATE = 10  # requests a second, of each route of each process
+HEAD_COMPACTION = 7200
 MESSAGE_BYTES = 1500  # a broadcast of one member with its tokens
 BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 Labels = Mapping[str, str]
@@ -109,23 +112,46 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     about = "Start time of the process since unix epoch in seconds."
     yield _family("process_start_time_seconds", "gauge", about, [({}, started)])
     yield _traffic(cluster, process)
+    if product == "mimir" and read_write.keeps_ring(process.spec.role, RING):
+        yield from _blocks(cluster, process)
+
+
+def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
+    """What an ingester has in memory, and the oldest block that is on its disk alone: 0 is none."""
+    series = 0 if process.leaving else 12_000
+    yield _family(
+        "cortex_ingester_memory_series", "gauge", "The current number of series in memory.", [({}, series)]
+    )
+    unshipped = cluster.victims.get("unshipped-blocks") == process.name
+    name = "cortex_ingester_oldest_unshipped_block_timestamp_seconds"
+    about = (
+        "Unix timestamp of the oldest TSDB block not shipped to the storage yet. 0 if ingester has no blocks "
+        "or all blocks have been shipped."
+    )
+    yield _family(name, "gauge", about, [({}, cluster.began - HEAD_COMPACTION if unshipped else 0)])
 
 
 def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
     """Requests by route, as many as a steady load makes: enough to see traffic move."""
     component = process.spec.role.component
+    reads, writes = (
+        int(read_write.asked(cluster, process, what) * RATE) for what in (read_write.READS, read_write.WRITES)
+    )
     routes = {
         "all": (
-            ("POST", "api_v1_push"),
-            ("gRPC", "/cortex.Ingester/Push"),
-            ("GET", "prometheus_api_v1_query"),
+            ("POST", "api_v1_push", writes),
+            ("gRPC", "/cortex.Ingester/Push", writes),
+            ("GET", "prometheus_api_v1_query", reads),
         ),
-        "distributor": (("POST", "api_v1_push"),),
-        "ingester": (("gRPC", "/cortex.Ingester/Push"),),
-        "querier": (("GET", "prometheus_api_v1_query_range"),),
+        "distributor": (("POST", "api_v1_push", writes),),
+        "ingester": (("gRPC", "/cortex.Ingester/Push", writes),),
+        "querier": (("GET", "prometheus_api_v1_query_range", reads),),
+        "query-frontend": (("GET", "prometheus_api_v1_query_range", reads),),
+        "read": (("GET", "prometheus_api_v1_query_range", reads),),
+        "write": (("POST", "api_v1_push", writes), ("gRPC", "/cortex.Ingester/Push", writes)),
     }.get(component, ())
-    count = int((cluster.now - process.started) * 10)
-    samples = [(_route(method, route), count) for method, route in (*routes, ("GET", "metrics"))]
+    scrapes = int((cluster.now - process.started) * RATE)
+    samples = [(_route(*told), count) for *told, count in (*routes, ("GET", "metrics", scrapes))]
     name = f"{_name(cluster)}_request_duration_seconds"
     return _histogram(name, "Time (in seconds) spent serving HTTP requests.", samples)
 

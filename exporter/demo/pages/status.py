@@ -9,10 +9,12 @@ from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.ha_tracker import FAILOVER_TIMEOUT, UPDATE_TIMEOUT, seen
 from exporter.demo.simulation.process import MODES, Process
+from exporter.demo.simulation.settings import RINGS
 from exporter.demo.simulation.walk import reaches, wanted
 
 STARTING_TIME = 10.0
 VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
+TRACKER_ON_STORE = "2.16.2"  # the last Mimir whose HA tracker cannot use memberlist
 REVISION = {
     "mimir": "3e2a1cbf7",
     "cortex": "a8c6358a13073af1dfa81394420273e5fe9ce88c",
@@ -120,7 +122,10 @@ def _starting(cluster: Cluster, process: Process) -> bool:
 
 def version(cluster: Cluster) -> str:
     """The version the cluster shows of itself."""
-    return VERSIONS[cluster.settings.product] if cluster.settings.released else ""
+    product, migration = cluster.settings.product, cluster.settings.migration
+    if not cluster.settings.released:
+        return ""
+    return TRACKER_ON_STORE if (product, migration) == ("mimir", RINGS) else VERSIONS[product]
 
 
 def ready(cluster: Cluster, process: Process) -> Reply:

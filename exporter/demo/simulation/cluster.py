@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from exporter.demo.simulation import faults, ha_tracker, ring_membership, walk
+from exporter.demo.simulation import faults, ha_tracker, read_write, ring_membership, walk
 from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
 from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
 from exporter.demo.simulation.ring_values import Value
-from exporter.demo.simulation.settings import EPOCH, LABELS, DemoSettings
+from exporter.demo.simulation.settings import EPOCH, DemoSettings
 from exporter.demo.simulation.store import ExternalStore
 from exporter.model.pages import Phase
 
@@ -47,8 +47,11 @@ class Cluster:
         self.gossip = Gossip()
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
-        self.phase = Phase.MEMBERLIST if settings.migration == LABELS else settings.start_phase
+        self.phases = walk.begin(settings)
         self.label_stage = 0
+        self.mode_stage = 0  # of the read-write migration
+        old = read_write.leaving(self)
+        self.routes = [(self.now, what, old) for what in (read_write.READS, read_write.WRITES)]
         self.dangers: list[str] = []
         self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -60,14 +63,16 @@ class Cluster:
             Process(spec, number, place, settings.seed, label=settings.gossip_label)
             for number, (spec, place) in enumerate(zip(specs, places, strict=True))
         )
+        self.deployed = read_write.begins_deployed(self)
         for process in self.processes:
-            self.start(process)
+            if process.name in self.deployed:
+                self.start(process)
         self.after(TIDY_PERIOD, self._tidy)
         ha_tracker.begin(self)
         for fault in settings.faults:
             self.set_fault(fault, on=True)
         if not settings.hold:
-            self.after(settings.walk_pause, partial(walk.next_phase, self))
+            self.after(settings.walk_pause, partial(walk.go_on, self))
 
     # The clock.
 
@@ -99,14 +104,42 @@ class Cluster:
 
     # Phases and faults.
 
+    @property
+    def phase(self) -> Phase:
+        """The phase of what moves now; memberlist where no KV client does."""
+        return walk.phase_told(self)
+
     def set_phase(self, phase: Phase) -> None:
         """Begin to go to a phase: by a rolling restart, or by the runtime configuration."""
-        self.phase = phase
+        moving = walk.moving(self)
+        if not moving:
+            raise ValueError("no KV client moves in this part of the walk: POST /next")
+        self.phases |= dict.fromkeys(moving, phase)
+        walk.go(self)
+
+    def next_step(self, migration: str = "") -> bool:
+        """Take the next step of the walk, or of one migration in it; false where there is none."""
+        return walk.next_step(self, migration)
+
+    def moving(self) -> list[str]:
+        """The migrations of KV clients that move now."""
+        return walk.moving(self)
+
+    def walk(self) -> dict[str, str]:
+        """Where each migration of the walk is, by name."""
+        return {name: walk.stage_of(self, name) for leg in self.settings.course.legs for name in leg}
+
+    def roll(self) -> None:
+        """Restart every process that is configured for something else than it runs, one after another."""
         walk.go(self)
 
     def set_fault(self, name: str, *, on: bool, process: str = "") -> None:
         """Switch a fault on or off; `process` names another victim than the usual one."""
         faults.switch(self, name, on=on, victim=process)
+
+    def deployed_now(self) -> list[Process]:
+        """The processes that are not scaled to 0, in order."""
+        return [process for process in self.processes if process.name in self.deployed]
 
     def process(self, name: str) -> Process:
         """A process by name; `KeyError` if there is none."""
@@ -120,6 +153,7 @@ class Cluster:
     def start(self, process: Process) -> None:
         """Start a process with the configuration that the present phase gives it."""
         process.label, process.verified = walk.labelled(self, process)
+        process.unregisters, process.remote_evaluation = read_write.configured(self, process)
         process.start(lambda spec: MODES[walk.phase_of(self, process, spec)][0], self.now)
         walk.configure(self, process)
         if process.has_gossip:
@@ -146,7 +180,8 @@ class Cluster:
         self.after(downtime, partial(self._restarted, process, process.incarnation))
 
     def _restarted(self, process: Process, incarnation: int) -> None:
-        if not process.up and process.incarnation == incarnation and not faults.is_dead(self, process):
+        there = process.name in self.deployed and not faults.is_dead(self, process)
+        if not process.up and process.incarnation == incarnation and there:
             self.start(process)
 
     # What one process knows.

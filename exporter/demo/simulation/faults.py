@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.demo.simulation import walk
+from exporter.demo.simulation import read_write, walk
 from exporter.demo.simulation.gossip import Peer
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import Instance, Tokens
-from exporter.demo.simulation.settings import FAULTS, LABELS
+from exporter.demo.simulation.settings import FAULTS, LABELS, READ_WRITE_FAULTS
 
 if TYPE_CHECKING:
     from exporter.demo.simulation.cluster import Cluster
@@ -31,13 +31,15 @@ _USUAL = {
     "pages-rubbish": 2,
     "clock-skew": -2,
     "mirror-errors": 0,
+    "unshipped-blocks": 0,
 }
 
 
 def switch(cluster: Cluster, name: str, *, on: bool, victim: str = "") -> None:
     """Switch one fault; a second switch the same way does nothing. `KeyError` for unknown names."""
-    if name not in FAULTS:
+    if name not in FAULTS and name not in READ_WRITE_FAULTS:
         raise KeyError(name)
+    cluster.settings.check_fault(name)
     if on == (name in cluster.faults):
         return
     if on:
@@ -54,14 +56,16 @@ def switch(cluster: Cluster, name: str, *, on: bool, victim: str = "") -> None:
 
 def _usual(cluster: Cluster, name: str) -> str:
     """The victim: by its place, or the first that the fault can work on."""
-    fit = [process for process in cluster.processes if _fits(process, name)]
+    fit = [process for process in cluster.deployed_now() if _fits(cluster, process, name)]
     if name not in _USUAL or not fit:
         return ""
     place = _USUAL[name]
     return fit[place if place < 0 else min(place, len(fit) - 1)].name if -place <= len(fit) else fit[0].name
 
 
-def _fits(process: Process, name: str) -> bool:
+def _fits(cluster: Cluster, process: Process, name: str) -> bool:
+    if name in READ_WRITE_FAULTS:
+        return read_write.fits(cluster, process, name)
     if name == "token-conflict":
         return any(client.spec.kv_name == "ingester-lifecycler" for client in process.clients.values())
     if name in ("mirror-errors", "clobber"):
@@ -81,7 +85,7 @@ def is_dead(cluster: Cluster, process: Process) -> bool:
 
 def group_of(cluster: Cluster, process: Process) -> str:
     """The gossip group a process belongs to: "" for the cluster, else its own or its half."""
-    ours = (cluster.settings.gossip_label, *([""] if cluster.settings.migration == LABELS else []))
+    ours = (cluster.settings.gossip_label, *([""] if cluster.settings.moves(LABELS) else []))
     if process.label not in ours and process.verified:
         return f"label {process.label}"
     if "clobber" in cluster.faults and cluster.victims["clobber"] == process.name:
@@ -186,6 +190,10 @@ def _skew(cluster: Cluster, on: bool) -> None:
     victim(cluster, "clock-skew").skew = SKEW if on else 0.0
 
 
+def _roll(cluster: Cluster, on: bool) -> None:
+    cluster.roll()
+
+
 def _reconfigure(cluster: Cluster, on: bool) -> None:
     for process in cluster.processes:
         walk.configure(cluster, process)
@@ -203,4 +211,7 @@ _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
     "pages-rubbish": partial(_pages, name="pages-rubbish", attribute="rubbish"),
     "clock-skew": _skew,
     "verification-off": _verification,
+    "zone-too-soon": read_write.too_soon,
+    "store-gateways-stay": _roll,
+    "remote-evaluation-on": _roll,
 }

@@ -63,6 +63,9 @@ class Process:
     skew: float = 0.0
     hangs: bool = False
     rubbish: bool = False
+    leaving: bool = False  # an ingester that ships its blocks before it stops
+    unregisters: bool = True  # a store-gateway leaves its ring when it stops
+    remote_evaluation: bool = False  # a ruler asks a query frontend
     clients: dict[str, Client] = field(default_factory=dict)
     heartbeats: Counter[str] = field(default_factory=Counter)
     elections: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -124,7 +127,7 @@ class Process:
 
     def start(self, mode: Callable[[ClientSpec], str], now: float) -> None:
         """Begin anew: counters at 0, a new incarnation, each client in its mode."""
-        self.up, self.started = True, now
+        self.up, self.started, self.leaving = True, now, False
         self.incarnation += 1
         self.clients = {spec.kv_name: Client(spec, mode(spec)) for spec in self.spec.role.clients}
         self.heartbeats.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from exporter.demo.simulation.settings import DemoSettings
+from exporter.demo.simulation.settings import MICROSERVICES, READ_WRITE, DemoSettings
 
 HA = "ha-tracker"
 
@@ -53,7 +53,13 @@ class ProcessSpec:
     role: RoleSpec
     zone: str = ""
 
+    @property
+    def group(self) -> str:
+        """The deployment mode that it belongs to."""
+        return READ_WRITE if self.role.component in MODES_COMPONENTS else MICROSERVICES
 
+
+MODES_COMPONENTS = frozenset({"read", "write", "backend"})
 RING, STORE_GATEWAY = "collectors/ring", "collectors/store-gateway"
 ROLES = msgspec.convert(
     yaml.load((Path(__file__).parent / "roles.yaml").read_bytes(), Loader=yaml.CSafeLoader),
@@ -85,6 +91,13 @@ _MIMIR_MORE = (
     ("store-gateway", "zone-b"),
     ("store-gateway", "zone-c"),
 )
+# What both deployment modes have: one of each component, and of each zone where it has zones.
+_BOTH_MODES = (
+    *_MIMIR_FIRST,
+    ("query-frontend", ""),
+    *((component, zone) for component in ("backend", "write") for zone in ("zone-a", "zone-b", "zone-c")),
+    *(("read", ""),) * 2,
+)
 _LONGEST = 500
 _HOSTILE = (
     '<script>alert("{n}")</script>',
@@ -99,10 +112,19 @@ _HOSTILE = (
 
 def processes_of(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
     """The processes of a demo, in the order in which it restarts them."""
-    plain = _mimir(settings.size) if settings.product == "mimir" else _single(settings)
+    plain = _plain(settings)
     if not settings.hostile:
         return plain
     return tuple(_hostile(number, spec) for number, spec in enumerate(plain))
+
+
+def _plain(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
+    if settings.product != "mimir":
+        return _single(settings)
+    if not settings.moves(READ_WRITE):
+        return _mimir(_filled(settings.size))
+    more = _filled(settings.size)[len(_MIMIR_FIRST) :]
+    return _mimir([*_BOTH_MODES, *more])
 
 
 def _hostile(number: int, spec: ProcessSpec) -> ProcessSpec:
@@ -116,13 +138,16 @@ def _single(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
     return tuple(ProcessSpec(f"{settings.product}-{number}", role) for number in range(1, settings.size + 1))
 
 
-def _mimir(size: int) -> tuple[ProcessSpec, ...]:
-    wanted = [
+def _filled(size: int) -> list[tuple[str, str]]:
+    return [
         _MIMIR_FIRST[number]
         if number < len(_MIMIR_FIRST)
         else _MIMIR_MORE[(number - len(_MIMIR_FIRST)) % len(_MIMIR_MORE)]
         for number in range(size)
     ]
+
+
+def _mimir(wanted: list[tuple[str, str]]) -> tuple[ProcessSpec, ...]:
     roles, counts = {role.component: role for role in ROLES["mimir"]}, dict[str, int]()
     found = []
     for component, zone in wanted:

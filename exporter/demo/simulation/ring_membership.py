@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.demo.simulation.process import Client, Process
 from exporter.demo.simulation.products import RING, STORE_GATEWAY
-from exporter.demo.simulation.ring_values import ACTIVE, JOINING, Instance, Ring, Tokens, Value
+from exporter.demo.simulation.ring_values import ACTIVE, JOINING, LEAVING, Instance, Ring, Tokens, Value
 
 if TYPE_CHECKING:
     from exporter.demo.simulation.cluster import Cluster
@@ -45,6 +45,8 @@ def tokens_of(cluster: Cluster, process: Process, client: Client) -> Tokens:
 
 
 def _state(cluster: Cluster, process: Process, client: Client) -> int:
+    if process.leaving and client.spec.key == RING:
+        return LEAVING
     joining = JOIN_TIME if client.spec.key in (RING, STORE_GATEWAY) else 0.0
     # The first ring of a cluster that was there before the demo is not joined again.
     if process.incarnation == 1 and process.started == cluster.began:
@@ -84,8 +86,9 @@ def _kept(old: Instance | None, tokens: Tokens) -> Tokens:
 
 
 def unregister(cluster: Cluster, process: Process, client: Client) -> None:
-    """Take the member out of the ring, as a graceful stop does."""
-    if client.spec.period:
+    """Take the member out of the ring, as a graceful stop does where it is told to."""
+    stays = client.spec.key == STORE_GATEWAY and not process.unregisters
+    if client.spec.period and not stays:
         cluster.writer.cas(process, client, client.spec.key, partial(_left, process))
 
 

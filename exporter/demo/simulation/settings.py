@@ -10,9 +10,45 @@ from types import MappingProxyType
 from exporter.model.pages import Phase
 
 PRODUCTS = ("mimir", "cortex", "loki")
-RINGS, HA_TRACKER, LABELS = "rings", "ha-tracker", "labels"
-LABEL_PHASES = 4
-MIGRATIONS = (RINGS, HA_TRACKER, LABELS)
+RINGS, HA_TRACKER, LABELS, READ_WRITE = "rings", "ha-tracker", "labels", "read-write"
+MICROSERVICES = "microservices"
+RESTART_PHASES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One walk of the demo: `legs` are the migrations that move at once, leg after leg. `back` leads from
+    read-write mode to microservices.
+    """
+
+    about: str
+    legs: tuple[tuple[str, ...], ...]
+    back: bool = False
+
+    @property
+    def is_mimirs(self) -> bool:
+        """Tell whether only Mimir has it."""
+        return any(READ_WRITE in leg for leg in self.legs)
+
+
+COURSES: Mapping[str, Course] = MappingProxyType(
+    {
+        "": Course("every KV client", ((RINGS, HA_TRACKER),)),
+        RINGS: Course(
+            "the rings, with the HA tracker left on the store, as in Mimir before 2.17", ((RINGS,),)
+        ),
+        HA_TRACKER: Course("the HA tracker, with the rings on memberlist", ((HA_TRACKER,),)),
+        LABELS: Course("the cluster label", ((LABELS,),)),
+        "rings-and-labels": Course("the rings and the cluster label at once", ((RINGS, LABELS),)),
+        READ_WRITE: Course("Mimir's microservices to read-write mode", ((READ_WRITE,),)),
+        "read-write-back": Course("read-write mode back to microservices", ((READ_WRITE,),), back=True),
+        "all": Course(
+            "rings, HA tracker, label and read-write mode, one after the other",
+            ((RINGS,), (HA_TRACKER,), (LABELS,), (READ_WRITE,)),
+        ),
+    }
+)
+MIGRATIONS = tuple(name for name in COURSES if name)
 EPOCH = 1_795_225_000.0  # the clock a cluster starts at when nobody gives it one
 MOST_WITH_BASE_PORT = 900
 HIGHEST_BASE_PORT = 63_000
@@ -36,6 +72,14 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "clock-skew": "one process's clock is 90 s ahead",
         "verification-off": "label verification is switched off",
         "mirror-errors": "most mirror writes of one process fail",
+    }
+)
+READ_WRITE_FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "unshipped-blocks": "one ingester of the old group has a block that is in no object store yet",
+        "zone-too-soon": "ingesters of a second zone leave before the first zone has left",
+        "store-gateways-stay": "store-gateways of the old group do not unregister when they stop",
+        "remote-evaluation-on": "rulers of the new group evaluate rules by the old group's query frontend",
     }
 )
 
@@ -75,10 +119,14 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if self.product not in PRODUCTS:
             raise ValueError(f"product: {self.product!r} is none of {', '.join(PRODUCTS)}")
-        if self.migration and self.migration not in MIGRATIONS:
+        if self.migration not in COURSES:
             raise ValueError(f"migration: {self.migration!r} is none of {', '.join(MIGRATIONS)}")
         if self.migration == HA_TRACKER and self.product == "loki":
             raise ValueError("migration: loki has no HA tracker")
+        if self.course.is_mimirs and self.product != "mimir":
+            raise ValueError(
+                f"migration: only mimir has read-write mode; say --product mimir, not {self.product}"
+            )
         if self.size < 1 or self.tokens < 1:
             raise ValueError("size and tokens must be at least 1")
         if self.base_port and (
@@ -92,15 +140,40 @@ class DemoSettings:
         if self.start_phase is Phase.UNKNOWN:
             raise ValueError("start-phase: unknown is not a phase to start in")
         for name in self.faults:
-            if name not in FAULTS:
-                raise ValueError(f"fault: {name!r} is none of {', '.join(FAULTS)}")
+            self.check_fault(name)
+
+    def check_fault(self, name: str) -> None:
+        """Raise `ValueError` for a fault that there is not, or not in this walk."""
+        if name in READ_WRITE_FAULTS and not self.moves(READ_WRITE):
+            raise ValueError(f"fault: {name} is of the read-write migration; say --migration {READ_WRITE}")
+        if name not in self.known_faults:
+            raise ValueError(f"fault: {name!r} is none of {', '.join(self.known_faults)}")
+
+    @property
+    def known_faults(self) -> Mapping[str, str]:
+        """The faults that this walk can play, and what each does."""
+        return {**FAULTS, **READ_WRITE_FAULTS} if self.moves(READ_WRITE) else FAULTS
+
+    @property
+    def course(self) -> Course:
+        """The walk."""
+        return COURSES[self.migration]
+
+    def moves(self, migration: str) -> bool:
+        """Tell whether a migration is part of the walk."""
+        return any(migration in leg for leg in self.course.legs)
+
+    def pause_of(self, leg: tuple[str, ...]) -> float:
+        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs: in a
+        phase's time every process would seem to restart again and again. Processes that are new, or gone,
+        need as long.
+        """
+        return self.phase_duration * (RESTART_PHASES if {LABELS, READ_WRITE} & {*leg} else 1)
 
     @property
     def walk_pause(self) -> float:
-        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs: in a
-        phase's time every process would seem to restart again and again.
-        """
-        return self.phase_duration * (LABEL_PHASES if self.migration == LABELS else 1)
+        """Seconds until the first step."""
+        return self.pause_of(self.course.legs[0])
 
     @property
     def store(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.demo.simulation import read_write
 from exporter.demo.simulation.process import MODES, Process
 from exporter.demo.simulation.products import HA, ClientSpec
-from exporter.demo.simulation.settings import LABELS, RINGS
+from exporter.demo.simulation.settings import LABELS, READ_WRITE, RINGS, DemoSettings
 from exporter.model.pages import Phase
 
 if TYPE_CHECKING:
@@ -19,32 +20,88 @@ DOWNTIME = 3.0
 
 # The rollouts of a label: whether it is set, and whether it is verified.
 LABEL_STAGES = ((False, True), (False, False), (True, False), (True, True))
+LABEL_NAMES = ("unlabelled", "open", "labelled", "enforced")
 
 
-def next_phase(cluster: Cluster) -> None:
-    """The timer of the walk: one phase on, until the last; where labels are rolled out, one stage."""
-    if cluster.settings.migration == LABELS:
-        if cluster.label_stage < len(LABEL_STAGES) - 1:
+def begin(settings: DemoSettings) -> dict[str, Phase]:
+    """The phase in which the rings and the HA tracker are at first: what does not move in the walk is on
+    memberlist, but a tracker whose rings move stays on the store.
+    """
+    course = settings.course
+    found = {
+        RINGS: Phase.EXTERNAL if settings.moves(RINGS) else Phase.MEMBERLIST,
+        HA: Phase.EXTERNAL if settings.moves(RINGS) or settings.moves(HA) else Phase.MEMBERLIST,
+    }
+    return found | {name: settings.start_phase for name in course.legs[0] if name in found}
+
+
+def go_on(cluster: Cluster) -> None:
+    """The timer of the walk: one step on, until the last."""
+    if next_step(cluster):
+        cluster.after(cluster.settings.pause_of(leg_of(cluster)), partial(go_on, cluster))
+
+
+def leg_of(cluster: Cluster) -> tuple[str, ...]:
+    """What moves now: the first leg of the walk that is not at its end, else the last one."""
+    legs = cluster.settings.course.legs
+    return next((leg for leg in legs if not all(is_done(cluster, name) for name in leg)), legs[-1])
+
+
+def is_done(cluster: Cluster, migration: str) -> bool:
+    """Tell whether a migration is at its last step."""
+    if migration == LABELS:
+        return cluster.label_stage == len(LABEL_STAGES) - 1
+    if migration == READ_WRITE:
+        return cluster.mode_stage == len(read_write.STAGES) - 1
+    return cluster.phases[migration] is Phase.MEMBERLIST
+
+
+def stage_of(cluster: Cluster, migration: str) -> str:
+    """Where a migration is, by name."""
+    if migration == LABELS:
+        return LABEL_NAMES[cluster.label_stage]
+    if migration == READ_WRITE:
+        return read_write.STAGES[cluster.mode_stage].name
+    return cluster.phases[migration].label
+
+
+def next_step(cluster: Cluster, migration: str = "") -> bool:
+    """One step on: of each migration that moves now, or of this one. `KeyError` where the walk has it not."""
+    if migration and not cluster.settings.moves(migration):
+        raise KeyError(migration)
+    names = [name for name in ([migration] if migration else leg_of(cluster)) if not is_done(cluster, name)]
+    for name in names:
+        if name == LABELS:
             cluster.label_stage += 1
-            go(cluster)
-            cluster.after(cluster.settings.walk_pause, partial(next_phase, cluster))
-    elif cluster.phase is not Phase.MEMBERLIST:
-        cluster.set_phase(Phase(cluster.phase + 1))
-        cluster.after(cluster.settings.phase_duration, partial(next_phase, cluster))
+        elif name == READ_WRITE:
+            cluster.mode_stage += 1
+            read_write.enter(cluster)
+        else:
+            cluster.phases[name] = Phase(cluster.phases[name] + 1)
+    if names:
+        go(cluster)
+    return bool(names)
+
+
+def moving(cluster: Cluster) -> list[str]:
+    """The migrations of KV clients that move now."""
+    return [name for name in leg_of(cluster) if name in cluster.phases]
+
+
+def phase_told(cluster: Cluster) -> Phase:
+    """The phase of what moves now; that of the rings where no KV client does."""
+    return cluster.phases[next(iter(moving(cluster)), RINGS)]
 
 
 def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
     """The phase one KV client is configured for: those that do not move stay where they are."""
-    if cluster.settings.migration == RINGS and spec.key == HA:
-        return Phase.EXTERNAL
-    if cluster.settings.migration == LABELS or (cluster.settings.migration == HA and spec.key != HA):
-        return Phase.MEMBERLIST
-    return wanted(cluster, process)
+    name = HA if spec.key == HA else RINGS
+    return wanted(cluster, process, name) if cluster.settings.moves(name) else cluster.phases[name]
 
 
 def labelled(cluster: Cluster, process: Process) -> tuple[str, bool]:
     """The label a process is configured for, and whether it verifies it."""
-    if cluster.settings.migration != LABELS or cluster.victims.get("foreign-label") == process.name:
+    if not cluster.settings.moves(LABELS) or cluster.victims.get("foreign-label") == process.name:
         return process.label, process.verified
     is_set, verified = LABEL_STAGES[cluster.label_stage]
     return cluster.settings.gossip_label if is_set else "", verified
@@ -56,14 +113,16 @@ def _is_behind(cluster: Cluster, process: Process) -> bool:
         client.mode != MODES[phase_of(cluster, process, client.spec)][0]
         for client in process.clients.values()
     )
-    return moved or labelled(cluster, process) != (process.label, process.verified)
+    modes = (process.unregisters, process.remote_evaluation)
+    changed = read_write.configured(cluster, process) != modes
+    return moved or changed or labelled(cluster, process) != (process.label, process.verified)
 
 
-def wanted(cluster: Cluster, process: Process) -> Phase:
+def wanted(cluster: Cluster, process: Process, migration: str = "") -> Phase:
     """The phase a process is configured for; with `clobber` one of them is far ahead."""
     if "clobber" in cluster.faults and cluster.victims.get("clobber") == process.name:
         return Phase.SWITCHED
-    return cluster.phase
+    return cluster.phases[migration] if migration else cluster.phase
 
 
 def go(cluster: Cluster) -> None:

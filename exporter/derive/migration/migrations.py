@@ -54,7 +54,8 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     found = [*moving]
     if whole.part or whole.gossip is not None:
         found.append(_labels(whole, old.get(LABELS), now))
-    if whole.part or _shown_groups(whole) - {MICROSERVICES}:
+    # on the way back nothing shows the other mode once its last process has left, and its end is asked for
+    if whole.part or rules.leaving != MICROSERVICES or _shown_groups(whole) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
     return (*found, _store(whole.targets, moving))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -357,3 +358,13 @@ def test_processes_that_still_name_a_store_are_named_once_no_client_uses_it(
     found = migration_of(made.look(beat=True), "store")
     assert found.named_by == names
     assert ("/config still names one on 10.0.0.1:80" in line_of(found)) is bool(names)
+
+
+@pytest.mark.parametrize("leaving", ["microservices", "read-write"])
+def test_the_way_back_to_microservices_is_there_until_it_is_taken_out_of_the_configuration(
+    leaving: str,
+) -> None:
+    """Nothing of the other mode is left then, and the last gate is asked for just now."""
+    groups = (("microservices", re.compile(".*")),)
+    seen = Fleet(rules=Rules(groups=groups, leaving=leaving)).look()
+    assert ("read-write" in {one.name for one in seen.migrations}) is (leaving == "read-write")
