@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from dashboards.boards import exporter, gossip, ha_tracker, overview, read_write, rings
+from dashboards.boards import exporter, gossip, ha_tracker, overview, process, read_write, rings
 from dashboards.fields import Json
 from dashboards.options import Options
 from dashboards.panels import House
 
 BUILT = Path(__file__).parent / "built"
-_BOARDS = (overview, rings, gossip, ha_tracker, read_write, exporter)
+_BOARDS = (overview, rings, gossip, process, ha_tracker, read_write, exporter)
 
 
 def boards(options: Options) -> Mapping[str, Json]:

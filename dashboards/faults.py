@@ -6,9 +6,12 @@ asked (no gossip yet, nothing mirrors yet). What could not be read counts as a f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboards import limits
 from dashboards.queries import EVERY_KEY, NAMED_KEY, RATE, Queries
 from exporter.expose import catalogue as c
+from exporter.expose.metric import Metric
 from exporter.model.pages import Phase
 
 OWN = 'kind="own"'
@@ -30,8 +33,10 @@ def problems(q: Queries) -> str:
 
 
 def what_is_wrong(q: Queries) -> str:
-    """Each fault that is there, as label `problem`, with its count; one line with 0 where there is none."""
-    found = {f"{count} > 0": name for name, count in faults(q).items()}
+    """Each fault that is there, as label `problem`, with its count in each installation; one line with 0
+    where there is none.
+    """
+    found = {f"{count} > 0": name for name, count in faults(replace(q, each=True)).items()}
     found |= {f"{problems(q)} == 0": ALL_WELL}
     return " or ".join(
         f'label_replace({found_now}, "problem", "{name}", "", "")' for found_now, name in found.items()
@@ -44,15 +49,15 @@ def _of_processes(q: Queries) -> dict[str, str]:
     return {
         "processes down": q.how_many(f"{up} == bool 0"),
         "pages that could not be read": q.how_many(f"{page} == bool 0"),
-        "phase not known": f"count({q.clients()} == {Phase.UNKNOWN.value})",
-        "no process found": f"sum({last} > bool 0 unless on {q.by()} {up})",
+        "phase not known": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
+        "no process found": q.total("sum", f"{last} > bool 0 unless on {q.by()} {up}"),
         "external store not readable": q.how_many(f"{store} == bool 0"),
         "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
         "clocks that are off": q.how_many(
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
         ),
-        "exporters that never ended a cycle": f"count({q.without_cycle()})",
-        "installations without an exporter": f"count({q.gone()})",
+        "exporters that never ended a cycle": q.total("count", q.without_cycle()),
+        "installations without an exporter": q.total("count", q.gone()),
         "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
         "incomplete sets of shards": q.how_many(f"{q.whole()} == bool 0"),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
@@ -60,23 +65,28 @@ def _of_processes(q: Queries) -> dict[str, str]:
 
 
 def _of_the_copy(q: Queries) -> dict[str, str]:
+    def while_mirroring(metric: Metric) -> str:
+        return q.while_mirroring(q.once(metric))
+
     missing = q.once(c.SECONDARY_KEY_MISSING)
     mirrored = (
         f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value})"
     )
     return {
-        "KV clients that do not mirror beside some that do": f"sum({q.once(c.UNREACHED_CLIENTS)})",
-        "keys missing in the secondary": f"sum({q.while_mirroring(missing)})",
-        "members missing in the secondary": f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})",
+        "KV clients that do not mirror beside some that do": q.total("sum", q.once(c.UNREACHED_CLIENTS)),
+        "keys missing in the secondary": q.total("sum", while_mirroring(c.SECONDARY_KEY_MISSING)),
+        "members missing in the secondary": q.total("sum", while_mirroring(c.SECONDARY_MISSING_MEMBERS)),
         "members that differ in the secondary": (
-            f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"
+            q.total("sum", while_mirroring(c.SECONDARY_MISMATCHED_MEMBERS))
         ),
         "keys whose secondary lags": q.how_many(
             f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
         ),
         "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
-        "views of the secondary not read": f"sum({q.while_mirroring(q.once(c.SECONDARY_UNREAD_VIEWS))})",
-        "mirrored keys that were not compared": f"count({mirrored} unless on {q.by('key')} {missing})",
+        "views of the secondary not read": q.total("sum", while_mirroring(c.SECONDARY_UNREAD_VIEWS)),
+        "mirrored keys that were not compared": q.total(
+            "count", f"{mirrored} unless on {q.by('key')} {missing}"
+        ),
     }
 
 
@@ -89,24 +99,24 @@ def _mixed(q: Queries) -> str:
     """Clients that have the external store as primary, of keys that others have in memberlist first."""
     phases = f"max by {q.by('target', 'kv_name', 'key')} ({q.of(c.CLIENT_PHASE, NAMED_KEY)})"
     external = f"({phases} >= 0) < {Phase.SWITCHED.value}"
-    return f"count({external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED.value}))"
+    return q.total("count", f"{external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED.value})")
 
 
 def _of_rings(q: Queries) -> dict[str, str]:
     unhealthy = q.once(c.RING_MEMBERS, 'state="unhealthy"')
     return {
         "KV clients with different primaries": _mixed(q),
-        "members lost at once": f"sum({q.once(c.RING_SHRUNK_MEMBERS)})",
+        "members lost at once": q.total("sum", q.once(c.RING_SHRUNK_MEMBERS)),
         "rings without a quorum": q.how_many(f"{q.once(c.RING_QUORUM_MARGIN)} < bool 0"),
-        "unhealthy members": f"sum({unhealthy})",
-        "foreign members": f"sum({q.once(c.RING_FOREIGN_MEMBERS)})",
-        "writers without a member": f"sum({q.once(c.RING_WRITERS_MISSING)})",
-        "addresses shared by members": f"sum({q.once(c.RING_DUPLICATE_ADDRESSES)})",
-        "partitions without an owner": f"sum({q.once(c.RING_PARTITIONS_WITHOUT_OWNER)})",
-        "orphaned members": f"sum({q.once(c.RING_GHOST_MEMBERS)})",
-        "token conflicts": f"sum({q.once(c.RING_TOKEN_CONFLICTS)})",
-        "active members without tokens": f"sum({q.once(c.RING_MEMBERS_WITHOUT_TOKENS)})",
-        "corrupted partitions": f"sum({q.once(c.RING_CORRUPTED_PARTITIONS)})",
+        "unhealthy members": q.total("sum", unhealthy),
+        "foreign members": q.total("sum", q.once(c.RING_FOREIGN_MEMBERS)),
+        "writers without a member": q.total("sum", q.once(c.RING_WRITERS_MISSING)),
+        "addresses shared by members": q.total("sum", q.once(c.RING_DUPLICATE_ADDRESSES)),
+        "partitions without an owner": q.total("sum", q.once(c.RING_PARTITIONS_WITHOUT_OWNER)),
+        "orphaned members": q.total("sum", q.once(c.RING_GHOST_MEMBERS)),
+        "token conflicts": q.total("sum", q.once(c.RING_TOKEN_CONFLICTS)),
+        "active members without tokens": q.total("sum", q.once(c.RING_MEMBERS_WITHOUT_TOKENS)),
+        "corrupted partitions": q.total("sum", q.once(c.RING_CORRUPTED_PARTITIONS)),
         "rings whose views differ": q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"),
     }
 
@@ -127,13 +137,13 @@ def _of_gossip(q: Queries) -> dict[str, str]:
     probe = c.LABEL_PROBE_ACCEPTED
     labels = f"count by {q.by()} ({q.once(c.GOSSIP_LABEL_TARGETS)} > 0)"
     return {
-        "gossip clusters too many": f"sum({q.once(c.GOSSIP_CLUSTERS)} - 1)",
-        "foreign members in the gossip": f"sum({q.once(c.GOSSIP_FOREIGN_MEMBERS)})",
-        "unknown members in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})",
-        "foreign keys in the gossip": f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})",
-        "processes in no member list of the gossip": f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})",
+        "gossip clusters too many": q.total("sum", f"{q.once(c.GOSSIP_CLUSTERS)} - 1"),
+        "foreign members in the gossip": q.total("sum", q.once(c.GOSSIP_FOREIGN_MEMBERS)),
+        "unknown members in the gossip": q.total("sum", q.once(c.GOSSIP_UNKNOWN_MEMBERS)),
+        "foreign keys in the gossip": q.total("sum", q.once(c.GOSSIP_UNKNOWN_KEYS)),
+        "processes in no member list of the gossip": q.total("sum", q.once(c.GOSSIP_ABSENT_MEMBERS)),
         "processes without gossip of others": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
-        "gossip labels too many": f"sum({labels} - 1)",
+        "gossip labels too many": q.total("sum", f"{labels} - 1"),
         "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),
         "processes that accept a foreign label": q.how_many(f"{q.once(probe, NOT_OWN)} == bool 1"),

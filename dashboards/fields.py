@@ -29,6 +29,15 @@ PHASE_COLOURS: Mapping[Phase, str] = {
 }
 
 
+IDLE = "nothing mirrors"
+NO_GOSSIP = "no memberlist"
+# what an empty panel of lines or rows says: there is no such thing, or it is not known
+NOT_MIRRORED = "No client mirrors"
+NOT_COMPARED = "No key has a secondary to compare"
+NO_MEMBERLIST = "No process has memberlist"
+NOT_SCRAPED = "The processes' own metrics are not there"
+
+
 def steps(*marks: tuple[float, str]) -> list[Json]:
     """Threshold steps; below the first one nothing is known."""
     return [
@@ -93,9 +102,20 @@ def yes_no(good: int = 1, yes: str = "yes", no: str = "no", nothing: str = "no d
     return mapped({1: (yes, colours[0]), 0: (no, colours[1])}, nothing)
 
 
-def nothing_found(text: str = "none", nothing: str = "no data") -> list[Json]:
-    """0 in a word, green; the thresholds colour the rest."""
-    return mapped({0: (text, GOOD)}, nothing)
+def present_missing() -> list[Json]:
+    """1 where something is missing, in words."""
+    return mapped({0: ("present", GOOD), 1: ("missing", BAD)})
+
+
+def nothing_found(text: str = "none", nothing: str = "no data", unasked: str = "") -> list[Json]:
+    """0 in a word, green; the thresholds colour the rest. `unasked`: where the question does not arise."""
+    beside = {-1: (unasked, PLAIN)} if unasked else {}
+    return mapped({0: (text, GOOD), **beside}, nothing)
+
+
+def measured(unasked: str) -> list[Json]:
+    """A number as it is; `unasked` where the question does not arise."""
+    return mapped({-1: (unasked, PLAIN)})
 
 
 def override(name: str, **properties: Any) -> Json:

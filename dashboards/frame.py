@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards.fields import Json
-from dashboards.panels import House
+from dashboards.panels import PROCESS, House
 from exporter.expose import catalogue as c
 
 OVERVIEW = "kvmigration-overview"
@@ -14,6 +14,7 @@ GOSSIP = "kvmigration-gossip"
 HA_TRACKER = "kvmigration-ha-tracker"
 READ_WRITE = "kvmigration-read-write"
 EXPORTER = "kvmigration-exporter"
+__all__ = ("EXPORTER", "GOSSIP", "HA_TRACKER", "OVERVIEW", "PROCESS", "READ_WRITE", "RINGS")
 
 
 def variables(house: House, *wanted: str) -> Sequence[Json]:

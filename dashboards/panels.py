@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from dashboards.fields import Json, absent, plain
+from dashboards.fields import Json, override
 from dashboards.layout import Row, panel_id
 from dashboards.options import Options
 from dashboards.queries import Queries
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.errors import UsageError
 from exporter.expose import catalogue as c
 
@@ -39,59 +40,7 @@ LEFT_ON_DASHBOARD = frozenset(
 )
 ADDRESS, HIDDEN = "exporter", 2  # a variable, and how Grafana hides it
 CARRY = "${__url_time_range}&${__all_variables}"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One query of a panel. `legend` names its series."""
-
-    expr: str
-    legend: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a panel's values look."""
-
-    unit: str = "short"
-    steps: Sequence[Json] = field(default_factory=plain)
-    mappings: Sequence[Json] = field(default_factory=lambda: [absent()])
-    overrides: Sequence[Json] = ()
-    decimals: int | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """What a panel shows, whatever its kind: title, description, queries, looks, links."""
-
-    title: str
-    text: str
-    asks: Sequence[Ask]
-    look: Look = field(default_factory=Look)
-    links: Sequence[Json] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """A table's columns: field to heading, in order; a query's value is `Value #A`, or `Value` if alone."""
-
-    headings: dict[str, str]
-    sort: str = ""
-    descending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A dashboard before Grafana's form is put on it."""
-
-    uid: str
-    title: str
-    text: str
-    rows: Sequence[Row]
-    variables: Sequence[Json]
-    annotations: Sequence[Json]
+PROCESS = "kvmigration-process"  # the board of one process, to which lines and cells of it lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +71,10 @@ class House:
 
     def _defaults(self, look: Look) -> Json:
         optional = {"decimals": look.decimals, "min": look.low, "max": look.high}
+        nothing = look.mappings[-1]["options"]["result"]["text"]
         return {
             "unit": look.unit,
-            "noValue": look.mappings[-1]["options"]["result"]["text"],
+            "noValue": f"{look.empty}, or no data" if look.empty else nothing,
             "mappings": list(look.mappings),
             "thresholds": {"mode": "absolute", "steps": list(look.steps)},
             **{key: value for key, value in optional.items() if value is not None},
@@ -159,6 +109,9 @@ class House:
     def series(self, show: Show, stack: bool = False, line: bool = False) -> Any:
         """Lines over time; gaps stay gaps. `line` draws the thresholds."""
         options = {"legend": {"showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
+        fields = self._fields(show.look, by_value=False, insertNulls=False)
+        if any("{{target}}" in ask.legend for ask in show.asks):
+            fields["defaults"]["links"] = [_of_process("${__field.labels.target}")]
         return g.TimeSeries(
             **self._common(show),
             fillOpacity=40 if stack else 0,
@@ -170,10 +123,7 @@ class House:
             stacking={"mode": "normal" if stack else "none", "group": "A"},
             thresholdsStyleMode="dashed" if line else "off",
             axisSoftMin=0,
-            extraJson={
-                "fieldConfig": self._fields(show.look, by_value=False, insertNulls=False),
-                "options": options,
-            },
+            extraJson={"fieldConfig": fields, "options": options},
         )
 
     def timeline(self, show: Show) -> Any:
@@ -201,15 +151,15 @@ class House:
         }
         merge = [{"id": "merge", "options": {}}] if len(show.asks) > 1 else []
         cells: Json = {"align": "left", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
+        fields = self._fields(show.look, **cells)
+        if "target" in headings:
+            fields["overrides"].append(override(headings["target"], links=[_of_process("${__value.raw}")]))
         return g.Table(
             **self._common(show, form="table", instant=True),
             transformations=[*merge, {"id": "organize", "options": organize}],
             unit=show.look.unit,
             sortBy=[g.TableSortByField(columns.sort, columns.descending)] if columns.sort else [],
-            extraJson={
-                "fieldConfig": self._fields(show.look, **cells),
-                "options": {"cellHeight": "sm"},
-            },
+            extraJson={"fieldConfig": fields, "options": {"cellHeight": "sm"}},
         )
 
     def bars(self, show: Show) -> Any:
@@ -225,6 +175,10 @@ class House:
             **self._common(show, instant=True),
             extraJson={"fieldConfig": self._fields(show.look), "options": options},
         )
+
+    def page(self, path: str, title: str) -> Json:
+        """A link from a panel to the exporter's own page."""
+        return {"title": title, "url": f"http://${{{ADDRESS}}}/{path}", "targetBlank": True}
 
     def runbook(self, alert: str) -> Json:
         """A link from a panel to the runbook of the alert that watches the same thing."""
@@ -258,6 +212,11 @@ class House:
         alone = {"name": ADDRESS, "hide": HIDDEN, "multi": False, "includeAll": False, "allValue": ""}
         query = self.variable("instance", metric, place)
         return {**query, **alone, "current": {}}
+
+    def process_variable(self) -> Json:
+        """The process that a board is about: one, of the chosen components."""
+        made = self.variable("target", c.TARGET_UP.name, (*self.options.place, "component"), ".+")
+        return {**made, "label": "Process", "multi": False, "includeAll": False, "current": {}}
 
     def datasource_variable(self) -> Json:
         """The data source, chosen on the board."""
@@ -343,6 +302,11 @@ _GRAFANAS_OWN: Json = {
     "type": "dashboard",
 }
 """Grafana adds these to a board that lacks them, and would then show it as changed."""
+
+
+def _of_process(name: str) -> Json:
+    """A link from a line or a cell to the board of its process."""
+    return {"title": f"{name}: what it sees", "url": f"/d/{PROCESS}?{CARRY}&var-target={name}"}
 
 
 def _kept(made: Any, keys: frozenset[str]) -> Json:

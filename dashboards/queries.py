@@ -22,6 +22,8 @@ WRITING = 'writes="true"'
 EVERY_KEY = 'key=~".*"'
 NAMED_KEY = 'key=~".+"'
 MOST_LINES = 10
+NOT_ASKED = -1  # what a tile has where its question does not arise; no value is what is not known
+MEMBERLIST, GOSSIP_PAGES = 'page="/memberlist"', 'page=~"/memberlist.*"'
 
 
 def equal(label: str, value: str) -> str:
@@ -34,6 +36,7 @@ class Queries:
     """Makes the expressions of one set of options."""
 
     options: Options
+    each: bool = False  # totals by installation in place of one over all
 
     def by(self, *labels: str) -> str:
         """`(cluster, namespace, job, …)`: a grouping that keeps installations apart."""
@@ -65,9 +68,9 @@ class Queries:
         fails, unknown = f"0 * count by {by} ({told} == 0)", f"NaN * count by {by} ({told} != {told})"
         return f"({fails} or {unknown} or min by {by} ({told}))"
 
-    def beyond_a_period(self, metric: Metric) -> str:
+    def beyond_a_period(self, metric: Metric, *extra: str) -> str:
         """Seconds beyond one heartbeat period of the key, which explains as much; all where none is told."""
-        value = self.once(metric)
+        value = self.once(metric, *extra)
         period = f"max by {self.by('key')} ({self.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
         less = f"clamp_min({value} - on {self.by('key')} group_left () {period}, 0)"
         return f"({less} or {value})"
@@ -78,7 +81,11 @@ class Queries:
 
     def how_many(self, condition: str) -> str:
         """How many series fulfil a comparison written with `bool`; no series, no answer."""
-        return f"sum({condition})"
+        return self.total("sum", condition)
+
+    def total(self, how: str, expression: str) -> str:
+        """`sum` or `count` over everything, or of each installation."""
+        return f"{how} by {self.by()} ({expression})" if self.each else f"{how}({expression})"
 
     def worst(self, expression: str, *, lowest: bool = False) -> str:
         """The few series that matter most: a line for each of hundreds of processes shows none of them."""
@@ -119,6 +126,32 @@ class Queries:
         what must not be left out.
         """
         return f"(({expression}) and on {self.by()} ({self.mirroring()}))"
+
+    def if_mirroring(self, number: str) -> str:
+        """The number; `NOT_ASKED` where the phase of every writing client is known and none mirrors."""
+        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
+        idle = f"group({clients} >= 0) unless on () ({self.mirroring()}) unless on () ({clients} < 0)"
+        return f"({number}) or {NOT_ASKED} * ({idle})"
+
+    def if_gossip(self, number: str) -> str:
+        """The number; `NOT_ASKED` where every writing client is external, and no process has memberlist."""
+        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
+        page = self.of(c.PAGE_UP, MEMBERLIST)
+        none = f"group({clients} == 0) unless on () ({clients} != 0) unless on () {page}"
+        return f"({number}) or {NOT_ASKED} * ({none})"
+
+    def if_rings_gossip(self, number: str) -> str:
+        """The number; `NOT_ASKED` where no client mirrors yet, so that no ring is in the gossip."""
+        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
+        early = f"{clients} >= 0 < {Phase.MIRRORING.value}"
+        late = f"{clients} >= {Phase.MIRRORING.value} or {clients} < 0"
+        unread = f"{self.of(c.PAGE_UP, GOSSIP_PAGES)} == 0"
+        none = f"group({early}) unless on () ({late}) unless on () ({unread})"
+        return f"({number}) or {NOT_ASKED} * ({none})"
+
+    def if_any(self, number: str) -> str:
+        """The number; `NOT_ASKED` where there is nothing to count, and an exporter that could count it."""
+        return f"({number}) or {NOT_ASKED} * group({self.of(c.BUILD_INFO)})"
 
     def mirroring(self) -> str:
         """The writing KV clients that mirror now."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.panels import House
 from dashboards.queries import RATE
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 from exporter.model.migration import HA_TRACKER
 
@@ -175,7 +176,7 @@ def _pages(house: House) -> Band:
         "Pages of the chosen components that could not be read or understood in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
-             [f.coloured("state")]),
+             [f.coloured("state")], empty="No page failed"),
     )  # fmt: skip
     columns = Columns({"target": "process", "page": "page", "Value": "state"}, "process")
     return band(

@@ -1,4 +1,4 @@
-"""Gossip and labels: one gossip cluster, no strangers, labels enforced."""
+"""Gossip and labels: one gossip cluster, no unknown members, labels enforced."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.faults import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.panels import House
 from dashboards.queries import RATE
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
 ABOUT = (
     "One gossip cluster, no unknown and no missing members, labels the same everywhere and enforced. The "
     "row of the components' own metrics needs their /metrics in the same Prometheus."
 )
+
+
+NO_REJECTION = "No log has shown a rejection"
 
 
 def build(house: House) -> f.Json:
@@ -42,22 +46,22 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is right.",
-            [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
+            [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
-            "Strangers",
+            "Unknown members",
             "Gossip members that are no target and match no expected_members.",
-            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipUnknownMembers")],
         ),
         Show(
             "Absent processes",
             "Processes with memberlist that no other process sees.",
-            [Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipAbsentMembers")],
         ),
     )  # fmt: skip
@@ -70,8 +74,8 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Foreign keys",
             "Keys in the gossip that the detected product does not use: another cluster shares this gossip.",
-            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipUnknownKeys")],
         ),
         Show(
@@ -94,21 +98,22 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
 
 def _third_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
+    refused = q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, OWN)} == bool 0")
+    accepted = q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, NOT_OWN)} == bool 1")
     return (
         Show(
             "Rejecting now",
             "Processes whose logs show rejected packets or streams now. No metric of the components counts "
-            "these.",
-            [Ask(q.how_many(f"{rejecting(q)} > bool 0"))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            "these. Blue: no log has shown one, or the configuration names no logs under rejections.",
+            [Ask(q.if_any(q.how_many(f"{rejecting(q)} > bool 0")))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked="none in logs")),
             [house.runbook("KVMigrationForeignLabelRejected")],
         ),
         Show(
             "Probes with a wrong answer",
             "Members that refuse a ping with their own label, or accept one without or with a foreign label.",
-            [Ask(q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, OWN)} == bool 0") + " + ("
-                 + q.how_many(f"{q.once(c.LABEL_PROBE_ACCEPTED, NOT_OWN)} == bool 1") + " or vector(0))")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_any(f"{refused} + ({accepted} or vector(0))"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked="no probe")),
             [house.runbook("KVMigrationForeignLabelAccepted")],
         ),
     )  # fmt: skip
@@ -127,7 +132,7 @@ def _members(house: House) -> Band:
         "Members that a process sees alive, the fewest",
         "Lines that part are processes that do not see the same cluster.",
         [Ask(q.worst(f"max by (target) ({alive})", lowest=True), "{{target}}")],
-        Look(),
+        Look(empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )
     states = Show(
@@ -136,7 +141,7 @@ def _members(house: House) -> Band:
         "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({seen})", "{{state}}")],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
-                        f.shade("left", "#8e8e8e")]),
+                        f.shade("left", "#8e8e8e")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
     whole = Show(
         "Clusters, unknown, absent",
@@ -148,7 +153,7 @@ def _members(house: House) -> Band:
             Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "foreign keys"),
         ],
         Look(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
-                        f.shade("foreign keys", "purple")]),
+                        f.shade("foreign keys", "purple")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
     return band(9, (house.series(each), 8), (house.series(whole), 8), (house.series(states), 8))
 
@@ -160,7 +165,7 @@ def _rejections(house: House) -> Band:
         "Packets and streams per second that processes rejected for this label, from their logs.",
         [Ask(f"sum by (label) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})",
              'label "{{label}}"')],
-        Look("cps", f.above(1)),
+        Look("cps", f.above(1), empty=NO_REJECTION),
         [house.runbook("KVMigrationForeignLabelRejected")],
     )  # fmt: skip
     by_process = Show(
@@ -168,7 +173,7 @@ def _rejections(house: House) -> Band:
         "Packets and streams per second that each process rejected, by the name its log goes by; a log is of "
         "every component.",
         [Ask(q.worst(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})"), "{{target}}")],
-        Look("cps", f.above(1)),
+        Look("cps", f.above(1), empty=NO_REJECTION),
     )
     return band(8, (house.series(by_label), 12), (house.series(by_process), 12))
 
@@ -199,6 +204,7 @@ def _label_tables(house: House) -> Band:
             f.steps((0, f.BAD), (1, f.GOOD)),
             f.mapped({1: ("right", f.GOOD), 0: ("wrong", f.BAD)}, "no answer"),
             [f.coloured("answer")],
+            empty="No process is asked for its label",
         ),
         [house.runbook("KVMigrationForeignLabelAccepted")],
     )
@@ -215,14 +221,14 @@ def _health(house: House) -> Band:
         "Age of the newest heartbeat of another process that a process has: an isolated process shows "
         "here. The line is the heartbeat timeout.",
         [Ask(q.worst(f"max by (target) ({heard})"), "{{target}}")],
-        Look("s", f.above(limits.ISOLATED_AGE)),
+        Look("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipProcessIsolated")],
     )
     score = Show(
         "Health score, the worst",
         "A process's own memberlist health score: 0 is healthy, 8 the worst.",
         [Ask(q.worst(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEALTH_SCORE))})"), "{{target}}")],
-        Look(steps=f.above(limits.HEALTH_SCORE + 1)),
+        Look(steps=f.above(limits.HEALTH_SCORE + 1), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipUnhealthy")],
     )
     return band(8, (house.series(age, line=True), 12), (house.series(score, line=True), 12))
@@ -240,18 +246,19 @@ def _queues(house: House) -> Band:
         "too often for gossip to keep up.",
         [Ask(f'sum by (instance) ({q.component("memberlist_client_messages_in_broadcast_queue")})',
              "{{instance}}")],
+        Look(empty=f.NOT_SCRAPED),
     )  # fmt: skip
     received = Show(
         "Broadcasts received",
         "Broadcast messages received per second.",
         [Ask(_per_second(house, "memberlist_client_received_broadcasts_total"), "{{instance}}")],
-        Look("cps"),
+        Look("cps", empty=f.NOT_SCRAPED),
     )
     failed = Show(
         "Compare-and-swap failures",
         "Failed writes into the gossip's KV per second: a tombstone in the way, or two that write at once.",
         [Ask(_per_second(house, "memberlist_client_cas_failure_total"), "{{instance}}")],
-        Look("cps", f.above(1)),
+        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     return band(8, (house.series(queue), 8), (house.series(received), 8), (house.series(failed), 8))
 
@@ -267,7 +274,7 @@ def _losses(house: House) -> Band:
         "Broadcasts dropped because a queue was full, and those that could not be decoded (another product "
         "gossips here), per second.",
         [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
-        Look("cps", f.above(1)),
+        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     named = {
         "packets not sent": "memberlist_tcp_transport_packets_sent_errors_total",
@@ -279,6 +286,6 @@ def _losses(house: House) -> Band:
         "Gossip packets that failed, and connections of an unknown kind to the gossip port: often a "
         "Prometheus that scrapes it, per second.",
         [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
-        Look("cps", f.above(1)),
+        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     return band(8, (house.series(dropped), 12), (house.series(transport), 12))

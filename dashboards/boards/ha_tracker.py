@@ -5,8 +5,9 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.panels import House
 from dashboards.queries import RATE, WRITING, equal
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 from exporter.products.ring_pages import HA_KEY
 
@@ -56,8 +57,8 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Entries missing",
             "Entries that only the primary has, while anything mirrors.",
-            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
     )
@@ -71,15 +72,15 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Elections that differ",
             "Entries whose elected replica differs between primary and secondary: the switch would fail "
             "over there.",
-            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationHATrackerElectionsDiffer")],
         ),
         Show(
             "Lag of the entries",
             "Greatest difference of the received time between primary and secondary, while anything mirrors.",
-            [Ask(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS, HA))})")],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
+            [Ask(q.if_mirroring(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS, HA))})"))],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
@@ -111,7 +112,12 @@ def _progress(house: House) -> Band:
         "Entries in every view",
         "Red: the primary has entries that a view of the secondary has not at all.",
         [Ask(f"max by (key) ({q.of(c.SECONDARY_KEY_MISSING, HA)})", "{{key}}")],
-        Look("none", f.above(1), f.mapped({0: ("present", f.GOOD), 1: ("missing", f.BAD)})),
+        Look(
+            "none",
+            f.above(1),
+            f.present_missing(),
+            empty=f.NOT_COMPARED,
+        ),
         [house.runbook("KVMigrationSecondaryKeyMissing")],
     )
     checks = Show(
@@ -148,7 +154,7 @@ def _elections(house: House) -> Band:
         [Ask(f'topk(20, sum by (user, exported_cluster) '
              f'(rate({q.component("ha_tracker_elected_replica_changes_total")}{RATE}))) * 60',
              "{{user}} {{exported_cluster}}")],
-        Look("opm"),
+        Look("opm", empty=f.NOT_SCRAPED),
     )  # fmt: skip
     spread = q.component("ha_tracker_elected_replica_change_propagation_time_seconds_bucket")
     propagation = Show(
@@ -156,7 +162,7 @@ def _elections(house: House) -> Band:
         "99th percentile of the time until an election reaches a process, as it counts it itself. It must "
         "stay well below the update timeout of 15 s.",
         [Ask(f"histogram_quantile(0.99, sum by (le) (rate({spread}{RATE})))", "p99")],
-        Look("s", f.above(15)),
+        Look("s", f.above(15), empty=f.NOT_SCRAPED),
     )
     return band(
         8, (house.series(ours), 8), (house.series(theirs), 8), (house.series(propagation, line=True), 8)
@@ -179,13 +185,13 @@ def _copy(house: House) -> Band:
             Ask(f"sum({q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA)})", "different"),
         ],
         Look(steps=f.above(1), overrides=[f.shade("missing", "red"), f.shade("different", "orange"),
-                                         f.shade("extra", "blue")]),
+                                         f.shade("extra", "blue")], empty=f.NOT_COMPARED),
     )  # fmt: skip
     lag = Show(
         "Lag of the secondary's entries",
         "Greatest difference of the received time. It is renewed about every 15 s.",
         [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})", "lag")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
     )
     return band(8, (house.series(entries), 8), (house.series(differ), 8), (house.series(lag, line=True), 8))
 
@@ -200,7 +206,9 @@ def _writes(house: House) -> Band:
         "Mirror writes of the HA tracker",
         "Attempts and failures per second. 'No change detected' is benign; a tombstone in the way is not.",
         [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
-        Look("wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")]),
+        Look(
+            "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED
+        ),
         [house.runbook("KVMigrationMirrorWriteErrors")],
     )
     stores = Show(

@@ -6,8 +6,9 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.faults import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.panels import House
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
@@ -93,7 +94,7 @@ def _verdict(house: House) -> Band:
     return band(
         4,
         (house.stat(found), 5),
-        (house.stat(phase), 5),
+        (house.stat(phase, mode="value_and_name"), 5),
         (house.stat(step, mode="value_and_name"), 6),
         (house.stat(apart), 4),
         (house.stat(alerts), 4),
@@ -131,16 +132,16 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Greatest lag of any key's secondary beyond one heartbeat period, while anything mirrors. "
             "Orange from gate.max_lag, red from the usual heartbeat timeout: every member would look "
             "unhealthy at the switch.",
-            [Ask(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})")],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
+            [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Keys missing",
             "Keys of the primary that a view of the secondary lacks, while anything mirrors. There is no "
             "backfill: a key arrives when a client writes it.",
-            [Ask(f"sum({missing})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({missing})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [rings, house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
         Show(
@@ -158,6 +159,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
 def _second_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
     gossip = house.to_board(frame.GOSSIP, "Gossip and labels")
+    members = q.once(c.GOSSIP_UNKNOWN_MEMBERS)
     return (
         Show(
             "Processes down",
@@ -169,16 +171,16 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is right, 2 is a split brain.",
-            [Ask(f"max({q.of(c.GOSSIP_CLUSTERS)})")],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
+            [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
+            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [gossip, house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
-            "Strangers",
+            "Unknown in gossip",
             "Gossip members that are no target of ours, and keys that this product does not use: another "
-            "system is in our gossip.",
-            [Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)}) + sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            "system may be in our gossip.",
+            [Ask(q.if_gossip(f"sum({members}) + sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [gossip, house.runbook("KVMigrationGossipUnknownMembers")],
         ),
     )
@@ -229,17 +231,23 @@ def _progress(house: House) -> Band:
     )
     found = Show(
         "Faults found now",
-        "Every fault behind the first tile, and how many of it. Without a fresh picture of the exporter "
-        "the list is short or old: the first tile is grey then.",
+        "Every fault behind the first tile, and how many of it, by installation. Without a fresh picture of "
+        "the exporter the list is short or old: the first tile is grey then.",
         [Ask(what_is_wrong(q))],
         Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )
     headings = {"check": "check", "Value": "verdict", "step": "step", "migration": "migration"}
     verdicts = Columns(headings, "verdict")
-    faults = Columns({"problem": "fault", "Value": "how many"}, "how many", descending=True)
+    columns = {**_places(house), "problem": "fault", "Value": "how many"}
+    faults = Columns(columns, next(iter(columns)))
     return band(
-        9, (house.timeline(phases), 9), (house.table(found, faults), 7), (house.table(checks, verdicts), 8)
+        9, (house.timeline(phases), 7), (house.table(found, faults), 9), (house.table(checks, verdicts), 8)
     )
+
+
+def _places(house: House) -> dict[str, str]:
+    """The columns that say which installation a row is of."""
+    return {label: label for label in house.options.place if label != "job"}
 
 
 def _clients(house: House) -> Band:
@@ -269,7 +277,7 @@ def _mirror(house: House) -> Band:
         "Attempts to mirror a write, per second and client name. A client that only reads has none; one "
         "that writes and stands at 0 while mirroring copies nothing.",
         [Ask(f"sum by (kv_name) ({writes})", "{{kv_name}}")],
-        Look(unit="wps"),
+        Look(unit="wps", empty=f.NOT_MIRRORED),
         [house.runbook("KVMigrationMirrorWritesStopped")],
     )
     failed = Show(
@@ -277,7 +285,7 @@ def _mirror(house: House) -> Band:
         "Failed of all attempts, per client name. A low share of 'no change detected' is benign; the line "
         "is gate.benign_mirror_error_ratio.",
         [Ask(f"sum by (kv_name) ({errors}) / sum by (kv_name) ({writes} > 0)", "{{kv_name}}")],
-        Look("percentunit", f.above(limits.ERROR_RATIO), low=0),
+        Look("percentunit", f.above(limits.ERROR_RATIO), low=0, empty=f.NOT_MIRRORED),
         [house.runbook("KVMigrationMirrorWriteErrors")],
     )
     return band(8, (house.series(tried), 12), (house.series(failed, line=True), 12))
@@ -290,14 +298,21 @@ def _copy(house: House) -> Band:
         "How far the secondary is behind beyond one heartbeat period, worst member and view of each key. "
         "Lines: gate.max_lag and the usual heartbeat timeout.",
         [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
         [house.to_board(frame.RINGS, "Ring consistency")],
     )
     missing = Show(
         "Keys missing in the secondary",
         "Red: the primary has the key and a view of the secondary has not. Before mirroring that is normal.",
         [Ask(f"max by (ring) ({q.of(c.SECONDARY_KEY_MISSING)})", "{{ring}}")],
-        Look("none", f.above(1), f.mapped({0: ("present", f.GOOD), 1: ("missing", f.BAD)}), low=0, high=1),
+        Look(
+            "none",
+            f.above(1),
+            f.present_missing(),
+            low=0,
+            high=1,
+            empty=f.NOT_COMPARED,
+        ),
     )
     return band(9, (house.series(lag, line=True), 12), (house.timeline(missing), 12))
 
@@ -343,10 +358,16 @@ def _gates(house: House) -> Band:
     )
     alerts = Show(
         "Active alerts",
-        "Alerts of the migration that fire now. Empty also where the rules are not loaded.",
+        "Alerts of the migration that fire now, by installation. Empty also where the rules are not loaded.",
         [Ask(f"max by {q.by('alertname', 'severity')} ({frame.firing(house)})")],
-        Look("none", f.steps((0, f.BAD)), f.mapped({1: ("firing", f.BAD)}), [f.coloured("state")]),
+        Look(
+            "none",
+            f.steps((0, f.BAD)),
+            f.mapped({1: ("firing", f.BAD)}),
+            [f.coloured("state")],
+            empty="No alert fires",
+        ),
     )
-    places = {label: label for label in q.options.place}
-    columns = Columns({"severity": "severity", "alertname": "alert", **places, "Value": "state"}, "severity")
+    headings = {**_places(house), "severity": "severity", "alertname": "alert", "Value": "state"}
+    columns = Columns(headings, next(iter(headings)))
     return band(9, (house.timeline(gates), 12), (house.table(alerts, columns), 12))

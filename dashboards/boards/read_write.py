@@ -5,8 +5,9 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
-from dashboards.queries import RATE
+from dashboards.panels import House
+from dashboards.queries import NOT_ASKED, RATE
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -47,14 +48,20 @@ def _gate(house: House) -> Show:
     q = house.queries
     return Show(
         "Gates of this migration",
-        "Whether the step's gate is open.",
-        [Ask(f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})", "{{step}}")],
+        "Whether the step's gate is open. Blue: no group is moved, so there is no such migration.",
+        [Ask(_or_no_migration(house, f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})"), "{{step}}")],
         Look(
             "none",
             f.steps((0, f.WARN), (1, f.GOOD)),
-            f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)}, "unknown"),
+            f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN), -1: ("no migration", f.PLAIN)}, "unknown"),
         ),
     )
+
+
+def _or_no_migration(house: House, gates: str) -> str:
+    """The gates; one line where the exporter has gates and none of these."""
+    of_others = f"group({house.queries.of(c.GATE_OPEN)})"
+    return f"{gates} or {NOT_ASKED} * ({of_others} unless on () {house.queries.of(c.GATE_OPEN, STEPS)})"
 
 
 def _tiles(house: House) -> Band:
@@ -121,7 +128,13 @@ def _rings(house: House) -> Band:
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
         [Ask(q.checks("(step, check)", STEPS))],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+        Look(
+            "none",
+            f.steps((0, f.BAD), (1, f.GOOD)),
+            f.verdicts(),
+            [f.coloured("verdict")],
+            empty="No group is moved",
+        ),
     )
     columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
     return band(9, (house.table(table, Columns(headings, "ring")), 14), (house.table(checks, columns), 10))
@@ -163,7 +176,8 @@ def _by_group(house: House, name: str, *matchers: str) -> list[Ask]:
 
 
 def _traffic(house: House) -> Band:
-    looks = Look("reqps", overrides=[f.shade("read-write", "green"), f.shade("microservices", "orange")])
+    shades = [f.shade("read-write", "green"), f.shade("microservices", "orange")]
+    looks = Look("reqps", overrides=shades, empty=f.NOT_SCRAPED)
     requests = "cortex_request_duration_seconds_count"
     writes = Show(
         "Write requests by group",

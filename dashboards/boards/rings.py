@@ -5,10 +5,12 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
-from dashboards.panels import Ask, Board, Columns, House, Look, Show
+from dashboards.panels import House
+from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
 ABOUT = "Every key of the store, member by member: the primary, the secondary, and what each process sees."
+NO_PARTITIONS = "No ring has partitions"
 STATES = {
     "active": "green",
     "joining": "blue",
@@ -26,7 +28,7 @@ def build(house: House) -> f.Json:
         Row("Members", (_members(house),)),
         Row("The copy over time", (_copy(house),)),
         Row("What each process sees", (_views(house), _view_table(house))),
-        Row("Oddities", (_oddities(house), _partitions(house))),
+        Row("Conflicts, losses, partitions", (_conflicts(house), _partitions(house))),
     )
     return house.board(
         Board(
@@ -62,15 +64,15 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Greatest lag",
             "Greatest lag of the chosen keys' secondary beyond one heartbeat period, while anything mirrors.",
-            [Ask(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})")],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), [f.absent()]),
+            [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
+            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Missing keys",
             "Keys that a view of the secondary lacks, while anything mirrors.",
-            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
     )
@@ -82,15 +84,15 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Missing members",
             "Members that only the primary has, while anything mirrors.",
-            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
         Show(
             "Members that differ",
             "Members whose state, tokens, address, zone or replica differ, while anything mirrors.",
-            [Ask(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMismatch")],
         ),
         Show(
@@ -103,8 +105,8 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Views not read",
             "Views of the secondary that could not be read: above 0 the other numbers prove nothing.",
-            [Ask(f"sum({q.once(c.SECONDARY_UNREAD_VIEWS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            [Ask(q.if_mirroring(f"sum({q.once(c.SECONDARY_UNREAD_VIEWS)})"))],
+            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
         ),
     )
 
@@ -207,7 +209,7 @@ def _copy(house: House) -> Band:
         "How far the secondary is behind beyond one heartbeat period. Lines: gate.max_lag and the usual "
         "heartbeat timeout.",
         [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)),
+        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryLagHigh")],
     )
     differ = Show(
@@ -215,7 +217,7 @@ def _copy(house: House) -> Band:
         "Members whose state, tokens, address, zone or, in the HA tracker, replica differ between primary "
         "and secondary.",
         [Ask(f"sum by (ring, field) ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})", "{{ring}} {{field}}")],
-        Look(steps=f.above(1)),
+        Look(steps=f.above(1), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryMismatch")],
     )
     members = Show(
@@ -225,7 +227,7 @@ def _copy(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.SECONDARY_MISSING_MEMBERS)})", "{{ring}} missing"),
             Ask(f"max by (ring) ({q.of(c.SECONDARY_EXTRA_MEMBERS)})", "{{ring}} extra"),
         ],
-        Look(steps=f.above(1)),
+        Look(steps=f.above(1), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryMembersMissing")],
     )
     return band(8, (house.series(lag, line=True), 8), (house.series(members), 8), (house.series(differ), 8))
@@ -275,7 +277,7 @@ def _view_table(house: House) -> Band:
     return band(9, (house.table(show, Columns(headings, "staleness", True)), 24))
 
 
-def _oddities(house: House) -> Band:
+def _conflicts(house: House) -> Band:
     q = house.queries
     conflicts = Show(
         "Token conflicts of each ring",
@@ -319,12 +321,13 @@ def _partitions(house: House) -> Band:
         "Partitions by state",
         "Partitions of partition rings by state; they have no heartbeats and hardly ever write.",
         [Ask(f"sum by (ring, state) ({q.once(c.RING_PARTITIONS)})", "{{ring}} {{state}}")],
+        Look(empty=NO_PARTITIONS),
     )
     corrupted = Show(
         "Corrupted partitions",
         "Partitions that the page marks as corrupted.",
         [Ask(f"max by (ring) ({q.of(c.RING_CORRUPTED_PARTITIONS)})", "{{ring}}")],
-        Look(steps=f.above(1)),
+        Look(steps=f.above(1), empty=NO_PARTITIONS),
         [house.runbook("KVMigrationPartitionsCorrupted")],
     )
     return band(7, (house.series(states), 12), (house.series(corrupted), 12))

@@ -85,7 +85,7 @@ def lines(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     """Lines over time with a legend below; stacked areas where the panel stacks."""
     every = answers.every
     if not every:
-        _nothing(canvas, box, "No data")
+        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
         return
     rows = 1 if len(every) <= 4 else 2
     axes = canvas.axes(Box(box.left + 62, box.top + 4, box.width - 68, box.height - 28 - 16 * rows))
@@ -157,7 +157,7 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     """One lane for each series, coloured by its state; where nobody knows, the lane is empty."""
     every = sorted(answers.every, key=lambda one: one.name)
     if not every:
-        _nothing(canvas, box, "No data")
+        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
         return
     fitting = max(1, min(len(every), int((box.height - 44) / 15)))
     margin = min(0.34 * box.width, 14 + 7 * max(len(one.name) for one in every))
@@ -215,7 +215,7 @@ def cells(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     """A table; what does not fit is counted below it."""
     made = table(panel, answers.series)
     if not made.rows:
-        _nothing(canvas, box, "No data")
+        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
         return
     widths = _widths(panel, box.width, made.headings, made.rows)
     fitting = int((box.height - 24) / 26)
@@ -259,7 +259,7 @@ def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     """A bar for each series."""
     every = answers.every
     if not every:
-        _nothing(canvas, box, "No data")
+        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
         return
     most = max(1.0, *(one.points[-1][1] for one in every))
     height = min(46.0, box.height / len(every))

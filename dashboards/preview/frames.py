@@ -36,12 +36,17 @@ def _merged(rows: list[dict[str, Cell]]) -> list[dict[str, Cell]]:
     """Rows whose common labels agree become one, as Grafana's merge does with narrower answers."""
     done: list[dict[str, Cell]] = []
     for row in sorted(rows, key=lambda one: -len(_names(one))):
-        home = [other for other in done if all(other.get(name) == row[name] for name in _names(row))]
+        home = [other for other in done if _agree(other, row)]
         for other in home:
             other.update({name: value for name, value in row.items() if name not in other})
         if not home:
             done.append(row)
     return done
+
+
+def _agree(one: Mapping[str, Cell], other: Mapping[str, Cell]) -> bool:
+    common = [name for name in _names(other) if name in one]
+    return bool(common) and all(one[name] == other[name] for name in common)
 
 
 def _names(row: Mapping[str, Cell]) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 from dashboards.fields import Json
 from dashboards.layout import COLUMNS, FIRST_SCREEN, band, panel_id
 from dashboards.options import Options
-from dashboards.panels import Ask, House, Show
+from dashboards.panels import House
+from dashboards.shows import Ask, Show
 from exporter.errors import ConfigError
 from tests.dashboards.every import BOARDS, panels
 
@@ -38,7 +39,7 @@ def test_ids_are_unique_and_come_from_titles(board: Json) -> None:
 def test_uids_do_not_change() -> None:
     assert set(BOARDS) == {
         "kvmigration-overview", "kvmigration-rings", "kvmigration-gossip", "kvmigration-ha-tracker",
-        "kvmigration-read-write", "kvmigration-exporter",
+        "kvmigration-read-write", "kvmigration-exporter", "kvmigration-process",
     }  # fmt: skip
     assert all(uid == board["uid"] and 8 <= len(uid) <= 40 for uid, board in BOARDS.items())
 

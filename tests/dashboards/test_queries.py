@@ -25,9 +25,6 @@ UNSHOWN = {
     "kvmigration_gossip_cluster_targets": "the alert names the sides; the members of each process are shown",
     "kvmigration_kv_clients": "kvmigration_client_phase says the same per process",
     "kvmigration_phase_uniform": "the boards count who is behind",
-    "kvmigration_mirror_enabled": "part of the phase",
-    "kvmigration_primary_store": "part of the phase",
-    "kvmigration_target_restarts_total": "the uptime of each process is on the board",
     "kvmigration_interval_seconds": "a setting, by which check --prometheus bounds an age",
     "kvmigration_config_last_reload_success_timestamp_seconds": "the tile says whether, the log says when",
 }

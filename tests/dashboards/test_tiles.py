@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.frame import EXPORTER, HA_TRACKER, OVERVIEW, READ_WRITE
+from dashboards.frame import EXPORTER, GOSSIP, HA_TRACKER, OVERVIEW, PROCESS, READ_WRITE
 from dashboards.preview.looks import colour, settings, shown
 from tests.dashboards.every import BOARDS, panels, queries
 
@@ -90,6 +90,10 @@ class Row:
 
 
 MISSING, MEMBERS = "Keys missing", "Members lost"
+CLUSTERS, PROBES, GATES = "Gossip clusters", "Probes with a wrong answer", "Gates of this migration"
+HEARD = "Newest heartbeat of others"
+OTHER_GATE = {f'gate_open{{{ONE},migration="rings",step="preflight"}}': "1" + LONG}
+PAGE_FAILED = {f'page_up{{{ONE},target="a",page="/memberlist"}}': "0" + LONG}
 TILES = (
     Tile("all is well", WELL, 0),
     Tile("its clock is an hour ahead, and it stands still", WELL | exporter(ended="3600" + LONG), None),
@@ -134,6 +138,31 @@ TILES = (
     Tile("thirty vanish, and two were never copied", WELL | lost(30) | copied(2), 32, MEMBERS),
     Tile("nobody compared the copy", exporter() | fleet(2), None, MEMBERS),
     Tile("nobody compared the copy, and the tile beside it", exporter() | fleet(2), None, MISSING),
+    Tile("nothing mirrors yet", exporter() | fleet(1), -1, MISSING),
+    Tile("nothing mirrors any more", exporter() | fleet(5), -1, MISSING),
+    Tile("nobody knows whether anything mirrors", exporter() | fleet(-1), None, MISSING),
+    Tile("one client is known not to mirror, of the other the phase is unknown",
+         exporter() | fleet(5) | client("ha", "ha-tracker/", -1), None, MISSING),
+    Tile("no exporter says whether anything mirrors", {}, None, MISSING),
+    Tile("one of two installations mirrors", WELL | copied() | exporter(AWAY) | fleet(5, AWAY), 0, MISSING),
+    Tile("every client is external", exporter() | fleet(0), -1, CLUSTERS),
+    Tile("every client is external, and a member list was not read", exporter() | fleet(0) | PAGE_FAILED,
+         None, CLUSTERS),
+    Tile("the clients are external, and already gossip",
+         exporter() | fleet(0) | {f"gossip_clusters{{{ONE}}}": "2" + LONG}, 2, CLUSTERS),
+    Tile("no client is external, and no gossip was read", exporter() | fleet(2), None, CLUSTERS),
+    Tile("no ring is in the gossip yet", exporter() | fleet(1), -1, HEARD, PROCESS),
+    Tile("rings should be in the gossip, and no age is known", exporter() | fleet(2), None, HEARD, PROCESS),
+    Tile("no ring is in the gossip yet, and a page of it failed", exporter() | fleet(1) | PAGE_FAILED, None,
+         HEARD, PROCESS),
+    Tile("no process is asked for its label", exporter(), -1, PROBES, GOSSIP),
+    Tile("a process accepts a foreign label",
+         exporter() | {f'label_probe_accepted{{{ONE},target="a",kind="own"}}': "1" + LONG,
+                       f'label_probe_accepted{{{ONE},target="a",kind="foreign"}}': "1" + LONG},
+         1, PROBES, GOSSIP),
+    Tile("no exporter asks for labels", {}, None, PROBES, GOSSIP),
+    Tile("no group is moved", exporter() | OTHER_GATE, -1, GATES, READ_WRITE),
+    Tile("no gate is known", exporter(), None, GATES, READ_WRITE),
     Tile("nobody knows the phase", exporter() | fleet(-1), None, MEMBERS),
     Tile("no ring was read", exporter() | {name: v for name, v in fleet(5).items() if "shrunk" not in name},
          None, MEMBERS),
@@ -212,6 +241,16 @@ def test_the_table_lists_what_the_first_tile_counts(row: Row, tmp_path: Path) ->
     answers = [(f'{{problem="{fault}"}}', value) for fault, value in row.faults.items()]
     table = f"sum by (problem) ({expression('Faults found now', OVERVIEW)})"
     judged(tmp_path, row.series, [(table, AT, answers)])
+
+
+def test_the_table_counts_each_installation_by_itself(tmp_path: Path) -> None:
+    away = exporter(AWAY) | fleet(2, AWAY) | copied(3, AWAY)
+    expr, fault = expression("Faults found now", OVERVIEW), "members missing in the secondary"
+    told = [
+        (f'{{cluster="{name}",namespace="mimir",job="kvmigration",problem="{fault}"}}', count)
+        for name, count in (("p", 2.0), ("q", 3.0))
+    ]
+    judged(tmp_path, WELL | copied(2) | away, [(expr, AT, told)])
 
 
 STEP_OF = {

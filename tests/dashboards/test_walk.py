@@ -22,7 +22,7 @@ from dashboards.preview.walk import INTERVAL, Stretch, Walk, script, walked
 from exporter.demo import FAULTS
 from exporter.model.pages import Phase
 from tests.dashboards.conftest import Running, prometheus_over
-from tests.dashboards.every import Query, queries
+from tests.dashboards.every import BOARDS, Query, panels, queries
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -105,6 +105,28 @@ def test_every_query_runs_and_every_panel_has_data_in_some_phase(walk: tuple[Run
     on, _ = walk
     with_data = {query.panel["title"] for query in EVERY if _ever(query, on)}
     assert {query.panel["title"] for query in EVERY} - with_data <= set(MAY_BE_EMPTY)
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.UNKNOWN])
+def test_where_all_is_well_no_panel_says_no_data_for_what_is_nothing_or_does_not_apply(
+    walk: tuple[Running, Walk], phase: Phase
+) -> None:
+    """A tile has a word for it; a panel of lines or rows that may be empty says what there is none of."""
+    on, made = walk
+    shown: dict[tuple[str, str], int] = {}
+    for query in EVERY:
+        text = filled(query.expr, values_of(query.board, {}), "60s")
+        found = len(on.prometheus.instant(text, _plain(made, phase).end + 0.5))
+        place = query.board["title"], query.panel["title"]
+        shown[place] = shown.get(place, 0) + found
+    empty = {place for place, found in shown.items() if not found}
+    silent = {
+        (board["title"], panel["title"])
+        for board in BOARDS.values()
+        for panel in panels(board)
+        if not panel["fieldConfig"]["defaults"]["noValue"].endswith(", or no data")
+    }
+    assert empty & silent == set()
 
 
 def test_no_query_has_to_look_at_many_samples(walk: tuple[Running, Walk]) -> None:

@@ -1,0 +1,65 @@
+"""What a panel shows, before Grafana's form is put on it: queries, looks, columns; and a board of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dashboards.fields import Json, absent, plain
+from dashboards.layout import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One query of a panel. `legend` names its series."""
+
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a panel's values look."""
+
+    unit: str = "short"
+    steps: Sequence[Json] = field(default_factory=plain)
+    mappings: Sequence[Json] = field(default_factory=lambda: [absent()])
+    overrides: Sequence[Json] = ()
+    decimals: int | None = None
+    low: float | None = None
+    high: float | None = None
+    empty: str = (
+        ""  # what a panel of lines or rows says when it has none; the word for no value where not set
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What a panel shows, whatever its kind: title, description, queries, looks, links."""
+
+    title: str
+    text: str
+    asks: Sequence[Ask]
+    look: Look = field(default_factory=Look)
+    links: Sequence[Json] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A table's columns: field to heading, in order; a query's value is `Value #A`, or `Value` if alone."""
+
+    headings: dict[str, str]
+    sort: str = ""
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard before Grafana's form is put on it."""
+
+    uid: str
+    title: str
+    text: str
+    rows: Sequence[Row]
+    variables: Sequence[Json]
+    annotations: Sequence[Json]
