@@ -168,6 +168,7 @@ def _answering(
         clients=clients,
         in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
         gossip=gossip_of(seen, known, values, clock),
+        gossip_members=metrics.gossip_members if metrics else None,
         config=config,
         seen_at=seen.metrics.asked_at,
         member=known.member or (before.member if before else ""),

@@ -298,7 +298,8 @@ STORE_LAST_WRITE_TIMESTAMP_SECONDS = _gauge(
 _section("Gossip")
 GOSSIP_MEMBERS = _gauge(
     "gossip_members", "target state",
-    "Gossip members that this process sees; state is alive, suspect, dead or left.", _GOSSIP, per="T × 4",
+    "Gossip members that this process sees; state is alive, suspect, dead or left. Without /memberlist only "
+    "alive, as its own metrics count them.", "/metrics or /memberlist", per="T × 4",
 )  # fmt: skip
 GOSSIP_CLUSTERS = _gauge(
     "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP,

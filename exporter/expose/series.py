@@ -118,6 +118,8 @@ def _target(target: TargetFacts, heard: float | None) -> Rows:
     if target.gossip is not None:
         yield from _gossip_target(name, target.gossip)
         yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), heard
+    elif target.gossip_members is not None:
+        yield c.GOSSIP_MEMBERS, (name, GossipState.ALIVE.value), target.gossip_members
 
 
 def phases_of(target: TargetFacts) -> dict[str, Phase]:

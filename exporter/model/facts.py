@@ -93,6 +93,7 @@ class TargetFacts:
     in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known
     rings: tuple[str, ...] = ()  # keys in which one of its members was found
     gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
+    gossip_members: float | None = None  # alive ones, as its metrics count them
     config: ProcessConfig | None = None
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

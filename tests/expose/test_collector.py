@@ -141,6 +141,15 @@ def test_an_answering_target_without_a_known_phase_says_minus_1() -> None:
     assert series(replace(snapshots.rich(), targets=(lost,)), c.TARGET_PHASE) == {("a", "rings"): -1}
 
 
+def test_without_its_member_list_a_process_has_the_count_of_its_metrics() -> None:
+    hidden = replace(snapshots.target("a"), gossip=None, gossip_members=6.0)
+    for target, found in (
+        (hidden, {("a", "alive"): 6.0}),
+        (replace(hidden, gossip_members=None), {}),  # it has no memberlist
+    ):
+        assert series(replace(snapshots.rich(), targets=(target,)), c.GOSSIP_MEMBERS) == found
+
+
 def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
     assert math.isnan(series(snapshots.rich(), c.GATE_CHECK)["rings", "switch-primary", "views-agree"])
     assert series(snapshots.rich(), c.GATE_OPEN)["store", "decommission-store"] == 0
