@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alerts import thresholds
 from alerts.promql import indented
-from alerts.recording import RECORDS
 from alerts.registry import ALERTS, GROUPS, NAMES
 from alerts.rule import Alert, Options, Severity
 from alerts.thresholds import Limit, Wait
@@ -26,11 +25,10 @@ once memberlist is the primary of a client. An alert fires for minutes after its
 (`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. A cause is kept for
 longer than its effects: no ticket is opened after recovery. What follows from what stands in one table
 ([causes.py](../exporter/derive/gate/causes.py)); status, page and Alertmanager's inhibitions use it.
-"""
 
-NEEDED = """\
-No alert needs these. With [several shards](shards.md) the alerts need the rules that join them;
-`KVMigrationShardsIncomplete` uses a series that these rules record. Without shards it never fires."""
+No recording rule is needed beside one exporter. With [several shards](shards.md) the alerts need the rules
+that join them; `KVMigrationShardsIncomplete` uses a series that they record. Without shards it never fires.
+"""
 
 
 def _for(alert: Alert, options: Options) -> str:
@@ -70,13 +68,8 @@ def _numbers() -> list[str]:
     return [*lines, ""]
 
 
-def _records(options: Options) -> list[str]:
-    lines = ["## Recording rules", "", NEEDED, "", "| series | meaning |", "|---|---|"]
-    return lines + [f"| `{record.name}` | {record.meaning} |" for record in RECORDS]
-
-
 def markdown(options: Options) -> str:
     """Give the page."""
     head = INTRODUCTION.format(count=len(NAMES)).splitlines()
-    parts = [*head, "", *_tables(options), *_records(options), "", *_numbers(), *_expressions(options)]
+    parts = [*head, "", *_tables(options), *_numbers(), *_expressions(options)]
     return "\n".join(parts).rstrip() + "\n"

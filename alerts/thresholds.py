@@ -128,7 +128,7 @@ DUPLICATE_ADDRESSES = Wait(
 )
 IN_TRANSIT = Limit(1800, "a start that replays its log, and a leave that flushes, take half an hour at most")
 TRANSIT = Wait(MINUTE, "the limit is the wait; this is one more cycle")
-TOKEN_CONFLICTS = Wait(15 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
+TOKEN_CONFLICTS = Wait(10 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
 RETURNED = Wait(0, "a single event: the window shows it for an hour")
 RETURNED_WINDOW = Wait(HOUR, "members may come back one at a time, one with each restart")
@@ -188,7 +188,7 @@ DOWN_WINDOW = Wait(8 * MINUTE, "per process: in a rolling restart each is down, 
 DOWN = Wait(MINUTE, "the window is the wait; this is one more cycle")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
 CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
-SKEWED = Wait(15 * MINUTE, "time synchronisation steps in after a start")
+SKEWED = Wait(10 * MINUTE, "time synchronisation steps in after a start")
 DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is not seen")
 BLIND = Wait(5 * MINUTE, "longer than a restart of whatever serves the discovery, or of the network between")
 

@@ -15,7 +15,6 @@ from alerts import alertmanager, docs_page
 from alerts.causes import kept
 from alerts.groups import loki
 from alerts.promql import indented
-from alerts.recording import RECORDS
 from alerts.registry import GROUPS
 from alerts.rule import Alert, Options, Record
 from alerts.shards import COUNTS, INTERVAL, PARTS, WHOLE
@@ -78,11 +77,6 @@ def alert_groups(options: Options) -> dict[str, Any]:
     }
 
 
-def record_groups(options: Options) -> dict[str, Any]:
-    """Give the recording rules as a rule file's document."""
-    return {"groups": [{"name": "kvmigration-recording", "rules": _recorded(RECORDS, options)}]}
-
-
 def shard_groups(options: Options) -> dict[str, Any]:
     """Give the recording rules that join shards. What is joined family by family reads no other rule; of
     the others each may read those before it, and nothing reads the counts: they are groups of their own.
@@ -135,12 +129,11 @@ def _operator(name: str, *documents: dict[str, Any]) -> dict[str, Any]:
 
 def files(options: Options) -> dict[str, str]:
     """Give the contents of every rule file by its name."""
-    alerts, records, shards = alert_groups(options), record_groups(options), shard_groups(options)
+    alerts, shards = alert_groups(options), shard_groups(options)
     return {
         "kvmigration-alerts.yaml": _yaml(alerts),
-        "kvmigration-recording.yaml": _yaml(records),
         "kvmigration-shards.yaml": _yaml(shards),
-        "prometheusrule.yaml": _yaml(_operator("kvmigration", alerts, records)),
+        "prometheusrule.yaml": _yaml(_operator("kvmigration", alerts)),
         "prometheusrule-shards.yaml": _yaml(_operator("kvmigration-shards", shards)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki.document(options)),

@@ -154,9 +154,8 @@ class Queries:
         return f"({number}) or {NOT_ASKED} * group({self.of(c.BUILD_INFO)})"
 
     def mirroring(self) -> str:
-        """The writing KV clients that mirror now."""
-        clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
-        return f"{clients} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value}"
+        """A series where a writing KV client mirrors now: the exporter counts those that were left out."""
+        return self.of(c.UNREACHED_CLIENTS)
 
     def next_step(self, metric: Metric) -> str:
         """The gate's metric, only for the step that comes next."""

@@ -1,4 +1,4 @@
-// Alerts, recording rules and boards of kvmigration-exporter, for builds with jsonnet:
+// Alerts, boards and the rules that join shards, of kvmigration-exporter, for builds with jsonnet:
 //
 //   local kvmigration = (import 'kvmigration-exporter/mixin/mixin.libsonnet') + {
 //     _config+:: { selector: 'job="kvmigration"', dashboardBase: 'https://grafana.internal' },
@@ -97,7 +97,7 @@
   },
 
   prometheusRules+:: {
-    groups+: std.map(recorded, rules.rules + (if config.shards then rules.shards else [])),
+    groups+: if config.shards then std.map(recorded, rules.shards) else [],
   },
 
   grafanaDashboards+:: {

@@ -25,7 +25,7 @@ BASE = "https://kvm-base.invalid"
 
 
 def rules() -> Mapping[str, Any]:
-    """Give alerts, recording rules and the rules that join shards, with marks."""
+    """Give alerts and the rules that join shards, with marks."""
     options = Options(
         selector=SELECTOR,
         cluster_label=CLUSTER,
@@ -33,10 +33,9 @@ def rules() -> Mapping[str, Any]:
         job_label=JOB,
         dashboard_base=BASE,
     )
-    alerts, records = yaml_writer.alert_groups(options), yaml_writer.record_groups(options)
-    shards = yaml_writer.shard_groups(options)
-    _without_labels([*records["groups"], *shards["groups"]])
-    return {"alerts": alerts["groups"], "rules": records["groups"], "shards": shards["groups"]}
+    alerts, shards = yaml_writer.alert_groups(options), yaml_writer.shard_groups(options)
+    _without_labels(shards["groups"])
+    return {"alerts": alerts["groups"], "shards": shards["groups"]}
 
 
 def _without_labels(groups: list[Any]) -> None:

@@ -328,7 +328,7 @@ GOSSIP_HEALTH_SCORE = _gauge(
     "/metrics or /memberlist", per="T",
 )  # fmt: skip
 GOSSIP_UNKNOWN_KEYS = _gauge(
-    "gossip_unknown_keys", "", "Keys in the gossip that the detected product does not use.", _GOSSIP,
+    "gossip_unknown_keys", "", "Keys in the gossip that are written and no key of the product.", _GOSSIP,
     join="max",
 )  # fmt: skip
 GOSSIP_HEARTBEAT_AGE_SECONDS = _gauge(

@@ -46,7 +46,10 @@ def _rows(snapshot: Snapshot) -> Rows:
     yield from target_rows(snapshot)
     yield from _kv_clients(snapshot)
     mirroring = {c.migration for target in snapshot.targets for c in target.clients if c.mirror}
+    foreign = snapshot.gossip.foreign_keys if snapshot.gossip else ()
     for key in snapshot.keys:
+        if key.key in foreign and not any(view.kind == "ring" for view in key.views):
+            continue  # a ring that came by the gossip, and that no process of ours uses: not ours to judge
         yield from _key(key)
         yield from _secondary(key, snapshot.stores, is_mirrored=key.migration in mirroring)
     for store in snapshot.stores:
@@ -288,7 +291,7 @@ def _gossip(snapshot: Snapshot) -> Rows:
         for cluster in gossip.clusters[:NAMED] if len(gossip.clusters) > 1 else ():
             yield c.GOSSIP_CLUSTER_TARGETS, (min(cluster),), len(cluster)
         yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)
-        yield c.GOSSIP_UNKNOWN_KEYS, (), len(gossip.unknown_keys)
+        yield c.GOSSIP_UNKNOWN_KEYS, (), len(set(gossip.unknown_keys).difference(gossip.remains))
     for found in snapshot.rejections:
         yield c.FOREIGN_LABEL_REJECTIONS_TOTAL, (found.target, found.label, found.source), found.count
     for probe in snapshot.probes:

@@ -222,11 +222,10 @@ def _notifying(url: str) -> dict[str, Any]:
 
 
 def _scraping(fleets: list[Fleet], manager: str, rules: Path) -> dict[str, Any]:
-    names = ("kvmigration-alerts.yaml", "kvmigration-recording.yaml")
     places = {"cluster": "demo", "namespace": "mimir"}
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(_hurried(rules / name)) for name in names],
+        "rule_files": [str(_hurried(rules / "kvmigration-alerts.yaml"))],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager.removeprefix("http://")]}]}]},
         "scrape_configs": [
             {"job_name": one.job, "static_configs": [{"targets": [one.exporter], "labels": places}]}

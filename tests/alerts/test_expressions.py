@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import promql_parser
 import pytest
 
-from alerts.recording import RECORDS
 from alerts.registry import ALERTS, NAMES
 from alerts.rule import Alert, Options, Record
 from alerts.shards import SHARD_RECORDS
 from alerts.shards_across import FAILS, NOT_KNOWN, NOT_KNOWN_OF_KEYS
+from exporter.cli.source import check_prometheus
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.gate.steps import nothing_read
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import UNBROKEN
 from tests.alerts import promql
+from tests.dashboards.every import queries
 
 Q = Options().queries()
-EVERY_RECORD = (*RECORDS, *SHARD_RECORDS)
 KNOWN = (
     catalogue.by_name.keys()
     | shard_catalogue.by_name.keys()
@@ -42,7 +43,7 @@ def queries_of(alert: Alert) -> list[tuple[str, str]]:
 
 def expressions() -> list[str]:
     in_words = [query for alert in ALERTS for query, _ in queries_of(alert)]
-    return [alert.expr(Q) for alert in ALERTS] + [record.expr(Q) for record in EVERY_RECORD] + in_words
+    return [alert.expr(Q) for alert in ALERTS] + [record.expr(Q) for record in SHARD_RECORDS] + in_words
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -108,6 +109,16 @@ def test_a_rule_reads_only_what_those_before_it_recorded() -> None:
         read = {promql.metric(found) for found in promql.selectors(promql_parser.parse(record.expr(Q)))}
         assert read & ahead <= ({UNBROKEN} if record.name == UNBROKEN else set())
         ahead.remove(record.name)
+
+
+def test_every_recording_rule_is_read_or_gives_what_one_exporter_shows() -> None:
+    """By an alert, a board, another rule or `check --prometheus`."""
+    text = inspect.getsource(check_prometheus)
+    by_check = {str(getattr(shard_catalogue, name)) for name in re.findall(r"\bs\.([A-Z]+)\b", text)}
+    asked = " ".join([*expressions(), *(query.expr for query in queries())])
+    recorded = {record.name for record in SHARD_RECORDS} - catalogue.by_name.keys() - by_check
+    assert recorded
+    assert {name for name in recorded if name not in asked} == set()
 
 
 def test_every_check_that_is_judged_across_shards_is_one_of_the_gates() -> None:

@@ -19,7 +19,7 @@ from alerts.registry import ALERTS
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "alerts" / "built"
 FILES = {
-    "kvmigration-alerts.yaml", "kvmigration-recording.yaml", "kvmigration-shards.yaml", "prometheusrule.yaml",
+    "kvmigration-alerts.yaml", "kvmigration-shards.yaml", "prometheusrule.yaml",
     "prometheusrule-shards.yaml", "alertmanager.yaml", "loki-rules.yaml",
 }  # fmt: skip
 RENAMED = [
@@ -124,8 +124,7 @@ def test_boards_that_annotations_lead_to_exist() -> None:
 def test_operator_resource_has_every_rule() -> None:
     resource = load(BUILT / "prometheusrule.yaml")
     assert (resource["apiVersion"], resource["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
-    both = rules(BUILT / "kvmigration-alerts.yaml") + rules(BUILT / "kvmigration-recording.yaml")
-    assert rules(BUILT / "prometheusrule.yaml") == both
+    assert rules(BUILT / "prometheusrule.yaml") == rules(BUILT / "kvmigration-alerts.yaml")
     assert len({group["name"] for group in resource["spec"]["groups"]}) == len(resource["spec"]["groups"])
 
 
@@ -175,7 +174,7 @@ def test_scaling_shortens_waits_and_windows(tmp_path: Path) -> None:
     command.run(["--scale-durations", "0.01", "--output", str(tmp_path)])
     text = (tmp_path / "kvmigration-alerts.yaml").read_text()
     named = {rule["alert"]: rule for rule in rules(tmp_path / "kvmigration-alerts.yaml")}
-    assert named["KVMigrationMirroringPartial"]["for"] == "9s"
+    assert named["KVMigrationPhaseUnknown"]["for"] == "9s"
     assert named["KVMigrationMirroringPartial"]["keep_firing_for"] == "7200ms"
     assert named["KVMigrationRingShrunk"]["for"] == "600ms"
     assert "[9s]" in text and "[15m]" not in text

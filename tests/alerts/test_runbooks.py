@@ -11,7 +11,6 @@ import promql_parser
 import pytest
 
 from alerts.causes import kept
-from alerts.recording import RECORDS
 from alerts.registry import ALERTS, GROUPS, NAMES
 from alerts.shards import SHARD_RECORDS
 from exporter.cli import arguments
@@ -32,7 +31,7 @@ COMPONENTS = {
 }
 """Metrics of the components themselves, behind any prefix or none; seen in the recordings."""
 KNOWN = {
-    *catalogue.by_name, *shard_catalogue.by_name, *(record.name for record in (*RECORDS, *SHARD_RECORDS)),
+    *catalogue.by_name, *shard_catalogue.by_name, *(record.name for record in SHARD_RECORDS),
 }  # fmt: skip
 CHECKS = {check.id for step in harms.NAMES for check in steps.blank(step).checks} | set(coverage.RESTS_ON)
 SERVER = "http://127.0.0.1:9895"

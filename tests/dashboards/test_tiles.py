@@ -38,7 +38,7 @@ def fleet(phase: int, of: str = ONE) -> dict[str, str]:
         f'target_up{{{of},target="a",component="ingester"}}': "1" + LONG,
         f"ring_shrunk_members{{{of},{RING}}}": "0" + LONG,
         f"key_phase{{{of},{RING}}}": f"{phase}{LONG}",
-    }
+    } | (unreached(0, of) if phase in (2, 3) else {})
 
 
 def client(name: str, key: str, phase: int) -> dict[str, str]:
@@ -46,9 +46,9 @@ def client(name: str, key: str, phase: int) -> dict[str, str]:
     return {f"client_phase{{{of}}}": f"{phase}{LONG}"}
 
 
-def unreached(clients: int) -> dict[str, str]:
-    of = f'{ONE},migration="rings",kv_name="compactor-lifecycler"'
-    return {f"unreached_clients{{{of}}}": f"{clients}{LONG}"}
+def unreached(clients: int, of: str = ONE) -> dict[str, str]:
+    name = f'{of},migration="rings",kv_name="ingester-lifecycler"'
+    return {f"unreached_clients{{{name}}}": f"{clients}{LONG}"}
 
 
 def copied(missing: int = 0, of: str = ONE) -> dict[str, str]:

@@ -119,6 +119,29 @@ def test_nothing_known_says_nothing_good() -> None:
     assert series(snapshots.unknown(), c.STORE_UP) == {("consul",): 0}
 
 
+@pytest.mark.parametrize(("remains", "count"), [((), 1), (("collectors/usagestats_token2",), 0)])
+def test_unknown_keys_count_while_a_process_writes_them(remains: tuple[str, ...], count: int) -> None:
+    rich = snapshots.rich()
+    assert rich.gossip is not None
+    told = replace(rich, gossip=replace(rich.gossip, remains=remains))
+    assert series(told, c.GOSSIP_UNKNOWN_KEYS) == {(): count}
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_ring_of_another_product_in_our_gossip_is_none_of_ours_to_judge(*, is_used: bool) -> None:
+    rich = snapshots.rich()
+    assert rich.gossip is not None
+    ring = next(key for key in rich.keys if key.kind == "ring" and key.source)
+    views = ring.views if is_used else tuple(view for view in ring.views if view.kind != "ring")
+    told = replace(
+        rich,
+        keys=(replace(ring, views=views),),
+        gossip=replace(rich.gossip, foreign_keys=(ring.key,)),
+    )
+    assert bool(series(told, c.RING_MEMBERS)) is is_used
+    assert series(rich, c.RING_MEMBERS)
+
+
 @pytest.mark.parametrize("kind", [Told.MIRRORING_PARTIAL, Told.WITHOUT_MULTI, Told.LAG])
 def test_clients_that_mirroring_left_out_are_counted_by_name_and_the_others_are_0(kind: Told) -> None:
     rich = snapshots.rich()

@@ -46,7 +46,7 @@ class Cause:
 
 CAUSES: Final[tuple[Cause, ...]] = (
     Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | _UNREACHED | {"gossip-split"}),
-    Cause("foreign-members", _STRANGE | {"strangers"}),
+    Cause("foreign-members", _STRANGE | _MEMBERS | {"strangers"}),
     Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
     Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
     Cause("strangers", _STRANGE),

@@ -274,11 +274,11 @@ CASES = (
         FIRES,
         "two members came with the same tokens",
         ring("token_conflicts", "0x9 128x100"),
-        at=25,
+        at=20,
         says="Up to 128 token(s) of a ring of <fleet> are claimed by more than one member: "
         "collectors/ring (128). Processes may disagree about the owner.",
     ),
-    Case(TOKENS, THRESHOLD, "resolved one step before its time", ring("token_conflicts", "128x14 0x100")),
+    Case(TOKENS, THRESHOLD, "resolved one step before its time", ring("token_conflicts", "128x9 0x100")),
     Case(
         TOKENS,
         LOOKALIKE,

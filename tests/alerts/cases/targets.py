@@ -105,7 +105,7 @@ CASES = (
         FIRES,
         "a clock is a minute slow",
         skew(2, "0x9 -61x100"),
-        at=25,
+        at=20,
         severity="info",
         says="Clocks of processes of <fleet> differ from the exporter's by up to 1m 1s: ingester-2"
         " (1m 1s). Heartbeats are compared across clocks.",
