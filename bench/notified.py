@@ -16,16 +16,19 @@ HEADING = """\
 Written by `python -m bench.time_to_page`: a real Prometheus (scrapes every minute, its default), a real
 Alertmanager and an exporter for each cluster, with the rules and routes of `alerts/built` as they are.
 Minutes count from the fault. A fault lasts {minutes:g} minutes; all is looked at for {after:g} minutes more.
+Prometheus and Alertmanager are restarted 13 minutes after the faults began. Where a row says so, the exporter
+is restarted after 7.
 
 - *headline*: the first warning on the exporter's page, `status` and API.
 - *notifications*: what Alertmanager sent, with severity, at which minute. Notes (`info`) are set in brackets.
 - *resolved*: minutes from the end of the fault to the last `resolved`; *open* if it was not sent by then.
+- *again or early*: what was sent a second time, or as `resolved`, while the fault lasted.
 - *after the end*: notifications that were sent only after the fault had ended.
 - A recording is replayed as it stood: its counters stand still, and its clocks are in the past. The foreign
   members of `conjoined` stay in the rings after its end until they are forgotten.
 
-| fault | in phase | processes | headline | notifications | resolved | after the end |
-|---|---|---|---|---|---|---|
+| fault | in phase | processes | headline | notifications | again or early | resolved | after the end |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -40,13 +43,19 @@ class Notification:
 
 
 def of_job(sent: Iterable[Sent], job: str, offset: float) -> list[Notification]:
-    """Give what was sent of a job, each alert and status once, the first time."""
-    found: dict[tuple[str, str, str], Notification] = {}
-    for one in sent:
-        if one.job == job:
-            key = (one.alert, one.severity, one.status)
-            found.setdefault(key, Notification(one.at + offset, one.alert, one.severity, one.status))
-    return sorted(found.values(), key=lambda told: told.at)
+    """Give what was sent of a job, in the order of time."""
+    told = (
+        Notification(one.at + offset, one.alert, one.severity, one.status) for one in sent if one.job == job
+    )
+    return sorted(told, key=lambda one: one.at)
+
+
+def _first(told: Iterable[Notification]) -> list[Notification]:
+    """Each alert once, the first time."""
+    found: dict[tuple[str, str], Notification] = {}
+    for one in told:
+        found.setdefault((one.alert, one.severity), one)
+    return list(found.values())
 
 
 def table(jobs: Sequence[Watched], minutes: float, after: float) -> str:
@@ -56,14 +65,18 @@ def table(jobs: Sequence[Watched], minutes: float, after: float) -> str:
 
 def _row(job: Watched) -> str:
     ended = job.ended
-    firing = [told for told in job.told if told.status == "firing"]
+    sent = [told for told in job.told if told.status == "firing"]
+    firing = _first(sent)
+    lasting = [told for told in job.told if ended is None or told.at <= ended]
+    again = [told for told in lasting if told.status == "resolved" or (told in sent and told not in firing)]
     during = [told for told in firing if ended is None or told.at <= ended]
     late = [told for told in firing if ended is not None and told.at > ended]
     headline = "–" if job.headline is None else _minutes(job.headline - job.began)
     name = f"{job.play.name} to {job.play.to}" if job.play.to else job.play.name
+    name += ", exporter restarted" if job.play.restarts else ""
     cells = (
         name, job.play.phase, str(job.play.size or "–"), headline, _listed(during, job.began),
-        _resolved(job, firing), _listed(late, job.began),
+        _listed(again, job.began), _resolved(job, firing), _listed(late, job.began),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ BUILT = ROOT / "alerts" / "built"
 RESULT = ROOT / "bench" / "results" / "time-to-page.md"
 WARM = 150.0  # seconds before the fault: two scrapes, and every process older than two heartbeats
 LOOK = 2.0
+RESTART, SERVERS = 7 * 60.0, 13 * 60.0
+"""Seconds after the faults began at which exporters are restarted, and Prometheus and Alertmanager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ class Play:
     size: int = 6
     to: str = ""
     product: str = "mimir"
+    restarts: bool = False  # its exporter is restarted while the fault lasts
 
     @property
     def job(self) -> str:
-        return f"{self.name}-{self.phase}-{self.size}"
+        return f"{self.name}-{self.phase}-{self.size}{'-restarts' * self.restarts}"
 
 
 FAULTS = (
@@ -57,6 +60,8 @@ FAULTS = (
     Play("lag", "mirroring"), Play("mirror-errors", "mirroring"), Play("crash", "mirroring"),
     Play("token-conflict", "memberlist"), Play("pages-hang", "memberlist"),
     Play("pages-rubbish", "memberlist"), Play("clock-skew", "memberlist"),
+    Play("split", "mirroring", restarts=True), Play("store-down", "mirroring", restarts=True),
+    Play("partial-mirroring", "mirroring", restarts=True), Play("crash", "mirroring", restarts=True),
 )  # fmt: skip
 HEALTHY = (
     Play("rollout", "external", 6, "multi"), Play("rollout", "external", 18, "multi"),
@@ -70,7 +75,7 @@ class Watched:
     """One job: what it plays, where its exporter is, and when its headline changed, by our clock."""
 
     play: Play
-    exporter: str
+    exporter: Exporter
     control: str = ""
     before: str = ""
     headline: float | None = None
@@ -91,7 +96,7 @@ class Watched:
         self.before = self._warnings()
 
     def _warnings(self) -> str:
-        with urllib.request.urlopen(f"http://{self.exporter}/api/v1/status", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self.exporter.address}/api/v1/status", timeout=5) as answer:
             found = json.load(answer)
         return "; ".join(found["data"]["warnings"])
 
@@ -105,16 +110,40 @@ class Watched:
             real_servers.call("POST", f"{self.control}/fault/{self.play.name}", state)
 
 
+@dataclass(slots=True)
+class Exporter:
+    """An exporter that may be restarted."""
+
+    folder: Path
+    address: str
+    running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def start(self) -> None:
+        """Start it, and wait for its first cycle."""
+        listen = [
+            "--config.file",
+            str(self.folder / "kvmigration.yaml"),
+            "--web.listen-address",
+            self.address,
+        ]
+        self.running.enter_context(live.process(self.folder / "exporter.log", "serve", *listen))
+        live.wait(lambda: live.ready(f"http://{self.address}"), f"exporter in {self.folder}", 240)
+
+    def restart(self) -> None:
+        """End it and start it anew: what it remembered is gone."""
+        self.running.close()
+        self.start()
+
+
 @contextlib.contextmanager
-def exporter_of(folder: Path, name: str, config: dict[str, Any]) -> Iterator[str]:
-    """An exporter with this configuration; its address."""
-    path = folder / "kvmigration.yaml"
-    path.write_text(json.dumps(config))
+def exporter_of(folder: Path, config: dict[str, Any]) -> Iterator[Exporter]:
+    """An exporter with this configuration."""
+    (folder / "kvmigration.yaml").write_text(json.dumps(config))
     (port,) = real_servers.free_ports(1)
-    listen = ["--config.file", str(path), "--web.listen-address", f"127.0.0.1:{port}"]
-    with live.process(folder / "exporter.log", "serve", *listen):
-        live.wait(lambda: live.ready(f"http://127.0.0.1:{port}"), f"exporter of {name}", 240)
-        yield f"127.0.0.1:{port}"
+    made = Exporter(folder, f"127.0.0.1:{port}")
+    with contextlib.closing(made.running):
+        made.start()
+        yield made
 
 
 @contextlib.contextmanager
@@ -126,8 +155,8 @@ def demo(folder: Path, play: Play) -> Iterator[Watched]:
     with live.demo(place, play.phase, *flags, size=play.size, speed=1) as (control, state):
         config = live.configuration(state) | {"interval": "15s"}
         del config["http_client"]
-        with exporter_of(place, play.job, config) as address:
-            yield Watched(play, address, control)
+        with exporter_of(place, config) as exporter:
+            yield Watched(play, exporter, control)
 
 
 @contextlib.contextmanager
@@ -142,8 +171,8 @@ def recorded(folder: Path, program: Path, recording: Path, port: int) -> Iterato
         line = served.stdout.readline() if served.stdout else ""
         config = _of_recording(json.loads(line))
         began = time.time()
-        with exporter_of(place, name, config) as address:
-            yield Watched(Play(name, "recorded", 0), address, began=began)
+        with exporter_of(place, config) as exporter:
+            yield Watched(Play(name, "recorded", 0), exporter, began=began)
     finally:
         served.terminate()
         served.wait(10)
@@ -158,35 +187,35 @@ def _of_recording(mapping: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, jobs: list[Watched]) -> Iterator[live.Inbox]:
-    """Prometheus with the rules as they are built, Alertmanager with the routes, and who they notify."""
-    with live.inbox() as received:
-        notify = yaml.safe_load((BUILT / "alertmanager.yaml").read_text())
-        for receiver in notify["receivers"]:
-            receiver["webhook_configs"][0]["url"] = f"{received.url}/{receiver['name']}"
-        path = folder / "alertmanager.yaml"
-        path.write_text(json.dumps(notify))
-        with real_servers.alertmanager(folder, path) as manager:
-            places = {"cluster": "bench", "namespace": "kv"}
-            scrape = folder / "prometheus.yaml"
-            document = {
-                "rule_files": [str(BUILT / "kvmigration-alerts.yaml")],
-                "alerting": {
-                    "alertmanagers": [
-                        {"static_configs": [{"targets": [manager.url.removeprefix("http://")]}]}
-                    ]
-                },
-                "scrape_configs": [
-                    {
-                        "job_name": one.play.job,
-                        "static_configs": [{"targets": [one.exporter], "labels": places}],
-                    }
-                    for one in jobs
-                ],
+def prometheus(folder: Path, jobs: list[Watched], received: live.Inbox) -> Iterator[None]:
+    """Prometheus with the rules as they are built, Alertmanager with the routes, and who they notify. Begun
+    again in the same folder they remember what they have told.
+    """
+    notify = yaml.safe_load((BUILT / "alertmanager.yaml").read_text())
+    for receiver in notify["receivers"]:
+        receiver["webhook_configs"][0]["url"] = f"{received.url}/{receiver['name']}"
+    path = folder / "alertmanager.yaml"
+    path.write_text(json.dumps(notify))
+    with real_servers.alertmanager(folder, path) as manager:
+        scrape = folder / "prometheus.yaml"
+        scrape.write_text(json.dumps(_scraping(jobs, manager.url.removeprefix("http://"))))
+        with real_servers.prometheus(folder, scrape):
+            yield
+
+
+def _scraping(jobs: list[Watched], manager: str) -> dict[str, Any]:
+    places = {"cluster": "bench", "namespace": "kv"}
+    return {
+        "rule_files": [str(BUILT / "kvmigration-alerts.yaml")],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager]}]}]},
+        "scrape_configs": [
+            {
+                "job_name": one.play.job,
+                "static_configs": [{"targets": [one.exporter.address], "labels": places}],
             }
-            scrape.write_text(json.dumps(document))
-            with real_servers.prometheus(folder, scrape):
-                yield received
+            for one in jobs
+        ],
+    }
 
 
 def wait(jobs: list[Watched], seconds: float) -> None:
@@ -207,25 +236,50 @@ def play(arguments: argparse.Namespace) -> list[Watched]:
         for number, recording in enumerate(arguments.recording):
             port = 21_000 + 200 * number
             jobs.append(stack.enter_context(recorded(folder, arguments.replay, recording, port)))
-        received = stack.enter_context(prometheus(folder, jobs))
+        received = stack.enter_context(live.inbox())
+        servers = stack.enter_context(contextlib.ExitStack())
+        servers.enter_context(prometheus(folder, jobs, received))
         offset = time.time() - time.monotonic()
         wait([one for one in jobs if one.began], WARM)
-        for one in jobs:
-            if not one.began:
-                one.rest()
-        for one in jobs:
-            if not one.began:
-                one.began = time.time()
-                one.switch(on=True)
-        wait(jobs, arguments.minutes * 60)
-        for one in jobs:
-            if one.control:
-                one.switch(on=False)
-                one.ended = None if one.play.to else time.time()
+        begin(jobs)
+        with_restarts(
+            jobs, lambda: (servers.close(), servers.enter_context(prometheus(folder, jobs, received)))
+        )
+        wait(jobs, arguments.minutes * 60 - SERVERS)
+        end(jobs)
         wait(jobs, arguments.after * 60)
         for one in jobs:
             one.told = notified.of_job(received.sent, one.play.job, offset)
         return jobs
+
+
+def begin(jobs: list[Watched]) -> None:
+    """Note what is said before the faults, and begin them."""
+    ours = [one for one in jobs if not one.began]
+    for one in ours:
+        one.rest()
+    for one in ours:
+        one.began = time.time()
+        one.switch(on=True)
+
+
+def with_restarts(jobs: list[Watched], restart_servers: Callable[[], object]) -> None:
+    """Wait until the servers have been restarted, and the exporters of some before."""
+    began = time.monotonic()
+    wait(jobs, RESTART)
+    for one in jobs:
+        if one.play.restarts:
+            one.exporter.restart()
+    wait(jobs, SERVERS - (time.monotonic() - began))
+    restart_servers()
+
+
+def end(jobs: list[Watched]) -> None:
+    """End the faults; a rollout has no end."""
+    for one in jobs:
+        if one.control:
+            one.switch(on=False)
+            one.ended = None if one.play.to else time.time()
 
 
 def chosen(arguments: argparse.Namespace) -> list[Play]:
@@ -240,7 +294,12 @@ def main() -> int:
     add = parser.add_argument
     add("--only", action="append", default=[], metavar="NAME", help="this fault; may be repeated")
     add("--no-healthy", action="store_true", help="no rollouts, no cluster at rest")
-    add("--minutes", type=float, default=16.0, help="how long a fault lasts (default: %(default)s)")
+    add(
+        "--minutes",
+        type=float,
+        default=16.0,
+        help="how long a fault lasts, 14 at least (default: %(default)s)",
+    )
     add("--after", type=float, default=30.0, help="how long to look on after its end (default: %(default)s)")
     add("--recording", type=Path, action="append", default=[], help="a recorded cluster; may be repeated")
     add("--replay", type=Path, default=None, help="the program that serves a recording")

@@ -11,6 +11,7 @@ from exporter.derive.gossip.label_rollout import quoted
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.migration.migration import product_of
+from exporter.derive.migration.migrations import REACHED, STANDS_STILL
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_of_two, silence
 from exporter.derive.ring.partitions import without_owner
@@ -22,10 +23,6 @@ from exporter.model.migration import Migration
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
 
-STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
-REACHED = (
-    90.0  # seconds in which the runtime configuration reaches each process: a kubelet's minute, one reload
-)
 RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 

@@ -38,6 +38,8 @@ _ROLLOUTS = frozenset(
 values would be written back and forth between the stores.
 """
 _LAST = (Phase.DETACHED, Phase.MEMBERLIST)
+STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
+REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the process has reloaded it
 
 
 def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: float) -> tuple[Migration, ...]:
@@ -91,7 +93,20 @@ def _of_clients(
     if rollout is not None and not rollout.by_switch:
         was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
         rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
+    if rollout is not None and old is None:
+        rollout = replace(rollout, moved_at=_last_start(rollout, whole, now))
     return replace(found, rollout=rollout)
+
+
+def _last_start(rollout: Rollout, whole: Whole, now: float) -> float:
+    """When a rollout that is met under way last moved on: at the last start of a process that got there.
+    Where that was long ago, the runtime configuration may just be reaching them: that is waited for.
+    """
+    there = (target for target in whole.targets if target.name in rollout.reached)
+    starts = [t.started - (t.skew or 0.0) for t in there if t.started is not None]
+    if len(starts) < len(rollout.reached):
+        return now
+    return max(now - (STANDS_STILL - REACHED), min(now, max(starts)))
 
 
 def _is_by_switch(

@@ -259,6 +259,21 @@ def test_processes_that_a_runtime_switch_did_not_reach_are_told_in_minutes_and_a
     assert told == ([False] * 6 + [True] * 2 if is_told else [False] * 8)
 
 
+@pytest.mark.parametrize(("ago", "told_after"), [(3600.0, 90.0), (300.0, 600.0)])
+def test_an_exporter_that_starts_amid_a_partial_mirroring_takes_the_last_start_for_the_last_move(
+    ago: float, told_after: float
+) -> None:
+    """It remembers nothing, and a rollout may be in progress: then the last process started lately."""
+    made = Fleet()
+    for process in made.processes[1:]:
+        process.clients = tuple(client(name, **OFF) for name in CLIENTS)
+    made.processes[0].started = made.now + 2.0 - ago
+    began, seen = made.now + 2.0, made.look(2.0, beat=True)
+    while "mirroring-partial" not in seen.fleet.causes and made.now - began < 1000.0:
+        seen = made.look(15.0, beat=True)
+    assert told_after <= made.now - began <= told_after + 15.0
+
+
 def test_a_runtime_switch_that_reaches_every_process_in_a_minute_is_no_fault() -> None:
     made = Fleet()
     for process in made.processes:
@@ -281,6 +296,7 @@ def test_a_rollout_that_stands_still_is_a_warning_and_one_that_moves_is_none() -
     made = Fleet()
     for process in made.processes[1:]:
         process.clients = tuple(client(name, **OFF) for name in CLIENTS)
+    made.processes[0].started = made.now
     for _ in range(3):
         assert made.look(250.0, beat=True).fleet.warnings == ()
     made.processes[1].clients, made.processes[1].started = tuple(client(name) for name in CLIENTS), made.now
