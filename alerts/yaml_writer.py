@@ -15,7 +15,7 @@ from alerts import alertmanager, docs_page
 from alerts.causes import kept
 from alerts.groups import loki
 from alerts.promql import indented
-from alerts.registry import GROUPS
+from alerts.registry import ALERTS, GROUPS
 from alerts.rule import Alert, Options, Record
 from alerts.shards import COUNTS, INTERVAL, PARTS, WHOLE
 
@@ -134,6 +134,7 @@ def files(options: Options) -> dict[str, str]:
         "kvmigration-alerts.yaml": _yaml(alerts),
         "kvmigration-shards.yaml": _yaml(shards),
         "prometheusrule.yaml": _yaml(_operator("kvmigration", alerts)),
+        "boards.yaml": _yaml({alert.name: f"kvmigration-{alert.board}" for alert in ALERTS}),
         "prometheusrule-shards.yaml": _yaml(_operator("kvmigration-shards", shards)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki.document(options)),

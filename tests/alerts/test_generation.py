@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "alerts" / "built"
 FILES = {
     "kvmigration-alerts.yaml", "kvmigration-shards.yaml", "prometheusrule.yaml",
-    "prometheusrule-shards.yaml", "alertmanager.yaml", "loki-rules.yaml",
+    "prometheusrule-shards.yaml", "alertmanager.yaml", "loki-rules.yaml", "boards.yaml",
 }  # fmt: skip
 RENAMED = [
     "--selector", 'env="eu"', "--cluster-label", "k8s", "--namespace-label", "space", "--job-label",

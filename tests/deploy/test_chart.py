@@ -14,6 +14,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from alerts.rule import Options
+from alerts.yaml_writer import files
 from exporter.cli.arguments import parser
 from exporter.config import load_text
 from tests.conftest import ROOT
@@ -52,6 +54,7 @@ EVERYTHING: dict[str, Any] = {
     "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     "dashboards": {"enabled": True},
 }
+LINKS = {"runbookBase": "https://wiki.test/r/", "dashboardBase": "https://boards.test"}
 LITTLE: dict[str, Any] = {
     "rbac": {"create": False},
     "serviceAccount": {"create": False},
@@ -65,6 +68,7 @@ CASES = {
     "everything": EVERYTHING,
     "as little as can be": LITTLE,
     "four shards": {"shards": 4},
+    "links of its own": EVERYTHING | {"links": LINKS},
     "everything, four shards": EVERYTHING | {"shards": 4},
     "as little as can be, twelve shards": LITTLE | {"shards": 12},
 }
@@ -302,6 +306,25 @@ def test_rules_and_boards_are_the_built_ones() -> None:
     assert len(boards) >= 6
     for board in boards:
         assert json.loads(told[board.name]) == json.loads(board.read_text())
+
+
+def test_links_lead_where_the_values_say_as_the_generators_write_them() -> None:
+    found = things(EVERYTHING | {"links": LINKS})
+    options = Options(runbook_base="https://wiki.test/r", dashboard_base="https://boards.test")
+    wanted = yaml.safe_load(files(options)["prometheusrule.yaml"])
+    assert only(found, "PrometheusRule")["spec"] == wanted["spec"]
+    kept = [t["data"] for t in found if t["kind"] == "ConfigMap"]
+    boards = [text for data in kept for name, text in data.items() if name.endswith(".json")]
+    linked = [text for text in boards if "https://wiki.test/r/KVMigration" in text]
+    assert linked and not [text for text in boards if "/docs/runbooks/" in text]
+    assert all(json.loads(text)["panels"] for text in boards)
+
+
+@pytest.mark.parametrize("base", ["wiki.test", "javascript:alert(1)"])
+def test_a_base_that_is_no_address_is_refused(base: str) -> None:
+    validator = jsonschema.Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
+    assert not validator.is_valid(values({"links": {"runbookBase": base}}))
+    assert validator.is_valid(values({"links": LINKS}))
 
 
 def test_the_plain_manifests_are_what_the_chart_gives() -> None:

@@ -52,3 +52,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "kvmigration.asksTheApi" -}}
 {{- if contains "kubernetes:" (toYaml .Values.config) -}}true{{- end -}}
 {{- end -}}
+
+{{/* What a link to a board says of the alert's fleet: templates of Prometheus. */}}
+{{- define "kvmigration.fleet" -}}
+var-cluster={{ "{{ $labels.cluster | urlquery }}" }}&var-namespace={{ "{{ $labels.namespace | urlquery }}" }}&var-job={{ "{{ $labels.job | urlquery }}" }}
+{{- end }}
