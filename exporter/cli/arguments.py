@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from exporter import __version__, log
@@ -103,7 +105,8 @@ def run(argv: Sequence[str]) -> int:
     log.setup(args.log_level, args.log_format)
     command: Command = args.run
     try:
-        return _told(command(args))
+        with _muted() if getattr(args, "quiet", False) else contextlib.nullcontext():
+            return _told(command(args))
     except ConfigError as error:
         return _refused(*error.problems)
     except KVMigrationError as error:
@@ -117,6 +120,13 @@ def run(argv: Sequence[str]) -> int:
             raise
         # what answers there need not be an exporter, and may say what cannot be shown in ways of its own
         return _refused(f"kvmigration: the answer of --server cannot be shown ({type(error).__name__})")
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """Nothing on the standard output."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _refused(*lines: str) -> int:

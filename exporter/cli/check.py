@@ -185,7 +185,7 @@ async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float
         steps = await look.steps(args.step)
         if worst(steps).answer == "open":
             return _show(steps, args, sys.stdout)
-        for step in steps:
+        for step in () if args.quiet else steps:
             headline = headlines.answered(step.title, step.answer, step.headline)
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain(headline)}\n")
         if clock() >= ends:
@@ -210,7 +210,7 @@ def _opened(step: StepOut, held: float) -> StepOut:
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:
-    if args.format != "text" or not sys.stderr.isatty():
+    if args.format != "text" or args.quiet or not sys.stderr.isatty():
         return
     width = 40
     done = int(width * min(1.0, held / args.soak))
@@ -220,7 +220,7 @@ def _progress(args: argparse.Namespace, held: float) -> None:
 
 def _clear(args: argparse.Namespace) -> None:
     """Take the progress line away."""
-    if args.format == "text" and sys.stderr.isatty():
+    if args.format == "text" and not args.quiet and sys.stderr.isatty():
         sys.stderr.write("\r" + " " * (WIDTH - 1) + "\r")
         sys.stderr.flush()
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from aiohttp import ClientSession, encode_basic_auth, web
 
 from exporter.cli.doctor import obstacles
 from exporter.config import load_text
@@ -19,6 +16,7 @@ from exporter.demo import Demo, DemoSettings
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Phase
 from exporter.wiring import Watch
+from tests.cli.guarded import guarded
 from tests.conftest import free_base_port
 
 Told = dict[str, Any]
@@ -110,30 +108,7 @@ async def test_credentials_for_a_url_come_from_a_file_and_are_never_printed(
     settings = DemoSettings(size=3, tokens=16, hold=True, start_phase=Phase.MEMBERLIST)
     http = tmp_path / "http.yml"
     http.write_text(yaml.safe_dump({"basic_auth": {"username": "me", "password": password}}))
-    async with Demo(settings) as demo, _guarded(_urls(demo.config())[0], "me", "s3cret-word") as url:
+    async with Demo(settings) as demo, guarded(_urls(demo.config())[0], "me", "s3cret-word") as url:
         ended, out = await _doctor(url, "--http.config.file", str(http))
     assert (ended == 2) is (status == 2), out
     assert password not in out
-
-
-@asynccontextmanager
-async def _guarded(url: str, name: str, password: str) -> AsyncIterator[str]:
-    """A proxy that asks for a name and a password before it passes anything on."""
-
-    async def answer(request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != encode_basic_auth(name, password):
-            return web.Response(status=401)
-        async with ClientSession() as session, session.get(url + request.path_qs) as told:
-            kind = told.headers.get("Content-Type", "text/plain")
-            return web.Response(status=told.status, body=await told.read(), headers={"Content-Type": kind})
-
-    app = web.Application()
-    app.router.add_get("/{rest:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()

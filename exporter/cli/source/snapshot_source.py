@@ -70,6 +70,9 @@ def add_cluster(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveG
         help="look without a file: from one process the others are found; --url itself may be left out",
     )
     add_http_config(parser)
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print errors only; the exit status is the answer"
+    )
     return where
 
 
