@@ -29,6 +29,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 TOGETHER = frozenset(
     {
+        "tests/cli/test_arguments_terminal.py",  # one exporter
+        "tests/dashboards/test_types.py",  # one run of the compiler
         "tests/dashboards/test_walk.py",  # one migration
         "tests/deploy/test_image.py",  # one image
         "tests/page/test_hostile.py",  # one browser

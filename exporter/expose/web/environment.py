@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from exporter.expose.web import go_no_go, words
 from exporter.expose.web.documents import place
+from exporter.expose.wording.headlines import answer_of
 
 HERE: Final = Path(__file__).parent
 
@@ -45,8 +46,14 @@ def environment() -> Environment:
         place,
     ):
         made.filters[filtered.__name__] = filtered
-    made.globals.update(count=words.count, task=go_no_go.task)
+    made.globals.update(count=words.count, task=go_no_go.task, why=why)
     return made
+
+
+def why(answer: str, headline: str) -> str:
+    """A headline for behind its answer, which it need not say once more."""
+    _, _, rest = answer_of(answer, headline).partition(": ")
+    return rest
 
 
 def render(template: str, **values: Any) -> str:

@@ -10,10 +10,10 @@ from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows
 from exporter.expose.web.key_rows import SHOWN as KEYS
 from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, not_copied, views
 from exporter.expose.web.phases import Station, stations
-from exporter.expose.web.words import first
+from exporter.expose.web.words import first, span
 from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
-from exporter.model.findings import Rollback
+from exporter.model.findings import Rollback, Told
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome
 from exporter.products.ring_pages import HA_KEY
@@ -102,6 +102,7 @@ class Overview:
     more_partial: int
     up: int
     events: tuple[Event, ...]
+    lasts: str
 
 
 def _way_back(migration: Migration) -> Rollback | None:
@@ -141,7 +142,18 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
         more_partial=more_partial,
         up=sum(1 for target in snapshot.targets if target.up),
         events=tuple(reversed(snapshot.events[-EVENTS:])),
+        lasts=lasts(snapshot),
     )
+
+
+def lasts(snapshot: Snapshot) -> str:
+    """How long the phase lasts already. Where the first cycle found it, it may be older than that."""
+    began = snapshot.fleet.phase_since
+    if began is None:
+        return "not known"
+    told = span(snapshot.at - began)
+    watched = next((e.at for e in snapshot.events if e.found and e.found.kind is Told.FIRST_CYCLE), None)
+    return f"at least {told}" if watched is not None and began <= watched else told
 
 
 def step_links(snapshot: Snapshot) -> tuple[StepLink, ...]:

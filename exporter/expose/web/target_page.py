@@ -7,11 +7,12 @@ from typing import Final
 
 from exporter.expose.web.words import first, page_of, query
 from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
-from exporter.model.pages import GossipMember, GossipState, Outcome
+from exporter.model.pages import GossipMember, GossipState, Outcome, Phase
 
 SEEN: Final = 60
 MEMBERS: Final = 60
 ROWS: Final = 100
+NONE_WRITES: Final = "– (it only reads)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class TargetPage:
     """One process's page."""
 
     target: TargetFacts
+    phase: str
     members: tuple[tuple[KeyFacts, MemberFacts], ...]
     more_members: int
     seen: tuple[GossipMember, ...]
@@ -35,6 +37,7 @@ def target_page(snapshot: Snapshot, target: TargetFacts) -> TargetPage:
     seen, more_seen = first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), SEEN)
     return TargetPage(
         target=target,
+        phase=phase_of(target),
         members=members,
         more_members=more_members,
         seen=seen,
@@ -54,6 +57,7 @@ class TargetRow:
     """One process in the list."""
 
     target: TargetFacts
+    phase: str
     failed: tuple[str, ...]
 
 
@@ -77,8 +81,21 @@ def target_list(snapshot: Snapshot, component: str, page: int) -> TargetList:
 
 
 def _row(target: TargetFacts) -> TargetRow:
-    return TargetRow(target, tuple(p.name for p in target.pages if p.outcome is Outcome.FAILED))
+    return TargetRow(
+        target, phase_of(target), tuple(p.name for p in target.pages if p.outcome is Outcome.FAILED)
+    )
+
+
+def phase_of(target: TargetFacts) -> str:
+    """A process's phase; a dash where it has KV clients and none of them writes."""
+    return NONE_WRITES if _only_reads(target) else target.phase.label
+
+
+def _only_reads(target: TargetFacts) -> bool:
+    reads = bool(target.clients) and not any(client.writes for client in target.clients)
+    return target.phase is Phase.UNKNOWN and reads
 
 
 def _troubled(row: TargetRow) -> tuple[bool, bool, int, str]:
-    return row.target.up, not row.failed, row.target.phase, row.target.name
+    phase = max(Phase) if _only_reads(row.target) else row.target.phase
+    return row.target.up, not row.failed, phase, row.target.name
