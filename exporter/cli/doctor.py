@@ -17,6 +17,7 @@ from exporter.cli.source.snapshot_source import add_cluster, config_of
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
 from exporter.config import Config
+from exporter.derive.migration.runtime_configuration import as_written
 from exporter.expose.wording.lists import few
 from exporter.expose.wording.reasons import REMEDIES
 from exporter.model.facts import PageFacts, Snapshot, TargetFacts
@@ -92,6 +93,14 @@ def seen(snapshot: Snapshot) -> Iterator[str]:
     ports = Counter("not known" if gossip.port is None else str(gossip.port) for gossip in gossips)
     yield f"memberlist: {len(gossips)} processes; ports {_counted(ports)}"
     yield f"labels: {_counted(Counter(_label(g.label) for g in gossips))}"
+    pages = [page for t in up for page in t.optional if page.outcome is not Outcome.ABSENT]
+    if pages:
+        blocks = Counter(
+            "not read" if t.runtime is None else as_written(t.runtime) or "no multi_kv_config"
+            for t in up
+            if t.optional
+        )
+        yield f"runtime configuration: {_counted(blocks)}"
     read = [
         f"{s.title}: {s.keys} keys" if s.outcome is Outcome.OK else f"{s.title}: not read"
         for s in snapshot.stores
@@ -138,13 +147,15 @@ def _none(now: Snapshot) -> Iterator[Obstacle]:
 
 def _pages(now: Snapshot) -> Iterator[Obstacle]:
     up = [target for target in now.targets if target.is_process]
-    names = sorted({page.name for target in up for page in target.pages if page.outcome is Outcome.FAILED})
+    pages = (page for target in up for page in (*target.pages, *target.optional))
+    names = sorted({page.name for page in pages if page.outcome is Outcome.FAILED})
     for name in names:
         yield from _by_reason(up, partial(_failed, name), f"{name} was not read")
 
 
 def _failed(name: str, target: TargetFacts) -> Iterable[PageFacts]:
-    return (page for page in target.pages if page.name == name and page.outcome is Outcome.FAILED)
+    pages = (*target.pages, *target.optional)
+    return (page for page in pages if page.name == name and page.outcome is Outcome.FAILED)
 
 
 def _by_reason(

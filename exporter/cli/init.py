@@ -15,6 +15,7 @@ from exporter.cli.source.snapshot_source import add_http_config, client_settings
 from exporter.cli.source.survey import ORDINARY, Survey, checked_url, look_round, missing_of, names_of
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
+from exporter.derive.migration.runtime_configuration import as_written
 from exporter.errors import UsageError
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.model.facts import TargetFacts
@@ -65,10 +66,12 @@ def configuration(survey: Survey) -> str:
     """The file's text."""
     kinds = Counter(f"{t.product.value} {t.version}".strip() for t in survey.processes)
     labels = {gossip.label for t in survey.processes if (gossip := t.gossip) is not None and gossip.label}
+    blocks = {as_written(t.runtime) for t in survey.processes if t.runtime is not None and t.runtime.is_set}
     head = [
         f"# {', '.join(f'{count} processes of {kind}' for kind, count in kinds.most_common())}; "
         f"phase {survey.snapshot.fleet.phase.label}"
-        + (f"; gossip label {', '.join(sorted(labels))}" if labels else ""),
+        + (f"; gossip label {', '.join(sorted(labels))}" if labels else "")
+        + (f"; runtime configuration: {'; '.join(sorted(blocks))}" if blocks else ""),
         "# Check it with `kvmigration validate`, and what it sees with `kvmigration doctor`.",
         "targets:",
         "  - static:",

@@ -195,6 +195,7 @@ def _ring(block: Block, kvstore: Block) -> RingConfig:
         instance_zone=_text(either("instance_availability_zone", "availability_zone")),
         observe_period=_seconds(either("observe_period")),
         join_after=_seconds(either("join_after")),
+        tokens_file=_text(either("tokens_file_path")),
         unregister_on_shutdown=_bool(either("unregister_on_shutdown")),
     )
 

@@ -15,7 +15,7 @@ from exporter.derive.gate.soak import newcomers
 from exporter.derive.gate.steps import judge_migrations
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
-from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard
+from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard, with_spread
 from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.identity.identity import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.identity.key_names import names_of
@@ -28,8 +28,10 @@ from exporter.derive.migration.events import events
 from exporter.derive.migration.migration import judge_fleet, product_of
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
+from exporter.derive.migration.restart_risks import restart_risks
 from exporter.derive.migration.risks import risks
 from exporter.derive.migration.rollback import judge_rollback
+from exporter.derive.migration.runtime_configuration import runtime_risks
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import judge_target, stands_in, with_usual_product
 from exporter.derive.ring.partitions import with_owners
@@ -59,7 +61,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
     targets = _judge_targets(cycle, known, past, rules)
     keys, rings = _judge_keys(cycle, targets, known, past, rules)
     targets, keys = dated(targets, keys, past.snapshot, cycle.at)
-    gossip = with_heard(_judge_gossip(cycle, targets, known, past, rules), targets, keys, cycle.at)
+    gossip = _with_delays(_judge_gossip(cycle, targets, known, past, rules), targets, keys, past, cycle.at)
     signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
     gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
     found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
@@ -122,6 +124,7 @@ def _judge_migrations(
 ) -> tuple[Migration, ...]:
     """The migrations, with what is wrong with each and with all, and what endangers its next step."""
     common, product = tuple(findings.of_all(whole, now)), product_of(whole.targets)
+    spread = whole.gossip.spread if whole.gossip is not None else None
     found: list[Migration] = []
     for one in migrations_of(whole, before, rules, now):
         own = tuple(findings.of_migration(one, whole, now))
@@ -130,7 +133,11 @@ def _judge_migrations(
             replace(
                 one,
                 findings=ordered((*common, *own)),
-                dangers=risks(whole.targets, keys, one.phase, product)
+                dangers=(
+                    *risks(whole.targets, keys, one.phase, product),
+                    *runtime_risks(whole.targets, one.name, now),
+                    *restart_risks(whole.targets, one, spread),
+                )
                 if one.is_of_clients and one.phase is not None
                 else (),
             )
@@ -251,6 +258,18 @@ def _gossipers(cycle: Cycle) -> Gossipers | None:
     pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
     lists = each_once(page.members for page in pages)
     return gossipers(member for members in lists.values() for member in members) if pages else None
+
+
+def _with_delays(
+    gossip: GossipFacts | None,
+    targets: tuple[TargetFacts, ...],
+    keys: tuple[KeyFacts, ...],
+    past: History,
+    at: float,
+) -> GossipFacts | None:
+    """The gossip with what it last heard, and how long it takes."""
+    before = past.snapshot.gossip if past.snapshot is not None else None
+    return with_spread(with_heard(gossip, targets, keys, at), keys, before, at)
 
 
 def _judge_gossip(

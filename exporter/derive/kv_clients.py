@@ -23,7 +23,7 @@ def phase_of(client: KVClient) -> Phase:
     if is_between_stores(client.primary, client.stores):
         return Phase.EXTERNAL
     if client.primary:
-        return _multi_phase(client.primary, client.mirror)
+        return multi_phase(client.primary, client.mirror)
     kinds = {kind for (kind, _), count in client.requests.items() if count > 0}
     if "multi" in kinds or client.mirror is not None or client.stores:
         return Phase.UNKNOWN  # a multi client that names no primary: it may be either
@@ -38,7 +38,8 @@ def is_between_stores(primary: str, stores: Collection[str]) -> bool:
     return primary in EXTERNAL_STORES and len(stores) > 1 and EXTERNAL_STORES.issuperset(stores)
 
 
-def _multi_phase(primary: str, mirror: bool | None) -> Phase:
+def multi_phase(primary: str, mirror: bool | None) -> Phase:
+    """Give the phase of a `multi` client."""
     if mirror is None:
         return Phase.UNKNOWN
     if primary == "memberlist":

@@ -30,6 +30,7 @@ from exporter.model.pages import (
     Reason,
     Start,
 )
+from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
 from exporter.products.registry import asks_from_outside
 from exporter.products.ring_pages import RING_PAGES
 
@@ -147,8 +148,7 @@ def _answering(
     started = metrics.start_time if metrics else (before.started if before else None)
     clients = tuple([_stored(client, config, *how) for client in _clients(seen, product, before)])
     values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
-    telling = tuple(_telling(seen))
-    clock, skews = telling[0].clock if telling else None, list(_skews(telling))
+    clock, skews = clock_of(seen), list(_skews(_telling(seen)))
     return TargetFacts(
         name=seen.target.name,
         url=seen.target.url,
@@ -173,9 +173,19 @@ def _answering(
         seen_at=seen.metrics.asked_at,
         member=known.member or (before.member if before else ""),
         listed=seen.target.listed,
-        **_counted(metrics, before, seen, (component, product)),  # type: ignore[arg-type] # the fields' names
+        **(_runtime(seen, before) | _counted(metrics, before, seen, (component, product))),  # type: ignore[arg-type] # likewise
         **_history(seen, skews[0] if skews else None, before),  # type: ignore[arg-type] # likewise
     )
+
+
+def _runtime(seen: Observation, before: TargetFacts | None) -> dict[str, object]:
+    """What its runtime configuration says, and since when: from the beginning, where it was never another."""
+    page = seen.others.get(RUNTIME_CONFIG.name)
+    told, old = page.value if page is not None else None, before.runtime if before is not None else None
+    kept = before.runtime_since if before is not None else 0.0
+    since = kept if old in (None, told) else seen.metrics.asked_at
+    optional = _facts_of(*(p for name, p in seen.others.items() if name in OPTIONAL))
+    return {"runtime": told, "runtime_since": since, "optional": optional}
 
 
 def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
@@ -238,8 +248,9 @@ def _is_from_outside(route: str, product: Product, proxied: str) -> bool:
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
-    """Give every page that was asked for or is known to be absent, each once."""
-    fixed = [seen.metrics, seen.gossip.page, seen.config, *seen.others.values(), seen.build]
+    """Give every page that was asked for or is known to be absent, each once, but for the optional ones."""
+    others = (page for name, page in seen.others.items() if name not in OPTIONAL)
+    fixed = [seen.metrics, seen.gossip.page, seen.config, *others, seen.build]
     for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
         if page is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object

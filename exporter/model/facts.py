@@ -15,7 +15,7 @@ from exporter.model.gate import Step
 from exporter.model.migration import RINGS, LabelRollout, Migration, leading
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
 from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
-from exporter.model.settings import NO_SETTINGS, RingSettings
+from exporter.model.settings import NO_SETTINGS, RingSettings, RuntimeConfig
 from exporter.model.shard import Part
 from exporter.model.stores import NamedStore, StoreFacts
 from exporter.model.views import Difference, Origin, ViewFacts
@@ -95,6 +95,9 @@ class TargetFacts:
     gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
     gossip_members: float | None = None  # alive ones, as its metrics count them
     config: ProcessConfig | None = None
+    runtime: RuntimeConfig | None = None  # None: not known, or the product has no such page
+    runtime_since: float = 0.0  # our clock, when it changed to this; 0 for never, as far as known
+    optional: tuple[PageFacts, ...] = ()  # how the pages ended that no judgement depends on
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
@@ -264,6 +267,10 @@ class GossipFacts:
     unread: tuple[str, ...] = ()  # targets whose member list could not be read
     unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
     rollout: LabelRollout | None = None
+    spread: float | None = (
+        None  # how far behind the freshest a copy of a ring was in the last minutes, seconds
+    )
+    spread_at: float = 0.0  # when, our clock
 
 
 @dataclass(frozen=True, slots=True)

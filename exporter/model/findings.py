@@ -57,6 +57,12 @@ class Told(enum.StrEnum):
     NONE_TO_SPARE = "none-to-spare"
     LABEL_UNVERIFIED = "label-unverified"
     LABEL_ODD = "label-odd"
+    RUNTIME_FORGOTTEN = "runtime-forgotten"
+    RUNTIME_EARLY = "runtime-early"
+    RUNTIME_NOT_FOLLOWED = "runtime-not-followed"
+    RUNTIME_DIFFERS = "runtime-differs"
+    JOIN_ABORTS = "join-aborts"
+    TOKENS_HASTY = "tokens-hasty"
     # events: what changed from one cycle to the next
     FIRST_CYCLE = "first-cycle"
     PHASE_CHANGED = "phase-changed"

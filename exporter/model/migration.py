@@ -54,6 +54,7 @@ class Migration(Assessed):
     findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
     named_by: tuple[str, ...] = ()  # processes whose /config still has a store that no client of theirs uses
+    runtime_left: tuple[str, ...] = ()  # processes whose runtime configuration still has `multi_kv_config`
     arrived: tuple[str, ...] = ()  # keys on memberlist alone, while others are on their way
 
     @property

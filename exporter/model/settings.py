@@ -40,7 +40,28 @@ class RingConfig:
     instance_zone: str = ""
     observe_period: float | None = None
     join_after: float | None = None
+    tokens_file: str = ""  # where it keeps its tokens over a restart
     unregister_on_shutdown: bool | None = None
+
+
+def ring_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
+    """The settings of the ring with this key, or this default key; `None` where the page names none."""
+    return rings.get(key) or next((ring for ring in rings.values() if ring.default_key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """What `multi_kv_config` of a process's runtime configuration says: "" and `None` for nothing. Only what
+    it says counts: a client keeps what it has where the block falls silent, until it restarts.
+    """
+
+    primary: str = ""
+    mirror_enabled: bool | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it says anything."""
+        return bool(self.primary) or self.mirror_enabled is not None
 
 
 @dataclass(frozen=True)  # not slots: what follows from its rings is gathered once

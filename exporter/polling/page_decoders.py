@@ -1,4 +1,4 @@
-"""What decodes a registered kind of page: the function of its name in the module of its name. And what is
+"""What decodes a page: of a registered kind the function of its name in the module of its name. And what is
 said of bytes that did not decode.
 """
 
@@ -9,8 +9,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
+from exporter.decode.formats.memo import Memo
+from exporter.decode.partition import decode_partition_ring
+from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
 from exporter.log import logger
+from exporter.model.pages import Answer, Outcome, Page, PartitionRing, Reason, Ring
 from exporter.products.page_kinds import PageKind
 
 log = logger("kvmigration.trouble")
@@ -25,6 +29,16 @@ def decoder_of(kind: PageKind) -> Decoder:
     return cast(Decoder, getattr(module, f"decode_{kind.name}"))
 
 
+def ring_of(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
+    """A ring page."""
+    return decode_ring(body, clock=clock, packed=True, memo=memo)
+
+
+def partition_ring_of(body: bytes, clock: float | None) -> PartitionRing | None:
+    """A partition ring's page."""
+    return decode_partition_ring(body, clock=clock)
+
+
 def trouble_of(error: Exception, **where: str) -> str:
     """One line about it. An error that is no `DecodeError` is a bug in a decoder: it must cost what found
     it, not everybody's cycle, and its trace goes into the log, with `where` as its fields.
@@ -33,3 +47,12 @@ def trouble_of(error: Exception, **where: str) -> str:
         return str(error)[:MAX_DETAIL]
     log.error("a page could not be decoded", exc_info=error, extra={"fields": where})
     return "an error of our own; see the log"
+
+
+def without(
+    path: str, answer: Answer, outcome: Outcome, *, reason: Reason | None = None, detail: str = ""
+) -> Page[Any]:
+    """A page that gives no value; what went wrong is the answer's unless it is told."""
+    return Page(
+        path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
+    )

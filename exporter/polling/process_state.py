@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,15 @@ from exporter.sources.http.fetcher import Fetcher
 
 YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
 EARLY = 2.0  # seconds by which a start may seem to lie in the future: pages tell whole ones
+
+
+@dataclass(frozen=True, slots=True)
+class RarePage:
+    """A page that is read rarely: as it was read last, until when it stands, what KV clients showed then."""
+
+    page: Page[Any]
+    due: float
+    switches: Mapping[str, tuple[str, bool | None]]
 
 
 @dataclass(slots=True)
@@ -27,6 +36,7 @@ class Memory:
     config_due: float = 0.0
     config_hash: int = 0
     build: Page[BuildInfo] | None = None
+    rare: dict[str, RarePage] = field(default_factory=dict)  # by kind
     started: float | None = None
     product: Product = Product.UNKNOWN
     layout: Layout | None = None
@@ -86,6 +96,7 @@ class Memory:
 
     def _undate(self) -> None:
         self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0
+        self.rare.clear()
         self.absent_until.clear()
 
 

@@ -18,8 +18,6 @@ from exporter.decode.formats.memo import Memo
 from exporter.decode.formats.metrics_page_map import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
-from exporter.decode.partition import decode_partition_ring
-from exporter.decode.ring import decode_ring
 from exporter.decode.value import decode_value
 from exporter.errors import FetchError
 from exporter.model.pages import (
@@ -41,8 +39,8 @@ from exporter.model.pages import (
 )
 from exporter.polling.backoff import HEAVY, Pauses
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
-from exporter.polling.page_decoders import decoder_of, trouble_of
-from exporter.polling.process_state import Memory, ending, fails_anew
+from exporter.polling.page_decoders import decoder_of, partition_ring_of, ring_of, trouble_of, without
+from exporter.polling.process_state import Memory, RarePage, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
 from exporter.products.page_kinds import PageKind, Round, kinds_of
 from exporter.products.ring_pages import (
@@ -60,6 +58,7 @@ T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
 READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
+READ_RARELY = 300.0
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
 UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, whatever is asked
 SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
@@ -133,6 +132,7 @@ class Visit:
         await self._read_config()
         if not self.memory.silent:
             await self._read_others(Round.METRICS)
+            await asyncio.gather(*map(self._read_rarely, kinds_of(self.kind, Round.RARELY)))
         if self.memory.build is None and told is not None and not told.version:
             await self._read_build()
 
@@ -245,7 +245,7 @@ class Visit:
                 continue
             kept: dict[str, Page[Any]] = self.partitions if page.partitions else self.rings
             decode: Callable[..., Any] = (
-                _partition_ring if page.partitions else partial(_ring, memo=self.memo)
+                partition_ring_of if page.partitions else partial(ring_of, memo=self.memo)
             )
             kept[page.path] = read = await self._page(page.path, decode, accept=JSON)
             if read.outcome is Outcome.OK:
@@ -258,6 +258,19 @@ class Visit:
     async def _read_other(self, kind: PageKind) -> None:
         if self._is_due(kind.path, kind.key):
             self.others[kind.name] = await self._page(kind.path, decoder_of(kind), accept=JSON)
+
+    async def _read_rarely(self, kind: PageKind) -> None:
+        """A page as it was read last, unless it is due, or the KV clients show another state than then."""
+        told, kept = self.metrics.value, self.memory.rare.get(kind.name)
+        switches = {c.name: (c.primary, c.mirror) for c in told.clients.values()} if told else {}
+        if kept is None or self.now() >= kept.due or kept.switches != switches:
+            page = kept.page if kept else _not_asked(kind.path)
+            if self._is_due(kind.request, kind.key):
+                read = await self._page(kind.request, decoder_of(kind))
+                page = replace(read, name=kind.path, clock=None)
+            due = self.now() + READ_RARELY * self.jitter()
+            kept = self.memory.rare[kind.name] = RarePage(page, due, switches)
+        self.others[kind.name] = kept.page
 
     def _in_turn(self) -> list[Page[Any]]:
         """What was read in this process's turn."""
@@ -354,7 +367,7 @@ class Visit:
     ) -> Page[T]:
         """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
         if answer.outcome is not Outcome.OK:
-            return _without(path, answer, answer.outcome)
+            return without(path, answer, answer.outcome)
         try:
             if len(answer.body) > BIG:
                 value = await asyncio.to_thread(self.spending.timed, decode, answer.body, answer.date)
@@ -363,35 +376,18 @@ class Visit:
                 value = self.spending.timed(decode, answer.body, answer.date)
             self.spending.take_members_of(value)
         except FetchError as error:
-            return _without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
+            return without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
         except Exception as error:
             detail = trouble_of(error, target=self.target.name, page=path)
-            return _without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
+            return without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
         finally:
             self.spending.let_go(answer.body)
         if value is None:
-            return _without(path, answer, Outcome.ABSENT, detail=NOTICE)
+            return without(path, answer, Outcome.ABSENT, detail=NOTICE)
         clock = getattr(value, "now", None) or answer.date
         return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
-
-
-def _ring(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
-    return decode_ring(body, clock=clock, packed=True, memo=memo)
-
-
-def _partition_ring(body: bytes, clock: float | None) -> PartitionRing | None:
-    return decode_partition_ring(body, clock=clock)
 
 
 @lru_cache
 def _not_asked(path: str) -> Page[Any]:
     return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
-
-
-def _without(
-    path: str, answer: Answer, outcome: Outcome, *, reason: Reason | None = None, detail: str = ""
-) -> Page[Any]:
-    """A page that gives no value; what went wrong is the answer's unless it is told."""
-    return Page(
-        path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
-    )

@@ -18,16 +18,18 @@ from exporter.products.table import HA_KEY
 
 
 class Round(enum.Enum):
-    """When a page is asked for: with /metrics, or with the ring pages, which are read in turns."""
+    """When a page is asked for: with /metrics, with the ring pages, which are read in turns, or rarely."""
 
     METRICS = "every cycle"
     RINGS = "in turns"
+    RARELY = "every five minutes, and when a KV client changed its phase"
 
 
 @dataclass(frozen=True, slots=True)
 class PageKind:
     """One kind. The KV clients of `key` tell that a process has the page: then it is asked for again though
-    it was absent a moment ago.
+    it was absent a moment ago. `query` is asked with it. Of an `is_optional` page no judgement depends on
+    having it: one that fails is no page that is missing.
     """
 
     name: str
@@ -36,6 +38,13 @@ class PageKind:
     source: str
     products: frozenset[Product] = frozenset(registry.PRODUCTS)
     key: str = ""
+    query: str = ""
+    is_optional: bool = False
+
+    @property
+    def request(self) -> str:
+        """The path with its query, as it is asked for."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 TRACKER = PageKind(
@@ -46,7 +55,18 @@ TRACKER = PageKind(
     products=frozenset(table.product for table in registry.TABLES.values() if table.tracker is not None),
     key=HA_KEY,
 )
-PAGE_KINDS = (TRACKER,)
+RUNTIME_CONFIG = PageKind(
+    "runtime_config",
+    "/runtime_config",
+    Round.RARELY,
+    "pkg/mimir/runtime_config.go and pkg/cortex/runtime_config.go, runtimeConfigHandler",
+    products=frozenset({Product.MIMIR, Product.CORTEX}),
+    query="mode=diff",
+    is_optional=True,
+)
+# Loki has no such page. Those of Tempo (`/status/runtime_config`) and Pyroscope have no `multi_kv_config`.
+PAGE_KINDS = (TRACKER, RUNTIME_CONFIG)
+OPTIONAL = frozenset(kind.name for kind in PAGE_KINDS if kind.is_optional)
 
 
 @lru_cache(maxsize=32)

@@ -14,10 +14,11 @@ from exporter.cli.doctor import obstacles
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.model.facts import Snapshot
-from exporter.model.pages import Phase
+from exporter.model.pages import Phase, Product, Reason
 from exporter.wiring import Watch
 from tests.cli.guarded import guarded
 from tests.conftest import free_base_port
+from tests.derive.build import Fleet
 
 Told = dict[str, Any]
 
@@ -59,6 +60,7 @@ async def test_each_thing_that_is_not_known_is_found_with_its_remedy_and_nothing
         assert status == 0, out
         assert out.endswith("Nothing keeps the exporter from knowing.\n")
         assert "processes: 3 of 3 answer (3 by static)" in out
+        assert "runtime configuration: primary: consul, mirror_enabled: true (3)" in out
         status, out = await _run(tmp_path, {**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}})
         assert status == 1
         assert "!! consul was not read (" in out
@@ -112,3 +114,14 @@ async def test_credentials_for_a_url_come_from_a_file_and_are_never_printed(
         ended, out = await _doctor(url, "--http.config.file", str(http))
     assert (ended == 2) is (status == 2), out
     assert password not in out
+
+
+def test_a_runtime_configuration_that_is_refused_is_named_and_one_that_is_absent_is_not() -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.product = Product.MIMIR
+    assert not [found for found in obstacles(fleet.look()) if "/runtime_config" in found.text]
+    fleet.processes[0].lost, fleet.processes[0].reason = frozenset({"/runtime_config"}), Reason.DENIED
+    (found,) = (found for found in obstacles(fleet.look()) if "/runtime_config" in found.text)
+    assert found.text.startswith("1 process: /runtime_config was not read")
+    assert found.names == ("10.0.0.1:80",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from exporter.demo import Cluster, DemoSettings
 from exporter.demo.pages.memberlist import NO_GOSSIP
@@ -175,3 +176,50 @@ def test_mirror_writes_count_only_while_mirroring_and_only_for_clients_that_writ
     samples = metrics(cluster, process)
     assert samples['cortex_multikv_mirror_writes_total{kv_name="ingester-lifecycler"}'] > 8
     assert samples['cortex_multikv_mirror_writes_total{kv_name="ingester-ring"}'] == 0
+
+
+BLOCKS = [
+    (Phase.EXTERNAL, None),
+    (Phase.MULTI, None),
+    (Phase.MIRRORING, ("consul", True)),
+    (Phase.SWITCHED, ("memberlist", True)),
+    (Phase.DETACHED, ("memberlist", False)),
+    (Phase.MEMBERLIST, None),
+]
+
+
+@pytest.mark.parametrize("product", ["cortex", "mimir"])
+@pytest.mark.parametrize(("phase", "block"), BLOCKS)
+def test_the_runtime_configuration_shows_the_block_as_recorded_processes_do(
+    product: str, phase: Phase, block: tuple[str, bool] | None
+) -> None:
+    cluster = held(product, phase)
+    whole = get(cluster, cluster.processes[0], "/runtime_config").body
+    short = get(cluster, cluster.processes[0], "/runtime_config?mode=diff").body
+    primary, mirror = block or ("", None)
+    assert yaml.safe_load(whole)["multi_kv_config"] == {"primary": primary, "mirror_enabled": mirror}
+    assert (yaml.safe_load(short) or {}).get("multi_kv_config") == (
+        {"primary": primary, "mirror_enabled": mirror} if block else None
+    )
+    assert (b"\n    primary" in whole) is (product == "mimir")
+
+
+def test_a_process_shows_the_block_that_it_has_loaded_and_the_last_step_leaves_it_until_all_restarted() -> (
+    None
+):
+    cluster = held(phase=Phase.SWITCHED)
+    cluster.set_phase(Phase.DETACHED)
+    process = cluster.processes[0]
+    assert b"mirror_enabled: true" in get(cluster, process, "/runtime_config").body
+    cluster.step(2.5)
+    assert b"mirror_enabled: false" in get(cluster, process, "/runtime_config").body
+    cluster.set_phase(Phase.MEMBERLIST)
+    cluster.step(10)
+    assert b"primary: memberlist" in get(cluster, process, "/runtime_config").body
+    cluster.step(120)
+    assert b"primary: memberlist" not in get(cluster, process, "/runtime_config").body
+
+
+def test_loki_has_no_page_of_its_runtime_configuration() -> None:
+    cluster = held("loki", Phase.MIRRORING)
+    assert get(cluster, cluster.processes[0], "/runtime_config").status == 404

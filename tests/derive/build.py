@@ -38,8 +38,10 @@ from exporter.model.pages import (
     Unwatched,
     Value,
 )
+from exporter.model.settings import RuntimeConfig
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
+from exporter.products.page_kinds import RUNTIME_CONFIG
 from exporter.products.ring_pages import TRACKER_PAGE
 
 NOW = 1_800_000_000.0
@@ -110,6 +112,7 @@ class Process:
     url: str = ""  # where it answers, where that is elsewhere
     skew: float = 0.0  # of its clock, seconds ahead of ours
     listed: bool = True  # whether its source of targets still names it
+    runtime: RuntimeConfig | None = None  # what its runtime configuration says; None: no such page
 
     @property
     def name(self) -> str:
@@ -137,7 +140,13 @@ class Process:
             page = self._page(PARTITION_PAGE, value, now)
             yield PARTITION_PAGE, page if value else replace(page, detail=NOTICE)
 
-    def _others(self, now: float) -> dict[str, Page[TrackerPage]]:
+    def _others(self, now: float) -> dict[str, Page[Any]]:
+        """What is read of its tracker and of its runtime configuration."""
+        page = self._page(RUNTIME_CONFIG.path, self.runtime, now)
+        told = page.value is not None or page.outcome is Outcome.FAILED
+        return self._tracker(now) | ({RUNTIME_CONFIG.name: replace(page, clock=None)} if told else {})
+
+    def _tracker(self, now: float) -> dict[str, Page[Any]]:
         """What its HA tracker has elected, where it has one: what its copies say."""
         if not any("hatracker" in c.name for c in self.clients) or TRACKER_PAGE in self.lost:
             return {}

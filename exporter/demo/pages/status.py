@@ -8,9 +8,9 @@ from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.ha_tracker import FAILOVER_TIMEOUT, UPDATE_TIMEOUT, seen
-from exporter.demo.simulation.process import MODES, Process
+from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.settings import RINGS
-from exporter.demo.simulation.walk import reaches, wanted
+from exporter.demo.simulation.walk import block_shown
 
 STARTING_TIME = 10.0
 VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
@@ -157,25 +157,26 @@ def build(cluster: Cluster, path: str) -> Reply:
 
 
 def runtime(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
-    """`/runtime_config`: what the switch says, whether or not it reached anybody."""
+    """`/runtime_config`: what the process has loaded of it, whether or not its clients follow."""
     if cluster.settings.product == "loki":
         return NOT_FOUND
-    mode, switched, mirror = MODES[wanted(cluster, process)]
-    multi = mode == "multi" and not reaches(cluster, "compactor-lifecycler")
-    told = mode == "multi" and (switched or mirror or multi)
-    primary = "memberlist" if switched else cluster.external()
+    product = cluster.settings.product
+    block = block_shown(cluster, process)
+    primary, mirror = block if block is not None else ("", None)
+    indent, dashes = (4, 4) if product == "mimir" else (2, 0)
     if diff:
-        block: dict[str, go_format.YamlValue] = {
+        told: dict[str, go_format.YamlValue] = {
             "multi_kv_config": {"mirror_enabled": mirror, "primary": primary}
         }
-        return text(go_format.yaml(block, 2, 0) if told else "{}\n")
+        return text(go_format.yaml(told, indent, dashes) if block is not None else "{}\n")
     page: dict[str, go_format.YamlValue] = {
         "overrides": {},
-        "multi_kv_config": {"primary": primary if told else "", "mirror_enabled": mirror if told else None},
+        "multi_kv_config": {"primary": primary, "mirror_enabled": mirror},
         "ingester_stream_chunks_when_using_blocks": None,
         "ingester_limits": None,
+        **({"distributor_limits": None} if product == "mimir" else {}),
     }
-    return text(go_format.yaml(page, 2, 0))
+    return text(go_format.yaml(page, indent, dashes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Process:
     clients: dict[str, Client] = field(default_factory=dict)
     heartbeats: Counter[str] = field(default_factory=Counter)
     elections: Counter[tuple[str, str]] = field(default_factory=Counter)
+    block: tuple[str, bool] | None = None  # `multi_kv_config` as it has loaded it: primary, mirror_enabled
     unknown_connections: int = 0
     claimed: dict[tuple[str, int], Tokens] = field(default_factory=dict)
 

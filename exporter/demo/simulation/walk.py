@@ -152,6 +152,7 @@ def configure(cluster: Cluster, process: Process) -> None:
 
     A client that still waits for its restart has no multi KV and takes nothing.
     """
+    process.block = _block(cluster, process)
     for client in process.clients.values():
         mode, switched, mirror = MODES[phase_of(cluster, process, client.spec)]
         if client.mode != "multi" or mode != "multi":
@@ -162,6 +163,23 @@ def configure(cluster: Cluster, process: Process) -> None:
             enabled = str(mirror and reached).lower()
             cluster.log(process, "info", "toggled mirroring", component="multikv", enabled=enabled)
         client.primary, client.mirror = primary, mirror and reached
+
+
+def _block(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
+    """`multi_kv_config` as the file of a process has it. It stays in there while anybody follows it."""
+    mode, switched, mirror = MODES[wanted(cluster, process)]
+    if mode == "memberlist":
+        return ("memberlist", False)
+    multi = mode == "multi" and not reaches(cluster, "compactor-lifecycler")
+    primary = "memberlist" if switched else cluster.external()
+    return (primary, mirror) if mode == "multi" and (switched or mirror or multi) else None
+
+
+def block_shown(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
+    """The block that a process has loaded; it is taken out once no client anywhere has multi."""
+    others = (client.mode for one in cluster.processes for client in one.clients.values())
+    done = MODES[wanted(cluster, process)][0] == "memberlist" and "multi" not in others
+    return None if done else process.block
 
 
 def reaches(cluster: Cluster, kv_name: str) -> bool:

@@ -20,6 +20,7 @@ from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConf
 from exporter.products.ha_keys import HaKeys
 
 DEAD = 2 * DEFAULT_TIMEOUT
+SPREAD_WINDOW = 600.0  # seconds
 STAYS = 120.0  # seconds; who restarted leaves its former self in others' lists for up to a minute
 
 
@@ -96,6 +97,24 @@ def with_heard(
     }
     told = {name: own.heard for name, (_, own) in having.items() if own.heard is not None}
     return replace(gossip, heard=MappingProxyType(_heard_by_metrics(keys, having) | silent | told))
+
+
+def with_spread(
+    gossip: GossipFacts | None, keys: Iterable[KeyFacts], before: GossipFacts | None, now: float
+) -> GossipFacts | None:
+    """Add how long the gossip takes: how far a copy of a ring was behind the freshest one, at most, in the
+    last minutes. Copies are read one after another, so a heartbeat period is always in it. One that is behind
+    by more than the heartbeat timeout gets no gossip at all.
+    """
+    if gossip is None:
+        return None
+    told = (v.staleness for key in keys for v in key.views if v.kind == "gossip" and v.judged)
+    behind = [seconds for seconds in told if seconds is not None and seconds <= DEFAULT_TIMEOUT]
+    current, old = max(behind, default=None), before.spread if before is not None else None
+    at = before.spread_at if before is not None else now
+    if old is not None and now - at <= SPREAD_WINDOW and (current is None or old >= current):
+        return replace(gossip, spread=old, spread_at=at)
+    return replace(gossip, spread=current, spread_at=now)
 
 
 def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
 from exporter.derive.identity.identity import host_of
 from exporter.derive.limits import Rules
+from exporter.derive.migration.runtime_configuration import left_in_runtime
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_blind
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
@@ -224,7 +225,9 @@ def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration]) -> Mig
     phase = kv_clients.earliest(client.phase for client in clients)
     free = all(one.phase is Phase.MEMBERLIST for one in moving) and phase is Phase.MEMBERLIST
     left = tuple(target.name for target in targets if free and _names_a_store(target))
-    return Migration(STORE, phase=phase, next_step="decommission-store" if free else "", named_by=left)
+    runtime = left_in_runtime(targets) if free else ()
+    next_step = "decommission-store" if free else ""
+    return Migration(STORE, phase=phase, next_step=next_step, named_by=left, runtime_left=runtime)
 
 
 def _names_a_store(target: TargetFacts) -> bool:

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from exporter.derive.planning.reach import ring_of
 from exporter.derive.planning.wanted import Wanted
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Product
 from exporter.model.planning.plan import BlockChange, Names, Reached, Route, Setting
-from exporter.model.settings import RingConfig
+from exporter.model.settings import RingConfig, ring_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
 

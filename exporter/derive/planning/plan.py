@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.planning.changes import block_changes, gossip_changes, label_changes
-from exporter.derive.planning.present import gossip_now, rings_now
+from exporter.derive.planning.present import blocks_now, gossip_now, rings_now
 from exporter.derive.planning.reach import reached
 from exporter.derive.planning.restarts import settle, spares, waves
 from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of
@@ -18,7 +18,17 @@ from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase, Product
-from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Lost, Plan, Reached, Refusal, Route
+from exporter.model.planning.plan import (
+    BY_RUNTIME,
+    IN_MULTI,
+    BlockNow,
+    Lost,
+    Plan,
+    Reached,
+    Refusal,
+    Route,
+    Setting,
+)
 from exporter.products.kv_settings import HA_RING, SETTINGS, flags_of, has
 
 FIRST = "preflight"
@@ -167,13 +177,18 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
     if plan.step == FIRST:
         changes = (*changes, *gossip_changes(_movers(snapshot.targets, rings)))
     by_runtime = [one for one in rings if one.route is Route.RUNTIME]
+    now = blocks_now(snapshot.targets, by_runtime)
+    is_due = any(one.done < len(one.targets) for one in by_runtime)
+    is_said = is_due and _is_said(wanted.runtime(), now, by_runtime)
     return replace(
         plan,
         external=external,
         reached=rings,
         rings=rings_now(snapshot.targets, rings, plan.product),
         runtime=MappingProxyType(wanted.runtime() if by_runtime else {}),
-        runtime_due=any(one.done < len(one.targets) for one in by_runtime),
+        runtime_due=is_due and not is_said,
+        runtime_said=is_said,
+        runtime_now=now,
         changes=changes,
         unplaced=tuple(sorted({name for one in found if not one.block for name in one.clients})),
         to_fill=_to_fill(changes),
@@ -282,5 +297,19 @@ def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
         plan,
         external=external,
         removed=named,
-        clear_runtime=SETTINGS[plan.product].runtime is not None,
+        clear_runtime=SETTINGS[plan.product].runtime is not None and not _is_clear(snapshot.targets),
+        runtime_now=tuple(b for b in blocks_now(snapshot.targets) if b.settings),
     )
+
+
+def _is_said(wanted: Mapping[str, Setting], now: Iterable[BlockNow], rings: Iterable[Reached]) -> bool:
+    """Tell whether the runtime configuration of every process that it reaches has this block already."""
+    asked = {name for ring in rings for name in ring.targets}
+    having = {name for block in now if block.settings == wanted for name in block.targets}
+    return bool(asked) and asked <= having
+
+
+def _is_clear(targets: Iterable[TargetFacts]) -> bool:
+    """Tell whether every runtime configuration was read and none has the block."""
+    told = [target.runtime for target in targets]
+    return bool(told) and all(one is not None and not one.is_set for one in told)

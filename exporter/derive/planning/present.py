@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.planning.reach import ring_of
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
-from exporter.model.planning.plan import GossipNow, Reached, RingNow
+from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
+from exporter.model.settings import RuntimeConfig, ring_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 
 _EXTERNAL, _GOSSIP = "external", "memberlist"
@@ -36,6 +38,26 @@ def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product)
         primary=primaries.pop() if len(primaries) == 1 else "",
         prefixes=tuple(sorted({config.prefix for config in configs if config is not None and config.prefix})),
     )
+
+
+def blocks_now(
+    targets: Iterable[TargetFacts], rings: Iterable[Reached] | None = None
+) -> tuple[BlockNow, ...]:
+    """What the runtime configuration says, where it was read: of the processes of these rings, or of all."""
+    asked = None if rings is None else {name for ring in rings for name in ring.targets}
+    found: dict[tuple[tuple[str, Setting], ...], list[str]] = defaultdict(list)
+    for target in targets:
+        if target.runtime is not None and (asked is None or target.name in asked):
+            found[tuple(_lines(target.runtime).items())].append(target.name)
+    return tuple(
+        BlockNow(MappingProxyType(dict(lines)), tuple(sorted(names)))
+        for lines, names in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))
+    )
+
+
+def _lines(runtime: RuntimeConfig) -> dict[str, Setting]:
+    told: dict[str, Setting] = {"primary": runtime.primary} if runtime.primary else {}
+    return told | ({} if runtime.mirror_enabled is None else {"mirror_enabled": runtime.mirror_enabled})
 
 
 def _primary(client: ClientFacts) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Reached, Route
-from exporter.model.settings import RingConfig
+from exporter.model.settings import RingConfig, RuntimeConfig, ring_of
 from exporter.products.kv_settings import SETTINGS, ring_named
 
 
@@ -28,16 +28,20 @@ def reached(
     static = Static(
         {t.name: t.config.rings if t.config else {} for t in known},
         frozenset(t.name for t in known if _is_overridden(t, product)),
+        {t.name: t.runtime for t in known},
     )
     return tuple(_reached(key, clients, product, into, static) for key, clients in sorted(by_key.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """The rings of each process's file, and the processes of which some client shows another state."""
+    """The rings of each process's file, the processes of which some client shows another state, and what the
+    runtime configuration of each says, where it was read.
+    """
 
     rings: Mapping[str, Mapping[str, RingConfig]]
     overridden: frozenset[str]
+    runtime: Mapping[str, RuntimeConfig | None]
 
 
 def _reached(key: str, clients: list[ClientFacts], product: Product, into: Phase, static: Static) -> Reached:
@@ -65,12 +69,29 @@ def _is_there(client: ClientFacts, into: Phase) -> bool:
 
 def _shown(clients: Iterable[ClientFacts], static: Static) -> bool | None:
     """Tell whether running clients show that they follow the runtime configuration: their gauges differ from
-    the file. They show that they do not where they agree with the file in a process whose other clients do
-    not. `None` where no process shows either.
+    the file. They show that they do not where they agree with the file though the runtime configuration says
+    something else; where it was not read, in a process whose other clients differ. `None` where no process
+    shows either.
     """
-    told = {_differs(c, static.rings[c.target]) for c in clients if c.target in static.overridden}
+    told = {_follows(c, static) for c in clients}
     told.discard(None)
     return True if True in told else False if told == {False} else None
+
+
+def _follows(client: ClientFacts, static: Static) -> bool | None:
+    rings, says = static.rings[client.target], static.runtime[client.target]
+    differs = _differs(client, rings)
+    if differs is None or says is None:
+        return differs if client.target in static.overridden else None
+    ring = ring_of(client.key, rings)
+    return differs or (False if ring is not None and _overrides(says, ring) else None)
+
+
+def _overrides(says: RuntimeConfig, ring: RingConfig) -> bool:
+    """Tell whether the runtime configuration says something else than a ring's file."""
+    return says.mirror_enabled not in (None, bool(ring.mirror_enabled)) or (
+        says.primary not in ("", ring.primary)
+    )
 
 
 def _is_overridden(target: TargetFacts, product: Product) -> bool:
@@ -86,11 +107,6 @@ def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | Non
     return client.mirror != bool(ring.mirror_enabled) or (
         bool(ring.primary) and client.primary != ring.primary
     )
-
-
-def ring_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
-    """The settings of the ring with this default key, `None` where the page names none."""
-    return rings.get(key) or next((ring for ring in rings.values() if ring.default_key == key), None)
 
 
 def name_of(key: str, configs: Iterable[Mapping[str, RingConfig]], product: Product) -> str:

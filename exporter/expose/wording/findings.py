@@ -80,6 +80,25 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "The cluster label {name} {what}. A process that is given another spelling of the label drops "
             "the packets of all others, and they drop its packets."
         ),
+        Told.RUNTIME_FORGOTTEN: (
+            "After a restart {count} of {of} processes are in phase {what} instead of {name}: their runtime "
+            "configuration no longer has multi_kv_config: {names:5}. Put it back before any restart."
+        ),
+        Told.RUNTIME_EARLY: (
+            "The runtime configuration of {count} of {of} processes says primary: memberlist: {names:5}. A "
+            "client that gets multi there has memberlist as its primary at once. Remove this line first."
+        ),
+        Told.RUNTIME_NOT_FOLLOWED: (
+            "multi_kv_config says {what}, and {others:5} on {count} of {of} processes do not follow it: "
+            "{names:5}. Read their logs for multikv."
+        ),
+        Told.RUNTIME_DIFFERS: (
+            "multi_kv_config differs between processes: {culprits:;3}. Give all of them the same file."
+        ),
+        Told.JOIN_ABORTS: (
+            "{count} of {of} processes end themselves if no seed answers at their start "
+            "(abort_if_cluster_join_fails: true): {names:5}. Set it to false before they restart."
+        ),
         Told.FIRST_CYCLE: "First cycle: phase {what}.",
         Told.PHASE_CHANGED: "Phase {what}, was {name}.",
         Told.GATE_OPENED: "Step {name} opened.",
@@ -155,6 +174,18 @@ def _future(found: Finding) -> str:
     )
 
 
+def _hasty(found: Finding) -> str:
+    """Its others are how long gossip took, seconds, where that is known."""
+    measured = (
+        f" Copies of rings were up to {found.others[0]} s behind in the gossip." if found.others else ""
+    )
+    return (
+        f"{found.count} of {found.of} processes choose tokens in {found.name} {found.what} s after a "
+        f"restart: {few(found.names, 5)}.{measured} Set join_after and observe_period, or a file for the "
+        "tokens."
+    )
+
+
 def _sentence(found: Finding) -> str:
     """The first three culprits, as a sentence."""
     listed = f"{_listed(found):;3}"
@@ -174,6 +205,7 @@ MADE: Final[Mapping[Told, Callable[[Finding], str]]] = MappingProxyType(
         Told.PROCESS_ALONE: _alone,
         Told.TWO_PRODUCTS: _two_products,
         Told.FUTURE_TIMESTAMP: _future,
+        Told.TOKENS_HASTY: _hasty,
         Told.READERS_STRANDED: _sentence,
         Told.WRITERS_MISSING: _sentence,
         Told.ADDRESSES_SHARED: _sentence,

@@ -41,12 +41,13 @@ def _where(migration: Migration) -> str:
 def _store_of(migration: Migration) -> str:
     if migration.phase is not Phase.MEMBERLIST:
         return "in use"
-    left = migration.named_by
-    return (
-        f"no client uses it, and /config still names one on {few(left, SHOWN)}"
-        if left
-        else "no client uses it"
-    )
+    told = ["no client uses it"]
+    if migration.named_by:
+        told.append(f"/config still names one on {few(migration.named_by, SHOWN)}")
+    if migration.runtime_left:
+        left = few(migration.runtime_left, SHOWN)
+        told.append(f"the runtime configuration still has multi_kv_config on {left}")
+    return ", and ".join(told)
 
 
 def _opened(migration: Migration) -> str:

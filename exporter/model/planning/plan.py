@@ -67,6 +67,14 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockNow:
+    """What `multi_kv_config` says on some processes; `settings` are empty where there is none."""
+
+    settings: Mapping[str, Setting]
+    targets: Names
+
+
+@dataclass(frozen=True, slots=True)
 class RingNow:
     """One ring as running processes show it, for a file to be compared with. `blocks` are where its settings
     may stand; `primary` is what its writers have, "" where they are not known or differ.
@@ -123,9 +131,10 @@ class Lost:
 class Plan:
     """One step of one migration. `refused` says why there is nothing to do, and all else may be empty.
 
-    `runtime` is the block of the runtime configuration as it should be, `runtime_shown` as running clients
-    show it; `clear_runtime` says to take that block out. `unread` are processes that were not read: what
-    they need is not in here.
+    `runtime` is the block of the runtime configuration as it should be, `runtime_now` as processes have it,
+    where that is known; `runtime_said` tells that it is so in all files already, and clients do not follow;
+    `clear_runtime` says to take that block out. `unread` are processes that were not read: what they need is
+    not in here.
     """
 
     migration: str
@@ -143,6 +152,8 @@ class Plan:
     is_begun: bool = False  # what closes the gate is only that some clients have taken the step
     runtime: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     runtime_due: bool = False  # False: every client that it reaches is there
+    runtime_said: bool = False
+    runtime_now: tuple[BlockNow, ...] = ()  # most frequent first
     clear_runtime: bool = False
     reached: tuple[Reached, ...] = ()
     changes: tuple[BlockChange, ...] = ()

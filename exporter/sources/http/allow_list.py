@@ -23,8 +23,9 @@ _DC = "[A-Za-z0-9_-]{1,64}"
 _CONSUL = re.compile(rf"/v1/kv/{_VALUE}(?:\?recurse(?:&dc={_DC})?|\?dc={_DC})?")
 
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
-    ("/memberlist", "/metrics", *CONFIG_PAGES, *BUILD_PAGES, *(kind.path for kind in PAGE_KINDS))
+    ("/memberlist", "/metrics", *CONFIG_PAGES, *BUILD_PAGES, *(k.path for k in PAGE_KINDS if not k.query))
 )
+REQUESTS = frozenset(kind.request for kind in PAGE_KINDS if kind.query)  # asked with this query alone
 LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(
     r"query=(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2}){1,16384}&start=\d{1,20}&end=\d{1,20}&limit=\d{1,5}&direction=forward"
@@ -42,6 +43,8 @@ def is_allowed(path_and_query: str, ring_pages: frozenset[str] = frozenset()) ->
     `ring_pages` are the paths that the configuration names beside the known ones.
     """
     path, mark, query = path_and_query.partition("?")
+    if path_and_query in REQUESTS:
+        return True
     if path not in PAGES and not (path in ring_pages and is_ring_page(path)):
         return False
     if not mark:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from exporter.derive.planning.plan import plans_of
+from exporter.expose.plan.snippets import runtime_snippets
+from exporter.expose.wording.planning import plans as wording
 from exporter.model.pages import Phase, Product, RingConfig
 from exporter.model.planning.plan import Plan, Refusal, Route
+from exporter.model.settings import RuntimeConfig
 from exporter.model.shard import Share
 from tests.derive.build import COMPACTOR, INGESTER, Fleet, client
 
@@ -150,3 +153,60 @@ def test_a_client_that_no_table_knows_is_named_and_no_line_is_made_up_for_it() -
     assert plan.unplaced == ("custom-lifecycler",)
     assert all(change.block for change in plan.changes)
     assert plan_for(fleet()).unplaced == ()
+
+
+SAYS = [
+    ("another block", RuntimeConfig("consul", mirror_enabled=False), True, False),
+    ("no block", RuntimeConfig(), True, False),
+    ("not read", None, True, False),
+    ("the block of the step", RuntimeConfig("consul", mirror_enabled=True), False, True),
+]
+
+
+@pytest.mark.parametrize("case", SAYS, ids=[case[0] for case in SAYS])
+def test_the_block_of_the_runtime_configuration_is_printed_only_where_it_is_not_so_already(
+    case: tuple[str, RuntimeConfig | None, bool, bool],
+) -> None:
+    _, says, due, said = case
+    made = fleet(Product.MIMIR)
+    for process in made.processes:
+        process.runtime = says
+        rings = {key: replace(ring, mirror_enabled=False) for key, ring in process.config["rings"].items()}
+        process.config = {"rings": rings}
+        if process.number > 1:
+            process.clients = tuple(replace(one, mirror=False) for one in process.clients)
+    plan = plan_for(made)
+    assert (plan.step, plan.runtime_due, plan.runtime_said) == ("enable-mirroring", due, said)
+    assert bool(runtime_snippets(plan)) is due
+    assert [len(block.targets) for block in plan.runtime_now] == ([] if says is None else [3])
+
+
+def test_a_client_that_keeps_its_file_though_the_block_says_otherwise_shows_that_it_is_not_reached() -> None:
+    made = fleet(Product.MIMIR)
+    for process in made.processes:
+        process.runtime = RuntimeConfig(mirror_enabled=False)
+    assert {(one.route, one.observed) for one in plan_for(made).reached} == {(Route.RESTART, True)}
+    for process in made.processes:
+        process.runtime = RuntimeConfig(mirror_enabled=True)
+    assert {(one.route, one.observed) for one in plan_for(made).reached} == {(Route.RUNTIME, False)}
+
+
+LEFT = [
+    (RuntimeConfig("memberlist", mirror_enabled=False), "3 processes still have it"),
+    (None, "if it is still there"),
+    (RuntimeConfig(), ""),
+]
+
+
+@pytest.mark.parametrize(("says", "words"), LEFT, ids=["left", "not read", "taken out"])
+def test_the_plan_of_the_stores_end_names_what_is_left_of_the_block(
+    says: RuntimeConfig | None, words: str
+) -> None:
+    made = fleet(Product.MIMIR)
+    for process in made.processes:
+        process.runtime = says
+        there = {"primary": "", "stores": (), "mirror": None, "requests": {("memberlist", "CAS"): 9.0}}
+        process.clients = tuple(replace(one, **there) for one in process.clients)
+    lines = wording.file(plan_for(made, "decommission-store"))
+    assert [words in line for line in lines if "multi_kv_config" in line] == ([True] if words else [])
+    assert lines[-1].startswith("Then stop")

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few, first
 from exporter.model.pages import Phase
-from exporter.model.planning.plan import BY_RUNTIME, BlockChange, Plan, Reached, Refusal, Route
+from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route
 from exporter.products.kv_settings import SETTINGS
 
 SHOWN: Final = 6
@@ -123,6 +123,13 @@ def runtime(plan: Plan) -> list[str]:
         )
     if plan.swept:
         told.append(f"The same block switches other migrations too: {', '.join(plan.swept)}.")
+    told += [_block_now(block) for block in plan.runtime_now]
+    if plan.runtime_said:
+        return [
+            *told,
+            "Nothing to change: the block says so already, and some clients do not follow it yet. Wait for "
+            "one reload, then read their logs for multikv.",
+        ]
     if not plan.runtime_due:
         return [*told, "Nothing to change: all of these clients are there already."]
     return [
@@ -130,6 +137,12 @@ def runtime(plan: Plan) -> list[str]:
         "Change this block in the file of the runtime configuration, in one change for all processes. "
         "Keep the rest of the file.",
     ]
+
+
+def _block_now(block: BlockNow) -> str:
+    """What the runtime configuration says now, on how many processes."""
+    lines = ", ".join(f"{name}: {str(value).lower()}" for name, value in block.settings.items())
+    return f"multi_kv_config now: {lines or 'none'} ({_count(len(block.targets), 'process')})."
 
 
 def _some(texts: Sequence[str], most: int) -> list[str]:
@@ -154,7 +167,7 @@ def _reached(rings: Iterable[Reached]) -> list[str]:
 
 def file(plan: Plan) -> list[str]:
     """Which blocks change, for which components."""
-    if plan.clear_runtime or plan.removed:
+    if plan.step == "decommission-store":
         return _removed(plan)
     if not plan.changes and not plan.unplaced:
         return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
@@ -207,8 +220,17 @@ def _removed(plan: Plan) -> list[str]:
             f"Remove the {' and '.join(plan.removed)} blocks from every kvstore, with their flags, "
             "credentials and network policies."
         )
-    if plan.clear_runtime:
-        told.append("Remove multi_kv_config from the runtime configuration.")
+    if plan.runtime_now:
+        names = sorted({name for block in plan.runtime_now for name in block.targets})
+        told.append(
+            f"Remove multi_kv_config from the runtime configuration: {_count(len(names), 'process')} still "
+            f"{'has' if len(names) == 1 else 'have'} it ({few(names, SHOWN)})."
+        )
+    elif plan.clear_runtime:
+        told.append(
+            "Remove multi_kv_config from the runtime configuration if it is still there: it was not read on "
+            "every process."
+        )
     return [*told, f"Then stop {plan.external or 'the external store'}, with its boards and alerts."]
 
 

@@ -1,0 +1,142 @@
+"""What the runtime configuration says beside what the KV clients show, and what is left of it.
+
+A client takes over what `multi_kv_config` says, and keeps it where the block falls silent: that shows only
+at its next restart (dskit's and Cortex's kv/multi.go, `watchConfigChannel`). Where the page is not read, the
+clients' own gauges tell the phase, and nothing is told here: no gate depends on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from exporter.derive import kv_clients
+from exporter.model.culprits import Culprit, Kind
+from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.findings import Finding, Told
+from exporter.model.pages import Phase
+from exporter.model.settings import RingConfig, RuntimeConfig, ring_of
+from exporter.products.kv_settings import SETTINGS, ring_named
+
+SPREAD = 330.0  # seconds in which the page of every process is read again
+_IN_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
+
+
+def runtime_risks(targets: Iterable[TargetFacts], migration: str, now: float) -> tuple[Finding, ...]:
+    """Name what the runtime configuration does, or will do, to the clients of a migration."""
+    read = tuple(_read(targets, migration))
+    return (*_forgotten(read), *_early(read), *_not_followed(read), *_differing(read, now))
+
+
+def left_in_runtime(targets: Iterable[TargetFacts]) -> tuple[str, ...]:
+    """Name the processes whose runtime configuration still has `multi_kv_config`."""
+    return tuple(t.name for t in targets if t.runtime is not None and t.runtime.is_set)
+
+
+def as_written(runtime: RuntimeConfig) -> str:
+    """The lines of the block, "" where there is none."""
+    lines = [f"primary: {runtime.primary}"] if runtime.primary else []
+    if runtime.mirror_enabled is not None:
+        lines.append(f"mirror_enabled: {str(runtime.mirror_enabled).lower()}")
+    return ", ".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One KV client, what its process's runtime configuration says, and its settings in the file."""
+
+    target: TargetFacts
+    client: ClientFacts
+    runtime: RuntimeConfig
+    ring: RingConfig | None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the runtime configuration reaches this client, by the product's source."""
+        product = self.target.product
+        switch = SETTINGS[product].runtime if product in SETTINGS else None
+        key = self.ring.default_key if self.ring is not None else ""
+        return switch is not None and ring_named(product, key or self.client.key) in switch.reaches
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the client shows what the block says."""
+        says, shows = self.runtime, self.client
+        is_there = says.mirror_enabled in (None, shows.mirror)
+        return is_there and says.primary in ("", shows.primary)
+
+    @property
+    def after_restart(self) -> Phase:
+        """The phase in which the client would come back: the file counts where the block is silent."""
+        shows, ring, says = self.client, self.ring, self.runtime
+        if shows.phase not in _IN_MULTI or ring is None or ring.store != "multi" or not ring.primary:
+            return shows.phase
+        primary = shows.primary if says.primary else ring.primary
+        mirror = shows.mirror if says.mirror_enabled is not None else bool(ring.mirror_enabled)
+        return kv_clients.multi_phase(primary, mirror)
+
+
+def _read(targets: Iterable[TargetFacts], migration: str) -> Iterator[_Read]:
+    for target in targets:
+        if not target.up or target.runtime is None:
+            continue
+        rings = target.config.rings if target.config is not None else {}
+        for client in target.clients:
+            if client.migration == migration:
+                yield _Read(target, client, target.runtime, ring_of(client.key, rings))
+
+
+def _forgotten(read: tuple[_Read, ...]) -> Iterator[Finding]:
+    """Name the processes that a restart takes to another phase than the one they are in."""
+    found: dict[tuple[Phase, Phase], set[str]] = defaultdict(set)
+    for one in read:
+        if one.after_restart is not one.client.phase:
+            found[one.client.phase, one.after_restart].add(one.target.name)
+    for (now, then), names in sorted(found.items()):
+        yield replace(_of(Told.RUNTIME_FORGOTTEN, names, read), name=now.label, what=then.label)
+
+
+def _early(read: tuple[_Read, ...]) -> Iterator[Finding]:
+    """Name the processes whose clients would be switched as soon as they have `multi`."""
+    names = {
+        one.target.name
+        for one in read
+        if one.runtime.primary == "memberlist" and one.client.phase is Phase.EXTERNAL and one.is_reached
+    }
+    if names:
+        yield _of(Told.RUNTIME_EARLY, names, read)
+
+
+def _not_followed(read: tuple[_Read, ...]) -> Iterator[Finding]:
+    """Name the clients that it should reach, and that show something else than it says."""
+    found: dict[str, list[_Read]] = defaultdict(list)
+    for one in read:
+        if one.client.phase in _IN_MULTI and one.is_reached and not one.is_followed:
+            found[as_written(one.runtime)].append(one)
+    for says, some in sorted(found.items()):
+        clients = tuple(sorted({one.client.name for one in some}))
+        names = {one.target.name for one in some}
+        yield replace(_of(Told.RUNTIME_NOT_FOLLOWED, names, read), what=says, others=clients)
+
+
+def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
+    """Name the blocks that processes with a client that it reaches have, where they differ. A change is
+    known of all only once every page was read again.
+    """
+    having = {one.target.name: one.target for one in read if one.client.phase in _IN_MULTI and one.is_reached}
+    blocks: dict[str, list[str]] = defaultdict(list)
+    for target in having.values():
+        blocks[as_written(target.runtime or RuntimeConfig()) or "no lines"].append(target.name)
+    changed = max((target.runtime_since for target in having.values()), default=0.0)
+    if len(blocks) > 1 and now - changed >= SPREAD:
+        culprits = (
+            Culprit(Kind.SETTING_DIFFERS, what=says, value=len(names), names=tuple(sorted(names)))
+            for says, names in sorted(blocks.items(), key=lambda item: (-len(item[1]), item[0]))
+        )
+        yield Finding(Told.RUNTIME_DIFFERS, culprits=tuple(culprits))
+
+
+def _of(kind: Told, names: Iterable[str], read: tuple[_Read, ...]) -> Finding:
+    listed = tuple(sorted(names))
+    return Finding(kind, count=len(listed), of=len({one.target.name for one in read}), names=listed)
