@@ -195,9 +195,13 @@ def _with_health(
 
 
 def _margin(facts: KeyFacts, world: CycleContext) -> int | None:
+    """Give the margin of a ring whose members stand in for one another. Where each has its own part (a
+    compactor's tenants) the loss of any one is a member that is unhealthy, and no write fails by it.
+    """
     if facts.writes_by == "partitions":
         return None
-    told, by_quorum = facts.settings.replication, facts.writes_by == "quorum"
+    by_quorum = facts.writes_by == "quorum"
+    told = tuple(one for one in facts.settings.replication if by_quorum or one.factor > 1)
     return margin(facts.members, told, world.product, by_quorum=by_quorum)
 
 

@@ -6,66 +6,20 @@ A fault begins just after a scrape, so these are the longest times. Alertmanager
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alerts.alertmanager import configuration
 from alerts.rule import Options
-from exporter.expose.series import rows_of
-from exporter.model.facts import Snapshot
-from tests.alerts.test_generation import BUILT
+from tests.alerts.scraped import LOUD, SCRAPE, Scraped, answers, opened_after
 from tests.migration import INTERVAL, Migration, migration
 
 pytestmark = pytest.mark.asyncio
-SCRAPE, WARM = 60, 300  # seconds
+WARM = 300  # seconds
 GROUP_WAIT = int(configuration(Options())["route"]["routes"][0]["group_wait"].removesuffix("s"))
-PLACE = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration", "instance": "exporter-0:9895"}
-LOUD = 'ALERTS{alertstate="firing",severity!="info"}'
-
-
-@dataclass
-class Scraped:
-    """What Prometheus stores: every series, a value for each scrape, `_` where it has none."""
-
-    scrapes: int = 0
-    origin: float = 0.0  # when promtool's clock begins, by the demo's
-    values: dict[str, list[str]] = field(default_factory=dict)
-
-    def take(self, snapshot: Snapshot) -> None:
-        self.origin = self.origin or snapshot.at
-        shown: dict[str, float] = {"up": 1.0, 'kvmigration_build_info{version="1"}': 1.0}
-        for metric, labels, value in rows_of(snapshot):
-            if value is not None:
-                pairs = zip(metric.labels, labels, strict=True)
-                inside = ",".join(f"{name}={json.dumps(str(told))}" for name, told in pairs)
-                since = (
-                    self.origin if metric.name.endswith(("timestamp_seconds", "start_time_seconds")) else 0
-                )
-                shown[f"{metric.name}{{{inside}}}" if inside else metric.name] = float(value) - since
-        for name, value in shown.items():
-            past = self.values.setdefault(name, [])
-            past += ["_"] * (self.scrapes - len(past))
-            past.append("NaN" if math.isnan(value) else f"{value:.10g}")
-        self.scrapes += 1
-        for past in self.values.values():
-            if len(past) < self.scrapes:
-                past.append("stale" if past[-1] not in ("stale", "_") else "_")
-
-    def series(self) -> list[dict[str, str]]:
-        place = ",".join(f'{name}="{value}"' for name, value in PLACE.items())
-        return [
-            {
-                "series": f"{name[:-1]},{place}}}" if name.endswith("}") else f"{name}{{{place}}}",
-                "values": " ".join(values),
-            }
-            for name, values in self.values.items()
-        ]
 
 
 async def watched(run: Migration, scraped: Scraped, seconds: int) -> None:
@@ -74,26 +28,6 @@ async def watched(run: Migration, scraped: Scraped, seconds: int) -> None:
         snapshot = await run.look()
         if at % SCRAPE == 0:
             scraped.take(snapshot)
-
-
-def answers(scraped: Scraped, where: Path, asked: list[tuple[str, int, float | None]]) -> str:
-    """What promtool says of expressions at seconds, each with its answer or none."""
-    checks: list[dict[str, Any]] = [
-        {"expr": expr, "eval_time": f"{at}s", "exp_samples": [] if told is None else [{"value": told}]}
-        for expr, at, told in asked
-    ]
-    test = {"interval": f"{SCRAPE}s", "input_series": scraped.series(), "promql_expr_test": checks}
-    document = {
-        "rule_files": [str(BUILT / "kvmigration-alerts.yaml")],
-        "evaluation_interval": "15s",
-        "tests": [test],
-    }
-    path = where / "tests.yml"
-    path.write_text(json.dumps(document))
-    done = subprocess.run(
-        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=300
-    )
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 @dataclass(frozen=True)
@@ -115,6 +49,7 @@ HARMS = (
     Harm("split", "memberlist", "KVMigrationGossipSplit", 300),
     Harm("split", "mirroring", "KVMigrationGossipSplit", 300),
     Harm("foreign-label", "memberlist", "KVMigrationLabelsDisagree", 300),
+    Harm("partial-mirroring", "mirroring", "KVMigrationMirroringPartial", 300),
 )
 
 
@@ -163,3 +98,32 @@ async def test_a_healthy_step_tells_nothing(phase: str, to: str, size: int, tmp_
         await watched(run, scraped, lasts)
         assert run.seen[-1].fleet.phase.label == to
     assert not answers(scraped, tmp_path, [(f"count_over_time({LOUD}[2h])", WARM + lasts, None)])
+
+
+ENDS = [
+    pytest.param("conjoined", "switched", id="conjoined in switched"),
+    pytest.param("conjoined", "mirroring", id="conjoined in mirroring", marks=pytest.mark.slow),
+    pytest.param("split", "mirroring", id="split in mirroring", marks=pytest.mark.slow),
+    pytest.param("clobber", "mirroring", id="clobber in mirroring", marks=pytest.mark.slow),
+    pytest.param("store-down", "switched", id="store-down in switched", marks=pytest.mark.slow),
+    pytest.param("partial-mirroring", "mirroring", id="partial-mirroring", marks=pytest.mark.slow),
+    pytest.param("crash", "mirroring", id="crash", marks=pytest.mark.slow),
+]
+LASTS, AFTER = 16 * 60, 20 * 60  # seconds
+
+
+@pytest.mark.parametrize(("fault", "phase"), ENDS)
+async def test_no_notification_is_opened_after_the_end_of_a_fault(
+    fault: str, phase: str, tmp_path: Path
+) -> None:
+    scraped = Scraped()
+    async with migration(phase, product="mimir", size=6) as run:
+        scraped.take(run.seen[-1])
+        await watched(run, scraped, WARM)
+        await run.fault(fault, on=True)
+        await watched(run, scraped, LASTS)
+        await run.fault(fault, on=False)
+        await watched(run, scraped, AFTER)
+    end = WARM + LASTS
+    told = [*opened_after(end, end + AFTER), (f"count(count_over_time({LOUD}[1h]) > 0) > bool 0", end, 1.0)]
+    assert not answers(scraped, tmp_path, told)
