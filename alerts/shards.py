@@ -56,7 +56,9 @@ from exporter.model.pages import Phase
 
 INTERVAL = Wait(15.0, "one cycle of the exporter")
 NEW = Wait(NEW_FOR, "what the exporter calls new: not every shard has found it yet")
-GAP = Wait(50.0, "three evaluations and a little: after a longer gap no check is known to have passed")
+GAP = Wait(
+    50.0, "three evaluations and a little: after a longer gap it is unknown whether a check has passed"
+)
 FAILING = "check:kvmigration_shard_check:failing_across"
 ELSEWHERE = "migration_check:kvmigration_shard_clients:elsewhere"
 OPEN_QUESTION = "check:kvmigration_shard_check:unknown_across"
@@ -82,7 +84,7 @@ def _by_check(found: dict[str, Across], *labels: str) -> Text:
 
 
 def _gate_check(q: Queries) -> str:
-    """In this order: what does not hold in a part or across, what holds everywhere, what is not known. A
+    """In this order: what does not hold in a part or across, what holds everywhere, what is unknown. A
     check that some exporter does not make, one of another version perhaps, holds nowhere.
     """
     lowest, highest = q.series(LOWEST), most(q, s.SHARD_CHECK, "migration", "step", "check")
@@ -262,7 +264,7 @@ ACROSS = (
     Record(
         STRANGERS, _together(strangers), "Gossip members that belong to no shard and match no expected name."
     ),
-    Record(ABSENT, _together(absent), "Own members that no process of any shard sees."),
+    Record(ABSENT, _together(absent), "Own members that no process of any shard lists."),
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
     Record(GHOSTS, _together(ghosts), "Ring members that belong to no process."),
     Record(FAILING, _by_check(FAILS), "Checks that fail across the parts."),
@@ -273,11 +275,11 @@ ACROSS = (
         _by_check(NOT_KNOWN_OF_KEYS, "migration"),
         "Checks that a key leaves open, by migration.",
     ),
-    Record(LOWEST, _lowest, "The least that a part says of a check, of the migrations that there are."),
+    Record(LOWEST, _lowest, "The lowest result of a check over all parts, for each migration."),
 )
 GATE = (
     Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
-    Record(UNBROKEN, _unbroken, "Since when nothing across the parts spoke against a step, unix seconds."),
+    Record(UNBROKEN, _unbroken, "Since when no check across the parts has failed, unix seconds."),
     Record(HELD, _held, "Since when all checks of a step have passed, unix seconds; 0 where they have not."),
     Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
 )
@@ -285,7 +287,11 @@ FLEET = (
     Record(MOVING, _moving, "Writing clients of what has not arrived."),
     Record(EARLIEST, _earliest, "Each migration's phase as a number: the earliest of its writing clients."),
     Record(c.PHASE.name, _phase, "Each migration's phase."),
-    Record(c.PHASE_UNIFORM.name, _uniform, "Whether all writing clients agree; absent where not known."),
+    Record(
+        c.PHASE_UNIFORM.name,
+        _uniform,
+        "1 if all writing clients are in one phase, 0 if not; absent where unknown.",
+    ),
     Record(c.NEXT_STEP.name, _next_step, "Each migration's next step."),
 )
 # Nothing reads these, and what they read may be of one evaluation before: a group of their own.

@@ -13,7 +13,7 @@ from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, PRESENT, S
 from exporter.model.migration import LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
-SETTLED = Wait(45.0, "three cycles: a process that has just started is known to its own shard last")
+SETTLED = Wait(45.0, "three cycles: a process that has just started reaches its own shard last")
 WRITERS, USED = 'writes="true"', 'used="true"'
 BEFORE_MEMBERLIST = 'phase!="memberlist"'
 Across = Callable[[Queries], str]

@@ -56,7 +56,7 @@ QUIET = Wait(15 * MINUTE, "a process that replays its log gets ready in minutes;
 ERROR_RATIO = Limit(0.05, "gate.benign_mirror_error_ratio: 'no change detected' at a low rate is benign")
 ERRORS_LEAST = Limit(3, "one benign error among few writes is already more than one in twenty")
 ERROR_WINDOW = Wait(
-    15 * MINUTE, "60 heartbeats: the burst seen at a start (one write in nine) is below the limit in it"
+    15 * MINUTE, "60 heartbeats: the burst at a start (one write in nine) is below the limit in it"
 )
 ERRORS_LATELY = Wait(
     5 * MINUTE, "five scrapes of a minute: errors that have ended are no ticket, whatever they were before"
@@ -90,8 +90,10 @@ KEY_MISSING = Wait(
     "a key is copied only when it is written: with the next heartbeat, within 2 minutes; that, two cycles, "
     "a scrape and this wait together stay below 5 minutes",
 )
-MEMBERS_MISSING = Wait(150, "as for the key; a new member's first heartbeat may come as late")
-UNREAD = Wait(15 * MINUTE, "a view that fails now and then is only late evidence")
+MEMBERS_MISSING = Wait(
+    150, "the same time as for a missing key: a new member's first heartbeat may come that late"
+)
+UNREAD = Wait(15 * MINUTE, "a view that fails now and then only delays the evidence")
 MISMATCH = Wait(
     10 * MINUTE, "a member that joins or leaves differs for one heartbeat; in a rollout that takes minutes"
 )
@@ -99,7 +101,7 @@ MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted o
 LAG_HIGH = Wait(5 * MINUTE, "gossip catches up within seconds after a burst or a restart")
 HEARTBEAT_TIMEOUT = Limit(
     60,
-    "the products' default heartbeat timeout: beyond it and a period members look unhealthy at a rollback",
+    "the products' default heartbeat timeout: above it members appear unhealthy at a rollback",
 )
 LAG_CRITICAL = Wait(
     MINUTE, "the way back is closed: two cycles and this wait together must stay below 3 minutes"
@@ -139,7 +141,7 @@ PARTITIONS_CORRUPTED = Wait(10 * MINUTE, "a page read amid a change is right in 
 
 # Views
 VIEWS_DIVERGED = Wait(15 * MINUTE, "in a rollout the contents change all the time and views follow")
-VIEW_STALENESS = Limit(60, "the heartbeat timeout and one period: healthy members look unhealthy")
+VIEW_STALENESS = Limit(60, "the heartbeat timeout and one period: healthy members appear unhealthy")
 VIEW_STALE = Wait(10 * MINUTE, "a process that is busy starting catches up in minutes")
 
 # Gossip
@@ -180,7 +182,7 @@ FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapp
 # The external store
 STORE_UNREACHABLE = Wait(MINUTE, "a leader election takes seconds; a lost quorum follows a minute later")
 STORE_REPLACED = Wait(MINUTE, "one more cycle: a store that lost its data gets no better by waiting")
-STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: if the last write is always younger than this, a process writes")
+STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: if the last write is never older than this, a process writes")
 STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until its end")
 
 # Targets
@@ -189,14 +191,14 @@ DOWN = Wait(MINUTE, "the window is the wait; this is one more cycle")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
 CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
 SKEWED = Wait(10 * MINUTE, "time synchronisation steps in after a start")
-DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is not seen")
+DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is missed")
 BLIND = Wait(5 * MINUTE, "longer than a restart of whatever serves the discovery, or of the network between")
 
 # The exporter
 EXPORTER_DOWN = Wait(5 * MINUTE, "a restart, a new node, a pulled image: minutes; shorter than KEEP")
 REMEMBERED = Wait(
     7 * DAY,
-    "an exporter seen within the last week is still expected, over a weekend too; absent() covers longer "
+    "an exporter that ran within the last week is still expected, over a weekend too; absent() covers longer "
     "times",
 )
 RESTARTING = Wait(MINUTE, "the window is the wait; this is one more cycle")
@@ -212,5 +214,5 @@ SHARDS_INCOMPLETE = Wait(
     10 * MINUTE,
     "an update takes the shards one after the other, a minute each; a pod that moves takes minutes",
 )
-RELOAD_FAILED = Wait(5 * MINUTE, "time enough to see the typo and load again")
+RELOAD_FAILED = Wait(5 * MINUTE, "time enough to find the typo and load again")
 SERIES_DROPPED = Wait(10 * MINUTE, "a rollout doubles the processes for minutes")

@@ -72,7 +72,7 @@ def differences(wanted: Mapping[str, str], where: Path) -> list[str]:
         if not path.is_file():
             lines.append(f"{path}: missing")
         elif path.read_text(encoding="utf-8") != text:
-            lines.append(f"{path}: not what the boards say")
+            lines.append(f"{path}: not what the boards write")
     return [*lines, *(f"{path}: no board makes this" for path in _leftovers(wanted, where))]
 
 

@@ -49,7 +49,7 @@ def _of_processes(q: Queries) -> dict[str, str]:
     return {
         "processes down": q.how_many(f"{up} == bool 0"),
         "pages that could not be read": q.how_many(f"{page} == bool 0"),
-        "phase not known": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
+        "phase unknown": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
         "no process found": q.total("sum", f"{last} > bool 0 unless on {q.by()} {up}"),
         "external store not readable": q.how_many(f"{store} == bool 0"),
         "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
@@ -79,10 +79,10 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
         "members that differ in the secondary": (
             q.total("sum", while_mirroring(c.SECONDARY_MISMATCHED_MEMBERS))
         ),
-        "keys whose secondary lags": q.how_many(
+        "keys with a secondary that lags": q.how_many(
             f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
         ),
-        "KV clients whose mirror writes fail": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
+        "KV clients with failing mirror writes": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
         "views of the secondary not read": q.total("sum", while_mirroring(c.SECONDARY_UNREAD_VIEWS)),
         "mirrored keys that were not compared": q.total(
             "count", f"{mirrored} unless on {q.by('key')} {missing}"
@@ -117,7 +117,7 @@ def _of_rings(q: Queries) -> dict[str, str]:
         "token conflicts": q.total("sum", q.once(c.RING_TOKEN_CONFLICTS)),
         "active members without tokens": q.total("sum", q.once(c.RING_MEMBERS_WITHOUT_TOKENS)),
         "corrupted partitions": q.total("sum", q.once(c.RING_CORRUPTED_PARTITIONS)),
-        "rings whose views differ": q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"),
+        "rings with different views": q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"),
     }
 
 

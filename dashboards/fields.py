@@ -1,6 +1,6 @@
 """Colours, value mappings and thresholds: how a number of ours looks, on every board the same.
 
-What is not known is grey, always: the lowest threshold step is `UNKNOWN`, and null and NaN are mapped
+What is unknown is grey, always: the lowest threshold step is `UNKNOWN`, and null and NaN are mapped
 to a text. Grafana would else paint a panel without series in the colour of its lowest step.
 """
 

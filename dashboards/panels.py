@@ -306,7 +306,7 @@ _GRAFANAS_OWN: Json = {
 
 def _of_process(name: str) -> Json:
     """A link from a line or a cell to the board of its process."""
-    return {"title": f"{name}: what it sees", "url": f"/d/{PROCESS}?{CARRY}&var-target={name}"}
+    return {"title": f"{name}: its views", "url": f"/d/{PROCESS}?{CARRY}&var-target={name}"}
 
 
 def _kept(made: Any, keys: frozenset[str]) -> Json:

@@ -135,7 +135,7 @@ async def test_a_fault(fault: str, phase: str, product: str, tmp_path: Path) -> 
 async def test_without_one_of_the_shards_no_gate_is_open_and_nobody_is_a_stranger(
     how: str, tmp_path: Path
 ) -> None:
-    """Its processes are nobody's then: that is not known, and no reason to wake anybody."""
+    """Its processes are nobody's then: that is unknown, and no reason to wake anybody."""
     async with sharded("mirroring", size=6) as told:
         await told.look(BEGUN + 2)
         joined = Joined(told)

@@ -103,7 +103,7 @@ def culprits(told: dict[str, Any], check: str) -> str:
 
 
 def test_prometheus_has_the_answers_of_one_exporter(tmp_path: Path) -> None:
-    """Open where it is open, closed with names where strangers come, and not known without a shard."""
+    """Open where it is open, closed with names where strangers come, and unknown without a shard."""
     with running(tmp_path, "mirroring") as run:
         told = run.until("switch-primary", 0)
         assert {migration: step["place"] for migration, step in told.items()} == {
@@ -122,7 +122,7 @@ def test_prometheus_has_the_answers_of_one_exporter(tmp_path: Path) -> None:
         run.fleet.fault("conjoined", on=False)
         run.until("switch-primary", 0)
         run.shards[1].kill()
-        wait(lambda: run.check("switch-primary")[0] == 2, "not known without shard 1")
+        wait(lambda: run.check("switch-primary")[0] == 2, "unknown without shard 1")
         status, told = run.check("switch-primary")
         assert (status, bool(told)) == (2, True)
         said = ("of 4 shards 3 are known", "Prometheus cannot scrape the exporter at")

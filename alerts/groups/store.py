@@ -59,8 +59,8 @@ GROUP = Group(
             "The external store is not the one that it was",
             (
                 "The exporter of <fleet> reads another store than before at <names>: another cluster, a "
-                "restored backup, or a store without its data. Take no step before you know which one the "
-                "processes use."
+                "restored backup, or a store without its data. Take no step before you have found which one "
+                "the processes use."
             ),
             "The external store's cluster id changed, its revision decreased, or keys vanished together.",
             names=Names(replaced, ("store",)),
@@ -75,10 +75,10 @@ GROUP = Group(
             ),
             "A process still writes to the external store",
             (
-                "Every known KV client of <fleet> has left the external store, but it is still written: "
-                "<names>. Do not remove the store before you know which process writes it."
+                "All KV clients of the targets of <fleet> have left the external store, but it is still "
+                "written: <names>. Do not remove the store before you have found which process writes it."
             ),
-            "The external store's keys still change after every known client has left it.",
+            "The external store's keys still change after all clients of the targets have left it.",
             names=Names(written, ("store",), value='printf "last write %.0fs ago"'),
         ),
     ),

@@ -60,7 +60,7 @@ GROUP = Group(
             Severity.WARNING,
             t.DOWN,
             lambda q: f"count {q.by()} (\n{failing(q)}\n)",
-            "Pages cannot be read or understood",
+            "Pages cannot be read or decoded",
             (
                 "{{ $value }} page(s) of <fleet> have failed for <PAGES_WINDOW>: <names>. Gate checks "
                 "that need them stay closed."
@@ -98,7 +98,7 @@ GROUP = Group(
             "A source of targets fails",
             (
                 "{{ $value }} source(s) of targets of <fleet> fail: <names>. Processes that only they list "
-                "are not watched, and no gate that asks whether all answer opens."
+                "are not watched, and each gate that needs an answer from all processes stays closed."
             ),
             "A source of targets fails: some processes may not be watched.",
             names=Names(blind, ("instance",)),

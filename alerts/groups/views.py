@@ -44,12 +44,12 @@ GROUP = Group(
             Severity.WARNING,
             t.VIEWS_DIVERGED,
             lambda q: f"count {q.by()} (\n{diverged(q)}\n)",
-            "Processes see different rings",
+            "Processes have different rings",
             (
-                "{{ $value }} ring(s) of <fleet> look different from process to process: <names>. Views"
+                "{{ $value }} ring(s) of <fleet> differ from process to process: <names>. Views"
                 " that lack members: <more>."
             ),
-            "Processes see different members, states or tokens in the same ring.",
+            "Processes have different members, states or tokens in the same ring.",
             names=Names(
                 diverged,
                 (
@@ -73,7 +73,7 @@ GROUP = Group(
             Severity.WARNING,
             t.VIEW_STALE,
             lambda q: f"max {q.by()} (\n{stale(q)}\n)",
-            "A process sees an old ring",
+            "A process has an old ring",
             (
                 "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the freshest: "
                 "<names>. Such a process takes healthy members for unhealthy."
@@ -91,5 +91,5 @@ GROUP = Group(
             about=("views-agree",),
         ),
     ),
-    "What each process sees",
+    "Each process's copy of the ring",
 )

@@ -60,7 +60,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Exporters",
             "How many exporters answer Prometheus. It is blue, because the expected number is unknown. With "
-            "shards it is known, and the number of missing ones is beside it.",
+            "shards it is configured, and the number of missing ones is beside it.",
             [Ask(f"count({q.own(c.BUILD_INFO)})", "answer"), Ask(q.shards_missing(), MISSING)],
             Look(
                 mappings=[f.absent()],
@@ -85,14 +85,14 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Series left out",
-            "Series left out because of scale.max_series: what they would have said is not known.",
+            "Series left out because of scale.max_series: their values are unknown.",
             [Ask(f"sum({q.own(c.SERIES_DROPPED)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationExporterSeriesDropped")],
         ),
         Show(
             "Pages that failed",
-            "Pages that could not be read or understood in the last cycle, of processes that answer.",
+            "Pages that could not be read or decoded in the last cycle, of processes that answer.",
             [Ask(q.how_many(f"{q.once(c.PAGE_UP)} == bool 0"))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationPagesFailing")],
@@ -134,7 +134,7 @@ def _cycle(house: House) -> Band:
     )
     age = Show(
         "Age of the picture over time",
-        "Seconds since the last cycle ended, as Prometheus saw it.",
+        "Seconds since the last cycle ended, by Prometheus's clock.",
         [Ask(f"time() - max by (instance) ({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})", "{{instance}}")],
         Look("s", f.above(limits.STALE_AGE)),
         [house.runbook("KVMigrationExporterStale")],
@@ -157,8 +157,8 @@ def _pages(house: House) -> Band:
     q = house.queries
     fetches = f"sum by (outcome) (rate({q.own(c.FETCHES_TOTAL)}{RATE}))"
     outcomes = Show(
-        "Pages asked, by outcome",
-        "Pages asked per second. Absent is no failure: the process has no such page.",
+        "Pages requested, by outcome",
+        "Pages requested per second. Absent is no failure: the process has no such page.",
         [Ask(fetches, "{{outcome}}")],
         Look(
             "reqps", overrides=[f.shade("ok", "green"), f.shade("absent", "blue"), f.shade("failed", "red")]
@@ -173,7 +173,7 @@ def _pages(house: House) -> Band:
     )  # fmt: skip
     now = Show(
         "Pages that fail now",
-        "Pages of the chosen components that could not be read or understood in the last cycle.",
+        "Pages of the chosen components that could not be read or decoded in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
         Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page failed"),
@@ -192,7 +192,7 @@ def _targets(house: House) -> Band:
     show = Show(
         "Processes",
         "Every process the exporter watches: what runs there, whether it answers, its phase, its clock. "
-        "Grey is not known.",
+        "Grey is unknown.",
         [
             Ask(f"max by (target, component) ({q.of(c.TARGET_UP)})"),
             Ask(f"max by (target, component, product, version) ({q.of(c.TARGET_INFO)}) * 0"),

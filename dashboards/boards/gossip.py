@@ -59,7 +59,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Absent processes",
-            "Processes with memberlist that no other process sees.",
+            "Processes with memberlist that no other process lists.",
             [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})"))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipAbsentMembers")],
@@ -103,8 +103,8 @@ def _third_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Rejecting now",
-            "Processes whose logs show rejected packets or streams now. No metric of the components counts "
-            "these. Blue: no log has shown one, or the configuration names no logs under rejections.",
+            "Processes with rejected packets or streams in their logs now. No metric of the components "
+            "counts these. Blue: no log has shown one, or the configuration names no logs under rejections.",
             [Ask(q.if_any(q.how_many(f"{rejecting(q)} > bool 0")))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked="none in logs")),
             [house.runbook("KVMigrationForeignLabelRejected")],
@@ -129,15 +129,15 @@ def _members(house: House) -> Band:
     seen = q.of_component(q.once(c.GOSSIP_MEMBERS))
     alive = q.of_component(q.once(c.GOSSIP_MEMBERS, 'state="alive"'))
     each = Show(
-        "Members that a process sees alive, the fewest",
-        "Lines that part are processes that do not see the same cluster.",
+        "Fewest live members in a process's list",
+        "Lines that part are processes with different member lists.",
         [Ask(q.worst(f"max by (target) ({alive})", lowest=True), "{{target}}")],
         Look(empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )
     states = Show(
-        "Members seen by state",
-        "Greatest number that any process sees in this state. Members that are dead or left (memberlist's "
+        "Members by state",
+        "Greatest number that any process lists in this state. Members that are dead or left (memberlist's "
         "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({seen})", "{{state}}")],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
@@ -204,7 +204,7 @@ def _label_tables(house: House) -> Band:
             f.steps((0, f.BAD), (1, f.GOOD)),
             f.mapped({1: ("right", f.GOOD), 0: ("wrong", f.BAD)}, "no answer"),
             [f.coloured("answer")],
-            empty="No process is asked for its label",
+            empty="No process gets a ping for its label",
         ),
         [house.runbook("KVMigrationForeignLabelAccepted")],
     )
@@ -218,8 +218,8 @@ def _health(house: House) -> Band:
     heard = q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))
     age = Show(
         "Newest heartbeat of another process, the oldest",
-        "Age of the newest heartbeat of another process that a process has: an isolated process shows "
-        "here. The line is the heartbeat timeout.",
+        "Age of the newest heartbeat that a process has received from another one. For an isolated process "
+        "it rises. The line is the heartbeat timeout.",
         [Ask(q.worst(f"max by (target) ({heard})"), "{{target}}")],
         Look("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipProcessIsolated")],

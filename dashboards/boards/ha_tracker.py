@@ -70,7 +70,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Elections that differ",
-            "Entries whose elected replica differs between primary and secondary: the switch would fail "
+            "Entries with different elected replicas in primary and secondary: the switch would fail "
             "over there.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})"))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),

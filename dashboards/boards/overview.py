@@ -14,8 +14,8 @@ from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
 ABOUT = (
-    "A complete migration from Consul or etcd to memberlist on one board. The first row says whether "
-    "anything is wrong now. The second says where the fleet is and what closes the next gate."
+    "A complete migration from Consul or etcd to memberlist on one board. The first row shows whether "
+    "anything is wrong now. The second shows the phase of the fleet and what closes the next gate."
 )
 
 
@@ -54,13 +54,13 @@ def _where(house: House) -> tuple[Show, Show]:
     )
     step = Show(
         "Next step",
-        "The next step of each migration and whether its gate is open. Grey: all is done, or where it "
-        "stands is not known.",
+        "The next step of each migration and whether its gate is open. Grey: all is done, or the next "
+        "step is unknown.",
         [Ask(q.next_step(c.GATE_OPEN), "{{migration}}/{{step}}")],
         Look(
             unit="none",
             steps=f.steps((0, f.WARN), (1, f.GOOD)),
-            mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "no next step known"),
+            mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "next step unknown"),
         ),
     )
     return phase, step
@@ -72,7 +72,7 @@ def _verdict(house: House) -> Band:
     found = Show(
         "Problems found",
         "How many of the faults in the list below are there now. Green only while the exporter's picture is "
-        "fresh; without one this says so and is grey.",
+        "fresh; without one this is grey.",
         [Ask(problems(q))],
         Look(steps=f.above(1), mappings=f.nothing_found("none", "no fresh data")),
         [house.runbook("KVMigrationExporterStale")],
@@ -130,7 +130,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Worst lag",
             "Greatest lag of any key's secondary beyond one heartbeat period, while anything mirrors. "
-            "Orange from gate.max_lag, red from the usual heartbeat timeout: every member would look "
+            "Orange from gate.max_lag, red from the usual heartbeat timeout: every member would appear "
             "unhealthy at the switch.",
             [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
             Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
@@ -148,7 +148,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Members lost",
             "Members that the secondary lacks while anything mirrors, and members of rings that lost half or "
             "more at once, in any phase: the sign of a store overwritten by a smaller view. Grey while "
-            "either is not known.",
+            "either is unknown.",
             [Ask(_lost(q))],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationRingShrunk")],
@@ -321,8 +321,8 @@ def _store(house: House) -> Band:
     q = house.queries
     written = Show(
         "Time since the last write",
-        "How long ago a key of the external store was last seen to change. After the last step it must grow "
-        "without end; the line is the soak time.",
+        "Time since the exporter last found a changed key in the external store. After the last step it must "
+        "grow without end; the line is the soak time.",
         [Ask(f"time() - max by (store) ({q.of(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)})", "{{store}}")],
         Look("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent()]),
         [house.runbook("KVMigrationStoreStillWritten")],

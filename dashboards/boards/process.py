@@ -10,7 +10,7 @@ from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
 ABOUT = (
-    "What one process sees of each ring and of the gossip, how stale that is, and which phase its KV clients "
+    "One process's copies of each ring and of the gossip, how stale they are, and which phase its KV clients "
     "are in. Every process that a table or a legend names leads here."
 )
 ONE = 'target=~"$target"'
@@ -21,7 +21,7 @@ def build(house: House) -> f.Json:
     """Process."""
     rows = (
         Row("Is this process all right?", (_tiles(house), _tables(house))),
-        Row("What it sees, over time", (_views(house),)),
+        Row("Its copies, over time", (_views(house),)),
         Row("Its gossip", (_gossip(house),)),
         Row("Its KV clients and pages", (_clients(house), _pages(house))),
     )
@@ -73,14 +73,14 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     here, most = (f"max by {q.by()} ({q.of(c.GOSSIP_MEMBERS, *of, ALIVE)})" for of in ((ONE,), ()))
     return (
         Show(
-            "Gossip members it sees",
-            "Gossip members that this process sees alive, itself included.",
+            "Gossip members in its list",
+            "Live gossip members in this process's list, itself included.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_MEMBERS, ONE, ALIVE)})"))],
             Look(mappings=f.measured(f.NO_GOSSIP)),
         ),
         Show(
             "Fewer than the most",
-            "How many gossip members fewer it sees alive than the process that sees most of them.",
+            "How many live gossip members fewer its list has than the longest list of any process.",
             [Ask(q.if_gossip(f"max({most} - on {q.by()} {here})"))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
@@ -173,14 +173,14 @@ def _gossip(house: House) -> Band:
     q = house.queries
     most = q.of(c.GOSSIP_MEMBERS, ALIVE)
     size = Show(
-        "Size of the gossip that it sees",
-        "Gossip members by state as this process sees them, and the most that any process sees alive.",
+        "Size of its gossip list",
+        "Gossip members by state in this process's list, and the most live ones in any list.",
         [
             Ask(f"max by (state) ({q.of(c.GOSSIP_MEMBERS, ONE)})", "{{state}}"),
-            Ask(f"max({most})", "alive, the most seen"),
+            Ask(f"max({most})", "most live ones of any"),
         ],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
-                        f.shade("left", "#8e8e8e"), f.shade("alive, the most seen", "blue")],
+                        f.shade("left", "#8e8e8e"), f.shade("most live ones of any", "blue")],
              empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dashboards.panels import House
 from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
-ABOUT = "Every key of the store, member by member: the primary, the secondary, and what each process sees."
+ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's copy."
 NO_PARTITIONS = "No ring has partitions"
 STATES = {
     "active": "green",
@@ -27,7 +27,7 @@ def build(house: House) -> f.Json:
         Row("Is every ring complete and its copy the same?", (_tiles(house), _keys(house))),
         Row("Members", (_members(house),)),
         Row("The copy over time", (_copy(house),)),
-        Row("What each process sees", (_views(house), _view_table(house))),
+        Row("Each process's copy of the ring", (_views(house), _view_table(house))),
         Row("Conflicts, losses, partitions", (_conflicts(house), _partitions(house))),
     )
     return house.board(
@@ -48,7 +48,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Unhealthy members",
-            "Members whose heartbeat is older than the timeout, over the chosen keys.",
+            "Members with a heartbeat older than the timeout, over the chosen keys.",
             [Ask(f"sum({unhealthy}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationRingMembersUnhealthy")],
@@ -90,7 +90,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Members that differ",
-            "Members whose state, tokens, address, zone or replica differ, while anything mirrors.",
+            "Members with a different state, token, address, zone or replica, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMismatch")],
@@ -156,7 +156,7 @@ def _keys(house: House) -> Band:
     show = Show(
         "Keys at a glance",
         "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "
-        "secondary compares; lag is what one heartbeat period does not explain. Grey is not known. Extra "
+        "secondary compares; lag is what one heartbeat period does not explain. Grey is unknown. Extra "
         "members are no fault: deletes are never mirrored.",
         asks,
         Look("short", f.plain(), [f.absent("?")], overrides),
@@ -214,7 +214,7 @@ def _copy(house: House) -> Band:
     )
     differ = Show(
         "Members that differ, by field",
-        "Members whose state, tokens, address, zone or, in the HA tracker, replica differ between primary "
+        "Members with a different state, token, address, zone or, in the HA tracker, replica in primary "
         "and secondary.",
         [Ask(f"sum by (ring, field) ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})", "{{ring}} {{field}}")],
         Look(steps=f.above(1), empty=f.NOT_COMPARED),

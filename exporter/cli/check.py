@@ -42,10 +42,10 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="may we take the next step?",
         allow_abbrev=False,
-        description="Ask the gate. Exit status: 0 open, 1 closed, 2 unknown.",
+        description="Judge the gate of a step. Exit status: 0 open, 1 closed, 2 unknown.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
-    told = "the step, see below; without a migration, of each whose next step it is"
+    told = "the step, listed below; without a migration: of each migration that has it as its next step"
     parser.add_argument("step", metavar="[MIGRATION/]STEP", help=told)
     add_prometheus(add_source(parser), parser)
     parser.add_argument(
@@ -55,14 +55,14 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="every check must have passed for this long, read from here",
     )
-    parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
+    parser.add_argument("--watch", action="store_true", help="repeat until interrupted")
     parser.add_argument(
         "--wait",
         nargs="?",
         const=math.inf,
         type=duration,
         metavar="TIME",
-        help="look again until it is open, with 2 as exit status where it is not by then; write --wait=TIME",
+        help="repeat until the gate is open; exit status 2 if it is not open in time; write --wait=TIME",
     )
     _add_output(parser)
     add_docs(parser)
@@ -134,7 +134,7 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
         return step
     text = (
         f"every check has passed, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with "
-        f"--for {format_duration(round(step.soak_seconds))}, or ask a running exporter with --server"
+        f"--for {format_duration(round(step.soak_seconds))}, or read a running exporter with --server"
     )
     return msgspec.structs.replace(step, headline=text)
 

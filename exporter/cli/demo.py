@@ -28,7 +28,7 @@ def add_demo(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="a simulated cluster that migrates, and the exporter watching it",
         allow_abbrev=False,
-        description="Run a simulated cluster on loopback that walks through the migration, and the exporter "
+        description="Run a simulated cluster on loopback that goes through the migration, and the exporter "
         "watching it.",
     )
     add_arguments(parser)

@@ -172,12 +172,12 @@ def addresses(demo: Demo) -> str:
     shown = list(zip(cluster.processes, demo.urls, demo.log_paths, strict=True))[:_SHOWN]
     lines += [f"  {_plain(process.name):<32} {url}  log {path}" for process, url, path in shown]
     if count > _SHOWN:
-        lines.append(f"  and {count - _SHOWN} more, see the control address")
+        lines.append(f"  and {count - _SHOWN} more; the control address lists them")
     lines += [
         f"  {store:<32} {demo.store_url}",
         f"  {'control':<32} {demo.control_url}/state",
         f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
-        f"  next step of the walk: curl -X POST {demo.control_url}/next",
+        f"  next step of the migration: curl -X POST {demo.control_url}/next",
         f"  phases: curl -X POST {demo.control_url}/phase/NAME",
         _pace(demo.settings),
     ]

@@ -50,7 +50,7 @@ async def _diff(args: argparse.Namespace) -> int:
     for detail in details:
         _show(detail, args)
     if not details:
-        sys.stderr.write("kvmigration: no key was seen\n")
+        sys.stderr.write("kvmigration: no process shows a key\n")
         return UNKNOWN
     if look.stale:
         sys.stderr.write(f"kvmigration: {look.stale}\n")
@@ -65,7 +65,7 @@ async def _diff(args: argparse.Namespace) -> int:
 def _unseen(silent: tuple[str, ...]) -> str:
     """Say whose copies nobody compared."""
     count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
-    return f"{count} not answer, so nothing is known of what it has: {few(silent, MAX_NAMES)}"
+    return f"{count} not answer; what it has is unknown: {few(silent, MAX_NAMES)}"
 
 
 async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:

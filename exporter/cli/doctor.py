@@ -31,7 +31,7 @@ WIDTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Something that is not known, where, and what to do about it. `names` are of processes or sources."""
+    """Something that is unknown, where, and what to do about it. `names` are of processes or sources."""
 
     text: str
     names: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "doctor",
         parents=[common],
-        help="say what keeps the exporter from knowing, and what to do about it",
+        help="list what the exporter cannot read, and what to do about it",
         epilog="Exit status: 0 nothing found, 1 something found, 2 the configuration is wrong or no process "
         "answers.",
         allow_abbrev=False,
@@ -57,10 +57,10 @@ def doctor(args: argparse.Namespace) -> int:
     config, left_out, snapshot = asyncio.run(_look(args))
     found = [*_configured(config), *(Obstacle(f"Not watched: {text}") for text in left_out)]
     found += obstacles(snapshot)
-    where = [f"{args.config_file}: ok"] if args.config_file else [f"looked from {', '.join(args.urls)}"]
+    where = [f"{args.config_file}: ok"] if args.config_file else [f"read from {', '.join(args.urls)}"]
     lines = [*where, *seen(snapshot), ""]
     lines += [line for obstacle in found for line in _told(obstacle)]
-    lines += ["Nothing keeps the exporter from knowing."] if not found else []
+    lines += ["The exporter can read everything."] if not found else []
     sys.stdout.write("".join(f"{plain(line)}\n" for line in lines))
     return 1 if found else 0
 
@@ -87,10 +87,10 @@ def seen(snapshot: Snapshot) -> Iterator[str]:
     sources = Counter(target.source for target in snapshot.targets)
     by_source = ", ".join(f"{count} by {source}" for source, count in sources.most_common())
     yield f"processes: {len(up)} of {len(snapshot.targets)} answer ({by_source or 'none found'})"
-    kinds = Counter(f"{t.product.value} {t.version or '(version not known)'}" for t in up)
+    kinds = Counter(f"{t.product.value} {t.version or '(version unknown)'}" for t in up)
     yield f"products: {_counted(kinds)}"
     gossips = [target.gossip for target in up if target.gossip is not None]
-    ports = Counter("not known" if gossip.port is None else str(gossip.port) for gossip in gossips)
+    ports = Counter("unknown" if gossip.port is None else str(gossip.port) for gossip in gossips)
     yield f"memberlist: {len(gossips)} processes; ports {_counted(ports)}"
     yield f"labels: {_counted(Counter(_label(g.label) for g in gossips))}"
     pages = [page for t in up for page in t.optional if page.outcome is not Outcome.ABSENT]
@@ -109,7 +109,7 @@ def seen(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _label(label: str | None) -> str:
-    return "not known" if label is None else f'"{label}"' if label else "none"
+    return "unknown" if label is None else f'"{label}"' if label else "none"
 
 
 def _counted(counts: Counter[str]) -> str:
@@ -117,14 +117,14 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def obstacles(snapshot: Snapshot) -> Iterator[Obstacle]:
-    """Everything that is not known, what concerns most first."""
+    """Everything that is unknown, what concerns most first."""
     for look in (_sources, _silent, _none, _pages, _stores, _clocks, _unnamed):
         yield from look(snapshot)
 
 
 def _sources(now: Snapshot) -> Iterator[Obstacle]:
     if not now.targets:
-        yield Obstacle("No process was found.", (), "Look at targets in the configuration.")
+        yield Obstacle("No process was found.", (), "Check targets in the configuration.")
     yield from (Obstacle(f"A source of targets fails: {text}") for text in now.unsure)
     yield from (Obstacle(f"It should run and does not: {text}") for text in now.not_running)
 
@@ -177,12 +177,12 @@ def _processes(names: list[str]) -> str:
 def _stores(now: Snapshot) -> Iterator[Obstacle]:
     for store in now.stores:
         if store.fault:
-            remedy = REMEDIES[store.reason][1] if store.reason else "Look at its address under stores."
+            remedy = REMEDIES[store.reason][1] if store.reason else "Check its address under stores."
             yield Obstacle(store.fault, (), remedy)
         if store.uncovered:
             yield Obstacle(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")
         if store.broken:
-            yield Obstacle(f"{store.title} has values that were not understood", tuple(store.broken))
+            yield Obstacle(f"{store.title} has values that could not be decoded", tuple(store.broken))
     external = {client.primary for target in now.targets for client in target.clients} - {"", "memberlist"}
     if not now.stores and (external or any(t.phase is Phase.EXTERNAL for t in now.targets)):
         named = tuple(sorted({address for store in now.named_stores for address in store.addresses}))
@@ -201,9 +201,11 @@ def _unnamed(now: Snapshot) -> Iterator[Obstacle]:
     up = [target for target in now.targets if target.is_process]
     unknown = tuple(target.name for target in up if target.product is Product.UNKNOWN)
     if unknown:
-        yield Obstacle("The product is not known", unknown, "Write product in the configuration.")
+        yield Obstacle("The product is unknown", unknown, "Write product in the configuration.")
     nameless = tuple(t.name for t in up if t.product is not Product.UNKNOWN and not t.version)
     if nameless:
         yield Obstacle(
-            "The version is not known", nameless, "Nothing is wrong; what the release can do is read from it."
+            "The version is unknown",
+            nameless,
+            "Nothing to do: the exporter reads from each process what its release can do.",
         )

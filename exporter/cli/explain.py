@@ -58,7 +58,7 @@ def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "explain",
         parents=[common],
-        help="say what a phase, step, check, metric or alert means, and what to do",
+        help="print what a phase, step, check, metric or alert means, and what to do",
         allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="default: list all names")
@@ -127,7 +127,7 @@ def _step(rule: Rule) -> str:
     losses = [line for harm in rule.harms for line in (_item(harm.loss), _more(", ".join(_guards(harm))))]
     where = f"It is taken in phase {rule.phase.label}." if rule.phase is not None else "In any phase."
     lost = "What is lost where it is taken too early, and the checks that guard against it:"
-    asked = f"Ask for it: kvmigration check {rule.name}\nIn full: kvmigration plan {rule.name}"
+    asked = f"Judge it: kvmigration check {rule.name}\nIn full: kvmigration plan {rule.name}"
     return _paragraphs(f"{rule.action} {where}", "\n".join([lost, *losses]), asked)
 
 
@@ -139,7 +139,7 @@ def _check(check: Registered) -> str:
         f"If it fails: {check.remedy}",
         f"If it is unknown: {check.known_by}",
         f"It rests on: {sources}.",
-        "\n".join(["Asked by these steps, against these losses:", *asked]),
+        "\n".join(["These steps need it, against these losses:", *asked]),
         f"More: {check.doc}",
     )
 

@@ -72,7 +72,7 @@ def configuration(survey: Survey) -> str:
         f"phase {survey.snapshot.fleet.phase.label}"
         + (f"; gossip label {', '.join(sorted(labels))}" if labels else "")
         + (f"; runtime configuration: {'; '.join(sorted(blocks))}" if blocks else ""),
-        "# Check it with `kvmigration validate`, and what it sees with `kvmigration doctor`.",
+        "# Check it with `kvmigration validate`, and what it can read with `kvmigration doctor`.",
         "targets:",
         "  - static:",
         "      processes:",
@@ -91,4 +91,4 @@ def lacks(survey: Survey) -> Iterator[str]:
     """What the file does not have, and what to do about it."""
     yield from missing_of(survey)
     if any(store.addresses for store in survey.snapshot.named_stores):
-        yield "the external store is as the processes name it; add its credentials, if it asks for any"
+        yield "the external store is as the processes name it; add its credentials, if it needs any"

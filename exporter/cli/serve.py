@@ -123,7 +123,7 @@ def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None
     parser = commands.add_parser(
         "healthcheck",
         parents=[common],
-        help="ask a running exporter whether it is healthy",
+        help="check whether a running exporter is healthy",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -162,7 +162,7 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="REGEX",
         help=(
-            "which addresses /probe may ask: matches a complete host:port; may be given more than once; "
+            "which addresses /probe may read: matches a complete host:port; may be given more than once; "
             "default: none"
         ),
     )

@@ -38,7 +38,7 @@ def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="where are we?",
         allow_abbrev=False,
         description=(
-            "Say where the migration stands. Exit status: 0 the phase is known and the same for all clients, "
+            "Print the state of the migration. Exit status: 0 all clients are in the same phase, "
             "1 a rollout is in progress or there is a warning, 2 the phase is unknown."
         ),
     )
@@ -46,7 +46,7 @@ def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print everything as one JSON object")
     how.add_argument("--short", action="store_true", help="print one line, for a prompt or a pipeline")
-    parser.add_argument("--watch", action="store_true", help="look again and again until interrupted")
+    parser.add_argument("--watch", action="store_true", help="repeat until interrupted")
     parser.set_defaults(run=status_command)
 
 
@@ -86,7 +86,7 @@ def line_of(seen: Overview) -> str:
     told = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]
     processes = f"{status.targets_up} of {status.targets_up + status.targets_down} processes answer"
     warned = [f"{wrong} warning{'s' if wrong > 1 else ''}"] if wrong else []
-    return "; ".join([*warned, *(told or ["phase not known"]), processes])
+    return "; ".join([*warned, *(told or ["phase unknown"]), processes])
 
 
 def text_of(seen: Overview, now: float) -> str:
@@ -114,7 +114,7 @@ def _suggested(seen: Overview, room: int) -> list[str]:
 def _top(seen: Overview, now: float | None) -> list[str]:
     status = seen.status
     lead = _lead(status)
-    agreed = {True: "uniform", False: "clients in different phases", None: "not known for every process"}[
+    agreed = {True: "uniform", False: "clients in different phases", None: "unknown for some processes"}[
         status.uniform
     ]
     if lead is not None and lead.rollout is not None:
@@ -125,11 +125,11 @@ def _top(seen: Overview, now: float | None) -> list[str]:
         *_few(status.notes, "", 1),
     ]
     versions = [version for version in status.versions if version != "unknown"]
-    what = f"{status.product} {', '.join(versions[:3]) or '(version not known)'}"
+    what = f"{status.product} {', '.join(versions[:3]) or '(version unknown)'}"
     if status.product == "unknown":
-        what = "Product not known"
+        what = "Product unknown"
     since = f", for {ago(now, status.phase_since)}" if now is not None else ""
-    where = f"phase {status.phase} ({agreed}{since})" if status.phase != "unknown" else "phase not known"
+    where = f"phase {status.phase} ({agreed}{since})" if status.phase != "unknown" else "phase unknown"
     lines += wrapped(f"{what}: {where}")
     for store in status.stores:
         if store.not_covered:
@@ -167,7 +167,7 @@ def _few(texts: tuple[str, ...], mark: str, most: int) -> list[str]:
 
 
 def ago(now: float | None, since: float | None) -> str:
-    """How long, in one unit: `40 s`, `12 min`, `3 h`, `5 d`; "-" where it is not known."""
+    """How long, in one unit: `40 s`, `12 min`, `3 h`, `5 d`; "-" where it is unknown."""
     return "-" if now is None or since is None else durations.ago(round(now - since))
 
 
@@ -193,7 +193,7 @@ def _rest(count: int) -> list[str]:
 
 def _phases(clients: Iterable[ClientOut]) -> str:
     counted = Counter(client.phase for client in clients)
-    return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none seen"
+    return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none"
 
 
 def _keys(seen: Overview, most: int) -> list[str]:
@@ -210,7 +210,7 @@ def _keys(seen: Overview, most: int) -> list[str]:
         start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
         lines.append(f"{start}  {_cut(_copy(ring, copied=copied), 16)}")
     if any(not ring.phase_uniform for ring in rings):
-        lines.append("* the earliest; its clients are not all there, or not known")
+        lines.append("* the earliest; not all of its clients are there, or some are unknown")
     return lines + _rest(len(rings) - most)
 
 
@@ -230,7 +230,7 @@ def _is_copied(targets: Iterable[TargetOut]) -> bool:
 
 
 def _copy(ring: RingOut, *, copied: bool) -> str:
-    """Say in two words how good the copy is; what is not known is not called equal."""
+    """Say in two words how good the copy is; what is unknown is not called equal."""
     found = ring.secondary
     if found is None:
         return "none read"
@@ -242,7 +242,7 @@ def _copy(ring: RingOut, *, copied: bool) -> str:
         return f"{len(found.missing_members)} MISSING"
     if any(found.mismatched.values()):
         return "DIFFERS"
-    return "not known" if found.remembered else "partly read" if found.unread else "complete"
+    return "unknown" if found.remembered else "partly read" if found.unread else "complete"
 
 
 def _gossip(seen: Overview) -> list[str]:
@@ -250,8 +250,7 @@ def _gossip(seen: Overview) -> list[str]:
         return ["Gossip: no process has memberlist."]
     found = seen.gossip
     labels = (
-        ", ".join(f'"{label}" on {len(names)}' for label, names in sorted(found.labels.items()))
-        or "not known"
+        ", ".join(f'"{label}" on {len(names)}' for label, names in sorted(found.labels.items())) or "unknown"
     )
     foreign = f"{len(found.foreign)} foreign and " if found.foreign else ""
     text = (
@@ -286,7 +285,7 @@ def _next(seen: Overview, room: int) -> list[str]:
             "Next step: none. What has begun to move is on memberlist; the store is in use.", "", "  "
         )
     if step is None:
-        return ["Next step: not known."]
+        return ["Next step: unknown."]
     lines = _shortened(wrapped(f"Next step: {step.step}, {answer_of(step.answer, step.headline)}"), 4)
     bad = sorted((c for c in step.checks if c.verdict != "holds"), key=lambda check: check.verdict != "fails")
     room = max(room - len(lines) - 1, 4)
@@ -308,7 +307,7 @@ def _shortened(lines: list[str], most: int) -> list[str]:
 
 def _back(seen: Overview) -> list[str]:
     found = seen.status.rollback
-    safe = {True: "safe now", False: "NOT SAFE now", None: "not known whether it is safe"}[found.safe]
+    safe = {True: "safe now", False: "NOT SAFE now", None: "unknown whether it is safe"}[found.safe]
     return _shortened(wrapped(f"Roll back ({safe}): {found.text}", "", "  "), 4)
 
 

@@ -25,7 +25,7 @@ def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
-    parser.add_argument("--estimate", action="store_true", help="say how many series there will be at most")
+    parser.add_argument("--estimate", action="store_true", help="print the greatest number of series")
     parser.set_defaults(run=_command)
 
 

@@ -84,12 +84,12 @@ class TlsConfig(Settings):
 
     ca_file: FileName | None = Field(
         default=None,
-        description="Certificates to trust instead of the system's.",
+        description="Certificate authorities to use in place of the system's.",
         examples=["/etc/ssl/ca.pem"],
     )
     cert_file: FileName | None = Field(
         default=None,
-        description="Our certificate, for servers that ask for one.",
+        description="Our certificate, for servers that require one.",
         examples=["/etc/ssl/client.pem"],
     )
     key_file: FileName | None = Field(
@@ -103,7 +103,7 @@ class TlsConfig(Settings):
         examples=["mimir.example.com"],
     )
     insecure_skip_verify: bool = Field(
-        default=False, description="Trust any certificate. Do not use this outside a test.", examples=[False]
+        default=False, description="Accept any certificate. Use this in tests only.", examples=[False]
     )
     min_version: TlsVersion = Field(
         default="TLS12", description="The oldest version allowed.", examples=["TLS13"]
@@ -128,7 +128,7 @@ class OAuth2(Settings):
     token_url: Url = Field(
         description="Where tokens are fetched.", examples=["https://idp.example.com/oauth2/token"]
     )
-    scopes: tuple[Name, ...] = Field(default=(), description="Scopes to ask for.", examples=[["mimir.read"]])
+    scopes: tuple[Name, ...] = Field(default=(), description="Scopes to request.", examples=[["mimir.read"]])
     endpoint_params: SecretMap = Field(
         default={},
         repr=False,
@@ -187,7 +187,7 @@ class HttpClient(Settings):
     )
     no_proxy: Text = Field(
         default="",
-        description="Hosts, domains and networks asked without the proxy, separated by commas.",
+        description="Hosts, domains and networks to reach without the proxy, separated by commas.",
         examples=["10.0.0.0/8,.svc.cluster.local"],
     )
     follow_redirects: bool = Field(

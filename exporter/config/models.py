@@ -33,21 +33,23 @@ def _auto_or(other: str) -> Discriminator:
 
 
 class RingSpec(Settings):
-    """One ring page, where the known ones do not do."""
+    """One ring page, where those of our tables do not do."""
 
     path: Text = Field(
         description="The page, without the path prefix. Its last part must name a ring.",
         examples=["/ingester/ring"],
     )
     key: Text = Field(
-        default="", description="The KV key; may be left out for a known page.", examples=["collectors/ring"]
+        default="",
+        description="The KV key; may be left out for a page in our tables.",
+        examples=["collectors/ring"],
     )
     ring: Text = Field(
         default="", description="The everyday name; left out, as the key has it.", examples=["ingester"]
     )
     heartbeat_timeout: PositiveDuration | None = Field(
         default=None,
-        description="A member is unhealthy after this; left out, as /config says.",
+        description="A member is unhealthy after this time; left out: the value in /config.",
         examples=["1m"],
     )
 
@@ -56,18 +58,18 @@ class RingSpec(Settings):
         if _RING_PATH.fullmatch(self.path) is None:
             raise refuse(f'"{self.path[:60]}" is not the path of a ring page such as /ingester/ring', "path")
         if not self.key and self.path not in _KNOWN_PATHS:
-            raise refuse(f"key is missing; {self.path} is not a page whose key is known")
+            raise refuse(f"key is missing; {self.path} is not a page in our tables")
         return self
 
 
 class Probe(Settings):
-    """The label ping: asks a member over its gossip port whether it accepts a label."""
+    """The label ping: a ping to a member's gossip port shows whether it accepts a label."""
 
-    enabled: bool = Field(default=False, description="Whether to ask at all.", examples=[True])
+    enabled: bool = Field(default=False, description="Whether to send pings.", examples=[True])
     interval: PositiveDuration = Field(default=60.0, description="Time between two pings.", examples=["5m"])
     foreign: bool = Field(
         default=False,
-        description="Also ask with no label and with a foreign one, at most once a minute; "
+        description="Also send a ping without a label and one with a foreign label, at most once a minute; "
         "each refused ping leaves an error line in the member's log.",
         examples=[True],
     )
@@ -83,7 +85,7 @@ class Probe(Settings):
 
 
 class Gossip(Settings):
-    """What the gossip cluster should look like."""
+    """The label, the port and the members that the gossip cluster should have."""
 
     label: Text | None = Field(
         default=None, description="The label that every member should carry.", examples=["prod-eu.mimir"]
@@ -141,7 +143,7 @@ class RejectionEntry(Settings):
 
 
 class Group(Settings):
-    """A deployment mode, known by its members' names."""
+    """A deployment mode, found by its members' names."""
 
     name: Name = Field(description="The group.", examples=["read-write"])
     match: Regex = Field(
@@ -202,7 +204,7 @@ class Scale(Settings):
     shards: Annotated[int, Field(ge=1)] = Field(
         default=1,
         description="How many exporters share the targets. What needs all of them is then computed by the "
-        "recording rules of alerts/built/kvmigration-shards.yaml; see docs/shards.md.",
+        "recording rules of alerts/built/kvmigration-shards.yaml: docs/shards.md.",
         examples=[4],
     )
     views_per_cycle: Annotated[
@@ -214,7 +216,9 @@ class Scale(Settings):
         examples=[20],
     )
     max_series: Annotated[int, Field(ge=1)] = Field(
-        default=50_000, description="Series exposed at most, by each exporter.", examples=[100_000]
+        default=50_000,
+        description="The greatest number of series that one exporter exposes.",
+        examples=[100_000],
     )
 
     @model_validator(mode="after")
@@ -255,7 +259,9 @@ class Config(Settings):
 
     interval: PositiveDuration = Field(default=15.0, description="One cycle.", examples=["30s"])
     product: ProductName = Field(
-        default="auto", description="What runs there; `auto` finds out.", examples=["mimir"]
+        default="auto",
+        description="The product of the processes; `auto` reads it from them.",
+        examples=["mimir"],
     )
     targets: tuple[TargetEntry, ...] = Field(min_length=1, description="Where the processes are.")
     http_client: HttpClient = Field(default=HttpClient(), description="HTTP settings for all processes.")
@@ -266,7 +272,7 @@ class Config(Settings):
         default=Stores(),
         description="The external stores, read directly; a list where there are several of one kind.",
     )
-    gossip: Gossip = Field(default=Gossip(), description="What the gossip cluster should look like.")
+    gossip: Gossip = Field(default=Gossip(), description="The label and members that the gossip should have.")
     rejections: tuple[RejectionEntry, ...] = Field(default=(), description="Where the log lines are.")
     groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
     migrations: tuple[MigrationEntry, ...] = Field(
@@ -279,8 +285,9 @@ class Config(Settings):
     state_file: FileName | None = Field(
         default=None,
         description=(
-            "The file that keeps over a restart which external stores were read and which members were in "
-            "the rings, so that a replaced store and a loss stay known. Each exporter needs its own."
+            "The file that keeps which external stores were read and which members were in the rings. With "
+            "it the exporter finds a replaced store and a loss even after a restart. Each exporter needs its "
+            "own."
         ),
         examples=["/var/lib/kvmigration/history.json"],
     )

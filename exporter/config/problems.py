@@ -118,13 +118,13 @@ def _unknown(path: Path, model: type[BaseModel]) -> str:
     around = model_at(path[:-1], model)
     near = _hint(name, list(around.model_fields)) if around else ""
     if near:
-        return f"this key is not known{near}"
+        return f"this key is unknown{near}"
     elsewhere = [written((*at, name)) for at in _homes(name, model)]
     if elsewhere:
-        return f"this key is not known here (it belongs at {' or '.join(elsewhere[:2])})"
+        return f"this key is unknown here (it belongs at {' or '.join(elsewhere[:2])})"
     if not around:
-        return "this key is not known"
-    return f"this key is not known; known here: {', '.join(around.model_fields) or 'none'}"
+        return "this key is unknown"
+    return f"this key is unknown; the keys here are: {', '.join(around.model_fields) or 'none'}"
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -15,7 +15,7 @@ from exporter.products.ring_pages import STORE_PREFIXES
 
 PREFIXES_READ = (
     "Key prefixes to read. Each prefix that the configuration page of any process names must be below one of "
-    "them: what stands elsewhere is not known, and keeps decommission-store unknown by name."
+    "them. The exporter reads no other key, and decommission-store then stays unknown and names them."
 )
 _API = re.compile(r"/(?:v1|v2|v3|v3alpha|v3beta)(?:/.*)?")
 _DATACENTER = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as `sources/http/allow_list.py` will have it
@@ -79,7 +79,7 @@ class Etcd(Settings):
 
     urls: tuple[StoreUrl, ...] = Field(
         min_length=1,
-        description="Endpoints of one cluster; each is asked which cluster it belongs to.",
+        description="Endpoints of one cluster; the exporter reads from each which cluster it belongs to.",
         examples=[["http://etcd:2379"]],
     )
     prefixes: tuple[Prefix, ...] = Field(

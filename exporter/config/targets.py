@@ -82,9 +82,9 @@ class Static(Settings):
 
 
 class Dns(Settings):
-    """Processes by a DNS name, asked again and again."""
+    """Processes by a DNS name, resolved again and again."""
 
-    name: Host = Field(description="The name to ask for.", examples=["gossip-ring.mimir.svc.cluster.local"])
+    name: Host = Field(description="The name to resolve.", examples=["gossip-ring.mimir.svc.cluster.local"])
     type: Literal["A", "AAAA", "SRV"] = Field(
         default="SRV", description="The kind of record; SRV answers carry the port.", examples=["A"]
     )
@@ -92,7 +92,7 @@ class Dns(Settings):
     refresh: PositiveDuration = Field(
         default=30.0, description="Time between two questions.", examples=["1m"]
     )
-    scheme: Scheme = Field(default="http", description="How to ask the processes.", examples=["https"])
+    scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
     resolver: Annotated[Text, AfterValidator(_address)] | None = Field(
         default=None,
         description="ADDRESS:PORT of a DNS server, instead of the system's.",
@@ -120,7 +120,7 @@ class FileSd(Settings):
         default=5.0, description="Time between two readings for a change.", examples=["30s"]
     )
     scheme: Scheme = Field(
-        default="http", description="How to ask, where no label __scheme__ says it.", examples=["https"]
+        default="http", description="The scheme, for targets without a label __scheme__.", examples=["https"]
     )
 
 
@@ -132,7 +132,7 @@ class HttpSd(Settings):
         default=60.0, description="Time between two questions.", examples=["30s"]
     )
     scheme: Scheme = Field(
-        default="http", description="How to ask, where no label __scheme__ says it.", examples=["https"]
+        default="http", description="The scheme, for targets without a label __scheme__.", examples=["https"]
     )
     http_client: HttpClient = Field(
         default=HttpClient(), description="HTTP settings for the list itself; not shared with the processes."
@@ -151,7 +151,7 @@ class Kubernetes(Settings):
     port: NamedPort = Field(
         default="http-metrics", description="A container port's name or number.", examples=["http-metrics"]
     )
-    scheme: Scheme = Field(default="http", description="How to ask the pods.", examples=["https"])
+    scheme: Scheme = Field(default="http", description="The scheme of the pods' pages.", examples=["https"])
     kubeconfig: FileName | None = Field(
         default=None,
         description="A kubeconfig file; left out, the service account of the pod the exporter runs in.",
@@ -177,10 +177,10 @@ Network = Annotated[Text, AfterValidator(_network)]
 
 
 class GossipSd(Settings):
-    """Members that most of the other targets' /memberlist pages call alive."""
+    """Members in state alive on most of the other targets' /memberlist pages."""
 
     port: Port = Field(description="The HTTP port of the members.", examples=[8080])
-    scheme: Scheme = Field(default="http", description="How to ask the members.", examples=["https"])
+    scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
     max_members: Annotated[int, Field(ge=1, le=20_000)] = Field(
         default=2000, description="Members that become targets at most.", examples=[100]
     )
@@ -199,7 +199,7 @@ class TargetEntry(Settings):
     http: HttpSd | None = Field(default=None, description="Prometheus http_sd.")
     kubernetes: Kubernetes | None = Field(default=None, description="Pods, through the Kubernetes API.")
     gossip: GossipSd | None = Field(
-        default=None, description="Members that most of the targets' /memberlist pages call alive."
+        default=None, description="Members in state alive on most of the targets' /memberlist pages."
     )
     http_client: HttpClient | None = Field(
         default=None,
@@ -207,14 +207,14 @@ class TargetEntry(Settings):
     )
     credentials_for: tuple[Network, ...] | None = Field(
         default=None,
-        description="Networks whose processes are sent the credentials, headers and client certificate of "
-        "`http_client`; others, and names, are asked without. Left out: all that this entry finds, but none "
-        "that `gossip` finds.",
+        description="Only processes in these networks get the credentials, headers and client certificate of "
+        "`http_client`; others, and names, are read without them. Left out: all that this entry finds, but "
+        "none that `gossip` finds.",
         examples=[["10.0.0.0/8"]],
     )
     component: Text = Field(
         default="",
-        description="What these processes run, where nothing more special says it.",
+        description="The component of these processes, if no label or page names it.",
         examples=["ingester"],
     )
     labels: Labels = Field(default={}, description="Labels for these processes.", examples=[{"region": "eu"}])

@@ -132,7 +132,7 @@ class _Reader:
             self._wrong(node, path, "an alias that contains itself")
             return None
         if node.tag not in _TAGS:
-            self._wrong(node, path, "this tag is not known; put a value that begins with ! into quotes")
+            self._wrong(node, path, "this tag is unknown; put a value that begins with ! into quotes")
             return None
         if isinstance(node, ScalarNode):
             return self._scalar(node)

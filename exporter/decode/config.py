@@ -44,7 +44,7 @@ class _Section:
 
 @cache
 def _sections(product: Product) -> tuple[_Section, ...]:
-    """The product's sections. Where it is not known, those of all: Loki's are told by its own blocks and
+    """The product's sections. Where it is unknown, those of all: Loki's are told by its own blocks and
     come last, and of two readings the one counts that can be chosen.
     """
     found: dict[str, _Section] = {}

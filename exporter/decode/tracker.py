@@ -62,7 +62,7 @@ def _entry(user: str, cluster: str, replica: str, seen: str | None, elected: str
         user=text(user, f"{place}: user"),
         cluster=text(cluster, f"{place}: cluster"),
         replica=text(replica, f"{place}: replica"),
-        received_at=go_times.parse_time(seen, f"{place}: last seen"),
+        received_at=go_times.parse_time(seen, f"{place}: last-seen time"),
         elected_at=go_times.parse_time(elected, f"{place}: last election"),
     )
 

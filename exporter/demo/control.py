@@ -97,7 +97,7 @@ def _switch(body: str, query: dict[str, str]) -> tuple[bool, str]:
         word, process = str(asked.get("on", True)).lower(), str(asked.get("process", process))
     if word in _ON or word in _OFF:
         return word in _ON, process
-    raise ValueError(f"say on or off, not {word[:40]!r}")
+    raise ValueError(f"send on or off, not {word[:40]!r}")
 
 
 def _phase(name: str) -> Phase:

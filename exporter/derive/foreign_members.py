@@ -83,7 +83,7 @@ def with_foreign(
 def signs_of(
     cycle: Cycle, targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
 ) -> Signs:
-    """Gather what tells foreign members in one cycle; names alone where our own product is not known."""
+    """Gather what tells foreign members in one cycle; names alone where our own product is unknown."""
     known = tuple(known)
     settled = _settled(targets, known, cycle.at)
     if product is Product.UNKNOWN:

@@ -103,7 +103,7 @@ def _is_stored(facts: KeyFacts) -> bool:
 
 
 def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:
-    """A copy of a store that is not the whole primary is not known to be complete."""
+    """A copy of a store that is not the whole primary is unknown to be complete."""
     return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
 
 

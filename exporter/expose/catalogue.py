@@ -7,7 +7,7 @@ A constant is named as its metric, without the prefix and in upper case::
 
 Labels used throughout: `target` the process, `kv_name` its KV client as the process names it, `key`
 the KV key (`collectors/ring`), `ring` the key's everyday name (`ingester`), `view` is `ring` (a
-process's ring page) or `gossip` (its memberlist copy). What is not known has no series.
+process's ring page) or `gossip` (its memberlist copy). What is unknown has no series.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ESTIMATE_LETTERS = {
     "T": "targets",
     "C": "KV clients of one process (often 2 to 8)",
     "K": "keys: one per ring, and one for the HA tracker",
-    "P": "pages asked of one process",
+    "P": "pages requested of one process",
     "Z": "zones",
     "G": "configured groups",
     "S": "external stores",
     "D": "discovery sources",
-    "L": "gossip labels seen",
+    "L": "gossip labels found",
     "Y": "migrations: 5, and each one configured",
     "M": "members of the gossip, for shards",
 }
@@ -84,7 +84,7 @@ TARGET_PHASE = _gauge(
 )  # fmt: skip
 TARGET_CLOCK_SKEW_SECONDS = _gauge(
     "target_clock_skew_seconds", "target", "The process's clock less the exporter's, in seconds.",
-    "any page that says the time", per="T",
+    "any page that shows the time", per="T",
 )  # fmt: skip
 TARGET_START_TIME_SECONDS = _gauge(
     "target_start_time_seconds", "target", "When the process started, unix seconds by its own clock.",
@@ -96,7 +96,7 @@ TARGET_RESTARTS_TOTAL = _counter(
 )  # fmt: skip
 PAGE_UP = _gauge(
     "page_up", "target page",
-    "1 if this page was read and understood, 0 if it failed. A page that the process does not have has no "
+    "1 if this page was read and decoded, 0 if it failed. A page that the process does not have has no "
     "series; neither has any page of a process that does not answer. The page /memberlist?downloadKey is 0 "
     "if any value of the gossip failed. The page /config is the configuration page, whatever its path in a "
     "product.",
@@ -110,8 +110,7 @@ CLIENT_PHASE = _gauge(
     _METRICS, per="T × C",
 )  # fmt: skip
 MIRROR_ENABLED = _gauge(
-    "mirror_enabled", "target kv_name", "1 if this multi KV client mirrors its writes, 0 if not, as it says.",
-    _METRICS, per="T × C",
+    "mirror_enabled", "target kv_name", "1 if this KV client mirrors, 0 if not.", _METRICS, per="T × C",
 )  # fmt: skip
 PRIMARY_STORE = _gauge(
     "primary_store", "target kv_name store", "1 for this multi KV client's primary store, 0 for the other.",
@@ -165,7 +164,7 @@ RING_TOKEN_CONFLICTS = _gauge(
 )
 RING_MEMBERS_WITHOUT_TOKENS = _gauge(
     "ring_members_without_tokens", "key ring",
-    "Active members without tokens in a ring whose members have tokens.", _RING, per="K", join="max",
+    "Active members without tokens, in a ring that has tokens.", _RING, per="K", join="max",
 )  # fmt: skip
 RING_GHOST_MEMBERS = _gauge(
     "ring_ghost_members", "key ring",
@@ -216,7 +215,7 @@ RING_CORRUPTED_PARTITIONS = _gauge(
 )  # fmt: skip
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
-    "Active partitions without a live owner, and inactive ones whose owners are all unhealthy or removed.",
+    "Active partitions without a live owner, and inactive ones with only unhealthy or removed owners.",
     _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
@@ -224,7 +223,7 @@ HA_TRACKER_ENTRIES = _gauge(
     join="max",
 )  # fmt: skip
 
-_section("Views: what each process sees")
+_section("Views: each process's copy of the ring")
 RING_VIEWS = _gauge(
     "ring_views", "key ring view",
     "How many different contents (members, states, tokens) the processes' views show; 1 is agreement.",
@@ -291,15 +290,15 @@ STORE_KEYS = _gauge(
 )  # fmt: skip
 STORE_LAST_WRITE_TIMESTAMP_SECONDS = _gauge(
     "store_last_write_timestamp_seconds", "store",
-    "When a key of the store was last seen to change, unix seconds by the exporter's clock.",
+    "When the exporter last found a changed key in the store, unix seconds by its own clock.",
     _STORE, per="S", join="max",
 )  # fmt: skip
 
 _section("Gossip")
 GOSSIP_MEMBERS = _gauge(
     "gossip_members", "target state",
-    "Gossip members that this process sees; state is alive, suspect, dead or left. Without /memberlist only "
-    "alive, as its own metrics count them.", "/metrics or /memberlist", per="T × 4",
+    "Gossip members in this process's list; state is alive, suspect, dead or left. Without /memberlist only "
+    "the state alive, counted by its own metrics.", "/metrics or /memberlist", per="T × 4",
 )  # fmt: skip
 GOSSIP_CLUSTERS = _gauge(
     "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP,
@@ -321,7 +320,7 @@ GOSSIP_FOREIGN_MEMBERS = _gauge(
     _GOSSIP, join="max",
 )  # fmt: skip
 GOSSIP_ABSENT_MEMBERS = _gauge(
-    "gossip_absent_members", "", "Targets with memberlist that no other target sees.", _GOSSIP, join="rule"
+    "gossip_absent_members", "", "Targets with memberlist that no other target lists.", _GOSSIP, join="rule"
 )
 GOSSIP_HEALTH_SCORE = _gauge(
     "gossip_health_score", "target", "The process's own memberlist health score; 0 is healthy.",
@@ -382,7 +381,7 @@ DISCOVERY_FAILING_SOURCES = _gauge(
 )  # fmt: skip
 FETCHES_TOTAL = _counter(
     "fetches_total", "page outcome",
-    "Pages asked since the exporter started; outcome is ok, absent or failed.", per="P × 3",
+    "Pages requested since the exporter started; outcome is ok, absent or failed.", per="P × 3",
 )  # fmt: skip
 SERIES_DROPPED = _gauge(
     "series_dropped", "", "Series left out of this exposition because of scale.max_series."

@@ -1,6 +1,6 @@
 """A snapshot as rows of (metric, label values, value): which fact becomes which series, and when none.
 
-A row whose value is `None` is not known and makes no series. Label values are as they came; the
+A row whose value is `None` is unknown and makes no series. Label values are as they came; the
 collector cleans them.
 """
 

@@ -77,12 +77,12 @@ SHARD_GOSSIP_MEMBER = _own.gauge(
 SHARD_OWN_MEMBER = _own.gauge(
     "shard_own_member", "member labelled seen",
     "1 for each gossip member that is a process of this shard; labelled is true where its label was read, "
-    "seen where another process of this shard sees it.",
+    "`seen` where another process of this shard lists it.",
     per="T",
 )  # fmt: skip
 SHARD_UNSEEN_MEMBER = _own.gauge(
     "shard_unseen_member", "member",
-    "1 for each own gossip member that no other process of this shard sees, and that should be seen.",
+    "1 for each own gossip member that no other process of this shard lists, and that one should list.",
     per="T",
 )  # fmt: skip
 SHARD_GHOST_MEMBER = _own.gauge(

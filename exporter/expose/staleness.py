@@ -65,6 +65,6 @@ class Newest:
 
     def _without_gate(self, snapshot: Snapshot, limit: float) -> Snapshot:
         if self._withheld is None or self._withheld[0] is not snapshot:
-            why = f"Not known: the last cycle ended more than {limit:.0f} s ago."
+            why = f"Unknown: the last cycle ended more than {limit:.0f} s ago."
             self._withheld = snapshot, snapshot.withheld(why)
         return self._withheld[1]

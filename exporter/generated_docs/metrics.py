@@ -16,10 +16,10 @@ _HEAD = """# Metrics
 
 What `/metrics` of the exporter shows. All but the counters (`_total`) are gauges.
 
-- Values are those of the last finished cycle; `kvmigration_snapshot_timestamp_seconds` says when that was.
+- Values are those of the last finished cycle; `kvmigration_snapshot_timestamp_seconds` has the time.
   A scrape reads nothing and waits for nothing.
-- What is not known has no series, except where a metric says otherwise (`NaN`, `-1`, phase `unknown`).
-  A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
+- An unknown value has no series. The exceptions are `NaN`, `-1` and the phase `unknown`, where a HELP names
+  them. A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
 - `target` is the process (`host:port`, or the pod's name where discovery lists it). `kv_name` is one of its
   KV clients, as the process names it. `key` is the KV key (`collectors/ring`), and `ring` is that key's short
   name (`ingester`). `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
@@ -27,7 +27,7 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
 """
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
 _SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
-processes and of itself; [shards.md](shards.md) says how the parts are joined. The families about the
+processes and of itself; [shards.md](shards.md) explains how the parts are joined. The families about the
 complete fleet, of which a shard reads a part, have names with `{shards.SHARD}…` in place of
 `{PREFIX}…`, and the same labels:
 {{parts}}.
@@ -35,9 +35,9 @@ A part does not show these, because they need all parts: {{whole}}.
 """
 
 
-_ASKED = """By GET of these paths the exporter reads a process, below its path prefix, and by no other but
-the ring pages that the configuration names. The label `page` has them, with `/config` for each configuration
-page, and `/memberlist?downloadKey` for the values of the gossip."""
+_ASKED = """The exporter sends GET requests to these paths of a process, below its path prefix, and to the
+ring pages that the configuration names. It requests no other path. The label `page` has the path: `/config`
+for each configuration page, and `/memberlist?downloadKey` for the values of the gossip."""
 
 
 def page() -> str:
@@ -73,7 +73,7 @@ def _pages() -> Iterator[str]:
 
 
 def _letters() -> Iterator[str]:
-    yield "## How many series\n\nThe column *series* says how many a metric has at most.\n"
+    yield "## How many series\n\nThe column *series* has the greatest number of series of a metric.\n"
     letters = ESTIMATE_LETTERS | shards.ESTIMATE_LETTERS
     yield from (f"- {letter}: {meaning}" for letter, meaning in letters.items())
     yield ""

@@ -26,8 +26,8 @@ TITLES = {"yaml": "YAML", "helm": "Helm values", "jsonnet": "Jsonnet", "flags": 
 INTRODUCTION = """# The lines of each step, for each product
 
 `kvmigration plan` prints the lines that *your* cluster needs. Here they are for one ring of each product.
-Each ring in the table of a product has the same lines below its own block. See [ring.md](ring.md) for what to
-check before and after each step, and [plan.md](plan.md) for the command.
+Each ring in the table of a product has the same lines below its own block. [ring.md](ring.md) has what to
+check before and after each step. [plan.md](plan.md) explains the command.
 
 Every row has its source in [exporter/products/tables](../exporter/products/tables).
 """
@@ -35,7 +35,7 @@ Every row has its source in [exporter/products/tables](../exporter/products/tabl
 
 MIXED = (
     "By restarts. Primaries are mixed while they last. Change one ring after another, restart all its "
-    "processes quickly, and look at the size of the ring after each."
+    "processes quickly, and check the size of the ring after each."
 )
 
 
@@ -115,6 +115,6 @@ def _rings(product: Product) -> Iterator[str]:
     for name in (*names, *([HA_RING] if TABLES[product].tracker is not None else [])):
         row = flags.get(name)
         since = f" (since {row.since})" if row is not None and row.since else ""
-        flag = f"`-{row.flag('store')}`{since}" if row is not None else "not known"
+        flag = f"`-{row.flag('store')}`{since}" if row is not None else "unknown"
         block = ", ".join(f"`{one}`" for one in blocks_of(product, name))
         yield f"| {name} | {block} | {flag} | {'reaches it' if name in reached else 'does not reach it'} |"

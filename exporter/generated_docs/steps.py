@@ -14,20 +14,20 @@ _HEAD = """# What each step can lose
 <!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/harms.py. Do not edit. -->
 
 Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
-the complete soak. This page says what a step does, what is lost where it is taken too early, and which checks
+the complete soak. This page has what a step does, what is lost if it is taken too early, and which checks
 guard against that. `kvmigration check STEP` runs exactly these.
 
 ## What the soak counts
 
 - The soak (`gate.soak`) counts time that was watched. It begins again after a failed cycle, a pause or cycle
-  of more than three intervals, a sleep of the machine, a step of its clock, or other rules.
+  of more than three intervals, a suspended machine, a step of its clock, or other rules.
 - A step also needs three cycles after the first one in which a check passes, unless the soak is 0.
 - A check that fails begins again. A check that is unknown for one cycle and passes in the next keeps its
   time. The step is not open while the check is unknown.
 - Evidence stays valid for two more cycles. If a check is unknown only because processes were not read in one
   or two cycles in a row, the check keeps its time. If these are at most one process in 10, the check passes
-  on their earlier evidence, and says so. An open step stays open on earlier evidence for two cycles, and for
-  two minutes at most. Three things break the soak: a third failed read in a row, a reading older than two
+  on their earlier evidence, and names them. An open step stays open on earlier evidence for two cycles, and
+  for two minutes at most. Three things break the soak: a third failed read in a row, a reading older than two
   minutes, and a connection that is refused twice in a row. After two refusals the process counts as down.
 - A process that is new in the list and started within two minutes only pauses the checks that depend on it.
   If a new process ran before it was listed, every soak begins again: the process was not watched.
@@ -35,7 +35,7 @@ guard against that. `kvmigration check STEP` runs exactly these.
   soak begins again.
 - After a failover, some distributors have the new replica earlier than others. For one update of the HA
   cluster this is no difference.
-- The line of a closed step says what broke its soak last, and how long ago.
+- The line of a closed step names what broke its soak last, and how long ago.
 - The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
   true in the moment in which a paused exporter continues.
 """

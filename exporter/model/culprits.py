@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Kind(enum.StrEnum):
-    """What is the matter with a culprit, or what of it is not known. A closed set: each has its words."""
+    """What is the matter with a culprit, or what of it is unknown. A closed set: each has its words."""
 
     # processes and their KV clients; `member` is the client's name
     PROCESS_SILENT = "process-silent"
@@ -185,7 +185,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """One thing that is wrong, or not known. `target` is a process and `member` a member's id or a KV
+    """One thing that is wrong, or unknown. `target` is a process and `member` a member's id or a KV
     client's name; `value` is held against `of` or `limit`, `names` are processes or members that are in it.
     """
 

@@ -309,7 +309,7 @@ class Fleet(Assessed):
     """The whole: the first thing to say. Phase, next step and way back are the leading migration's."""
 
     phase: Phase
-    uniform: bool | None  # None: no writing client was seen
+    uniform: bool | None  # None: no writing client was found
     headline: str
     product: Product
     versions: tuple[str, ...]

@@ -134,8 +134,8 @@ class Way(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """The way back from where we are, and whether it is safe now; `None`: not known. `against` is what
-    speaks against it, `unknown` what is not known of it.
+    """The way back from where we are, and whether it is safe now; `None`: unknown. `against` is what
+    speaks against it, `unknown` what is unknown of it.
     """
 
     way: Way
@@ -168,4 +168,4 @@ class Assessed:
         return tuple(found.text for found in self.dangers)
 
 
-NO_WAY_KNOWN = Rollback(Way.UNKNOWN, text="not known.")
+NO_WAY_KNOWN = Rollback(Way.UNKNOWN, text="unknown.")

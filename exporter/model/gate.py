@@ -22,7 +22,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """How much of one kind of evidence a check looked at: `looked` of `of`. Views are read in turns: the
+    """How much of one kind of evidence a check read: `looked` of `of`. Views are read in turns: the
     oldest one that counts was read at `since`, our clock.
     """
 
@@ -48,7 +48,7 @@ class Check:
         None  # it does not hold just now, and would go on from then: nothing broke its soak
     )
     looks: int = 0  # cycles since `since` in which it held
-    wavered: float | None = None  # when it last was not known for one cycle and kept its time
+    wavered: float | None = None  # when it last was unknown for one cycle and kept its time
     vacuous: bool = False  # unknown because there was nothing to look at
     cure: str = ""  # what to do where it fails, whatever the verdict
     known_by: str = ""  # what makes it known, whatever the verdict

@@ -16,7 +16,7 @@ from exporter.model.settings import RingConfig as RingConfig  # noqa: PLC0414  #
 
 T = TypeVar("T")
 EMPTY: Mapping[str, str] = MappingProxyType({})
-NOTICE = "not running or not configured here, says the process itself"
+NOTICE = "not running or not configured here, by the process's own answer"
 """The detail of an absent page that answers 200 with a notice. A 404 may be a proxy's."""
 
 

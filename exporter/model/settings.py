@@ -120,7 +120,7 @@ class Replication(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RingSettings:
     """One ring's settings as the processes that own it agree on them. Times in seconds; a `timeout` of 0
-    is switched off, `None` not known. `differing` says on what processes disagree, by name.
+    is switched off, `None` unknown. `differing` says on what processes disagree, by name.
     """
 
     period: float = 15.0

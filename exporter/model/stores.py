@@ -65,10 +65,10 @@ class StoreRead(Generic[T]):
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     asked_at: float = 0.0
     clock: float | None = None
-    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is not known to be missing
+    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is unknown to be missing
     name: str = ""  # as configured, where there are several of one kind; "" for the kind
     cluster: str = ""
-    revision: int = 0  # 0: not known
+    revision: int = 0  # 0: unknown
     addresses: tuple[str, ...] = ()  # host:port, where it is read and as processes may name it
 
     @property
@@ -89,7 +89,7 @@ class StoreFacts:
     detail: str = ""
     keys: int | None = None
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: not known
+    only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: unknown
     only_partitions: tuple[tuple[str, int], ...] = ()  # the same of partitions: their key and number
     renewed: frozenset[str] = frozenset()  # of `only_here`, the HA entries that some tracker keeps fresh
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

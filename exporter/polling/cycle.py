@@ -54,7 +54,7 @@ log = logger("kvmigration.poll")
 STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
-RELOADED = "Not known: the configuration was reloaded, and no cycle has ended with it yet."
+RELOADED = "Unknown: the configuration was reloaded, and no cycle has ended with it yet."
 
 
 @dataclass(slots=True)

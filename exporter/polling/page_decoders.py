@@ -46,7 +46,7 @@ def trouble_of(error: Exception, **where: str) -> str:
     if isinstance(error, DecodeError):
         return str(error)[:MAX_DETAIL]
     log.error("a page could not be decoded", exc_info=error, extra={"fields": where})
-    return "an error of our own; see the log"
+    return "an error of the exporter itself; read its log"
 
 
 def without(

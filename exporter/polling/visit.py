@@ -157,7 +157,7 @@ class Visit:
             self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
 
     async def _config_page(self) -> Page[ProcessConfig]:
-        """Its configuration page, by the path of its product. While that is not known each path is tried, the
+        """Its configuration page, by the path of its product. While that is unknown each path is tried, the
         one that was read before first; a page that fails says more than one that is absent.
         """
         asked: list[Page[ProcessConfig]] = []
@@ -206,7 +206,7 @@ class Visit:
 
     def _remember(self, read: Iterable[Page[Any]]) -> None:
         """Note which pages it has. One that is only missing for the moment waits for the next turn like
-        them: between turns nobody would say that its ring is not known.
+        them: between turns nobody would say that its ring is unknown.
         """
         outcomes = {page.name: page.outcome for page in read}
         self.memory.had |= {path: self.memory.started for path, o in outcomes.items() if o is Outcome.OK}
@@ -390,4 +390,4 @@ class Visit:
 
 @lru_cache
 def _not_asked(path: str) -> Page[Any]:
-    return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not asked in this cycle")
+    return Page(path, Outcome.FAILED, reason=Reason.DEADLINE, detail="not requested in this cycle")

@@ -141,7 +141,7 @@ def has(since: str, until: str, version: str) -> bool:
 
 
 def flags_of(product: Product, ring: str, version: str) -> Flags | None:
-    """The flags of a ring's KV client, `None` where they are not known for this release."""
+    """The flags of a ring's KV client, `None` where they are unknown for this release."""
     rows = (row for row in SETTINGS[product].flags if row.ring == ring)
     return next((row for row in rows if has(row.since, row.until, version)), None)
 

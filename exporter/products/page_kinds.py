@@ -71,6 +71,6 @@ OPTIONAL = frozenset(kind.name for kind in PAGE_KINDS if kind.is_optional)
 
 @lru_cache(maxsize=32)
 def kinds_of(product: Product, when: Round) -> tuple[PageKind, ...]:
-    """The kinds that a product has in this round; every one of it where the product is not known."""
+    """The kinds that a product has in this round; every one of it where the product is unknown."""
     having = (kind for kind in PAGE_KINDS if product in kind.products or product is Product.UNKNOWN)
     return tuple(kind for kind in having if kind.round is when)

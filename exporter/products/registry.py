@@ -50,23 +50,23 @@ _READERS = ("query-frontend-", "querier-", "ruler-", "distributor-", "frontend-"
 
 
 def tables(product: Product) -> tuple[ProductTable, ...]:
-    """The product's table; every table where it is not known."""
+    """The product's table; every table where it is unknown."""
     return tuple(TABLES.values()) if product is Product.UNKNOWN else (TABLES[product],)
 
 
 def rings(product: Product) -> Iterator[Ring]:
-    """The product's rings; those of every product where it is not known."""
+    """The product's rings; those of every product where it is unknown."""
     for table in tables(product):
         yield from table.rings
 
 
 def config_pages(product: Product) -> tuple[str, ...]:
-    """Where a product's configuration page is; every path that has one where it is not known."""
+    """Where a product's configuration page is; every path that has one where it is unknown."""
     return tuple(dict.fromkeys(table.config_page for table in tables(product)))
 
 
 def build_pages(product: Product) -> tuple[str, ...]:
-    """Where a product's build information is; every path that has it where it is not known."""
+    """Where a product's build information is; every path that has it where it is unknown."""
     return tuple(dict.fromkeys(table.build_page for table in tables(product)))
 
 
@@ -74,7 +74,7 @@ def build_pages(product: Product) -> tuple[str, ...]:
 def key_of_client(name: str, product: Product) -> str:
     """The default key of the ring, or of the HA tracker, that a KV client (`kv_name`) serves.
 
-    "" where no table has the name, or where the product is not known and products differ.
+    "" where no table has the name, or where the product is unknown and products differ.
     """
     stem = _stem(name.lower())
     found = {key for table in tables(product) if (key := _served(table, stem))}
@@ -116,12 +116,12 @@ def known_keys(product: Product) -> frozenset[str]:
 
 @cache
 def asks_from_outside(product: Product) -> re.Pattern[str]:
-    """What matches the routes by which users push and query; those of every product where it is not known."""
+    """What matches the routes by which users push and query; those of every product where it is unknown."""
     return re.compile(
         "|".join(f"(?:{routes.pattern})" for table in tables(product) for routes in table.traffic)
     )
 
 
 def trackers(product: Product) -> Iterator[HATracker]:
-    """The product's HA tracker, if it has one; that of every product where it is not known."""
+    """The product's HA tracker, if it has one; that of every product where it is unknown."""
     yield from (table.tracker for table in tables(product) if table.tracker is not None)

@@ -15,7 +15,7 @@ from exporter.products import registry
 from exporter.products.page_kinds import TRACKER
 from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # asked for here by all
 
-ANY = frozenset(Product)  # also where the product is not known
+ANY = frozenset(Product)  # also where the product is unknown
 CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path
 CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
 BUILD_PAGES = registry.build_pages(Product.UNKNOWN)
@@ -68,7 +68,7 @@ PARTITION_OWNERS = {
 
 @lru_cache(maxsize=16)
 def pages_of(product: Product) -> tuple[RingPage, ...]:
-    """The ring pages a product can have; every page there is where the product is not known."""
+    """The ring pages a product can have; every page there is where the product is unknown."""
     return tuple(page for page in RING_PAGES if product is Product.UNKNOWN or product in page.products)
 
 
@@ -86,7 +86,7 @@ def reads_only_by_name(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def ring_of(key: str) -> str:
-    """A key's everyday name: `ingester` for `collectors/ring`; the last part where it is not known."""
+    """A key's everyday name: `ingester` for `collectors/ring`; the last part where it is unknown."""
     if key == HA_KEY:
         return HA_KEY.removesuffix("/")
     rings = tuple(registry.rings(Product.UNKNOWN))

@@ -55,7 +55,7 @@ class Script(Looks):
 
 def soaked(script: Script) -> int | None:
     """The exit status, `None` where it goes on looking."""
-    args = Namespace(step=STEP, soak=SOAK, format="json", verbose=False)
+    args = Namespace(step=STEP, soak=SOAK, format="json", verbose=False, docs_base_url="")
     try:
         return asyncio.run(cli_check._soak(args, script))
     except TimeoutError:

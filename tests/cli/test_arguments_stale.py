@@ -82,7 +82,7 @@ async def test_a_process_that_does_not_answer_is_equal_to_nothing(capsys: pytest
         async with serving(lambda path, told=answers: success(told.get(path, EQUAL))) as url:  # type: ignore[misc] # mypy has no type for a default
             assert await asked("diff", equal, "--server", url) == status
         said = capsys.readouterr().err
-        assert ("1 process does not answer, so nothing is known of what it has" in said) is (status == 2)
+        assert ("1 process does not answer; what it has is unknown" in said) is (status == 2)
 
 
 async def test_what_is_only_remembered_of_the_primary_is_equal_to_nothing() -> None:

@@ -80,8 +80,8 @@ def test_one_look_says_how_to_soak(recorded: Start) -> None:
     assert said.status == 1
     first = " ".join(said.out.split("\n\n")[0].split())
     assert first == (
-        "rings/switch-primary: closed: every check has passed, for 0 s of 300 s; run with --for 5m, or ask a "
-        "running exporter with --server"
+        "rings/switch-primary: closed: every check has passed, for 0 s of 300 s; run with --for 5m, or read "
+        "a running exporter with --server"
     )
 
 

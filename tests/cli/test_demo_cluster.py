@@ -151,7 +151,7 @@ async def test_names_are_printed_without_controls_and_short() -> None:
     async with Demo(DemoSettings(size=13, manual=True, hostile=True)) as demo:
         said = addresses(demo)
         assert all(letter.isprintable() or letter == "\n" for letter in said)
-        assert "and 1 more, see the control address" in said
+        assert "and 1 more; the control address lists them" in said
 
 
 def test_the_help_tells_every_fault() -> None:

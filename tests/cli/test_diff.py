@@ -78,7 +78,7 @@ def test_a_time_stamp_from_the_future_proves_nothing(capsys: pytest.CaptureFixtu
     assert status_of(found) == UNKNOWN
     lines = printed(found, capsys)
     assert lines[0].startswith("collectors/ring: UNKNOWN.")
-    assert lines[1] == "ingester-zone-a-0 is 60 s in the future: its lag is not known."
+    assert lines[1] == "ingester-zone-a-0 is 60 s in the future: its lag is unknown."
     assert status_of(detail(some(2), copy("p-1", *some(2, NOW + 9)))) == EQUAL
 
 
@@ -225,7 +225,7 @@ def test_a_key_that_nobody_shows_is_a_mistake_that_names_the_keys(
     assert (
         run(f"--config.file={config(tmp_path, replay('cortex/2b-mirroring'))}", "collectors/rign") == UNKNOWN
     )
-    assert "known keys: collectors/compactor, collectors/ring" in capsys.readouterr().err
+    assert "the keys are: collectors/compactor, collectors/ring" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [[], ["collectors/ring", "--all"]])

@@ -1,4 +1,4 @@
-"""`kvmigration doctor`: what is not known, where, and what to do; silent where everything is read."""
+"""`kvmigration doctor`: what is unknown, where, and what to do; silent where everything is read."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_each_thing_that_is_not_known_is_found_with_its_remedy_and_nothing
         assert finding.text == "Processes use an external store, and none is configured"
         status, out = await _run(tmp_path, told)
         assert status == 0, out
-        assert out.endswith("Nothing keeps the exporter from knowing.\n")
+        assert out.endswith("The exporter can read everything.\n")
         assert "processes: 3 of 3 answer (3 by static)" in out
         assert "runtime configuration: primary: consul, mirror_enabled: true (3)" in out
         status, out = await _run(tmp_path, {**told, "stores": {"consul": {"url": "http://127.0.0.1:1"}}})
@@ -90,8 +90,8 @@ async def test_one_url_in_place_of_the_file_leads_to_all_processes_and_to_those_
         url = _urls(demo.config())[0]
         status, out = await _doctor(url)
         assert status == 0, out
-        assert out.startswith(f"looked from {url}\nprocesses: 4 of 4 answer (4 by static)\n")
-        assert out.endswith("Nothing keeps the exporter from knowing.\n")
+        assert out.startswith(f"read from {url}\nprocesses: 4 of 4 answer (4 by static)\n")
+        assert out.endswith("The exporter can read everything.\n")
         demo.cluster.set_fault("crash", on=True)
         status, out = await _doctor(url)
         assert status == 1, out

@@ -12,7 +12,7 @@ TOPICS = tuple(topics())
 FOUND = [
     ("mirroring", "mirroring (phase)", "The next step is switch-primary"),
     ("switch-primary", "switch-primary (step)", "keys-copied"),
-    ("views-agree", "views-agree (check)", "Asked by these steps"),
+    ("views-agree", "views-agree (check)", "These steps need it"),
     ("kvmigration_ring_views", "kvmigration_ring_views (metric)", "Labels: key, ring, view."),
     ("ring_views", "kvmigration_ring_views (metric)", "A gauge."),
     ("KVMigrationGossipSplit", "KVMigrationGossipSplit (alert)", "## Fires when"),

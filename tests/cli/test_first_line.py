@@ -29,7 +29,7 @@ CAUSES = {
     "split": "Gossip is split into 2 clusters",
     "token-conflict": "Two members claim the same tokens: collectors/ring: 3 tokens",
     "store-down": "The external store consul was not read .*",
-    "clobber": "Primaries are mixed: memberlist on VICTIM; .* VICTIM sees no other gossip member",
+    "clobber": "Primaries are mixed: memberlist on VICTIM; .* VICTIM lists no other gossip member",
     "pages-hang": "1 of 4 processes do not answer: VICTIM (timeout)",
     "pages-rubbish": "1 of 4 processes do not answer: VICTIM (decode)",
     "clock-skew": "Clocks differ: VICTIM is 90 s ahead",

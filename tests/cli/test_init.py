@@ -35,7 +35,7 @@ def test_one_process_leads_to_the_whole_cluster_and_its_store(
     assert init([one], path, err=err) == 1
     assert err.getvalue().splitlines() == [
         f"{path}: {processes} processes",
-        "the external store is as the processes name it; add its credentials, if it asks for any",
+        "the external store is as the processes name it; add its credentials, if it needs any",
     ]
     config = load(path)
     (listed,) = config.targets

@@ -59,7 +59,7 @@ def test_before_mirroring_a_key_that_is_not_copied_is_no_alarm_and_beside_one_th
 
 @pytest.mark.parametrize(
     ("recording", "first"),
-    [("mimir/2-mirroring", "mimir (version not known): phase "), ("cortex/2b-mirroring", "cortex rev-")],
+    [("mimir/2-mirroring", "mimir (version unknown): phase "), ("cortex/2b-mirroring", "cortex rev-")],
 )
 def test_a_build_that_calls_its_version_unknown_has_none(recorded: Start, recording: str, first: str) -> None:
     assert f"\n{first}" in f"\n{recorded(recording).run('status').out}"
@@ -123,7 +123,7 @@ def test_where_nobody_answers_nothing_is_said_twice() -> None:
     for process in fleet.processes:
         process.up = False
     lines = screen(fleet)
-    assert "Product not known: phase not known" in lines
+    assert "Product unknown: phase unknown" in lines
     assert any("10.0.0.1:80 (timeout)" in line for line in lines)
 
 

@@ -30,7 +30,7 @@ def test_a_good_file_is_ok() -> None:
 
 def test_a_bad_file_has_its_problems_on_stderr() -> None:
     path = HERE / "bad" / "unknown_key.yml"
-    assert _run(path) == (1, "", f'{path}:3: intervall: this key is not known (did you mean "interval"?)\n')
+    assert _run(path) == (1, "", f'{path}:3: intervall: this key is unknown (did you mean "interval"?)\n')
 
 
 def test_files_that_are_not_there_are_a_warning() -> None:

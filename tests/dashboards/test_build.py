@@ -66,7 +66,7 @@ def test_a_changed_missing_or_left_over_file_is_told(tmp_path: Path) -> None:
     assert told == [
         "kvmigration-gossip.json: missing",
         "kvmigration-old.json: no board makes this",
-        "kvmigration-rings.json: not what the boards say",
+        "kvmigration-rings.json: not what the boards write",
     ]
     write(wanted, tmp_path)
     assert differences(wanted, tmp_path) == []

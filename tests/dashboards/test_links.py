@@ -63,7 +63,7 @@ def test_the_board_of_a_process_takes_the_process_from_the_link_and_shows_no_oth
     (variable,) = [one for one in BOARDS[PROCESS]["templating"]["list"] if one["name"] == "target"]
     assert not variable["multi"]
     assert not variable["includeAll"]
-    compared = {"Fewer than the most", "Size of the gossip that it sees"}
+    compared = {"Fewer than the most", "Size of its gossip list"}
     own = [query for query in queries() if query.board["uid"] == PROCESS and "targets" in query.panel]
     for query in own:
         asked = query.expr.split(f" or {NOT_ASKED} * ")[0]  # behind it is what holds for the fleet

@@ -1,4 +1,4 @@
-"""What is not known never looks good: no panel is green without a series, or shows an old value as now."""
+"""What is unknown never looks good: no panel is green without a series, or shows an old value as now."""
 
 from __future__ import annotations
 

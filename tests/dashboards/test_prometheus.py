@@ -57,7 +57,11 @@ def test_faults_are_counted_and_named_on_the_first_screen(scraped: Running) -> N
     now = time.time()
     assert _tile("Problems found", scraped.prometheus, now)[0].points[0][1] >= 4
     named = {one.labels["problem"] for one in _tile("Faults found now", scraped.prometheus, now)}
-    assert {"gossip clusters too many", "keys whose secondary lags", "rings whose views differ"} <= named
+    assert {
+        "gossip clusters too many",
+        "keys with a secondary that lags",
+        "rings with different views",
+    } <= named
     assert ALL_WELL not in named
 
 

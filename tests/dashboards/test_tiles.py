@@ -1,4 +1,4 @@
-"""Tiles and tables over series that are meant to deceive: nothing is green that is not known to be well."""
+"""Tiles and tables over series that are meant to deceive: nothing is green that is unknown to be well."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ TILES = (
     Tile("nothing is lost", WELL, 0, MEMBERS),
     Tile("nothing is lost, and nothing mirrors", exporter() | fleet(5), 0, MEMBERS),
     Tile("thirty members vanish at once, after the migration", exporter() | fleet(5) | lost(30), 30, MEMBERS),
-    Tile("thirty members vanish at once, phase not known", exporter() | fleet(-1) | lost(30), 30, MEMBERS),
+    Tile("thirty members vanish at once, phase unknown", exporter() | fleet(-1) | lost(30), 30, MEMBERS),
     Tile("thirty vanish, and nobody compared the copy", exporter() | fleet(2) | lost(30), 30, MEMBERS),
     Tile("thirty vanish, and two were never copied", WELL | lost(30) | copied(2), 32, MEMBERS),
     Tile("nobody compared the copy", exporter() | fleet(2), None, MEMBERS),
@@ -155,7 +155,7 @@ TILES = (
     Tile("rings should be in the gossip, and no age is known", exporter() | fleet(2), None, HEARD, PROCESS),
     Tile("no ring is in the gossip yet, and a page of it failed", exporter() | fleet(1) | PAGE_FAILED, None,
          HEARD, PROCESS),
-    Tile("no process is asked for its label", exporter(), -1, PROBES, GOSSIP),
+    Tile("no process gets a ping for its label", exporter(), -1, PROBES, GOSSIP),
     Tile("a process accepts a foreign label",
          exporter() | {f'label_probe_accepted{{{ONE},target="a",kind="own"}}': "1" + LONG,
                        f'label_probe_accepted{{{ONE},target="a",kind="foreign"}}': "1" + LONG},

@@ -59,10 +59,10 @@ SHOWS = {
     "clobber": {"members lost at once", "KV clients with different primaries"},
     "pages-rubbish": {"processes down"},
     "clock-skew": {"clocks that are off"},
-    "mirror-errors": {"KV clients whose mirror writes fail"},
+    "mirror-errors": {"KV clients with failing mirror writes"},
 }
 LATER = {
-    "lag": "keys whose secondary lags",  # 60 s late: below gate.max_lag in the first two cycles
+    "lag": "keys with a secondary that lags",  # 60 s late: below gate.max_lag in the first two cycles
     "split": "gossip clusters too many",  # gossip gives a member up after half a minute
     "foreign-label": "gossip clusters too many",
 }

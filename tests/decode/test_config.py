@@ -342,9 +342,9 @@ def test_aliases_and_merges_are_nodes_and_nothing_more() -> None:
 
 
 REFUSED = {
-    "nothing": (b"", "none of the known top-level keys"),
-    "HTML": (b"<html><body>target: all</body></html>", "none of the known top-level keys"),
-    "JSON": (b'{"target": "all"}', "none of the known top-level keys"),
+    "nothing": (b"", "no top-level key of a product"),
+    "HTML": (b"<html><body>target: all</body></html>", "no top-level key of a product"),
+    "JSON": (b'{"target": "all"}', "no top-level key of a product"),
     "no YAML": (b"memberlist:\n  a: [1\n", "expected YAML"),
     "no UTF-8": (b"memberlist:\n  cluster_label: \xff\n", "expected YAML"),
     "an unknown alias": (b"memberlist: *x\n", "expected YAML"),

@@ -87,7 +87,7 @@ def test_a_notice_is_no_tracker_here() -> None:
         (b"{}", "missing required field `elected`"),
         (b'{"elected":[{"userID":"u"}]}', "missing required field `cluster`"),
         (b'{"elected":[{"userID":"%s","cluster":""}]}' % (b"u" * 513), "user: 513 characters"),
-        (b'{"elected":[{"userID":"u","cluster":"c","electedAt":"soon"}]}', "last seen: 'soon'"),
+        (b'{"elected":[{"userID":"u","cluster":"c","electedAt":"soon"}]}', "last-seen time: 'soon'"),
         (b"<html><body></body></html>", "no table with the columns User ID"),
     ],
 )

@@ -103,11 +103,11 @@ CASES: dict[str, tuple[Change, dict[str, object]]] = {
         expecting,
         {"strange": {THREE: True, FOUR: False}},
     ),
-    "a process of ours that does not answer is excused, and its label is not known": (
+    "a process of ours that does not answer is excused, and its label is unknown": (
         lambda found: (found.look(), set_of(2, up=False)(found)),
         {"strange": {THREE: False, FOUR: False}, "own": {ONE: True, TWO: False}},
     ),
-    "without its configuration a process's label is not known": (
+    "without its configuration a process's label is unknown": (
         lambda found: (found.look(), set_of(2, lost=frozenset({"config"}))(found)),
         {"own": {ONE: True, TWO: False}},
     ),
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Change, dict[str, object]]] = {
         lambda found: setattr(found, "share", share_of(borrowed=True)),
         {"clients": kinds(1)},
     ),
-    "those of a silent process are not known": (set_of(2, up=False), {"clients": kinds(1)}),
+    "those of a silent process are unknown": (set_of(2, up=False), {"clients": kinds(1)}),
     "a client without a key serves what it is called": (
         set_of(2, clients=(client("mystery"),)),
         {"clients": kinds(1) | {ClientKind("mystery", Phase.MIRRORING, writes=True, migration="rings"): 1}},

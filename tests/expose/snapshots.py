@@ -253,7 +253,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             "switch-primary", False, Verdict.FAILS, (uniform, views, fine), "next", 300.0, headline="closed"
         ),
-        Step("decommission-store", False, Verdict.UNKNOWN, (views,), "ahead", 300.0, headline="not known"),
+        Step("decommission-store", False, Verdict.UNKNOWN, (views,), "ahead", 300.0, headline="unknown"),
     )
 
 

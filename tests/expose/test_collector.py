@@ -179,7 +179,7 @@ def test_a_check_without_evidence_is_nan_and_its_gate_0() -> None:
 
 
 def test_a_gate_that_is_withheld_is_closed_and_its_checks_are_nan() -> None:
-    withheld = snapshots.rich().withheld("Not known: reloaded.")
+    withheld = snapshots.rich().withheld("Unknown: reloaded.")
     assert set(series(withheld, c.GATE_OPEN).values()) == {0}
     assert all(map(math.isnan, series(withheld, c.GATE_CHECK).values()))
 

@@ -48,7 +48,7 @@ async def test_a_process_with_a_wrong_clock_is_told_and_makes_nobody_late() -> N
             seen.values("ring_members", "key", "member_zone", "group", state="unhealthy").values()
         ) == {0}
         assert is_whole(snapshot, names(demo.urls))
-    row("A process whose clock is 90 s ahead", "1, 3 cycles")
+    row("A process with a clock 90 s ahead", "1, 3 cycles")
 
 
 @pytest.mark.asyncio
@@ -85,7 +85,7 @@ async def test_names_that_do_not_resolve_cost_only_themselves() -> None:
                 assert reasons <= {Reason.DNS, Reason.TIMEOUT, Reason.DEADLINE}
 
     await patiently(play)
-    row("Targets whose names do not resolve", "40, 2 cycles")
+    row("Targets with names that do not resolve", "40, 2 cycles")
 
 
 @pytest.mark.asyncio

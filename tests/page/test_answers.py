@@ -155,7 +155,7 @@ def test_before_the_first_cycle_it_is_not_ready(served: Served) -> None:
     served.snapshot = None
     answer = get(served, "/")
     assert answer.status == 503
-    assert "NOTHING KNOWN YET" in answer.text
+    assert "NO DATA YET" in answer.text
 
 
 def test_lists_are_cut_into_pages_and_odd_page_numbers_do_no_harm(served: Served) -> None:

@@ -33,7 +33,7 @@ def begun(since: float | None, first: float | None) -> Snapshot:
         (AT - 419, AT - 420, "7 min"),
         (AT - 420, None, "7 min"),
         (AT, AT, "at least 0 s"),
-        (None, AT - 420, "not known"),
+        (None, AT - 420, "unknown"),
     ],
 )
 def test_a_phase_that_the_first_cycle_found_may_be_older_than_the_exporter(
@@ -82,7 +82,7 @@ def test_a_headline_behind_its_answer_does_not_say_it_again(answer: str, headlin
 
 @pytest.mark.parametrize(
     ("skew", "shown"),
-    [(-480.0, ">8 min behind<"), (480.0, ">8 min ahead<"), (0.1, ">0.1 s<"), (None, ">not known<")],
+    [(-480.0, ">8 min behind<"), (480.0, ">8 min ahead<"), (0.1, ">0.1 s<"), (None, ">unknown<")],
 )
 def test_a_clock_is_behind_or_ahead_by_so_much_and_never_by_less_than_nothing(
     skew: float | None, shown: str
@@ -93,7 +93,7 @@ def test_a_clock_is_behind_or_ahead_by_so_much_and_never_by_less_than_nothing(
 
 
 @pytest.mark.parametrize(
-    ("phase", "shown"), [(Phase.MEMBERLIST, "Next step: none<"), (Phase.UNKNOWN, "Next step: not known<")]
+    ("phase", "shown"), [(Phase.MEMBERLIST, "Next step: none<"), (Phase.UNKNOWN, "Next step: unknown<")]
 )
 def test_where_no_step_is_next_the_end_is_not_called_unknown(phase: Phase, shown: str) -> None:
     rich = snapshots.rich()

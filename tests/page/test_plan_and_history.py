@@ -28,7 +28,7 @@ def test_the_plan_has_lines_to_copy_in_each_format(staged: Stage) -> None:
     assert "rings/enable-mirroring" in answer.text
     assert answer.text.count('class="copy"') >= 3
     assert "mirror_enabled: true" in answer.text
-    assert "Not known for this release" in answer.text  # Cortex has no Jsonnet switches
+    assert "Unknown for this release" in answer.text  # Cortex has no Jsonnet switches
     assert "<style" not in answer.text
 
 

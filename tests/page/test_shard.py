@@ -114,7 +114,7 @@ def test_the_api_says_which_shard_it_is(make: object, told: tuple[int, int]) -> 
 
 
 def test_it_follows_when_an_exporter_becomes_a_shard(look: Look) -> None:
-    """A reload may change `scale`: what was open to one exporter is not known to a shard."""
+    """A reload may change `scale`: what was open to one exporter is unknown to a shard."""
     with Served(snapshots.rich(), now=snapshots.NOW + 4, interval=3.0) as served:
         page = look(served.url).open()
         assert page.locator("#part").count() == 0

@@ -44,7 +44,7 @@ SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
     ("snapshot", "word"),
     [
         pytest.param(of(HELD), "GO ON", id="open"),
-        pytest.param(of(HELD).withheld("Not known: old."), "UNKNOWN", id="open, but withheld"),
+        pytest.param(of(HELD).withheld("Unknown: old."), "UNKNOWN", id="open, but withheld"),
         pytest.param(of(HELD, "Gossip is split."), "OPEN, BUT", id="open in spite of a warning"),
         pytest.param(with_risk(of(HELD)), "OPEN, BUT", id="open in spite of a risk"),
         pytest.param(of(SOAKING), "WAIT", id="every check holds, but not for long enough"),
@@ -61,7 +61,7 @@ def test_the_answer(snapshot: Snapshot, word: str) -> None:
 
 def test_only_an_open_step_that_is_not_withheld_is_called_open() -> None:
     assert go_no_go.word_of(HELD) == ("open", "open")
-    assert go_no_go.word_of(HELD.withheld("Not known: old.")) == ("unknown", "unknown")
+    assert go_no_go.word_of(HELD.withheld("Unknown: old.")) == ("unknown", "unknown")
     assert go_no_go.word_of(SOAKING) == ("wait", "waiting")
 
 
@@ -102,8 +102,8 @@ COPIES = {
         "equal to what the processes show; the store was not read completely",
     ),
     "partly read": (with_copy(unread=("a",)), "unknown", "equal where read; 1 view not read"),
-    "not read while mirroring": (replace(RING, secondary=None), "unknown", "not known"),
-    "no phase": (replace(RING, secondary=None, phase=UNKNOWN), "unknown", "not known"),
+    "not read while mirroring": (replace(RING, secondary=None), "unknown", "unknown"),
+    "no phase": (replace(RING, secondary=None, phase=UNKNOWN), "unknown", "unknown"),
     "external": (replace(RING, secondary=None, phase=EXTERNAL), "none", "none in this phase"),
     "multi": (replace(RING, phase=MULTI), "none", "not copied yet"),
     "multi, for some": (replace(RING, secondary=EQUAL, phase=MULTI, phase_uniform=False), "good", "equal"),
@@ -206,7 +206,7 @@ def test_components_stand_where_their_writing_clients_are() -> None:
     ]
 
 
-SPANS = {None: "not known", 0.0: "0 s", 4.04: "4.0 s", 59.6: "60 s", 150: "2 min", 7300: "2 h", 1e6: "12 d"}
+SPANS = {None: "unknown", 0.0: "0 s", 4.04: "4.0 s", 59.6: "60 s", 150: "2 min", 7300: "2 h", 1e6: "12 d"}
 
 
 @pytest.mark.parametrize(("seconds", "text"), SPANS.items())
@@ -257,7 +257,7 @@ def test_a_curve_has_a_gap_where_nothing_was_known_and_says_so() -> None:
     points = [(NOW - 60, 1.0), (NOW - 45, 2.0), (NOW - 30, None), (NOW - 15, 3.0), (NOW, 4.0)]
     drawn = sparkline.draw(points, NOW, 15)
     assert drawn.count("<polyline") == 2
-    assert "now 4 s, at most 4 s, at times not known (1 of 5 points)" in drawn
+    assert "now 4 s, at most 4 s, at times unknown (1 of 5 points)" in drawn
     assert sparkline.draw([(NOW, None)], NOW, 15) == ""
 
 

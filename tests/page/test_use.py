@@ -226,7 +226,7 @@ def test_the_largest_installation_stays_usable(look: Look) -> None:
 def test_before_the_first_cycle_nothing_is_claimed(look: Look) -> None:
     with Served(None, interval=1) as served:
         page = look(served.url).open()
-        assert word(page) == "NOTHING KNOWN YET"
+        assert word(page) == "NO DATA YET"
         served.snapshot, served.now = snapshots.unknown(), snapshots.NOW
         expect(page.locator("#answer .word")).to_have_text("UNKNOWN")
 
@@ -251,9 +251,9 @@ def test_a_long_table_keeps_its_names_in_view_on_a_phone(look: Look, served: Ser
     [
         (Rollback(Way.SWITCHED, safe=True, text="make the store the primary."), "safe now"),
         (Rollback(Way.DETACHED, safe=False, text="mirror first."), "not safe now"),
-        (Rollback(Way.MULTI, safe=None, text="roll back."), "not known whether it is safe"),
+        (Rollback(Way.MULTI, safe=None, text="roll back."), "unknown whether it is safe"),
     ],
-    ids=["safe", "not safe", "not known"],
+    ids=["safe", "not safe", "unknown"],
 )
 def test_each_migration_under_way_shows_its_way_back(
     look: Look, served: Served, back: Rollback, summary: str

@@ -48,7 +48,7 @@ def test_a_bug_in_a_decoder_costs_the_stored_value_that_found_it(
     (store,) = asyncio.run(cycle()).stores
     assert store.outcome is Outcome.OK
     assert store.keys == 2
-    assert dict(store.broken) == {BAD: "an error of our own; see the log"}
+    assert dict(store.broken) == {BAD: "an error of the exporter itself; read its log"}
     (said,) = [record for record in caplog.records if record.name == "kvmigration.trouble"]
     assert vars(said)["fields"] == {"store": "consul", "key": BAD}
     assert said.exc_info

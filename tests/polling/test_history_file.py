@@ -199,8 +199,8 @@ def test_a_restart_in_which_nothing_happened_opens_and_says_what_is_known() -> N
 def test_without_a_state_file_the_gate_says_that_nothing_is_known_of_before() -> None:
     step = after(_nothing, remembers=False)
     assert step.open, step.headline
-    assert "No state_file: which store it was before the exporter started is not known." in said(step)
-    assert "No state_file: what the rings lost before the exporter started is not known." in said(step)
+    assert "No state_file: which store it was before the exporter started is unknown." in said(step)
+    assert "No state_file: what the rings lost before the exporter started is unknown." in said(step)
 
 
 # The file.

@@ -300,7 +300,7 @@ START = {name: {"ring": 100} for name in MOVED}
         ({**MOVED, "p-4": {"ring": 101}}, {"p-4"}),  # cut off, and counting its own heartbeat
         ({**MOVED, "p-4": {"ring": 5}}, set()),  # started anew
         ({**MOVED, "p-4": {}}, set()),
-        ({**MOVED, "p-5": {"ring": 3}}, set()),  # not known before
+        ({**MOVED, "p-5": {"ring": 3}}, set()),  # unknown before
         ({**MOVED, "p-4": {"ring": -1}}, set()),  # a page that tells no version
         (START, set()),  # nobody beats
         ({"p-1": {"ring": 130}}, set()),

@@ -45,7 +45,7 @@ def opened(told: Told) -> None:
     assert told.statuses[-1] == 0, told.text
 
 
-# 1. Every used prefix is covered, or not known.
+# 1. Every used prefix is covered, or unknown.
 
 
 @pytest.mark.parametrize("kind", PRODUCTS)

@@ -180,7 +180,7 @@ def test_a_bug_in_a_decoder_costs_its_page_alone(
     monkeypatch.setattr("exporter.polling.visit.decode_config", broken)
     seen = OneProcess().visit()
     assert (seen.config.outcome, seen.config.reason) == (Outcome.FAILED, Reason.DECODE)
-    assert seen.config.detail == "an error of our own; see the log"
+    assert seen.config.detail == "an error of the exporter itself; read its log"
     assert seen.metrics.outcome is Outcome.OK
     assert "a page could not be decoded" in caplog.text
 

@@ -24,7 +24,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> None:
             tarpit.wait(1.0)
             raise socket.gaierror(-3, "try again")
         if "gone" in host:
-            raise socket.gaierror(-2, "not known")
+            raise socket.gaierror(-2, "unknown")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
@@ -40,7 +40,7 @@ async def test_a_zone_that_does_not_answer_holds_up_neither_the_cycle_nor_the_ot
     assert found[HONEST[0]] == ""
     assert found["10.0.0.9:7946"] == ""
     assert found["gone.mimir:7946"].startswith("does not resolve")
-    assert not set(TARPIT) & found.keys(), "what is not known yet is not reported"
+    assert not set(TARPIT) & found.keys(), "what is unknown yet is not reported"
     await seeds.close()
 
 

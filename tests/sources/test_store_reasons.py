@@ -68,9 +68,9 @@ TOKENS = {
 }
 CONSUL_SAYS = {
     "whole": "",
-    "none": "Consul asks for a token to read collectors/, rulers/: set token_file",
-    "unknown": "Consul does not know the token in token_file: mistyped, deleted or expired",
-    "deleted": "Consul does not know the token in token_file: mistyped, deleted or expired",
+    "none": "Consul requires a token to read collectors/, rulers/: set token_file",
+    "unknown": "Consul has no such token as that in token_file: mistyped, deleted or expired",
+    "deleted": "Consul has no such token as that in token_file: mistyped, deleted or expired",
     "one-prefix": "the policy of the token in token_file hides rulers/",
     "no-prefix": "the policy of the token in token_file hides collectors/, rulers/",
     "hidden-key": "the policy of the token in token_file hides collectors/compactor",
@@ -162,7 +162,7 @@ async def test_what_a_real_etcd_refuses_with_is_told_by_its_cause(tmp_path: Path
         "username is set, and authentication is off in etcd: remove username and password_file"
     )
     assert got == {
-        "none": "etcd asks for a user: set username and password_file",
+        "none": "etcd requires a user: set username and password_file",
         "wrong": refused,
         "unknown": "etcd refuses the user other or its password",
         "part": "the user reader may not read rulers/, ha-tracker/",
@@ -258,7 +258,8 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
         real_servers.demand_login(server.url, context)
         said["common name"] = await read("mine", "reader")
     refused = (
-        "the server refuses the client certificate: expired, or signed by an authority that it does not know"
+        "the server refuses the client certificate: expired, or signed by an authority that the server does "
+        "not accept"
     )
     assert said == {
         "mine": "",

@@ -58,7 +58,7 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="compare your edited file with the plan: the product's YAML, Helm values, or the runtime "
-        "configuration. Exit status 0 right, 1 wrong, 2 not known",
+        "configuration. Exit status 0 right, 1 wrong, 2 unknown",
     )
     parser.set_defaults(run=plan_command)
 

@@ -1,7 +1,7 @@
 """`kvmigration check --prometheus URL`: the gate as Prometheus has it, of one exporter or all shards.
 
 Where there are shards the rules of `alerts/built/kvmigration-shards.yaml` have joined them. What Prometheus
-does not have, has not had for long, or has of some shards only is not known, and opens nothing.
+does not have, has not had for long, or has of some shards only is unknown, and opens nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Vector = tuple[VectorSample, ...]
 def add_prometheus(where: argparse._MutuallyExclusiveGroup, parser: argparse.ArgumentParser) -> None:
     """Add `--prometheus` to the places to look at, and what goes with it."""
     where.add_argument(
-        "--prometheus", metavar="URL", help="ask Prometheus or Mimir, which have the series of all shards"
+        "--prometheus", metavar="URL", help="query Prometheus or Mimir, which have the series of all shards"
     )
     parser.add_argument(
         "--selector",
@@ -232,7 +232,7 @@ def _answer(checks: Iterable[CheckOut], told: Told, doubt: str) -> GateAnswer:
 
 
 def _doubt(told: Told) -> str:
-    """What makes all of it not known, "" where nothing does."""
+    """What makes all of it unknown, "" where nothing does."""
     if down := sorted(sample.labels.get("instance", "?") for sample in told.ups if sample.value != 1):
         return f"Unknown: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
     if not told.checks:
@@ -241,7 +241,7 @@ def _doubt(told: Told) -> str:
         there = len({sample.labels.get("shard", "") for sample in told.shards})
         wanted = max((sample.value for sample in told.shards), default=0.0)
         return (
-            f"Unknown: of {wanted:.0f} shards {there} are known to Prometheus, and not all of these are "
+            f"Unknown: of {wanted:.0f} shards {there} are in Prometheus, and not all of these are "
             "fresh, or they do not watch the same fleet by the same rules."
         )
     newest = min((sample.value for sample in told.ages), default=math.inf)

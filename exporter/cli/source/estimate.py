@@ -23,7 +23,7 @@ from exporter.sources.discovery.targets import Discovery
 
 KV_CLIENTS = 8  # of one process that runs every component
 ZONES = 3
-LABELS = 3  # different gossip labels seen at one time
+LABELS = 3  # different gossip labels found at one time
 OTHER_PAGES = 8  # metrics, memberlist, its values, config, build information, HA tracker, Consul, etcd
 
 

@@ -51,7 +51,7 @@ def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     """Add `--config.file`, `--server` and `--url`, of which exactly one is given; gives their group."""
     where = add_cluster(parser)
     where.add_argument(
-        "--server", metavar="URL", help="ask a running exporter, such as http://127.0.0.1:9895"
+        "--server", metavar="URL", help="read a running exporter, such as http://127.0.0.1:9895"
     )
     return where
 
@@ -60,14 +60,14 @@ def add_cluster(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveG
     """Add `--config.file` and `--url`, of which exactly one is given; gives their group."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
-        "--config.file", dest="config_file", type=Path, metavar="FILE", help="look at the cluster from here"
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help="read the cluster from this host"
     )
     where.add_argument(
         "--url",
         dest="urls",
         action="append",
         metavar="URL",
-        help="look without a file: from one process the others are found; --url itself may be left out",
+        help="read the cluster without a file: one process leads to the others; --url itself may be left out",
     )
     add_http_config(parser)
     parser.add_argument(
@@ -231,7 +231,7 @@ class _Local:
         found = next((facts for facts in seen.keys if facts.key == key), None)
         if found is None:
             known = ", ".join(facts.key for facts in seen.keys) or "none"
-            raise UsageError(f'no process shows the key "{key}"; known keys: {known}')
+            raise UsageError(f'no process shows the key "{key}"; the keys are: {known}')
         return answers.ring_out(found)
 
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:

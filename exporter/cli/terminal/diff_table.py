@@ -143,7 +143,7 @@ def _unproved(found: SecondaryOut) -> Iterator[str]:
 def _from_the_future(detail: RingDetailOut) -> Iterator[str]:
     found = sorted(detail.summary.ahead_seconds.items(), key=lambda item: -item[1])
     for name, by in found[:MAX_NAMES]:
-        yield f"{safe(name)} is {by:.0f} s in the future: its lag is not known."
+        yield f"{safe(name)} is {by:.0f} s in the future: its lag is unknown."
     if len(found) > MAX_NAMES:
         yield f"And {len(found) - MAX_NAMES} more are in the future."
 

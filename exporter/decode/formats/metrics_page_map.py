@@ -155,7 +155,7 @@ def _families(
     body: bytes, places: Sequence[Sequence[LinePosition]], words: Sequence[bytes]
 ) -> dict[bytes, _Family]:
     """The families of these lines by their headers; none where a line stands below no header of its own or
-    is not known by what stands before its value.
+    is unknown by what stands before its value.
     """
     found: dict[bytes, _Family] = {}
     lines = sorted((place, number) for number, some in enumerate(places) for place in some)

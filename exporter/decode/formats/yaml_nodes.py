@@ -89,7 +89,7 @@ def read_blocks(body: bytes, wanted: Collection[str]) -> Block:
         raise DecodeError(f"config: {len(body)} bytes, expected at most {MAX_PAGE}")
     cut = _cut(body, wanted)
     if not cut:
-        raise DecodeError("config: none of the known top-level keys, expected a YAML configuration")
+        raise DecodeError("config: no top-level key of a product; expected a YAML configuration")
     _check(cut)
     try:
         return Block("", yaml.compose(cut.decode("utf-8"), Loader=yaml.CBaseLoader))

@@ -113,7 +113,7 @@ class Cluster:
         """Begin to go to a phase: by a rolling restart, or by the runtime configuration."""
         moving = walk.moving(self)
         if not moving:
-            raise ValueError("no KV client moves in this part of the walk: POST /next")
+            raise ValueError("no KV client moves in this part of the migration: POST /next")
         self.phases |= dict.fromkeys(moving, phase)
         walk.go(self)
 

@@ -58,14 +58,13 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "partial-mirroring": "the runtime switch reaches only the ingester's KV clients",
         "lag": "mirror writes of the ingester ring arrive a minute late",
         "crash": "one process stops answering and writing",
-        "foreign-label": "one process restarts with another cluster label and sees no other process",
+        "foreign-label": "one process restarts with another cluster label and loses all gossip members",
         "conjoined": "two Tempo ingesters join the gossip and the ingester ring",
-        "split": "two halves of the gossip cluster do not see each other",
+        "split": "two halves of the gossip cluster have no contact",
         "token-conflict": "one ingester claims tokens of another",
         "store-down": "the external store refuses connections",
         "clobber": (
-            "one process that sees no other one in its gossip has memberlist as primary and overwrites "
-            "the store"
+            "one process without other gossip members has memberlist as primary and overwrites the store"
         ),
         "pages-hang": "one process accepts requests and never answers",
         "pages-rubbish": "one process answers rubbish",
@@ -125,7 +124,7 @@ class DemoSettings:
             raise ValueError("migration: loki has no HA tracker")
         if self.course.is_mimirs and self.product != "mimir":
             raise ValueError(
-                f"migration: only mimir has read-write mode; say --product mimir, not {self.product}"
+                f"migration: only mimir has read-write mode; use --product mimir, not {self.product}"
             )
         if self.size < 1 or self.tokens < 1:
             raise ValueError("size and tokens must be at least 1")
@@ -145,7 +144,7 @@ class DemoSettings:
     def check_fault(self, name: str) -> None:
         """Raise `ValueError` for a fault that there is not, or not in this walk."""
         if name in READ_WRITE_FAULTS and not self.moves(READ_WRITE):
-            raise ValueError(f"fault: {name} is of the read-write migration; say --migration {READ_WRITE}")
+            raise ValueError(f"fault: {name} is of the read-write migration; use --migration {READ_WRITE}")
         if name not in self.known_faults:
             raise ValueError(f"fault: {name!r} is none of {', '.join(self.known_faults)}")
 

@@ -343,7 +343,7 @@ def _has_gossip(seen: Observation) -> bool:
 
 
 def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
-    """Give one process's gossip copy: read, absent for certain, or not known."""
+    """Give one process's gossip copy: read, absent for certain, or unknown."""
     page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
     if page.value is None:
         return View(target.name, None, known=False, young=target.young)

@@ -17,7 +17,7 @@ from exporter.products.ring_pages import RingPage, pages_of
 @dataclass(frozen=True, slots=True)
 class KeyLookup:
     """What is the same for every process: the configured pages, the product of those that do not show
-    theirs, and, where that is not known, the keys that somebody has for certain; `names` say how keys are
+    theirs, and, where that is unknown, the keys that somebody has for certain; `names` say how keys are
     called.
     """
 

@@ -44,7 +44,7 @@ class KeyInput:
     configs: tuple[Claim, ...] = ()
     kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
     """Views read in an earlier cycle of the same sweep, by kind and target."""
-    fleet: str = ""  # the primary of all clients together, for a key whose own clients are not known
+    fleet: str = ""  # the primary of all clients together, for a key whose own clients are unknown
     failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
     default: str = ""  # the key with the product's default prefix
@@ -138,7 +138,7 @@ def speaks(read: KeyInput, store: str) -> bool:
 
 
 def _is_of_store(read: KeyInput, store: str) -> bool:
-    """Tell whether the store that is read is the primary. Of a key whose clients are not known it is,
+    """Tell whether the store that is read is the primary. Of a key whose clients are unknown it is,
     unless the fleet has left it.
     """
     return store == read.store_kind or (not store and read.fleet != "memberlist")

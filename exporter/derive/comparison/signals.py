@@ -136,7 +136,7 @@ def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None
 
 
 def _said(told: RingSignals, hidden: bool) -> str:
-    """What counts of it. Where somebody calls a member unhealthy, its own state is not known everywhere."""
+    """What counts of it. Where somebody calls a member unhealthy, its own state is unknown everywhere."""
     states = "" if hidden else ",".join(f"{count} {state}" for state, count in sorted(told.members.items()))
     return f"{told.size} members, {told.tokens} tokens, {states}"
 

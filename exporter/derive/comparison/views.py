@@ -123,7 +123,7 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
     """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
     does when the members merge their values.
 
-    `hidden` are ids that some page calls unhealthy: there the member's own state is not known, so their
+    `hidden` are ids that some page calls unhealthy: there the member's own state is unknown, so their
     state cannot make two views different. One page may cross the timeout a second before another.
     """
     best: dict[str, Record] = {}

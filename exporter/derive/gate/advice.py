@@ -29,7 +29,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     {
         "primaries-mixed": Advice(
             "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
-            "Find the store whose rings are complete: kvmigration diff KEY shows both. Where the gossip is "
+            "Find the store with the complete rings: kvmigration diff KEY shows both. Where the gossip is "
             "split, it is the external store. Make it the primary of all clients, in one change of the "
             "runtime configuration. After that, change the clients that it does not reach in their static "
             "configuration, one ring after another.",
@@ -37,13 +37,13 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "labels-split": Advice(
-            "Forget no member: a member that one group lacks is alive in another one.",
+            "Forget no member: a member that one group lacks runs in another one.",
             "Give all processes the same label, in the three steps of docs/labels.md.",
             "docs/labels.md#rolling-out",
             ("forget",),
         ),
         "gossip-split": Advice(
-            "Forget no member: a member that one group lacks may be alive in another one.",
+            "Forget no member: a member that one group lacks may run in another one.",
             "Compare label, join_members and network policy of the groups, and mend what differs. With a "
             "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
             "process of the smaller group once its seeds answer.",
@@ -54,7 +54,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
             "The other store may still have the complete ring (kvmigration diff KEY shows both). If it has, "
             "make it the primary of all clients, in one change of the runtime configuration. Members that "
-            "are alive return with their next heartbeat; partitions return when their owners run.",
+            "run return with their next heartbeat; partitions return when their owners run.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
         ),
@@ -76,7 +76,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "store-unread": Advice(
             "Make the external store answer, restart nothing and forget no member until it does.",
-            "Ask it from the host of a process and from here. The exporter's address for it is under stores "
+            "Read it from the host of a process and from here. The exporter's address for it is under stores "
             "in the configuration; its token must be allowed to read.",
             "docs/ring.md#a-store-that-is-not-read",
             ("restart", "forget"),
@@ -111,7 +111,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "members-missing": Advice(
             "Run kvmigration diff KEY: it names the members and the views that lack them.",
-            "If the member is alive, it is not mirrored: look for mirror errors of its process. If its "
+            "If the member runs, it is not mirrored: search for mirror errors of its process. If its "
             "process was removed for good, it is never mirrored: forget it on the ring page of the primary.",
             "docs/ring.md#members-are-missing",
         ),

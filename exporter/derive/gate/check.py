@@ -15,7 +15,7 @@ CheckFunction = Callable[[Evidence], Check]
 
 # What makes a check known, where it has nothing more exact to say.
 READABLE = (
-    "Make it readable: what is not known is named above; kvmigration status and the page say which process "
+    "Make it readable: the names are above; kvmigration status and the page show which process "
     "does not answer, and why."
 )
 Good = Looked | tuple[Looked, ...]

@@ -121,7 +121,7 @@ class Universe(dict[Source, Part]):
 def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     """Count what there is to look at. `keys` are those that are ours to judge.
 
-    A process that does not respond is missing from `METRICS` alone: which pages it has is not known, and
+    A process that does not respond is missing from `METRICS` alone: which pages it has is unknown, and
     every check rests on it.
     """
     ours = tuple(keys)

@@ -87,7 +87,7 @@ PARTED = "A process that starts joins no other process and serves requests from 
 DATED = "A clock that is ahead wins every merge: its heartbeats and elections hide those of all others."
 ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it is harder to remove."
 LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
-DIVERGED = "Processes see different rings, so they decide differently about the same data."
+DIVERGED = "Processes have different rings, so they decide differently about the same data."
 MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
 CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
 ELECTED = "Distributors elect other HA replicas: samples are doubled."
@@ -342,7 +342,7 @@ STEPS = (
     Rule(
         "retire-microservices",
         None,
-        "Stops all of the old group at once: retire-read-path and retire-write-path ask more, one by one.",
+        "Stops all of the old group at once: retire-read-path and retire-write-path check more, one by one.",
         (
             Harm(UNSEEN, UNWATCHED),
             Harm("There is nothing to stop.", (groups.old_group_present,)),

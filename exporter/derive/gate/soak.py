@@ -143,7 +143,7 @@ def reads(now: Snapshot, before: Snapshot | None, soak: float) -> Reads:
 def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
     """The check with its time: `since` and `looks` where it passes, `paused` where it does not for now.
 
-    One that is not known of a few processes passes on what it had of them.
+    One that is unknown of a few processes passes on what it had of them.
     """
     began, about = _began(old), _lacking(check, read)
     if old and old.wavered != check.wavered:
@@ -159,8 +159,8 @@ def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
 
 
 def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
-    """A check that is not known only of processes that are new or were missed keeps its time, and once in a
-    soak one that is not known for a cycle for anything else: what comes and goes is no accident of reading.
+    """A check that is unknown only of processes that are new or were missed keeps its time, and once in a
+    soak one that is unknown for a cycle for anything else: what comes and goes is no accident of reading.
     A process that does not answer and is neither breaks the soak: it is down.
     """
     began, about = _began(old), _lacking(check, read)

@@ -57,7 +57,7 @@ def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
 
 
 def _following(migration: Migration) -> str:
-    """Name the next step of a migration that moves KV clients, "" where it has ended or is not known."""
+    """Name the next step of a migration that moves KV clients, "" where it has ended or is unknown."""
     if not migration.is_of_clients:
         return ""
     return next((rule.name for rule in STEPS if rule.phase is migration.phase and rule.is_of(migration)), "")

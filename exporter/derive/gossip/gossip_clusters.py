@@ -31,7 +31,7 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The clusters, the largest first, and the processes of which it is not known yet whether they belong to
+    """The clusters, the largest first, and the processes of which it is unknown yet whether they belong to
     theirs: others list them or are listed by them, and not the other way round.
     """
 
@@ -41,7 +41,7 @@ class Components:
 
 def components(lists: Lists, judged: set[str]) -> Components:
     """Put processes together that list each other. One that cannot be judged by that (recently started,
-    or its own member not known) follows those that it lists most of, and connects nobody.
+    or its own member unknown) follows those that it lists most of, and connects nobody.
     """
     found = _mutual(lists)
     doubts = _doubts(found, lists)

@@ -103,7 +103,7 @@ def oddity(label: str) -> str:
     """Say what of a label is easily written otherwise elsewhere, "" where nothing is."""
     bare = label.strip()
     if is_blank(label):
-        return "looks empty"
+        return "appears empty"
     if any(unicodedata.category(sign)[0] == "C" for sign in label):
         return "has a character that does not show"
     if bare != label:
@@ -149,7 +149,7 @@ def stage_of(config: ProcessConfig | None) -> str:
 
 
 def _stage(by_stage: Mapping[str, list[str]]) -> str:
-    """The earliest stage of any process; not known if one's is not."""
+    """The earliest stage of any process; unknown if one's is not."""
     if by_stage[NOT_KNOWN]:
         return NOT_KNOWN
     return next((stage for stage in STAGES if by_stage[stage]), NOT_KNOWN)
@@ -181,7 +181,7 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
     rows = (
         (found.conflicts and set(found.unexpected) & set(names[ENFORCED]), correct),
         (found.conflicts, f"Switch verification off on {_few(verifying)}: they drop packets of the others."),
-        (names[NOT_KNOWN], f"Not known: the label settings of {_few(names[NOT_KNOWN])} were not read."),
+        (names[NOT_KNOWN], f"Unknown: the label settings of {_few(names[NOT_KNOWN])} were not read."),
         (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),
         (names[OPEN], f"Step 2 of 3: set the cluster label{label} on {_few(names[OPEN])}, {STILL_OFF}."),
         (

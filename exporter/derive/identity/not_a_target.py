@@ -45,7 +45,7 @@ def _of_none(pages: tuple[PageFacts, ...]) -> str:
     for page in pages:
         by_reason.setdefault(page.reason, []).append(page)
     if moved := by_reason.get(Reason.REDIRECT):
-        return f"a redirect for {_names(moved, ' and ')}: probably a login page, or it wants https"
+        return f"a redirect for {_names(moved, ' and ')}: probably a login page, or it needs https"
     if html := [page for page in by_reason.get(Reason.DECODE, ()) if _is_html(page)]:
         return f"HTML for {_names(html, ' and ')}: probably a login page or another server"
     if refused := by_reason.get(Reason.DENIED):

@@ -16,7 +16,7 @@ from exporter.products.ring_pages import HA_KEY
 WINDOW = 1200.0  # seconds since the switch that count in full; what is older counts half, then a quarter
 LEAST = 300.0  # seconds that a baseline takes
 OFTEN, SOME = 3.0, 5.0  # times the baseline, and a few failovers on top of it
-UNWATCHED = 3600.0  # seconds from failover to failover of an HA cluster, where the rate before is not known
+UNWATCHED = 3600.0  # seconds from failover to failover of an HA cluster, where the rate before is unknown
 _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _GOSSIP_LEADS = frozenset({Phase.SWITCHED, Phase.DETACHED, Phase.MEMBERLIST})
 

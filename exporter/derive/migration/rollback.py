@@ -17,7 +17,7 @@ _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
 
 def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollback:
-    """Say what going back needs in one migration. `safe` is `None` where anything is not known that it rests
+    """Say what going back needs in one migration. `safe` is `None` where anything is unknown that it rests
     on: a process, the store that it goes back to, what is in a ring. `max_lag` is in seconds.
     """
     if not migration.is_of_clients or migration.phase is None:
@@ -43,7 +43,7 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
 
 
 def _leading(way: Way, now: Snapshot, keys: list[KeyFacts], *, begun: bool) -> Rollback:
-    """The way back to a store that is the primary already, and what of it is not known."""
+    """The way back to a store that is the primary already, and what of it is unknown."""
     unknown = [*_silent(now), *(_stores_unread(now) if begun else _store_faults(now))]
     unknown += [Culprit(Kind.KEY_NOT_READ, key=key.key) for key in keys if not key.source]
     unknown += [_lost(key) for key in keys if key.lost]
@@ -59,7 +59,7 @@ def _store_faults(now: Snapshot) -> list[Culprit]:
 
 
 def _stores_unread(now: Snapshot) -> list[Culprit]:
-    """Say why the store that the way leads back to is not known."""
+    """Say why the store that the way leads back to is unknown."""
     return _store_faults(now) if now.stores else [Culprit(Kind.STORE_NOT_READ)]
 
 
@@ -100,7 +100,7 @@ def _staleness(key: KeyFacts, max_lag: float) -> Culprit | None:
 
 
 def _doubt(key: KeyFacts) -> Culprit | None:
-    """Why it is not known whether the store has the whole of a ring, `None` where it is known."""
+    """Why it is unknown whether the store has the whole of a ring, `None` where it is known."""
     if key.secondary is None:
         return Culprit(Kind.STORE_KEY_NOT_COMPARED, key=key.key)
     if key.secondary.unread:

@@ -124,7 +124,7 @@ def _with_gate(plan: Plan, migration: Migration) -> Plan:
 
 
 def _refusal(snapshot: Snapshot, migration: Migration, plan: Plan) -> Refusal | None:
-    """Why there is no plan: what is not known is not guessed."""
+    """Why there is no plan: what is unknown is not guessed."""
     has_step = any(rule.name == plan.step and rule.is_of(migration) for rule in STEPS)
     clients = [c for t in snapshot.targets for c in t.clients if c.migration == migration.name]
     moves = migration.is_of_clients

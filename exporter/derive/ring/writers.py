@@ -145,7 +145,7 @@ def _is_at(member: MemberFacts, target: TargetFacts) -> bool:
 
 
 def _may_write(key: KeyFacts, target: TargetFacts) -> bool:
-    """Tell whether a client may write the ring: of one whose key is not known nobody can say."""
+    """Tell whether a client may write the ring: of one whose key is unknown nobody can say."""
     writing = [client.key for client in target.clients if client.writes]
     return any(not name or name == key.key or ring_of(name) == key.ring for name in writing)
 

@@ -156,7 +156,7 @@ class _Newest:
 def _newest(request: web.Request) -> _Newest:
     aged = request.app[STATE].newest.aged()
     if aged.snapshot is None or aged.age is None:
-        raise _Refusal(503, "the first cycle has not ended yet; ask again")
+        raise _Refusal(503, "the first cycle has not ended yet; repeat the request")
     return _Newest(aged.snapshot, aged.age, aged.is_stale)
 
 
@@ -189,7 +189,7 @@ async def _ring(request: web.Request) -> web.Response:
     found = {key.key: key for key in _newest(request).snapshot.keys}
     key = found.get(wanted) or found.get(f"{wanted}/")
     if key is None:
-        raise _Refusal(404, f"no ring has the key {wanted[:200]}; known: {', '.join(found) or 'none'}")
+        raise _Refusal(404, f"no ring has the key {wanted[:200]}; the keys are: {', '.join(found) or 'none'}")
     return await _shown(request, lambda _: answers.ring_out(key))
 
 
@@ -249,7 +249,7 @@ def _known_step(request: web.Request, snapshot: Snapshot) -> StepOut:
     found = chosen(map(answers.step_out, snapshot.steps), migration, wanted)
     if not found:
         known = ", ".join(f"{step.migration}/{step.name}" for step in snapshot.steps)
-        raise _Refusal(404, f"there is no step {wanted[:200]}; known: {known or 'none'}")
+        raise _Refusal(404, f"there is no step {wanted[:200]}; the steps are: {known or 'none'}")
     return worst(found)
 
 

@@ -26,7 +26,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 _STRICT: Final[dict[str, Any]] = {
     "name": "strict",
     "in": "query",
-    "description": "Answer by HTTP status: 200 open, 409 closed, 503 not known.",
+    "description": "Answer by HTTP status: 200 open, 409 closed, 503 unknown.",
     "schema": {"type": "string", "enum": ["1", "true", "0", "false"]},
 }
 _REF: Final = "#/components/schemas/{name}"
@@ -76,7 +76,7 @@ def _operation(path: str, shape: dict[str, Any], text: str) -> dict[str, Any]:
         parameters.append(_STRICT)
         closed = _content("Closed, with strict.", _success(shape))
         either = {"anyOf": [_success(shape), {"$ref": _REF.format(name="Failure")}]}
-        unknown = _content("Not known, with strict; or no cycle has ended yet.", either)
+        unknown = _content("Unknown, with strict; or no cycle has ended yet.", either)
         answers |= {"400": _failed("400"), "409": closed, "503": unknown}
     name = path.strip("/").replace("/{", "_").replace("}", "")
     return {"operationId": name, "summary": text, "parameters": parameters, "responses": answers}

@@ -1,6 +1,6 @@
 """The shapes of the JSON API.
 
-Times are unix seconds, durations end in `_seconds`, `null` is "not known". The OpenAPI document is
+Times are unix seconds, durations end in `_seconds`, `null` is "unknown". The OpenAPI document is
 made from these types, so the two cannot drift apart.
 """
 
@@ -119,7 +119,7 @@ class ClientOut(Struct, frozen=True):
 
 
 class GossipTargetOut(Struct, frozen=True):
-    """What one process sees of the gossip, and how it is configured."""
+    """One process's member list, and its gossip configuration."""
 
     members_by_state: dict[str, int]
     health_score: float | None
@@ -304,7 +304,7 @@ class GossipOut(Struct, frozen=True):
 
 
 class CoveredOut(Struct, frozen=True):
-    """How much of one kind of evidence a check looked at: `looked` of `of`. Views are read in turns: the
+    """How much of one kind of evidence a check read: `looked` of `of`. Views are read in turns: the
     oldest one that counts was read at `since`.
     """
 
@@ -315,7 +315,7 @@ class CoveredOut(Struct, frozen=True):
 
 
 class CheckOut(Struct, frozen=True):
-    """One check of a step: what it asks, what it found, what to do. `covered` is what it looked at. `doc` is
+    """One check of a step: its sentence, its result, what to do. `covered` is what it read. `doc` is
     a path below this project, or an address with `--docs.base-url` or `gate.docs_url`.
     """
 

@@ -29,9 +29,9 @@ def suggested_stores(named: tuple[NamedStore, ...]) -> tuple[str, ...]:
 def _keys(store: NamedStore) -> list[str]:
     addresses = [json.dumps(f"http://{address}") for address in store.addresses]
     if store.kind == "consul":
-        lines = [f"url: {addresses[0]}", "# token_file: FILE, where it asks for a token"]
+        lines = [f"url: {addresses[0]}", "# token_file: FILE, if needed"]
     else:
-        lines = [f"urls: [{', '.join(addresses)}]", "# username: NAME and password_file: FILE, where it asks"]
+        lines = [f"urls: [{', '.join(addresses)}]", "# username: NAME and password_file: FILE, if needed"]
     if not set(store.prefixes) <= set(STORE_PREFIXES):
         lines.append(f"prefixes: [{', '.join(map(json.dumps, store.prefixes))}]")
     return lines

@@ -1,4 +1,4 @@
-"""A plan's lines to copy, in each format. What is not known for a release is refused, with the reason."""
+"""A plan's lines to copy, in each format. What is unknown for a release is refused, with the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exporter.products.kv_settings import SETTINGS, KVSettings, Library, flags_o
 
 FORMATS: Final = ("yaml", "helm", "jsonnet", "flags")
 FILL_IN: Final = "FILL-IN"
-UNKNOWN: Final = "Not known for this release: {what}."
+UNKNOWN: Final = "Unknown for this release: {what}."
 _GOSSIP_FLAGS: Final[Mapping[str, str]] = {
     "memberlist.join_members": "memberlist.join",
     "memberlist.cluster_label": "memberlist.cluster-label",
@@ -55,7 +55,7 @@ def runtime_snippets(plan: Plan) -> tuple[SnippetOut, ...]:
         SnippetOut("jsonnet", _config(library, _switches(library, plan)))
         if library
         else _none("jsonnet", plan),
-        SnippetOut("flags", "", "The runtime configuration is a file; it has no flags. See --format yaml."),
+        SnippetOut("flags", "", "The runtime configuration is a file; it has no flags. Use --format yaml."),
     )
 
 
@@ -176,7 +176,7 @@ def _value(value: Setting) -> str:
 
 
 def _flag_lines(plan: Plan, change: BlockChange) -> list[tuple[str, Setting]] | None:
-    """The flags of a change, `None` where one of them is not known for a release that runs."""
+    """The flags of a change, `None` where one of them is unknown for a release that runs."""
     found: list[tuple[str, Setting]] = []
     for path, value in change.settings.items():
         name = _flag(plan.product, change, path, plan.versions or ("",))

@@ -1,1 +1,1 @@
-"""The evidence of a migration as one file: what was seen, from when to when, and what was not known."""
+"""The evidence of a migration as one file: what was seen, from when to when, and what was unknown."""

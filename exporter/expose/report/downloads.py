@@ -22,7 +22,7 @@ async def _report(request: web.Request) -> web.Response:
     state = request.app[STATE]
     snapshot, timeline, config = state.newest(), state.timeline(), state.config_text()
     if snapshot is None:
-        raise web.HTTPServiceUnavailable(text="the first cycle has not ended yet; ask again\n")
+        raise web.HTTPServiceUnavailable(text="the first cycle has not ended yet; repeat the request\n")
     form = {"html": "html", "md": "markdown"}[request.match_info["form"]]
 
     def made() -> str:

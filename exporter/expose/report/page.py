@@ -48,7 +48,7 @@ def _lines(report: ReportOut) -> Iterator[str]:
     yield "\n## Gates that opened\n"
     yield from (
         f"- {clock(one.opened_at)} {_plain(one.step)}; "
-        f"last: {_plain(', '.join(one.last_checks)) or 'not known'}"
+        f"last: {_plain(', '.join(one.last_checks)) or 'unknown'}"
         for one in report.opened
     )
     for heading, spans in _tracks(report):
@@ -65,7 +65,7 @@ def _lines(report: ReportOut) -> Iterator[str]:
         f"in {len(lag.points)} minutes"
         for lag in report.history.lags
     )
-    yield "\n## Not known\n"
+    yield "\n## Unknown\n"
     yield from (f"- {_plain(line)}" for line in report.unknown or ("Nothing.",))
     yield "\n## What was read\n\n| page | outcome | times |\n|---|---|---|"
     yield from (f"| {_plain(page)} | {outcome} | {count} |" for page, outcome, count in report.pages)

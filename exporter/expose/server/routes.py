@@ -115,7 +115,7 @@ async def _reload(request: web.Request) -> web.Response:
     if reload is None:
         raise web.HTTPForbidden(text="Lifecycle API is not enabled; start with --web.enable-lifecycle.\n")
     if not _is_own(request):
-        raise web.HTTPForbidden(text="a reload is not for another site's page to ask for\n")
+        raise web.HTTPForbidden(text="a page of another site may not start a reload\n")
     try:
         await reload()
     except KVMigrationError as error:

@@ -75,7 +75,7 @@ class TlsServer(Settings):
     cert_file: FileName | None = Field(default=None, description="File with the certificate chain.")
     key_file: FileName | None = Field(default=None, description="File with the private key.")
     client_ca_file: FileName | None = Field(default=None, description="File with the CA of clients.")
-    client_auth_type: ClientAuth = Field(default="NoClientCert", description="What is asked of clients.")
+    client_auth_type: ClientAuth = Field(default="NoClientCert", description="What clients must present.")
     client_allowed_sans: tuple[Text, ...] = Field(default=(), description="Names a client may have.")
     min_version: TlsVersion = Field(default="TLS12", description="Oldest version of TLS.")
     max_version: TlsVersion = Field(default="TLS13", description="Newest version of TLS.")
@@ -103,7 +103,7 @@ class TlsServer(Settings):
             better = "accepts any certificate, which is not supported; use RequireAndVerifyClientCert"
             raise refuse(f'"{kind}" {better}', "client_auth_type")
         if with_ca and kind == "NoClientCert":
-            raise refuse("a client CA is set but client_auth_type asks no client for a certificate")
+            raise refuse("a client CA is set, but client_auth_type requires no certificate")
         if kind in VERIFYING and not with_ca:
             raise refuse(f"{kind} needs client_ca or client_ca_file", "client_auth_type")
         if self.client_allowed_sans and kind != "RequireAndVerifyClientCert":

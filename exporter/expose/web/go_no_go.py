@@ -62,7 +62,7 @@ _ORDER: Final = {Verdict.FAILS: 0, Verdict.UNKNOWN: 1, Verdict.HOLDS: 2}
 
 
 def task(step: str) -> str:
-    """What a step does, in a few words; its name where it is not known."""
+    """What a step does, in a few words; its name where it is unknown."""
     return TASKS.get(step, step)
 
 
@@ -90,7 +90,7 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
         why = f"{', '.join(resting)} has not begun and needs the external store."
         return GoNoGo("wait", "NO STEP", "All that has begun to move is on memberlist. Keep the store.", why)
     if step is None:
-        why = "The phase of the processes is not known, so there is no next step."
+        why = "The phase of the processes is unknown, so there is no next step."
         return GoNoGo("unknown", "UNKNOWN", "Do not go on.", why)
     if (rolling := _rolling_out(snapshot, step)) is not None:
         return rolling
@@ -187,8 +187,8 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
 def _of_a_part(step: Step) -> GoNoGo:
     blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
     said = f"{count(blind, 'check')} could not be answered in it." if blind else "No check in it failed."
-    why = f"{said} Ask all shards: kvmigration check {step.name} --prometheus URL"
-    sentence = f"one shard's part does not say whether you may {task(step.name)}."
+    why = f"{said} To judge all shards, run: kvmigration check {step.name} --prometheus URL"
+    sentence = f"one shard's part does not show whether you may {task(step.name)}."
     return GoNoGo("unknown", "UNKNOWN", sentence, why, step)
 
 

@@ -108,7 +108,7 @@ def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
     """How far the secondary is behind; a dash where nobody copies."""
     told = key.secondary.lag if key.secondary else None
     if told is None:
-        return Judged("none", "–") if idle else Judged("unknown", "not known")
+        return Judged("none", "–") if idle else Judged("unknown", "unknown")
     return Judged("bad" if late and not idle else "good", span(told))
 
 
@@ -188,7 +188,7 @@ def copy(key: KeyFacts, idle: str, *, late: bool = False) -> Judged:
     if idle:
         return Judged("none", idle)
     if found is None:
-        return Judged("unknown", "not known")
+        return Judged("unknown", "unknown")
     if found.missing_key:
         where = count(len(found.missing_in), "view")
         return Judged("bad", f"key missing in {where} of {found.side}")

@@ -150,7 +150,7 @@ def lasts(snapshot: Snapshot) -> str:
     """How long the phase lasts already. Where the first cycle found it, it may be older than that."""
     began = snapshot.fleet.phase_since
     if began is None:
-        return "not known"
+        return "unknown"
     told = span(snapshot.at - began)
     watched = next((e.at for e in snapshot.events if e.found and e.found.kind is Told.FIRST_CYCLE), None)
     return f"at least {told}" if watched is not None and began <= watched else told

@@ -73,7 +73,7 @@ class NotThere(Exception):  # noqa: N818 - an answer, not a mistake of anybody
 
 def nothing_yet(_: PageRequest) -> Content:
     """Before the first cycle has ended."""
-    return Content("nothing_yet.html", "Nothing known yet", announcement="Nothing is known yet.")
+    return Content("nothing_yet.html", "No data yet", announcement="There is no data yet.")
 
 
 def first_page(view: PageRequest) -> Content:

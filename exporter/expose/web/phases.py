@@ -14,7 +14,7 @@ from exporter.model.pages import Phase
 WAY: Final = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
 MEANINGS: Final = {
     Phase.EXTERNAL: "store only",
-    Phase.MULTI: "both known, store leads",
+    Phase.MULTI: "both configured, store is primary",
     Phase.MIRRORING: "store leads, copied",
     Phase.SWITCHED: "memberlist leads, copied",
     Phase.DETACHED: "memberlist is the only primary",

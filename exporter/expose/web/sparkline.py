@@ -17,7 +17,7 @@ _FLOOR: Final = 10.0  # seconds of lag that fill the height at least, so that qu
 
 
 def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
-    """The lag over the last hour. Where it was not known, or nobody looked, the line has a gap."""
+    """The lag over the last hour. Where it was unknown, or nobody looked, the line has a gap."""
     known = [lag for _, lag in points if lag is not None]
     if not known:
         return Markup("")
@@ -26,7 +26,7 @@ def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
     drawn = "".join(_line(line) for line in lines)
     gaps = sum(1 for _, lag in points if lag is None)
     label = f"Lag over the last hour: now {span(points[-1][1])}, at most {span(max(known))}" + (
-        f", at times not known ({gaps} of {len(points)} points)" if gaps else ""
+        f", at times unknown ({gaps} of {len(points)} points)" if gaps else ""
     )
     drawing = (
         f'<svg class="spark" role="img" aria-label="{label}" width="{WIDTH}" height="{HEIGHT}" '

@@ -35,8 +35,8 @@ def name(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number without needless digits; "not known" where nobody knows."""
-    return "not known" if value is None else f"{value:,.10g}" if value == int(value) else f"{value:,.3g}"
+    """A number without needless digits; "unknown" where nobody knows."""
+    return "unknown" if value is None else f"{value:,.10g}" if value == int(value) else f"{value:,.3g}"
 
 
 def count(amount: int, one: str, many: str = "") -> str:

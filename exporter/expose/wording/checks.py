@@ -1,4 +1,4 @@
-"""A check of the gate in words: what it looked at, who is to blame, and what of it is not known."""
+"""A check of the gate in words: what it looked at, who is to blame, and what of it is unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporter.expose.wording.lists import counted
 from exporter.model.culprits import Culprit, Looked, Seen
 from exporter.model.gate import Check, Verdict
 
-NOT_KNOWN: Final = "Not known: "
+NOT_KNOWN: Final = "Unknown: "
 
 __all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph"]
 

@@ -12,9 +12,9 @@ _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def span(seconds: float | None) -> str:
-    """A duration; "not known" where nobody knows."""
+    """A duration; "unknown" where nobody knows."""
     if seconds is None:
-        return "not known"
+        return "unknown"
     for size, unit in _UNITS:
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -29,7 +29,7 @@ def ago(seconds: float) -> str:
 def clock(at: float | None) -> str:
     """A time of day in UTC with its date: `21 Nov 03:46:55`."""
     if at is None:
-        return "not known"
+        return "unknown"
     try:
         return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%d %b %H:%M:%S")
     except (OverflowError, ValueError, OSError):

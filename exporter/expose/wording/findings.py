@@ -53,12 +53,12 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.OTHER_PRODUCTS: "{count} of {of} processes are of another product than {what}: {culprits:3}.",
         Told.PROCESS_DOWN: "{count} of {of} processes do not answer: {culprits:5}.",
         Told.PROCESS_AWAY: "{count} of {of} processes do not answer, as in a restart: {culprits:5}.",
-        Told.PROCESS_RESTARTING: "{culprits:;3}. Its log says why.",
+        Told.PROCESS_RESTARTING: "{culprits:;3}. Its log has the reason.",
         Told.TOKEN_CONFLICT: "Two members claim the same tokens: {evidence}.",
         Told.MIRROR_ERRORS: "Mirror writes fail: {evidence}.",
         Told.LAG: "The secondary lags: {evidence}.",
         Told.SMALL_VIEW: (
-            "{name} sees {count} of {of} gossip members: with memberlist as its primary it would overwrite "
+            "{name} lists {count} of {of} gossip members: with memberlist as its primary it would overwrite "
             "the store with that small view."
         ),
         Told.SMALL_COPY: (
@@ -66,8 +66,8 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         ),
         Told.MEMBER_LIST_UNREAD: ("The member list of {name} was not read: what it would write is unknown."),
         Told.JOINS_ITSELF: (
-            "{name} names only itself in join_members: after a restart it sees no other process until one "
-            "joins it, and would overwrite the store with its small view."
+            "{name} names only itself in join_members: after a restart it has no contact to other "
+            "processes until one joins it, and would overwrite the store with its small view."
         ),
         Told.NONE_TO_SPARE: (
             "No member of {names} may be lost (replication factor): writes fail in a restart."
@@ -85,11 +85,11 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "configuration no longer has multi_kv_config: {names:5}. Put it back before any restart."
         ),
         Told.RUNTIME_EARLY: (
-            "The runtime configuration of {count} of {of} processes says primary: memberlist: {names:5}. A "
+            "The runtime configuration of {count} of {of} processes has primary: memberlist: {names:5}. A "
             "client that gets multi there has memberlist as its primary at once. Remove this line first."
         ),
         Told.RUNTIME_NOT_FOLLOWED: (
-            "multi_kv_config says {what}, and {others:5} on {count} of {of} processes do not follow it: "
+            "multi_kv_config has {what}, and {others:5} on {count} of {of} processes do not follow it: "
             "{names:5}. Read their logs for multikv."
         ),
         Told.RUNTIME_DIFFERS: (
@@ -135,7 +135,7 @@ def _mixed(found: Finding) -> str:
     cut_off = Names(culprit.name for culprit in found.culprits)
     writer = "A process with a small gossip view overwrites the store with it."
     if cut_off:
-        writer = f"{cut_off:3} sees no other gossip member and overwrites the store with its own view."
+        writer = f"{cut_off:3} lists no other gossip member and overwrites the store with its own view."
     return (
         f"Primaries are mixed: memberlist on {few(found.names, 3)}; the external store on "
         f"{few(found.others, 3)}. {writer}"
@@ -158,7 +158,7 @@ def _split(found: Finding) -> str:
 
 
 def _alone(found: Finding) -> str:
-    return f"{few(found.names, 5)} {'sees' if found.count == 1 else 'see'} no other gossip member."
+    return f"{few(found.names, 5)} {'lists' if found.count == 1 else 'list'} no other gossip member."
 
 
 def _two_products(found: Finding) -> str:

@@ -98,7 +98,7 @@ _PLACED: Final[Mapping[str, str]] = MappingProxyType(
     {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}
 )
 AGREED: Final[Mapping[bool | None, str]] = MappingProxyType(
-    {True: "", False: ", clients in different phases", None: ", not known for every process"}
+    {True: "", False: ", clients in different phases", None: ", unknown for some processes"}
 )
 
 
@@ -116,7 +116,7 @@ def _of_whole(fleet: Fleet, now: Snapshot) -> str:
     lead = now.leading
     named, agreed = f"Phase {fleet.phase.label}", AGREED[fleet.uniform]
     if fleet.phase is Phase.UNKNOWN:
-        named, agreed = "The phase is not known", ""
+        named, agreed = "The phase is unknown", ""
     done = f" Beside keys on memberlist already: {few(lead.arrived, 4)}." if lead.arrived else ""
     agreed = f"{'' if lead.rollout else agreed}.{done}"
     following = _following(now, lead)

@@ -20,7 +20,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.CLIENTS: "{count} of {count} clients.",
         Seen.MIRROR_WRITES: "{count:g} mirror writes, at most {limit:.0%} of a client's failed.",
         Seen.MIRRORING: "{count} clients mirror what they write.",
-        Seen.ALL_KNOWN: "All are known.",
+        Seen.ALL_KNOWN: "None is unknown.",
         Seen.ONE_CLUSTER: "One cluster.",
         Seen.NONE: "None.",
         Seen.REMAINS: "No client writes {names:5} any more.",
@@ -39,8 +39,8 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NO_MEMBERLIST: "No process runs memberlist.",
         Seen.SEEDS: "{count} names.",
         Seen.SEEDS_ELSEWHERE: (
-            "None of {count} names resolves from here; the processes that name them have joined. Look them "
-            "up where the processes run."
+            "None of {count} names resolves from here; the processes that name them have joined. Resolve "
+            "them where the processes run."
         ),
         Seen.RING_WRITERS: "{count} writers of {of} rings.",
         Seen.PARTITIONS: "{count} partitions.",
@@ -48,7 +48,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.RINGS: "{count} rings.",
         Seen.VERSIONS: "{names:4}",
         Seen.NO_SCRAPES: "None since the last cycle.",
-        Seen.ALL_SEEN: "Others see every process.",
+        Seen.ALL_SEEN: "Every process is in another one's list.",
         Seen.NO_TRACKER: "No HA tracker runs.",
         Seen.ELECTIONS: "{count:g} elections since the processes started.",
         Seen.ELECTIONS_SINCE: (
@@ -78,8 +78,8 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NO_STORES: "None is configured.",
         Seen.STORE_KEYS: "{count} keys.",
         Seen.STORE_SAME: "The same store for {count:.0f} s.",
-        Seen.STORE_FORGOTTEN: "No state_file: which store it was before the exporter started is not known.",
-        Seen.RINGS_FORGOTTEN: "No state_file: what the rings lost before the exporter started is not known.",
+        Seen.STORE_FORGOTTEN: "No state_file: which store it was before the exporter started is unknown.",
+        Seen.RINGS_FORGOTTEN: "No state_file: what the rings lost before the exporter started is unknown.",
         Seen.STORE_IDLE: "No index has moved for {count:.0f} s.",
         Seen.STORE_IN_GOSSIP: "Every key is in the gossip.",
         Seen.NOTHING_LOST: "The store has nothing of ours that the gossip lacks.",
@@ -87,7 +87,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NO_TRANSITION: "None for {limit:.0f} s.",
         Seen.IN_TRANSITION: "In transition now: {culprits:5}.",
         Seen.OLD_GROUP_IN: "It is in {names:8}.",
-        Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none is asked.",
+        Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none gets requests.",
         Seen.READERS: "{count} processes: {names:5}.",
         Seen.INGESTERS_SHIPPED: "{count} old ingesters, {of:.0f} series in their heads.",
         Seen.READ_BEFORE: "Read in the cycles before, not in this one: {culprits}.",

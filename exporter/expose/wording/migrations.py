@@ -34,7 +34,7 @@ def _where(migration: Migration) -> str:
     if not migration.is_of_clients or migration.phase is None:
         return _opened(migration)
     if migration.phase is Phase.UNKNOWN:
-        return "phase not known"
+        return "phase unknown"
     return f"phase {migration.phase.label}{AGREED[migration.uniform]}"
 
 
@@ -65,4 +65,4 @@ def _following(migration: Migration) -> str:
     if step is None:
         return ""
     unknown = step.verdict is Verdict.UNKNOWN
-    return f"; next step {step.name}: {'open' if step.open else 'not known' if unknown else 'closed'}"
+    return f"; next step {step.name}: {'open' if step.open else 'unknown' if unknown else 'closed'}"

@@ -32,23 +32,23 @@ WAYS: Final[Mapping[Way, str]] = MappingProxyType(
             "has every key and member, then switch. The store's present content is stale"
         ),
         Way.MIXED: "some clients have memberlist as their primary and some the external store",
-        Way.PHASE_UNKNOWN: "not known, because the phase is not known",
-        Way.UNKNOWN: "not known",
+        Way.PHASE_UNKNOWN: "unknown, because the phase is unknown",
+        Way.UNKNOWN: "unknown",
     }
 )
 
 
 def text(found: Rollback) -> str:
-    """What going back needs, what speaks against it, and what of it is not known."""
+    """What going back needs, what speaks against it, and what of it is unknown."""
     way = WAYS[found.way]
     if found.way is Way.MIXED:
         return f"{way}. {_some(found.against)}"
     reasons = _some((*found.against, *found.unknown))
     if found.way is not Way.SWITCHED:
-        return f"{way}. Not all of it is known: {reasons}." if reasons else f"{way}."
+        return f"{way}. Part of it is unknown: {reasons}." if reasons else f"{way}."
     if found.safe is False:
-        return f"{way}, and that says: {reasons}."
-    return f"{way}, and not all of it is known: {reasons}." if reasons else f"{way}."
+        return f"{way}, for these reasons: {reasons}."
+    return f"{way}, and part of it is unknown: {reasons}." if reasons else f"{way}."
 
 
 def _some(found: tuple[Culprit, ...]) -> str:

@@ -30,7 +30,7 @@ class Refusal(enum.StrEnum):
     PRODUCT_UNKNOWN = "product unknown"
     PHASE_UNKNOWN = "phase unknown"
     PRIMARIES_MIXED = "primaries mixed"
-    RELEASE = "release"  # it is not known that this release can do it
+    RELEASE = "release"  # it is unknown that this release can do it
     PART = "part"  # one shard's part does not show every process
     NO_LINES = "no lines"  # the step changes deployments, not settings
 
@@ -77,7 +77,7 @@ class BlockNow:
 @dataclass(frozen=True, slots=True)
 class RingNow:
     """One ring as running processes show it, for a file to be compared with. `blocks` are where its settings
-    may stand; `primary` is what its writers have, "" where they are not known or differ.
+    may stand; `primary` is what its writers have, "" where they are unknown or differ.
     """
 
     ring: str
@@ -111,7 +111,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """How many members (or zones) of a ring may be lost before writes fail; `None`: not known."""
+    """How many members (or zones) of a ring may be lost before writes fail; `None`: unknown."""
 
     ring: str
     members: int | None

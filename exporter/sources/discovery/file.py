@@ -78,15 +78,15 @@ class FileSource:
         before = self._files.get(path, _Read(None))
         stamp = await self._settled(path)
         if stamp is None:
-            return _Read(None, before.found, "not there; what it said before is kept")
+            return _Read(None, before.found, "not there; the earlier contents stay in use")
         if stamp == before.stamp:
             return before
         try:
             finding = await self._patiently(partial(self._read, path))
         except DecodeError as error:
-            return _Read(stamp, before.found, f"{error}; what it said before is kept")
+            return _Read(stamp, before.found, f"{error}; the earlier contents stay in use")
         except OSError as error:
-            return _Read(None, before.found, f"{error.strerror}; what it said before is kept")
+            return _Read(None, before.found, f"{error.strerror}; the earlier contents stay in use")
         return _Read(stamp, finding.found, finding.trouble)
 
     def _read(self, path: str) -> Listing:

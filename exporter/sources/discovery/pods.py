@@ -26,7 +26,7 @@ def objects_in(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The pods of one page of a list. Raises `DecodeError` where they are none."""
     items = page.get("items")
     if not (items is None or isinstance(items, list)) or not all(isinstance(i, Mapping) for i in items or ()):
-        raise DecodeError("a list of pods whose items are no objects")
+        raise DecodeError("a list of pods with items that are no objects")
     return items or []
 
 

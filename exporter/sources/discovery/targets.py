@@ -64,7 +64,7 @@ class _Slot:
         self.left: tuple[FoundTarget, ...] = ()  # what it lost with half of its list, as long as that answers
         self.not_running: tuple[str, ...] = ()
         self.ok: bool | None = None
-        self.detail = "not asked yet"
+        self.detail = "not read yet"
         self.since = now()
         self.label = ""
         self._now = now
@@ -79,7 +79,7 @@ class _Slot:
         except Exception:
             # a bug in one source must not end its task unseen, nor the others' with it
             log.exception("a source of targets failed", source=self.label)
-            self._note(False, "an error of our own; see the log")
+            self._note(False, "an error of the exporter itself; read its log")
         else:
             finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
             if finding.found != self.found:

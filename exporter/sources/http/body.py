@@ -28,7 +28,7 @@ class Body:
         self._parts: list[bytes] = []
         encoding = encoding.strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
-            raise FetchError(Reason.DECODE, "compressed in a way we did not ask for")
+            raise FetchError(Reason.DECODE, "compressed in a way that the exporter did not request")
         self._unpack = zlib_ng.decompressobj(_GZIP) if "gzip" in encoding else None
         self._packed: list[bytes] = []
         self._waiting = 0

@@ -78,7 +78,7 @@ class Spending:
             (self.cpu, bounds.cpu, "seconds of CPU"),
         ):
             if spent > bound:
-                raise FetchError(Reason.BUDGET, f"not asked: its process cost more than {bound:g} {what}")
+                raise FetchError(Reason.BUDGET, f"not requested: its process cost more than {bound:g} {what}")
 
     def take_bytes(self, count: int) -> None:
         """Note bytes of a body, after decompression."""

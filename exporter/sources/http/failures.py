@@ -73,15 +73,15 @@ def _system_words(error: BaseException) -> str:
 
 
 CERTIFICATE_REFUSED = "the server refuses the client certificate"
-CERTIFICATE_WANTED = "the server asks for a client certificate"
+CERTIFICATE_WANTED = "the server requires a client certificate"
 # OpenSSL's names of the alerts that a server sends; Go up to 1.21 says "bad certificate" to all of them.
 _TLS_ALERTS = (
     ("ALERT_CERTIFICATE_EXPIRED", f"{CERTIFICATE_REFUSED}: it has expired"),
-    ("ALERT_UNKNOWN_CA", f"{CERTIFICATE_REFUSED}: it does not know the authority that signed it"),
+    ("ALERT_UNKNOWN_CA", f"{CERTIFICATE_REFUSED}: the server does not accept the authority that signed it"),
     ("ALERT_CERTIFICATE_REQUIRED", CERTIFICATE_WANTED),
     ("ALERT_BAD_CERTIFICATE", CERTIFICATE_REFUSED),
     ("ALERT_CERTIFICATE_UNKNOWN", CERTIFICATE_REFUSED),
-    ("WRONG_VERSION_NUMBER", "the server does not speak TLS: write http:// in the address"),
+    ("WRONG_VERSION_NUMBER", "the server has no TLS: write http:// in the address"),
 )
 
 # First match wins; "" asks the system for the words.

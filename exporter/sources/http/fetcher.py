@@ -184,7 +184,7 @@ class Fetcher:
     async def query_call(self, call: Call, *, deadline: float | None = None) -> Answer:
         """One question to Prometheus's query API, for the gate of several shards."""
         if not allow_list.is_metrics_query_allowed(call.method, call.path):
-            return self._counted("other", self._refused("this call is not one that asks for a value"))
+            return self._counted("other", self._refused("this call is not one that reads a value"))
         return self._counted(call.page, await self._run(call, deadline))
 
     def _counted(self, page: str, answer: Answer) -> Answer:
@@ -278,7 +278,7 @@ class Fetcher:
                 if response.status in _REDIRECTS:
                     return response.headers.get("Location", "")
                 if call.hiding_header and response.headers.get(call.hiding_header) == "true":
-                    raise FetchError(Reason.DENIED, "the token may not see all keys")
+                    raise FetchError(Reason.DENIED, "the token may not read all keys")
                 cap = _given(access.max_response_bytes, self._settings.max_response_bytes)
                 return await reply.answer(response, cap, call.index_header)
             finally:

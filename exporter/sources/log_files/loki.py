@@ -154,7 +154,7 @@ class LokiSource:
 
     def _failed(self, words: str) -> None:
         if words != self._at.failing:
-            log.warning("Loki cannot be asked", url=shown_url(self.settings.url), err=words)
+            log.warning("Loki cannot be read", url=shown_url(self.settings.url), err=words)
         self._at.failing = words
 
 

@@ -131,7 +131,7 @@ class _Reader:
     def _add(self, entries: Iterable[_Entry], prefix: str) -> None:
         for entry in entries:
             if not entry.Key.startswith(prefix):
-                raise FetchError(Reason.DECODE, "keys that were not asked for")
+                raise FetchError(Reason.DECODE, "keys that were not requested")
             self.found.add(entry.Key, entry.Value, entry.ModifyIndex)
 
     async def _confirm_consul(self) -> None:

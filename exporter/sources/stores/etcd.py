@@ -179,7 +179,7 @@ def _in_order(entries: list[KeyValue], start: bytes, end: bytes) -> Iterator[Key
     last = None
     for entry in entries:
         if not start <= entry.key < end or (last is not None and entry.key <= last):
-            raise FetchError(Reason.DECODE, "keys that were not asked for")
+            raise FetchError(Reason.DECODE, "keys that were not requested")
         last = entry.key
         yield entry
 

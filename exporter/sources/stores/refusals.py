@@ -33,10 +33,10 @@ class Known:
     without: str = ""  # instead of `words`, where no token is configured
 
 
-MISSING = "Consul asks for a token to read {prefix}: set token_file"
+MISSING = "Consul requires a token to read {prefix}: set token_file"
 HIDDEN = "the policy of the token in token_file hides {prefix}"
 NO_CERTIFICATE = (
-    "the server asks for a client certificate, and none is configured: set http_client.tls_config"
+    "the server requires a client certificate, and none is configured: set http_client.tls_config"
 )
 TOO_SLOW = "not read completely in its part of a cycle: it is too slow, or interval too short"
 PLAIN_HTTP = "closed without an answer; if it expects TLS, write https:// in its address"
@@ -47,7 +47,7 @@ CONSUL = (
     Known(
         b"acl not found",
         Reason.DENIED,
-        "Consul does not know the token in token_file: mistyped, deleted or expired",
+        "Consul has no such token as that in token_file: mistyped, deleted or expired",
     ),
     Known(b"permission denied", Reason.DENIED, HIDDEN, MISSING),
     Known(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
@@ -68,7 +68,7 @@ ETCD = (
         "authentication is on, and etcd's gateway takes no client certificate with a common name: use one "
         "without, beside username and password_file",
     ),
-    Known(b"user name is empty", Reason.DENIED, "etcd asks for a user: set username and password_file"),
+    Known(b"user name is empty", Reason.DENIED, "etcd requires a user: set username and password_file"),
     Known(b"authentication failed", Reason.DENIED, "etcd refuses the user {user} or its password"),
     Known(
         b"authentication is not enabled",
@@ -89,7 +89,7 @@ ETCD = (
     ),
     Known(b"etcdserver: leader changed", Reason.STATUS, "etcd was electing a leader"),
     Known(b"too many requests", Reason.STATUS, "etcd is overloaded: too many requests"),
-    Known(b"corrupt", Reason.STATUS, "etcd says that its data is corrupt"),
+    Known(b"corrupt", Reason.STATUS, "etcd reports that its data is corrupt"),
     _NOT_TLS,
 )
 
@@ -129,7 +129,7 @@ def _plainly(detail: str, names: Mapping[str, str]) -> str:
     if detail.startswith((CERTIFICATE_REFUSED, CERTIFICATE_WANTED)) and not names.get("certificate"):
         return NO_CERTIFICATE
     if detail == CERTIFICATE_REFUSED:
-        return f"{CERTIFICATE_REFUSED}: expired, or signed by an authority that it does not know"
+        return f"{CERTIFICATE_REFUSED}: expired, or signed by an authority that the server does not accept"
     if detail == "closed without an answer" and names.get("url", "").startswith("http:"):
         return PLAIN_HTTP
     return detail.replace("{", "(").replace("}", ")")

@@ -31,7 +31,7 @@ def score(target: int, values: str) -> dict[str, str]:
 
 
 SPLIT_SAYS = (
-    "The processes of <fleet> form 2 gossip clusters that do not see one another. One process of each, and "
+    "The processes of <fleet> form 2 gossip clusters without contact. One process of each, and "
     "how many are with it: ingester-0 (2), ingester-2 (1)."
 )
 STRANGE_SAYS = (
@@ -258,7 +258,7 @@ CASES = (
     Case(
         KEYS,
         LOOKALIKE,
-        "the product is not known yet after a start: no series",
+        "the product is unknown yet after a start: no series",
         {"gossip_unknown_keys": "_x9 0x100"},
         phase=5,
     ),

@@ -158,5 +158,5 @@ CASES = (
         verified("0x5 1x100", 0) | verified("0x6 1x100", 1),
         step=HOUR,
     ),
-    Case(OFF, LOOKALIKE, "the setting is not known", {}, without=("gossip_label_verified",), step=HOUR),
+    Case(OFF, LOOKALIKE, "the setting is unknown", {}, without=("gossip_label_verified",), step=HOUR),
 )

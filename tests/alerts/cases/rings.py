@@ -256,7 +256,7 @@ CASES = (
         at=42,
         until=50,
         says="A member of a ring of <fleet> has been joining, leaving or pending for 32m 0s: "
-        "collectors/ring (32m 0s). The tokens of it are not served as the ring says.",
+        "collectors/ring (32m 0s). Its tokens are not served as the ring shows.",
     ),
     Case(
         TRANSIT, THRESHOLD, "exactly half an hour", ring("longest_transition_seconds", "1800x100"), until=50

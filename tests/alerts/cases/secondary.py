@@ -214,7 +214,7 @@ CASES = (
         at=11,
         severity="critical",
         says="The secondary of <fleet> is up to 10m 0s behind (heartbeat timeout 60s and one period) after "
-        "the switch: collectors/ring (10m 0s). Do not roll back: members would look unhealthy.",
+        "the switch: collectors/ring (10m 0s). Do not roll back: members would appear unhealthy.",
     ),
     Case(CRITICAL, THRESHOLD, "exactly the timeout and a period", lag(RING, "75x200"), phase=3),
     Case(

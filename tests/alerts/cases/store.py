@@ -77,8 +77,9 @@ CASES = (
         phase=5,
         at=15,
         says=(
-            "Every known KV client of <fleet> has left the external store, but it is still written: consul "
-            "(last write 0s ago). Do not remove the store before you know which process writes it."
+            "All KV clients of the targets of <fleet> have left the external store, but it is still written: "
+            "consul (last write 0s ago). Do not remove the store before you have found which process "
+            "writes it."
         ),
     ),
     Case(
@@ -125,7 +126,8 @@ CASES = (
         at=16,
         severity="critical",
         says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
-        "backup, or a store without its data. Take no step before you know which one the processes use.",
+        "backup, or a store without its data. Take no step before you have found which "
+        "one the processes use.",
     ),
     Case(
         REPLACED,
@@ -136,7 +138,8 @@ CASES = (
         at=16,
         severity="critical",
         says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
-        "backup, or a store without its data. Take no step before you know which one the processes use.",
+        "backup, or a store without its data. Take no step before you have found which "
+        "one the processes use.",
     ),
     Case(REPLACED, THRESHOLD, "one reading of a proxy that led elsewhere", replaced("0x9 1 0x100")),
     Case(REPLACED, LOOKALIKE, "the store is as it was, and unreachable for a while", replaced("0x200")),

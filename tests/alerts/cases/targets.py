@@ -120,7 +120,7 @@ CASES = (
         {'discovery_failing_sources{instance="exporter-1:9895"}': "0x9 1x100"},
         at=20,
         says="1 source(s) of targets of <fleet> fail: exporter-1:9895. Processes that only they list are not "
-        "watched, and no gate that asks whether all answer opens.",
+        "watched, and each gate that needs an answer from all processes stays closed.",
     ),
     Case(
         BLIND,

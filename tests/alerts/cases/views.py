@@ -1,4 +1,4 @@
-"""What each process sees."""
+"""Each process's copy of the ring."""
 
 from tests.alerts.case import FIRES, LOOKALIKE, THRESHOLD, Case
 from tests.alerts.fleet import COMPACTOR, RING, TARGETS, period
@@ -26,7 +26,7 @@ CASES = (
         views("ring", "1x9 2x100") | lacking(2, "0x9 1x100"),
         at=25,
         phase=5,
-        says="1 ring(s) of <fleet> look different from process to process: collectors/ring ring (2"
+        says="1 ring(s) of <fleet> differ from process to process: collectors/ring ring (2"
         " views). Views that lack members: ingester-2 collectors/ring.",
     ),
     Case(
@@ -35,7 +35,7 @@ CASES = (
         "gossip copies differ once they are mirrored to",
         views("gossip", "1x9 3x100", COMPACTOR),
         at=25,
-        says="1 ring(s) of <fleet> look different from process to process: collectors/compactor "
+        says="1 ring(s) of <fleet> differ from process to process: collectors/compactor "
         "gossip (3 views). Views that lack members: none.",
     ),
     Case(DIVERGED, THRESHOLD, "agreed one step before its time", views("ring", "2x14 1x100")),

@@ -89,7 +89,7 @@ WRONG = [
     (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {join_members: [FILL-IN]}\n",
      ["3: memberlist.join_members still has to be filled in."]),
     (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {abort_if_cluster_join_fails: true}\n",
-     ["3: memberlist.abort_if_cluster_join_fails is true: a process whose join fails ends"]),
+     ["3: memberlist.abort_if_cluster_join_fails is true: a process ends if its join fails"]),
     (MIMIR, Phase.EXTERNAL,
      STEP_1 + "distributor: {ha_tracker: {kvstore: {store: consul, memberlist: {join_members: [a]}}}}\n",
      ["3: distributor.ha_tracker.kvstore.memberlist does not exist, and the process does not start"]),

@@ -56,9 +56,9 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("one replica says closed", {"gates": (sample(1.0), sample(0.0))}, "closed", "every check has passed"),
     ("a check fails", {"checks": checks(lag=0.0)}, "closed", f"1 of {ALL} checks have not passed"),
     ("a replica says so", {"checks": (*checks(), sample(0.0, check="lag"))}, "closed", f"1 of {ALL}"),
-    ("a check is not known", {"checks": checks(lag=NAN)}, "unknown", f"Unknown: 1 of {ALL}"),
+    ("a check is unknown", {"checks": checks(lag=NAN)}, "unknown", f"Unknown: 1 of {ALL}"),
     (
-        "one fails, one is not known",
+        "one fails, one is unknown",
         {"checks": checks(lag=NAN, client_keys=0.0)},
         "closed",
         f"2 of {ALL}",
@@ -83,7 +83,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("shards are joined later", {"ages": (sample(164.0),), "intervals": (sample(15.0),)}, "open", "Open"),
     ("cycles are rare", {"ages": (sample(700.0),), "intervals": (sample(600.0),)}, "open", "Open"),
     ("rare cycles have ended", {"ages": (sample(2000.0),), "intervals": (sample(600.0),)}, "unknown", "old"),
-    ("its age is not known", {"ages": ()}, "unknown", "inf s old"),
+    ("its age is unknown", {"ages": ()}, "unknown", "inf s old"),
     ("its age is no number", {"ages": (sample(NAN),)}, "unknown", "nan s old"),
     ("one of its ages is no number", {"ages": (sample(3.0), sample(NAN))}, "unknown", "nan s old"),
     ("a clock is an hour ahead", {"ages": (sample(3.0), sample(-3600.0))}, "unknown", "3600 s ahead"),
@@ -91,7 +91,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("its exporter crashed", {"ups": (sample(0.0, instance="a:9895"),)}, "unknown", "exporter at a:9895"),
     ("one of two crashed", {"ups": (sample(1.0), sample(0.0, instance="b:1"))}, "unknown", "at b:1"),
     ("its exporter is scraped", {"ups": (sample(1.0, instance="a:9895"),)}, "open", "Open"),
-    ("shards are missing", {"complete": (sample(0.0),)}, "unknown", "of 2 shards 2 are known"),
+    ("shards are missing", {"complete": (sample(0.0),)}, "unknown", "of 2 shards 2 are in Prometheus"),
     (
         "shards are missing and something is wrong",
         {"complete": (sample(0.0),), "checks": checks(lag=0.0)},
@@ -227,4 +227,4 @@ async def test_its_http_settings_come_from_a_file(tmp_path: Path, capsys: pytest
     assert paths
     settings.write_text("headrs: {}\n")
     assert await asked(url, "--http.config.file", str(settings)) == 2
-    assert f"{settings}:1: headrs: this key is not known" in capsys.readouterr().err
+    assert f"{settings}:1: headrs: this key is unknown" in capsys.readouterr().err

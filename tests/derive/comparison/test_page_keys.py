@@ -80,7 +80,7 @@ CASES: list[tuple[str, list[TargetFacts], dict[str, Any], list[str]]] = [
         ["my/rulers"],
     ),
     (
-        "no guess of a client whose product is not known",
+        "no guess of a client whose product is unknown",
         [target(1, UNKNOWN, clients=(client(RULERS),))],
         {"stored": LOKIS},
         [LOKIS],

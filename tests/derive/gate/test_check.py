@@ -52,7 +52,7 @@ def test_who_has_mixed_primaries_is_told_to_stop_and_never_to_follow(change: Cha
     found = _found(fleet.look(), name)
     assert found.verdict is Verdict.FAILS
     assert found.remedy == ADVICE["primaries-mixed"].text
-    assert "store whose rings are complete" in found.remedy
+    assert "store with the complete rings" in found.remedy
     assert "follow." not in found.remedy
     assert found.doc == "docs/ring.md#when-primaries-are-mixed"
 

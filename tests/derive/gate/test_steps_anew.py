@@ -36,12 +36,12 @@ def test_judged_by_something_else_the_soak_begins_anew(rules: dict[str, Any], ke
 def test_what_is_withheld_is_not_known_and_all_else_stands() -> None:
     seen = Fleet().look()
     assert step_of(seen, "switch-primary").open
-    kept = seen.withheld("Not known: reloaded.")
+    kept = seen.withheld("Unknown: reloaded.")
     assert {(step.open, step.verdict, step.headline) for step in kept.steps} == {
-        (False, Verdict.UNKNOWN, "Not known: reloaded.")
+        (False, Verdict.UNKNOWN, "Unknown: reloaded.")
     }
     assert {c.verdict for step in kept.steps for c in step.checks} == {Verdict.UNKNOWN}
-    assert (kept.fleet.headline, kept.fleet.rollback.safe) == ("Not known: reloaded.", None)
+    assert (kept.fleet.headline, kept.fleet.rollback.safe) == ("Unknown: reloaded.", None)
     assert (kept.targets, kept.keys, kept.fleet.phase) == (seen.targets, seen.keys, seen.fleet.phase)
 
 

@@ -141,7 +141,7 @@ LOOSE: list[tuple[str, dict[str, str], str, list[str]]] = [
     ("a young one that lists none yet", {"a": "abc", "b": "abc", "c": "c"}, "ab", ["abc"]),
     ("a young one joins no halves", {"a": "ab", "b": "ab", "c": "cd", "d": "cd", "e": "abcde"}, "abcd",
      ["abe", "cd"]),
-    ("one whose own member is not known", {"a": "ab", "b": "ab", "c": "ab"}, "ab", ["abc"]),
+    ("one whose own member is unknown", {"a": "ab", "b": "ab", "c": "ab"}, "ab", ["abc"]),
     ("no own member is known", {"a": "xy", "b": "xy", "c": "z"}, "", ["ab"]),
     ("one alone", {"a": "a"}, "a", ["a"]),
 ]  # fmt: skip

@@ -110,7 +110,7 @@ def rollout_of(snapshot: Snapshot) -> LabelRollout:
         ([("lab", False), ("", True)], "open", "Switch verification off on 10.0.0.1", 1),
         ([("lab", False), ("bal", False)], "enforced", "Switch verification off on", 2),
         ([("lab", False), ("", None)], "unknown", "Switch verification off on 10.0.0.1", 1),
-        ([("lab", True), ("lab", None)], "unknown", "Not known:", 0),
+        ([("lab", True), ("lab", None)], "unknown", "Unknown:", 0),
     ],
 )
 def test_each_stage_has_its_next_step(
@@ -155,7 +155,7 @@ def test_a_process_whose_configuration_was_not_read_leaves_it_open() -> None:
     fleet.processes[1].lost = frozenset({"config"})
     found = rollout_of(fleet.look())
     assert found.stage == "unknown"
-    assert found.next == "Not known: the label settings of 10.0.0.2:80 were not read."
+    assert found.next == "Unknown: the label settings of 10.0.0.2:80 were not read."
 
 
 def test_a_process_that_is_down_does_not_count() -> None:

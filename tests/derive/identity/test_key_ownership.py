@@ -62,7 +62,7 @@ LISTED: list[tuple[str, list[ProcessConfig | None], Product, str, bool | None]] 
      Product.MIMIR, "x/new", False),
     ("a tracker's entry", [None], Product.MIMIR, "ha-tracker/u/c", None),
     ("a tracker's entry where there is no tracker", [None], Product.LOKI, "ha-tracker/u/c", True),
-    ("of a product that is not known", [None], Product.UNKNOWN, "collectors/pattern-ring", None),
+    ("of a product that is unknown", [None], Product.UNKNOWN, "collectors/pattern-ring", None),
 ]  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def test_elections_of_many_clusters_are_many() -> None:
     known = Elections(since=700.0, since_seconds=1200.0)
     assert not too_many(known, 1000)
     assert too_many(known, 100)
-    assert not too_many(known, 0), "how many there are is not known"
+    assert not too_many(known, 0), "how many there are is unknown"
 
 
 def test_the_numbers_are_said() -> None:

@@ -48,7 +48,7 @@ def test_a_phase_that_is_not_known_is_said_once() -> None:
     fleet = Fleet()
     for process in fleet.processes:
         process.clients = (client("ingester-lifecycler", mirror=None),)
-    assert fleet.look().fleet.headline == "The phase is not known."
+    assert fleet.look().fleet.headline == "The phase is unknown."
 
 
 def _at(**more: Any) -> tuple[KVClient, ...]:

@@ -75,7 +75,7 @@ BESIDE = [
     ("in multi", client(TRACKER, **OFF), "multi", "enable-mirroring"),
     ("mirroring", client(TRACKER), "mirroring", "switch-primary"),
     ("switched", client(TRACKER, **SWITCHED), "switched", "disable-mirroring"),
-    ("not known", client(TRACKER, requests={}, **ALONE), "unknown", ""),
+    ("unknown", client(TRACKER, requests={}, **ALONE), "unknown", ""),
     ("done", on("memberlist"), "memberlist", ""),
 ]
 
@@ -325,7 +325,7 @@ def test_a_store_that_does_not_answer_is_a_warning_after_the_dangers_of_the_goss
     split, store, alone = made.look(beat=True).fleet.warnings
     assert split.startswith("Gossip is split")
     assert store.startswith("The external store")
-    assert alone.endswith("sees no other gossip member.")
+    assert alone.endswith("lists no other gossip member.")
 
 
 def test_a_store_that_no_client_needs_any_more_may_be_gone() -> None:

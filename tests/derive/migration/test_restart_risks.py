@@ -35,7 +35,7 @@ ABORTS = [
     ("before multi is taken out", "detached", True, ["join-aborts"]),
     ("while no restart is due", "mirroring", True, []),
     ("it is off", "external", False, []),
-    ("it is not known", "external", None, []),
+    ("it is unknown", "external", None, []),
 ]
 
 

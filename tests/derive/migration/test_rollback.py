@@ -61,15 +61,15 @@ WAYS: list[tuple[str, Change, bool | None, str]] = [
     ("multi", _all(mirror=False), True, "no client reads memberlist yet"),
     ("mirroring", _all(), True, "the external store is the primary"),
     ("switched", _switched(), True, "as good as its last comparison."),
-    ("the store is stale", _switched(_stale), False, f"says: the store is 120 s behind in {INGESTER}."),
+    ("the store is stale", _switched(_stale), False, f"reasons: the store is 120 s behind in {INGESTER}."),
     ("the store lacks members", _switched(_shrunk), False, f"lacks 2 of 3 members of {INGESTER}."),
-    ("the store lacks the key", _switched(_gone), False, f"says: the store lacks {INGESTER}."),
+    ("the store lacks the key", _switched(_gone), False, f"reasons: the store lacks {INGESTER}."),
     ("the store does not answer", _switched(_silent), None, f"the store's {INGESTER} was not compared"),
     ("a process does not answer", _switched(_one_down), None, "10.0.0.3:80 does not answer"),
-    ("primaries are mixed", _one_switched, False, "Find the store whose rings are complete"),
+    ("primaries are mixed", _one_switched, False, "Find the store with the complete rings"),
     ("detached", _all(primary="memberlist", mirror=False), False, "the store is stale"),
     ("memberlist", _alone, False, "present content is stale"),
-    ("a client does not say", _all(mirror=None), None, "the phase is not known"),
+    ("a client does not say", _all(mirror=None), None, "the phase is unknown"),
 ]
 
 

@@ -60,7 +60,7 @@ SAME = {
     "keys deleted one after another": [read(), read(NAMES[1:], revision=51), read(NAMES[2:], revision=52)],
     "HA entries that are no more": [read(entries=True), read(revision=55)],
     "another address by configuration": [read(), read((), cluster="8", revision=1, address="other:2379")],
-    "a Consul whose index is not known": [read(cluster="", revision=0)] * 2,
+    "a Consul whose index is unknown": [read(cluster="", revision=0)] * 2,
 }
 REPLACED = {
     "another cluster id": ([read(), read(cluster="8", revision=60)], "its cluster id is 8, and was 7"),

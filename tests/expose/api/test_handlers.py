@@ -85,20 +85,20 @@ async def test_a_stale_gate_is_never_open(start: Start) -> None:
     world.now = snapshots.NOW + 3600
     code, found = await fetch(client, "gate/preflight?strict=1")
     assert (code, found["data"]["answer"], found["stale"]) == (503, "unknown", True)
-    assert found["data"]["headline"] == "Not known: the last cycle ended more than 45 s ago."
+    assert found["data"]["headline"] == "Unknown: the last cycle ended more than 45 s ago."
     _, found = await fetch(client, "gate")
     assert {step["answer"] for step in found["data"]} == {"unknown"}
     _, found = await fetch(client, "status")
-    assert found["data"]["headline"] == "Not known: the last cycle ended more than 45 s ago."
+    assert found["data"]["headline"] == "Unknown: the last cycle ended more than 45 s ago."
     assert found["data"]["rollback"]["safe"] is None
 
 
 async def test_a_gate_from_before_a_reload_is_not_known(start: Start) -> None:
-    world = World(snapshots.rich().withheld("Not known: reloaded."))
+    world = World(snapshots.rich().withheld("Unknown: reloaded."))
     client = await start(world)
     code, found = await fetch(client, "gate/preflight?strict=1")
     assert (code, found["data"]["answer"]) == (503, "unknown")
-    assert found["data"]["headline"] == "Not known: reloaded."
+    assert found["data"]["headline"] == "Unknown: reloaded."
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,14 @@ async def test_a_strange_flag_is_refused(start: Start, query: str) -> None:
 @pytest.mark.parametrize(
     ("path", "error"),
     [
-        ("rings/nope", "no ring has the key nope; known: collectors/ring, collectors/compactor, "),
+        ("rings/nope", "no ring has the key nope; the keys are: collectors/ring, collectors/compactor, "),
         (
             "gate/nope",
-            "there is no step nope; known: rings/preflight, rings/switch-primary, store/decommission-store",
+            "there is no step nope; the steps are: rings/preflight, rings/switch-primary, "
+            "store/decommission-store",
         ),
         ("nope", "Not Found: GET /api/v1/nope"),
-        ("rings/" + "x" * 3000, "no ring has the key " + "x" * 200 + "; known"),
+        ("rings/" + "x" * 3000, "no ring has the key " + "x" * 200 + "; the keys are"),
     ],
 )
 async def test_what_is_not_there_is_not_found(start: Start, path: str, error: str) -> None:

@@ -50,10 +50,10 @@ def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
 
 
 BAD = [
-    ("basic_auth_user: {}", '1: basic_auth_user: this key is not known (did you mean "basic_auth_users"?)'),
+    ("basic_auth_user: {}", '1: basic_auth_user: this key is unknown (did you mean "basic_auth_users"?)'),
     (
         TLS + ", cert_fil: x}",
-        '1: tls_server_config.cert_fil: this key is not known (did you mean "cert_file"?)',
+        '1: tls_server_config.cert_fil: this key is unknown (did you mean "cert_file"?)',
     ),
     ("[]", "1: must be a mapping of keys to values"),
     ("basic_auth_users: 1", "1: basic_auth_users: must be a mapping"),
@@ -63,7 +63,7 @@ BAD = [
     (TLS + ", cert: x}", "1: tls_server_config.cert_file: give cert or cert_file, not both"),
     (
         TLS + ", client_ca_file: ca.crt}",
-        "1: tls_server_config: a client CA is set but client_auth_type asks no client for a certificate",
+        "1: tls_server_config: a client CA is set, but client_auth_type requires no certificate",
     ),
     (
         TLS + ", client_auth_type: RequireAndVerifyClientCert}",

@@ -32,12 +32,12 @@ TOLD: list[tuple[str, Check, str, str]] = [
         f"{'; '.join(f'p-{n} (timeout)' for n in range(10))} and 2 more",
         "12 found.",
     ),
-    ("one that is not known", check(Verdict.UNKNOWN, (), MANY[:1]), "Not known: p-0 (timeout)", "Not known:"),
+    ("one that is unknown", check(Verdict.UNKNOWN, (), MANY[:1]), "Unknown: p-0 (timeout)", "Unknown:"),
     (
         "two that are not",
         check(Verdict.UNKNOWN, (), MANY[:2]),
-        "Not known: p-0 (timeout); p-1 (timeout)",
-        "2 found. Not known:",
+        "Unknown: p-0 (timeout); p-1 (timeout)",
+        "2 found. Unknown:",
     ),
 ]
 
@@ -51,8 +51,8 @@ def test_a_check_in_words(name: str, said: Check, evidence: str, heading: str) -
 
 
 def test_what_is_withheld_says_why_and_blames_nobody() -> None:
-    old = check(Verdict.FAILS, (), MANY).withheld("Not known: reloaded.")
-    assert (checks.evidence(old), checks.culprits(old)) == ("Not known: reloaded.", ())
+    old = check(Verdict.FAILS, (), MANY).withheld("Unknown: reloaded.")
+    assert (checks.evidence(old), checks.culprits(old)) == ("Unknown: reloaded.", ())
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAILS, Verdict.UNKNOWN])

@@ -36,7 +36,7 @@ WORDS: list[tuple[Culprit, str]] = [
         "a, b, c, d, e and 2 more",
     ),
     (Culprit(Kind.GOSSIP_PORT_SCRAPED, "p-1", value=4.04), "p-1: 4.0 a minute"),
-    (Culprit(Kind.GOSSIP_PARTIAL, "p-1", value=2, of=3, names=("c",)), "p-1 sees 2 of 3 processes, not c"),
+    (Culprit(Kind.GOSSIP_PARTIAL, "p-1", value=2, of=3, names=("c",)), "p-1 lists 2 of 3 processes, not c"),
     (Culprit(Kind.LABEL_CARRIED, what='"lab"', names=("a", "b", "c", "d")), '"lab" on a, b, c and 1 more'),
     (Culprit(Kind.UNREAD, "p-1", what="label"), "label of p-1"),
     (Culprit(Kind.UNREAD, member="m-1", what="label"), "label of m-1"),

@@ -7,7 +7,7 @@ import pytest
 from exporter.expose.wording import durations
 
 SPANS: list[tuple[float | None, str]] = [
-    (None, "not known"),
+    (None, "unknown"),
     (0.0, "0 s"),
     (4.0, "4 s"),
     (4.25, "4.2 s"),

@@ -21,7 +21,7 @@ WORDS: list[tuple[Finding, str]] = [
     ),
     (
         Finding(Told.PRIMARIES_MIXED, names=("p-1",), others=("e",), culprits=(ALONE,)),
-        "Primaries are mixed: memberlist on p-1; the external store on e. p-1 sees no other gossip member "
+        "Primaries are mixed: memberlist on p-1; the external store on e. p-1 lists no other gossip member "
         "and overwrites the store with its own view.",
     ),
     (
@@ -29,8 +29,8 @@ WORDS: list[tuple[Finding, str]] = [
         "1 ring has foreign members: collectors/ring 2 (loki-1, loki-2). Halt all rollouts.",
     ),
     (Finding(Told.FOREIGN_NEW, "ingester", count=1, names=("x",)), "1 foreign member in ring ingester: x."),
-    (Finding(Told.PROCESS_ALONE, count=1, names=("p-1",)), "p-1 sees no other gossip member."),
-    (Finding(Told.PROCESS_ALONE, count=2, names=("p", "q")), "p, q see no other gossip member."),
+    (Finding(Told.PROCESS_ALONE, count=1, names=("p-1",)), "p-1 lists no other gossip member."),
+    (Finding(Told.PROCESS_ALONE, count=2, names=("p", "q")), "p, q list no other gossip member."),
     (
         Finding(Told.RING_SHRUNK, "ruler", "members", 2, 9),
         "Ring ruler lost members at once: 9 before, 2 now.",
@@ -42,7 +42,7 @@ WORDS: list[tuple[Finding, str]] = [
     ),
     (
         Finding(Told.CHECK_UNKNOWN, "lag", culprits=(Culprit(Kind.KEY_UNREAD, key="k"),)),
-        "lag: Not known: k: not read",
+        "lag: Unknown: k: not read",
     ),
     (Finding(Told.CHECK_FAILED, "lag", culprits=(Culprit(Kind.TOLD, what="x" * 300),)), "lag: " + "x" * 155),
 ]
@@ -82,18 +82,18 @@ WAYS = [
     (Rollback(Way.SWITCHED, safe=True), f"{SWITCHED}."),
     (
         Rollback(Way.SWITCHED, safe=False, against=(LACKS,)),
-        f"{SWITCHED}, and that says: the store lacks collectors/ring.",
+        f"{SWITCHED}, for these reasons: the store lacks collectors/ring.",
     ),
     (
         Rollback(Way.SWITCHED, unknown=(DOWN,)),
-        f"{SWITCHED}, and not all of it is known: p-1 does not answer.",
+        f"{SWITCHED}, and part of it is unknown: p-1 does not answer.",
     ),
     (
         Rollback(Way.MULTI, unknown=(Culprit(Kind.STORE_NOT_READ),)),
-        "roll the processes to the external store only; no client reads memberlist yet. Not all of it is "
-        "known: the external store is not read.",
+        "roll the processes to the external store only; no client reads memberlist yet. Part of it is "
+        "unknown: the external store is not read.",
     ),
-    (Rollback(Way.UNKNOWN), "not known."),
+    (Rollback(Way.UNKNOWN), "unknown."),
 ]
 
 

@@ -53,7 +53,7 @@ async def test_a_bad_file_keeps_what_it_said_and_the_others_are_heard(tmp_path: 
     finding = await source.find()
     assert _hosts(finding) == ["a", "b2"]
     assert finding.trouble.startswith(f"{tmp_path}/a.yml: line ")
-    assert finding.trouble.endswith("what it said before is kept")
+    assert finding.trouble.endswith("the earlier contents stay in use")
     _write(tmp_path / "a.yml", "x:1")
     finding = await source.find()
     assert (_hosts(finding), finding.trouble) == (["x", "b2"], "")

@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[Handler, Reason]] = {
     "hangs": (hang, Reason.TIMEOUT),
     "closes": (once(b""), Reason.CLOSED),
     "denies": (always(UNKNOWN), Reason.DENIED),
-    "asks for a user": (always(NO_USER), Reason.DENIED),
+    "requires a user": (always(NO_USER), Reason.DENIED),
     "was compacted meanwhile": (always(COMPACTED), Reason.STATUS),
     "has no gateway": (always(response(b"Not Found", "404 Not Found")), Reason.STATUS),
     "answers rubbish": (always(response(b"\0\xff" * 100)), Reason.DECODE),

@@ -81,10 +81,10 @@ def targets_answer(seen: Evidence) -> Answer:
 @check(
     "processes-settled",
     "No process has just started.",
-    "Find out why the named process restarts: its log and its exit code say so. Take no step before it has "
+    "Find out why the named process restarts: read its log and its exit code. Take no step before it has "
     "run for five minutes.",
     "docs/ring.md#processes-that-have-just-started",
-    "Wait for two heartbeat periods: what a process sees in its first seconds says nothing yet.",
+    "Wait for two heartbeat periods: a process needs them to receive all members.",
 )
 def settled(seen: Evidence) -> Answer:
     """Hold that every process is old enough to be judged: the other checks pass over those that are not. One
@@ -236,7 +236,7 @@ def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Ite
 @check(
     "mirror-errors",
     "Mirror writes fail no more often than gossip explains.",
-    "Look for the mirror error in the process's log: a secondary that refuses writes is no copy.",
+    "Search the process's log for the mirror error: a secondary that refuses writes is no copy.",
     "docs/ring.md#mirror-errors",
     "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
@@ -271,8 +271,8 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
     "Every client that writes the primary writes the secondary too.",
     "Check that mirroring reaches the client: the static setting counts where the runtime switch does not.",
     "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
-    "Switch mirroring on first. Where a client says that it mirrors, wait for its next heartbeat; if nothing "
-    "is counted then, its process's log says why.",
+    "Switch mirroring on first. If a client mirrors by its own gauge, wait for its next heartbeat; if "
+    "nothing is counted then, read its process's log.",
 )
 def mirror_writes(seen: Evidence) -> Answer:
     """Hold that who writes the primary also writes the secondary, as far as we watched it write. Who beats
@@ -322,7 +322,7 @@ def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
 
 @check(
     "client-keys",
-    "It is known which key every writing client serves.",
+    "The key of every writing client is in our tables.",
     REPORT,
     "docs/ring.md#clients-with-unknown-keys",
     REPORT,

@@ -18,7 +18,7 @@ from exporter.products.ring_pages import HA_KEY
 @check(
     "ha-elections-equal",
     "Every process and both stores have the same elected replica for every HA cluster.",
-    "Wait for the next update (15 s); if it stays, look at kvmigration diff ha-tracker/.",
+    "Wait for the next update (15 s); if it stays, run kvmigration diff ha-tracker/.",
     "docs/ha-tracker.md#elections-differ",
 )
 def ha_elections_equal(seen: Evidence) -> Answer:

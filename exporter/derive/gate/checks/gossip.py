@@ -59,7 +59,7 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
 @check(
     "gossip-no-strangers",
     "Every gossip member belongs to this cluster.",
-    "Find out first which cluster the member belongs to. Then set a cluster label; see the page.",
+    "Find out first which cluster the member belongs to. Then set a cluster label, as the page shows.",
     f"{DOC}#unknown-members-in-the-gossip",
     f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
@@ -103,7 +103,7 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
 
 @check(
     "gossip-complete",
-    "Every process with memberlist is seen by another one.",
+    "Every process with memberlist is in another one's member list.",
     "Check the gossip port, the join members and the label of the process that is in no member list.",
     f"{DOC}#a-process-in-no-member-list",
     LISTED,
@@ -147,7 +147,7 @@ def _hides(target: TargetFacts) -> bool:
 
 
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
-    """Give processes by label, and those whose label is not known."""
+    """Give processes by label, and those whose label is unknown."""
     found: dict[str, list[str]] = {}
     unknown = []
     for target in seen.in_rings:
@@ -162,7 +162,7 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
 @check(
     "labels-agree",
     "All processes are configured with the same cluster label.",
-    "Roll the label out in three steps; see the page.",
+    "Roll the label out in three steps, as the page shows.",
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
@@ -258,7 +258,7 @@ def verification_off(seen: Evidence) -> Answer:
 
 @check(
     "members-labelled",
-    "The label of every gossip member is known.",
+    "The label of every gossip member was read.",
     "Add the processes behind these members to the targets: one that does not carry the label is cut off "
     "when the others begin to verify it.",
     f"{DOC}#rolling-out",
@@ -274,7 +274,7 @@ def members_labelled(seen: Evidence) -> Answer:
 
 @check(
     "members-unverified",
-    "It is known of every gossip member whether it verifies labels.",
+    "The label verification of every gossip member was read.",
     "Add the processes behind these members to the targets: one that verifies drops all packets of those "
     "that have the label already.",
     f"{DOC}#rolling-out",
@@ -295,7 +295,7 @@ def _of_members(seen: Evidence, what: str, is_read: Callable[[GossipTarget], boo
     read = {gossip.own_member for gossip in having if is_read(gossip)}
     lists = each_once(gossip.members for gossip in having)
     members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
-    # Whose member it is may be another shard's knowledge: all parts together say of whom it is not known.
+    # Whose member it is may be another shard's knowledge: all parts together say of whom it is unknown.
     untold = () if seen.is_part else sorted(members - read)
     owner = {target.member: target.name for target in seen.targets if target.member}
     lacking = [Culprit(Kind.UNREAD, owner.get(name, ""), member=name, what=what) for name in untold]

@@ -114,7 +114,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
         "gossip-settings-agree",
         "The processes have gossip settings with which they can reach and read each other.",
         "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports "
-        "in join_members) before any restart: a process with other settings sees no other process.",
+        "in join_members) before any restart: a process with other settings joins no other process.",
         f"{DOC}#gossip-settings",
         CONFIGURED,
     )
@@ -222,7 +222,7 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
 @check(
     "join-members-resolve",
     "The names in join_members resolve.",
-    "Check the headless service; a process whose names do not resolve at its start joins no other process.",
+    "Check the headless service: a process joins no other one if the names do not resolve at its start.",
     f"{DOC}#join-members",
 )
 def join_members_resolve(seen: Evidence) -> Answer:

@@ -48,7 +48,7 @@ def _failed(page: str, outcome: Outcome) -> bool:
 @check(
     "writers-are-members",
     "Each process that writes a ring is a member of it.",
-    "Look into the log of each named process for failed writes to the ring (CAS). Restart it once the "
+    "Search the log of each named process for failed writes to the ring (CAS). Restart it once the "
     "primary store answers. Of a member that runs another component than its ring's, give the component a "
     "ring of its own (kvstore.prefix, or a newer release).",
     f"{DOC}#writers-are-members",
@@ -106,8 +106,8 @@ def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
 @check(
     "partitions-owned",
     "Each active partition has a live owner, and each owner is a member or a process.",
-    "Bring the named owners back. If they were removed for good, make the partition inactive first and let "
-    "its data be consumed to the end; see the page.",
+    "Bring the named owners back. If they were removed for good, make the partition inactive. "
+    "Wait until all of its data is consumed, then remove them: the page has the steps.",
     f"{DOC}#partitions-are-owned",
     "Make the partition ring and the ring of its owners' instances readable.",
 )

@@ -117,7 +117,7 @@ def _counts_connections(target: TargetFacts) -> bool:
     "Every gossip port is reached by the others.",
     "Check network policies and the port of the headless service.",
     f"{DOC}#join-members",
-    "Let the exporter read /memberlist of every process: it lists the members that the process sees.",
+    "Let the exporter read /memberlist of every process: it lists the process's gossip members.",
 )
 def gossip_port_reachable(seen: Evidence) -> Answer:
     """Hold that who listens is reached: others have each process in their list. Before memberlist
@@ -174,7 +174,7 @@ def no_ghosts(seen: Evidence) -> Answer:
 
 @check(
     "ha-baseline",
-    "The HA tracker's election rate is known, to compare with later.",
+    "The HA tracker's election rate was read, to compare with later.",
     "Make the metrics of the distributors readable.",
     "docs/ha-tracker.md#election-rate",
     "Make the metrics of the distributors readable.",

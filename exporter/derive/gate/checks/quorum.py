@@ -127,7 +127,7 @@ def _spare(key: KeyFacts, seen: Evidence) -> int:
 
 
 def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
-    """Give the rings whose margin is too small, and those where it is not known."""
+    """Give the rings whose margin is too small, and those where it is unknown."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
     for key in _by_quorum(seen):

@@ -27,8 +27,8 @@ GROUPED = (
 READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 ALONE = (
     "No process of the new group runs the component of the ring that only the old one has, so scaling up "
-    "adds none. Give the component to the new group, or scale it down on purpose first: an emptied ring asks "
-    "for nothing."
+    "adds none. Give the component to the new group, or scale it down on purpose first: the check "
+    "passes once the ring is empty."
 )
 
 
@@ -122,7 +122,7 @@ def write_rings_have_both(seen: Evidence) -> Answer:
 @check(
     "old-group-present",
     "There is an old group to retire.",
-    "Nothing is left to retire: ask the gate of finish-read-write.",
+    "Nothing is left to retire: run kvmigration check finish-read-write.",
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
@@ -259,7 +259,7 @@ def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
     "A process of the new group answers queries.",
     "Scale up mimir-read, wait until it responds, and point the read path's ingress at it.",
     f"{DOC}#the-read-path",
-    "Let the exporter read /config of every process: its target says what it serves. Give every process a "
+    "Let the exporter read /config of every process: target there names what it serves. Give every process a "
     "group, by groups in the configuration.",
 )
 def new_group_reads(seen: Evidence) -> Answer:

@@ -37,7 +37,7 @@ def _present(seen: Evidence, *, write: bool) -> Answer:
 @check(
     "old-read-path-present",
     "There is an old read path or backend to retire.",
-    "Nothing is left of it: ask the gate of retire-write-path.",
+    "Nothing is left of it: run kvmigration check retire-write-path.",
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
@@ -49,7 +49,7 @@ def old_read_path_present(seen: Evidence) -> Answer:
 @check(
     "old-write-path-present",
     "There is an old write path to retire.",
-    "Nothing is left of it: ask the gate of finish-read-write.",
+    "Nothing is left of it: run kvmigration check finish-read-write.",
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )

@@ -21,7 +21,7 @@ BOTH_SIDES = (
 )
 SHOWN = (
     "Make every ring readable: its page on a process that serves it, or the store by its address under "
-    "stores in the configuration. A page that is read in turns is known after some cycles."
+    "stores in the configuration. The exporter reads some pages in turns: wait some cycles."
 )
 
 
@@ -166,7 +166,7 @@ def contents_equal(seen: Evidence) -> Answer:
 @check(
     "lag",
     "The secondary is no further behind than the limit.",
-    "Look for the member that is behind: kvmigration diff KEY names it and the view.",
+    "Find the member that is behind: kvmigration diff KEY names it and the view.",
     f"{DOC}#the-secondary-lags",
     f"A key that is missing has no lag: it must be copied first. {BOTH_SIDES}",
 )
@@ -218,8 +218,8 @@ def no_token_conflicts(seen: Evidence) -> Answer:
 
 @check(
     "views-agree",
-    "All processes see the same rings.",
-    "Look at the views of the key: a process that lacks members has missed gossip or watches another store.",
+    "All processes show the same rings.",
+    "Compare the views of the key: a process that lacks members has missed gossip or uses another store.",
     f"{DOC}#views-differ",
     SHOWN,
 )
@@ -328,7 +328,7 @@ def _out_of_use(key: KeyFacts) -> Iterator[Culprit]:
 
 
 def _unjudged(seen: Evidence) -> list[Culprit]:
-    """Name the rings and members whose health is not known."""
+    """Name the rings and members whose health is unknown."""
     return [
         *(Culprit(Kind.KEY_UNREAD, key=key.key) for key in seen.keys if not key.source),
         *lacking(seen.keys),

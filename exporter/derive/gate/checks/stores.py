@@ -74,10 +74,10 @@ def stores_readable(seen: Evidence) -> Answer:
     "store-read",
     "The external store is read directly.",
     "Name it under stores in the configuration, with prefixes that cover the rings' keys. Otherwise it is "
-    "not known whether the store is still used.",
+    "the use of the store is unknown.",
     f"{DOC}#after-the-last-step",
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
-    "keys. DynamoDB cannot be read: look at the table's own metrics of writes.",
+    "keys. The exporter cannot read DynamoDB: check the table's own metrics of writes.",
 )
 def store_read(seen: Evidence) -> Answer:
     """Hold that the store's content is known, and that all of ours would be in what was read: every key in

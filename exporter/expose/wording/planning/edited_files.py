@@ -53,8 +53,8 @@ WORDS: Final[Mapping[Fault, str]] = {
     Fault.LABEL_DIFFERS: "is {value}, and running processes have {wanted}: the gossip splits.",
     Fault.NO_SEEDS: "is empty: a process that starts joins no other one, and may overwrite the store with "
     "its small view.",
-    Fault.ABORTS: "is true: a process whose join fails ends, and a rollout stops half-way.",
-    Fault.PREFIX: "is {value}, and running processes have {wanted}: they would not see each other's members.",
+    Fault.ABORTS: "is true: a process ends if its join fails, and a rollout stops half-way.",
+    Fault.PREFIX: "is {value}, and running processes have {wanted}: neither reads the other's members.",
     Fault.FILL_IN: "still has to be filled in.",
     Fault.RUNTIME_STORE: "is {value}, which is none of the two stores: {wanted}.",
     Fault.RUNTIME_AHEAD: "is {value} before the step switch-primary: what is not copied yet is lost.",

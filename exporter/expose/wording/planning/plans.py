@@ -15,11 +15,11 @@ from exporter.products.kv_settings import SETTINGS
 SHOWN: Final = 6
 REFUSALS: Final[Mapping[Refusal, str]] = {
     Refusal.NO_STEP: "No step is next in this migration.",
-    Refusal.PRODUCT_UNKNOWN: "The product is not known. Name it with product in the configuration.",
-    Refusal.PHASE_UNKNOWN: "The phase is not known: no writing KV client shows one. "
+    Refusal.PRODUCT_UNKNOWN: "The product is unknown. Name it with product in the configuration.",
+    Refusal.PHASE_UNKNOWN: "The phase is unknown: no writing KV client shows one. "
     "Let the exporter read /metrics of every process.",
     Refusal.PRIMARIES_MIXED: "Primaries are mixed. Take no step.",
-    Refusal.RELEASE: "Not known for this release: an HA tracker with memberlist. It needs Mimir 2.17 or "
+    Refusal.RELEASE: "Unknown for this release: an HA tracker with memberlist. It needs Mimir 2.17 or "
     "Cortex 1.21, and a build that shows its version. docs/ha-tracker.md#versions",
     Refusal.PART: "This exporter is one shard of several and reads a part of the processes. "
     "Run plan with --config.file: it reads all of them.",
@@ -42,7 +42,7 @@ BACK: Final[Mapping[str, str]] = {
     "enable-mirroring": "Set mirror_enabled: false again in the same place. The external store stays the "
     "primary.",
     "switch-primary": "Set primary: {external} with mirror_enabled: true, in one change for all clients. "
-    "kvmigration status says whether the store is complete.",
+    "kvmigration status shows whether the store is complete.",
     "disable-mirroring": "Set mirror_enabled: true again and wait until the store has every key and member. "
     "Only then set primary: {external}.",
     "remove-multi": "Restart with store: multi, primary: memberlist, secondary: {external} and "
@@ -98,7 +98,7 @@ def now(plan: Plan) -> list[str]:
     elif plan.gate != "open":
         told.append(
             f"Do not take this step yet: its gate is {plan.gate}. "
-            f"Run kvmigration check {plan.migration}/{plan.step} to see why."
+            f"Run kvmigration check {plan.migration}/{plan.step} for the reasons."
         )
     if plan.unread:
         told.append(
@@ -127,8 +127,8 @@ def runtime(plan: Plan) -> list[str]:
     if plan.runtime_said:
         return [
             *told,
-            "Nothing to change: the block says so already, and some clients do not follow it yet. Wait for "
-            "one reload, then read their logs for multikv.",
+            "Nothing to change: the block has these values already, and some clients do not follow it yet. "
+            "Wait for one reload, then read their logs for multikv.",
         ]
     if not plan.runtime_due:
         return [*told, "Nothing to change: all of these clients are there already."]
@@ -188,7 +188,7 @@ def file(plan: Plan) -> list[str]:
             )
     if plan.unplaced:
         told.append(
-            f"Where the store of {', '.join(plan.unplaced)} is set is not known for this release. Find these "
+            f"Where the store of {', '.join(plan.unplaced)} is set is unknown for this release. Find these "
             f"clients' kvstore blocks, and bring them to {plan.into.label} too."
         )
     if plan.to_fill:
@@ -258,7 +258,7 @@ def restart(plan: Plan) -> list[str]:
     if plan.at_once:
         told.append(
             "Primaries are mixed while these restarts last, and small rings can overwrite complete ones. "
-            "Change one block after another: restart all its processes quickly, then look at the size of its "
+            "Change one block after another: restart all its processes quickly, then check the size of its "
             "ring before you change the next one."
         )
     return told
@@ -266,7 +266,7 @@ def restart(plan: Plan) -> list[str]:
 
 def _spare(ring: str, members: int | None) -> str:
     if members is None:
-        return f"How many members of {ring} may be lost is not known. Find out before you restart any."
+        return f"How many members of {ring} may be lost is unknown. Find out before you restart any."
     if members <= 0:
         return f"{ring}: no member may be lost. Writes fail while one of them restarts."
     return f"{ring}: {members} more may be lost before writes fail. Wait for each restart to end."
@@ -277,7 +277,7 @@ def watch(plan: Plan) -> list[str]:
     told = []
     if plan.waves:
         told.append(
-            "After each restart wait until kvmigration status says that every process answers and no member "
+            "After each restart wait until kvmigration status shows that every process answers and no member "
             "is unhealthy."
         )
     if plan.watched:
@@ -335,7 +335,7 @@ def back(plan: Plan) -> list[str]:
     told = [BACK[plan.step].format(external=plan.external or "consul")] if plan.step in BACK else []
     if plan.phase is Phase.UNKNOWN or not plan.watched or plan.into is Phase.UNKNOWN:
         return told
-    safe = {True: "safe", False: "not safe", None: "not known whether it is safe"}[plan.back_safe]
+    safe = {True: "safe", False: "not safe", None: "unknown whether it is safe"}[plan.back_safe]
     return [*told, *([f"Before this step ({safe} now): {plan.back}"] if plan.back and plan.is_next else [])]
 
 

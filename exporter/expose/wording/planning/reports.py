@@ -1,4 +1,4 @@
-"""What a report says: its headings, and what was not known."""
+"""What a report says: its headings, and what was unknown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def unknown(snapshot: Snapshot) -> tuple[str, ...]:
     told += [f"{store.title} was not read." for store in snapshot.stores if store.outcome is not Outcome.OK]
     if not snapshot.stores:
         told.append("No external store is read.")
-    told += [f"Targets from {source} are not known completely." for source in snapshot.unsure]
+    told += [f"Targets from {source} are not completely listed." for source in snapshot.unsure]
     for step in snapshot.steps:
         if step.place == "next":
             told += [

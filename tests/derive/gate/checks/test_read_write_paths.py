@@ -136,7 +136,7 @@ MISTAKES: list[tuple[str, Change, str, str, str | None]] = [
     ("one zone leaves", _states(INGESTER, "old-1"), WRITE, "one-zone-at-a-time", None),
     ("no zones for ingesters", _configured(2, INGESTER, zone_awareness=False), WRITE, "ingesters-zone-aware",
      "fails"),
-    ("not known", _configured(2, INGESTER, zone_awareness=None), WRITE, "ingesters-zone-aware", "unknown"),
+    ("unknown", _configured(2, INGESTER, zone_awareness=None), WRITE, "ingesters-zone-aware", "unknown"),
     ("no zones for store-gateways", _configured(2, GATEWAY, zone_awareness=False), READ,
      "store-gateways-zone-aware", "fails"),
     ("an old store-gateway stays", _configured(1, GATEWAY, unregister_on_shutdown=False), READ,
