@@ -27,8 +27,10 @@ def clients(store: str = "", **more: Any) -> Clients:
 
 EXTERNAL, OFF, MIRRORING = clients("consul"), clients(mirror=False), clients()
 DETACHED, MEMBERLIST = clients(**GOSSIP, mirror=False), clients("memberlist")
-LABELLED, BARE = {"label": "lab", "label_verification_disabled": True}, {"label": ""}
-BARE |= {"label_verification_disabled": True}
+UNLABELLED, OPEN, LABELLED, ENFORCED = (
+    {"label": label, "label_verification_disabled": off}
+    for label, off in (("", False), ("", True), ("lab", True), ("lab", False))
+)
 
 
 class Rolling:
@@ -39,7 +41,9 @@ class Rolling:
     ) -> None:
         processes = [Process(n + 1, before, sees=()) for n in range(size)]
         self.fleet = Fleet(
-            rules=Rules(soak=0.0, stores=("consul",)), processes=processes, stored=before is not DETACHED
+            rules=Rules(soak=0.0, stores=("consul",)),
+            processes=processes,
+            stored=before not in (DETACHED, MEMBERLIST),
         )
         self.after, self.labels = after, labels
         for process in self.fleet.processes:
@@ -103,23 +107,47 @@ def test_a_rolling_restart_is_no_danger_at_any_moment_and_its_number_is_right(
     assert (seen.fleet.phase, seen.fleet.uniform, seen.fleet.passing) == (into, True, ())
 
 
-@pytest.mark.parametrize("size", [6, 18])
-@pytest.mark.parametrize("labels", [(BARE, LABELLED)], ids=["a label"])
-def test_a_rolling_restart_of_labels_is_no_danger_at_any_moment(labels: tuple[Any, Any], size: int) -> None:
-    made = Rolling(size, MIRRORING, MIRRORING, labels)
+LABELS = {"open": (UNLABELLED, OPEN), "labelled": (OPEN, LABELLED), "enforced": (LABELLED, ENFORCED)}
+
+
+@pytest.mark.parametrize(
+    ("size", "clients"), [(6, MIRRORING), (18, MEMBERLIST)], ids=["mirroring", "memberlist"]
+)
+@pytest.mark.parametrize("into", LABELS)
+def test_a_rolling_restart_of_labels_is_no_danger_at_any_moment_and_its_number_is_right(
+    into: str, clients: Clients, size: int
+) -> None:
+    made = Rolling(size, clients, clients, LABELS[into])
     made.before()
     for done, seen in made.walk():
         assert (seen.fleet.warnings, go_no_go.answer_of(seen).word != "STOP") == ((), True), done
+        assert "failed" not in go_no_go.answer_of(seen).tone
+        if 0 < done < size:
+            found = migration_of(seen, "labels").rollout
+            assert found is not None
+            assert (found.stage, found.done, found.processes) == (into, done, size)
+    assert migration_of(seen, "labels").rollout is None
 
 
-def test_the_short_cut_from_mirroring_to_memberlist_is_a_fault_at_once_by_name_with_what_it_costs() -> None:
-    made = Rolling(6, MIRRORING, MEMBERLIST)
+def test_the_label_straight_from_none_to_verified_is_no_rollout() -> None:
+    made = Rolling(6, MEMBERLIST, MEMBERLIST, (UNLABELLED, ENFORCED))
+    made.before()
+    mixed = [seen for done, seen in made.walk() if 0 < done < 6]
+    assert all(migration_of(seen, "labels").rollout is None for seen in mixed)
+    assert not any(step.open for step in migration_of(mixed[-1], "labels").steps)
+
+
+@pytest.mark.parametrize("size", [6, 18])
+def test_the_short_cut_from_mirroring_to_memberlist_is_a_fault_at_once_by_name_with_what_it_costs(
+    size: int,
+) -> None:
+    made = Rolling(size, MIRRORING, MEMBERLIST)
     made.before()
     for done, seen in made.walk():
-        if 0 < done < 6 and all(target.up for target in seen.targets):
+        if 0 < done < size and all(target.up for target in seen.targets):
             assert migration_of(seen, "rings").rollout is None
             assert seen.fleet.causes[0] == "primaries-mixed"
-            assert f"from mirroring straight to memberlist, {done} of 6 processes" in seen.fleet.headline
+            assert f"from mirroring straight to memberlist, {done} of {size} processes" in seen.fleet.headline
             assert "Their members vanish from the external store" in seen.fleet.headline
             assert go_no_go.answer_of(seen).word == "STOP"
     assert "primaries-mixed" not in seen.fleet.causes
