@@ -23,7 +23,7 @@ from exporter.expose.server.application import build
 from exporter.expose.server.descriptor_limit import Seldom
 from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.server.probe_endpoint import Prober
-from exporter.expose.server.state import ServerState
+from exporter.expose.server.state import DemoPanel, ServerState
 from exporter.expose.staleness import Newest
 from exporter.garbage_collection import allow_for
 from exporter.log import logger
@@ -43,6 +43,7 @@ class Service:
     config_successful: bool = True
     config_loaded_at: float = 0.0
     shard: Shard | None = None  # of the command line, for every reload
+    panel: DemoPanel | None = None  # of the demo's page
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _narrator: Narrator = field(default_factory=Narrator)
     _timeline: TimelineKeeper = field(init=False)

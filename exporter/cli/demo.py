@@ -16,6 +16,7 @@ from exporter.cli.serve import add_web
 from exporter.config import load
 from exporter.demo import Demo
 from exporter.expose.server.listen import parse_address
+from exporter.expose.server.state import DemoPanel, PlayableFault
 from exporter.service import Service
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -56,7 +57,7 @@ async def _demo(args: argparse.Namespace) -> int:
             told = demo.config(named=not args.hostile) | {"gate": {"soak": soak_of(demo.settings)}}
             file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
             args.config_file = file
-            service = Service(args, load(file))
+            service = Service(args, load(file), panel=panel_of(demo))
             task = asyncio.create_task(service.run(_say))
             task.add_done_callback(lambda _: stop.set())
             services.append(task)
@@ -65,6 +66,30 @@ async def _demo(args: argparse.Namespace) -> int:
         for task in services:
             status = await task or status
     return status
+
+
+def panel_of(demo: Demo) -> DemoPanel:
+    """The faults and the walk of a simulated cluster, for its page."""
+    cluster = demo.cluster
+
+    def faults() -> tuple[PlayableFault, ...]:
+        return tuple(
+            PlayableFault(name, about, name in cluster.faults, cluster.victims.get(name, ""))
+            for name, about in demo.settings.known_faults.items()
+        )
+
+    async def switch(name: str, on: bool) -> None:
+        cluster.set_fault(name, on=on)
+        await demo.sync()
+
+    async def next_step() -> None:
+        cluster.next_step()
+        await demo.sync()
+
+    def walk() -> str:
+        return ", ".join(f"{name} {stage}" for name, stage in cluster.walk().items())
+
+    return DemoPanel(faults, walk, switch, next_step)
 
 
 async def _say(addresses: tuple[str, ...]) -> None:

@@ -24,7 +24,9 @@ from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.listen import listening
 from exporter.expose.server.routes import ServerState, build_app
+from exporter.expose.server.state import DemoPanel
 from exporter.expose.staleness import Newest
+from exporter.expose.web import add_page
 from exporter.model.facts import Snapshot
 from tests.expose import snapshots
 
@@ -38,6 +40,8 @@ class World:
     reload: Callable[[], object] | None = None
     interval: float = 15.0
     docs: str = ""
+    panel: DemoPanel | None = None
+    has_page: bool = False
 
     def state(self) -> ServerState:
         async def reload() -> object:
@@ -55,6 +59,7 @@ class World:
             plans=plans_of,
             interval=lambda: self.interval,
             docs=lambda: self.docs,
+            panel=self.panel,
         )
 
 
@@ -86,6 +91,8 @@ async def start() -> AsyncIterator[Start]:
             guarded = WebConfigFile(web_config) if web_config else None
             app = build_app((world or World()).state(), web_config=guarded, **options)
             add_api(app)
+            if world is not None and world.has_page:
+                add_page(app)
             (address,) = await stack.enter_async_context(listening(app, ["127.0.0.1:0"], guarded))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             scheme = "https" if guarded and guarded.ssl_context else "http"

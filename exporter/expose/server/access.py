@@ -214,3 +214,11 @@ def _allowed_name(config: WebConfig, request: web.Request) -> bool:
     certificate: dict[str, Any] = request.get_extra_info("peercert") or {}
     names = {value.removesuffix("\n") for _, value in certificate.get("subjectAltName", ())}
     return not names.isdisjoint(tls.client_allowed_sans)
+
+
+def is_own(request: web.Request) -> bool:
+    """Whether no other site's page made a browser ask. An old browser says the origin alone."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
+        return False
+    return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")

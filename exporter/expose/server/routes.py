@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from exporter.errors import KVMigrationError
-from exporter.expose.server.access import WebConfigFile, guard
+from exporter.expose.server.access import WebConfigFile, guard, is_own
 from exporter.expose.server.state import STATE, TELEMETRY_PATH, ServerState
 
 __all__ = ["SECURITY_HEADERS", "ServerState", "build_app"]
@@ -29,6 +29,12 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+}
+POLICY: Final = "Content-Security-Policy"
+SECURITY_HEADERS_OF_DEMO: Final[Mapping[str, str]] = {
+    **SECURITY_HEADERS,
+    POLICY: SECURITY_HEADERS[POLICY].replace("form-action 'none'", "form-action 'self'"),
+    "Referrer-Policy": "same-origin",  # else a browser does not say of whose page a form is
 }
 _MAX_BODY: Final = 64 * 1024  # nothing here takes a body
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -50,7 +56,7 @@ def build_app(
     app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY)
     app[STATE] = state
     app[TELEMETRY_PATH] = telemetry_path
-    app.on_response_prepare.append(_headers(web_config))
+    app.on_response_prepare.append(_headers(web_config, forms=state.panel is not None))
     app.add_routes(
         [
             web.get(telemetry_path, _metrics),
@@ -66,12 +72,12 @@ def build_app(
 
 
 def _headers(
-    web_config: WebConfigFile | None,
+    web_config: WebConfigFile | None, *, forms: bool
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     async def prepare(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = NAME
         response.headers.setdefault("Cache-Control", "no-store")
-        wanted = dict(SECURITY_HEADERS)
+        wanted = dict(SECURITY_HEADERS_OF_DEMO if forms else SECURITY_HEADERS)
         if web_config is not None:
             wanted |= web_config.current().http_server_config.headers
         for name, value in wanted.items():
@@ -114,18 +120,10 @@ async def _reload(request: web.Request) -> web.Response:
     reload = request.app[STATE].reload
     if reload is None:
         raise web.HTTPForbidden(text="Lifecycle API is not enabled; start with --web.enable-lifecycle.\n")
-    if not _is_own(request):
+    if not is_own(request):
         raise web.HTTPForbidden(text="a page of another site may not start a reload\n")
     try:
         await reload()
     except KVMigrationError as error:
         return web.Response(status=500, text=f"failed to reload config: {error}\n")
     return web.Response(text="")
-
-
-def _is_own(request: web.Request) -> bool:
-    """Whether no other site's page made a browser ask. An old browser says the origin alone."""
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
-        return False
-    return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")

@@ -16,6 +16,29 @@ from exporter.model.planning.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
+class PlayableFault:
+    """A fault that the demo's cluster can have. `process` is the one it works on, "" for none of its own."""
+
+    name: str
+    about: str
+    on: bool = False
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPanel:
+    """What the page of `kvmigration demo` may do to the simulated cluster, and nothing else has.
+
+    `switch` raises `LookupError` for a fault that there is not, and `ValueError` for one that cannot be now.
+    """
+
+    faults: Callable[[], Sequence[PlayableFault]]
+    walk: Callable[[], str]
+    switch: Callable[[str, bool], Awaitable[object]]
+    next_step: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class ServerState:
     """What the server serves from. Every function is called on the loop and must be quick.
 
@@ -31,6 +54,7 @@ class ServerState:
     plans: Callable[[Snapshot, str], tuple[Plan, ...]] = lambda _, __: ()  # of `[MIGRATION][/STEP]`
     timeline: Callable[[], Timeline] = Timeline
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
+    panel: DemoPanel | None = None  # of the demo alone
     docs: Callable[[], str] = str  # where the docs are served; "": here
 
     @property

@@ -19,6 +19,7 @@ from exporter.expose.lag_history import LagHistory
 from exporter.expose.plan.answers import plans_out
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
+from exporter.expose.web.demo_panel import add_demo_panel, state_of
 from exporter.expose.web.documents import PICTURES, pictures
 from exporter.expose.web.environment import HERE, render
 from exporter.expose.web.pages import PATHS, Content, NotThere, PageRequest, document, nothing_yet, nowhere
@@ -74,6 +75,9 @@ def add_page(app: web.Application) -> None:
     for path, make in PATHS.items():
         app.router.add_get(path, _handler(make))
     app.router.add_get("/static/{file}", _static)
+    panel = app[STATE].panel
+    if panel is not None:
+        add_demo_panel(app, panel)
 
 
 async def _remember(app: web.Application) -> AsyncIterator[None]:
@@ -106,7 +110,8 @@ async def _respond(
     snapshot, age = aged.snapshot, _headers(aged)
     pages.history.take(snapshot)
     picture = f"{snapshot.at}-{snapshot.is_withheld:d}" if snapshot else "0"
-    tag = f'"{picture}-{aged.is_stale:d}-{pages.version}"'
+    shown = hashlib.sha256(state_of(state.panel).encode()).hexdigest()[:8] if state.panel else "0"
+    tag = f'"{picture}-{aged.is_stale:d}-{pages.version}-{shown}"'
     if status == 200 and request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers={"ETag": tag, **age})
     try:
@@ -192,6 +197,7 @@ def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
         docs=state.docs(),
         telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
         snapshot=aged.snapshot,
+        panel=state.panel if request.path == "/" else None,
     )
 
 
