@@ -68,7 +68,8 @@ class Control:
             "faults": {name: cluster.victims.get(name, "") for name in sorted(cluster.faults)},
             "known_faults": dict(cluster.settings.known_faults),
             "dangers": list(cluster.dangers),
-            "label": cluster.settings.gossip_label,
+            "targets": str(self._demo.target_file),
+            "label": "" if cluster.settings.is_label_to_come else cluster.settings.gossip_label,
             "store": {"url": self._demo.store_url, "keys": sorted(cluster.store.entries)},
             "processes": [
                 {

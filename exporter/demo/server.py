@@ -156,6 +156,11 @@ class Demo:
         return _url(self._control_door)
 
     @property
+    def target_file(self) -> Path:
+        """The list of the processes that are not scaled to 0, as file_sd has it."""
+        return self._targets.path
+
+    @property
     def log_paths(self) -> tuple[Path, ...]:
         """The processes' log files, in order."""
         return self._logs.paths
@@ -178,7 +183,7 @@ class Demo:
                 for component, told in by_component.items()
             ],
             "stores": store,
-            "gossip": {"label": self.settings.gossip_label},
+            "gossip": {} if self.settings.is_label_to_come else {"label": self.settings.gossip_label},
             "rejections": [{"file": {"paths": [str(path) for path in self.log_paths]}}],
         } | self._modes()
 
@@ -187,7 +192,7 @@ class Demo:
         if not self.settings.moves(READ_WRITE):
             return {}
         found: dict[str, object] = {
-            "targets": [{"file": {"paths": [str(self._targets.path)], "refresh": "1s"}}]
+            "targets": [{"file": {"paths": [str(self.target_file)], "refresh": "1s"}}]
         }
         return found | ({"groups": BACK} if self.settings.course.back else {})
 

@@ -347,9 +347,9 @@ async def test_the_configuration_names_targets_store_label_and_logs() -> None:
 
 async def test_the_walk_goes_on_by_a_post_and_names_what_it_has_not() -> None:
     async with served("mimir", Phase.EXTERNAL, migration="rings-and-labels") as (demo, client):
-        assert (await control(demo, client, "/next"))[1]["walk"] == {"rings": "multi", "labels": "open"}
+        assert (await control(demo, client, "/next"))[1]["walk"] == {"rings": "mirroring", "labels": "open"}
         told = (await control(demo, client, "/next/labels"))[1]["walk"]
-        assert told == {"rings": "multi", "labels": "labelled"}
+        assert told == {"rings": "mirroring", "labels": "labelled"}
         assert (await control(demo, client, "/next/read-write"))[0] == 404
         assert (await control(demo, client, "/fault/zone-too-soon", "on"))[0] == 400
 

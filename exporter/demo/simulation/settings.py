@@ -17,12 +17,14 @@ RESTART_PHASES = 4
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One walk of the demo: `legs` are the migrations that move at once, leg after leg. `back` leads from
-    read-write mode to microservices.
+    """One walk of the demo: `legs` are the migrations that move at once, leg after leg. `begins` is the phase
+    of the first ones: a label comes only where there is gossip. `back` leads from read-write mode to
+    microservices.
     """
 
     about: str
     legs: tuple[tuple[str, ...], ...]
+    begins: Phase = Phase.EXTERNAL
     back: bool = False
 
     @property
@@ -39,12 +41,15 @@ COURSES: Mapping[str, Course] = MappingProxyType(
         ),
         HA_TRACKER: Course("the HA tracker, with the rings on memberlist", ((HA_TRACKER,),)),
         LABELS: Course("the cluster label", ((LABELS,),)),
-        "rings-and-labels": Course("the rings and the cluster label at once", ((RINGS, LABELS),)),
+        "rings-and-labels": Course(
+            "the rings, from multi on, and the cluster label at once", ((RINGS, LABELS),), Phase.MULTI
+        ),
         READ_WRITE: Course("Mimir's microservices to read-write mode", ((READ_WRITE,),)),
         "read-write-back": Course("read-write mode back to microservices", ((READ_WRITE,),), back=True),
         "all": Course(
-            "rings, HA tracker, label and read-write mode, one after the other",
-            ((RINGS,), (HA_TRACKER,), (LABELS,), (READ_WRITE,)),
+            "rings (from multi on), label, HA tracker and read-write mode of a Mimir, one after another",
+            ((RINGS,), (LABELS,), (HA_TRACKER,), (READ_WRITE,)),
+            Phase.MULTI,
         ),
     }
 )
@@ -161,6 +166,11 @@ class DemoSettings:
     def moves(self, migration: str) -> bool:
         """Tell whether a migration is part of the walk."""
         return any(migration in leg for leg in self.course.legs)
+
+    @property
+    def is_label_to_come(self) -> bool:
+        """Tell whether rings move while there is no label yet: none can be expected then."""
+        return self.moves(LABELS) and self.moves(RINGS)
 
     def pause_of(self, leg: tuple[str, ...]) -> float:
         """Seconds from one step of the walk to the next. Labels need a restart for each of theirs: in a

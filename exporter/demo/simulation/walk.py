@@ -32,7 +32,8 @@ def begin(settings: DemoSettings) -> dict[str, Phase]:
         RINGS: Phase.EXTERNAL if settings.moves(RINGS) else Phase.MEMBERLIST,
         HA: Phase.EXTERNAL if settings.moves(RINGS) or settings.moves(HA) else Phase.MEMBERLIST,
     }
-    return found | {name: settings.start_phase for name in course.legs[0] if name in found}
+    first = max(settings.start_phase, course.begins)
+    return found | {name: first for name in course.legs[0] if name in found}
 
 
 def go_on(cluster: Cluster) -> None:
