@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from exporter.cli.demo_cluster import add_arguments, run_demo, soak_of
 from exporter.cli.serve import add_web
 from exporter.config import load
 from exporter.demo import Demo
-from exporter.expose.server.listen import parse_address
+from exporter.errors import UsageError
+from exporter.expose.server.listen import DEFAULT_ADDRESS, refuse_taken
 from exporter.expose.server.state import DemoPanel, PlayableFault
 from exporter.service import Service
 
+OTHER_PORT = 'make run ARGS="--web.listen-address :9896"'
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
@@ -46,8 +49,7 @@ def demo_command(args: argparse.Namespace) -> int:
 async def _demo(args: argparse.Namespace) -> int:
     if args.no_exporter:
         return await run_demo(args)
-    for address in args.listen or ():
-        parse_address(address)  # a wrong one is refused before anything is started
+    await _refuse_taken(args.listen or [DEFAULT_ADDRESS])
     services: list[asyncio.Task[int]] = []
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="kvmigration-demo-") as folder:
@@ -66,6 +68,16 @@ async def _demo(args: argparse.Namespace) -> int:
         for task in services:
             status = await task or status
     return status
+
+
+async def _refuse_taken(addresses: Sequence[str]) -> None:
+    """Refuse an address that is wrong or taken before anything is started."""
+    try:
+        await refuse_taken(addresses)
+    except UsageError as error:
+        if "in use" not in str(error):
+            raise
+        raise UsageError(f"{error}. With make: {OTHER_PORT}") from None
 
 
 def panel_of(demo: Demo) -> DemoPanel:

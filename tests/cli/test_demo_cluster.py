@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import socket
 
 import aiohttp
 import pytest
@@ -107,6 +108,20 @@ def test_a_wrong_address_is_refused_before_anything_is_started(capsys: pytest.Ca
     assert run(["demo", "--web.listen-address", "foo"]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.startswith('kvmigration: "foo" is not HOST:PORT')) == ("", True)
+
+
+def test_a_taken_port_is_refused_before_anything_is_started_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["demo", "--web.listen-address", f"127.0.0.1:{port}"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"kvmigration: cannot listen on 127.0.0.1:{port}: the port is in use; stop what listens there, "
+        'or choose another port with --web.listen-address. With make: make run ARGS="--web.listen-address :9896"\n'
+    )
 
 
 @pytest.mark.asyncio

@@ -126,6 +126,12 @@ async def _bound(addresses: Sequence[str]) -> list[socket.socket]:
     return sockets
 
 
+async def refuse_taken(addresses: Sequence[str]) -> None:
+    """Raise `UsageError`, as `listening` does, if one of the addresses cannot be had now; hold none."""
+    for bound in await _bound(addresses):
+        bound.close()
+
+
 async def _bind(address: str) -> socket.socket:
     host, port = parse_address(address)
     try:
