@@ -120,7 +120,8 @@ def test_a_taken_port_is_refused_before_anything_is_started_with_what_to_do(
     assert said.out == ""
     assert said.err == (
         f"kvmigration: cannot listen on 127.0.0.1:{port}: the port is in use; stop what listens there, "
-        'or choose another port with --web.listen-address. With make: make run ARGS="--web.listen-address :9896"\n'
+        "or choose another port with --web.listen-address. With make: make run "
+        'ARGS="--web.listen-address :9896"\n'
     )
 
 
