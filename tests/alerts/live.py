@@ -105,16 +105,28 @@ class Fleet:
     def phase(self, name: str) -> None:
         real_servers.call("POST", f"{self.control}/phase/{name}", b"")
 
+    def next_step(self, migration: str = "") -> None:
+        """Take the next step of its walk, or of one migration in it."""
+        real_servers.call("POST", f"{self.control}/next/{migration}", b"")
+
 
 @contextlib.contextmanager
 def fleet(
-    folder: Path, job: str, phase: str, *flags: str, size: int = 3, speed: int = SPEED
+    folder: Path,
+    job: str,
+    phase: str,
+    *flags: str,
+    size: int = 3,
+    speed: int = SPEED,
+    more: dict[str, Any] | None = None,
 ) -> Iterator[Fleet]:
-    """A cluster that stays in its phase, watched; `flags` are further ones of the demo."""
+    """A cluster that stays in its phase, watched; `flags` are further ones of the demo, `more` is further
+    configuration of its exporter.
+    """
     folder.mkdir(parents=True)
     with demo(folder, phase, *flags, size=size, speed=speed) as (control, state):
         config = folder / "kvmigration.yaml"
-        config.write_text(json.dumps(configuration(state)))
+        config.write_text(json.dumps(configuration(state) | (more or {})))
         (port,) = real_servers.free_ports(1)
         listen = ["--config.file", str(config), "--web.listen-address", f"127.0.0.1:{port}"]
         with process(folder / "exporter.log", "serve", *listen):
@@ -140,11 +152,18 @@ def configuration(state: dict[str, Any]) -> dict[str, Any]:
     return {
         "interval": "1s",
         "http_client": {"timeout": "1s"},
-        "targets": [{"static": {"urls": [one["url"] for one in state["processes"]]}}],
+        "targets": [_targets(state)],
         "stores": {"etcd": {"urls": [store]}} if state["product"] == "loki" else {"consul": {"url": store}},
-        "gossip": {"label": state["label"]},
+        "gossip": {"label": state["label"]} if state["label"] else {},
         "rejections": [{"file": {"paths": [one["log"] for one in state["processes"]]}}],
     }
+
+
+def _targets(state: dict[str, Any]) -> dict[str, Any]:
+    """All processes by address; by their list where some are scaled to 0."""
+    if "read-write" in state["walk"]:
+        return {"file": {"paths": [state["targets"]], "refresh": "500ms"}}
+    return {"static": {"urls": [one["url"] for one in state["processes"]]}}
 
 
 def ready(url: str) -> bool:
@@ -199,15 +218,17 @@ def wait(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> Non
 
 
 @contextlib.contextmanager
-def watched(folder: Path, fleets: list[Fleet]) -> Iterator[tuple[Inbox, str]]:
-    """Prometheus with the rules and Alertmanager with the example; the inbox, and Prometheus's URL."""
+def watched(folder: Path, fleets: list[Fleet], *, hurried: bool = True) -> Iterator[tuple[Inbox, str]]:
+    """Prometheus with the rules and Alertmanager with the example; the inbox, and Prometheus's URL. `hurried`
+    lets the one alert that waits for a day wait for seconds.
+    """
     command.run(["--scale-durations", str(SCALE), "--output", str(folder / "rules")])
     with inbox() as received:
         notify = folder / "alertmanager.yaml"
         notify.write_text(json.dumps(_notifying(received.url)))
         with real_servers.alertmanager(folder, notify) as manager:
             scrape = folder / "prometheus.yaml"
-            scrape.write_text(json.dumps(_scraping(fleets, manager.url, folder / "rules")))
+            scrape.write_text(json.dumps(_scraping(fleets, manager.url, folder / "rules", hurried)))
             with real_servers.prometheus(folder, scrape) as prometheus:
                 yield received, prometheus.url
 
@@ -221,11 +242,11 @@ def _notifying(url: str) -> dict[str, Any]:
     return config
 
 
-def _scraping(fleets: list[Fleet], manager: str, rules: Path) -> dict[str, Any]:
+def _scraping(fleets: list[Fleet], manager: str, rules: Path, hurried: bool) -> dict[str, Any]:
     places = {"cluster": "demo", "namespace": "mimir"}
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(_hurried(rules / "kvmigration-alerts.yaml"))],
+        "rule_files": [str(_waiting(rules / "kvmigration-alerts.yaml", hurried))],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager.removeprefix("http://")]}]}]},
         "scrape_configs": [
             {"job_name": one.job, "static_configs": [{"targets": [one.exporter], "labels": places}]}
@@ -238,12 +259,12 @@ LEAST = 4.0
 """Seconds: clusters run ten times as fast; a heartbeat, a cycle and a scrape take this, whatever `SCALE`."""
 
 
-def _hurried(path: Path) -> Path:
+def _waiting(path: Path, hurried: bool) -> Path:
     """The one alert that waits for a day waits for seconds here, and none for less than a heartbeat takes."""
     document = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     for group in document["groups"]:
         for rule in group["rules"]:
-            if rule.get("alert") == "KVMigrationLabelVerificationOff":
+            if hurried and rule.get("alert") == "KVMigrationLabelVerificationOff":
                 rule["for"] = "5s"
             if rule.get("for", "").endswith("ms") or rule.get("for") in {"1s", "2s", "3s"}:
                 rule["for"] = f"{LEAST:g}s"
