@@ -204,7 +204,8 @@ def _writes(house: House) -> Band:
     )
     mirrored = Show(
         "Mirror writes of the HA tracker",
-        "Attempts and failures per second. 'No change detected' is benign; a tombstone in the way is not.",
+        "Attempts and failures per second. Failures with 'no change detected' are harmless; failures by a "
+        "tombstone are not.",
         [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
         Look(
             "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED

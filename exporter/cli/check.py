@@ -53,7 +53,7 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         dest="soak",
         type=duration,
         metavar="TIME",
-        help="every check must have passed for this long, read from here",
+        help="repeat until every check has passed for this long",
     )
     parser.add_argument("--watch", action="store_true", help="repeat until interrupted")
     parser.add_argument(

@@ -46,12 +46,12 @@ SHARD_DISCOVERY_DIGEST = _own.gauge(
     "shard_discovery_digest", "", "Digest of the names of all processes discovered; shards must agree."
 )
 SHARD_RULES_DIGEST = _own.gauge(
-    "shard_rules_digest", "", "Digest of the limits and patterns judged by; shards must agree."
+    "shard_rules_digest", "", "Digest of the limits and patterns of the judgement; shards must agree."
 )
 SHARD_HELD_SINCE_TIMESTAMP_SECONDS = _own.gauge(
     "shard_held_since_timestamp_seconds", "migration step",
-    "Since when all checks of a step have passed in this shard's part without a break, unix "
-    "seconds; 0 without anything to check, none if a check has not passed.",
+    "Since when all checks of a step have passed in this shard's part, unix seconds. It is 0 if there "
+    "is nothing to check, and absent if a check has not passed.",
     per="Y × 5",
 )  # fmt: skip
 SHARD_SOAK_SECONDS = _own.gauge(

@@ -65,8 +65,8 @@ def test_a_next_phase_is_entered_once_the_gate_before_it_says_so() -> None:
 
 
 FURTHER: list[tuple[str, bool, str]] = [
-    ("one of two clients", False, "the others have to follow"),
-    ("all", True, "nothing is to be done"),
+    ("one of two clients", False, "let the others follow"),
+    ("all", True, "needs nothing more"),
 ]
 
 

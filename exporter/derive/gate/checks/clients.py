@@ -220,9 +220,9 @@ def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
     if min(phases) < wanted:
         return REMEDIES[Phase(min(phases) + 1)]
     if wanted not in phases:
-        return "All are further already: nothing is to be done for this step."
+        return "All clients are in a later phase already: this step needs nothing more."
     there = min(phases - {wanted}, default=wanted)
-    return f"These are further already; the others have to follow. {REMEDIES[there]}"
+    return f"These clients are in a later phase already; let the others follow. {REMEDIES[there]}"
 
 
 def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
