@@ -109,3 +109,20 @@ def test_clients_that_a_running_switch_left_out_are_restarted(product: str) -> N
             assert not plan.runtime_due
 
     asyncio.run(walked())
+
+
+def test_the_demos_tracker_goes_from_the_first_step_to_the_last_by_its_plans() -> None:
+    async def walked() -> None:
+        async with migration(product="mimir", size=6, migration="ha-tracker") as walk:
+            taken = []
+            for phase in list(Phase)[2:]:
+                plan = await take(walk, walk.seen[-1], "ha-tracker")
+                taken.append(plan.step)
+                for _ in range(8):
+                    snapshot = await walk.look()
+                (tracker,) = (one for one in snapshot.migrations if one.name == "ha-tracker")
+                assert (tracker.phase, tracker.uniform) == (phase, True), plan.step
+                assert {one.key for one in plan.reached} == {"ha-tracker/"}
+            assert taken == STEPS
+
+    asyncio.run(walked())

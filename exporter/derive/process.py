@@ -13,7 +13,7 @@ from exporter.derive.gossip.membership import gossip_of
 from exporter.derive.identity.identity import Identity, answers
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.not_a_target import why_none
-from exporter.derive.identity.restarts import SAME, counted
+from exporter.derive.identity.restarts import SAME, away, counted
 from exporter.derive.limits import Rules
 from exporter.derive.migration import ha_elections
 from exporter.derive.ring.agreed_settings import period_of
@@ -90,7 +90,8 @@ def _history(seen: Observation, skew: float | None, before: TargetFacts | None) 
     """Its starts; its rings and the beginning of its phase stand as they were until the keys are judged."""
     starts, restarts = _starts(seen, skew, before)
     kept = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
-    return {"starts": starts, "restarts": restarts, **kept}
+    gone = away(restarts, before, seen.metrics.asked_at)
+    return {"starts": starts, "restarts": restarts, "away": gone, **kept}
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:

@@ -88,6 +88,7 @@ class TargetFacts:
     young: bool = False  # younger than two heartbeat periods: not judged
     starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
     restarts: int = 0  # counted since it is watched
+    away: float | None = None  # how long it did not answer in its last restart, a cycle included, seconds
     pages: tuple[PageFacts, ...] = ()
     clients: tuple[ClientFacts, ...] = ()
     in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known

@@ -31,6 +31,15 @@ def counted(
     return (*recent, *past[-1:]), restarts
 
 
+def away(restarts: int, before: TargetFacts | None, now: float) -> float | None:
+    """How long a process did not answer in its last restart: from the last cycle before it to the first one
+    after it. `None` where none was seen.
+    """
+    if before is None:
+        return None
+    return now - before.seen_at if restarts > before.restarts and before.seen_at else before.away
+
+
 def _is_another(told: float, at: float, last: Start) -> bool:
     return abs(told - last.told) > SAME and at - last.at > STEPPED
 

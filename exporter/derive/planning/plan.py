@@ -89,6 +89,7 @@ def plan_of(snapshot: Snapshot, migration: Migration, step: str) -> Plan:
         back=migration.rollback.text,
         back_safe=migration.rollback.safe,
         unread=tuple(t.name for t in snapshot.targets if not t.up or t.config is None),
+        restarts_seen=tuple(t.away for t in snapshot.targets if t.away is not None),
         watched=FOLLOWING.get(step, ""),
         warnings=migration.warnings,
         risks=migration.risks,

@@ -33,6 +33,7 @@ def report_out(snapshot: Snapshot, timeline: Timeline, version: str, config: str
         processes=tuple(sorted(counted.items())),
         history=history_out(timeline),
         opened=tuple(_opened(timeline.spans)),
+        restarts=wording.restarts_seen([t.away for t in snapshot.targets if t.away is not None]),
         pages=tuple(sorted((page, outcome, count) for (page, outcome), count in snapshot.fetches.items())),
         config=config,
         unknown=wording.unknown(snapshot),

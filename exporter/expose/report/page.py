@@ -45,6 +45,7 @@ def _lines(report: ReportOut) -> Iterator[str]:
     yield f"- Processes: {status.targets_up} answer, {status.targets_down} do not"
     yield from (f"- {_plain(component)}: {count}" for component, count in report.processes)
     yield from (f"- {_plain(one.line)}" for one in status.migrations)
+    yield from ([f"- {report.restarts}"] if report.restarts else [])
     yield "\n## Gates that opened\n"
     yield from (
         f"- {clock(one.opened_at)} {_plain(one.step)}; "

@@ -61,6 +61,7 @@ class ReportOut(Struct, frozen=True):
     processes: tuple[tuple[str, int], ...]  # component, how many
     history: HistoryOut
     opened: tuple[OpenedOut, ...]
+    restarts: str  # how long processes did not answer in restarts, "" where none was seen
     pages: tuple[tuple[str, str, int], ...]  # page, outcome, how often since the start
     config: str
     unknown: Named

@@ -210,3 +210,31 @@ def test_the_plan_of_the_stores_end_names_what_is_left_of_the_block(
     lines = wording.file(plan_for(made, "decommission-store"))
     assert [words in line for line in lines if "multi_kv_config" in line] == ([True] if words else [])
     assert lines[-1].startswith("Then stop")
+
+
+@pytest.mark.parametrize(
+    ("migration", "page"), [("rings", "docs/ring.md"), ("ha-tracker", "docs/ha-tracker.md")]
+)
+def test_a_plan_names_its_place_on_the_page_of_its_migration(migration: str, page: str) -> None:
+    made = fleet(Product.MIMIR)
+    for process in made.processes:
+        process.version, process.clients = "2.17.1", (*process.clients, HATRACKER)
+    (place,) = wording.guide(plan_for(made, migration))
+    assert place.startswith(f"{page}#step-")
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["one restarted", "none did"])
+def test_the_time_of_a_plan_has_the_restarts_that_were_seen(*, seen: bool) -> None:
+    made = fleet()
+    made.look()
+    if seen:
+        made.processes[0].up = False
+        made.look(20.0)
+        made.processes[0].up, made.processes[0].started = True, made.now + 15
+        made.look(20.0)
+    snapshot = made.look()
+    (plan,) = plans_of(snapshot, "rings")
+    assert [round(seconds) for seconds in plan.restarts_seen] == ([40] if seen else [])
+    told = [line for line in wording.time(plan) if "seen to restart" in line]
+    assert len(told) == seen
+    assert all(line.startswith("1 process was seen to restart: answering again after 40 s") for line in told)

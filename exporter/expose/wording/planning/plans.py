@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Final, Protocol
 
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few, first
+from exporter.expose.wording.planning.reports import restarts_seen
+from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route
 from exporter.products.kv_settings import SETTINGS
@@ -60,6 +63,14 @@ GUIDES: Final[Mapping[str, str]] = {
     "decommission-store": "docs/ring.md#step-6-decommission-store; lines A6, B6 and C5 of docs/guides.md",
     "set-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
     "enforce-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
+}
+# The steps of the HA tracker have a page of their own.
+TRACKER_GUIDES: Final[Mapping[str, str]] = {
+    "preflight": "docs/ha-tracker.md#step-1-preflight; lines B0 and B1 of docs/guides.md",
+    "enable-mirroring": "docs/ha-tracker.md#step-2-enable-mirroring; line B2 of docs/guides.md",
+    "switch-primary": "docs/ha-tracker.md#step-3-switch-primary; line B3 of docs/guides.md",
+    "disable-mirroring": "docs/ha-tracker.md#step-4-disable-mirroring; line B4 of docs/guides.md",
+    "remove-multi": "docs/ha-tracker.md#step-5-remove-multi; line B5 of docs/guides.md",
 }
 HEADINGS: Final[Mapping[str, str]] = {
     "now": "Now",
@@ -306,9 +317,20 @@ def time(plan: Plan) -> list[str]:
             f"A process is judged {span(plan.settle_seconds)} after its start. {_count(total, 'restart')}, "
             f"one after another: at least {span(least)}, and as long as the processes need to start."
         )
+        told += [_seen(plan, total)] if plan.restarts_seen else []
     if plan.soak_seconds:
         told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
     return told
+
+
+def _seen(plan: Plan, total: int) -> str:
+    """How long restarts took that were seen, and what these ones take by that."""
+    usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
+    return (
+        f"{restarts_seen(plan.restarts_seen)} By that, these take about "
+        f"{span(total * (usual + plan.settle_seconds))}, or {span(total * (longest + plan.settle_seconds))} "
+        "if each takes as long as the longest."
+    )
 
 
 def shortcut(plan: Plan) -> list[str]:
@@ -346,7 +368,8 @@ def lasting(plan: Plan) -> list[str]:
 
 def guide(plan: Plan) -> list[str]:
     """Where the step stands in the docs and in the published guides."""
-    return [GUIDES[plan.step]] if plan.step in GUIDES else []
+    guides = {**GUIDES, **TRACKER_GUIDES} if plan.migration == HA_TRACKER else GUIDES
+    return [guides[plan.step]] if plan.step in guides else []
 
 
 class Restarting(Protocol):

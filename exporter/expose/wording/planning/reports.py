@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Final, Protocol
 
 from exporter.expose.wording import checks
@@ -45,6 +46,17 @@ class Lasting(Protocol):
 def lasted(one: Lasting, now: float) -> str:
     """How long a state lasted, or has lasted so far."""
     return span((one.ended_at if one.ended_at is not None else now) - one.began_at)
+
+
+def restarts_seen(seconds: Sequence[float]) -> str:
+    """How long processes did not answer in their last restart, "" where none was seen."""
+    if not seconds:
+        return ""
+    count = "1 process was" if len(seconds) == 1 else f"{len(seconds)} processes were"
+    return (
+        f"{count} seen to restart: answering again after {span(median(seconds))} in the middle, "
+        f"{span(max(seconds))} at most."
+    )
 
 
 def unknown(snapshot: Snapshot) -> tuple[str, ...]:
