@@ -14,8 +14,17 @@ import msgspec
 
 from exporter.cli.source.snapshot_source import Overview, add_source, beats, look_from
 from exporter.cli.terminal.safe_text import plain, wrapped
+from exporter.derive.limits import DEFAULT_TIMEOUT
 from exporter.expose.api.chosen_steps import chosen
-from exporter.expose.api.shapes import ClientOut, GossipOut, MigrationOut, RingOut, StatusOut, TargetOut
+from exporter.expose.api.shapes import (
+    ClientOut,
+    GossipOut,
+    MigrationOut,
+    RingOut,
+    SecondaryOut,
+    StatusOut,
+    TargetOut,
+)
 from exporter.expose.wording import durations
 from exporter.expose.wording.headlines import answer_of
 from exporter.expose.wording.lists import first
@@ -208,7 +217,7 @@ def _keys(seen: Overview, most: int) -> list[str]:
         )
         where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
         start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
-        lines.append(f"{start}  {_cut(_copy(ring, copied=copied), 16)}")
+        lines.append(f"{start}  {_cut(copy_of(ring, copied=copied), 16)}")
     if any(not ring.phase_uniform for ring in rings):
         lines.append("* the earliest; not all of its clients are there, or some are unknown")
     return lines + _rest(len(rings) - most)
@@ -229,20 +238,28 @@ def _is_copied(targets: Iterable[TargetOut]) -> bool:
     return any(client.phase in ("mirroring", "switched") for client in clients)
 
 
-def _copy(ring: RingOut, *, copied: bool) -> str:
+def copy_of(ring: RingOut, *, copied: bool) -> str:
     """Say in two words how good the copy is; what is unknown is not called equal."""
     found = ring.secondary
     if found is None:
         return "none read"
     if not copied and ring.phase in ("external", "multi"):
         return "not copied yet"
+    proved = "unknown" if found.remembered else "partly read" if found.unread else "complete"
+    return _wrong(found) or proved
+
+
+def _wrong(found: SecondaryOut) -> str:
+    """What is wrong with a copy, "" where nothing is. Beyond the heartbeat timeout every member that is
+    behind looks unhealthy at the switch.
+    """
     if found.key_missing:
         return "KEY MISSING"
     if found.missing_members:
         return f"{len(found.missing_members)} MISSING"
     if any(found.mismatched.values()):
         return "DIFFERS"
-    return "unknown" if found.remembered else "partly read" if found.unread else "complete"
+    return "BEHIND" if (found.lag_seconds or 0) > DEFAULT_TIMEOUT else ""
 
 
 def _gossip(seen: Overview) -> list[str]:

@@ -15,7 +15,7 @@ from exporter.cli.terminal.safe_text import plain
 from exporter.config import Config, load, schema
 from exporter.config.units import format_duration
 from exporter.derive.gate.soak import LEAST_LOOKS
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, UsageError
 
 
 def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -51,8 +51,7 @@ def validate(
         out.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
         return 0
     if path is None:
-        err.write("validate needs a file\n")
-        return 1
+        raise UsageError("name the FILE to check, or give --schema")
     try:
         config = load(path)
     except ConfigError as error:

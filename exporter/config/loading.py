@@ -34,7 +34,10 @@ def load_as(path: Path, model: type[Model]) -> Model:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        init = model is Config and isinstance(error, FileNotFoundError)
+        remedy = "; kvmigration init URL writes one" if init else ""
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{path}: cannot be read: {why}{remedy}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

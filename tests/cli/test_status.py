@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from exporter.cli.arguments import run
 from exporter.cli.source.snapshot_source import Overview
-from exporter.cli.status import ago, text_of
+from exporter.cli.status import ago, copy_of, text_of
 from exporter.expose.api.answers import gossip_out, rings_out, status_out, step_out, targets_out
+from exporter.expose.api.shapes import SecondaryOut
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient
 from tests.cli.conftest import Recorded, as_reviewed, fits
@@ -46,6 +48,17 @@ def test_mixed_primaries_and_the_split_are_the_first_lines(recorded: Start) -> N
         "!! Primaries are mixed: memberlist on 127.0.0.1:P9101; the external store on"
     )
     assert marked[1].startswith("!! Gossip is split into 2 clusters")
+
+
+@pytest.mark.parametrize(
+    ("lag", "word"), [(0.0, "complete"), (60.0, "complete"), (61.0, "BEHIND"), (None, "complete")]
+)
+def test_a_secondary_that_is_behind_by_more_than_the_heartbeat_timeout_is_not_called_complete(
+    lag: float | None, word: str
+) -> None:
+    found = SecondaryOut("memberlist", False, (), lag, (), (), {}, (), (), False)
+    (shown,) = rings_out(Fleet().look())[:1]
+    assert copy_of(msgspec.structs.replace(shown, phase="mirroring", secondary=found), copied=True) == word
 
 
 def test_before_mirroring_a_key_that_is_not_copied_is_no_alarm_and_beside_one_that_is_it_is(

@@ -12,6 +12,7 @@ from exporter.cli.source.estimate import estimate, report, series_of
 from exporter.cli.validate import validate
 from exporter.config import load, load_text
 from exporter.derive.gate.harms import STEPS
+from exporter.errors import UsageError
 from exporter.expose import catalogue
 from exporter.model.migration import FIXED, Migration
 
@@ -77,8 +78,9 @@ def test_the_schema_is_printed_without_a_file() -> None:
     assert json.loads(out)["required"] == ["targets"]
 
 
-def test_no_file_is_a_problem() -> None:
-    assert _run(None)[0] == 1
+def test_without_a_file_it_says_what_to_give_and_that_it_was_misused() -> None:
+    with pytest.raises(UsageError, match="name the FILE to check, or give --schema"):
+        _run(None)
 
 
 def test_an_estimate_looks_for_the_targets_and_counts_their_series() -> None:

@@ -26,6 +26,10 @@ from exporter.wiring import Watch
 
 MOST: Final = 2_000  # addresses that are tried
 ORDINARY: Final = HttpClient()
+GIVE: Final = (
+    "Give the address at which a process serves its HTTP pages from here, path prefix included, such as "
+    "http://10.0.0.5:8080"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Su
     whole = await _look((*urls, *(url for url in tried if url not in urls)), client) if tried else near
     answering = _once(target for target in whole.targets if target.is_process)
     if not answering:
-        raise UsageError("; ".join(_silent(whole)) or "no process answers")
+        raise UsageError(f"{'; '.join(_silent(whole)) or 'no process answers'}. {GIVE}")
     ours, others = parted(answering, found)
     return Survey(ours, others, tuple(_behind_none(answering)), whole)
 

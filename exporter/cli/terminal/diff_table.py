@@ -122,9 +122,10 @@ def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
         yield f"Entries are missing in: {few(found.missing_in, MAX_NAMES)}."
     yield from _unproved(found)
     if detail.members:
-        yield f"{len(detail.members)} members in the primary."
+        count = len(detail.members)
+        yield f"{count} member{'s' if count != 1 else ''} in the primary."
     if found.lag_seconds is not None:
-        yield f"Lag: {found.lag_seconds:g} s."
+        yield f"Lag: {round(found.lag_seconds, 1):g} s."
     for what, names in (("missing", found.missing_members), ("extra", found.extra_members)):
         if names:
             yield f"{len(names)} {what}: {few(names, MAX_NAMES)}."
