@@ -111,3 +111,22 @@ def opened_after(begin: int, end: int) -> Iterator[tuple[str, int, None]]:
             asked = unmuted(name, severity)
             before = f"count_over_time({asked}[{begin}s:15s] offset {span}s)"
             yield f"count_over_time({asked}[{span}s:15s]) unless {before}", end, None
+
+
+def standing(snapshot: Snapshot, minutes: int) -> list[dict[str, str]]:
+    """Give the series of what an exporter shows while nothing changes any more, so many minutes long."""
+    place = ",".join(f'{name}="{value}"' for name, value in PLACE.items())
+    shown = {"up": "1", 'kvmigration_build_info{version="1"}': "1"}
+    for metric, labels, value in rows_of(snapshot):
+        if value is not None:
+            inside = ",".join(f"{n}={json.dumps(str(t))}" for n, t in zip(metric.labels, labels, strict=True))
+            is_time = metric.name.endswith(("timestamp_seconds", "start_time_seconds"))
+            told = float(value) - (snapshot.at - minutes * 60 if is_time else 0.0)
+            shown[f"{metric.name}{{{inside}}}" if inside else metric.name] = f"{told:.10g}"
+    found = []
+    for name, value in shown.items():
+        series = f"{name[:-1]},{place}}}" if name.endswith("}") else f"{name}{{{place}}}"
+        values = " ".join(["NaN"] * minutes) if value == "nan" else f"{value}x{minutes}"
+        fresh = name == "kvmigration_snapshot_timestamp_seconds"
+        found.append({"series": series, "values": f"0+60x{minutes}" if fresh else values})
+    return found
