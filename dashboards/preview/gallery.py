@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 
 from dashboards.build import boards
-from dashboards.frame import OVERVIEW
+from dashboards.frame import OVERVIEW, PROCESS
 from dashboards.options import Options
 from dashboards.preview.draw import picture
 from dashboards.preview.server import backfilled, running
-from dashboards.preview.source import Window, values_of
+from dashboards.preview.source import Prometheus, Window, values_of
 from dashboards.preview.walk import INTERVAL, Leg, Walk, walked
+from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 
 HOUR = 3600.0
@@ -46,8 +47,14 @@ def gallery(product: str, out: Path) -> None:
         wanted += [(OVERVIEW, f"{OVERVIEW}-fault", fault), (OVERVIEW, f"{OVERVIEW}-done", done)]
         with running(where) as api:
             for uid, name, at in wanted:
-                values = values_of(every[uid], {})
+                one = {"target": _process(api, at)} if uid == PROCESS else {}
+                values = values_of(every[uid], one)
                 picture(every[uid], api, Window(at - HOUR, at, INTERVAL), values, out / f"{name}.png")
+
+
+def _process(api: Prometheus, at: float) -> str:
+    """The process that the board of one shows: the first by name."""
+    return min(one.labels["target"] for one in api.instant(c.TARGET_UP.name, at))
 
 
 def moments(walk: Walk) -> tuple[float, float, float]:
