@@ -232,5 +232,5 @@ def _show(steps: Iterable[StepOut], args: argparse.Namespace, out: TextIO) -> in
         text = "\n".join(text_of(step, verbose=args.verbose) for step in told)
     else:
         text = "".join(map(FORMATS[args.format], told))
-    out.write(addressed(text, args.docs_base_url))
+    out.write(addressed(text, getattr(args, "docs_base_url", "")))
     return STATUS[worst(told).answer]

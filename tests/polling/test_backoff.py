@@ -55,7 +55,7 @@ def test_a_pause_grows_to_a_limit_and_ends_with_a_good_page() -> None:
         lengths.append(next(n for n in range(int(LONGEST) + 1) if pauses.held("/ring", now + n) is None))
         now += lengths[-1]
     assert lengths == [60, 120, 240, 480, 600, 600]
-    assert (held.reason, held.detail) == (Reason.TOO_LARGE, "more than 9 bytes; asked again after 600 s")
+    assert (held.reason, held.detail) == (Reason.TOO_LARGE, "more than 9 bytes; next request after 600 s")
     pauses.learn("/ring", Page("/ring", Outcome.OK, 1), 9, now)
     pauses.learn("/ring", failed(Reason.TOO_LARGE), 0, now)
     assert pauses.held("/ring", now + FIRST) is None

@@ -20,7 +20,7 @@ def test_a_process_that_sees_half_or_fewer_is_named() -> None:
     fleet = Fleet()
     fleet.processes[1].sees = (2,)
     seen = fleet.look()
-    assert seen.fleet.risks[0].startswith("10.0.0.2:80 sees 1 of 3 gossip members")
+    assert seen.fleet.risks[0].startswith("10.0.0.2:80 lists 1 of 3 gossip members")
 
 
 def test_one_process_that_invents_members_makes_no_other_process_small() -> None:
