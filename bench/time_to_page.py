@@ -303,10 +303,11 @@ def main() -> int:
     add("--after", type=float, default=30.0, help="how long to look on after its end (default: %(default)s)")
     add("--recording", type=Path, action="append", default=[], help="a recorded cluster; may be repeated")
     add("--replay", type=Path, default=None, help="the program that serves a recording")
+    add("--note", default="", help="a sentence below the table: what was special about the run")
     add("--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     jobs = play(arguments)
-    arguments.output.write_text(notified.table(jobs, arguments.minutes, arguments.after))
+    arguments.output.write_text(notified.table(jobs, arguments.minutes, arguments.after, arguments.note))
     sys.stdout.write(arguments.output.read_text())
     return 0
 

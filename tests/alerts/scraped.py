@@ -97,7 +97,7 @@ def unmuted(name: str, severity: str) -> str:
 def _targets(matchers: list[str], name: str, severity: str) -> bool:
     labels = {"alertname": name, "severity": severity}
     for matcher in matchers:
-        label, sign, wanted = re.fullmatch(r'(\w+)(=~|!~|=)"(.*)"', matcher).groups()  # type: ignore[union-attr]
+        ((label, sign, wanted),) = re.findall(r'^(\w+)(=~|!~|=)"(.*)"$', matcher)
         if (re.fullmatch(wanted, labels[label]) is None) is (sign != "!~"):
             return False
     return True
