@@ -165,7 +165,7 @@ class Plan:
     settle_seconds: float = 0.0  # after each restart
     restarts_seen: tuple[
         float, ...
-    ] = ()  # how long each process that was seen to restart did not answer, seconds
+    ] = ()  # how long each process that was restarted did not answer, seconds
     soak_seconds: float = 0.0
     shortcut: tuple[Lost, ...] | None = None  # None: no guide has one here
     back: str = ""

@@ -235,6 +235,6 @@ def test_the_time_of_a_plan_has_the_restarts_that_were_seen(*, seen: bool) -> No
     snapshot = made.look()
     (plan,) = plans_of(snapshot, "rings")
     assert [round(seconds) for seconds in plan.restarts_seen] == ([40] if seen else [])
-    told = [line for line in wording.time(plan) if "seen to restart" in line]
+    told = [line for line in wording.time(plan) if "restarted" in line]
     assert len(told) == seen
-    assert all(line.startswith("1 process was seen to restart: answering again after 40 s") for line in told)
+    assert all(line.startswith("1 process was restarted: answering again after 40 s") for line in told)

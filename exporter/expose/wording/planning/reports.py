@@ -54,7 +54,7 @@ def restarts_seen(seconds: Sequence[float]) -> str:
         return ""
     count = "1 process was" if len(seconds) == 1 else f"{len(seconds)} processes were"
     return (
-        f"{count} seen to restart: answering again after {span(median(seconds))} in the middle, "
+        f"{count} restarted: answering again after {span(median(seconds))} in the middle, "
         f"{span(max(seconds))} at most."
     )
 
