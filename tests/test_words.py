@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 # How many stood in the texts when this was last lowered, all of them in the log of changes. It may fall and
 # never rise.
-MOST = 29
+MOST = 0
 LONG = 0
 
 

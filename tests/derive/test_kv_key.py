@@ -17,6 +17,7 @@ from exporter.derive.ring.agreed_settings import Claim
 from exporter.model.entry import Member, Replica, State
 from exporter.model.facts import ClientFacts, KeyFacts
 from exporter.model.pages import Phase, Ring, RingConfig
+from exporter.model.views import IN_STORE, NOT_READ, Origin, Place
 from exporter.products.ring_pages import ANY, HA_KEY, RingPage
 from tests.derive.build import INGESTER, NOW, member, ring, tokens
 
@@ -44,49 +45,55 @@ def stored(*members: Member) -> dict[str, Any]:
     return {"store": Ring({m.id: m for m in members}), "store_known": True, "store_clock": NOW}
 
 
+RING_PAGE_OF_A = Origin(Place.RING_PAGE, "a")
 SOURCES = [
-    ("the store speaks for itself", read(page("a", *three()), **stored(*three())), "store", "consul"),
-    ("the store was not read", read(page("a", *three())), "ring page of a", "consul"),
+    ("the store speaks for itself", read(page("a", *three()), **stored(*three())), IN_STORE, "consul"),
+    ("the store was not read", read(page("a", *three())), RING_PAGE_OF_A, "consul"),
     (
         "memberlist is the primary",
         read(page("a", *three()), primary="memberlist", **stored()),
-        "ring page of a",
+        RING_PAGE_OF_A,
         "memberlist",
     ),
     (
         "another store was read",
         replace(read(page("a", *three()), **stored(*three())), store_kind="etcd"),
-        "ring page of a",
+        RING_PAGE_OF_A,
         "consul",
     ),
-    ("nobody's key, in the store alone", replace(read(**stored(*three())), clients=()), "store", "consul"),
+    ("nobody's key, in the store alone", replace(read(**stored(*three())), clients=()), IN_STORE, "consul"),
     (
         "nobody's key, after the fleet has left the store",
         replace(read(page("a", *three()), **stored(*three())), clients=(), fleet="memberlist"),
-        "ring page of a",
+        RING_PAGE_OF_A,
         "",
     ),
-    ("nothing was read", read(), "", "consul"),
-    ("gossip alone", read(primary="memberlist", copies=(page("b", *three()),)), "gossip of b", "memberlist"),
-    ("gossip is not the store", read(copies=(page("b", *three()),)), "", "consul"),
+    ("nothing was read", read(), NOT_READ, "consul"),
+    (
+        "gossip alone",
+        read(primary="memberlist", copies=(page("b", *three()),)),
+        Origin(Place.GOSSIP, "b"),
+        "memberlist",
+    ),
+    ("gossip is not the store", read(copies=(page("b", *three()),)), NOT_READ, "consul"),
     (
         "readers alone tell",
         replace(read(page("a", *three()), **stored()), clients=(client("memberlist", writes=False),)),
-        "ring page of a",
+        RING_PAGE_OF_A,
         "memberlist",
     ),
 ]
 
 
 @pytest.mark.parametrize(("given", "source", "store"), [c[1:] for c in SOURCES], ids=[c[0] for c in SOURCES])
-def test_where_the_primary_is_read(given: KeyInput, source: str, store: str) -> None:
+def test_where_the_primary_is_read(given: KeyInput, source: Origin, store: str) -> None:
     found = find_primary(given)
     assert (found.source, found.store) == (source, store)
 
 
 def test_a_key_that_the_store_lost_is_empty_whatever_processes_remember() -> None:
     found = find_primary(read(page("a", *three()), store=None, store_known=True, store_clock=NOW))
-    assert found.source == "store"
+    assert found.source == IN_STORE
     assert found.value == Ring({})
 
 
@@ -138,7 +145,12 @@ def test_an_empty_ring_that_processes_read_has_lost_its_quorum() -> None:
 def test_a_ring_that_could_not_be_read_keeps_its_past() -> None:
     _, past = judge(read(page("a", *three())))
     facts, then = judge(read(), past)
-    assert (facts.source, facts.members, facts.quorum_margin, facts.token_conflicts) == ("", (), None, None)
+    assert (facts.source, facts.members, facts.quorum_margin, facts.token_conflicts) == (
+        NOT_READ,
+        (),
+        None,
+        None,
+    )
     assert then.members == past.members
 
 
@@ -155,7 +167,7 @@ def test_nobody_is_gone_because_only_a_young_process_was_read() -> None:
 def test_the_store_failing_between_two_cycles_changes_who_speaks_and_nothing_else() -> None:
     first, past = judge(read(page("a", *three()), **stored(*three())))
     second, _ = judge(read(page("a", *three())), past)
-    assert (first.source, second.source) == ("store", "ring page of a")
+    assert (first.source, second.source) == (IN_STORE, RING_PAGE_OF_A)
     assert [m.id for m in first.members] == [m.id for m in second.members]
     assert second.lost == 0
     assert second.returned_total == 0
@@ -227,7 +239,7 @@ def test_elections_are_counted_together() -> None:
         copies=(view("p-1", {"u/a": Replica("x", NOW - 60)}, clock=NOW, read_at=NOW),),
     )
     facts, _ = judge(given)
-    assert (facts.kind, facts.entries, facts.source) == ("ha", 2, "tracker page of p-1")
+    assert (facts.kind, facts.entries, facts.source) == ("ha", 2, Origin(Place.TRACKER_PAGE, "p-1"))
     assert facts.secondary is not None
     assert facts.secondary.missing_key, "each entry is a key of its own in the store"
     assert facts.secondary.mismatched == {"replica": ("u/a",)}
