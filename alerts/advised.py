@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts.causes import kept
 from alerts.registry import ALERTS
-from exporter.derive.gate.advice import ADVICE, GUARD
+from exporter.derive.gate.cause_advice import ADVICE, GUARD
 
 RUNBOOKS: Final = Path(__file__).parent / "runbooks"
 # Which state each of these alerts is about, by its id in the table.

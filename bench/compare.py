@@ -23,7 +23,7 @@ from exporter.derive.comparison.compare import Moment, compare, content_of
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
 from exporter.derive.history import RingHistory, Watched
-from exporter.derive.identity.identity import Owners
+from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.tokens import count_conflicts, forget

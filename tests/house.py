@@ -37,7 +37,7 @@ DERIVE_FLOORS = (
 BACK_ARROWS = frozenset(
     {
         ("process", "exporter.derive.migration.ha_elections"),
-        ("migration", "exporter.derive.gate.advice"),
+        ("migration", "exporter.derive.gate.cause_advice"),
     }
 )
 TOP_MODULES, ROOM_MODULES = 8, 14

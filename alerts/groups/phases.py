@@ -6,7 +6,7 @@ from alerts import thresholds as t
 from alerts.groups.mirroring import CLIENT, WRITERS
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity, Text
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.expose.metric import Metric
 

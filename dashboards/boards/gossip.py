@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards import fields as f
 from dashboards import frame, limits
-from dashboards.faults import NOT_OWN, OWN, rejecting
+from dashboards.fault_queries import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE

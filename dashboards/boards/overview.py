@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards import fields as f
 from dashboards import frame, limits
-from dashboards.faults import problems, what_is_wrong
+from dashboards.fault_queries import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal

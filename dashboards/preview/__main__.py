@@ -55,7 +55,7 @@ def _draw(arguments: argparse.Namespace) -> None:
     from dashboards.build import boards  # noqa: PLC0415 (needs grafanalib)
     from dashboards.options import Options  # noqa: PLC0415 (as above)
     from dashboards.preview.draw import picture  # noqa: PLC0415 (needs matplotlib)
-    from dashboards.preview.source import (  # noqa: PLC0415 (as above)
+    from dashboards.preview.prometheus_client import (  # noqa: PLC0415 (as above)
         Prometheus,
         QueryError,
         Window,

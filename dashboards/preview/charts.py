@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 from dashboards.fields import Json
-from dashboards.preview import looks
+from dashboards.preview import value_display
 from dashboards.preview.canvas import INK, LINE, MUTED, Box, Canvas
 from dashboards.preview.frames import table
-from dashboards.preview.source import Series, Window
+from dashboards.preview.prometheus_client import Series, Window
 
 DARK_INK = "#111217"
 
@@ -34,7 +34,7 @@ def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     width = box.width / len(found)
     for index, one in enumerate(found):
         part = Box(box.left + index * width - 4, box.top - 2, width + 8 / len(found), box.height + 6)
-        seen = looks.shown(one.points[-1][1], looks.settings(panel, one.name))
+        seen = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
         canvas.card(part, seen.colour, 1)
         middle = part.top + part.height / 2
         if named and one.name:
@@ -77,8 +77,8 @@ def _gaps(one: Series, step: float) -> tuple[list[float], list[float]]:
 
 
 def _colour(panel: Json, one: Series, index: int) -> str:
-    fixed = looks.settings(panel, one.name).get("color", {}).get("fixedColor")
-    return looks.colour(fixed) if fixed else looks.PALETTE[index % len(looks.PALETTE)]
+    fixed = value_display.settings(panel, one.name).get("color", {}).get("fixedColor")
+    return value_display.colour(fixed) if fixed else value_display.PALETTE[index % len(value_display.PALETTE)]
 
 
 def lines(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
@@ -100,7 +100,9 @@ def lines(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     _scale(axes, panel, custom["thresholdsStyle"]["mode"] != "off")
     _clock(axes, window)
     for mark in canvas.marks:
-        axes.axvline(mark.at, color=looks.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9)
+        axes.axvline(
+            mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
+        )
     _legend(canvas, Box(box.left, box.top + box.height - 16 * rows - 2, box.width, 16 * rows), panel, every)
 
 
@@ -124,11 +126,15 @@ def _scale(axes: Any, panel: Json, limits: bool) -> None:
     for mark in defaults["thresholds"]["steps"][1:] if limits else ():
         if mark["value"] > 0:
             axes.axhline(
-                mark["value"], color=looks.colour(mark["color"]), linewidth=1, linestyle="--", alpha=0.8
+                mark["value"],
+                color=value_display.colour(mark["color"]),
+                linewidth=1,
+                linestyle="--",
+                alpha=0.8,
             )
             axes.set_ylim(top=max(axes.get_ylim()[1], mark["value"] * 1.1))
     axes.yaxis.set_major_locator(_ticks(whole=defaults["unit"] == "short"))
-    axes.yaxis.set_major_formatter(lambda value, _: looks.measured(value, defaults["unit"]))
+    axes.yaxis.set_major_formatter(lambda value, _: value_display.measured(value, defaults["unit"]))
 
 
 def _ticks(whole: bool) -> Any:
@@ -141,7 +147,9 @@ def _legend(canvas: Canvas, box: Box, panel: Json, every: Sequence[Series]) -> N
     unit = panel["fieldConfig"]["defaults"]["unit"]
     x, y = box.left + 4, box.top + 8
     for index, one in enumerate(every):
-        text = canvas.cut(f"{one.name}  {looks.measured(one.points[-1][1], unit)}", box.width - 30, 11)
+        text = canvas.cut(
+            f"{one.name}  {value_display.measured(one.points[-1][1], unit)}", box.width - 30, 11
+        )
         width = 28 + len(text) * 11 * 0.56
         if x + width > box.left + box.width and x > box.left + 4:
             x, y = box.left + 4, y + 16
@@ -173,7 +181,9 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
         canvas.text(box.left + margin - 6, centre, canvas.cut(one.name, margin - 8, 11), 11, align="right")
         seen |= _lane(axes, panel, one, row, window)
     for mark in canvas.marks:
-        axes.axvline(mark.at, color=looks.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9)
+        axes.axvline(
+            mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
+        )
     x = box.left + margin
     for text, painted in seen.items():
         canvas.fill(Box(x, box.top + box.height - 8, 10, 8), painted, 4)
@@ -182,13 +192,13 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
 
 
 def _lane(axes: Any, panel: Json, one: Series, row: int, window: Window) -> dict[str, str]:
-    look = looks.settings(panel, one.name)
-    states = [(at, looks.shown(value, look)) for at, value in one.points]
+    look = value_display.settings(panel, one.name)
+    states = [(at, value_display.shown(value, look)) for at, value in one.points]
     ends = [
         min(after[0], before[0] + window.step) if after[0] - before[0] > 1.5 * window.step else after[0]
         for before, after in pairwise(states)
     ] + [states[-1][0] + window.step]
-    runs: list[tuple[float, float, looks.Shown]] = []
+    runs: list[tuple[float, float, value_display.Shown]] = []
     for (at, state), end in zip(states, ends, strict=True):
         if runs and runs[-1][2] == state and at - runs[-1][1] < window.step / 2:
             runs[-1] = (runs[-1][0], end, state)
@@ -224,7 +234,7 @@ def cells(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
         canvas.text(x + 6, box.top + 12, canvas.cut(heading, widths[index] - 6, 12), 12, "#6e9fff")
         for row, line in enumerate(made.rows[:fitting]):
             part = Box(x, box.top + 26 + row * 26, widths[index], 25)
-            _cell(canvas, part, line[index], looks.settings(panel, heading))
+            _cell(canvas, part, line[index], value_display.settings(panel, heading))
         x += widths[index]
     if len(made.rows) > fitting:
         more = f"{len(made.rows) - fitting} more"
@@ -234,9 +244,10 @@ def cells(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
 def _widths(panel: Json, width: float, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[float]:
     longest = []
     for index, heading in enumerate(headings):
-        look = looks.settings(panel, heading)
+        look = value_display.settings(panel, heading)
         texts = [
-            row[index] if isinstance(row[index], str) else looks.shown(row[index], look).text for row in rows
+            row[index] if isinstance(row[index], str) else value_display.shown(row[index], look).text
+            for row in rows
         ]
         longest.append(min(40, max(len(heading), *(len(text) for text in texts)) + 3))
     return [width * one / sum(longest) for one in longest]
@@ -247,7 +258,7 @@ def _cell(canvas: Canvas, box: Box, value: Any, look: Json) -> None:
     if isinstance(value, str):
         canvas.text(box.left + 6, box.top + 13, canvas.cut(value, box.width - 8, 12), 12)
         return
-    seen = looks.shown(value, look)
+    seen = value_display.shown(value, look)
     painted = look.get("custom.cellOptions", {}).get("type") == "color-background"
     if painted:
         canvas.fill(box, seen.colour)
@@ -264,7 +275,7 @@ def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     most = max(1.0, *(one.points[-1][1] for one in every))
     height = min(46.0, box.height / len(every))
     for index, one in enumerate(every):
-        seen = looks.shown(one.points[-1][1], looks.settings(panel, one.name))
+        seen = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
         top = box.top + index * height
         canvas.text(box.left, top + 9, canvas.cut(one.name, box.width - 60, 12), 12)
         canvas.fill(Box(box.left, top + 19, box.width - 60, height - 26), LINE)

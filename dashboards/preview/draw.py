@@ -11,7 +11,7 @@ from typing import Any
 from dashboards.fields import Json
 from dashboards.preview import charts
 from dashboards.preview.canvas import MUTED, Box, Canvas
-from dashboards.preview.source import Prometheus, QueryError, Series, Window, filled, legend
+from dashboards.preview.prometheus_client import Prometheus, QueryError, Series, Window, filled, legend
 
 CELL, GAP, COLUMN, HEAD = 30, 8, 80, 52
 WIDTH = 24 * COLUMN

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards.fields import Json
-from dashboards.preview.source import Series
+from dashboards.preview.prometheus_client import Series
 
 Cell = str | float | None
 

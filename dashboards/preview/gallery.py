@@ -10,8 +10,8 @@ from dashboards.build import boards
 from dashboards.frame import OVERVIEW, PROCESS
 from dashboards.options import Options
 from dashboards.preview.draw import picture
+from dashboards.preview.prometheus_client import Prometheus, Window, values_of
 from dashboards.preview.server import backfilled, running
-from dashboards.preview.source import Prometheus, Window, values_of
 from dashboards.preview.walk import INTERVAL, Leg, Walk, walked
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase

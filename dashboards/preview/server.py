@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from dashboards.preview.source import Prometheus, QueryError
+from dashboards.preview.prometheus_client import Prometheus, QueryError
 from exporter.errors import UsageError
 
 PATIENCE = 60.0

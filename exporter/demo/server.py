@@ -18,11 +18,11 @@ from typing import Self
 from aiohttp import web
 
 from exporter.demo.control import Control
-from exporter.demo.delayed_port import DelayedPort, Handler, HttpDoor, StreamDoor
 from exporter.demo.gossip_port import GossipPort
 from exporter.demo.log_files import LogFiles
 from exporter.demo.pages.answer import JSON, Reply
 from exporter.demo.pages.site import Site
+from exporter.demo.reserved_port import Handler, HttpDoor, ReservedPort, StreamDoor
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Addresses, Process
 from exporter.demo.simulation.products import processes_of
@@ -62,7 +62,7 @@ class Demo:
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        doors: list[DelayedPort] = []
+        doors: list[ReservedPort] = []
         try:
             self._build(doors)
             await self.sync()
@@ -83,12 +83,12 @@ class Demo:
                 await self._task
         await self._give_back(self._doors)
 
-    async def _give_back(self, doors: list[DelayedPort]) -> None:
+    async def _give_back(self, doors: list[ReservedPort]) -> None:
         await asyncio.gather(*(door.release() for door in doors))
         if self._own_logs and self._log_dir is not None:
             await asyncio.to_thread(shutil.rmtree, self._log_dir, ignore_errors=True)
 
-    def _build(self, doors: list[DelayedPort]) -> None:
+    def _build(self, doors: list[ReservedPort]) -> None:
         settings = self.settings
         count = len(processes_of(settings))
         self._http = [self._door(doors, n, partial(self._ask, n)) for n in range(count)]
@@ -114,12 +114,12 @@ class Demo:
     def _port(self, offset: int) -> int:
         return self.settings.base_port + offset if self.settings.base_port else 0
 
-    def _door(self, doors: list[DelayedPort], offset: int, handler: Handler) -> HttpDoor:
+    def _door(self, doors: list[ReservedPort], offset: int, handler: Handler) -> HttpDoor:
         door = HttpDoor(self.settings.host, self._port(offset), handler)
         doors.append(door)
         return door
 
-    def _gossip_door(self, doors: list[DelayedPort], number: int) -> StreamDoor:
+    def _gossip_door(self, doors: list[ReservedPort], number: int) -> StreamDoor:
         door = StreamDoor(self.settings.host, self._port(1000 + number), partial(self._talk, number))
         doors.append(door)
         return door
@@ -260,7 +260,7 @@ def _grpc_port(number: int) -> int:
     return 19601 + number
 
 
-def _url(door: DelayedPort) -> str:
+def _url(door: ReservedPort) -> str:
     host = f"[{door.host}]" if ":" in door.host else door.host
     return f"http://{host}:{door.port}"
 
@@ -272,7 +272,7 @@ def _with_start(settings: DemoSettings, clock: Callable[[], float] = time.time) 
     return DemoSettings(**{**fields, "start_time": clock()})
 
 
-async def _follow(door: DelayedPort, wanted: bool) -> None:
+async def _follow(door: ReservedPort, wanted: bool) -> None:
     if wanted and not door.is_open:
         await door.open()
     elif not wanted and door.is_open:

@@ -10,16 +10,23 @@ from types import MappingProxyType
 from exporter.derive.comparison.collect import Cycle, read_keys, skew_of
 from exporter.derive.foreign_members import signs_of, with_foreign
 from exporter.derive.gate.causes import ordered, together
-from exporter.derive.gate.doc_links import linked
+from exporter.derive.gate.docs_base_url import linked
 from exporter.derive.gate.soak import newcomers
 from exporter.derive.gate.steps import judge_migrations
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard, with_spread
 from exporter.derive.history import History, RingHistory, Watched
-from exporter.derive.identity.identity import Gossipers, Identity, gossipers, host_in, identities, owners
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_index import each_once
+from exporter.derive.identity.member_processes import (
+    Gossipers,
+    Identity,
+    gossipers,
+    host_in,
+    identities,
+    owners,
+)
 from exporter.derive.identity.unlisted_processes import still_there
 from exporter.derive.kv_key import CycleContext, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from exporter.derive.comparison.settling import Standing
 from exporter.derive.comparison.signals import Deviations
-from exporter.derive.identity.identity import Identity
+from exporter.derive.comparison.standing_differences import Standing
 from exporter.derive.identity.key_names import Names
+from exporter.derive.identity.member_processes import Identity
 from exporter.model.entry import Partition, PartitionState, State
 from exporter.model.facts import MemberFacts, Snapshot
 from exporter.model.pages import PartitionRing

@@ -15,7 +15,7 @@ from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_p
 from exporter.derive.comparison.secondary import Times, judge_sides
 from exporter.derive.comparison.signals import judge_signals
 from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
-from exporter.derive.identity.identity import Gossipers, Owners
+from exporter.derive.identity.member_processes import Gossipers, Owners
 from exporter.derive.limits import Rules
 from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit

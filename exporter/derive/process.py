@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.gossip.membership import gossip_of
-from exporter.derive.identity.identity import Identity, answers
 from exporter.derive.identity.key_names import Names
+from exporter.derive.identity.member_processes import Identity, answers
 from exporter.derive.identity.not_a_target import why_none
 from exporter.derive.identity.restarts import SAME, away, counted
 from exporter.derive.limits import Rules

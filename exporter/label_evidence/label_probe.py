@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from exporter.config import Gossip
-from exporter.derive.identity.identity import Identity, identities
+from exporter.derive.identity.member_processes import Identity, identities
 from exporter.errors import FetchError
 from exporter.model.facts import ProbeResult
 from exporter.model.pages import Observation

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from exporter.decode.logs import OTHER, decode_line
+from exporter.decode.label_rejections import OTHER, decode_line
 from exporter.log import logger
 from exporter.model.facts import Rejection
 

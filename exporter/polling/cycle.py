@@ -28,7 +28,9 @@ from exporter.model.stores import StoreContent
 from exporter.polling.plan import Plan
 from exporter.polling.process_state import Memory, configurations
 from exporter.polling.rounds import PATIENCE, Stragglers, external_is_primary, in_portions, ticked
-from exporter.polling.schedule import (
+from exporter.polling.sharding import share_out
+from exporter.polling.stores import read_stores
+from exporter.polling.view_turns import (
     AT_LEAST,
     WITHIN,
     Entries,
@@ -43,8 +45,6 @@ from exporter.polling.schedule import (
     whose_turn,
     with_each_kind,
 )
-from exporter.polling.sharding import share_out
-from exporter.polling.stores import read_stores
 from exporter.polling.visit import UNREACHABLE, Visit
 from exporter.products.ha_keys import HaKeys, ha_keys
 from exporter.products.ring_pages import HA_KEY

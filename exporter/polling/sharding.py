@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from exporter.derive.identity.identity import host_in
+from exporter.derive.identity.member_processes import host_in
 from exporter.model.pages import Target
 from exporter.model.shard import Share
 

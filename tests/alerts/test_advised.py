@@ -10,7 +10,7 @@ from alerts.advised import RUNBOOKS, STATES, runbooks
 from alerts.registry import ALERTS
 from alerts.rule import Options
 from exporter.derive.gate import steps
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.causes import CAUSES, explained
 from exporter.derive.gate.harms import STEPS
 from exporter.model.gate import Check, Verdict

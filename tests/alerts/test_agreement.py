@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from alerts.registry import ALERTS
-from dashboards.faults import faults
+from dashboards.fault_queries import faults
 from dashboards.options import Options
-from dashboards.preview.source import filled
+from dashboards.preview.prometheus_client import filled
 from dashboards.queries import Queries
 from exporter.derive.conclude import conclude
 from exporter.derive.gate.causes import CAUSES

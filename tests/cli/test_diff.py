@@ -20,7 +20,7 @@ from exporter.cli.terminal.diff_table import counts
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
-from exporter.derive.identity.identity import Owners
+from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.expose.api.answers import ring_out

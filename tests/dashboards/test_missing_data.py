@@ -9,7 +9,7 @@ import pytest
 
 from dashboards import fields, limits
 from dashboards.fields import Json
-from dashboards.preview.looks import colour, settings, shown
+from dashboards.preview.value_display import colour, settings, shown
 from tests.dashboards.every import BOARDS, panels
 
 EVERY = [panel for board in BOARDS.values() for panel in panels(board)]

@@ -10,8 +10,7 @@ from PIL import Image
 from dashboards.preview.__main__ import run
 from dashboards.preview.draw import asked
 from dashboards.preview.frames import table
-from dashboards.preview.looks import measured
-from dashboards.preview.source import (
+from dashboards.preview.prometheus_client import (
     Prometheus,
     QueryError,
     Series,
@@ -21,6 +20,7 @@ from dashboards.preview.source import (
     seconds,
     values_of,
 )
+from dashboards.preview.value_display import measured
 from tests.dashboards.conftest import Running
 from tests.dashboards.every import BOARDS, panels
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from dashboards.faults import ALL_WELL
+from dashboards.fault_queries import ALL_WELL
 from dashboards.frame import OVERVIEW
-from dashboards.preview.source import Prometheus, Series, Window, filled, values_of
+from dashboards.preview.prometheus_client import Prometheus, Series, Window, filled, values_of
 from tests.dashboards.conftest import Running
 from tests.dashboards.every import BOARDS, Query, queries
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dashboards.frame import EXPORTER, GOSSIP, HA_TRACKER, OVERVIEW, PROCESS, READ_WRITE
-from dashboards.preview.looks import colour, settings, shown
+from dashboards.preview.value_display import colour, settings, shown
 from tests.dashboards.every import BOARDS, panels, queries
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import pytest
 
 from dashboards.frame import OVERVIEW
+from dashboards.preview.prometheus_client import Window, filled, values_of
 from dashboards.preview.server import backfilled
-from dashboards.preview.source import Window, filled, values_of
 from dashboards.preview.walk import INTERVAL, Stretch, Walk, script, walked
 from exporter.demo import FAULTS
 from exporter.model.pages import Phase

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.logs import decode_line
+from exporter.decode.label_rejections import decode_line
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring

@@ -11,7 +11,7 @@ import yaml
 from exporter.config.loading import load_text
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.logs import decode_line
+from exporter.decode.label_rejections import decode_line
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.ring import decode_ring

@@ -10,7 +10,7 @@ import pytest
 from exporter.derive.comparison.primary import KeyInput, find_primary
 from exporter.derive.comparison.views import View, view
 from exporter.derive.history import RingHistory, Watched
-from exporter.derive.identity.identity import Owners
+from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.agreed_settings import Claim

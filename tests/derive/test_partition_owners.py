@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.member_processes import Identity
 from exporter.derive.ring.partitions import with_owners
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import Partition, PartitionState, State

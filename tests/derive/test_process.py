@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.identity.identity import identities
 from exporter.derive.identity.key_names import Names
+from exporter.derive.identity.member_processes import identities
 from exporter.derive.limits import Rules
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.whole import Whole

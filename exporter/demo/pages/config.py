@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import Reply, text
 from exporter.demo.pages.go_format import YamlValue
-from exporter.demo.simulation import read_write
+from exporter.demo.simulation import read_write_mode
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 
@@ -128,7 +128,7 @@ def memberlist(cluster: Cluster, process: Process) -> Block:
     """The memberlist block; it is there whether or not the process uses it."""
     loki = cluster.settings.product == "loki"
     # Two seeds: with one, the seed itself would name nobody but itself. Of two groups the one that stays.
-    there = sorted(cluster.deployed_now(), key=lambda other: read_write.is_old(cluster, other))[:2]
+    there = sorted(cluster.deployed_now(), key=lambda other: read_write_mode.is_old(cluster, other))[:2]
     seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in there]
     joins: YamlValue = next(iter(seeds if process is not there[0] else seeds[::-1]))
     if not loki:

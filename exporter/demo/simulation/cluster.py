@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from exporter.demo.simulation import faults, ha_tracker, read_write, ring_membership, walk
+from exporter.demo.simulation import faults, ha_tracker, read_write_mode, ring_membership, walk
 from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
 from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
@@ -50,8 +50,8 @@ class Cluster:
         self.phases = walk.begin(settings)
         self.label_stage = 0
         self.mode_stage = 0  # of the read-write migration
-        old = read_write.leaving(self)
-        self.routes = [(self.now, what, old) for what in (read_write.READS, read_write.WRITES)]
+        old = read_write_mode.leaving(self)
+        self.routes = [(self.now, what, old) for what in (read_write_mode.READS, read_write_mode.WRITES)]
         self.dangers: list[str] = []
         self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -63,7 +63,7 @@ class Cluster:
             Process(spec, number, place, settings.seed, label=settings.gossip_label)
             for number, (spec, place) in enumerate(zip(specs, places, strict=True))
         )
-        self.deployed = read_write.begins_deployed(self)
+        self.deployed = read_write_mode.begins_deployed(self)
         for process in self.processes:
             if process.name in self.deployed:
                 self.start(process)
@@ -153,7 +153,7 @@ class Cluster:
     def start(self, process: Process) -> None:
         """Start a process with the configuration that the present phase gives it."""
         process.label, process.verified = walk.labelled(self, process)
-        process.unregisters, process.remote_evaluation = read_write.configured(self, process)
+        process.unregisters, process.remote_evaluation = read_write_mode.configured(self, process)
         process.start(lambda spec: MODES[walk.phase_of(self, process, spec)][0], self.now)
         walk.configure(self, process)
         if process.has_gossip:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.demo.simulation import read_write, walk
+from exporter.demo.simulation import read_write_mode, walk
 from exporter.demo.simulation.gossip import Peer
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import Instance, Tokens
@@ -65,7 +65,7 @@ def _usual(cluster: Cluster, name: str) -> str:
 
 def _fits(cluster: Cluster, process: Process, name: str) -> bool:
     if name in READ_WRITE_FAULTS:
-        return read_write.fits(cluster, process, name)
+        return read_write_mode.fits(cluster, process, name)
     if name == "token-conflict":
         return any(client.spec.kv_name == "ingester-lifecycler" for client in process.clients.values())
     if name in ("mirror-errors", "clobber"):
@@ -211,7 +211,7 @@ _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
     "pages-rubbish": partial(_pages, name="pages-rubbish", attribute="rubbish"),
     "clock-skew": _skew,
     "verification-off": _verification,
-    "zone-too-soon": read_write.too_soon,
+    "zone-too-soon": read_write_mode.too_soon,
     "store-gateways-stay": _roll,
     "remote-evaluation-on": _roll,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.demo.simulation import read_write
+from exporter.demo.simulation import read_write_mode
 from exporter.demo.simulation.process import MODES, Process
 from exporter.demo.simulation.products import HA, ClientSpec
 from exporter.demo.simulation.settings import LABELS, READ_WRITE, RINGS, DemoSettings
@@ -53,7 +53,7 @@ def is_done(cluster: Cluster, migration: str) -> bool:
     if migration == LABELS:
         return cluster.label_stage == len(LABEL_STAGES) - 1
     if migration == READ_WRITE:
-        return cluster.mode_stage == len(read_write.STAGES) - 1
+        return cluster.mode_stage == len(read_write_mode.STAGES) - 1
     return cluster.phases[migration] is Phase.MEMBERLIST
 
 
@@ -62,7 +62,7 @@ def stage_of(cluster: Cluster, migration: str) -> str:
     if migration == LABELS:
         return LABEL_NAMES[cluster.label_stage]
     if migration == READ_WRITE:
-        return read_write.STAGES[cluster.mode_stage].name
+        return read_write_mode.STAGES[cluster.mode_stage].name
     return cluster.phases[migration].label
 
 
@@ -76,7 +76,7 @@ def next_step(cluster: Cluster, migration: str = "") -> bool:
             cluster.label_stage += 1
         elif name == READ_WRITE:
             cluster.mode_stage += 1
-            read_write.enter(cluster)
+            read_write_mode.enter(cluster)
         else:
             cluster.phases[name] = Phase(cluster.phases[name] + 1)
     if names:
@@ -115,7 +115,7 @@ def _is_behind(cluster: Cluster, process: Process) -> bool:
         for client in process.clients.values()
     )
     modes = (process.unregisters, process.remote_evaluation)
-    changed = read_write.configured(cluster, process) != modes
+    changed = read_write_mode.configured(cluster, process) != modes
     return moved or changed or labelled(cluster, process) != (process.label, process.verified)
 
 

@@ -11,7 +11,7 @@ from exporter.derive import kv_clients
 from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
 from exporter.derive.comparison.ha_carryover import Failovers, failovers, odd_entries, under_way, with_entries
 from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
-from exporter.derive.comparison.settling import Standing, carry, settle, unread_of, view_name
+from exporter.derive.comparison.standing_differences import Standing, carry, settle, unread_of, view_name
 from exporter.derive.comparison.views import View, distinct, judge_views
 from exporter.model.facts import SecondaryFacts
 from exporter.model.views import Comparison, Difference, Place, ViewFacts

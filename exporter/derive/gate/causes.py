@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Verdict
 from exporter.model.pages import Phase

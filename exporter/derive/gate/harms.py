@@ -20,8 +20,8 @@ from exporter.derive.gate.checks import (
     stores,
     transitions,
 )
+from exporter.derive.gate.checks import old_group_paths as paths
 from exporter.derive.gate.checks import read_write as groups
-from exporter.derive.gate.checks import read_write_paths as paths
 from exporter.derive.gate.checks import read_write_settings as settings
 from exporter.derive.gate.checks import rings as keys
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration

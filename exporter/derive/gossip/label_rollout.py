@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.member_processes import Identity
 from exporter.model.facts import Rejection, TargetFacts
 from exporter.model.listed import few
 from exporter.model.migration import LabelRollout

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
-from exporter.derive.identity.identity import host_of
+from exporter.derive.identity.member_processes import host_of
 from exporter.derive.limits import Rules
 from exporter.derive.migration.runtime_configuration import left_in_runtime
 from exporter.derive.migration.whole import Whole

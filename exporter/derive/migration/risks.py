@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from statistics import median_low
 
 from exporter.derive.gossip.label_rollout import oddity, quoted
-from exporter.derive.identity.identity import host_in, host_of, port_of
+from exporter.derive.identity.member_processes import host_in, host_of, port_of
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.findings import Finding, Told

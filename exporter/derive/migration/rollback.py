@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive import kv_clients
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot
 from exporter.model.findings import NO_WAY_KNOWN, Rollback, Way

@@ -11,8 +11,8 @@ from exporter.derive.gate.harms import STEPS
 from exporter.derive.migration.rollback import is_mixed
 from exporter.derive.planning.changes import block_changes, gossip_changes, label_changes
 from exporter.derive.planning.present import blocks_now, gossip_now, rings_now
-from exporter.derive.planning.reach import reached
 from exporter.derive.planning.restarts import settle, spares, waves
+from exporter.derive.planning.runtime_reach import reached
 from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Step, Verdict

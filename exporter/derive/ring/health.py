@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.derive.identity.identity import Gossipers, Owners
+from exporter.derive.identity.member_processes import Gossipers, Owners
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import Entry, Member, State
 from exporter.model.facts import MemberFacts

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.member_processes import Identity
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, TargetFacts

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.identity.identity import Identity, host_in, host_of, port_of
+from exporter.derive.identity.member_processes import Identity, host_in, host_of, port_of
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts

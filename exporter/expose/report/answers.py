@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from exporter.expose.api.answers import status_out
 from exporter.expose.report.shapes import HistoryOut, LagOut, NamesOut, OpenedOut, ReportOut, SpanOut
-from exporter.expose.wording.planning import reports as wording
+from exporter.expose.wording.planning import migration_report as wording
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.planning.timeline import Span, Timeline, Track
 

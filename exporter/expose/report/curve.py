@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from exporter.expose.report.shapes import LagOut
-from exporter.expose.wording.planning.reports import clock
+from exporter.expose.wording.planning.migration_report import clock
 
 WIDTH: Final = 860
 HEIGHT: Final = 220

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from exporter.expose.report.curve import picture
 from exporter.expose.report.shapes import ReportOut, SpanOut
 from exporter.expose.web.environment import render
-from exporter.expose.wording.planning.reports import TRACKS, clock, lasted
+from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
 
 _ESCAPED: Final = str.maketrans(
     {letter: f"\\{letter}" for letter in "\\`*_{}[]#|"} | {"<": "&lt;", ">": "&gt;"}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from exporter.expose.report.shapes import ReportOut, SpanOut
-from exporter.expose.wording.planning.reports import REDACTED
+from exporter.expose.wording.planning.migration_report import REDACTED
 from exporter.model.planning.timeline import Track
 
 _V4: Final = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"

@@ -22,7 +22,15 @@ from exporter.expose.staleness import Aged
 from exporter.expose.web.demo_panel import add_demo_panel, state_of
 from exporter.expose.web.documents import PICTURES, pictures
 from exporter.expose.web.environment import HERE, render
-from exporter.expose.web.pages import PATHS, Content, NotThere, PageRequest, document, nothing_yet, nowhere
+from exporter.expose.web.page_contents import (
+    PATHS,
+    Content,
+    NotThere,
+    PageRequest,
+    document,
+    nothing_yet,
+    nowhere,
+)
 from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot

@@ -22,7 +22,7 @@ from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Access, Call, Fetcher
 from exporter.sources.stores import refusals
 from exporter.sources.stores.refusals import failure, side_by_side
-from exporter.sources.stores.store_reading import MAX_KEYS, Collected, as_it_is
+from exporter.sources.stores.store_collector import MAX_KEYS, Collected, as_it_is
 
 KIND = "consul"
 MAX_USED = 200  # keys that are asked for by themselves

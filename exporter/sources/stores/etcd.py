@@ -30,7 +30,7 @@ from exporter.sources.stores.etcd_endpoint import (
     end_of,
 )
 from exporter.sources.stores.refusals import COMPACTED, side_by_side
-from exporter.sources.stores.store_reading import Collected, as_it_is
+from exporter.sources.stores.store_collector import Collected, as_it_is
 
 FIRST_PAGE = 1  # keys, of whatever size: the largest rings hold 8 MB, and memory is bounded
 MAX_PAGE = 10_000  # keys

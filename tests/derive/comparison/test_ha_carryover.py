@@ -21,7 +21,7 @@ from exporter.derive.limits import Rules
 from exporter.model.entry import Replica
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient, Page, Value
-from exporter.polling.schedule import Entries
+from exporter.polling.view_turns import Entries
 from exporter.products.ha_keys import HaKeys
 from tests.derive.build import CLIENTS, NOW, Fleet, Process, client, step_of, verdicts
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.harms import NAMES
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.gossip.label_rollout import STAGES, attributed
-from exporter.derive.identity.identity import Identity
+from exporter.derive.identity.member_processes import Identity
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind, Seen
 from exporter.model.facts import Rejection, Snapshot

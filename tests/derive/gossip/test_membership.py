@@ -8,8 +8,15 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.gossip.membership import with_heard
-from exporter.derive.identity.identity import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.identity.member_index import bare
+from exporter.derive.identity.member_processes import (
+    gossipers,
+    host_of,
+    identities,
+    own_member,
+    owners,
+    port_of,
+)
 from exporter.derive.limits import Rules
 from exporter.model.entry import Member, Replica
 from exporter.model.facts import GossipFacts, Snapshot
@@ -43,8 +50,7 @@ def see(fleet: Fleet, *groups: tuple[int, ...]) -> None:
 def test_a_converged_fleet_is_one_cluster_with_nobody_missing() -> None:
     found = gossip_of(fleet_of(4).look())
     assert [len(cluster) for cluster in found.clusters] == [4]
-    assert found.absent == found.unread == found.unidentified == ()
-    assert found.strangers == ()
+    assert found.absent == found.unread == found.unidentified == found.strangers == ()
 
 
 @pytest.mark.parametrize(

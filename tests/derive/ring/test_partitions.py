@@ -9,7 +9,7 @@ import pytest
 from exporter.derive.comparison.primary import KeyInput
 from exporter.derive.comparison.views import view
 from exporter.derive.history import FORGET_LOST, RingHistory, Watched, advance_partitions
-from exporter.derive.identity.identity import Owners
+from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key
 from exporter.derive.limits import Rules
 from exporter.derive.ring.partitions import by_state, corrupted

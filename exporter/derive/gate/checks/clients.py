@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from exporter.derive import kv_clients
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, CheckFunction, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.restarts import restarting

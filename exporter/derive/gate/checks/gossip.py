@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gate.evidence import Evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from exporter.derive.gate.advice import ADVICE
+from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.key_ownership import label

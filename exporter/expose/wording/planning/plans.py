@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few, first
-from exporter.expose.wording.planning.reports import restarts_seen
+from exporter.expose.wording.planning.migration_report import restarts_seen
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route

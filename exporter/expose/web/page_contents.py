@@ -17,8 +17,8 @@ from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
 from exporter.expose.wording.looked import oldest_views
+from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
 from exporter.expose.wording.planning.plans import together
-from exporter.expose.wording.planning.reports import TRACKS, clock, lasted
 from exporter.model.facts import Event, Snapshot
 from exporter.model.planning.timeline import Timeline
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.logs import MAX_LABEL, OTHER, decode_line
+from exporter.decode.label_rejections import MAX_LABEL, OTHER, decode_line
 from exporter.model.pages import LogRejection
 
 TIME = "2026-11-21T01:49:29.5Z"

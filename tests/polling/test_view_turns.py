@@ -12,7 +12,7 @@ from exporter.model.entry import State
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Observation
 from exporter.model.views import ViewFacts
-from exporter.polling.schedule import (
+from exporter.polling.view_turns import (
     BUDGET,
     HA_AGAIN,
     OF_EACH_KIND,

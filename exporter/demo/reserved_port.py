@@ -31,7 +31,7 @@ def take(host: str, port: int) -> socket.socket:
     return found
 
 
-class DelayedPort(ABC):
+class ReservedPort(ABC):
     """One port. Closing it also ends the connections through it, as a dead process would."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -82,7 +82,7 @@ class DelayedPort(ABC):
         """End what is connected."""
 
 
-class HttpDoor(DelayedPort):
+class HttpDoor(ReservedPort):
     """A port that speaks HTTP."""
 
     def __init__(self, host: str, port: int, handler: Handler) -> None:
@@ -105,7 +105,7 @@ class HttpDoor(DelayedPort):
             self._http = None
 
 
-class StreamDoor(DelayedPort):
+class StreamDoor(ReservedPort):
     """A port that speaks bytes."""
 
     def __init__(self, host: str, port: int, talk: Talk) -> None:

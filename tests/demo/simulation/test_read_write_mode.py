@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from exporter.demo import READ_WRITE_FAULTS, Cluster, DemoSettings
-from exporter.demo.simulation import read_write
+from exporter.demo.simulation import read_write_mode
 from exporter.demo.simulation.process import Process
 from tests.demo.kit import get, metrics, page
 
@@ -22,17 +22,17 @@ def cluster_of(way: str = "read-write", **more: object) -> Cluster:
 def at(stage: str, way: str = "read-write", **more: object) -> Cluster:
     """A cluster that came to a stage at the demo's default pace, and is nearly at its end."""
     cluster = cluster_of(way, **more)
-    while read_write.STAGES[cluster.mode_stage].name != stage:
+    while read_write_mode.STAGES[cluster.mode_stage].name != stage:
         cluster.step(1.0)
     cluster.step(cluster.settings.walk_pause - 2.0)
-    assert read_write.STAGES[cluster.mode_stage].name == stage
+    assert read_write_mode.STAGES[cluster.mode_stage].name == stage
     return cluster
 
 
 def running(cluster: Cluster, group: str) -> set[str]:
     """The paths of which a group has processes that are up."""
     up = (process for process in cluster.processes if process.up and process.spec.group == group)
-    return {read_write.path_of(process) for process in up}
+    return {read_write_mode.path_of(process) for process in up}
 
 
 RUNNING = [
@@ -87,7 +87,7 @@ def test_clients_move_with_the_stage_that_brings_the_new_path(
 def test_old_ingesters_go_zone_by_zone_and_ship_before_they_stop() -> None:
     cluster = at("write-up")
     left: list[set[str]] = []
-    while read_write.STAGES[cluster.mode_stage].name != "third-zone-retired" or left[-1] != set(ZONES):
+    while read_write_mode.STAGES[cluster.mode_stage].name != "third-zone-retired" or left[-1] != set(ZONES):
         cluster.step(1.0)
         old = [one for one in cluster.processes if one.spec.role.component == "ingester"]
         going = {one.spec.zone for one in old if one.leaving and one.up}

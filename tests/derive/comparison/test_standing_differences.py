@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.comparison import settling
+from exporter.derive.comparison import standing_differences
 from exporter.derive.comparison.compare import Content, Moment, compare, content_of
-from exporter.derive.comparison.settling import Standing, carry, settle, view_name
+from exporter.derive.comparison.standing_differences import Standing, carry, settle, view_name
 from exporter.derive.comparison.views import View, view
 from exporter.model.entry import Replica, State
 from exporter.model.views import Comparison
@@ -81,7 +81,7 @@ def test_a_doubt_from_before_the_clock_was_set_back_stands() -> None:
 
 
 def test_of_too_many_doubts_the_oldest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "MAX_KEPT", 1)
+    monkeypatch.setattr(standing_differences, "MAX_KEPT", 1)
     mine, theirs = {"m-1": member("m-1", NOW)}, {"m-1": member("m-1", NOW - 5, State.LEAVING)}
     _, doubts = settle(found(mine, theirs, NOW), Standing(), NOW, PERIOD)
     mine, theirs = {"m-2": member("m-2", NOW)}, {"m-2": member("m-2", NOW - 5, State.LEAVING)}

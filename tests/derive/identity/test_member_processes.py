@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.identity.identity import gossipers, host_of, identities, own_member, owners, port_of
 from exporter.derive.identity.member_index import bare
+from exporter.derive.identity.member_processes import (
+    gossipers,
+    host_of,
+    identities,
+    own_member,
+    owners,
+    port_of,
+)
 from exporter.model.entry import State
 from exporter.model.pages import GossipMember, GossipState, ProcessConfig
 from tests.derive.build import NOW, Process, member
