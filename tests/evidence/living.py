@@ -64,7 +64,7 @@ def living(
 
 def _fits(made: Cluster, step: str) -> bool:
     if step in GROUPS:
-        apart = made.zoned or not step.startswith("retire-") or step == "retire-microservices"
+        apart = made.zoned or not step.startswith("retire-")
         return made.product is Product.MIMIR and made.phase is Phase.MEMBERLIST and apart
     if step in LABELS:
         return made.phase in {Phase.MIRRORING, Phase.MEMBERLIST}

@@ -6,7 +6,9 @@ guards against several losses of a step stands with each of them and is asked on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from exporter.derive.gate.check import CheckFunction
 from exporter.derive.gate.checks import (
@@ -98,6 +100,57 @@ UNWATCHED = (clients.targets_answer, clients.settled)
 def _in(phase: Phase, *, readers: bool) -> Harm:
     return Harm(APART, (clients.in_phase(phase, readers=readers),))
 
+
+_READ_PATH = (
+    Harm(UNSEEN, UNWATCHED),
+    Harm("There is nothing to stop.", (paths.old_read_path_present,)),
+    Harm("Queries fail that still go to the old group.", (paths.old_read_path_idle,)),
+    Harm("No process answers queries.", (groups.new_group_reads,)),
+    Harm("A ring is left without members: its component stops.", (groups.backend_rings_have_both,)),
+    Harm(
+        "Store-gateways that stopped stay in the ring: queries miss the blocks that they had.",
+        (settings.store_gateways_unregister, settings.store_gateways_zone_aware),
+    ),
+    Harm("Writes lose their quorum.", (keys.members_healthy, quorum.settings_agree)),
+    Harm(DIVERGED, (keys.views_agree,)),
+    Harm(UNFINISHED, (transitions.no_long_transitions,)),
+    Harm(PARTED, RESTART),
+)
+_WRITE_PATH = (
+    Harm(UNSEEN, UNWATCHED),
+    Harm("There is nothing to stop.", (paths.old_write_path_present,)),
+    Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+    Harm("No process answers queries.", (groups.new_group_reads,)),
+    Harm("A ring is left without members: its component stops.", (groups.write_rings_have_both,)),
+    Harm(
+        "Writes lose their quorum.",
+        (
+            groups.new_group_keeps_quorum,
+            settings.ingesters_zone_aware,
+            paths.one_zone_at_a_time,
+            keys.members_healthy,
+            quorum.settings_agree,
+        ),
+    ),
+    Harm("Blocks that only an old ingester has are lost with it.", (paths.old_ingesters_shipped,)),
+    Harm(DIVERGED, (keys.views_agree,)),
+    Harm(UNFINISHED, (transitions.no_long_transitions,)),
+    Harm(PARTED, RESTART),
+)
+
+
+def _together(*steps: Iterable[Harm]) -> tuple[Harm, ...]:
+    """The harms of several steps that are taken at once, each once."""
+    guards: dict[str, dict[CheckFunction, None]] = {}
+    for harm in chain(*steps):
+        guards.setdefault(harm.loss, {}).update(dict.fromkeys(harm.guards))
+    return tuple(Harm(loss, tuple(found)) for loss, found in guards.items())
+
+
+_NOTHING_LEFT = Harm("There is nothing to stop.", (groups.old_group_present,))
+_BOTH_PATHS = _together(
+    [_NOTHING_LEFT], [harm for harm in (*_READ_PATH, *_WRITE_PATH) if harm.loss != _NOTHING_LEFT.loss]
+)
 
 STEPS = (
     Rule(
@@ -295,71 +348,21 @@ STEPS = (
         "retire-read-path",
         None,
         "Stops the old group's read path and backend, after its store-gateways unregister.",
-        (
-            Harm(UNSEEN, UNWATCHED),
-            Harm("There is nothing to stop.", (paths.old_read_path_present,)),
-            Harm("Queries fail that still go to the old group.", (paths.old_read_path_idle,)),
-            Harm("No process answers queries.", (groups.new_group_reads,)),
-            Harm("A ring is left without members: its component stops.", (groups.backend_rings_have_both,)),
-            Harm(
-                "Store-gateways that stopped stay in the ring: queries miss the blocks that they had.",
-                (settings.store_gateways_unregister, settings.store_gateways_zone_aware),
-            ),
-            Harm("Writes lose their quorum.", (keys.members_healthy, quorum.settings_agree)),
-            Harm(DIVERGED, (keys.views_agree,)),
-            Harm(UNFINISHED, (transitions.no_long_transitions,)),
-            Harm(PARTED, RESTART),
-        ),
+        _READ_PATH,
         migration=READ_WRITE,
     ),
     Rule(
         "retire-write-path",
         None,
         "Stops the old group's distributors, then its ingesters zone by zone.",
-        (
-            Harm(UNSEEN, UNWATCHED),
-            Harm("There is nothing to stop.", (paths.old_write_path_present,)),
-            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
-            Harm("No process answers queries.", (groups.new_group_reads,)),
-            Harm("A ring is left without members: its component stops.", (groups.write_rings_have_both,)),
-            Harm(
-                "Writes lose their quorum.",
-                (
-                    groups.new_group_keeps_quorum,
-                    settings.ingesters_zone_aware,
-                    paths.one_zone_at_a_time,
-                    keys.members_healthy,
-                    quorum.settings_agree,
-                ),
-            ),
-            Harm("Blocks that only an old ingester has are lost with it.", (paths.old_ingesters_shipped,)),
-            Harm(DIVERGED, (keys.views_agree,)),
-            Harm(UNFINISHED, (transitions.no_long_transitions,)),
-            Harm(PARTED, RESTART),
-        ),
+        _WRITE_PATH,
         migration=READ_WRITE,
     ),
     Rule(
         "retire-microservices",
         None,
-        "Stops all of the old group at once: retire-read-path and retire-write-path check more, one by one.",
-        (
-            Harm(UNSEEN, UNWATCHED),
-            Harm("There is nothing to stop.", (groups.old_group_present,)),
-            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
-            Harm("No process answers queries.", (groups.new_group_reads,)),
-            Harm(
-                "A ring is left without members: its component stops.",
-                (groups.backend_rings_have_both, groups.write_rings_have_both),
-            ),
-            Harm(
-                "Writes lose their quorum.",
-                (groups.new_group_keeps_quorum, keys.members_healthy, quorum.settings_agree),
-            ),
-            Harm(DIVERGED, (keys.views_agree,)),
-            Harm(UNFINISHED, (transitions.no_long_transitions,)),
-            Harm(PARTED, RESTART),
-        ),
+        "Stops all of the old group at once: what retire-read-path and retire-write-path check, together.",
+        _BOTH_PATHS,
         migration=READ_WRITE,
     ),
     Rule(

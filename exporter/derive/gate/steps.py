@@ -14,11 +14,14 @@ from exporter.derive.limits import Rules
 from exporter.model.facts import Fleet, Snapshot
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.migration import RINGS, Migration
+from exporter.model.migration import READ_WRITE, RINGS, Migration
 from exporter.model.pages import Phase, Product
 
 # Checks that compare two looks: unknown at the first one, which says nothing yet.
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
+
+
+_PATHS = (("old-read-path-present", "retire-read-path"), ("old-write-path-present", "retire-write-path"))
 
 
 def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
@@ -36,7 +39,8 @@ def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: 
     migration = replace(
         migration,
         findings=warned(migration.findings, told.values(), migration.phase),
-        next_step=migration.next_step or _following(migration),
+        next_step=migration.next_step
+        or _following(migration, {c.id: c.verdict for c in told.values()}, seen),
     )
     causes = (*migration.causes, *(found.id for found in seen.now.fleet.passing))
     told = {function: explained(check, causes) for function, check in told.items()}
@@ -56,11 +60,27 @@ def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
     return Step(rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, migration=migration.name)
 
 
-def _following(migration: Migration) -> str:
-    """Name the next step of a migration that moves KV clients, "" where it has ended or is unknown."""
+def _following(migration: Migration, told: Mapping[str, Verdict], seen: Evidence) -> str:
+    """Name the next step of a migration of KV clients or of groups, "" where it has ended or is unknown."""
+    if migration.name == READ_WRITE:
+        return _following_of_groups(told, seen)
     if not migration.is_of_clients:
         return ""
     return next((rule.name for rule in STEPS if rule.phase is migration.phase and rule.is_of(migration)), "")
+
+
+def _following_of_groups(told: Mapping[str, Verdict], seen: Evidence) -> str:
+    """Name the step that stops what the old group still has: its read path, its write path, what is left. A
+    shard cannot tell: what its part lacks may be in another one.
+    """
+    if seen.is_part:
+        return ""
+    for check, step in _PATHS:
+        if told[check] is not Verdict.FAILS:  # where it is unknown, so is the next step
+            return step if told[check] is Verdict.HOLDS else ""
+    remains = told["old-group-left"] is Verdict.FAILS
+    runs = any(target.group == seen.rules.leaving for target in seen.up)
+    return "finish-read-write" if remains or runs else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ INGESTER, GATEWAY, RULER = "collectors/ring", "collectors/store-gateway", "ruler
 KEYS = (INGESTER, GATEWAY, RULER)
 CLIENTS = tuple(client(name) for name in ("ingester-lifecycler", "store-gateway", "ruler"))
 READ, WRITE, FINISH = "retire-read-path", "retire-write-path", "finish-read-write"
+BOTH = "retire-microservices"
 NEW = re.compile("^mimir-(write|read|backend)-")
 PRE = re.compile("^old-")
 Change = Callable[["Moving"], None]
@@ -91,8 +92,8 @@ class Moving:
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["to read-write", "back to microservices"])
-@pytest.mark.parametrize("step", [READ, WRITE])
-def test_both_steps_open_where_both_groups_are_in_every_ring(step: str, back: bool) -> None:
+@pytest.mark.parametrize("step", [READ, WRITE, BOTH])
+def test_the_steps_open_where_both_groups_are_in_every_ring(step: str, back: bool) -> None:
     seen = Moving(back=back).look()
     assert (verdicts(seen, step), step_of(seen, step).open) == ({}, True)
 
@@ -156,7 +157,39 @@ def test_each_check_fails_on_its_own_mistake(
 ) -> None:
     made = Moving()
     change(made)
-    assert verdicts(made.look(), step).get(check) == verdict
+    seen = made.look()
+    for asked in (step,) if step == FINISH else (step, BOTH):
+        assert verdicts(seen, asked).get(check) == verdict
+
+
+def _gone(*names: str) -> Change:
+    return lambda made: made.gone.update((key, name) for key in KEYS for name in names)
+
+
+def _backend_gone(made: Moving) -> None:
+    made.gone.update((key, name) for key in (GATEWAY, RULER) for name in made.old)
+
+
+def _stopped(made: Moving) -> None:
+    _gone(*made.old)(made)
+    for process in made.fleet.processes[:3]:
+        process.up = False
+
+
+NEXT: list[tuple[str, Change, str]] = [
+    ("both groups in every ring", lambda _: None, READ),
+    ("the old backend has left", _backend_gone, WRITE),
+    ("every old member has left, old processes run", _gone("old-1", "old-2", "old-3"), FINISH),
+    ("and they are stopped", _stopped, ""),
+]
+
+
+@pytest.mark.parametrize(("change", "step"), [n[1:] for n in NEXT], ids=[n[0] for n in NEXT])
+def test_the_next_step_is_what_stops_what_the_old_group_still_has(change: Change, step: str) -> None:
+    made = Moving()
+    change(made)
+    (migration,) = (one for one in made.look().migrations if one.name == "read-write")
+    assert migration.next_step == step
 
 
 BACK: list[tuple[str, Change, str, str]] = [
