@@ -45,13 +45,14 @@ def what_is_wrong(q: Queries) -> str:
 
 def _of_processes(q: Queries) -> dict[str, str]:
     up, page, store = q.once(c.TARGET_UP), q.once(c.PAGE_UP), q.once(c.STORE_UP)
+    needed = f"unless on {q.by()} (min by {q.by()} ({q.clients()}) == {Phase.MEMBERLIST.value})"
     last = f"max by {q.by()} ({q.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
     return {
         "processes down": q.how_many(f"{up} == bool 0"),
         "pages that could not be read": q.how_many(f"{page} == bool 0"),
         "phase unknown": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
         "no process found": q.total("sum", f"{last} > bool 0 unless on {q.by()} {up}"),
-        "external store not readable": q.how_many(f"{store} == bool 0"),
+        "external store not readable": q.how_many(f"({store} == bool 0) {needed}"),
         "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
         "clocks that are off": q.how_many(
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"

@@ -206,7 +206,7 @@ async def test_who_would_write_a_small_view_is_told_before_the_step() -> None:
         assert run.seen[-1].fleet.risks == ()
         await run.fault("split", on=True)
         await _until(run, lambda: bool(run.seen[-1].fleet.risks), 4)
-        assert "sees 1 of 3 gossip members" in run.seen[-1].fleet.risks[0]
+        assert "lists 1 of 3 gossip members" in run.seen[-1].fleet.risks[0]
 
 
 async def test_a_phase_keeps_its_beginning() -> None:

@@ -136,7 +136,7 @@ def _members(house: House) -> Band:
         [house.runbook("KVMigrationGossipSplit")],
     )
     states = Show(
-        "Members by state",
+        "Members listed by state",
         "Greatest number that any process lists in this state. Members that are dead or left (memberlist's "
         "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({seen})", "{{state}}")],

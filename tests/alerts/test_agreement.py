@@ -58,18 +58,20 @@ BESIDE_CHECKS: Mapping[str, str] = {
 }
 """By check of the gate. What no check of the next step asks, alert and overview tell all the same."""
 FAULTS = faults(Queries(Options()))
+UNKNOWN = frozenset({"KVMigrationSecondaryUnread"})  # what is unknown; check and tile tell what is wrong
+SAID_AS = {"without-multi": "mirroring-partial"}  # a kind of it, with advice of its own
 
 
 def alerts_about(cause: str) -> str:
     """The names of the alerts that tell of a cause, as a pattern."""
-    names = {alert.name for alert in ALERTS if cause in alert.about}
+    names = {alert.name for alert in ALERTS if cause in alert.about} - UNKNOWN
     assert names, cause
     return "|".join(sorted(names))
 
 
 def said(snapshot: Snapshot) -> set[str]:
     """What page and status say, by the ids of causes."""
-    return {found.id for found in snapshot.fleet.findings}
+    return {SAID_AS.get(found.id, found.id) for found in snapshot.fleet.findings}
 
 
 def failing(snapshot: Snapshot) -> dict[str, str]:
@@ -156,5 +158,12 @@ def test_page_alerts_and_overview_say_the_same_of_a_recorded_cluster(name: str, 
     for _ in range(LOOKS):
         cycle = later(cycle)
         snapshot, past = conclude(cycle, past, rules)
-    then = tuple(replace(target, skew=None) for target in snapshot.targets)  # its clocks are in the past
-    assert not disagreements({name: replace(snapshot, targets=then)}, tmp_path)
+    assert not disagreements({name: _by_its_clock(snapshot)}, tmp_path)
+
+
+def _by_its_clock(snapshot: Snapshot) -> Snapshot:
+    """A recorded cluster's clocks are in the past, and nothing is said of them."""
+    fleet = snapshot.fleet
+    findings = tuple(found for found in fleet.findings if found.id != "clocks-differ")
+    targets = tuple(replace(target, skew=None) for target in snapshot.targets)
+    return replace(snapshot, targets=targets, fleet=replace(fleet, findings=findings))

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 def test_progress_is_drawn_on_a_terminal_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    args = Namespace(format="text", soak=40.0)
+    args = Namespace(format="text", soak=40.0, quiet=False)
     check._progress(args, 10.0)
     assert screen.getvalue() == f"\r[{'#' * 10}{'.' * 30}] passed for 10 s of 40 s "
     check._clear(args)

@@ -207,7 +207,7 @@ async def test_a_failed_question_is_asked_again_and_loses_nothing(
         stand.answers = [make(), make()]
         assert await one.look() == []
         assert await one.look() == []
-        assert caplog.text.count("cannot be asked") == 1, "said once, until it is over"
+        assert caplog.text.count("cannot be read") == 1, "said once, until it is over"
         assert await one.look() == [("ingester-0", "kept")]
 
 
