@@ -128,7 +128,7 @@ WRITERS_MISSING = Wait(
 DUPLICATE_ADDRESSES = Wait(
     10 * MINUTE, "a killed member and the next process at its address stand side by side for one timeout"
 )
-IN_TRANSIT = Limit(1800, "a start that replays its log, and a leave that flushes, take half an hour at most")
+IN_TRANSIT = Limit(1800, "to replay the WAL at a start, or to flush at a stop, takes half an hour at most")
 TRANSIT = Wait(MINUTE, "the limit is the wait; this is one more cycle")
 TOKEN_CONFLICTS = Wait(10 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")

@@ -119,6 +119,7 @@ class Service:
             timeline=lambda: self._timeline.timeline,
             interval=lambda: watch.config.interval,
             docs=lambda: rules_of(watch.config).docs_url,
+            boards=getattr(self.args, "boards_base_url", ""),
         )
 
     def _documented(self, config: Config) -> Config:

@@ -65,7 +65,7 @@ GROUP = Group(
                 "{{ $value }} page(s) of <fleet> have failed for <PAGES_WINDOW>: <names>. Gate checks "
                 "that need them stay closed."
             ),
-            "Pages of processes that answer otherwise keep failing: evidence is missing.",
+            "Some pages of processes that answer fail again and again: evidence is missing.",
             names=Names(
                 failing,
                 (

@@ -13,7 +13,7 @@ from typing import Any
 
 from exporter import __version__
 from exporter.change_log import Narrator
-from exporter.cli.source.docs_option import add_docs
+from exporter.cli.source.docs_option import add_boards, add_docs
 from exporter.cli.source.server_api import checked_server
 from exporter.cli.source.shard_option import add_shard
 from exporter.config import Config, load, shown_url
@@ -88,6 +88,7 @@ def add_web(parser: argparse.ArgumentParser) -> None:
     )
     _add_probe(parser)
     add_docs(parser)
+    add_boards(parser)
 
 
 def serve_command(args: argparse.Namespace) -> int:

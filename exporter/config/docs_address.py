@@ -16,7 +16,7 @@ def address_of(text: str) -> str:
         return _ADDRESS.validate_python(text)
     except ValidationError:
         raise ValueError(
-            f'"{text}" is no address of the docs; write for instance https://docs.example.com/kvmigration'
+            f'"{text}" is no plain address; write for instance https://docs.example.com/kvmigration'
         ) from None
 
 

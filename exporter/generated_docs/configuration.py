@@ -27,7 +27,7 @@ targets:
 - `kvmigration validate FILE` checks a file and names every problem with its line; `--schema` prints the
   JSON schema for editors. Unknown keys are refused; a key without a value counts as left out.
 - A duration is written as in Prometheus: `15s`, `1m30s`, `500ms`, `1h`, `2d`. A size likewise: `64MiB`,
-  `1GB`, `512KB` (a KB is 1024 bytes). A number without a unit is refused, but for `0`.
+  `1GB`, `512KB` (a KB is 1024 bytes). A number without a unit is refused. Only `0` needs none.
 - Names of files are relative to the configuration file. Files with credentials and certificates are read
   again when they change.
 - Secrets, header values (but `X-Scope-OrgID`) and credentials in a proxy's URL are never shown: not in

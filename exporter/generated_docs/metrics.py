@@ -31,7 +31,7 @@ processes and of itself; [shards.md](shards.md) explains how the parts are joine
 complete fleet, of which a shard reads a part, have names with `{shards.SHARD}…` in place of
 `{PREFIX}…`, and the same labels:
 {{parts}}.
-A part does not show these, because they need all parts: {{whole}}.
+One shard does not show these metrics, because they need the data of all shards: {{whole}}.
 """
 
 

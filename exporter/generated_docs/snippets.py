@@ -26,8 +26,8 @@ TITLES = {"yaml": "YAML", "helm": "Helm values", "jsonnet": "Jsonnet", "flags": 
 INTRODUCTION = """# The lines of each step, for each product
 
 `kvmigration plan` prints the lines that *your* cluster needs. Here they are for one ring of each product.
-Each ring in the table of a product has the same lines below its own block. [ring.md](ring.md) has what to
-check before and after each step. [plan.md](plan.md) explains the command.
+Each product has a table of its rings. Every ring has a block of its own in the configuration, with the
+same lines. [ring.md](ring.md) lists the checks of each step. [plan.md](plan.md) explains the command.
 
 Every row has its source in [exporter/products/tables](../exporter/products/tables).
 """

@@ -31,8 +31,8 @@ guard against that. `kvmigration check STEP` runs exactly these.
   minutes, and a connection that is refused twice in a row. After two refusals the process counts as down.
 - A process that is new in the list and started within two minutes only pauses the checks that depend on it.
   If a new process ran before it was listed, every soak begins again: the process was not watched.
-- A process that left the list breaks nothing if no ring and no member list has it any more. Otherwise every
-  soak begins again.
+- A process that left the list of targets changes nothing if no ring and no member list has it either.
+  Otherwise every soak begins again.
 - After a failover, some distributors have the new replica earlier than others. For one update of the HA
   cluster this is no difference.
 - The line of a closed step names what broke its soak last, and how long ago.

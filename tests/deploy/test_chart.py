@@ -101,6 +101,12 @@ def everybodys_service(found: list[Thing]) -> Thing:
     return thing
 
 
+def test_the_page_links_to_the_boards_where_the_values_have_their_address() -> None:
+    for case, links in (("links of its own", ["--boards.base-url=https://boards.test"]), ("everything", [])):
+        (container,) = workload(things(CASES[case]))["spec"]["template"]["spec"]["containers"]
+        assert [arg for arg in container["args"] if "boards" in arg] == links
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_chart_gives_is_what_kubernetes_takes(case: str, version: str) -> None:

@@ -40,6 +40,7 @@ class World:
     reload: Callable[[], object] | None = None
     interval: float = 15.0
     docs: str = ""
+    boards: str = ""
     panel: DemoPanel | None = None
     has_page: bool = False
 
@@ -59,6 +60,7 @@ class World:
             plans=plans_of,
             interval=lambda: self.interval,
             docs=lambda: self.docs,
+            boards=self.boards,
             panel=self.panel,
         )
 

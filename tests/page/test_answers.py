@@ -112,6 +112,14 @@ def test_any_other_path_gets_a_page_for_people_and_plain_text_for_programs(serve
     assert get(served, "/nope", Accept=HTML).status == get(served, "/nope").status == 404
 
 
+def test_no_page_shows_a_value_in_the_program_s_own_form(served: Served) -> None:
+    plain = ("/", "/events", "/processes", "/plan", "/history", "/gate/switch-primary")
+    paths = (*plain, "/key/collectors/ring", "/key/ha-tracker/", "/target/mimir-write-0")
+    for path in paths:
+        assert not re.search(r"\b[A-Z]\w+\([a-z_]+=|&lt;\w+\.[A-Z_]+: ", get(served, path).text), path
+    assert "read from store" in get(served, "/key/collectors/ring").text
+
+
 def test_links_are_relative_so_that_a_proxy_may_put_a_prefix_before_them(served: Served) -> None:
     for path, root in (
         ("/", "./"),

@@ -1,4 +1,4 @@
-"""`--docs.base-url`: where the docs are that a command's output names."""
+"""`--docs.base-url` and `--boards.base-url`: where the docs and boards are that a command or page names."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def add_docs(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="where you serve the docs of this project: links and names of docs lead there; default: "
         "gate.docs_url of the configuration, else the exporter's own /docs",
+    )
+
+
+def add_boards(parser: argparse.ArgumentParser) -> None:
+    """Add `--boards.base-url`."""
+    parser.add_argument(
+        "--boards.base-url",
+        dest="boards_base_url",
+        type=_address,
+        default="",
+        metavar="URL",
+        help="Grafana's address: the page links to the boards there; default: no links",
     )
 
 

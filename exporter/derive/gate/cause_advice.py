@@ -37,13 +37,13 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "labels-split": Advice(
-            "Forget no member: a member that one group lacks runs in another one.",
+            "Do not forget a member: one that one group lacks runs in another one.",
             "Give all processes the same label, in the three steps of docs/labels.md.",
             "docs/labels.md#rolling-out",
             ("forget",),
         ),
         "gossip-split": Advice(
-            "Forget no member: a member that one group lacks may run in another one.",
+            "Do not forget a member: one that one group lacks may run in another one.",
             "Compare label, join_members and network policy of the groups, and mend what differs. With a "
             "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
             "process of the smaller group once its seeds answer.",
@@ -123,8 +123,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while the status warns of mixed primaries, a "
-    "split gossip, a ring that lost members at once, clocks that differ, or a store that was not read. What "
-    "is missing in one place may be complete in another. Restart nothing while the status warns of mixed "
-    "primaries, a ring that lost members at once, or a store that was not read."
+    "First run kvmigration status. Do not forget a member while it warns of mixed primaries, a split gossip "
+    "cluster or a ring that lost many members in one cycle. Do not forget one either while clocks differ or "
+    "a store was not read. What is missing in one place may be complete in another. Do not restart a process "
+    "while it warns of mixed primaries, of such a ring or of such a store."
 )

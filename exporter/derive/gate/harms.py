@@ -90,7 +90,9 @@ DATED = "A clock that is ahead wins every merge: its heartbeats and elections hi
 ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it is harder to remove."
 LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
 DIVERGED = "Processes have different rings, so they decide differently about the same data."
-MISPLACED = "A process that writes a ring is no member of it, or shares its place: its data is not found."
+MISPLACED = (
+    "A process writes a ring that does not list it, or another member has its address: its data is not found."
+)
 CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
 ELECTED = "Distributors elect other HA replicas: samples are doubled."
 APART = "A client that is in another phase goes on with the other store: the rings diverge."
@@ -331,7 +333,7 @@ STEPS = (
     Rule(
         "enforce-label",
         None,
-        "Switches verification on in a rolling restart: packets without the label are dropped.",
+        "A rolling restart switches label verification on. Processes then drop packets without the label.",
         (
             Harm(UNSEEN, UNWATCHED),
             Harm(

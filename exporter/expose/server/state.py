@@ -56,6 +56,7 @@ class ServerState:
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
     panel: DemoPanel | None = None  # of the demo alone
     docs: Callable[[], str] = str  # where the docs are served; "": here
+    boards: str = ""  # Grafana's address; "": no page leads there
 
     @property
     def ready(self) -> bool:

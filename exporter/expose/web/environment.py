@@ -12,6 +12,7 @@ from markupsafe import Markup
 from exporter.expose.web import go_no_go, words
 from exporter.expose.web.documents import place
 from exporter.expose.wording.headlines import answer_of
+from exporter.expose.wording.origins import origin_text
 
 HERE: Final = Path(__file__).parent
 
@@ -44,6 +45,7 @@ def environment() -> Environment:
         words.path,
         words.query,
         place,
+        origin_text,
     ):
         made.filters[filtered.__name__] = filtered
     made.globals.update(count=words.count, task=go_no_go.task, why=why)

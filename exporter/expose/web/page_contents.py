@@ -40,6 +40,7 @@ class PageRequest:
     root: str
     plans: Callable[[str], tuple[PlanOut, ...]] = lambda _: ()
     timeline: Timeline = field(default_factory=Timeline)
+    boards: str = ""  # Grafana's address
 
     @property
     def known(self) -> Snapshot:

@@ -154,6 +154,7 @@ async def _inner(
         _root(request),
         lambda wanted: plans_out(state.plans(snapshot, wanted), state.docs()) if snapshot else (),
         state.timeline(),
+        state.boards,
     )
     if pages.of is not snapshot:
         pages.of, pages.rendered = snapshot, OrderedDict()
@@ -172,7 +173,9 @@ async def _inner(
 def _rendered(make: Callable[[PageRequest], Content], view: PageRequest) -> Rendered:
     known = view.snapshot is not None or make is document
     content = make(view) if known else nothing_yet(view)
-    body = render(content.template, root=view.root, snapshot=view.snapshot, **content.values)
+    body = render(
+        content.template, root=view.root, boards=view.boards, snapshot=view.snapshot, **content.values
+    )
     return Rendered(content.title, content.announcement, Markup(body))  # noqa: S704 - our own template
 
 
@@ -203,6 +206,7 @@ def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
         files=pages.version,
         version=state.version,
         docs=state.docs(),
+        boards=state.boards,
         telemetry=request.app[TELEMETRY_PATH].lstrip("/"),
         snapshot=aged.snapshot,
         panel=state.panel if request.path == "/" else None,

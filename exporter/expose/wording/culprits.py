@@ -121,7 +121,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ELECTIONS_MANY_UNWATCHED: (
             "{value:.0f} elections of {of:.0f} HA clusters in {limit:.0f} minutes since the switch"
         ),
-        Kind.TRACKERS_DIFFER: "{value} different tracker pages",
+        Kind.TRACKERS_DIFFER: "processes show {value} different HA tracker pages",
         Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
         Kind.TRACKER_PREFIX: 'the tracker of {names:3} has the prefix "{what}"',
         Kind.STORE_FAULT: "{what}",
@@ -182,7 +182,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.NO_STORE_READABLE: "{what} cannot be read",
         Kind.NO_INDEX: "no key was ever found",
         Kind.NO_GROUPS: "no group is configured that matches a member",
-        Kind.NO_OLD_GROUP_HERE: "the old group may be in another shard's rings",
+        Kind.NO_OLD_GROUP_HERE: "the rings of another exporter shard may have the members of the old group",
     }
 )
 

@@ -59,7 +59,7 @@ def test_no_other_kind_of_address_is_accepted(text: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as ended:
         run(["explain", f"--docs.base-url={text}"])
     assert ended.value.code == 2
-    assert "is no address of the docs" in capsys.readouterr().err
+    assert "is no plain address" in capsys.readouterr().err
 
 
 SAID = [("gate: {docs_url: 'https://file.lab'}\n", "https://file.lab"), ("", "")]

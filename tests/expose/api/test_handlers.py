@@ -209,3 +209,18 @@ async def test_the_page_leads_to_where_the_docs_are_served(docs: str, link: str)
     async with TestClient(TestServer(build(World(docs=docs).state()))) as client:
         page = await (await client.get("/")).text()
     assert f'<a href="{link}">Docs</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [
+        ("/", "/d/kvmigration-overview"),
+        ("/target/mimir-write-0", "/d/kvmigration-process?var-target=mimir-write-0"),
+        ("/key/collectors/ring", "/d/kvmigration-rings?var-key=collectors%2Fring"),
+    ],
+)
+async def test_a_page_leads_to_its_board_where_grafana_s_address_is_given(path: str, link: str) -> None:
+    for boards in ("https://grafana.lab/g", ""):
+        async with TestClient(TestServer(build(World(boards=boards).state()))) as client:
+            page = await (await client.get(path)).text()
+        assert (f'href="{boards}{link}"' in page, "/d/kvmigration" in page) == (bool(boards), bool(boards))

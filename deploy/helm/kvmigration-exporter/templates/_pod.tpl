@@ -46,6 +46,9 @@ spec:
         {{- if not .Values.restartOnChange }}
         - --web.enable-lifecycle
         {{- end }}
+        {{- with .Values.links.dashboardBase }}
+        - {{ printf "--boards.base-url=%s" . | quote }}
+        {{- end }}
         {{- range .Values.extraArgs }}
         - {{ . | quote }}
         {{- end }}
