@@ -120,6 +120,7 @@ class Service:
             interval=lambda: watch.config.interval,
             docs=lambda: rules_of(watch.config).docs_url,
             boards=getattr(self.args, "boards_base_url", ""),
+            panel=self.panel,
         )
 
     def _documented(self, config: Config) -> Config:

@@ -107,6 +107,7 @@ def test_make_run_watches_a_demo_and_stops_on_ctrl_c(make: Make) -> None:
     running = make(f"ARGS={LISTEN} --size 3 --hold --start-phase mirroring")
     assert running.metrics().count('kvmigration_phase{migration="rings",phase="mirroring"} 1.0') == 1
     assert any("Open http" in line for line in running.said)
+    assert 'action="./demo/next"' in running._get("/")
     running.stop(signal.SIGINT)
     assert not any("Traceback" in line for line in running.said), "".join(running.said)
 
