@@ -60,10 +60,20 @@ def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
         return _partly(step, now.part.share)
     if migration.warnings and not step.open:
         return migration.warnings[0]
+    if users := _users_of_the_store(step, migration, now):
+        return f"This step is not yet reachable: the store is in use by {few(users, 3)}."
     text = _of_gate(step, now.at)
     if migration.risks and step.name in _RISKY and step.place == "next":
         return f"{text} Risk: {migration.risks[0]}"
     return text
+
+
+def _users_of_the_store(step: Step, migration: Migration, now: Snapshot) -> tuple[str, ...]:
+    """The migrations whose clients still need the store, where its end is not yet reachable."""
+    if migration.name != STORE or step.place != "ahead":
+        return ()
+    free = (None, Phase.MEMBERLIST, Phase.UNKNOWN)
+    return tuple(one.name for one in now.migrations if one.is_of_clients and one.phase not in free)
 
 
 def _partly(step: Step, share: Share) -> str:

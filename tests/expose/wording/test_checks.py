@@ -8,7 +8,10 @@ import pytest
 
 from exporter.expose.wording import checks, headlines, lists, looked
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
-from exporter.model.gate import Check, Verdict
+from exporter.model.gate import Check, Step, Verdict
+from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration
+from exporter.model.pages import Phase
+from tests.expose import snapshots
 
 MANY = tuple(Culprit(Kind.PROCESS_SILENT, f"p-{n}", what="timeout") for n in range(12))
 LAG = (Looked(Seen.LAG, 2.0, limit=30.0),)
@@ -132,3 +135,27 @@ HEADLINES = [
 @pytest.mark.parametrize(("answer", "headline", "said"), HEADLINES)
 def test_an_answer_is_said_once(answer: str, headline: str, said: str) -> None:
     assert headlines.answered("switch", answer, headline) == said
+
+
+@pytest.mark.parametrize(
+    ("tracker", "place", "said"),
+    [
+        (Phase.EXTERNAL, "ahead", "This step is not yet reachable: the store is in use by ha-tracker."),
+        (Phase.MEMBERLIST, "ahead", "This step is not yet reachable."),
+        (Phase.EXTERNAL, "next", "Closed: every check has passed, for 10 s of 15 s."),
+    ],
+)
+def test_the_end_of_the_store_names_what_still_uses_it(tracker: Phase, place: str, said: str) -> None:
+    step = Step("decommission-store", False, Verdict.HOLDS, (), place, 15.0, soaked_for=10.0, migration=STORE)
+    moving = Migration(RINGS, phase=Phase.MEMBERLIST), Migration(HA_TRACKER, phase=tracker)
+    now = replace(snapshots.rich(), migrations=(*moving, Migration(STORE)), part=None)
+    assert headlines.of_step(step, now.migrations[-1], now) == said
+
+
+@pytest.mark.parametrize(
+    ("soaked", "said"),
+    [(10.0, "for 10 s of 15 s."), (15.0, "and the step opens with the next cycles.")],
+)
+def test_a_gate_that_has_soaked_waits_only_for_its_cycles(soaked: float, said: str) -> None:
+    assert headlines.soaking(soaked, 15.0) == f"Closed: every check has passed, {said}"
+    assert headlines.held(60.0, headlines.soaking(soaked, 15.0)) == "Open: every check has passed for 60 s."
