@@ -62,14 +62,16 @@ async def test_bad_processes_cost_nobody_else_anything(healthy: list[str]) -> No
         )
         async with Watch(config) as watch:
             for _ in range(2):
-                _judge(await watch.poller.cycle(), set(healthy), set(bad))
+                snapshot = await watch.poller.cycle()
+                _judge(snapshot, set(healthy), set(bad))
+            # a page that a busy machine let wait in the first cycle has been read by now
+            assert {len(t.clients) for t in snapshot.targets if t.url in healthy} == {8}
 
 
 def _judge(snapshot: Snapshot, healthy: set[str], bad: set[str]) -> None:
     up = {target.url for target in snapshot.targets if target.up}
     assert up == healthy, "the 280 answer, and only they"
     assert snapshot.at - snapshot.started < INTERVAL
-    assert {len(t.clients) for t in snapshot.targets if t.url in healthy} == {8}
     reasons = {p.reason for t in snapshot.targets if t.url in bad for p in t.pages if p.name == "/metrics"}
     assert reasons <= {Reason.TIMEOUT, Reason.DECODE, Reason.DEADLINE}
     ring = next(key for key in snapshot.keys if key.key == "collectors/ring")
