@@ -73,7 +73,7 @@ def stores_readable(seen: Evidence) -> Answer:
 @check(
     "store-read",
     "The external store is read directly.",
-    "Name it under stores in the configuration, with prefixes that cover the rings' keys. Otherwise it is "
+    "Name it under stores in the configuration, with prefixes that cover the rings' keys. Otherwise "
     "the use of the store is unknown.",
     f"{DOC}#after-the-last-step",
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
