@@ -7,6 +7,7 @@
     ├── FetchError       a page could not be had; carries a `Reason` from the closed list
     ├── DecodeError      bytes came, but they are not what the page should be; carries a reason
     └── UsageError       the command line asks for something that is not there
+        └── AddressTakenError  another program listens there
 """
 
 from __future__ import annotations
@@ -41,3 +42,7 @@ class DecodeError(KVMigrationError):
 
 class UsageError(KVMigrationError):
     """The command line names a step, key or file that does not exist."""
+
+
+class AddressTakenError(UsageError):
+    """Another program listens on the address already."""

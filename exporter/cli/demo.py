@@ -16,7 +16,7 @@ from exporter.cli.demo_cluster import add_arguments, run_demo, soak_of
 from exporter.cli.serve import add_web
 from exporter.config import load
 from exporter.demo import Demo
-from exporter.errors import UsageError
+from exporter.errors import AddressTakenError, UsageError
 from exporter.expose.server.listen import DEFAULT_ADDRESS, refuse_taken
 from exporter.expose.server.state import DemoPanel, PlayableFault
 from exporter.service import Service
@@ -74,9 +74,7 @@ async def _refuse_taken(addresses: Sequence[str]) -> None:
     """Refuse an address that is wrong or taken before anything is started."""
     try:
         await refuse_taken(addresses)
-    except UsageError as error:
-        if "in use" not in str(error):
-            raise
+    except AddressTakenError as error:
         raise UsageError(f"{error}. With make: {OTHER_PORT}") from None
 
 

@@ -82,6 +82,8 @@ def _fleet(snapshot: Snapshot) -> Rows:
 
 def _unreached(migration: Migration, snapshot: Snapshot) -> dict[str, float]:
     """How many clients of each name do not mirror and will not; empty while no client mirrors."""
+    if not migration.is_of_clients:
+        return {}
     clients = (client for target in snapshot.targets if target.up for client in target.clients)
     writing = [client for client in clients if client.writes and client.migration == migration.name]
     if not any(client.mirror for client in writing):

@@ -61,7 +61,17 @@ class RuntimeConfig:
     @property
     def is_set(self) -> bool:
         """Whether it says anything."""
-        return bool(self.primary) or self.mirror_enabled is not None
+        return bool(self.lines)
+
+    @property
+    def lines(self) -> dict[str, str | bool]:
+        """Its lines; none where there is no block."""
+        told: dict[str, str | bool] = {"primary": self.primary} if self.primary else {}
+        return told | ({} if self.mirror_enabled is None else {"mirror_enabled": self.mirror_enabled})
+
+    def fits(self, primary: str, mirror: bool | None) -> bool:
+        """Tell whether these are as it says, as far as it says anything."""
+        return self.primary in ("", primary) and self.mirror_enabled in (None, mirror)
 
 
 @dataclass(frozen=True)  # not slots: what follows from its rings is gathered once

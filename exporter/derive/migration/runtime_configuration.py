@@ -16,11 +16,11 @@ from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.findings import Finding, Told
 from exporter.model.pages import Phase
+from exporter.model.planning.plan import IN_MULTI
 from exporter.model.settings import RingConfig, RuntimeConfig, ring_of
 from exporter.products.kv_settings import SETTINGS, ring_named
 
 SPREAD = 330.0  # seconds in which the page of every process is read again
-_IN_MULTI = frozenset({Phase.MULTI, Phase.MIRRORING, Phase.SWITCHED, Phase.DETACHED})
 
 
 def runtime_risks(targets: Iterable[TargetFacts], migration: str, now: float) -> tuple[Finding, ...]:
@@ -36,10 +36,10 @@ def left_in_runtime(targets: Iterable[TargetFacts]) -> tuple[str, ...]:
 
 def as_written(runtime: RuntimeConfig) -> str:
     """The lines of the block, "" where there is none."""
-    lines = [f"primary: {runtime.primary}"] if runtime.primary else []
-    if runtime.mirror_enabled is not None:
-        lines.append(f"mirror_enabled: {str(runtime.mirror_enabled).lower()}")
-    return ", ".join(lines)
+    return ", ".join(
+        f"{name}: {value if isinstance(value, str) else str(value).lower()}"
+        for name, value in runtime.lines.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,13 @@ class _Read:
     @property
     def is_followed(self) -> bool:
         """Whether the client shows what the block says."""
-        says, shows = self.runtime, self.client
-        is_there = says.mirror_enabled in (None, shows.mirror)
-        return is_there and says.primary in ("", shows.primary)
+        return self.runtime.fits(self.client.primary, self.client.mirror)
 
     @property
     def after_restart(self) -> Phase:
         """The phase in which the client would come back: the file counts where the block is silent."""
         shows, ring, says = self.client, self.ring, self.runtime
-        if shows.phase not in _IN_MULTI or ring is None or ring.store != "multi" or not ring.primary:
+        if shows.phase not in IN_MULTI or ring is None or ring.store != "multi" or not ring.primary:
             return shows.phase
         primary = shows.primary if says.primary else ring.primary
         mirror = shows.mirror if says.mirror_enabled is not None else bool(ring.mirror_enabled)
@@ -112,7 +110,7 @@ def _not_followed(read: tuple[_Read, ...]) -> Iterator[Finding]:
     """Name the clients that it should reach, and that show something else than it says."""
     found: dict[str, list[_Read]] = defaultdict(list)
     for one in read:
-        if one.client.phase in _IN_MULTI and one.is_reached and not one.is_followed:
+        if one.client.phase in IN_MULTI and one.is_reached and not one.is_followed:
             found[as_written(one.runtime)].append(one)
     for says, some in sorted(found.items()):
         clients = tuple(sorted({one.client.name for one in some}))
@@ -124,7 +122,7 @@ def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
     """Name the blocks that processes with a client that it reaches have, where they differ. A change is
     known of all only once every page was read again.
     """
-    having = {one.target.name: one.target for one in read if one.client.phase in _IN_MULTI and one.is_reached}
+    having = {one.target.name: one.target for one in read if one.client.phase in IN_MULTI and one.is_reached}
     blocks: dict[str, list[str]] = defaultdict(list)
     for target in having.values():
         blocks[as_written(target.runtime or RuntimeConfig()) or "no lines"].append(target.name)

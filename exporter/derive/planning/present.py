@@ -10,7 +10,7 @@ from exporter.derive import kv_clients
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
-from exporter.model.settings import RuntimeConfig, ring_of
+from exporter.model.settings import ring_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 
 _EXTERNAL, _GOSSIP = "external", "memberlist"
@@ -48,16 +48,11 @@ def blocks_now(
     found: dict[tuple[tuple[str, Setting], ...], list[str]] = defaultdict(list)
     for target in targets:
         if target.runtime is not None and (asked is None or target.name in asked):
-            found[tuple(_lines(target.runtime).items())].append(target.name)
+            found[tuple(target.runtime.lines.items())].append(target.name)
     return tuple(
         BlockNow(MappingProxyType(dict(lines)), tuple(sorted(names)))
         for lines, names in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))
     )
-
-
-def _lines(runtime: RuntimeConfig) -> dict[str, Setting]:
-    told: dict[str, Setting] = {"primary": runtime.primary} if runtime.primary else {}
-    return told | ({} if runtime.mirror_enabled is None else {"mirror_enabled": runtime.mirror_enabled})
 
 
 def _primary(client: ClientFacts) -> str:

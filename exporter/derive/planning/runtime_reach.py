@@ -84,14 +84,8 @@ def _follows(client: ClientFacts, static: Static) -> bool | None:
     if differs is None or says is None:
         return differs if client.target in static.overridden else None
     ring = ring_of(client.key, rings)
-    return differs or (False if ring is not None and _overrides(says, ring) else None)
-
-
-def _overrides(says: RuntimeConfig, ring: RingConfig) -> bool:
-    """Tell whether the runtime configuration says something else than a ring's file."""
-    return says.mirror_enabled not in (None, bool(ring.mirror_enabled)) or (
-        says.primary not in ("", ring.primary)
-    )
+    is_told_otherwise = ring is not None and not says.fits(ring.primary, bool(ring.mirror_enabled))
+    return differs or (False if is_told_otherwise else None)
 
 
 def _is_overridden(target: TargetFacts, product: Product) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.errors import UsageError
+from exporter.errors import AddressTakenError, UsageError
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.connections import HANDSHAKE, KEEPALIVE, Doors
 from exporter.log import logger
@@ -141,7 +141,8 @@ async def _bind(address: str) -> socket.socket:
         family, _, _, _, where = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)[0]
         return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise UsageError(f"cannot listen on {address}: {_why(error)}") from None
+        kind = AddressTakenError if error.errno == errno.EADDRINUSE else UsageError
+        raise kind(f"cannot listen on {address}: {_why(error)}") from None
 
 
 def _everywhere(port: int) -> socket.socket:
