@@ -37,13 +37,13 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "labels-split": Advice(
-            "Do not forget a member: one that one group lacks runs in another one.",
+            "Forget no member: one that one group lacks runs in another one.",
             "Give all processes the same label, in the three steps of docs/labels.md.",
             "docs/labels.md#rolling-out",
             ("forget",),
         ),
         "gossip-split": Advice(
-            "Do not forget a member: one that one group lacks may run in another one.",
+            "Forget no member: one that one group lacks may run in another one.",
             "Compare label, join_members and network policy of the groups, and mend what differs. With a "
             "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
             "process of the smaller group once its seeds answer.",
