@@ -28,9 +28,8 @@ def bad(answer: str, amount: int, of: int) -> str:
 
 def soaking(soaked: float, soak: float) -> str:
     """The headline of a step that has to wait: for its soak, then for as many cycles as one look needs."""
-    if soaked >= soak:
-        return "Closed: every check has passed, and the step opens with the next cycles."
-    return f"Closed: every check has passed, for {soaked:.0f} s of {soak:.0f} s."
+    opens = "; the step opens with the next cycles" if soaked >= soak else ""
+    return f"Closed: every check has passed, for {soaked:.0f} s of {soak:.0f} s{opens}."
 
 
 def answered(step: str, answer: str, headline: str) -> str:

@@ -154,7 +154,7 @@ def test_the_end_of_the_store_names_what_still_uses_it(tracker: Phase, place: st
 
 @pytest.mark.parametrize(
     ("soaked", "said"),
-    [(10.0, "for 10 s of 15 s."), (15.0, "and the step opens with the next cycles.")],
+    [(10.0, "for 10 s of 15 s."), (15.0, "for 15 s of 15 s; the step opens with the next cycles.")],
 )
 def test_a_gate_that_has_soaked_waits_only_for_its_cycles(soaked: float, said: str) -> None:
     assert headlines.soaking(soaked, 15.0) == f"Closed: every check has passed, {said}"
