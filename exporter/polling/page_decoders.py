@@ -5,7 +5,6 @@ said of bytes that did not decode.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
@@ -15,18 +14,21 @@ from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
 from exporter.log import logger
 from exporter.model.pages import Answer, Outcome, Page, PartitionRing, Reason, Ring
-from exporter.products.page_kinds import PageKind
+from exporter.products.page_kinds import PAGE_KINDS, PageKind
 
 log = logger("kvmigration.trouble")
 MAX_DETAIL = 300
 Decoder = Callable[[bytes, float | None], Any]
 
 
-@cache
-def decoder_of(kind: PageKind) -> Decoder:
-    """The decoder of a kind, from a body and the time of the answer to a value; `None` is a notice."""
+def _decoder_of(kind: PageKind) -> Decoder:
     module = import_module(f"exporter.decode.{kind.name}")
     return cast(Decoder, getattr(module, f"decode_{kind.name}"))
+
+
+# By kind, from a body and the time of the answer to a value; `None` is a notice. Loaded with this module and
+# not with the first page: an exporter that has no file descriptor left cannot load one.
+DECODERS = {kind.name: _decoder_of(kind) for kind in PAGE_KINDS}
 
 
 def ring_of(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:

@@ -39,7 +39,7 @@ from exporter.model.pages import (
 )
 from exporter.polling.backoff import HEAVY, Pauses
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
-from exporter.polling.page_decoders import decoder_of, partition_ring_of, ring_of, trouble_of, without
+from exporter.polling.page_decoders import DECODERS, partition_ring_of, ring_of, trouble_of, without
 from exporter.polling.process_state import Memory, RarePage, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
 from exporter.products.page_kinds import PageKind, Round, kinds_of
@@ -257,7 +257,7 @@ class Visit:
 
     async def _read_other(self, kind: PageKind) -> None:
         if self._is_due(kind.path, kind.key):
-            self.others[kind.name] = await self._page(kind.path, decoder_of(kind), accept=JSON)
+            self.others[kind.name] = await self._page(kind.path, DECODERS[kind.name], accept=JSON)
 
     async def _read_rarely(self, kind: PageKind) -> None:
         """A page as it was read last, unless it is due, or the KV clients show another state than then."""
@@ -266,7 +266,7 @@ class Visit:
         if kept is None or self.now() >= kept.due or kept.switches != switches:
             page = kept.page if kept else _not_asked(kind.path)
             if self._is_due(kind.request, kind.key):
-                read = await self._page(kind.request, decoder_of(kind))
+                read = await self._page(kind.request, DECODERS[kind.name])
                 page = replace(read, name=kind.path, clock=None)
             due = self.now() + READ_RARELY * self.jitter()
             kept = self.memory.rare[kind.name] = RarePage(page, due, switches)

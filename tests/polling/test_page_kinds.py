@@ -9,7 +9,7 @@ import pytest
 from exporter.derive.process import pages_of
 from exporter.errors import DecodeError
 from exporter.model.pages import Outcome, Product, Reason
-from exporter.polling.page_decoders import decoder_of
+from exporter.polling.page_decoders import DECODERS
 from exporter.products import page_kinds
 from exporter.products.page_kinds import PAGE_KINDS, PageKind, Round
 from exporter.sources.http.allow_list import is_allowed
@@ -30,7 +30,7 @@ def when(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A kind that this round reads."""
     kind = PageKind("services", PATH, request.param, "dskit", products=CORTEX)
     monkeypatch.setattr(page_kinds, "PAGE_KINDS", (kind,))
-    monkeypatch.setattr("exporter.polling.visit.decoder_of", lambda _: services)
+    monkeypatch.setitem(DECODERS, "services", services)
     page_kinds.kinds_of.cache_clear()
     yield request.param
     page_kinds.kinds_of.cache_clear()
@@ -83,7 +83,7 @@ def test_each_kind_is_allowed_and_has_a_decoder_that_refuses_rubbish(kind: PageK
     assert not any(map(is_allowed, (f"{kind.path}/x", f"{kind.request}x", f"{kind.path}?mode=all")))
     assert is_allowed(kind.path) is not bool(kind.query)
     with pytest.raises(DecodeError):
-        decoder_of(kind)(b"rubbish", None)
+        DECODERS[kind.name](b"rubbish", None)
 
 
 REQUEST = page_kinds.RUNTIME_CONFIG.request
