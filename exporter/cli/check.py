@@ -27,6 +27,7 @@ from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut
 from exporter.expose.wording import headlines
+from exporter.expose.wording.lists import few
 from exporter.expose.wording.doc_addresses import addressed
 from exporter.model.migration import Migration
 
@@ -186,12 +187,18 @@ async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float
         if worst(steps).answer == "open":
             return _show(steps, args, sys.stdout)
         for step in () if args.quiet else steps:
-            headline = headlines.answered(step.title, step.answer, step.headline)
-            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain(headline)}\n")
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain(_waited_for(step))}\n")
         if clock() >= ends:
             _show(steps, args, sys.stdout)
             return STATUS["unknown"]
         await asyncio.sleep(min(look.interval, max(SHORTEST, ends - clock())))
+
+
+def _waited_for(step: StepOut) -> str:
+    """`switch-primary: closed: 1 of 19 checks have not passed. Checks: lag.`"""
+    ids = tuple(check.id for check in step.checks if check.verdict != "holds")
+    named = f" Checks: {few(ids, 3)}." if ids else ""
+    return headlines.answered(step.title, step.answer, step.headline) + named
 
 
 def _held(step: StepOut, look: Looks, first: float) -> float:

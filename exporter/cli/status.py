@@ -239,8 +239,12 @@ def _is_copied(targets: Iterable[TargetOut]) -> bool:
 
 
 def copy_of(ring: RingOut, *, copied: bool) -> str:
-    """Say in two words how good the copy is; what is unknown is not called equal."""
+    """Say in two words how good the copy is; what is unknown is not called equal, and a store to which
+    nothing is written any more is stale, however complete it was.
+    """
     found = ring.secondary
+    if ring.phase == "detached":
+        return "no longer copied"
     if found is None:
         return "none read"
     if not copied and ring.phase in ("external", "multi"):

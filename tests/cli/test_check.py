@@ -72,6 +72,7 @@ def test_waiting_ends_when_it_is_open_or_the_time_is_over(
     said = recorded(f"cortex/{recording}").run("check", "switch-primary", "--wait=1s")
     assert said.status == status
     assert ("rings/switch-primary: closed: " in said.err) is (status == 2)
+    assert (" Checks: clients-mirroring, keys-copied" in said.err) is (status == 2)
     assert said.out.startswith(f"rings/switch-primary: {'closed' if status else 'open'}: ")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -59,6 +60,13 @@ def test_a_secondary_that_is_behind_by_more_than_the_heartbeat_timeout_is_not_ca
     found = SecondaryOut("memberlist", False, (), lag, (), (), {}, (), (), False)
     (shown,) = rings_out(Fleet().look())[:1]
     assert copy_of(msgspec.structs.replace(shown, phase="mirroring", secondary=found), copied=True) == word
+
+
+@pytest.mark.parametrize(("phase", "word"), [("switched", "complete"), ("detached", "no longer copied")])
+def test_a_store_to_which_nothing_is_written_any_more_is_not_called_complete(phase: Any, word: str) -> None:
+    (shown,) = rings_out(Fleet().look())[:1]
+    found = SecondaryOut("consul", False, (), 30.0, (), (), {}, (), (), False)
+    assert copy_of(msgspec.structs.replace(shown, phase=phase, secondary=found), copied=False) == word
 
 
 def test_before_mirroring_a_key_that_is_not_copied_is_no_alarm_and_beside_one_that_is_it_is(

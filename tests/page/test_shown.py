@@ -107,6 +107,12 @@ COPIES = {
     "external": (replace(RING, secondary=None, phase=EXTERNAL), "none", "none in this phase"),
     "multi": (replace(RING, phase=MULTI), "none", "not copied yet"),
     "multi, for some": (replace(RING, secondary=EQUAL, phase=MULTI, phase_uniform=False), "good", "equal"),
+    "detached": (replace(RING, secondary=NOWHERE, phase=Phase.DETACHED), "none", "no longer copied"),
+    "detached, for some": (
+        replace(RING, secondary=NOWHERE, phase=Phase.DETACHED, phase_uniform=False),
+        "none",
+        "no longer copied",
+    ),
     "key missing": (replace(RING, secondary=NOWHERE), "bad", "key missing in 2 views of memberlist"),
     "missing": (with_copy(missing_members=("a",), settled=("a",)), "bad", "1 missing in memberlist"),
     "just now": (with_copy(missing_members=("a",)), "warn", "1 missing, for less than one heartbeat"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -315,11 +316,12 @@ def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
 
 
 def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
-    bad = sum(1 for check in checks if check.verdict != HOLDS)
+    verdicts: Counter[str] = Counter(check.verdict for check in checks)
+    failed, unknown = verdicts[FAILS], verdicts[UNKNOWN]
     if answer == "open":
         return headlines.OPEN
-    if bad:
-        return headlines.bad(answer, bad, len(checks))
+    if failed or unknown:
+        return headlines.bad(answer, failed, unknown, len(checks))
     if answer == "unknown":
         return "Unknown: Prometheus has no kvmigration_gate_open of this step."
     return headlines.soaking(soaked, soak)

@@ -170,11 +170,12 @@ def views(key: KeyFacts) -> Judged:
 
 
 def not_copied(key: KeyFacts, snapshot: Snapshot) -> str:
-    """Why this key is not copied, else "": its clients agree on a phase without mirroring, or a rollout to
-    `multi` is in progress and no client of any key mirrors yet.
+    """Why this key is not copied, else "": its clients agree on a phase without mirroring, a rollout to
+    `multi` is in progress and no client of any key mirrors yet, or none of its clients mirrors any more.
     """
     idle = _NOT_COPIED.get(key.phase, "")
-    return idle if key.phase_uniform or (key.phase in _BEFORE and not _is_any_copied(snapshot)) else ""
+    over = key.phase is Phase.DETACHED or (key.phase in _BEFORE and not _is_any_copied(snapshot))
+    return idle if key.phase_uniform or over else ""
 
 
 def _is_any_copied(snapshot: Snapshot) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from exporter.expose.wording.lists import few
 from exporter.model.facts import Fleet, Snapshot
 from exporter.model.gate import Step, Verdict
-from exporter.model.migration import STORE, Migration
+from exporter.model.migration import STORE, Migration, Rollout
 from exporter.model.pages import Phase
 from exporter.model.shard import Share
 
@@ -21,9 +22,12 @@ OPEN: Final = "Open: every check passed."
 _HELD: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. ?")
 
 
-def bad(answer: str, amount: int, of: int) -> str:
-    """The headline of a step of which some checks have not passed."""
-    return f"{ANSWERS[answer].capitalize()}: {amount} of {of} checks have not passed."
+def bad(answer: str, failed: int, unknown: int, of: int) -> str:
+    """The headline of a step of which some checks have not passed. One process that restarts makes nearly
+    every check unknown: those that failed are counted by themselves.
+    """
+    split = f": {failed} failed, {unknown} unknown" if failed and unknown else ""
+    return f"{ANSWERS[answer].capitalize()}: {failed + unknown} of {of} checks have not passed{split}."
 
 
 def soaking(soaked: float, soak: float) -> str:
@@ -62,9 +66,18 @@ def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
     if users := _users_of_the_store(step, migration, now):
         return f"This step is not yet reachable: the store is in use by {few(users, 3)}."
     text = _of_gate(step, now.at)
+    if migration.rollout is not None and step.place == "next" and not step.open:
+        text = _rolling_out(text, migration.rollout)
     if migration.risks and step.name in _RISKY and step.place == "next":
         return f"{text} Risk: {migration.risks[0]}"
     return text
+
+
+def _rolling_out(text: str, rollout: Rollout) -> str:
+    """`Closed: rollout in progress, 2 of 6 processes are in mirroring; 3 of 19 checks have not passed.`"""
+    answer, found = text.split(": ", 1)
+    done = f"{rollout.done} of {rollout.processes} processes are in {rollout.into_name}"
+    return f"{answer}: rollout in progress, {done}; {found}"
 
 
 def _users_of_the_store(step: Step, migration: Migration, now: Snapshot) -> tuple[str, ...]:
@@ -94,9 +107,9 @@ def _of_gate(step: Step, at: float) -> str:
         return OPEN
     if step.place in _PLACED:
         return _PLACED[step.place]
-    failed = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS)
-    if failed:
-        return bad("closed", failed, len(step.checks))
+    verdicts = Counter(check.verdict for check in step.checks)
+    if verdicts[Verdict.FAILS] or verdicts[Verdict.UNKNOWN]:
+        return bad(step.answer, verdicts[Verdict.FAILS], verdicts[Verdict.UNKNOWN], len(step.checks))
     text = soaking(step.soaked_for, step.soak)
     if step.broken is None or step.broken_at is None:
         return text

@@ -9,7 +9,7 @@ import pytest
 from exporter.expose.wording import checks, headlines, lists, looked
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration
+from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration, Rollout
 from exporter.model.pages import Phase
 from tests.expose import snapshots
 
@@ -135,6 +135,37 @@ HEADLINES = [
 @pytest.mark.parametrize(("answer", "headline", "said"), HEADLINES)
 def test_an_answer_is_said_once(answer: str, headline: str, said: str) -> None:
     assert headlines.answered("switch", answer, headline) == said
+
+
+MOVED = Rollout(Phase.MIRRORING, 2, 6, ("c", "d", "e", "f"), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "rollout", "place", "said"),
+    [
+        ("FFH", None, "next", "Closed: 2 of 3 checks have not passed."),
+        ("UUH", None, "next", "Unknown: 2 of 3 checks have not passed."),
+        ("FUU", None, "next", "Closed: 3 of 3 checks have not passed: 1 failed, 2 unknown."),
+        (
+            "FUU",
+            MOVED,
+            "next",
+            "Closed: rollout in progress, 2 of 6 processes are in mirroring; "
+            "3 of 3 checks have not passed: 1 failed, 2 unknown.",
+        ),
+        ("FUU", MOVED, "ahead", "This step is not yet reachable."),
+    ],
+)
+def test_a_headline_counts_what_failed_and_what_is_unknown_and_names_a_rollout(
+    verdicts: str, rollout: Rollout | None, place: str, said: str
+) -> None:
+    by_letter = {"F": Verdict.FAILS, "U": Verdict.UNKNOWN, "H": Verdict.HOLDS}
+    checks = tuple(Check(f"{number}", "", by_letter[one], (), ()) for number, one in enumerate(verdicts))
+    verdict = Verdict.FAILS if "F" in verdicts else Verdict.UNKNOWN
+    step = Step("switch-primary", False, verdict, checks, place, migration=RINGS)
+    migration = Migration(RINGS, phase=Phase.MIRRORING, rollout=rollout, steps=(step,))
+    now = replace(snapshots.rich(), migrations=(migration,), part=None)
+    assert headlines.of_step(step, migration, now) == said
 
 
 @pytest.mark.parametrize(
