@@ -27,8 +27,8 @@ from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut
 from exporter.expose.wording import headlines
-from exporter.expose.wording.lists import few
 from exporter.expose.wording.doc_addresses import addressed
+from exporter.expose.wording.lists import few
 from exporter.model.migration import Migration
 
 SHORTEST = 0.2  # seconds between two looks
