@@ -37,9 +37,10 @@ def _changes(before: Snapshot, now: Snapshot) -> Iterable[Change]:
 
 
 def _gates(before: Snapshot, now: Snapshot) -> Iterable[Change]:
+    """A step that is behind was taken: nothing is to be done when its gate changes."""
     was = {step.title: step.open for step in before.steps}
     for step in now.steps:
-        if step.title in was and was[step.title] != step.open:
+        if step.place != "behind" and was.get(step.title, step.open) != step.open:
             kind = Told.GATE_OPENED if step.open else Told.GATE_CLOSED
             yield "gate", Finding(kind, step.title), step.title
 

@@ -14,9 +14,9 @@ from exporter.model.migration import Migration
 from tests.derive.build import Fleet
 
 
-def gates(snapshot: Snapshot, rings: bool, tracker: bool) -> Snapshot:
+def gates(snapshot: Snapshot, rings: bool, tracker: bool, place: str = "next") -> Snapshot:
     migrations = tuple(
-        Migration(name, steps=(Step("switch-primary", open_, Verdict.UNKNOWN, (), "now", migration=name),))
+        Migration(name, steps=(Step("switch-primary", open_, Verdict.UNKNOWN, (), place, migration=name),))
         for name, open_ in (("rings", rings), ("ha-tracker", tracker))
     )
     return replace(snapshot, migrations=migrations)
@@ -37,3 +37,10 @@ def test_a_step_that_opens_or_closes_is_told_with_its_migration_and_one_that_sta
     snapshot = Fleet().look()
     told = events(gates(snapshot, True, False), gates(snapshot, *then), 100)
     assert [text(event.found) for event in told if event.kind == "gate" and event.found] == said
+
+
+@pytest.mark.parametrize("then", [(True, True), (False, False)])
+def test_of_a_step_that_is_behind_nothing_is_told(then: tuple[bool, bool]) -> None:
+    snapshot = Fleet().look()
+    told = events(gates(snapshot, True, False, "behind"), gates(snapshot, *then, "behind"), 100)
+    assert [event for event in told if event.kind == "gate"] == []
