@@ -54,7 +54,6 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"member labelled seen", "names of labels"),
     (r"seen INTEGER", "a column of a table in SQL"),
     (r"error talking to the KV store", "a log line as the products write it"),
-    (r"Targets that are gone", "the name of a test's fault"),
 )
 LONGEST: Final = 30  # words of a sentence on a page
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)

@@ -40,7 +40,7 @@ class Ends(NamedTuple):
 
 EXPECTED: Final = {
     "completion": Ends((0, 0, 0), r"kvmigration"),
-    "wait until it is well": Ends((0,), r"(?m)^rings/preflight: open: every check passed"),
+    "wait until a gate is open": Ends((0,), r"(?m)^rings/preflight: open: every check passed"),
     "watch": Ends((0, 0), r"^-- \d{4}-\d\d-\d\d "),
     "one line": Ends((0,), r"\A[^\n]+mirroring[^\n]+\n\Z"),
     "JSON": Ends((0, 0, 0, 0), r"\A[\[{]"),
@@ -52,7 +52,7 @@ EXPECTED: Final = {
     "environment": Ends((0,), r"\A[^\n]+mirroring[^\n]+\n\Z"),
     "credentials": Ends((0,), r"COMPONENT +PROCESSES"),
     "no colour": Ends((0,), r"\Acollectors/ring: equal[^\x1b]*\Z"),
-    "quiet": Ends((0, 0), r"\A\Z"),
+    "no output": Ends((0, 0), r"\A\Z"),
 }
 
 

@@ -165,7 +165,7 @@ async def test_an_hour_of_churn_grows_nothing(tmp_path: Path) -> None:
             assert await size(server) <= series * 1.1
             growth = 100 * (server.resident() / memory - 1)
             told = f"{cycles} cycles; memory {growth:+.1f} % ({server.resident() >> 20} MiB)"
-    row("An hour's cycles of churn at high speed", told)
+    row("An hour's cycles at high speed, with faults and reloads", told)
 
 
 def kept_open(demo: Demo) -> int:

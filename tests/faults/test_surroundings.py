@@ -109,14 +109,14 @@ async def test_a_store_that_is_down_is_unknown_and_never_empty() -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("half", ["cut", "hang", "rubbish"])
+@pytest.mark.parametrize("half", ["cut", "hang", "damaged"])
 async def test_half_a_store_is_no_store(half: str) -> None:
     """A list of keys that ends in the middle is not a shorter list."""
     body = json.dumps([{"Key": "collectors/ring", "Value": "", "ModifyIndex": 1, "Flags": 0}]).encode()
     handlers = {
         "cut": wire.once(wire.response(body, length=len(body) * 2)),
         "hang": wire.hang,
-        "rubbish": wire.always(wire.response(body[:-2])),
+        "damaged": wire.always(wire.response(body[:-2])),
     }
     async with cluster() as demo, wire.serve(handlers[half]) as store:
         config = config_of(demo, stores={"consul": {"url": store.url}}, **times(5))

@@ -58,7 +58,7 @@ async def test_misbehaving_targets_cost_only_themselves(what: str) -> None:
                     assert not any(step.open for step in snapshot.steps), "who says nothing is unknown"
 
     await patiently(play)
-    row(f"Targets that {what}", f"{COUNT} beside 3 healthy ones, {CYCLES} cycles")
+    row(f"Targets that {what}", f"{COUNT} beside 3 healthy processes, {CYCLES} cycles")
 
 
 @pytest.mark.asyncio
@@ -167,7 +167,7 @@ async def test_a_cycle_ends_in_time_however_many_hang() -> None:
                 assert sum(target.up for target in snapshot.targets) == len(demo.urls)
 
     await patiently(play)
-    row("Targets that hang, most of the fleet", "200 beside 3 healthy ones")
+    row("Targets that hang, most of the fleet", "200 beside 3 healthy processes")
 
 
 @pytest.mark.asyncio
@@ -183,4 +183,4 @@ async def test_where_nobody_takes_a_connection_dozens_of_ring_pages_are_not_aske
                 assert not any(step.open for step in snapshot.steps)
             failed = sum(n for (_, outcome), n in watch.fetcher.counts.items() if outcome == "failed")
             assert failed <= 4 * COUNT * CYCLES  # metrics, configuration, build, gossip
-    row("Targets that are gone", f"{COUNT} beside 3 healthy ones, {CYCLES} cycles")
+    row("Targets at which no process listens", f"{COUNT} beside 3 healthy processes, {CYCLES} cycles")
