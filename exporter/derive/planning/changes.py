@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.planning.wanted import Wanted
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Product
@@ -15,6 +16,7 @@ from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
 
 JOIN_MEMBERS = "join_members"
+REJOIN = "60s"  # dskit's own example, and what the check rejoin-interval advises
 Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[TargetFacts, Names]]]
 
 
@@ -73,13 +75,17 @@ def _inherits(ring: str, product: Product) -> bool:
 
 
 def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
-    """What the gossip needs before the first process joins: seeds, and no end of a process whose join fails.
-    An empty list of seeds is to be filled in by the reader.
+    """What the gossip needs before the first process joins: seeds beside the process itself, joining again
+    after a loss, and no end of a process whose join fails. An empty list of seeds is to be filled in by the
+    reader.
     """
-    seedless = [t for t in targets if t.up and t.config is not None and not t.config.join_members]
-    ending = [t for t in targets if t.up and t.config is not None and t.config.abort_if_join_fails]
-    found = [_gossip({JOIN_MEMBERS: ()}, seedless)] if seedless else []
-    return (*found, *([_gossip({"abort_if_cluster_join_fails": False}, ending)] if ending else []))
+    known = [(target, target.config) for target in targets if target.up and target.config is not None]
+    wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (
+        (JOIN_MEMBERS, (), [t for t, config in known if not config.join_members or joins_only_itself(t)]),
+        ("rejoin_interval", REJOIN, [t for t, config in known if config.rejoin_interval == 0]),
+        ("abort_if_cluster_join_fails", False, [t for t, config in known if config.abort_if_join_fails]),
+    )
+    return tuple(_gossip({name: value}, without) for name, value, without in wanted if without)
 
 
 def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tuple[BlockChange, ...]:

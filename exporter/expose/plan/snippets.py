@@ -18,6 +18,7 @@ FILL_IN: Final = "FILL-IN"
 UNKNOWN: Final = "Unknown for this release: {what}."
 _GOSSIP_FLAGS: Final[Mapping[str, str]] = {
     "memberlist.join_members": "memberlist.join",
+    "memberlist.rejoin_interval": "memberlist.rejoin-interval",
     "memberlist.cluster_label": "memberlist.cluster-label",
     "memberlist.cluster_label_verification_disabled": "memberlist.cluster-label-verification-disabled",
     "memberlist.abort_if_cluster_join_fails": "memberlist.abort-if-join-fails",

@@ -83,16 +83,32 @@ def test_loki_takes_rings_without_a_block_of_their_own_from_its_common_block() -
     }
 
 
-def test_a_process_without_seeds_gets_a_line_to_fill_in_before_it_joins() -> None:
-    made = fleet(join_members=(), abort_if_join_fails=True)
+@pytest.mark.parametrize(
+    ("config", "lines", "to_fill"),
+    [
+        ({"join_members": ()}, {"join_members": ()}, ("memberlist.join_members",)),
+        (
+            {"join_members": ("localhost:7946",), "bind_port": 7946},
+            {"join_members": ()},
+            ("memberlist.join_members",),
+        ),
+        ({"join_members": ("localhost:7946", "gossip-ring:7946"), "bind_port": 7946}, {}, ()),
+        ({"rejoin_interval": 0.0}, {"rejoin_interval": "60s"}, ()),
+        ({"abort_if_join_fails": True}, {"abort_if_cluster_join_fails": False}, ()),
+        ({"rejoin_interval": 90.0, "abort_if_join_fails": False}, {}, ()),
+    ],
+)
+def test_before_a_process_joins_the_gossip_it_gets_the_lines_that_it_lacks_and_no_other(
+    config: dict[str, Any], lines: dict[str, Any], to_fill: tuple[str, ...]
+) -> None:
+    made = fleet(**{"join_members": ("gossip-ring:7946",), **config})
     external = {"primary": "", "stores": (), "mirror": None, "requests": {("consul", "CAS"): 9.0}}
     for process in made.processes:
         process.clients = tuple(replace(one, **external) for one in process.clients)
     plan = plan_for(made)
-    assert plan.step == "preflight"
-    assert plan.to_fill == ("memberlist.join_members",)
+    assert (plan.step, plan.to_fill) == ("preflight", to_fill)
     gossip = {k: v for c in plan.changes if c.block == "memberlist" for k, v in c.settings.items()}
-    assert gossip["memberlist.abort_if_cluster_join_fails"] is False
+    assert gossip == {f"memberlist.{name}": value for name, value in lines.items()}
 
 
 @pytest.mark.parametrize(

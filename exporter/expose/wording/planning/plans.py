@@ -72,6 +72,10 @@ TRACKER_GUIDES: Final[Mapping[str, str]] = {
     "disable-mirroring": "docs/ha-tracker.md#step-4-disable-mirroring; line B4 of docs/guides.md",
     "remove-multi": "docs/ha-tracker.md#step-5-remove-multi; line B5 of docs/guides.md",
 }
+FILLED_WITH: Final[Mapping[str, str]] = {
+    "memberlist.join_members": "the headless service of all members",
+    "memberlist.cluster_label": "a name that no other cluster has",
+}
 HEADINGS: Final[Mapping[str, str]] = {
     "now": "Now",
     "runtime": "Runtime configuration",
@@ -202,11 +206,7 @@ def file(plan: Plan) -> list[str]:
             f"Where the store of {', '.join(plan.unplaced)} is set is unknown for this release. Find these "
             f"clients' kvstore blocks, and bring them to {plan.into.label} too."
         )
-    if plan.to_fill:
-        told.append(
-            f"Fill in {', '.join(plan.to_fill)}: for the seeds the headless service of all members, for the "
-            "label a name that no other cluster has."
-        )
+    told += [f"Fill in {name}: {FILLED_WITH[name]}." for name in plan.to_fill]
     if not all(change.shown for change in plan.changes):
         told.append("Some configuration pages were not read: their lines may be there already.")
     return told
@@ -248,8 +248,8 @@ def _removed(plan: Plan) -> list[str]:
 def _changed(change: BlockChange) -> str:
     who = f" ({', '.join(change.clients)})" if change.clients else ""
     where = ", ".join(change.components) or "every process"
-    ring = f"{change.ring}{who}: " if change.ring else ""
-    return f"- {ring}{change.block} in {where}, {_count(len(change.targets), 'process')}"
+    what = f"{change.ring}{who}: {change.block}" if change.ring else ", ".join(change.settings)
+    return f"- {what} in {where}, {_count(len(change.targets), 'process')}"
 
 
 def restart(plan: Plan) -> list[str]:
