@@ -120,7 +120,7 @@ GROUP = Group(
             _some,
             "An exporter instance does not answer Prometheus",
             (
-                "{{ $value }} exporter instance(s) of <fleet> cannot be scraped while others can: "
+                "{{ $value }} exporter instance(s) of <fleet> cannot be scraped while other instances can: "
                 "<names>. A shard's processes are not watched meanwhile."
             ),
             "One of several exporters (shards, replicas) cannot be scraped.",
@@ -135,12 +135,11 @@ GROUP = Group(
             _restarting,
             "The exporter restarts again and again: no other alert can fire",
             (
-                "The exporter of <fleet> restarted, or its series came back, {{ $value }} times within "
+                "The exporter of <fleet> restarted, or its series returned, {{ $value }} times within "
                 "<RESTARTS_WINDOW>: <names>. Each time the other KVMigration alerts begin their wait again, "
                 "so most of them never fire."
             ),
-            "The exporter restarts, or its series end and come back, again and again: other alerts cannot "
-            "fire.",
+            "The exporter restarts, or its series end and return, again and again: other alerts cannot fire.",
             names=Names(returning, ("instance",), value='printf "%.0f times"'),
             board="exporter",
         ),
@@ -149,14 +148,14 @@ GROUP = Group(
             Severity.CRITICAL,
             t.STALE,
             _stale,
-            "The exporter shows old values, or none",
+            "The exporter shows stale values, or none",
             (
                 "{{ if $value }}The exporter of <fleet> ended its last cycle {{ $value | humanizeDuration "
-                "}} ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge old "
+                "}} ago, or its clock is ahead by that: <names>. All other KVMigration alerts judge stale "
                 "values.{{ else }}The exporter of <fleet> answers, but has not finished its first cycle: "
                 "<more>. All other KVMigration alerts have no data of its processes.{{ end }}"
             ),
-            "The exporter answers, but its last cycle ended minutes ago, or its first one has not ended.",
+            "The exporter answers, but its last cycle ended minutes ago, or its first cycle has not ended.",
             names=Names(old, ("instance",), value="humanizeDuration"),
             more=Names(never, ("instance",)),
             board="exporter",
@@ -170,9 +169,9 @@ GROUP = Group(
             "The exporter's cycles take longer than its interval",
             (
                 "A cycle of the exporter of <fleet> takes {{ $value | humanizeDuration }}, longer than its "
-                "interval: <names>. What it shows, and what it warns of, is late by that."
+                "interval: <names>. Values and warnings are late by that time."
             ),
-            "Cycles take longer than the configured interval: all that is shown is late.",
+            "Cycles take longer than the configured interval: every value is shown late.",
             names=Names(slow, ("instance",), value="humanizeDuration"),
             board="exporter",
         ),
@@ -183,12 +182,12 @@ GROUP = Group(
             lambda q: f"min {q.by()} ({q.series(s.COMPLETE)}) == 0",
             "A shard is missing, or the shards do not agree",
             (
-                "The shards of <fleet> are incomplete. Fresh: <more>. Missing or stale, but there within "
-                "the last week: <names>. If all are fresh, they differ in discovery or configuration, or "
+                "The shards of <fleet> are incomplete. Present: <more>. Missing or stale, but present within "
+                "the last week: <names>. If all are present, they differ in discovery or configuration, or "
                 "leave series out. No gate is open. Other alerts may have ended although their cause is "
                 "still there."
             ),
-            "With several shards: one is missing or stale, or they discover different processes.",
+            "With several shards: a shard is missing or stale, or they discover different processes.",
             names=Names(missing, ("shard",)),
             more=Names(present, ("shard",)),
             board="exporter",
@@ -200,10 +199,10 @@ GROUP = Group(
             lambda q: f"count {q.by()} ({refused(q)})",
             "The exporter refused its new configuration",
             (
-                "{{ $value }} exporter instance(s) of <fleet> run with their old configuration, because the "
-                "new one is wrong: <names>."
+                "{{ $value }} exporter instance(s) of <fleet> run with their former configuration, because "
+                "the new configuration is wrong: <names>."
             ),
-            "The last reload of the configuration failed; the old one is in use.",
+            "The last reload of the configuration failed; the former configuration is in use.",
             names=Names(refused, ("instance",)),
             board="exporter",
         ),

@@ -159,10 +159,10 @@ GROUP = Group(
             lambda q: f"count {q.by()} (\n{isolated(q)}\n)",
             "A process receives no heartbeats by gossip",
             (
-                "{{ $value }} process(es) of <fleet> have no fresh heartbeat of another process: <names>. "
-                "They serve an old ring, without an error in their logs."
+                "{{ $value }} process(es) of <fleet> have no recent heartbeat of another process: <names>. "
+                "They serve a stale ring, without an error in their logs."
             ),
-            "A process has received no fresh heartbeat of another process for longer than the timeout and "
+            "A process has received no recent heartbeat of another process for longer than the timeout and "
             "one period.",
             names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
@@ -176,7 +176,7 @@ GROUP = Group(
             "The gossip has keys of another product",
             (
                 "{{ $value }} key(s) in the gossip of <fleet> do not belong to the detected product. "
-                "Another cluster is connected, or was before."
+                "Another cluster is merged with it, or was before."
             ),
             "The gossip has keys that this product does not use.",
             board="gossip",

@@ -112,7 +112,7 @@ GROUP = Group(
             "Members refuse the fleet's own gossip label",
             (
                 "{{ $value }} member(s) of <fleet> refuse a ping with the label that they should have: "
-                "<names>. The others cannot reach them."
+                "<names>. The other members cannot reach them."
             ),
             "A member refuses the label of its own fleet.",
             names=Names(refused, ("target",)),

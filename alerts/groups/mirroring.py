@@ -56,10 +56,11 @@ GROUP = Group(
             lambda q: f"sum {q.by()} (\n{_unreached(q)}\n)",
             "Mirroring is on for some KV clients only",
             (
-                "{{ $value }} writing KV client(s) of <fleet> do not mirror while others do, and no rollout "
-                "in progress will reach them: <names>. The rings they write will be missing after the switch."
+                "{{ $value }} writing KV client(s) of <fleet> do not mirror while other clients do, and no "
+                "rollout in progress will reach them: <names>. The rings they write will be missing after "
+                "the switch."
             ),
-            "Some writing KV clients mirror and others do not: the switch did not reach them.",
+            "Some writing KV clients mirror and other clients do not: the switch did not reach them.",
             names=Names(_unreached, ("migration", "kv_name"), value='printf "%.0f"'),
             about=("mirroring-partial", "without-multi"),
         ),

@@ -73,10 +73,10 @@ GROUP = Group(
             "KV clients of the same ring use different primary stores",
             (
                 "{{ $value }} key(s) of <fleet> have memberlist as primary in some processes and the "
-                "external store in others: <names>. Complete values overwrite each other, and a process "
-                f"with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
+                "external store in other processes: <names>. Complete values overwrite each other, and a "
+                f"process with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
             ),
-            "Some clients of a key have memberlist as primary, others the external store.",
+            "Some clients of a key have memberlist as primary, other clients the external store.",
             names=Names(mixed, ("key",)),
             about=("primaries-mixed",),
         ),
@@ -99,7 +99,7 @@ GROUP = Group(
             Severity.WARNING,
             t.ROLLOUT_STALLED,
             lambda q: f"max {q.by()} (\n{_stands(q)}\n)",
-            "A rollout stands still",
+            "A rollout makes no progress",
             (
                 "A rollout of <fleet> has not reached another process for {{ $value | humanizeDuration }}: "
                 "<names>. kvmigration status names the processes that are left."

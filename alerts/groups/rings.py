@@ -70,8 +70,8 @@ GROUP = Group(
             _total("max", shrunk),
             "A ring has lost members or partitions, and their processes still run",
             (
-                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished and are not "
-                "back: <names>. A process with a smaller view may have overwritten the "
+                "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished and have not "
+                "returned: <names>. A process with a smaller view may have overwritten the "
                 f"store. {ADVICE['ring-shrunk'].now}"
             ),
             "Half of a ring vanished at once, or a fifth within ten minutes, and no rollout explains it.",
@@ -217,7 +217,7 @@ GROUP = Group(
                 "Up to {{ $value }} active member(s) of a ring of <fleet> have no tokens and own "
                 "nothing: <names>."
             ),
-            "Active members own nothing, while the others of their ring have tokens.",
+            "Active members own nothing, while the other members of their ring have tokens.",
             names=Names(tokenless, ("key",), value=COUNT),
             board="rings",
         ),
@@ -226,12 +226,12 @@ GROUP = Group(
             Severity.INFO,
             t.RETURNED,
             _total("count", returned),
-            "Removed members came back with an old heartbeat",
+            "Removed members returned with an earlier heartbeat",
             (
-                "Members that had left came back with an old heartbeat in {{ $value }} ring(s) of <fleet>: "
-                "<names>. A process brought an old state along."
+                "Members that had left returned with an earlier heartbeat in {{ $value }} ring(s) of "
+                "<fleet>: <names>. Another process had kept their earlier state."
             ),
-            "A member that had left is back with an old heartbeat.",
+            "A member that had left has returned with an earlier heartbeat.",
             names=Names(returned, ("key",)),
             board="rings",
         ),
@@ -240,12 +240,12 @@ GROUP = Group(
             Severity.WARNING,
             t.PARTITIONS_UNOWNED,
             _total("sum", unowned),
-            "Partitions have no live owner",
+            "Partitions have no running owner",
             (
-                "{{ $value }} partition(s) of <fleet> are active without a live owner, or inactive with "
+                "{{ $value }} partition(s) of <fleet> are active without a running owner, or inactive with "
                 "only unhealthy owners: <names>. Their data is not served."
             ),
-            "Partitions are active without a live owner, or inactive with only unhealthy owners.",
+            "Partitions are active without a running owner, or inactive with only unhealthy owners.",
             names=Names(unowned, ("key",), value=COUNT),
             board="rings",
             about=("partitions-unowned",),

@@ -56,11 +56,11 @@ GROUP = Group(
             Severity.CRITICAL,
             t.STORE_REPLACED,
             lambda q: f"count {q.by()} ({replaced(q)})",
-            "The external store is not the one that it was",
+            "The external store is not the former store",
             (
                 "The exporter of <fleet> reads another store than before at <names>: another cluster, a "
-                "restored backup, or a store without its data. Take no step before you have found which one "
-                "the processes use."
+                "restored backup, or a store without its data. Take no step before you have found which "
+                "store the processes use."
             ),
             "The external store's cluster id changed, its revision decreased, or keys vanished together.",
             names=Names(replaced, ("store",)),

@@ -73,12 +73,12 @@ GROUP = Group(
             Severity.WARNING,
             t.VIEW_STALE,
             lambda q: f"max {q.by()} (\n{stale(q)}\n)",
-            "A process has an old ring",
+            "A process has a stale ring",
             (
-                "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the freshest: "
+                "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the latest view: "
                 "<names>. Such a process takes healthy members for unhealthy."
             ),
-            "A process's view is further behind the freshest than the heartbeat timeout and one period.",
+            "A process's view is further behind the latest view than the heartbeat timeout and one period.",
             names=Names(
                 stale,
                 (
@@ -91,5 +91,5 @@ GROUP = Group(
             about=("views-agree",),
         ),
     ),
-    "Each process's copy of the ring",
+    "Each process's view of the ring",
 )

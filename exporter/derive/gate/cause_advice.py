@@ -37,13 +37,13 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "labels-split": Advice(
-            "Forget no member: one that one group lacks runs in another one.",
+            "Forget no member: a member that one group lacks runs in another group.",
             "Give all processes the same label, in the three steps of docs/labels.md.",
             "docs/labels.md#rolling-out",
             ("forget",),
         ),
         "gossip-split": Advice(
-            "Forget no member: one that one group lacks may run in another one.",
+            "Forget no member: a member that one group lacks may run in another group.",
             "Compare label, join_members and network policy of the groups, and mend what differs. With a "
             "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
             "process of the smaller group once its seeds answer.",
@@ -59,7 +59,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "clocks-differ": Advice(
-            "Set the clock of the named process (NTP), and forget no member until it is right.",
+            "Set the clock of the named process (NTP), and forget no member until it is correct.",
             "Members judge the health of a process by its clock, and memberlist keeps the newest timestamp.",
             "docs/ring.md#clocks",
             ("forget",),
@@ -68,9 +68,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Take no step, restart nothing and forget no member before it is certain which store the "
             "processes use.",
             "Compare the address under stores with consul.host or etcd.endpoints in the processes' /config. "
-            "A store that lost its data gets its rings back with the members' next heartbeats. Its "
-            "partitions and HA entries come back only from a backup. If no process writes the store and it "
-            "is the right one, remove the exporter's state_file and restart the exporter.",
+            "A store that lost its data receives its rings with the members' next heartbeats. Its "
+            "partitions and HA entries return only from a backup. If no process writes the store and it "
+            "is correct, remove the exporter's state_file and restart the exporter.",
             "docs/stores.md#not-the-store-that-it-was",
             ("restart", "forget"),
         ),
@@ -82,7 +82,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "process-down": Advice(
-            "Find out why the process does not answer, and bring it back.",
+            "Find out why the process does not answer, and make it answer again.",
             "If the process was removed for good, take it out of the targets. Then forget its members on the "
             "ring page.",
             "docs/ring.md#processes-that-do-not-answer",
@@ -99,9 +99,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
         ),
         "member-unhealthy": Advice(
-            "Bring the process of the member back.",
+            "Repair the process of the member: it must send heartbeats again.",
             "Forget the member on the ring page only if its process was removed for good. If its heartbeat "
-            "is in the future, correct the clock of its process, then wait until that time has come.",
+            "is in the future, correct the clock of its process, then wait until that time.",
             "docs/ring.md#unhealthy-members",
         ),
         "orphaned-member": Advice(

@@ -58,9 +58,9 @@ THREE_OF_FOUR = shard(0) | shard(1) | shard(2, **GONE_AT_10) | shard(3)
 
 def incomplete(fresh: str, lacking: str) -> str:
     return (
-        f"The shards of <fleet> are incomplete. Fresh: {fresh}. Missing or stale, but there within the last "
-        f"week: {lacking}. If all are fresh, they differ in discovery or configuration, or leave series "
-        f"out. No gate is open. Other alerts may have ended although their cause is still there."
+        f"The shards of <fleet> are incomplete. Present: {fresh}. Missing or stale, but present within the "
+        f"last week: {lacking}. If all are present, they differ in discovery or configuration, or leave "
+        f"series out. No gate is open. Other alerts may have ended although their cause is still there."
     )
 
 
@@ -146,7 +146,7 @@ CASES = (
         | cycling('instance="exporter-1:9895"', "0+60x9 stale")
         | {'up{instance="exporter-1:9895"}': "1x9 0x100"},
         at=15,
-        says="1 exporter instance(s) of <fleet> cannot be scraped while others can: "
+        says="1 exporter instance(s) of <fleet> cannot be scraped while other instances can: "
         "exporter-1:9895. A shard's processes are not watched meanwhile.",
     ),
     Case(
@@ -184,7 +184,7 @@ CASES = (
         at=18,
         severity="critical",
         says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
-        "exporter-0:9895 (9m 0s). All other KVMigration alerts judge old values.",
+        "exporter-0:9895 (9m 0s). All other KVMigration alerts judge stale values.",
     ),
     Case(
         STALE,
@@ -194,7 +194,7 @@ CASES = (
         at=18,
         severity="critical",
         says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
-        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge old values.",
+        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge stale values.",
     ),
     Case(
         STALE,
@@ -204,7 +204,7 @@ CASES = (
         at=10,
         severity="critical",
         says="The exporter of <fleet> ended its last cycle 1h 0m 0s ago, or its clock is ahead by that: "
-        "exporter-0:9895 (1h 0m 0s). All other KVMigration alerts judge old values.",
+        "exporter-0:9895 (1h 0m 0s). All other KVMigration alerts judge stale values.",
     ),
     Case(
         STALE,
@@ -234,7 +234,7 @@ CASES = (
         held=True,
         severity="critical",
         says="The exporter of <fleet> ended its last cycle 9m 0s ago, or its clock is ahead by that: "
-        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge old values.",
+        "exporter-2:9895 (9m 0s). All other KVMigration alerts judge stale values.",
     ),
     Case(
         STALE,
@@ -352,8 +352,8 @@ CASES = (
         {"config_last_reload_successful": "1x9 0x100"},
         at=15,
         says=(
-            "1 exporter instance(s) of <fleet> run with their old configuration, because the new one is "
-            "wrong: exporter-0:9895."
+            "1 exporter instance(s) of <fleet> run with their former configuration, because the new "
+            "configuration is wrong: exporter-0:9895."
         ),
     ),
     Case(

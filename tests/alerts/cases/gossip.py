@@ -180,8 +180,8 @@ CASES = (
         hears(2, "4x9 60+60x100"),
         phase=5,
         at=13,
-        says="1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (4m "
-        "0s). They serve an old ring, without an error in their logs.",
+        says="1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (4m "
+        "0s). They serve a stale ring, without an error in their logs.",
     ),
     Case(
         ISOLATED,
@@ -191,8 +191,8 @@ CASES = (
         phase=5,
         at=12,
         says=(
-            "1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (3m 20s). They "
-            "serve an old ring, without an error in their logs."
+            "1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (3m 20s). They "
+            "serve a stale ring, without an error in their logs."
         ),
     ),
     Case(
@@ -218,8 +218,8 @@ CASES = (
         hears(2, "4x9 60+60x100") | period(RING, 120),
         phase=5,
         at=15,
-        says="1 process(es) of <fleet> have no fresh heartbeat of another process: ingester-2 (6m "
-        "0s). They serve an old ring, without an error in their logs.",
+        says="1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (6m "
+        "0s). They serve a stale ring, without an error in their logs.",
     ),
     Case(
         ISOLATED,
@@ -251,7 +251,7 @@ CASES = (
         at=20,
         says=(
             "2 key(s) in the gossip of <fleet> do not belong to the detected product. Another cluster is "
-            "connected, or was before."
+            "merged with it, or was before."
         ),
     ),
     Case(KEYS, THRESHOLD, "gone one step before its time", {"gossip_unknown_keys": "2x9 0x100"}, phase=5),

@@ -98,7 +98,7 @@ CASES = (
         probe("own", "1x9 0x100", 2),
         at=20,
         says="1 member(s) of <fleet> refuse a ping with the label that they should have: "
-        "ingester-2. The others cannot reach them.",
+        "ingester-2. The other members cannot reach them.",
     ),
     Case(REFUSED, THRESHOLD, "accepted one step before its time", probe("own", "0x9 1x100")),
     Case(

@@ -40,7 +40,7 @@ def errors(target: int, client: str = "ingester-lifecycler") -> str:
 
 def partial(clients: int, names: str) -> str:
     return (
-        f"{clients} writing KV client(s) of <fleet> do not mirror while others do, and no rollout in "
+        f"{clients} writing KV client(s) of <fleet> do not mirror while other clients do, and no rollout in "
         f"progress will reach them: {names}. The rings they write will be missing after the switch."
     )
 

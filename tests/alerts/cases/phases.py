@@ -39,8 +39,8 @@ CASES = (
         severity="critical",
         says=(
             "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
-            "others: collectors/ring. Complete values overwrite each other, and a process with a small view "
-            "can overwrite the ring. "
+            "other processes: collectors/ring. Complete values overwrite each other, and a process with a "
+            "small view can overwrite the ring. "
             "Stop: take no step, restart nothing and forget no member while primaries are mixed."
         ),
     ),
@@ -53,8 +53,8 @@ CASES = (
         severity="critical",
         says=(
             "1 key(s) of <fleet> have memberlist as primary in some processes and the external store in "
-            "others: collectors/ring. Complete values overwrite each other, and a process with a small view "
-            "can overwrite the ring. "
+            "other processes: collectors/ring. Complete values overwrite each other, and a process with a "
+            "small view can overwrite the ring. "
             "Stop: take no step, restart nothing and forget no member while primaries are mixed."
         ),
     ),

@@ -12,7 +12,7 @@ STARTS = "process_start_time_seconds"
 
 def said(times: int, names: str) -> str:
     return (
-        f"The exporter of <fleet> restarted, or its series came back, {times} times within 1h: {names}. "
+        f"The exporter of <fleet> restarted, or its series returned, {times} times within 1h: {names}. "
         f"Each time the other KVMigration alerts begin their wait again, so most of them never fire."
     )
 
@@ -153,7 +153,7 @@ CASES = (
         {"cycle_duration_seconds": "2x9 31x100"},
         at=25,
         says="A cycle of the exporter of <fleet> takes 31s, longer than its interval: exporter-0:9895 (31s). "
-        "What it shows, and what it warns of, is late by that.",
+        "Values and warnings are late by that time.",
     ),
     Case(SLOW, THRESHOLD, "exactly as long as the interval", {"cycle_duration_seconds": "15x200"}),
     Case(

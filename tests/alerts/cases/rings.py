@@ -45,7 +45,7 @@ CASES = (
         ring("shrunk_members", "0x9 2x100"),
         at=11,
         severity="critical",
-        says="2 member(s) or partition(s) of a ring of <fleet> vanished and are not back: "
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished and have not returned: "
         "collectors/ring (2). A process with a smaller view may have overwritten the store. "
         "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
@@ -58,7 +58,7 @@ CASES = (
         held=True,
         gone=30,
         severity="critical",
-        says="2 member(s) or partition(s) of a ring of <fleet> vanished and are not back: "
+        says="2 member(s) or partition(s) of a ring of <fleet> vanished and have not returned: "
         "collectors/ring (2). A process with a smaller view may have overwritten the store. "
         "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
     ),
@@ -137,7 +137,7 @@ CASES = (
         ring("partitions_without_owner", "0x9 1x100", PARTITIONS),
         at=20,
         says=(
-            "1 partition(s) of <fleet> are active without a live owner, or inactive with only unhealthy "
+            "1 partition(s) of <fleet> are active without a running owner, or inactive with only unhealthy "
             "owners: collectors/ingester-partitions (1). Their data is not served."
         ),
     ),
@@ -316,8 +316,8 @@ CASES = (
         at=10,
         severity="info",
         says=(
-            "Members that had left came back with an old heartbeat in 1 ring(s) of <fleet>: collectors/ring. "
-            "A process brought an old state along."
+            "Members that had left returned with an earlier heartbeat in 1 ring(s) of <fleet>: "
+            "collectors/ring. Another process had kept their earlier state."
         ),
     ),
     Case(

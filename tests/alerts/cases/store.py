@@ -127,7 +127,7 @@ CASES = (
         severity="critical",
         says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
         "backup, or a store without its data. Take no step before you have found which "
-        "one the processes use.",
+        "store the processes use.",
     ),
     Case(
         REPLACED,
@@ -139,7 +139,7 @@ CASES = (
         severity="critical",
         says="The exporter of <fleet> reads another store than before at etcd: another cluster, a restored "
         "backup, or a store without its data. Take no step before you have found which "
-        "one the processes use.",
+        "store the processes use.",
     ),
     Case(REPLACED, THRESHOLD, "one reading of a proxy that led elsewhere", replaced("0x9 1 0x100")),
     Case(REPLACED, LOOKALIKE, "the store is as it was, and unreachable for a while", replaced("0x200")),

@@ -53,7 +53,7 @@ CASES = (
         "one process's watch has died",
         behind("ring", 1, "0+60x220"),
         at=12,
-        says="Views of <fleet> are up to 12m 0s behind the freshest: ingester-1 ring (12m 0s). "
+        says="Views of <fleet> are up to 12m 0s behind the latest view: ingester-1 ring (12m 0s). "
         "Such a process takes healthy members for unhealthy.",
     ),
     Case(
@@ -65,7 +65,7 @@ CASES = (
         | behind("ring", 0, "80x200"),
         at=10,
         phase=5,
-        says="Views of <fleet> are up to 1m 40s behind the freshest: ingester-0 gossip (1m 40s), "
+        says="Views of <fleet> are up to 1m 40s behind the latest view: ingester-0 gossip (1m 40s), "
         "ingester-0 ring (1m 20s). Such a process takes healthy members for unhealthy.",
     ),
     Case(
@@ -74,7 +74,7 @@ CASES = (
         "one view of a ring that beats every 2 min stands still",
         behind("ring", 1, "0+30x220") | period(RING, 120),
         at=17,
-        says="Views of <fleet> are up to 8m 30s behind the freshest: ingester-1 ring (8m 30s). "
+        says="Views of <fleet> are up to 8m 30s behind the latest view: ingester-1 ring (8m 30s). "
         "Such a process takes healthy members for unhealthy.",
     ),
     Case(STALE, THRESHOLD, "exactly one heartbeat timeout and a period", behind("ring", 1, "75x200")),
