@@ -27,7 +27,7 @@ from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
 from exporter.polling.plan import Plan
 from exporter.polling.process_state import Memory, configurations
-from exporter.polling.rounds import PATIENCE, Stragglers, external_is_primary, in_portions, ticked
+from exporter.polling.rounds import PATIENCE, Stragglers, deadlines, external_is_primary, in_portions, ticked
 from exporter.polling.sharding import share_out
 from exporter.polling.stores import read_stores
 from exporter.polling.view_turns import (
@@ -155,12 +155,13 @@ class Poller:
         self._memo.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         ha, allowance = self._ha_keys(), self.plan.allowance()
+        ends = deadlines(deadline, self.plan.deadline(), len(targets))
         return tuple(
             Visit(
                 target=target,
                 memory=self._memories[target.name],
                 fetcher=self.plan.fetcher,
-                deadline=deadline,
+                deadline=end,
                 now=self.now,
                 jitter=self._jitter,
                 memo=self._memo,
@@ -168,7 +169,7 @@ class Poller:
                 spending=Spending(allowance),
                 ha=ha,
             )
-            for target in targets
+            for target, end in zip(targets, ends, strict=True)
         )
 
     def _ha_keys(self) -> HaKeys:
@@ -179,12 +180,12 @@ class Poller:
         """Make the rounds. Nobody waits for a process that was silent or late last time, or is it now."""
         alone = Stragglers(deadline)
         prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
-        for visit in visits:
+        async for visit in in_portions(visits):
             if visit.memory.silent or visit.memory.late:
                 visit.memory.late = False
                 alone.add(self._alone(visit))
         prompt = await alone.prompt(prompt, Visit.read_metrics, self._rest)
-        for visit in prompt:
+        async for visit in in_portions(prompt):
             if visit.memory.silent:
                 alone.add(self._rest(visit))
         prompt = [visit for visit in prompt if not visit.memory.silent]

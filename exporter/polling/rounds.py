@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ from exporter.polling.visit import Visit
 
 T = TypeVar("T")
 STARTED = 16  # processes asked in one round of the loop
+APART = 0.001  # seconds from one process's deadline to the next one's
+MOST_EARLIER = 0.1  # of the time of a cycle
 PATIENCE = 0.4  # of the time that is left: how long one round is waited for
 Work = Callable[[Visit], Coroutine[None, None, None]]
 
@@ -65,9 +67,17 @@ class Stragglers:
         if self._tasks:
             left = self._deadline - asyncio.get_running_loop().time()
             await asyncio.wait(self._tasks, timeout=max(0.0, left))
-        for task in self._tasks:
+        async for task in in_portions(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def deadlines(last: float, left: float, count: int) -> Iterator[float]:
+    """The deadlines of so many processes, the first at `last`: where a thousand hang, their calls do not all
+    end in the same round of the loop. The earliest gives up a tenth of the seconds `left`, at most.
+    """
+    between = min(APART, left * MOST_EARLIER / max(count, 1))
+    return (last - number * between for number in range(count))
 
 
 async def _then(task: asyncio.Task[None], rest: Work, visit: Visit) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 
 import pytest
 
+from exporter.polling.rounds import deadlines
 from tests.faults.stage import cluster, config_of, evil, failed_pages, is_whole, names, watching
 from tests.sources.wire import Handler, request, response
 
@@ -41,3 +43,21 @@ async def test_a_process_that_hangs_on_some_pages_costs_the_others_none(word: st
                 snapshot = await watch.poller.cycle()
                 healthy = names(demo.urls)
                 assert is_whole(snapshot, healthy), failed_pages(snapshot, healthy)
+
+
+@pytest.mark.parametrize(
+    ("left", "count", "between"),
+    [(13.5, 3, 0.001), (13.5, 1000, 0.001), (13.5, 10_000, 0.000135), (2.0, 1000, 0.0002)],
+)
+def test_the_deadlines_of_many_processes_lie_apart_and_none_loses_more_than_a_tenth_of_the_cycle(
+    left: float, count: int, between: float
+) -> None:
+    ends = list(deadlines(100.0, left, count))
+    assert ends[0] == 100.0
+    apart = [earlier - later for earlier, later in pairwise(ends)]
+    assert apart == pytest.approx([between] * (count - 1))
+    assert min(ends) >= 100.0 - left / 10
+
+
+def test_without_a_process_there_is_no_deadline() -> None:
+    assert list(deadlines(100.0, 13.5, 0)) == []
