@@ -16,7 +16,7 @@ from exporter.model.pages import Phase
 
 OWN = 'kind="own"'
 NOT_OWN = 'kind!="own"'
-ALL_WELL = "none, and the picture is fresh"
+ALL_WELL = "none, and the snapshot is recent"
 
 
 def faults(q: Queries) -> dict[str, str]:
@@ -48,7 +48,7 @@ def _of_processes(q: Queries) -> dict[str, str]:
     needed = f"unless on {q.by()} (min by {q.by()} ({q.clients()}) == {Phase.MEMBERLIST.value})"
     last = f"max by {q.by()} ({q.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
     return {
-        "processes down": q.how_many(f"{up} == bool 0"),
+        "processes that do not answer": q.how_many(f"{up} == bool 0"),
         "pages that could not be read": q.how_many(f"{page} == bool 0"),
         "phase unknown": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
         "no process found": q.total("sum", f"{last} > bool 0 unless on {q.by()} {up}"),
@@ -143,7 +143,9 @@ def _of_gossip(q: Queries) -> dict[str, str]:
         "unknown members in the gossip": q.total("sum", q.once(c.GOSSIP_UNKNOWN_MEMBERS)),
         "foreign keys in the gossip": q.total("sum", q.once(c.GOSSIP_UNKNOWN_KEYS)),
         "processes in no member list of the gossip": q.total("sum", q.once(c.GOSSIP_ABSENT_MEMBERS)),
-        "processes without gossip of others": q.how_many(f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"),
+        "processes without gossip of other processes": q.how_many(
+            f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"
+        ),
         "gossip labels too many": q.total("sum", f"{labels} - 1"),
         "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),
         "processes that refuse their own label": q.how_many(f"{q.once(probe, OWN)} == bool 0"),

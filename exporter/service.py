@@ -147,9 +147,9 @@ class Service:
             await self.reload(watch)
         except ConfigError as error:
             for problem in error.problems:
-                log.warning("reload refused, the old configuration stays", problem=problem)
+                log.warning("reload refused, the former configuration stays", problem=problem)
         except (KVMigrationError, OSError) as error:
-            log.warning("reload refused, the old configuration stays", problem=str(error))
+            log.warning("reload refused, the former configuration stays", problem=str(error))
 
     async def reload(self, watch: Watch) -> None:
         """Take the file as it is now, whole or not at all. Raises `ConfigError`."""

@@ -44,9 +44,9 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     q = house.queries
     return (
         Show(
-            "Age of the picture",
+            "Age of the snapshot",
             "Seconds since the last cycle ended, of the oldest exporter chosen, or by which its clock is "
-            "ahead. Everything on every board is as old.",
+            "ahead. Everything on every board has that age.",
             [Ask(f"max(abs(time() - {q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)}))")],
             Look("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
             [house.runbook("KVMigrationExporterStale")],
@@ -60,7 +60,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         Show(
             "Exporters",
             "How many exporters answer Prometheus. It is blue, because the expected number is unknown. With "
-            "shards it is configured, and the number of missing ones is beside it.",
+            "shards it is configured, and the number of missing shards is beside it.",
             [Ask(f"count({q.own(c.BUILD_INFO)})", "answer"), Ask(q.shards_missing(), MISSING)],
             Look(
                 mappings=[f.absent()],
@@ -133,7 +133,7 @@ def _cycle(house: House) -> Band:
         Look("s"),
     )
     age = Show(
-        "Age of the picture over time",
+        "Age of the snapshot over time",
         "Seconds since the last cycle ended, by Prometheus's clock.",
         [Ask(f"time() - max by (instance) ({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})", "{{instance}}")],
         Look("s", f.above(limits.STALE_AGE)),

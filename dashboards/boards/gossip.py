@@ -129,7 +129,7 @@ def _members(house: House) -> Band:
     seen = q.of_component(q.once(c.GOSSIP_MEMBERS))
     alive = q.of_component(q.once(c.GOSSIP_MEMBERS, 'state="alive"'))
     each = Show(
-        "Fewest live members in a process's list",
+        "Fewest running members in a process's list",
         "Lines that part are processes with different member lists.",
         [Ask(q.worst(f"max by (target) ({alive})", lowest=True), "{{target}}")],
         Look(empty=f.NO_MEMBERLIST),
@@ -170,7 +170,7 @@ def _rejections(house: House) -> Band:
     )  # fmt: skip
     by_process = Show(
         "Rejections by process",
-        "Packets and streams per second that each process rejected, by the name its log goes by; a log is of "
+        "Packets and streams per second that each process rejected, by the name of its log; a log is of "
         "every component.",
         [Ask(q.worst(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})"), "{{target}}")],
         Look("cps", f.above(1), empty=NO_REJECTION),

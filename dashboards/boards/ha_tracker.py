@@ -12,8 +12,9 @@ from exporter.expose import catalogue as c
 from exporter.products.ring_pages import HA_KEY
 
 ABOUT = (
-    "The HA tracker elects one replica of each pair of Prometheus servers. Its entries move like a ring's, "
-    "but quiet ones are hardly ever written, and a wrong election drops or doubles samples."
+    "The HA tracker elects one replica of each pair of Prometheus servers. Its entries migrate like a ring, "
+    "but entries of clusters that send little are seldom written, and a wrong election drops or doubles "
+    "samples."
 )
 HA = equal("key", HA_KEY)
 HA_CLIENTS = 'kv_name=~"(?i).*ha-?tracker.*"'
@@ -22,9 +23,9 @@ HA_CLIENTS = 'kv_name=~"(?i).*ha-?tracker.*"'
 def build(house: House) -> f.Json:
     """HA tracker."""
     rows = (
-        Row("Is the HA tracker all right?", (_tiles(house), _progress(house))),
+        Row("Has the HA tracker a fault?", (_tiles(house), _progress(house))),
         Row("Elections", (_elections(house),)),
-        Row("The copy of its entries", (_copy(house), _writes(house))),
+        Row("The secondary of its entries", (_copy(house), _writes(house))),
     )
     return house.board(
         Board(
@@ -160,7 +161,7 @@ def _elections(house: House) -> Band:
     propagation = Show(
         "How long an election takes to arrive",
         "99th percentile of the time until an election reaches a process, as it counts it itself. It must "
-        "stay well below the update timeout of 15 s.",
+        "stay below the update timeout of 15 s.",
         [Ask(f"histogram_quantile(0.99, sum by (le) (rate({spread}{RATE})))", "p99")],
         Look("s", f.above(15), empty=f.NOT_SCRAPED),
     )

@@ -22,10 +22,10 @@ ABOUT = (
 def build(house: House) -> f.Json:
     """Migration overview."""
     rows = (
-        Row("Is it all right?", (_verdict(house), _tiles(house))),
+        Row("Is there a fault?", (_verdict(house), _tiles(house))),
         Row("Where are we, and may we go on?", (_progress(house),)),
         Row("KV clients and their mirror", (_clients(house), _mirror(house))),
-        Row("The copy", (_copy(house),)),
+        Row("The secondary", (_copy(house),)),
         Row("The external store", (_store(house),)),
         Row("Gates and alerts", (_gates(house),)),
     )
@@ -71,10 +71,10 @@ def _verdict(house: House) -> Band:
     phase, step = _where(house)
     found = Show(
         "Problems found",
-        "How many of the faults in the list below are there now. Green only while the exporter's picture is "
-        "fresh; without one this is grey.",
+        "How many of the faults in the list below are there now. Green only while the exporter's snapshot "
+        "is recent; grey otherwise.",
         [Ask(problems(q))],
-        Look(steps=f.above(1), mappings=f.nothing_found("none", "no fresh data")),
+        Look(steps=f.above(1), mappings=f.nothing_found("none", "no recent data")),
         [house.runbook("KVMigrationExporterStale")],
     )
     apart = Show(
@@ -231,8 +231,8 @@ def _progress(house: House) -> Band:
     )
     found = Show(
         "Faults found now",
-        "Every fault behind the first tile, and how many of it, by installation. Without a fresh picture of "
-        "the exporter the list is short or old: the first tile is grey then.",
+        "Every fault behind the first tile, and how many of it, by installation. Without a recent snapshot "
+        "of the exporter the list is incomplete or stale: the first tile is grey then.",
         [Ask(what_is_wrong(q))],
         Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )
@@ -275,7 +275,7 @@ def _mirror(house: House) -> Band:
     tried = Show(
         "Mirror writes per client",
         "Attempts to mirror a write, per second and client name. A client that only reads has none; one "
-        "that writes and stands at 0 while mirroring copies nothing.",
+        "that writes and has 0 while mirroring is on copies nothing.",
         [Ask(f"sum by (kv_name) ({writes})", "{{kv_name}}")],
         Look(unit="wps", empty=f.NOT_MIRRORED),
         [house.runbook("KVMigrationMirrorWritesStopped")],

@@ -10,7 +10,7 @@ from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
 ABOUT = (
-    "One process's copies of each ring and of the gossip, how stale they are, and which phase its KV clients "
+    "One process's views of each ring and of the gossip, how stale they are, and which phase its KV clients "
     "are in. Every process that a table or a legend names leads here."
 )
 ONE = 'target=~"$target"'
@@ -20,8 +20,8 @@ ALIVE = 'state="alive"'
 def build(house: House) -> f.Json:
     """Process."""
     rows = (
-        Row("Is this process all right?", (_tiles(house), _tables(house))),
-        Row("Its copies, over time", (_views(house),)),
+        Row("Has this process a fault?", (_tiles(house), _tables(house))),
+        Row("Its views, over time", (_views(house),)),
         Row("Its gossip", (_gossip(house),)),
         Row("Its KV clients and pages", (_clients(house), _pages(house))),
     )
@@ -60,7 +60,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Members its views lack",
-            "Live members that the freshest views of a ring have and a view of this process lacks.",
+            "Healthy members that the latest views of a ring have and a view of this process lacks.",
             [Ask(f"max({q.of(c.RING_VIEW_MISSING_MEMBERS, ONE)})")],
             Look(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationRingViewsDiverged")],
@@ -74,19 +74,19 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Gossip members in its list",
-            "Live gossip members in this process's list, itself included.",
+            "Running gossip members in this process's list, this process included.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_MEMBERS, ONE, ALIVE)})"))],
             Look(mappings=f.measured(f.NO_GOSSIP)),
         ),
         Show(
             "Fewer than the most",
-            "How many live gossip members fewer its list has than the longest list of any process.",
+            "How many running gossip members fewer its list has than the longest list of any process.",
             [Ask(q.if_gossip(f"max({most} - on {q.by()} {here})"))],
             Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
-            "Newest heartbeat of others",
+            "Newest heartbeat of other processes",
             "Age of the newest heartbeat of another process that its gossip has: high where it is isolated.",
             [Ask(q.if_rings_gossip(f"max({q.of(c.GOSSIP_HEARTBEAT_AGE_SECONDS, ONE)})"))],
             Look("s", f.above(limits.ISOLATED_AGE), f.measured("no ring in it yet")),
@@ -161,7 +161,7 @@ def _views(house: House) -> Band:
     )  # fmt: skip
     lacking = Show(
         "Members that its views lack",
-        "Live members that the freshest views of a ring have and this process's view lacks.",
+        "Healthy members that the latest views of a ring have and this process's view lacks.",
         [Ask(f"max by (ring, view) ({q.of(c.RING_VIEW_MISSING_MEMBERS, ONE)})", "{{ring}} {{view}}")],
         Look(steps=f.above(1), empty="It shows no ring"),
         [house.runbook("KVMigrationRingViewsDiverged")],
@@ -174,13 +174,13 @@ def _gossip(house: House) -> Band:
     most = q.of(c.GOSSIP_MEMBERS, ALIVE)
     size = Show(
         "Size of its gossip list",
-        "Gossip members by state in this process's list, and the most live ones in any list.",
+        "Gossip members by state in this process's list, and the most running members in any list.",
         [
             Ask(f"max by (state) ({q.of(c.GOSSIP_MEMBERS, ONE)})", "{{state}}"),
-            Ask(f"max({most})", "most live ones of any"),
+            Ask(f"max({most})", "most running members of any"),
         ],
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
-                        f.shade("left", "#8e8e8e"), f.shade("most live ones of any", "blue")],
+                        f.shade("left", "#8e8e8e"), f.shade("most running members of any", "blue")],
              empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )  # fmt: skip

@@ -103,7 +103,8 @@ def _rings(house: House) -> Band:
     every = f"0 * sum by (ring) ({q.once(c.RING_MEMBERS)})"
     table = Show(
         "Active members of each ring by group",
-        "Before the old group is retired, every ring needs members of both; at the end, none of the old.",
+        "Before the old group is retired, every ring needs members of both groups; at the end no ring "
+        "has members of the old group.",
         [
             Ask(f"sum by (ring) ({chosen}) or {every}")
             for chosen in (
@@ -193,8 +194,8 @@ def _traffic(house: House) -> Band:
     )
     queries = Show(
         "Queries by group",
-        "Queries per second at the query frontends of either group: it must have stopped at the old one "
-        "before that is scaled down.",
+        "Queries per second at the query frontends of either group: it must have stopped at the old "
+        "group before that group is scaled down.",
         _by_group(house, "cortex_query_frontend_queries_total"),
         looks,
     )

@@ -9,7 +9,7 @@ from dashboards.panels import House
 from dashboards.shows import Ask, Board, Columns, Look, Show
 from exporter.expose import catalogue as c
 
-ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's copy."
+ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's view."
 NO_PARTITIONS = "No ring has partitions"
 STATES = {
     "active": "green",
@@ -24,10 +24,10 @@ STATES = {
 def build(house: House) -> f.Json:
     """Ring consistency."""
     rows = (
-        Row("Is every ring complete and its copy the same?", (_tiles(house), _keys(house))),
+        Row("Is every ring complete, and its secondary the same?", (_tiles(house), _keys(house))),
         Row("Members", (_members(house),)),
-        Row("The copy over time", (_copy(house),)),
-        Row("Each process's copy of the ring", (_views(house), _view_table(house))),
+        Row("The secondary over time", (_copy(house),)),
+        Row("Each process's view of the ring", (_views(house), _view_table(house))),
         Row("Conflicts, losses, partitions", (_conflicts(house), _partitions(house))),
     )
     return house.board(
@@ -260,8 +260,8 @@ def _view_table(house: House) -> Band:
     stale = f"topk(50, max {by} ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS)}))"
     show = Show(
         "Views and their staleness",
-        "The 50 stalest views, by what one heartbeat period does not explain, and how many live members of "
-        "the freshest ones each lacks.",
+        "The 50 stalest views, by what one heartbeat period does not explain, and how many healthy members "
+        "of the latest views each view lacks.",
         [
             Ask(stale),
             Ask(f"max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) > 0 or "
@@ -302,9 +302,9 @@ def _conflicts(house: House) -> Band:
         [house.runbook("KVMigrationRingForeignMembers"), house.runbook("KVMigrationRingGhostMembers")],
     )
     lost = Show(
-        "Members lost at once, and come back",
-        "Members still missing since a ring lost half or more at once; members that came back with an old "
-        "heartbeat after they had left, per second.",
+        "Members lost at once, and returned",
+        "Members still missing since a ring lost half or more at once; members that returned with an "
+        "earlier heartbeat after they had left, per second.",
         [
             Ask(f"max by (ring) ({q.of(c.RING_SHRUNK_MEMBERS)})", "{{ring}} lost"),
             Ask(f"sum by (ring) ({q.rate(c.RING_MEMBERS_RETURNED_TOTAL)}) > 0", "{{ring}} returning"),

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=_fault_help(),
     )
     add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
-    add("--base-port", type=int, default=0, help="first port; 0 takes free ones (default: %(default)s)")
+    add("--base-port", type=int, default=0, help="first port; 0 takes free ports (default: %(default)s)")
     add(
         "--log-dir",
         type=Path,

@@ -293,7 +293,7 @@ def _labels(found: GossipOut) -> list[str]:
     if found.rejections:
         count = sum(rejection.count for rejection in found.rejections)
         labels = sorted({f'"{_cut(rejection.label, 40)}"' for rejection in found.rejections})
-        named = ", ".join(labels[:5]) + (" and others" if len(labels) > 5 else "")
+        named = ", ".join(labels[:5]) + (" and more" if len(labels) > 5 else "")
         lines += wrapped(f"Rejected for their label, by the logs: {count} (label {named}).")
     return lines
 

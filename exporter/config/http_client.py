@@ -192,7 +192,7 @@ class HttpClient(Settings):
     )
     follow_redirects: bool = Field(
         default=True,
-        description="Follow redirects of processes, on the same host only. No others are followed.",
+        description="Follow redirects of processes, on the same host only. No other redirects are followed.",
         examples=[False],
     )
 

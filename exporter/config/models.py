@@ -212,7 +212,7 @@ class Scale(Settings):
     ] = Field(
         default="auto",
         description="Of how many processes the ring pages, and the gossip copies, are read in one cycle; the "
-        "others have their turn in the next ones. `auto` reads some megabytes of each.",
+        "other processes are read in the next cycles. `auto` reads some megabytes of each.",
         examples=[20],
     )
     max_series: Annotated[int, Field(ge=1)] = Field(
@@ -277,7 +277,7 @@ class Config(Settings):
     groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
     migrations: tuple[MigrationEntry, ...] = Field(
         default=(),
-        description="Rings that are moved by themselves: the first entry that names a key has it, and "
+        description="Rings that are moved separately: the first entry that names a key has it, and "
         "`rings` is what is left.",
     )
     gate: Gate = Field(default=Gate(), description="When a step counts as safe.")
@@ -296,7 +296,9 @@ class Config(Settings):
     def _possible(self) -> Self:
         kinds = [entry.kind for entry in self.targets]
         if set(kinds) == {"gossip"}:
-            raise refuse("gossip finds processes through others; add an entry of another kind", "targets")
+            raise refuse(
+                "gossip finds processes through other processes; add an entry of another kind", "targets"
+            )
         if "kubernetes" not in kinds:
             for index, entry in enumerate(self.rejections):
                 if entry.kubernetes is not None:

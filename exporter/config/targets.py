@@ -203,7 +203,7 @@ class TargetEntry(Settings):
     )
     http_client: HttpClient | None = Field(
         default=None,
-        description="HTTP settings for these processes; what is left out is as in the common ones.",
+        description="HTTP settings for these processes; what is left out is as in the common settings.",
     )
     credentials_for: tuple[Network, ...] | None = Field(
         default=None,

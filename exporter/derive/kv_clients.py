@@ -267,7 +267,7 @@ def differing_primaries(clients: Iterable[ClientFacts]) -> tuple[str, ...]:
             having.setdefault(name, set()).add(client.target)
     usual = max(having, key=lambda name: (name in EXTERNAL_STORES, len(having[name]), name), default="")
     return tuple(
-        f"primary {name} on {', '.join(sorted(targets)[:5])}, {usual} on {len(having[usual])} others"
+        f"primary {name} on {', '.join(sorted(targets)[:5])}, {usual} on {len(having[usual])} other processes"
         for name, targets in sorted(having.items())
         if name != usual
     )

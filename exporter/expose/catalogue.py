@@ -47,7 +47,7 @@ PHASE = _gauge(
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
     "phase_uniform", "migration", "1 if every writing KV client of the migration is in its phase, 0 if not. "
-    "Keys with all their clients on memberlist do not count while others move.",
+    "Keys with all their clients on memberlist do not count while other keys move.",
     _METRICS, per="Y", join="whole",
 )  # fmt: skip
 NEXT_STEP = _gauge("next_step", "migration step", "1 for the next step, else 0.", per="Y × 5", join="whole")
@@ -61,8 +61,9 @@ ROLLOUT_MOVED_TIMESTAMP_SECONDS = _gauge(
     _METRICS, per="Y", join="max",
 )  # fmt: skip
 UNREACHED_CLIENTS = _gauge(
-    "unreached_clients", "migration kv_name", "Writing KV clients that do not mirror while others do and "
-    "that no rollout in progress will reach; no series while none mirrors.", _METRICS, per="K", join="max",
+    "unreached_clients", "migration kv_name", "Writing KV clients that do not mirror while other clients "
+    "do and that no rollout in progress will reach; no series while none mirrors.",
+    _METRICS, per="K", join="max",
 )  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
@@ -113,12 +114,13 @@ MIRROR_ENABLED = _gauge(
     "mirror_enabled", "target kv_name", "1 if this KV client mirrors, 0 if not.", _METRICS, per="T × C",
 )  # fmt: skip
 PRIMARY_STORE = _gauge(
-    "primary_store", "target kv_name store", "1 for this multi KV client's primary store, 0 for the other.",
+    "primary_store", "target kv_name store",
+    "1 for this multi KV client's primary store, 0 for its secondary store.",
     _METRICS, per="T × C × 2",
 )  # fmt: skip
 MIRROR_WRITES_TOTAL = _counter(
     "mirror_writes_total", "target kv_name",
-    "Attempts to mirror a write to the secondary store, failed ones included, as the client counts them.",
+    "Attempts to mirror a write to the secondary store, failed attempts included, as the client counts them.",
     _METRICS, per="T × C",
 )  # fmt: skip
 MIRROR_WRITE_ERRORS_TOTAL = _counter(
@@ -196,7 +198,7 @@ RING_QUORUM_MARGIN = _gauge(
 )  # fmt: skip
 RING_MEMBERS_RETURNED_TOTAL = _counter(
     "ring_members_returned_total", "key ring",
-    "Members that came back with an old heartbeat after they had left, since the exporter started.", _RING,
+    "Members that returned with an earlier heartbeat after they had left, since the exporter started.", _RING,
     per="K", join="max",
 )  # fmt: skip
 RING_SHRUNK_MEMBERS = _gauge(
@@ -215,7 +217,8 @@ RING_CORRUPTED_PARTITIONS = _gauge(
 )  # fmt: skip
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
-    "Active partitions without a live owner, and inactive ones with only unhealthy or removed owners.",
+    "Active partitions without a running owner, and inactive partitions with only unhealthy or removed "
+    "owners.",
     _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(
@@ -223,7 +226,7 @@ HA_TRACKER_ENTRIES = _gauge(
     join="max",
 )  # fmt: skip
 
-_section("Views: each process's copy of the ring")
+_section("Views: the ring as each process has it")
 RING_VIEWS = _gauge(
     "ring_views", "key ring view",
     "How many different contents (members, states, tokens) the processes' views show; 1 is agreement.",
@@ -236,7 +239,7 @@ RING_VIEW_STALENESS_SECONDS = _gauge(
 )  # fmt: skip
 RING_VIEW_MISSING_MEMBERS = _gauge(
     "ring_view_missing_members", "key ring view target",
-    "Live members that the freshest views have and this process's view lacks.",
+    "Healthy members that the latest views have and this process's view lacks.",
     "ring pages, /memberlist?downloadKey and /metrics", per="K × 3 × T",
 )  # fmt: skip
 
@@ -281,8 +284,8 @@ STORE_UP = _gauge(
 )
 STORE_REPLACED = _gauge(
     "store_replaced", "store",
-    "1 if the external store is not the one that was read before: another cluster, a lower revision, or keys "
-    "that vanished together.", _STORE, per="S", join="max",
+    "1 if the external store is not the store that was read before: another cluster, a lower revision, or "
+    "keys that vanished together.", _STORE, per="S", join="max",
 )  # fmt: skip
 STORE_KEYS = _gauge(
     "store_keys", "store", "Keys in the external store below the configured prefixes.", _STORE, per="S",
@@ -301,7 +304,7 @@ GOSSIP_MEMBERS = _gauge(
     "the state alive, counted by its own metrics.", "/metrics or /memberlist", per="T × 4",
 )  # fmt: skip
 GOSSIP_CLUSTERS = _gauge(
-    "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is right.", _GOSSIP,
+    "gossip_clusters", "", "How many separate gossip clusters the targets form; 1 is correct.", _GOSSIP,
     join="max",
 )  # fmt: skip
 GOSSIP_CLUSTER_TARGETS = _gauge(

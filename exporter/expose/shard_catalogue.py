@@ -37,7 +37,9 @@ PART_OF: Mapping[Metric, Metric] = MappingProxyType({metric: _part(metric) for m
 
 
 _own = Metrics(GROUP)
-SHARDS = _own.gauge("shards", "shard", "How many shards there are; shard is this one, counted from 0.")
+SHARDS = _own.gauge(
+    "shards", "shard", "How many shards there are; shard is this exporter's number, counted from 0."
+)
 SHARD_TARGETS = _own.gauge("shard_targets", "", "Processes that this shard reports.")
 SHARD_COMMON_TARGETS = _own.gauge(
     "shard_common_targets", "", "Processes that every shard watches, so that all of them can be joined."

@@ -33,8 +33,8 @@ guard against that. `kvmigration check STEP` runs exactly these.
   If a new process ran before it was listed, every soak begins again: the process was not watched.
 - A process that left the list of targets changes nothing if no ring and no member list has it either.
   Otherwise every soak begins again.
-- After a failover, some distributors have the new replica earlier than others. For one update of the HA
-  cluster this is no difference.
+- After a failover, some distributors have the new replica earlier than other distributors. For one update
+  of the HA cluster this is no difference.
 - The line of a closed step names what broke its soak last, and how long ago.
 - The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
   true in the moment in which a paused exporter continues.

@@ -41,7 +41,7 @@ BESIDE: Mapping[str, str] = {
     "store-unread": "external store not readable",
     "store-replaced": "external store is another one",
     "ring-shrunk": "members lost at once",
-    "process-down": "processes down",
+    "process-down": "processes that do not answer",
     "writers-missing": "writers without a member",
     "addresses-shared": "addresses shared by members",
     "partitions-unowned": "partitions without an owner",

@@ -72,7 +72,7 @@ async def test_what_is_old_is_said_and_proves_nothing(
     async with serving(lambda path: success(WHOLE.get(path, RING), stale=stale)) as url:
         status = await asked(*words, "--server", url)
     assert (status == 2) is stale
-    assert ("the last cycle ended 7200 s ago, so all of this is old" in capsys.readouterr().err) is stale
+    assert ("the last cycle ended 7200 s ago, so all of this is stale" in capsys.readouterr().err) is stale
 
 
 async def test_a_process_that_does_not_answer_is_equal_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:

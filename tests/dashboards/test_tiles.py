@@ -91,7 +91,7 @@ class Row:
 
 MISSING, MEMBERS = "Keys missing", "Members lost"
 CLUSTERS, PROBES, GATES = "Gossip clusters", "Probes with a wrong answer", "Gates of this migration"
-HEARD = "Newest heartbeat of others"
+HEARD = "Newest heartbeat of other processes"
 OTHER_GATE = {f'gate_open{{{ONE},migration="rings",step="preflight"}}': "1" + LONG}
 PAGE_FAILED = {f'page_up{{{ONE},target="a",page="/memberlist"}}': "0" + LONG}
 TILES = (
@@ -174,10 +174,10 @@ TILES = (
     Tile("where there are no shards none is missing", WELL, None, "Exporters", EXPORTER, 1),
     Tile("one shard of four", WELL | ALONE, 3, "Exporters", EXPORTER, 1),
     Tile("four shards of four", WELL | SHARDS, 0, "Exporters", EXPORTER, 1),
-    Tile("its clock is ahead", exporter(ended="3600+60" + LONG), 3600, "Age of the picture", EXPORTER),
+    Tile("its clock is ahead", exporter(ended="3600+60" + LONG), 3600, "Age of the snapshot", EXPORTER),
 )  # fmt: skip
 ROWS = (
-    Row("all is well", WELL, {"none, and the picture is fresh": 0}),
+    Row("all is well", WELL, {"none, and the snapshot is recent": 0}),
     Row("it stands still with its clock ahead", WELL | exporter(ended="3600" + LONG), {}),
     Row(
         "another installation's exporter never ended a cycle",

@@ -51,13 +51,13 @@ MAY_BE_EMPTY = {
 }
 SHOWS = {
     "partial-mirroring": {"KV clients that do not mirror beside some that do"},
-    "crash": {"processes down"},
+    "crash": {"processes that do not answer"},
     "foreign-label": {"gossip labels too many"},
     "conjoined": {"unknown members in the gossip"},
     "token-conflict": {"token conflicts"},
     "store-down": {"external store not readable"},
     "clobber": {"members lost at once", "KV clients with different primaries"},
-    "pages-rubbish": {"processes down"},
+    "pages-rubbish": {"processes that do not answer"},
     "clock-skew": {"clocks that are off"},
     "mirror-errors": {"KV clients with failing mirror writes"},
 }
@@ -150,7 +150,7 @@ def _samples(query: Query, on: Running) -> int:
 def test_a_migration_that_goes_well_shows_no_problem(walk: tuple[Running, Walk], phase: Phase) -> None:
     on, made = walk
     at = _plain(made, phase).end
-    assert list(_now("Faults found now", on, at)) == ["none, and the picture is fresh"]
+    assert list(_now("Faults found now", on, at)) == ["none, and the snapshot is recent"]
     assert list(_now("Problems found", on, at).values()) == [0]
 
 

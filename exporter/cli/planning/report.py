@@ -31,7 +31,8 @@ def add_report(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redact",
         action="store_true",
-        help="replace names and addresses, the same ones everywhere, and leave out the configuration",
+        help="replace names and addresses, each name in the same way everywhere, and "
+        "leave out the configuration",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     parser.set_defaults(run=report_command)

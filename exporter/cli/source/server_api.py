@@ -78,7 +78,7 @@ class Server:
             raise UsageError(f"{shown}: {told.error[:300] or 'no answer of an exporter'}")
         if told.stale:
             age = "some time" if told.age_seconds is None else f"{told.age_seconds:.0f} s"
-            self.stale = f"{self.shown}: the last cycle ended {age} ago, so all of this is old"
+            self.stale = f"{self.shown}: the last cycle ended {age} ago, so all of this is stale"
         self.at = told.at
         try:
             return msgspec.json.decode(told.data, type=kind)

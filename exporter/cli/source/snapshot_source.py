@@ -67,7 +67,8 @@ def add_cluster(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveG
         dest="urls",
         action="append",
         metavar="URL",
-        help="read the cluster without a file: one process leads to the others; --url itself may be left out",
+        help="read the cluster without a file: one process leads to the other "
+        "processes; --url itself may be left out",
     )
     add_http_config(parser)
     parser.add_argument(

@@ -136,7 +136,7 @@ def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
 
 def _unproved(found: SecondaryOut) -> Iterator[str]:
     if found.remembered:
-        yield "The primary was not read: compared with the processes' older copies of it, nothing is proved."
+        yield "The primary was not read: a comparison with earlier views of the processes proves nothing."
     if found.unread:
         yield f"Not read, so nothing is proved: {few(found.unread, MAX_NAMES)}."
 

@@ -84,18 +84,22 @@ MEMBERS: tuple[CheckFunction, ...] = (
 )
 UNSEEN = "A process that is not read, or that started recently, is in another state than is assumed."
 UNFINISHED = "The next rollout begins inside an unfinished one: writes and queries lose their quorum."
-MERGED = "Two clusters merge in one gossip: the members of one appear in the rings of the other."
+MERGED = (
+    "Two clusters merge in one gossip: the members of each cluster appear in the rings of the other cluster."
+)
 PARTED = "A process that starts joins no other process and serves requests from an empty ring."
-DATED = "A clock that is ahead wins every merge: its heartbeats and elections hide those of all others."
+DATED = (
+    "A clock that is ahead wins every merge: its heartbeats and elections hide those of all other processes."
+)
 ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it is harder to remove."
 LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
 DIVERGED = "Processes have different rings, so they decide differently about the same data."
 MISPLACED = (
     "A process writes a ring that does not list it, or another member has its address: its data is not found."
 )
-CONTENDED = "Distributors elect against each other since the switch: samples are doubled or dropped."
+CONTENDED = "Distributors elect different replicas in turn since the switch: samples are doubled or dropped."
 ELECTED = "Distributors elect other HA replicas: samples are doubled."
-APART = "A client that is in another phase goes on with the other store: the rings diverge."
+APART = "A client in another phase continues with the other store: the rings diverge."
 UNWATCHED = (clients.targets_answer, clients.settled)
 
 
@@ -106,7 +110,7 @@ def _in(phase: Phase, *, readers: bool) -> Harm:
 _READ_PATH = (
     Harm(UNSEEN, UNWATCHED),
     Harm("There is nothing to stop.", (paths.old_read_path_present,)),
-    Harm("Queries fail that still go to the old group.", (paths.old_read_path_idle,)),
+    Harm("Queries fail that are still sent to the old group.", (paths.old_read_path_idle,)),
     Harm("No process answers queries.", (groups.new_group_reads,)),
     Harm("A ring is left without members: its component stops.", (groups.backend_rings_have_both,)),
     Harm(
@@ -121,7 +125,7 @@ _READ_PATH = (
 _WRITE_PATH = (
     Harm(UNSEEN, UNWATCHED),
     Harm("There is nothing to stop.", (paths.old_write_path_present,)),
-    Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+    Harm("Pushes and queries fail that are still sent to the old group.", (groups.old_group_idle,)),
     Harm("No process answers queries.", (groups.new_group_reads,)),
     Harm("A ring is left without members: its component stops.", (groups.write_rings_have_both,)),
     Harm(
@@ -195,7 +199,7 @@ STEPS = (
     Rule(
         "enable-mirroring",
         Phase.MULTI,
-        "Switches mirroring on: every write goes to memberlist too, and restarts follow.",
+        "Switches mirroring on: every write is sent to memberlist too, and restarts follow.",
         (
             Harm(UNSEEN, UNWATCHED),
             _in(Phase.MULTI, readers=False),
@@ -302,10 +306,10 @@ STEPS = (
                 (keys.views_agree, stores.store_read, stores.store_has_nothing_of_its_own),
             ),
             Harm("A client that still uses it fails.", (stores.store_has_no_clients, stores.store_idle)),
-            Harm("A live member that is no target may be one that still uses it.", (preflight.no_ghosts,)),
+            Harm("A running member that is no target may still use it.", (preflight.no_ghosts,)),
             Harm(MERGED, GOSSIP),
             Harm(
-                "A fault of the rings is found when no way leads back.",
+                "A fault of the rings is found when you can no longer roll back.",
                 (keys.members_healthy, quorum.settings_agree),
             ),
             Harm(MISPLACED, MEMBERS),
@@ -337,7 +341,7 @@ STEPS = (
         (
             Harm(UNSEEN, UNWATCHED),
             Harm(
-                "A process without the label is cut off.",
+                "A process without the label is isolated.",
                 (gossip.label_set, gossip.labels_agree, gossip.members_labelled),
             ),
             Harm(MERGED, GOSSIP),
@@ -373,14 +377,14 @@ STEPS = (
         "Removes what is left of the old group: its deployments, services and settings.",
         (
             Harm(UNSEEN, UNWATCHED),
-            Harm("Pushes and queries fail that still go to the old group.", (groups.old_group_idle,)),
+            Harm("Pushes and queries fail that are still sent to the old group.", (groups.old_group_idle,)),
             Harm("No process answers queries.", (groups.new_group_reads,)),
             Harm(
-                "The rings have members that cannot come back.",
+                "The rings have members that cannot return.",
                 (groups.new_group_active, groups.old_group_left),
             ),
             Harm(
-                "Rules are not evaluated any more: their query frontend goes.",
+                "Rules are not evaluated any more: their query frontend is removed.",
                 (settings.remote_evaluation_off,),
             ),
             Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_told)),

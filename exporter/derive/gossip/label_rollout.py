@@ -180,7 +180,10 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
     correct = f"Correct the label of {_few(found.unexpected)}: it is not{label}, and packets are dropped."
     rows = (
         (found.conflicts and set(found.unexpected) & set(names[ENFORCED]), correct),
-        (found.conflicts, f"Switch verification off on {_few(verifying)}: they drop packets of the others."),
+        (
+            found.conflicts,
+            f"Switch verification off on {_few(verifying)}: they drop packets of the other processes.",
+        ),
         (names[NOT_KNOWN], f"Unknown: the label settings of {_few(names[NOT_KNOWN])} were not read."),
         (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),
         (names[OPEN], f"Step 2 of 3: set the cluster label{label} on {_few(names[OPEN])}, {STILL_OFF}."),

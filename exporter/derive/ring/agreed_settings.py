@@ -128,7 +128,9 @@ def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     others, rest = having.get(usual, ()), having.keys() - {usual}
     is_most = len(others) > max((len(having[value]) for value in rest), default=0)
-    most = f"{len(others)} others" if is_most else few(sorted(others), MAX_NAMED)  # any may be the wrong one
+    most = (
+        f"{len(others)} other processes" if is_most else few(sorted(others), MAX_NAMED)
+    )  # any may be the wrong one
     for value in sorted(rest):
         yield f"{what} {value} on {few(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
 
@@ -137,7 +139,7 @@ def kept_apart(alone: Sequence[str], clients: Iterable[ClientFacts]) -> Iterable
     """Say which processes keep a ring in their own memory that others share: nobody else is in it."""
     sharing = {client.target for client in clients if client.writes} - set(alone)
     if alone and sharing:
-        yield f"store inmemory on {few(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} others"
+        yield f"store inmemory on {few(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} other processes"
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:

@@ -272,7 +272,7 @@ async def _openapi(request: web.Request) -> web.Response:
 
 
 ROUTES: Final = (
-    Route("/status", _status, StatusOut, "Where the migration stands."),
+    Route("/status", _status, StatusOut, "The state of the migration."),
     Route("/targets", _targets, tuple[TargetOut, ...], "Every process: its pages, KV clients and gossip."),
     Route("/rings", _rings, tuple[RingOut, ...], "Every key: its health and its secondary."),
     Route("/rings/{key}", _ring, RingDetailOut, "One key with members, views and differences."),

@@ -32,7 +32,7 @@ _STRICT: Final[dict[str, Any]] = {
 _REF: Final = "#/components/schemas/{name}"
 _FAILURES: Final = {
     "400": "A parameter is wrong.",
-    "404": "There is no such thing.",
+    "404": "The named object does not exist.",
     "503": "No cycle has ended yet.",
 }
 

@@ -67,7 +67,7 @@ class MigrationOut(Struct, frozen=True):
 
 
 class StatusOut(Struct, frozen=True):
-    """Where the migration stands. With more than one of `shards` it is only `shard`'s part, from 0."""
+    """The state of the migration. With more than one of `shards` it is only `shard`'s part, from 0."""
 
     headline: str
     shard: int

@@ -37,7 +37,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         ),
         Told.MIRRORING_PARTIAL: "{name} on {count} of {of} processes still has mirroring off.",
         Told.ROLLOUT_STALLED: (
-            "The rollout of {name} into {others} has stood still for {what} minutes: {count} of {of} "
+            "The rollout of {name} into {others} has made no progress for {what} minutes: {count} of {of} "
             "processes; left: {names:5}."
         ),
         Told.BETWEEN_STORES: (
@@ -62,7 +62,8 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "the store with that small view."
         ),
         Told.SMALL_COPY: (
-            "The copy of {what} on {name} has {count} of {of} members: as primary it would be the ring."
+            "The gossip view of {what} on {name} has {count} of {of} members: as primary it would be the "
+            "ring."
         ),
         Told.MEMBER_LIST_UNREAD: ("The member list of {name} was not read: what it would write is unknown."),
         Told.JOINS_ITSELF: (
@@ -78,11 +79,11 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         ),
         Told.LABEL_ODD: (
             "The cluster label {name} {what}. A process that is given another spelling of the label drops "
-            "the packets of all others, and they drop its packets."
+            "the packets of all other processes, and they drop its packets."
         ),
         Told.RUNTIME_FORGOTTEN: (
             "After a restart {count} of {of} processes are in phase {what} instead of {name}: their runtime "
-            "configuration no longer has multi_kv_config: {names:5}. Put it back before any restart."
+            "configuration no longer has multi_kv_config: {names:5}. Restore it before any restart."
         ),
         Told.RUNTIME_EARLY: (
             "The runtime configuration of {count} of {of} processes has primary: memberlist: {names:5}. A "
@@ -96,7 +97,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "multi_kv_config differs between processes: {culprits:;3}. Give all of them the same file."
         ),
         Told.JOIN_ABORTS: (
-            "{count} of {of} processes end themselves if no seed answers at their start "
+            "{count} of {of} processes stop if no seed answers at their start "
             "(abort_if_cluster_join_fails: true): {names:5}. Set it to false before they restart."
         ),
         Told.FIRST_CYCLE: "First cycle: phase {what}.",
@@ -110,7 +111,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.TARGET_MOVED: "{name}: {names[0]}, was {names[1]}.",
         Told.MEMBERS_NEW: "{names:5} new in ring {name}.",
         Told.MEMBERS_GONE: "{names:5} no longer in ring {name}.",
-        Told.MEMBER_RETURNED: "Ring {name}: a removed member came back with an old heartbeat.",
+        Told.MEMBER_RETURNED: "Ring {name}: a removed member returned with an earlier heartbeat.",
         Told.MEMBER_CHANGED: "{what} in ring {name}: {names[0]}, was {names[1]}.",
         Told.STRANGER_NEW: "Unknown gossip member {name} at {what}.",
         Told.STORE_OTHER: "Store {name} is not the store that it was: {what}.",
@@ -176,9 +177,7 @@ def _future(found: Finding) -> str:
 
 def _hasty(found: Finding) -> str:
     """Its others are how long gossip took, seconds, where that is known."""
-    measured = (
-        f" Copies of rings were up to {found.others[0]} s behind in the gossip." if found.others else ""
-    )
+    measured = f" Gossip views were up to {found.others[0]} s behind in the gossip." if found.others else ""
     return (
         f"{found.count} of {found.of} processes choose tokens in {found.name} {found.what} s after a "
         f"restart: {few(found.names, 5)}.{measured} Set join_after and observe_period, or a file for the "

@@ -15,7 +15,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
     {
         Seen.ANSWERING: "{count} of {count} answer.",
         Seen.PROCESSES: "{count} processes.",
-        Seen.CLOCKS: "At most {count:.0f} s apart from the middle one.",
+        Seen.CLOCKS: "At most {count:.0f} s from the median clock.",
         Seen.WRITERS: "{count} clients that write.",
         Seen.CLIENTS: "{count} of {count} clients.",
         Seen.MIRROR_WRITES: "{count:g} mirror writes, at most {limit:.0%} of a client's failed.",
@@ -89,8 +89,8 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.OLD_GROUP_IN: "It is in {names:8}.",
         Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none gets requests.",
         Seen.READERS: "{count} processes: {names:5}.",
-        Seen.INGESTERS_SHIPPED: "{count} old ingesters, {of:.0f} series in their heads.",
-        Seen.READ_BEFORE: "Read in the cycles before, not in this one: {culprits}.",
+        Seen.INGESTERS_SHIPPED: "{count} ingesters of the old group, {of:.0f} series in their heads.",
+        Seen.READ_BEFORE: "Read in the cycles before, not in this cycle: {culprits}.",
         Seen.TOLD: "{what}",
     }
 )

@@ -53,7 +53,7 @@ class Tls:
         try:
             self._context = make_context(self._config)
         except (OSError, ssl.SSLError) as error:
-            kept = "the old ones are kept" if renewing else "no request can be made"
+            kept = "the former certificates are kept" if renewing else "no request can be made"
             before, self._trouble = self._trouble, self._words(error)
             if self._trouble != before:
                 log.warning(f"certificates could not be used, {kept}", err=self._trouble)

@@ -102,7 +102,7 @@ class _Slot:
         if not ok:
             log.warning("a source of targets failed", source=self.label, err=detail)
         elif self.ok is not None:
-            log.info("a source of targets is well again", source=self.label)
+            log.info("a source of targets answers again", source=self.label)
 
     def start(self) -> None:
         """Look again and again, if there is anything that may change."""

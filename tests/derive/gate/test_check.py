@@ -65,7 +65,7 @@ def test_a_next_phase_is_entered_once_the_gate_before_it_says_so() -> None:
 
 
 FURTHER: list[tuple[str, bool, str]] = [
-    ("one of two clients", False, "let the others follow"),
+    ("one of two clients", False, "let the other clients follow"),
     ("all", True, "needs nothing more"),
 ]
 

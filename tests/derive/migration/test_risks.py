@@ -55,7 +55,7 @@ def test_a_copy_of_half_the_ring_or_less_is_named() -> None:
     fleet.processes[2].copies[INGESTER] = ring([member("p-3", fleet.now)])
     risk = fleet.look().fleet.risks
     assert [text[:58] for text in risk] == [
-        "The copy of collectors/ring on 10.0.0.3:80 has 1 of 3 membe"[:58]
+        "The gossip view of collectors/ring on 10.0.0.3:80 has 1 of 3"[:58]
     ]
 
 

@@ -81,7 +81,7 @@ def test_the_sentence_names_the_phase_that_a_restart_leads_to_and_the_processes(
     (risk, *_) = migration_of(made.look(), "rings").risks
     assert risk == (
         "After a restart 1 of 3 processes are in phase multi instead of switched: their runtime "
-        "configuration no longer has multi_kv_config: 10.0.0.1:80. Put it back before any restart."
+        "configuration no longer has multi_kv_config: 10.0.0.1:80. Restore it before any restart."
     )
 
 

@@ -28,12 +28,12 @@ DIFFERING = [
     (
         "one owner of three",
         [*OWNERS, claim("d", replication_factor=5)],
-        ("replication factor 5 on d, 3 on 3 others",),
+        ("replication factor 5 on d, 3 on 3 other processes",),
     ),
     (
         "one reader",
         [*OWNERS, claim("q", READER, heartbeat_timeout=600.0)],
-        ("heartbeat timeout 600 s on q, 60 s on 3 others",),
+        ("heartbeat timeout 600 s on q, 60 s on 3 other processes",),
     ),
     ("a reader's period, which it does not use", [*OWNERS, claim("q", READER, heartbeat_period=120.0)], ()),
     ("the defaults of a process without a client", [*OWNERS, claim("x", NONE, replication_factor=1)], ()),
@@ -46,7 +46,7 @@ DIFFERING = [
     (
         "zone awareness",
         [*OWNERS, claim("d", zone_awareness=True)],
-        ("zone awareness on on d, off on 3 others",),
+        ("zone awareness on on d, off on 3 other processes",),
     ),
 ]  # fmt: skip
 
@@ -99,7 +99,7 @@ def _asked(fleet: Fleet) -> tuple[str, tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("kept", "told"),
     [
-        ((1,), "store inmemory on 10.0.0.1:80, shared by 2 others"),
+        ((1,), "store inmemory on 10.0.0.1:80, shared by 2 other processes"),
         ((1, 2, 3), ""),  # single processes, each with its own ring
         ((), ""),
     ],
@@ -121,5 +121,5 @@ def test_a_process_with_a_ring_under_another_prefix_is_named(prefix: str) -> Non
     block = RingConfig("multi", prefix, 60.0, 15.0, 3, zone_awareness=False, default_key="collectors/ring")
     fleet.processes[0].config = {"rings": {f"{prefix}ring": block}}
     found = _asked(fleet)
-    named = "ingester ring: key zzz/ring on 10.0.0.1:80, collectors/ring on 2 others"
+    named = "ingester ring: key zzz/ring on 10.0.0.1:80, collectors/ring on 2 other processes"
     assert (named in found[1]) is (prefix == "zzz/")

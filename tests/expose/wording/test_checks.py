@@ -81,7 +81,7 @@ SEEN: list[tuple[Looked, str]] = [
     ),
     (
         Looked(Seen.READ_BEFORE, culprits=MANY[:2]),
-        "Read in the cycles before, not in this one: p-0, p-1.",
+        "Read in the cycles before, not in this cycle: p-0, p-1.",
     ),
     (
         Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(Culprit(Kind.KEY_UNREAD, key=key) for key in "abcd")),

@@ -113,7 +113,7 @@ async def test_while_new_files_are_half_written_the_old_ones_are_used(
         pair.cert.write_bytes(other.cert.read_bytes())  # the key is still the old one
         clock.now += 2
         assert (await _get(url, access=access)).outcome is Outcome.OK
-        assert "the old ones are kept" in caplog.text
+        assert "the former certificates are kept" in caplog.text
         pair.key.write_bytes(other.key.read_bytes())
         clock.now += 2
         assert (await _get(url, access=access)).outcome is Outcome.OK

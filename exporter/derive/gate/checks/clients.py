@@ -222,7 +222,7 @@ def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
     if wanted not in phases:
         return "All clients are in a later phase already: this step needs nothing more."
     there = min(phases - {wanted}, default=wanted)
-    return f"These clients are in a later phase already; let the others follow. {REMEDIES[there]}"
+    return f"These clients are in a later phase already; let the other clients follow. {REMEDIES[there]}"
 
 
 def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
@@ -236,7 +236,7 @@ def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Ite
 @check(
     "mirror-errors",
     "Mirror writes fail no more often than gossip explains.",
-    "Search the process's log for the mirror error: a secondary that refuses writes is no copy.",
+    "Search the process's log for the mirror error: a secondary that refuses writes is incomplete.",
     "docs/ring.md#mirror-errors",
     "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )

@@ -16,8 +16,8 @@ from exporter.model.listed import few
 
 DOC = "docs/labels.md"
 LISTED = (
-    "Let the exporter read /memberlist of every process; the list is there once a process runs with "
-    "memberlist or multi, and old enough to be judged 30 s after its start."
+    "Let the exporter read /memberlist of every process; the list exists once a process runs with "
+    "memberlist or multi, and counts from 30 s after its start."
 )
 CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
 NOBODY = Culprit(Kind.NO_MEMBER_LIST)
@@ -259,11 +259,11 @@ def verification_off(seen: Evidence) -> Answer:
 @check(
     "members-labelled",
     "The label of every gossip member was read.",
-    "Add the processes behind these members to the targets: one that does not carry the label is cut off "
-    "when the others begin to verify it.",
+    "Add the processes of these members to the targets. A process without the label is isolated when the "
+    "other processes begin to verify it.",
     f"{DOC}#rolling-out",
-    "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
-    "does not carry the label is cut off when the others begin to verify it.",
+    "Add the processes of these members to the targets, with /config and /memberlist readable. A process "
+    "without the label is isolated when the other processes begin to verify it.",
 )
 def members_labelled(seen: Evidence) -> Answer:
     """Hold that every member in the gossip is a process whose label was read; an expected member that is

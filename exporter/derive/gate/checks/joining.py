@@ -83,7 +83,7 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
 
     @check(
         "rejoin-interval",
-        "A process that has been cut off joins again by itself.",
+        "An isolated process joins again without a restart.",
         "Set memberlist.rejoin_interval above 0 (60s): with 0 an evicted process never joins again and logs "
         "nothing.",
         f"{DOC}#rejoin-interval",
@@ -112,9 +112,10 @@ def _settings_agree(choice: Choice) -> CheckFunction:
 
     @check(
         "gossip-settings-agree",
-        "The processes have gossip settings with which they can reach and read each other.",
-        "Give the named processes the settings of the others (memberlist.tls_enabled, bind_port, the ports "
-        "in join_members) before any restart: a process with other settings joins no other process.",
+        "The processes have gossip settings with which each process can reach and read every other process.",
+        "Give the named processes the settings of the other processes (memberlist.tls_enabled, bind_port, "
+        "the ports in join_members) before any restart: a process with other settings joins no other "
+        "process.",
         f"{DOC}#gossip-settings",
         CONFIGURED,
     )

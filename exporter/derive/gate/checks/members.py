@@ -105,8 +105,8 @@ def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
 
 @check(
     "partitions-owned",
-    "Each active partition has a live owner, and each owner is a member or a process.",
-    "Bring the named owners back. If they were removed for good, make the partition inactive. "
+    "Each active partition has a running owner, and each owner is a member or a process.",
+    "Start the named owners again. If they were removed for good, make the partition inactive. "
     "Wait until all of its data is consumed, then remove them: the page has the steps.",
     f"{DOC}#partitions-are-owned",
     "Make the partition ring and the ring of its owners' instances readable.",

@@ -61,7 +61,7 @@ def old_write_path_present(seen: Evidence) -> Answer:
 @check(
     "old-read-path-idle",
     "No client sends queries to the old group's read path.",
-    "Point the ingress of the read path at the new group, and wait until the old one's request rate is 0.",
+    "Point the ingress of the read path at the new group, and wait until the old group's request rate is 0.",
     f"{DOC}#traffic",
     "Run the check again: a rate needs two cycles. Every process must be of a group, by groups in the "
     "configuration.",
@@ -81,8 +81,8 @@ def _words(target: TargetFacts) -> frozenset[str]:
 @check(
     "old-ingesters-shipped",
     "Every block of the old group's ingesters is in the object store.",
-    "Wait for the next head compaction and upload. Shut ingesters down by Mimir's procedure, which ships "
-    "their heads as well.",
+    "Wait for the next head compaction and upload. Shut ingesters down by Mimir's procedure, which also "
+    "ships their heads.",
     f"{DOC}#the-ingesters",
     "Let the exporter read /metrics of every ingester: the age of the oldest unshipped block is there.",
 )

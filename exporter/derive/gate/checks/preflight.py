@@ -114,7 +114,7 @@ def _counts_connections(target: TargetFacts) -> bool:
 
 @check(
     "gossip-port-reachable",
-    "Every gossip port is reached by the others.",
+    "Every gossip port is reached by the other processes.",
     "Check network policies and the port of the headless service.",
     f"{DOC}#join-members",
     "Let the exporter read /memberlist of every process: it lists the process's gossip members.",

@@ -19,7 +19,7 @@ DOC = "docs/ring.md"
 @check(
     "quorum-margin",
     "Every ring that is written by quorum can lose one more member, and its active members have tokens.",
-    "Bring the unhealthy members back before any process is restarted.",
+    "Repair the unhealthy members before any process is restarted.",
     f"{DOC}#quorum",
     "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
 )
@@ -44,7 +44,7 @@ def quorum_margin_told(seen: Evidence) -> Answer:
 @check(
     "quorum-kept",
     "Every ring that is written by quorum has it now, and its active members have tokens.",
-    "Bring the members back that are leaving, joining or without tokens: writes fail already.",
+    "Repair the members that are leaving, joining or without tokens: writes fail already.",
     f"{DOC}#quorum",
 )
 def quorum_kept(seen: Evidence) -> Answer:
@@ -68,8 +68,8 @@ def quorum_kept(seen: Evidence) -> Answer:
 @check(
     "settings-agree",
     "All processes that use a ring have the same settings of it.",
-    "Give the named processes the others' setting, and restart them. While they differ, each process has "
-    "its own opinion of which members are healthy, and of how many must take a write.",
+    "Give the named processes the setting of the other processes, and restart them. While settings "
+    "differ, processes differ about the healthy members and about the quorum of a write.",
     f"{DOC}#settings-differ",
 )
 def settings_agree(seen: Evidence) -> Answer:

@@ -26,7 +26,7 @@ GROUPED = (
 )
 READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 ALONE = (
-    "No process of the new group runs the component of the ring that only the old one has, so scaling up "
+    "No process of the new group runs the component of the ring that only the old group has, so scaling up "
     "adds none. Give the component to the new group, or scale it down on purpose first: the check "
     "passes once the ring is empty."
 )
@@ -223,7 +223,7 @@ def old_group_left(seen: Evidence) -> Answer:
 @check(
     "old-group-idle",
     "No client sends pushes or queries to the old group.",
-    "Point the ingress at the new group, and wait until the old one's request rate is 0.",
+    "Point the ingress at the new group, and wait until the old group's request rate is 0.",
     f"{DOC}#traffic",
     "Run the check again: a rate needs two cycles. Give every process a group, under groups in the "
     "configuration.",

@@ -84,7 +84,7 @@ def store_gateways_unregister(seen: Evidence) -> Answer:
 @check(
     "remote-evaluation-off",
     "No ruler of the new group evaluates rules by a query frontend of its own.",
-    "Remove ruler.query_frontend.address from the new group: its query frontend goes with the old one.",
+    "Remove ruler.query_frontend.address from the new group: the old group has its query frontend.",
     f"{DOC}#settings",
     CONFIGURED,
 )

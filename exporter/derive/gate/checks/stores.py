@@ -217,8 +217,8 @@ def store_has_no_clients(seen: Evidence) -> Answer:
 @check(
     "nothing-lost",
     "The gossip has every key and partition of ours that the store still has.",
-    "Do not take the store away: it has the last copy. Find out whether it was deleted on purpose; "
-    "kvmigration diff KEY shows what is there.",
+    "Do not remove the store: only the store still has this data. Find out whether it was deleted "
+    "on purpose; kvmigration diff KEY shows both stores.",
     f"{DOC}#lost-in-the-switch",
     NAMED,
 )

@@ -44,9 +44,9 @@ WORDS: Final[Mapping[Fault, str]] = {
     Fault.TOO_EARLY: "is memberlist, and running processes are in {wanted}: that leaves steps out, and mixes "
     "primaries while the rollout lasts.",
     Fault.BACK_TO_STORE: "is {value}, and running processes have memberlist as primary: the processes that "
-    "restart read a store that the others may not write.",
-    Fault.NO_SUCH_BLOCK: "does not exist, and the process does not start: seeds and label stand once, in "
-    "the memberlist block at the top.",
+    "restart read a store that the other processes may not write.",
+    Fault.NO_SUCH_BLOCK: "does not exist, and the process does not start: seeds and label are written once, "
+    "in the memberlist block at the top.",
     Fault.UNKNOWN_KEY: "is no key of this block, and the process does not start.",
     Fault.LABEL_AND_VERIFICATION: "is new while verification is on: processes with and without the label "
     "drop each other's packets. Switch verification off in an earlier rollout.",

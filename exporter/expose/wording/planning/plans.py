@@ -38,7 +38,7 @@ LASTING: Final[Mapping[str, str]] = {
     "remove-multi": "No runtime switch reaches these processes any more. To roll back needs a rollout.",
     "decommission-store": "The contents of the external store are lost with it.",
     "set-label": "Nothing, while every process has verification off.",
-    "enforce-label": "Nothing. A process without the label is cut off until it has it.",
+    "enforce-label": "Nothing. A process without the label is isolated until it has the label.",
 }
 BACK: Final[Mapping[str, str]] = {
     "preflight": "Restart the processes with store: {external} and without the multi block.",
@@ -83,7 +83,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     "restart": "Restart",
     "watch": "Watch",
     "time": "Time",
-    "shortcut": "The guide's short cut",
+    "shortcut": "The guide's shorter way",
     "back": "Way back",
     "lasting": "What cannot be undone",
     "guide": "In the guides",
@@ -268,7 +268,7 @@ def restart(plan: Plan) -> list[str]:
     told += [_spare(one.ring, one.members) for one in plan.spare]
     if plan.at_once:
         told.append(
-            "Primaries are mixed while these restarts last, and small rings can overwrite complete ones. "
+            "Primaries are mixed while these restarts last, and small rings can overwrite complete rings. "
             "Change one block after another: restart all its processes quickly, then check the size of its "
             "ring before you change the next one."
         )
@@ -343,8 +343,8 @@ def shortcut(plan: Plan) -> list[str]:
         for one in plan.shortcut
     )
     return [
-        "Cortex's guide goes from mirroring straight to memberlist in one rollout. Do not take it: primaries "
-        "are mixed while it lasts.",
+        "Cortex's guide changes from mirroring directly to memberlist in one rollout. Do not take it: "
+        "primaries are mixed while it lasts.",
         "Each process that has restarted writes to memberlist only. It vanishes from the ring of all "
         "processes that still read the external store, one heartbeat timeout after its restart.",
         f"That is every member of these rings, one after another: {rings}.",
