@@ -259,7 +259,7 @@ def _joined(metric: Metric, operation: str) -> Record:
 
 
 ACROSS = (
-    Record(PRESENT, present, "1 if every shard is there and fresh, and they judge alike."),
+    Record(PRESENT, present, "1 if every shard is present and up to date, and they judge alike."),
     Record(COMPLETE, complete, "1 if every shard is there, and they agree what there is to watch."),
     Record(
         STRANGERS, _together(strangers), "Gossip members that belong to no shard and match no expected name."

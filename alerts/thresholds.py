@@ -111,7 +111,7 @@ LAG_CRITICAL = Wait(
 SHRUNK = Wait(
     MINUTE, "the exporter has confirmed it: two cycles and this wait together must stay below 3 minutes"
 )
-SHRUNK_KEEP = Wait(15 * MINUTE, "members come back one by one; the cause is still to be found")
+SHRUNK_KEEP = Wait(15 * MINUTE, "members return one by one; the cause is still to be found")
 UNHEALTHY = Wait(
     10 * MINUTE, "a restart is over; auto-forget, where there is one, takes ten heartbeat timeouts"
 )
@@ -126,14 +126,14 @@ WRITERS_MISSING = Wait(
     10 * MINUTE, "a process that shuts down leaves its ring minutes before it stops answering"
 )
 DUPLICATE_ADDRESSES = Wait(
-    10 * MINUTE, "a killed member and the next process at its address stand side by side for one timeout"
+    10 * MINUTE, "a killed member and the next process at its address are both in the ring for one timeout"
 )
 IN_TRANSIT = Limit(1800, "to replay the WAL at a start, or to flush at a stop, takes half an hour at most")
 TRANSIT = Wait(MINUTE, "the limit is the wait; this is one more cycle")
 TOKEN_CONFLICTS = Wait(10 * MINUTE, "the products resolve a conflict at the next heartbeats, if they do")
 WITHOUT_TOKENS = Wait(15 * MINUTE, "observing and claiming tokens takes a minute")
 RETURNED = Wait(0, "a single event: the window shows it for an hour")
-RETURNED_WINDOW = Wait(HOUR, "members may come back one at a time, one with each restart")
+RETURNED_WINDOW = Wait(HOUR, "members may return one at a time, one with each restart")
 PARTITIONS_UNOWNED = Wait(
     10 * MINUTE, "a partition with a single owner has none while that owner restarts and replays"
 )

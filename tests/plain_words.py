@@ -21,6 +21,11 @@ METAPHORS: Final = (
     "ghosts?", "old store", "(?:one|other|either|each|both|that) sides?", "the other one", "remembered",
     "too old", "(?:a|one|two|every|last|first|second) looks?",
 )  # fmt: skip
+# A noun says what is meant: the other processes, healthy members, a running owner, a recent heartbeat.
+VAGUE: Final = (
+    "others", "ones", "side by side", "all is well", "live", "fresh(?:er|est|ly)?", "cut off", "things?",
+    "all right", "the one that",
+)  # fmt: skip
 # A process sends, shows, has and reads: it is no person that talks, knows, looks or is deceived.
 TALK: Final = (
     "(?:ring pages|something|nothing)[^.]{0,30} speaks?", "told", "tells?", "telling", "heard?", "hears?",
@@ -41,7 +46,7 @@ STATES: Final = (
     "cannot tell", "holds?", "held", "not uniform", "going back", "go(?:es)? back", "went back",
 )  # fmt: skip
 AVOIDED: Final = re.compile(
-    rf"(?<!--)\b(?:{'|'.join((*PERSONS, *METAPHORS, *TALK, *MIND, *LIFE, *STATES))})\b", re.IGNORECASE
+    rf"(?<!--)\b(?:{'|'.join((*PERSONS, *METAPHORS, *VAGUE, *TALK, *MIND, *LIFE, *STATES))})\b", re.IGNORECASE
 )
 # What looks like one of them and is none, with its reason.
 ALLOWED: Final[tuple[tuple[str, str], ...]] = (
@@ -49,6 +54,8 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"dead or left", "a state of memberlist's own"),
     (r'verdict != "holds"', "a value of the API"),
     (r"alive, suspect, dead or left|(?:in |the )?state `?alive", "states of memberlist's own"),
+    (r"live-stores?", "a component of Tempo"),
+    (r"from most others, or|all others is named|stand still, is read", "lines of the log of changes"),
     (r"last seen time|last-seen", "a column of a product's own page"),
     (r"do sleep 1; done", "a command"),
     (r"member labelled seen", "names of labels"),

@@ -60,10 +60,16 @@ BREACHES = [
     ("docs/plan.md", "Members look unhealthy.\n", "look"),
     ("docs/plan.md", "A ring whose members differ.\n", "whose"),
     ("docs/plan.md", "Members that are alive return.\n", "alive"),
+    ("docs/plan.md", "Restart the others.\n", "others"),
+    ("docs/plan.md", "It has healthy ones.\n", "ones"),
+    ("docs/plan.md", "Each has a live owner.\n", "live"),
+    ("docs/plan.md", "Its heartbeat is fresh.\n", "fresh"),
+    ("docs/plan.md", "It was cut off.\n", "cut off"),
     ("exporter/expose/b.py", "x = 'The gate asks {whole} of them'\n", "asks"),
 ]
 KEPT = [
     ("README.md", "No process writes the ring. `nobody` is a user, [this](alone.md) is a link.\n"),
+    ("docs/plan.md", "Owners are live-stores; the other processes mirror.\n"),
     ("docs/ring.md", "Heartbeats have whole seconds.\n"),
     ("docs/development.md", "One.\n```diff\n+ill = 1\n```\n"),
     ("exporter/derive/a.py", '"""Who holds it."""\nx = "gone"\ndef f():\n    "Somebody is alone."\n'),

@@ -113,7 +113,7 @@ GROUP = Group(
             Severity.INFO,
             t.LINGERING,
             _lingering,
-            "The migration has stood between two stores for a week",
+            "The migration has used two stores for a week",
             (
                 f"<fleet> has been in phase {_in_words('$value')} for a week or longer. Take the next step, "
                 "or roll back."

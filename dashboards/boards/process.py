@@ -53,7 +53,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Stalest view",
-            "How far its stalest view of a ring is behind the freshest one, beyond one heartbeat period.",
+            "How far its stalest view of a ring is behind the latest view, beyond one heartbeat period.",
             [Ask(f"max({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS, ONE)})")],
             Look("s", f.above(limits.VIEW_STALENESS), [f.absent()]),
             [house.runbook("KVMigrationRingViewStale")],
@@ -152,7 +152,7 @@ def _views(house: House) -> Band:
     q = house.queries
     stale = Show(
         "Staleness of its views",
-        "How far its views of each ring are behind the freshest one, beyond one heartbeat period. The line "
+        "How far its views of each ring are behind the latest view, beyond one heartbeat period. The line "
         "is the usual heartbeat timeout.",
         [Ask(f"max by (ring, view) ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS, ONE)})",
              "{{ring}} {{view}}")],

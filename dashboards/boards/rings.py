@@ -245,7 +245,7 @@ def _views(house: House) -> Band:
     )
     stale = Show(
         "Staleness of views, the worst",
-        "How far a process's view is behind the freshest one beyond one heartbeat period, worst key. The "
+        "How far a process's view is behind the latest view beyond one heartbeat period, worst key. The "
         "line is the usual heartbeat timeout.",
         [Ask(q.worst(f"max by (target, view) ({stale_by})"), "{{target}} {{view}}")],
         Look("s", f.above(limits.VIEW_STALENESS)),

@@ -36,8 +36,8 @@ _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _PHASES = {
     Phase.EXTERNAL: "No multikv gauge; the client's store is consul, etcd or dynamodb.",
     Phase.MULTI: "The multikv gauges are there. The primary is the external store; mirroring is off.",
-    Phase.MIRRORING: "The primary is the external store; every write goes to memberlist too.",
-    Phase.SWITCHED: "The primary is memberlist; every write goes to the external store too.",
+    Phase.MIRRORING: "The primary is the external store; every write is sent to memberlist too.",
+    Phase.SWITCHED: "The primary is memberlist; every write is sent to the external store too.",
     Phase.DETACHED: "The primary is memberlist; mirroring is off. The external store is stale.",
     Phase.MEMBERLIST: "No multikv gauge; the client's store is memberlist.",
     Phase.UNKNOWN: "The process did not answer, or its metrics show no KV client of this kind.",
@@ -126,7 +126,7 @@ def _phase(phase: Phase) -> str:
 def _step(rule: Rule) -> str:
     losses = [line for harm in rule.harms for line in (_item(harm.loss), _more(", ".join(_guards(harm))))]
     where = f"It is taken in phase {rule.phase.label}." if rule.phase is not None else "In any phase."
-    lost = "What is lost where it is taken too early, and the checks that guard against it:"
+    lost = "What is lost where it is taken too early, and the checks that prevent it:"
     asked = f"Judge it: kvmigration check {rule.name}\nIn full: kvmigration plan {rule.name}"
     return _paragraphs(f"{rule.action} {where}", "\n".join([lost, *losses]), asked)
 

@@ -88,7 +88,7 @@ class Gossip(Settings):
     """The label, the port and the members that the gossip cluster should have."""
 
     label: Text | None = Field(
-        default=None, description="The label that every member should carry.", examples=["prod-eu.mimir"]
+        default=None, description="The label that every member should have.", examples=["prod-eu.mimir"]
     )
     expected_members: tuple[Regex, ...] = Field(
         default=(), description="Members that are fine although they are no target.", examples=[["^mimir-"]]

@@ -208,8 +208,8 @@ class TargetEntry(Settings):
     credentials_for: tuple[Network, ...] | None = Field(
         default=None,
         description="Only processes in these networks get the credentials, headers and client certificate of "
-        "`http_client`; others, and names, are read without them. Left out: all that this entry finds, but "
-        "none that `gossip` finds.",
+        "`http_client`; other processes, and names, are read without them. Left out: all that this entry "
+        "finds, but none that `gossip` finds.",
         examples=[["10.0.0.0/8"]],
     )
     component: Text = Field(

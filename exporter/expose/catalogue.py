@@ -184,8 +184,8 @@ FOREIGN_MEMBER_INFO = _info(
 )  # fmt: skip
 RING_WRITERS_MISSING = _gauge(
     "ring_writers_missing", "key ring",
-    "Processes older than two heartbeat periods that write this ring without a member.", _RING, per="K",
-    join="max",
+    "Processes that write this ring without a member, two heartbeat periods or more after their start.",
+    _RING, per="K", join="max",
 )  # fmt: skip
 RING_DUPLICATE_ADDRESSES = _gauge(
     "ring_duplicate_addresses", "key ring",
@@ -234,7 +234,7 @@ RING_VIEWS = _gauge(
 )  # fmt: skip
 RING_VIEW_STALENESS_SECONDS = _gauge(
     "ring_view_staleness_seconds", "key ring view target",
-    "How far this process's view is behind the freshest one, in seconds.",
+    "How far this process's view is behind the latest view, in seconds.",
     "ring pages, /memberlist?downloadKey and /metrics", per="K × 3 × T",
 )  # fmt: skip
 RING_VIEW_MISSING_MEMBERS = _gauge(

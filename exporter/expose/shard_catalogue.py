@@ -84,7 +84,7 @@ SHARD_OWN_MEMBER = _own.gauge(
 )  # fmt: skip
 SHARD_UNSEEN_MEMBER = _own.gauge(
     "shard_unseen_member", "member",
-    "1 for each own gossip member that no other process of this shard lists, and that one should list.",
+    "1 for each own gossip member that no other process of this shard lists, although a process should.",
     per="T",
 )  # fmt: skip
 SHARD_GHOST_MEMBER = _own.gauge(
@@ -102,7 +102,7 @@ SHARD_USED_KEY = _own.gauge(
 SHARD_VIEW_DIGEST = _own.gauge(
     "shard_view_digest", "key ring view aspect rank",
     "Digests of the different contents that this shard's views showed in the last cycle; aspect is members "
-    "(with their tokens) or states (as well, where no state is hidden).",
+    "(with their tokens) or states (only where every state is visible).",
     per="K × 4",
 )  # fmt: skip
 

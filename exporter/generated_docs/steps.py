@@ -15,7 +15,7 @@ _HEAD = """# What each step can lose
 
 Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
 the complete soak. This page has what a step does, what is lost if it is taken too early, and which checks
-guard against that. `kvmigration check STEP` runs exactly these.
+prevent that. `kvmigration check STEP` runs exactly these.
 
 ## What the soak counts
 
@@ -27,8 +27,8 @@ guard against that. `kvmigration check STEP` runs exactly these.
 - Evidence stays valid for two more cycles. If a check is unknown only because processes were not read in one
   or two cycles in a row, the check keeps its time. If these are at most one process in 10, the check passes
   on their earlier evidence, and names them. An open step stays open on earlier evidence for two cycles, and
-  for two minutes at most. Three things break the soak: a third failed read in a row, a reading older than two
-  minutes, and a connection that is refused twice in a row. After two refusals the process counts as down.
+  for two minutes at most. Three events restart the soak: a third failed read in a row, a reading of more than
+  two minutes ago, and a connection refused twice in a row. After two refusals the process counts as down.
 - A process that is new in the list and started within two minutes only pauses the checks that depend on it.
   If a new process ran before it was listed, every soak begins again: the process was not watched.
 - A process that left the list of targets changes nothing if no ring and no member list has it either.
@@ -50,7 +50,7 @@ def _section(rule: Rule) -> Iterator[str]:
     checks = {guard: guard(nothing_read()) for guard in rule.checks}
     where = f"In phase `{rule.phase.label}`." if rule.phase is not None else "In any phase."
     yield f"## {rule.name}\n\n{where} {rule.action}\n"
-    yield "| what is lost | checks that guard against it |\n|---|---|"
+    yield "| what is lost | checks that prevent it |\n|---|---|"
     yield from (_row(harm, checks) for harm in rule.harms)
     yield ""
 

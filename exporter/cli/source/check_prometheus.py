@@ -243,7 +243,7 @@ def _doubt(told: Told) -> str:
         wanted = max((sample.value for sample in told.shards), default=0.0)
         return (
             f"Unknown: of {wanted:.0f} shards {there} are in Prometheus, and not all of these are "
-            "fresh, or they do not watch the same fleet by the same rules."
+            "up to date, or they do not watch the same fleet by the same rules."
         )
     newest = min((sample.value for sample in told.ages), default=math.inf)
     if newest < -MAX_AHEAD:

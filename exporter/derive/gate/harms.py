@@ -390,7 +390,7 @@ STEPS = (
             Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_told)),
             Harm(DIVERGED, (keys.views_agree,)),
             Harm(UNFINISHED, (transitions.no_long_transitions,)),
-            Harm("The gossip that carries the rings is split or merged.", transitions.GOSSIP_IF_ANY),
+            Harm("The gossip of the rings is split or merged.", transitions.GOSSIP_IF_ANY),
         ),
         migration=READ_WRITE,
     ),

@@ -193,7 +193,7 @@ def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
         ),
         (differ, f"Step 2 of 3: give every process the same label{label}, {STILL_OFF}."),
         (names[LABELLED], f"Step 3 of 3: switch label verification on again on {_few(names[LABELLED])}."),
-        (names[ENFORCED], "Done: every process carries the same label and verifies it."),
+        (names[ENFORCED], "Done: every process has the same label and verifies it."),
     )
     return next((sentence for holds, sentence in rows if holds), "")
 

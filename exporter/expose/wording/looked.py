@@ -26,7 +26,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.REMAINS: "No client writes {names:5} any more.",
         Seen.LABEL: "{what}.",
         Seen.LABEL_ODD: "It {what}.",
-        Seen.LABEL_OF_ALL: "All carry {what}.",
+        Seen.LABEL_OF_ALL: "All have {what}.",
         Seen.LABEL_EXPECTED: "Our configuration expects {what}.",
         Seen.LABELS_UNSUPPORTED: (
             "No process can carry a label: these releases have no such setting. Keep other clusters off the "
