@@ -181,7 +181,7 @@ FLAPPING = Wait(20 * MINUTE, "a rollout of the sending Prometheis is over; flapp
 
 # The external store
 STORE_UNREACHABLE = Wait(MINUTE, "a leader election takes seconds; a lost quorum follows a minute later")
-STORE_REPLACED = Wait(MINUTE, "one more cycle: a store that lost its data gets no better by waiting")
+STORE_REPLACED = Wait(MINUTE, "one more cycle: waiting does not restore a store that lost its data")
 STORE_WRITTEN = Wait(5 * MINUTE, "gate.soak: if the last write is never older than this, a process writes")
 STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write until its end")
 

@@ -182,7 +182,7 @@ class GossipSd(Settings):
     port: Port = Field(description="The HTTP port of the members.", examples=[8080])
     scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
     max_members: Annotated[int, Field(ge=1, le=20_000)] = Field(
-        default=2000, description="Members that become targets at most.", examples=[100]
+        default=2000, description="The greatest number of members that become targets.", examples=[100]
     )
 
 

@@ -105,7 +105,7 @@ async def test_a_store_that_is_down_is_unknown_and_never_empty() -> None:
         await demo.sync()
         after = seen_in(await watch.poller.cycle())
         assert after.values("store_keys", "store") == before.values("store_keys", "store")
-    row("The store is down and comes back", "1")
+    row("The store stops and starts again", "1")
 
 
 @pytest.mark.asyncio

@@ -123,8 +123,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Do not forget a member while it warns of mixed primaries, a split gossip "
-    "cluster or a ring that lost many members in one cycle. Do not forget one either while clocks differ or "
-    "a store was not read. What is missing in one place may be complete in another. Do not restart a process "
-    "while it warns of mixed primaries, of such a ring or of such a store."
+    "First run kvmigration status. Forget no member while it warns of mixed primaries, a split gossip "
+    "cluster, a ring that lost many members, clocks that differ, or a store that was not read. A member that "
+    "is missing in one view may be in another view. Restart no process while it warns of mixed primaries, a "
+    "ring that lost many members, or a store that was not read."
 )

@@ -83,7 +83,9 @@ MEMBERS: tuple[CheckFunction, ...] = (
     members.no_foreign_members,
 )
 UNSEEN = "A process that is not read, or that started recently, is in another state than is assumed."
-UNFINISHED = "The next rollout begins inside an unfinished one: writes and queries lose their quorum."
+UNFINISHED = (
+    "The next rollout begins before the last rollout has ended: writes and queries lose their quorum."
+)
 MERGED = (
     "Two clusters merge in one gossip: the members of each cluster appear in the rings of the other cluster."
 )
