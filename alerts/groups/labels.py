@@ -79,7 +79,7 @@ GROUP = Group(
                 "their label in <REJECTED_WINDOW>, by label: <names>. They were kept out. Find out which "
                 "processes send them."
             ),
-            "Packets or streams with a foreign label keep coming and are rejected.",
+            "Processes still receive, and reject, packets or streams with a foreign label.",
             names=Names(rejections, ("label",), value='printf "%.0f"', quoted=True),
             board="gossip",
             memory=t.REJECTED_WINDOW,

@@ -82,7 +82,7 @@ MEMBERS: tuple[CheckFunction, ...] = (
     members.partitions_owned,
     members.no_foreign_members,
 )
-UNSEEN = "A process that is not read, or that started recently, is in another state than is assumed."
+UNSEEN = "A process that is not read, or that started recently, may be in an unexpected phase."
 UNFINISHED = (
     "The next rollout begins before the last rollout has ended: writes and queries lose their quorum."
 )
@@ -299,7 +299,7 @@ STEPS = (
     Rule(
         "decommission-store",
         Phase.MEMBERLIST,
-        "Stops the external store: the way back ends.",
+        "Stops the external store: you cannot roll back any more.",
         (
             Harm(UNSEEN, UNWATCHED),
             _in(Phase.MEMBERLIST, readers=True),
