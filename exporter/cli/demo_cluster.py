@@ -94,6 +94,12 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
         metavar="PHASE",
         help="phase to start in (default: external)",
     )
+    add(
+        "--without-runtime-config",
+        action="store_true",
+        help="no runtime configuration file: each phase needs restarts, and the primary is switched in one "
+        "ring after another",
+    )
     add("--hold", action="store_true", help="take no step until POST /next on the control address")
     add("--speed", type=float, default=1.0, help="its seconds in a real one (default: %(default)s)")
 
@@ -115,6 +121,7 @@ def settings_of(args: argparse.Namespace) -> DemoSettings:
         phase_duration=args.phase_duration,
         restart_every=args.restart_every,
         start_phase=args.start_phase,
+        runtime_config=not args.without_runtime_config,
         hold=args.hold,
         speed=args.speed,
         base_port=args.base_port,
@@ -190,12 +197,17 @@ def _pace(settings: DemoSettings) -> str:
         return "It stays where it is, until you take the next step."
     seconds = format_duration(max(1, round(settings.walk_pause / settings.speed)))
     first = settings.course.legs[0]
+    phases = _PHASES if settings.runtime_config else _BY_RESTARTS
     return (
-        f"Every {seconds} {_NEXT.get(first, _PHASES)} A gate opens about {soak_of(settings)} after each step."
+        f"Every {seconds} {_NEXT.get(first, phases)} A gate opens about {soak_of(settings)} after each step."
     )
 
 
 _PHASES = "it goes to the next phase, up to memberlist."
+_BY_RESTARTS = (
+    "it restarts its processes into the next phase, up to memberlist; the switch of the primary takes two "
+    "minutes for each ring."
+)
 _NEXT: dict[tuple[str, ...], str] = {
     (LABELS,): "it begins the next of three rollouts: verification off, the label, verification on.",
     (READ_WRITE,): "it takes the next of seven steps: the read path, the backend, the write path come up, "

@@ -24,7 +24,7 @@ from exporter.expose.api.chosen_steps import STATUS
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
 from exporter.expose.wording.doc_addresses import addressed
-from exporter.expose.wording.planning.plans import together
+from exporter.expose.wording.planning.shared_restarts import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 

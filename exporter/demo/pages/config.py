@@ -8,6 +8,8 @@ from exporter.demo.pages.go_format import YamlValue
 from exporter.demo.simulation import read_write_mode
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
+from exporter.demo.simulation.products import HA
+from exporter.demo.simulation.settings import READ_WRITE
 
 Block = dict[str, YamlValue]
 FRONTEND = "dns:///mimir-query-frontend.demo.svc.cluster.local:9095"
@@ -32,13 +34,13 @@ def reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
     return text(go_format.yaml(tree, 4, 4) if product == "loki" else go_format.yaml(tree, 2, 0))
 
 
-def kvstore(cluster: Cluster, process: Process, prefix: str) -> Block:
+def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
     """One client's store, as the file says it: the runtime configuration is not in here."""
-    mode = process.mode_of(tracker=prefix == "ha-tracker/")
+    mode = process.mode_of(tracker=key == HA)
     store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[mode]
     block: Block = {
         "store": store,
-        "prefix": prefix,
+        "prefix": f"{key}/" if key == HA else f"{key.partition('/')[0]}/",
         "consul": {
             "host": f"{cluster.settings.host}:8500",
             "acl_token": "",
@@ -56,19 +58,31 @@ def kvstore(cluster: Cluster, process: Process, prefix: str) -> Block:
             "password": "",
         },
     }
-    multi = mode == "multi"
+    primary, secondary, mirror = _multi(cluster, process, key) if mode == "multi" else ("", "", False)
     block["multi"] = {
-        "primary": cluster.external() if multi else "",
-        "secondary": "memberlist" if multi else "",
-        "mirror_enabled": False,
+        "primary": primary,
+        "secondary": secondary,
+        "mirror_enabled": mirror,
         "mirror_timeout": "2s",
     }
     return block
 
 
-def _ring(cluster: Cluster, process: Process, prefix: str = "collectors/", period: str = "5s") -> Block:
+def _multi(cluster: Cluster, process: Process, key: str) -> tuple[str, str, bool]:
+    """Primary, secondary and mirroring: as the client was started where nothing else can switch it. A block
+    that no client of the process uses is as the others are.
+    """
+    stores = (cluster.external(), "memberlist")
+    if cluster.settings.runtime_config:
+        return (*stores, False)
+    clients = sorted(process.clients.values(), key=lambda one: (one.spec.key != key, one.spec.key == HA))
+    primary, secondary = sorted(stores, key=lambda store: store != clients[0].primary)
+    return primary, secondary, clients[0].mirror
+
+
+def _ring(cluster: Cluster, process: Process, key: str, period: str = "5s") -> Block:
     return {
-        "kvstore": kvstore(cluster, process, prefix),
+        "kvstore": kvstore(cluster, process, key),
         "heartbeat_period": period,
         "heartbeat_timeout": "1m0s",
         "replication_factor": _replication(cluster),
@@ -104,7 +118,7 @@ def _server(process: Process) -> Block:
 def _lifecycler(cluster: Cluster, process: Process) -> Block:
     return {
         "ring": {
-            "kvstore": kvstore(cluster, process, "collectors/"),
+            "kvstore": kvstore(cluster, process, "collectors/ring"),
             "heartbeat_timeout": "1m0s",
             "replication_factor": _replication(cluster),
             "zone_awareness_enabled": False,
@@ -127,8 +141,7 @@ def _lifecycler(cluster: Cluster, process: Process) -> Block:
 def memberlist(cluster: Cluster, process: Process) -> Block:
     """The memberlist block; it is there whether or not the process uses it."""
     loki = cluster.settings.product == "loki"
-    # Two seeds: with one, the seed itself would name nobody but itself. Of two groups the one that stays.
-    there = sorted(cluster.deployed_now(), key=lambda other: read_write_mode.is_old(cluster, other))[:2]
+    there = _seeds(cluster)
     seeds = [f"{cluster.settings.host}:{other.at.gossip}" for other in there]
     joins: YamlValue = next(iter(seeds if process is not there[0] else seeds[::-1]))
     if not loki:
@@ -165,6 +178,17 @@ def memberlist(cluster: Cluster, process: Process) -> Block:
     return block | TLS
 
 
+def _seeds(cluster: Cluster) -> list[Process]:
+    """Two seeds: with one, the seed itself would name nobody but itself. Where a group leaves, those of the
+    other one, or else those that leave last.
+    """
+    there = cluster.deployed_now()
+    if cluster.settings.moves(READ_WRITE):
+        there.sort(key=lambda one: one.spec.zone, reverse=True)
+        there.sort(key=lambda one: read_write_mode.is_old(cluster, one))
+    return there[:2]
+
+
 def _gossip_difference(cluster: Cluster, process: Process) -> Block:
     whole = memberlist(cluster, process)
     changed = ("bind_addr", "bind_port", "cluster_label", "join_members", "node_name", "rejoin_interval")
@@ -177,8 +201,12 @@ def _tracking(cluster: Cluster, process: Process) -> Block:
         "ha_tracker_update_timeout": "15s",
         "ha_tracker_update_timeout_jitter_max": "5s",
         "ha_tracker_failover_timeout": "30s",
-        "kvstore": kvstore(cluster, process, "ha-tracker/"),
+        "kvstore": kvstore(cluster, process, HA),
     }
+
+
+def _runtime(cluster: Cluster, period: str, file: str) -> Block:
+    return {"period": period, "file": file if cluster.settings.runtime_config else ""}
 
 
 def _cortex(cluster: Cluster, process: Process) -> Block:
@@ -191,14 +219,20 @@ def _cortex(cluster: Cluster, process: Process) -> Block:
         "distributor": {
             "ha_tracker": _tracking(cluster, process),
             "shard_by_all_labels": True,
-            "ring": _ring(cluster, process),
+            "ring": _ring(cluster, process, "collectors/distributor"),
         },
         "ingester": {"lifecycler": _lifecycler(cluster, process), "metadata_retain_period": "10m0s"},
-        "compactor": {"sharding_enabled": True, "sharding_ring": _ring(cluster, process)},
-        "store_gateway": {"sharding_enabled": True, "sharding_ring": _ring(cluster, process, period="15s")},
-        "ruler": {"enable_sharding": True, "ring": _ring(cluster, process, "rulers/")},
+        "compactor": {
+            "sharding_enabled": True,
+            "sharding_ring": _ring(cluster, process, "collectors/compactor"),
+        },
+        "store_gateway": {
+            "sharding_enabled": True,
+            "sharding_ring": _ring(cluster, process, "collectors/store-gateway", "15s"),
+        },
+        "ruler": {"enable_sharding": True, "ring": _ring(cluster, process, "rulers/ring")},
         "alertmanager": {"sharding_enabled": False},
-        "runtime_config": {"period": "2s", "file": "/var/lib/cortex/runtime.yaml", "backend": "filesystem"},
+        "runtime_config": _runtime(cluster, "2s", "/var/lib/cortex/runtime.yaml") | {"backend": "filesystem"},
         "memberlist": memberlist(cluster, process),
     }
 
@@ -210,17 +244,17 @@ def _loki(cluster: Cluster, process: Process) -> Block:
         "http_prefix": "",
         "ballast_bytes": 0,
         "server": _server(process),
-        "distributor": {"ring": _ring(cluster, process), "push_worker_count": 256},
+        "distributor": {"ring": _ring(cluster, process, "collectors/distributor"), "push_worker_count": 256},
         "query_scheduler": {
             "use_scheduler_ring": True,
-            "scheduler_ring": _ring(cluster, process, period="15s"),
+            "scheduler_ring": _ring(cluster, process, "collectors/scheduler", "15s"),
         },
-        "ruler": {"enable_sharding": False, "ring": _ring(cluster, process)},
+        "ruler": {"enable_sharding": False, "ring": _ring(cluster, process, "collectors/ruler")},
         "ingester": {"lifecycler": _lifecycler(cluster, process)},
-        "compactor": {"compactor_ring": _ring(cluster, process, period="15s")},
+        "compactor": {"compactor_ring": _ring(cluster, process, "collectors/compactor", "15s")},
         "memberlist": memberlist(cluster, process),
-        "runtime_config": {"period": "10s", "file": "/etc/loki/runtime.yaml"},
-        "common": {"ring": _ring(cluster, process)},
+        "runtime_config": _runtime(cluster, "10s", "/etc/loki/runtime.yaml"),
+        "common": {"ring": _ring(cluster, process, "collectors/common")},
         "shutdown_delay": "0s",
         "metrics_namespace": "loki",
     }
@@ -233,9 +267,12 @@ def _mimir(cluster: Cluster, process: Process) -> Block:
         "no_auth_tenant": "anonymous",
         "api": {"prometheus_http_prefix": "/prometheus", "alertmanager_http_prefix": "/alertmanager"},
         "server": _server(process),
-        "distributor": {"ha_tracker": _tracking(cluster, process), "ring": _ring(cluster, process)},
+        "distributor": {
+            "ha_tracker": _tracking(cluster, process),
+            "ring": _ring(cluster, process, "collectors/distributor"),
+        },
         "ingester": {
-            "ring": _ring(cluster, process)
+            "ring": _ring(cluster, process, "collectors/ring")
             | {
                 "num_tokens": cluster.settings.tokens,
                 "zone_awareness_enabled": True,
@@ -243,17 +280,22 @@ def _mimir(cluster: Cluster, process: Process) -> Block:
             }
         },
         "store_gateway": {
-            "sharding_ring": _ring(cluster, process, period="15s")
+            "sharding_ring": _ring(cluster, process, "collectors/store-gateway", "15s")
             | {"unregister_on_shutdown": process.unregisters}
         },
-        "compactor": {"sharding_ring": _ring(cluster, process, period="15s")},
+        "compactor": {"sharding_ring": _ring(cluster, process, "collectors/compactor", "15s")},
         "ruler": {
-            "ring": _ring(cluster, process, "rulers/", "15s"),
+            "ring": _ring(cluster, process, "rulers/ring", "15s"),
             "query_frontend": {"address": FRONTEND if process.remote_evaluation else ""},
         },
-        "alertmanager": {"sharding_ring": _ring(cluster, process, "alertmanagers/", "15s")},
-        "query_scheduler": {"ring": _ring(cluster, process, period="15s"), "service_discovery_mode": "ring"},
-        "overrides_exporter": {"ring": _ring(cluster, process, period="15s") | {"enabled": True}},
+        "alertmanager": {"sharding_ring": _ring(cluster, process, "alertmanagers/alertmanager", "15s")},
+        "query_scheduler": {
+            "ring": _ring(cluster, process, "collectors/query-scheduler", "15s"),
+            "service_discovery_mode": "ring",
+        },
+        "overrides_exporter": {
+            "ring": _ring(cluster, process, "collectors/overrides-exporter", "15s") | {"enabled": True}
+        },
         "memberlist": memberlist(cluster, process),
-        "runtime_config": {"period": "10s", "file": "/etc/mimir/runtime.yaml"},
+        "runtime_config": _runtime(cluster, "10s", "/etc/mimir/runtime.yaml"),
     }

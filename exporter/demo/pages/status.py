@@ -158,7 +158,7 @@ def build(cluster: Cluster, path: str) -> Reply:
 
 def runtime(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
     """`/runtime_config`: what the process has loaded of it, whether or not its clients follow."""
-    if cluster.settings.product == "loki":
+    if cluster.settings.product == "loki" or not cluster.settings.runtime_config:
         return NOT_FOUND
     product = cluster.settings.product
     block = block_shown(cluster, process)

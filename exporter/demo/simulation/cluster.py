@@ -48,6 +48,7 @@ class Cluster:
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
         self.phases = walk.begin(settings)
+        self.blocks_left: dict[str, Phase] = {}  # keys whose block is not switched yet, and their phase
         self.label_stage = 0
         self.mode_stage = 0  # of the read-write migration
         old = read_write_mode.leaving(self)
@@ -110,12 +111,11 @@ class Cluster:
         return walk.phase_told(self)
 
     def set_phase(self, phase: Phase) -> None:
-        """Begin to go to a phase: by a rolling restart, or by the runtime configuration."""
+        """Begin to go to a phase: by rolling restarts, or by the runtime configuration."""
         moving = walk.moving(self)
         if not moving:
             raise ValueError("no KV client moves in this part of the migration: POST /next")
-        self.phases |= dict.fromkeys(moving, phase)
-        walk.go(self)
+        walk.change(self, dict.fromkeys(moving, phase))
 
     def next_step(self, migration: str = "") -> bool:
         """Take the next step of the walk, or of one migration in it; false where there is none."""

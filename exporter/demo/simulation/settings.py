@@ -13,6 +13,7 @@ PRODUCTS = ("mimir", "cortex", "loki")
 RINGS, HA_TRACKER, LABELS, READ_WRITE = "rings", "ha-tracker", "labels", "read-write"
 MICROSERVICES = "microservices"
 RESTART_PHASES = 4
+BY_RUNTIME = ("partial-mirroring",)  # faults of the runtime configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ READ_WRITE_FAULTS: Mapping[str, str] = MappingProxyType(
 class DemoSettings:
     """One demo. Durations are seconds of the cluster's own clock; `speed` is how many of them
     pass in a real second, and with `manual` none do until somebody asks. `restart_every` is
-    what passes between two restarts of a rollout; with 0 it fits into the phase.
+    what passes between two restarts of a rollout; with 0 it fits into the phase. Without
+    `runtime_config` no process reads a file of it, and each phase needs restarts.
 
     `base_port` 0 takes free ports; otherwise process n listens on `base_port` + n, its gossip on
     + 1000 + n, the store on + 900 and the control address on + 990. `start_time` is the clock at
@@ -108,6 +110,7 @@ class DemoSettings:
     restart_every: float = 0.0
     start_phase: Phase = Phase.EXTERNAL
     migration: str = ""  # what moves; "" is every KV client at once
+    runtime_config: bool = True
     hold: bool = False
     speed: float = 1.0
     manual: bool = False
@@ -150,13 +153,17 @@ class DemoSettings:
         """Raise `ValueError` for a fault that there is not, or not in this walk."""
         if name in READ_WRITE_FAULTS and not self.moves(READ_WRITE):
             raise ValueError(f"fault: {name} is of the read-write migration; use --migration {READ_WRITE}")
+        if name in BY_RUNTIME and not self.runtime_config:
+            raise ValueError(f"fault: {name} needs a runtime configuration")
         if name not in self.known_faults:
             raise ValueError(f"fault: {name!r} is none of {', '.join(self.known_faults)}")
 
     @property
     def known_faults(self) -> Mapping[str, str]:
         """The faults that this walk can play, and what each does."""
-        return {**FAULTS, **READ_WRITE_FAULTS} if self.moves(READ_WRITE) else FAULTS
+        left_out = () if self.runtime_config else BY_RUNTIME
+        found = {name: about for name, about in FAULTS.items() if name not in left_out}
+        return {**found, **READ_WRITE_FAULTS} if self.moves(READ_WRITE) else found
 
     @property
     def course(self) -> Course:
@@ -173,11 +180,12 @@ class DemoSettings:
         return self.moves(LABELS) and self.moves(RINGS)
 
     def pause_of(self, leg: tuple[str, ...]) -> float:
-        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs: in a
-        phase's time every process would seem to restart again and again. Processes that are new, or gone,
-        need as long.
+        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs, and so do
+        phases without a runtime configuration: in a phase's time every process would seem to restart again
+        and again. Processes that are new, or gone, need as long.
         """
-        return self.phase_duration * (RESTART_PHASES if {LABELS, READ_WRITE} & {*leg} else 1)
+        restarts = {LABELS, READ_WRITE} & {*leg} or not self.runtime_config
+        return self.phase_duration * (RESTART_PHASES if restarts else 1)
 
     @property
     def walk_pause(self) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.demo.simulation import read_write_mode
-from exporter.demo.simulation.process import MODES, Process
+from exporter.demo.simulation.process import MODES, Client, Process
 from exporter.demo.simulation.products import HA, ClientSpec
 from exporter.demo.simulation.settings import LABELS, READ_WRITE, RINGS, DemoSettings
 from exporter.model.pages import Phase
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 RUNTIME_PERIOD = 2.0
 DOWNTIME = 3.0
+QUICK = 1.0  # between two restarts while primaries are mixed
+BLOCK_EVERY = 120.0  # seconds from one ring's switch to the next: with less, each process restarts too often
 
 
 # The rollouts of a label: whether it is set, and whether it is verified.
@@ -38,7 +41,7 @@ def begin(settings: DemoSettings) -> dict[str, Phase]:
 
 def go_on(cluster: Cluster) -> None:
     """The timer of the walk: one step on, until the last."""
-    if next_step(cluster):
+    if cluster.blocks_left or next_step(cluster):
         cluster.after(cluster.settings.pause_of(leg_of(cluster)), partial(go_on, cluster))
 
 
@@ -77,11 +80,41 @@ def next_step(cluster: Cluster, migration: str = "") -> bool:
         elif name == READ_WRITE:
             cluster.mode_stage += 1
             read_write_mode.enter(cluster)
-        else:
-            cluster.phases[name] = Phase(cluster.phases[name] + 1)
     if names:
-        go(cluster)
+        change(cluster, {n: Phase(cluster.phases[n] + 1) for n in names if n in cluster.phases})
     return bool(names)
+
+
+def change(cluster: Cluster, phases: Mapping[str, Phase]) -> None:
+    """Configure migrations for other phases. Without a runtime configuration the primary is switched as the
+    plan says it: one ring's block after another, all its processes quickly.
+    """
+    by_block = {name for name, phase in phases.items() if _is_by_block(cluster, cluster.phases[name], phase)}
+    for place, keys in enumerate(_blocks(cluster, by_block)):
+        cluster.blocks_left |= {key: cluster.phases[HA if key == HA else RINGS] for key in keys}
+        cluster.after(place * BLOCK_EVERY, partial(_switch_block, cluster, keys))
+    cluster.phases |= phases
+    go(cluster)
+
+
+def _is_by_block(cluster: Cluster, before: Phase, phase: Phase) -> bool:
+    old, new = MODES[before], MODES[phase]
+    return not cluster.settings.runtime_config and old[0] == new[0] == "multi" and old[1] != new[1]
+
+
+def _blocks(cluster: Cluster, migrations: Collection[str]) -> list[list[str]]:
+    """The keys of these migrations, by the block that their store is set in: Loki's is common to all."""
+    specs = (client.spec for process in cluster.processes for client in process.clients.values())
+    keys = sorted({spec.key for spec in specs if (HA if spec.key == HA else RINGS) in migrations})
+    if cluster.settings.product == "loki":
+        return [keys] if keys else []
+    return [[key] for key in keys]
+
+
+def _switch_block(cluster: Cluster, keys: list[str]) -> None:
+    for key in keys:
+        cluster.blocks_left.pop(key, None)
+    go(cluster, QUICK)
 
 
 def moving(cluster: Cluster) -> list[str]:
@@ -95,7 +128,11 @@ def phase_told(cluster: Cluster) -> Phase:
 
 
 def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
-    """The phase one KV client is configured for: those that do not move stay where they are."""
+    """The phase one KV client is configured for: those that do not move stay where they are, and so do those
+    whose block is not switched yet.
+    """
+    if spec.key in cluster.blocks_left:
+        return cluster.blocks_left[spec.key]
     name = HA if spec.key == HA else RINGS
     return wanted(cluster, process, name) if cluster.settings.moves(name) else cluster.phases[name]
 
@@ -110,13 +147,18 @@ def labelled(cluster: Cluster, process: Process) -> tuple[str, bool]:
 
 def _is_behind(cluster: Cluster, process: Process) -> bool:
     """Whether a process has to restart for what it is configured for."""
-    moved = any(
-        client.mode != MODES[phase_of(cluster, process, client.spec)][0]
-        for client in process.clients.values()
-    )
+    moved = any(_differs(cluster, process, client) for client in process.clients.values())
     modes = (process.unregisters, process.remote_evaluation)
     changed = read_write_mode.configured(cluster, process) != modes
     return moved or changed or labelled(cluster, process) != (process.label, process.verified)
+
+
+def _differs(cluster: Cluster, process: Process, client: Client) -> bool:
+    """Whether a KV client gets where it should be by a restart alone."""
+    mode, switched, mirror = MODES[phase_of(cluster, process, client.spec)]
+    if client.mode != mode or cluster.settings.runtime_config or mode != "multi":
+        return client.mode != mode
+    return (client.primary == "memberlist", client.mirror) != (switched, mirror)
 
 
 def wanted(cluster: Cluster, process: Process, migration: str = "") -> Phase:
@@ -126,14 +168,14 @@ def wanted(cluster: Cluster, process: Process, migration: str = "") -> Phase:
     return cluster.phases[migration] if migration else cluster.phase
 
 
-def go(cluster: Cluster) -> None:
+def go(cluster: Cluster, gap: float = 0.0) -> None:
     """Bring every process to the wanted phase: a rolling restart, or the runtime configuration."""
     rolling = [p for p in cluster.processes if p.up and _is_behind(cluster, p)]
     within = cluster.settings.phase_duration * 0.6 / max(1, len(rolling))
-    gap = cluster.settings.restart_every or max(0.1, min(5.0, within))
+    gap = gap or cluster.settings.restart_every or max(0.1, min(5.0, within))
     for place, process in enumerate(rolling):
         cluster.after(place * gap, partial(_roll, cluster, process, min(DOWNTIME, gap)))
-    for process in cluster.processes:
+    for process in cluster.processes if cluster.settings.runtime_config else ():
         delay = cluster.random.uniform(0.2, RUNTIME_PERIOD)
         cluster.after(delay, partial(_poll_runtime, cluster, process, process.incarnation))
 
@@ -149,7 +191,8 @@ def _poll_runtime(cluster: Cluster, process: Process, incarnation: int) -> None:
 
 
 def configure(cluster: Cluster, process: Process) -> None:
-    """Give each KV client what the runtime configuration says, as far as it is reached.
+    """Give each KV client what the runtime configuration says, as far as it is reached. Without one, the file
+    says it to a process that starts.
 
     A client that still waits for its restart has no multi KV and takes nothing.
     """
@@ -160,7 +203,7 @@ def configure(cluster: Cluster, process: Process) -> None:
             continue
         reached = reaches(cluster, client.spec.kv_name)
         primary = "memberlist" if switched and reached else cluster.external()
-        if client.mirror != (mirror and reached):
+        if client.mirror != (mirror and reached) and cluster.settings.runtime_config:
             enabled = str(mirror and reached).lower()
             cluster.log(process, "info", "toggled mirroring", component="multikv", enabled=enabled)
         client.primary, client.mirror = primary, mirror and reached
@@ -168,6 +211,8 @@ def configure(cluster: Cluster, process: Process) -> None:
 
 def _block(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
     """`multi_kv_config` as the file of a process has it. It stays in there while anybody follows it."""
+    if not cluster.settings.runtime_config:
+        return None
     mode, switched, mirror = MODES[wanted(cluster, process)]
     if mode == "memberlist":
         return ("memberlist", False)

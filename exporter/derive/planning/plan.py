@@ -19,7 +19,6 @@ from exporter.model.gate import Step, Verdict
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import (
-    BY_RUNTIME,
     IN_MULTI,
     BlockNow,
     Lost,
@@ -170,7 +169,7 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
     external = external_of(snapshot.targets, (key.key for key in keys))
     wanted = Wanted(plan.into, external)
     rings = reached(snapshot.targets, migration.name, plan.product, plan.into)
-    fileless = _has_no_runtime_file(snapshot.targets) and plan.into in BY_RUNTIME
+    fileless = _is_fileless(snapshot.targets, plan.product, rings)
     if fileless:
         rings = tuple(replace(one, route=Route.RESTART) for one in rings)
     found = block_changes(snapshot.targets, rings, wanted, plan.product)
@@ -244,10 +243,14 @@ def _to_fill(changes: Iterable[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _has_no_runtime_file(targets: Iterable[TargetFacts]) -> bool:
-    """Tell whether every configuration page that was read names no file for the runtime configuration."""
+def _is_fileless(targets: Iterable[TargetFacts], product: Product, rings: Iterable[Reached]) -> bool:
+    """Tell whether the runtime configuration would reach one of these rings, and every configuration page
+    that was read names no file for it.
+    """
+    switch = SETTINGS[product].runtime
     told = [t.config.runtime_file for t in targets if t.up and t.config is not None]
-    return bool(told) and all(one is False for one in told)
+    reaches = switch is not None and any(one.ring in switch.reaches for one in rings)
+    return reaches and bool(told) and all(one is False for one in told)
 
 
 def _period(targets: Iterable[TargetFacts], product: Product) -> float | None:

@@ -84,6 +84,36 @@ def test_loki_takes_rings_without_a_block_of_their_own_from_its_common_block() -
 
 
 @pytest.mark.parametrize(
+    ("product", "has_file", "said"),
+    [
+        (Product.LOKI, False, "Safer: give every process such a file in a rollout before this step"),
+        (Product.CORTEX, False, "Safer: give every process such a file in a rollout before this step"),
+        (Product.LOKI, True, ""),
+        (Product.TEMPO, False, ""),  # its runtime configuration switches nothing
+    ],
+)
+def test_who_reads_no_runtime_configuration_is_told_to_get_one_before_the_switch(
+    product: Product, said: str, *, has_file: bool
+) -> None:
+    plan = plan_for(fleet(product, runtime_file=has_file))
+    told = " ".join(wording.runtime(plan))
+    assert plan.step == "switch-primary"
+    assert plan.at_once is (product is not Product.LOKI or not has_file)
+    assert said in told
+    assert bool(said) is ("Safer" in told)
+
+
+def test_a_runtime_configuration_that_nobody_reads_is_not_to_be_left_alone() -> None:
+    told = {}
+    for has_file in (False, True):
+        made = fleet(Product.LOKI, runtime_file=has_file)
+        (plan,) = plans_of(made.look(), "rings/remove-multi")
+        told[has_file] = " ".join(wording.file(plan))
+    assert "Leave multi_kv_config in the runtime configuration" in told[True]
+    assert "multi_kv_config" not in told[False]
+
+
+@pytest.mark.parametrize(
     ("config", "lines", "to_fill"),
     [
         ({"join_members": ()}, {"join_members": ()}, ("memberlist.join_members",)),

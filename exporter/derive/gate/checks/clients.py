@@ -241,9 +241,13 @@ def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Ite
     "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
 def mirror_errors(seen: Evidence) -> Answer:
-    """Hold that the error ratio of each client stays below the benign one."""
+    """Hold that the error ratio of each client stays below the benign one. Where both of its first two writes
+    failed, the third one tells.
+    """
     limit = seen.rules.benign_mirror_error_ratio
-    wrong, total = [], 0.0
+    wrong: list[Culprit] = []
+    early: list[Culprit] = []
+    total = 0.0
     for client in seen.writing:
         writes, errors = kv_clients.mirrored(client)
         total += writes
@@ -251,11 +255,12 @@ def mirror_errors(seen: Evidence) -> Answer:
             found = Culprit(
                 Kind.MIRROR_ERRORS, client.target, client.key, client.name, value=errors, of=writes
             )
-            wrong.append(found)
+            (early if limit > 0 and client.mirror_writes == writes <= FEW_ERRORS else wrong).append(found)
     mirroring = [c for c in seen.writing if c.mirror]
+    unread = _unread(c for c in mirroring if c.mirror_errors is None or c.mirror_writes is None)
     return Answer(
         wrong=wrong,
-        unknown=_unread(c for c in mirroring if c.mirror_errors is None or c.mirror_writes is None),
+        unknown=[*unread, *early],
         good=Looked(Seen.MIRROR_WRITES, total, limit=limit),
         nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
     )

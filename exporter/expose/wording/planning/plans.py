@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import Final, Protocol
+from typing import Final
 
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few, first
@@ -63,6 +62,19 @@ GUIDES: Final[Mapping[str, str]] = {
     "decommission-store": "docs/ring.md#step-6-decommission-store; lines A6, B6 and C5 of docs/guides.md",
     "set-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
     "enforce-label": "docs/labels.md#rolling-out; line C6 of docs/guides.md",
+}
+_EARLIER = (
+    "Give every process such a file in this rollout, without multi_kv_config. The file can then switch the "
+    "primary of the rings that it reaches, without a restart.",
+)
+# What to do about a runtime configuration that nobody reads.
+FILELESS: Final[Mapping[str, tuple[str, ...]]] = {
+    "preflight": _EARLIER,
+    "enable-mirroring": _EARLIER,
+    "switch-primary": (
+        "Safer: give every process such a file in a rollout before this step, without multi_kv_config. Then "
+        "run kvmigration plan again. Running processes then switch the rings that it reaches within seconds.",
+    ),
 }
 # The steps of the HA tracker have a page of their own.
 TRACKER_GUIDES: Final[Mapping[str, str]] = {
@@ -127,7 +139,10 @@ def runtime(plan: Plan) -> list[str]:
     """What the runtime configuration reaches, and what of it is so already."""
     reached = [one for one in plan.reached if one.route is Route.RUNTIME]
     if plan.no_runtime_file:
-        return ["No process reads a runtime configuration file (runtime_config.file is empty)."]
+        return [
+            "No process reads a runtime configuration file (runtime_config.file is empty).",
+            *FILELESS.get(plan.step, ()),
+        ]
     if not reached:
         return []
     told = _reached(reached)
@@ -188,7 +203,8 @@ def file(plan: Plan) -> list[str]:
         return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
     told = _unreached(plan)
     told += [_changed(change) for change in plan.changes]
-    if plan.step == "remove-multi" and plan.product in SETTINGS and SETTINGS[plan.product].runtime:
+    has_switch = plan.product in SETTINGS and SETTINGS[plan.product].runtime is not None
+    if plan.step == "remove-multi" and has_switch and not plan.no_runtime_file:
         told.append(
             "Leave multi_kv_config in the runtime configuration until every process has restarted: those "
             "that have not still follow it."
@@ -370,28 +386,6 @@ def guide(plan: Plan) -> list[str]:
     """Where the step stands in the docs and in the published guides."""
     guides = {**GUIDES, **TRACKER_GUIDES} if plan.migration == HA_TRACKER else GUIDES
     return [guides[plan.step]] if plan.step in guides else []
-
-
-class Restarting(Protocol):
-    """A plan, as far as its restarts go."""
-
-    @property
-    def title(self) -> str:
-        """The step with its migration."""
-
-    @property
-    def restarting(self) -> tuple[str, ...]:
-        """The processes that restart."""
-
-
-def together(plans: Iterable[Restarting]) -> str:
-    """Say which plans restart the same processes, "" for none."""
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for plan in plans:
-        if plan.restarting:
-            found[plan.restarting].append(plan.title)
-    shared = [" and ".join(titles) for titles in found.values() if len(titles) > 1]
-    return " ".join(f"{one} restart the same processes: make both changes in one rollout." for one in shared)
 
 
 def _count(number: int, noun: str) -> str:
