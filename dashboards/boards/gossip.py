@@ -45,7 +45,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
     return (
         Show(
             "Gossip clusters",
-            "How many separate gossip clusters the processes form: 1 is right.",
+            "How many separate gossip clusters the processes form: 1 is correct.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
             Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
@@ -80,15 +80,15 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Labels in use",
-            "Different gossip labels configured, no label counted as one. 1 is right; 2 with verification on "
-            "is a split in the making.",
+            "Different gossip labels configured, no label counted as one. 1 is correct; with verification "
+            "on, 2 lead to a split.",
             [Ask(f"max({labels})")],
             Look(steps=f.steps((0, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
             [house.runbook("KVMigrationLabelsDisagree")],
         ),
         Show(
             "Verification off",
-            "Processes that accept any label. Right for the middle of a label rollout only.",
+            "Processes that accept any label. Correct only in the middle of a label rollout.",
             [Ask(q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"))],
             Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
             [house.runbook("KVMigrationLabelVerificationOff")],
@@ -197,7 +197,7 @@ def _label_tables(house: House) -> Band:
     own, other = (q.of_component(q.once(c.LABEL_PROBE_ACCEPTED, kind)) for kind in (OWN, NOT_OWN))
     probes = Show(
         "Label probes",
-        "Answers to pings: right is to accept one's own label, and to refuse none or a foreign one.",
+        "Answers to pings. A correct member accepts its own label, and refuses a foreign label or no label.",
         [Ask(f"min by (target, kind) ({own} or 1 - {other})")],
         Look(
             "none",

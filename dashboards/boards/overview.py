@@ -170,7 +170,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
         ),
         Show(
             "Gossip clusters",
-            "How many separate gossip clusters the processes form: 1 is right, 2 is a split brain.",
+            "How many separate gossip clusters the processes form: 1 is correct, 2 is a split brain.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
             Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [gossip, house.runbook("KVMigrationGossipSplit")],
@@ -261,8 +261,8 @@ def _clients(house: House) -> Band:
     )
     by_client = Show(
         "Phase of each KV client",
-        "The earliest phase of the processes that have a client of this name: the client that a runtime "
-        "switch did not reach stands out.",
+        "The earliest phase of the processes that have a client of this name: a client that a runtime "
+        "switch did not reach differs visibly.",
         [Ask(f"min by (kv_name) ({clients})", "{{kv_name}}")],
         Look(unit="none", mappings=f.phases()),
     )

@@ -118,7 +118,7 @@ def _why(error: BaseException) -> str:
         return f"none within {TIMEOUT:.0f} s"
     if isinstance(error, (aiohttp.ClientError, FetchError, OSError)):
         return failure_of(error)[1]
-    return str(error) if type(error) is ValueError else "what came cannot be read"
+    return str(error) if type(error) is ValueError else "the answer cannot be read"
 
 
 async def _decoded(answer: aiohttp.ClientResponse) -> _Envelope:
@@ -132,4 +132,4 @@ async def _decoded(answer: aiohttp.ClientResponse) -> _Envelope:
     except (ValueError, RecursionError):
         login = b"password" in content[:65_536].lower()
         kind = "a page to log in" if login else (answer.content_type or "no content type")
-        raise ValueError(f"what came is {kind} with status {answer.status}, not the API's JSON") from None
+        raise ValueError(f"the answer is {kind} with status {answer.status}, not the API's JSON") from None

@@ -76,7 +76,7 @@ class WebConfigFile:
             log.error("web configuration not reloaded, the last good one stays", err=error)  # noqa: TRY400  # no bug
             return
         if (context is None) != (self._context is None):
-            log.error("tls_server_config came or went, which needs a restart", file=self._path)
+            log.error("tls_server_config was added or removed, which needs a restart", file=self._path)
             return
         self._config, self._context = config, context
         log.info("web configuration reloaded", file=self._path)

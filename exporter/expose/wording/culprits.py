@@ -105,7 +105,9 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.VIEW_LACKS_MEMBERS: "{key}: {target} lacks {names:3}",
         Kind.VIEW_STALE: "{key}: {what} view of {target} is {value:g} s behind",
         Kind.SIGNALS_DIFFER: "{key}: the metrics of {target} show other states or tokens than most",
-        Kind.SIGNALS_LACK_MEMBERS: "{key}: the metrics of {target} show {value} members fewer than most",
+        Kind.SIGNALS_LACK_MEMBERS: (
+            "{key}: the metrics of {target} show {value} members fewer than those of most processes"
+        ),
         Kind.PRIMARY_UNREAD: "{key}: its primary was not read",
         Kind.SECONDARY_UNREAD: "{key}: it has no secondary that was read",
         Kind.SECONDARY_UNREAD_VIEW: "{key}: {target} not read",

@@ -80,7 +80,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.STORE_SAME: "The same store for {count:.0f} s.",
         Seen.STORE_FORGOTTEN: "No state_file: which store it was before the exporter started is unknown.",
         Seen.RINGS_FORGOTTEN: "No state_file: what the rings lost before the exporter started is unknown.",
-        Seen.STORE_IDLE: "No index has moved for {count:.0f} s.",
+        Seen.STORE_IDLE: "No index has changed for {count:.0f} s.",
         Seen.STORE_IN_GOSSIP: "Every key is in the gossip.",
         Seen.NOTHING_LOST: "The store has nothing of ours that the gossip lacks.",
         Seen.NOTHING_TO_LOSE: "There is no store to compare with.",

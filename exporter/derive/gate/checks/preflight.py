@@ -174,7 +174,7 @@ def no_ghosts(seen: Evidence) -> Answer:
 
 @check(
     "ha-baseline",
-    "The HA tracker's election rate was read, to compare with later.",
+    "The HA tracker's election rate before the migration was read.",
     "Make the metrics of the distributors readable.",
     "docs/ha-tracker.md#election-rate",
     "Make the metrics of the distributors readable.",
