@@ -1,5 +1,6 @@
 """One exporter and several shards beside it, on one demo and one clock; and what Prometheus makes of it.
 
+While that clock stands still all of them would be told the same: each question goes to the demo once a look.
 What the shards expose after each look becomes a series of `promtool test rules`, so that Prometheus's
 own rule engine joins the parts, an evaluation a look.
 """
@@ -14,6 +15,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from exporter.expose.collector import gather
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot
+from exporter.model.pages import Answer
+from exporter.sources.http.fetcher import Call, Fetcher
 from exporter.wiring import Watch
 from tests.migration import INTERVAL, SOAK, Migration, migration
 
@@ -50,8 +54,32 @@ def series_of(snapshot: Snapshot, labels: dict[str, str], began: float) -> Serie
 def named(metric: Metric | str, labels: dict[str, str]) -> str:
     """Write a series as PromQL does, to which an empty label is none."""
     name = metric if isinstance(metric, str) else metric.name
-    inside = ",".join(f"{key}={json.dumps(value)}" for key, value in sorted(labels.items()) if value)
+    inside = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(labels.items()) if value)
     return f"{name}{{{inside}}}"
+
+
+@lru_cache(maxsize=4096)
+def _quoted(value: str) -> str:
+    return json.dumps(value)
+
+
+@dataclass
+class Answers:
+    """What the demo told since its clock moved last. Who asks the same again is told the same."""
+
+    told: dict[tuple[object, ...], asyncio.Task[Answer]] = field(default_factory=dict)
+
+    def share(self, fetcher: Fetcher) -> None:
+        """Let a fetcher ask only what none of the others has asked."""
+        ask = fetcher._run
+
+        async def run(call: Call, deadline: float | None) -> Answer:
+            key = (call.method, call.target.url, call.path, tuple(call.headers.items()), call.body)
+            if key not in self.told:
+                self.told[key] = asyncio.create_task(ask(call, deadline))
+            return await asyncio.shield(self.told[key])
+
+        fetcher._run = run  # type: ignore[method-assign]  # nobody else needs a hook
 
 
 @dataclass
@@ -60,6 +88,7 @@ class Sharded:
 
     run: Migration
     shards: list[Watch]
+    answers: Answers
     parts: list[list[Snapshot]] = field(default_factory=list)
     dead: set[int] = field(default_factory=set)  # shards that are not scraped any more
     replicas: dict[int, Snapshot] = field(default_factory=dict)  # by look, what a second instance shows
@@ -69,6 +98,7 @@ class Sharded:
         """Let time pass, look with all of them, and note what they said."""
         for _ in range(times):
             await self.run.post(f"/advance?seconds={INTERVAL}")
+            self.answers.told.clear()
             living = [watch for number, watch in enumerate(self.shards) if number not in self.dead]
             seen = await asyncio.gather(self.run.watch.poller.cycle(), *map(self._looked, living))
             self.run.seen.append(seen[0])
@@ -129,7 +159,8 @@ def _stale(values: list[str]) -> Iterator[str]:
 async def sharded(phase: str = "external", timeout: str = "4s", **settings: Any) -> AsyncIterator[Sharded]:
     """Start a demo, one exporter of it all and four shards. Five look at the same time: that takes long."""
     async with migration(phase, timeout, **settings) as run, AsyncExitStack() as stack:
-        shards = []
+        shards, answers = [], Answers()
+        answers.share(run.watch.fetcher)
         for number in range(SHARDS):
             config = run.demo.config() | {
                 "interval": f"{INTERVAL:.0f}s",
@@ -139,8 +170,9 @@ async def sharded(phase: str = "external", timeout: str = "4s", **settings: Any)
             }
             watch = Watch(load_text(yaml.safe_dump(config)), clock=lambda: run.demo.cluster.now)
             shards.append(await stack.enter_async_context(watch))
+            answers.share(watch.fetcher)
             await watch.poller.cycle()  # when the one exporter looked first
-        yield Sharded(run, shards)
+        yield Sharded(run, shards, answers)
 
 
 @dataclass
