@@ -49,8 +49,9 @@ def test_a_liar_opens_no_gate_that_another_process_keeps_closed(fault: Fault) ->
         healthy = cluster(random.Random(f"{fault.name} {seed}"))
         if made.phase not in fault.phases or not fault.apply(made, chance):
             continue
-        closed = {step.title: bad(step) for step in look(made).steps if step.verdict is not Verdict.HOLDS}
-        if not {step.title for step in next_steps(made, look(made))} & closed.keys():
+        honest = look(made)
+        closed = {step.title: bad(step) for step in honest.steps if step.verdict is not Verdict.HOLDS}
+        if not {step.title for step in next_steps(made, honest)} & closed.keys():
             continue  # what a fault alone must do is another test's
         hit = victims(made, healthy)
         free = [at for at, one in enumerate(made.running) if one.name not in hit]
