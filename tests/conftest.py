@@ -40,6 +40,9 @@ TOGETHER = frozenset(
 )
 REPLAY_PORTS = (*range(1, 21), 91, 92)  # offsets that replay.py may take from its base port
 
+# promtool and the real servers spend up to a fifth of their time collecting a few megabytes of garbage.
+os.environ.setdefault("GOGC", "400")
+
 # A busy machine is slow to make examples and to run them, which says nothing of either.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")  # --hypothesis-profile goes before it
