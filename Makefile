@@ -76,13 +76,11 @@ check-docker: venv
 check-wheel: venv
 	$(BIN)/python tools/check_wheel.py
 
-# tests start the program hundreds of times, and each would compile it anew
-check-tests: export PYTHONDONTWRITEBYTECODE :=
-check-tests: export PYTHONPYCACHEPREFIX := $(CURDIR)/.pytest_cache/bytecode
-
-# the wheel first, so that the run ends with pytest's own summary
+# the wheel first, so that the run ends with pytest's own summary; tests start the program hundreds of times,
+# and each would compile it anew
 check-tests: setup check-wheel
-	KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope \
+	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.pytest_cache/bytecode" \
+	  KVMIGRATION_REQUIRE_REAL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope \
 	  --hypothesis-profile=ci $(ARGS)
 
 .PHONY: generate
