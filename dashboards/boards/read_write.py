@@ -118,13 +118,6 @@ def _rings(house: House) -> Band:
             f.coloured("microservices"), f.coloured("read-write"),
         ]),
     )  # fmt: skip
-    headings = {
-        "ring": "ring",
-        "Value #A": "microservices",
-        "Value #B": "read-write",
-        "Value #C": "microservices, not active",
-        "Value #D": "read-write, not active",
-    }
     checks = Show(
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
@@ -138,9 +131,16 @@ def _rings(house: House) -> Band:
         ),
     )
     columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
-    return band(9, (house.table(table, Columns(headings, "ring")), 14), (house.table(checks, columns), 10))
+    return band(9, (house.table(table, Columns(HEADINGS, "ring")), 14), (house.table(checks, columns), 10))
 
 
+HEADINGS = {
+    "ring": "ring",
+    "Value #A": "microservices",
+    "Value #B": "read-write",
+    "Value #C": "microservices, not active",
+    "Value #D": "read-write, not active",
+}
 NOT_ACTIVE = 'state!="active"'
 
 

@@ -62,8 +62,7 @@ ROLLOUT_MOVED_TIMESTAMP_SECONDS = _gauge(
 )  # fmt: skip
 UNREACHED_CLIENTS = _gauge(
     "unreached_clients", "migration kv_name", "Writing KV clients that do not mirror while other clients "
-    "do and that no rollout in progress will reach; no series while none mirrors.",
-    _METRICS, per="K", join="max",
+    "do and that no current rollout reaches; no series while none mirrors.", _METRICS, per="K", join="max",
 )  # fmt: skip
 KEY_PHASE = _gauge(
     "key_phase", "key ring", f"Earliest phase of the writing KV clients of this key: {_PHASES}, -1 unknown.",
@@ -115,8 +114,7 @@ MIRROR_ENABLED = _gauge(
 )  # fmt: skip
 PRIMARY_STORE = _gauge(
     "primary_store", "target kv_name store",
-    "1 for this multi KV client's primary store, 0 for its secondary store.",
-    _METRICS, per="T × C × 2",
+    "1 for this multi KV client's primary store, 0 for its secondary store.", _METRICS, per="T × C × 2",
 )  # fmt: skip
 MIRROR_WRITES_TOTAL = _counter(
     "mirror_writes_total", "target kv_name",
@@ -217,8 +215,7 @@ RING_CORRUPTED_PARTITIONS = _gauge(
 )  # fmt: skip
 RING_PARTITIONS_WITHOUT_OWNER = _gauge(
     "ring_partitions_without_owner", "key ring",
-    "Active partitions without a running owner, and inactive partitions with only unhealthy or removed "
-    "owners.",
+    "Active partitions without a running owner; inactive partitions with only unhealthy or removed owners.",
     _RING, per="K", join="max",
 )  # fmt: skip
 HA_TRACKER_ENTRIES = _gauge(

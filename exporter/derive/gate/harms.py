@@ -86,9 +86,7 @@ UNSEEN = "A process that is not read, or that started recently, may be in an une
 UNFINISHED = (
     "The next rollout begins before the last rollout has ended: writes and queries lose their quorum."
 )
-MERGED = (
-    "Two clusters merge in one gossip: the members of each cluster appear in the rings of the other cluster."
-)
+MERGED = "Two clusters merge in one gossip: the members of each cluster appear in the rings of both."
 PARTED = "A process that starts joins no other process and serves requests from an empty ring."
 DATED = (
     "A clock that is ahead wins every merge: its heartbeats and elections hide those of all other processes."
