@@ -162,7 +162,7 @@ HEALTH = Wait(15 * MINUTE, "a lost probe raises the score for a minute")
 
 # Labels
 REJECTED_WINDOW = Wait(10 * MINUTE, "one packet of a pod that inherited an address is no incident")
-REJECTED = Wait(10 * MINUTE, "a process that sends gossip by mistake continues at every gossip interval")
+REJECTED = Wait(10 * MINUTE, "a process that sends gossip by mistake sends it again at every gossip interval")
 ACCEPTED = Wait(5 * MINUTE, "several probes, one each minute")
 OWN_REFUSED = Wait(10 * MINUTE, "a member that starts or shuts down answers no ping; a refusal must last")
 LABELS_DISAGREE = Wait(MINUTE, "with verification on, two labels split the gossip, whatever their cause")

@@ -80,6 +80,34 @@ def test_the_demo_goes_from_the_first_step_to_the_last_by_its_plans(product: str
 
 
 @pytest.mark.parametrize("product", ["mimir", "loki", "cortex"])
+def test_without_a_runtime_configuration_it_goes_from_the_first_step_to_the_last_by_restarts(
+    product: str,
+) -> None:
+    async def walked() -> None:
+        settings = {"migration": "rings", "runtime_config": False, "restart_every": 20.0}
+        async with migration(product=product, size=3, timeout="5s", **settings) as walk:
+            taken = []
+            for phase in list(Phase)[2:]:
+                plan = await take(walk, walk.seen[-1], "rings")
+                taken.append(plan.step)
+                assert not plan.runtime_due
+                assert {one.route for one in plan.reached} == {"restart"}
+                assert await arrived(walk, phase), plan.step
+            assert taken == STEPS
+
+    asyncio.run(walked())
+
+
+async def arrived(walk: Migration, phase: Phase) -> bool:
+    """Whether all rings come to a phase, with a process at a time or a block at a time."""
+    for _ in range(100):
+        (rings,) = (one for one in (await walk.look()).migrations if one.name == "rings")
+        if (rings.phase, rings.uniform, rings.rollout) == (phase, True, None):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("product", ["mimir", "loki", "cortex"])
 def test_each_ring_that_moves_is_reached_by_the_plan(product: str) -> None:
     async def walked() -> None:
         async with migration("multi", product=product, size=6) as walk:

@@ -106,7 +106,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "orphaned-member": Advice(
             "Find out which process the member belonged to.",
-            "Forget it on the ring page once it is certain that no process has it: it uses up quorum.",
+            "Forget it on the ring page when you are sure that no running process has its id. It counts "
+            "towards the quorum.",
             "docs/ring.md#orphaned-members",
         ),
         "members-missing": Advice(
