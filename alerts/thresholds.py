@@ -170,7 +170,7 @@ VERIFICATION_OFF = Wait(DAY, "the label rollout switches it off on purpose; a da
 
 # HA tracker
 ELECTIONS_DIFFER = Wait(
-    5 * MINUTE, "an election reaches the other store with the next write, within 15 s and its jitter"
+    5 * MINUTE, "an election reaches the other store with the next write, within 15 s plus jitter"
 )
 FLAPS = Limit(
     0.5, "changes per HA cluster in FLAP_WINDOW: restarting all senders within half an hour makes fewer"
@@ -209,7 +209,7 @@ RESTARTS = Limit(3, "an installation, an update and a correction are three; a cr
 RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to begin a wait again")
 STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
-SLOW = Wait(15 * MINUTE, "processes that hang make cycles slow until a rollout has restarted them")
+SLOW = Wait(15 * MINUTE, "hanging processes make cycles slow until a rollout has restarted them")
 SHARDS_INCOMPLETE = Wait(
     10 * MINUTE,
     "an update takes the shards one after the other, a minute each; a pod that moves takes minutes",

@@ -27,8 +27,8 @@ What `/metrics` of the exporter shows. All but the counters (`_total`) are gauge
 """
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
 _SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
-processes and of itself; [shards.md](shards.md) explains how the parts are joined. The families about the
-complete fleet, of which a shard reads a part, have names with `{shards.SHARD}…` in place of
+processes and of itself; [shards.md](shards.md) explains how the parts are joined. A shard reads a part
+of the fleet. So its metrics about the complete fleet have names with `{shards.SHARD}…` in place of
 `{PREFIX}…`, and the same labels:
 {{parts}}.
 One shard does not show these metrics, because they need the data of all shards: {{whole}}.

@@ -21,7 +21,7 @@ prevent that. `kvmigration check STEP` runs exactly these.
 
 - The soak (`gate.soak`) counts time that was watched. It begins again after a failed cycle, a pause or cycle
   of more than three intervals, a suspended machine, a step of its clock, or other rules.
-- A step also needs three cycles after the first cycle in which a check passes, unless the soak is 0.
+- A check must pass in one cycle and then in three more before its step opens, unless the soak is 0.
 - A check that fails begins again. A check that is unknown for one cycle and passes in the next keeps its
   time. The step is not open while the check is unknown.
 - Evidence stays valid for two more cycles. If a check is unknown only because processes were not read in one
