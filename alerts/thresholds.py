@@ -62,7 +62,7 @@ ERRORS_LATELY = Wait(
     5 * MINUTE, "five scrapes of a minute: errors that have ended are no ticket, whatever they were before"
 )
 ERRORS = Wait(
-    2 * MINUTE, "the window is most of the wait; what fails to arrive is missed half a minute later"
+    2 * MINUTE, "the query window is most of the wait; a lost write is detected half a minute later"
 )
 STOPPED_WINDOW = Wait(
     10 * MINUTE, "forty periods of 15 s: a client that sends heartbeats writes in that time"

@@ -37,7 +37,7 @@ prevent that. `kvmigration check STEP` runs exactly these.
   of the HA cluster this is no difference.
 - The line of a closed step names what broke its soak last, and how long ago.
 - The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
-  true in the moment in which a paused exporter continues.
+  true at the moment at which a paused exporter continues.
 """
 
 

@@ -162,7 +162,7 @@ STEPS = (
     Rule(
         "preflight",
         Phase.EXTERNAL,
-        "Gives every client store: multi in a rolling restart; the external store stays the primary.",
+        "Sets store: multi on every client in a rolling restart; the external store stays the primary.",
         (
             Harm(UNSEEN, UNWATCHED),
             Harm("A release that cannot do it stops at its start.", (preflight.version_supports,)),
@@ -274,7 +274,7 @@ STEPS = (
     Rule(
         "remove-multi",
         Phase.DETACHED,
-        "Gives every client store: memberlist in a rolling restart.",
+        "Sets store: memberlist on every client in a rolling restart.",
         (
             Harm(UNSEEN, UNWATCHED),
             _in(Phase.DETACHED, readers=True),
