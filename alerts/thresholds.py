@@ -109,7 +109,7 @@ LAG_CRITICAL = Wait(
 
 # Rings
 SHRUNK = Wait(
-    MINUTE, "the exporter has confirmed it: two cycles and this wait together must stay below 3 minutes"
+    MINUTE, "the exporter has confirmed the loss in two cycles; they and this wait must stay below 3 minutes"
 )
 SHRUNK_KEEP = Wait(15 * MINUTE, "members return one by one; the cause is still to be found")
 UNHEALTHY = Wait(

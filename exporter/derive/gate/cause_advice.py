@@ -60,7 +60,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "clocks-differ": Advice(
             "Set the clock of the named process (NTP), and forget no member until it is correct.",
-            "Members judge the health of a process by its clock, and memberlist keeps the newest timestamp.",
+            "Each process dates its heartbeats by its own clock, and memberlist keeps the newest timestamp.",
             "docs/ring.md#clocks",
             ("forget",),
         ),
