@@ -23,7 +23,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := exporter dashboards alerts
 CHECKED := $(PACKAGES) tests tools $(wildcard bench)
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 ARGS ?=
 
 export PYTHONDONTWRITEBYTECODE := 1

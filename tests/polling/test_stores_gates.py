@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from exporter.demo.pages import config as pages
+from exporter.demo.simulation.products import HA
 from tests import real_servers
 from tests.polling.store_gates import Stage, Told, stage
 from tests.polling.test_stores_end_to_end import PRODUCTS, delete, put, servers
@@ -181,9 +182,9 @@ def test_a_tracker_in_a_second_consul_that_is_not_read_keeps_the_store(
 ) -> None:
     kvstore = pages.kvstore
 
-    def elsewhere(cluster: Any, process: Any, prefix: str) -> Any:
-        block = kvstore(cluster, process, prefix)
-        if prefix == "ha-tracker/":
+    def elsewhere(cluster: Any, process: Any, key: str) -> Any:
+        block = kvstore(cluster, process, key)
+        if key == HA:
             block["consul"]["host"] = "consul-ha:8500"
         return block
 

@@ -20,7 +20,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "The switch did not reach their clients."
         ),
         Told.PRIMARIES_MIXED_SHORT_CUT: (
-            "Primaries are mixed: a rollout changes from mirroring directly to memberlist, {count} of {of} "
+            "Primaries are mixed: a rollout changes from mirroring straight to memberlist, {count} of {of} "
             "processes are there: {names:3}. Their members vanish from the external store, and {others:3} "
             "read only that: reads and writes miss these members until all processes are there."
         ),

@@ -359,7 +359,7 @@ def shortcut(plan: Plan) -> list[str]:
         for one in plan.shortcut
     )
     return [
-        "Cortex's guide changes from mirroring directly to memberlist in one rollout. Do not take it: "
+        "Cortex's guide changes from mirroring straight to memberlist in one rollout. Do not take it: "
         "primaries are mixed while it lasts.",
         "Each process that has restarted writes to memberlist only. It vanishes from the ring of all "
         "processes that still read the external store, one heartbeat timeout after its restart.",
