@@ -57,6 +57,7 @@ class Told(enum.StrEnum):
     NONE_TO_SPARE = "none-to-spare"
     LABEL_UNVERIFIED = "label-unverified"
     LABEL_ODD = "label-odd"
+    LABEL_DEFAULT = "label-default"
     RUNTIME_FORGOTTEN = "runtime-forgotten"
     RUNTIME_EARLY = "runtime-early"
     RUNTIME_NOT_FOLLOWED = "runtime-not-followed"

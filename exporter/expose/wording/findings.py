@@ -77,6 +77,10 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "Label verification is switched off on {count} of {of} processes: {first}. A member of any other "
             "cluster that reaches one gets into the rings."
         ),
+        Told.LABEL_DEFAULT: (
+            "The cluster label {name} is the name of a product or a chart's default: another cluster that "
+            "has it too can merge with this cluster. Give this cluster a label of its own."
+        ),
         Told.LABEL_ODD: (
             "The cluster label {name} {what}. A process that is given another spelling of the label drops "
             "the packets of all other processes, and they drop its packets."

@@ -59,6 +59,15 @@ def test_a_copy_of_half_the_ring_or_less_is_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(("label", "told"), [("mimir", True), ("default", True), ("lab", False), ("", False)])
+def test_a_label_that_other_clusters_have_by_default_is_a_risk(label: str, told: bool) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.label = label
+    start = f'The cluster label "{label}" is the name of a product or a chart\'s default: another cluster'
+    assert any(text.startswith(start) for text in fleet.look().fleet.risks) is told
+
+
 def test_a_member_list_that_was_not_read_is_a_risk() -> None:
     fleet = Fleet()
     fleet.processes[0].lost = frozenset({"gossip"})

@@ -144,6 +144,10 @@ MISTAKES: list[tuple[str, Change, str, str, str | None]] = [
      "store-gateways-unregister", "fails"),
     ("a new store-gateway stays", _configured(4, GATEWAY, unregister_on_shutdown=False), READ,
      "store-gateways-unregister", None),
+    ("the new group has another replication factor", _configured(4, INGESTER, replication_factor=2), READ,
+     "settings-agree", "fails"),
+    ("the new group has another timeout", _configured(4, GATEWAY, heartbeat_timeout=120.0), WRITE,
+     "settings-agree", "fails"),
     ("a new ruler asks a frontend", _remote(4), FINISH, "remote-evaluation-off", "fails"),
     ("an old ruler does", _remote(1), FINISH, "remote-evaluation-off", None),
 ]  # fmt: skip
