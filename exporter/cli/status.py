@@ -28,6 +28,7 @@ from exporter.expose.api.shapes import (
 from exporter.expose.wording import durations
 from exporter.expose.wording.headlines import answer_of
 from exporter.expose.wording.lists import first
+from exporter.expose.wording.migrations import NO_LONGER_COPIED, NOT_YET_COPIED
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
@@ -244,11 +245,11 @@ def copy_of(ring: RingOut, *, copied: bool) -> str:
     """
     found = ring.secondary
     if ring.phase == "detached":
-        return "no longer copied"
+        return NO_LONGER_COPIED
     if found is None:
         return "none read"
     if not copied and ring.phase in ("external", "multi"):
-        return "not copied yet"
+        return NOT_YET_COPIED
     proved = "unknown" if found.remembered else "partly read" if found.unread else "complete"
     return _wrong(found) or proved
 

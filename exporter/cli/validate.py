@@ -92,7 +92,7 @@ def _impatient(config: Config) -> Iterator[str]:
             yield (
                 f"{key + '.' if key else ''}http_client.timeout is as long as interval "
                 f"({format_duration(config.interval)}): a process that does not answer uses up the complete "
-                f"cycle, and what is read last is not read; make timeout shorter"
+                f"cycle, and the pages that come last are not read; make timeout shorter"
             )
 
 

@@ -106,6 +106,11 @@ class ProcessConfig:
     runtime_file: bool | None = None  # whether it reads a runtime configuration
     runtime_period: float | None = None  # how often
 
+    @property
+    def never_rejoins(self) -> bool:
+        """Whether the process is known to join its seeds only at its start (`rejoin_interval: 0`)."""
+        return self.rejoin_interval is not None and self.rejoin_interval <= 0
+
     @cached_property
     def prefixes(self) -> frozenset[str]:
         """Every prefix that it names for a ring or for its HA tracker."""

@@ -40,7 +40,7 @@ def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
     store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[mode]
     block: Block = {
         "store": store,
-        "prefix": f"{key}/" if key == HA else f"{key.partition('/')[0]}/",
+        "prefix": f"{key.partition('/')[0]}/",
         "consul": {
             "host": f"{cluster.settings.host}:8500",
             "acl_token": "",
@@ -75,9 +75,9 @@ def _multi(cluster: Cluster, process: Process, key: str) -> tuple[str, str, bool
     stores = (cluster.external(), "memberlist")
     if cluster.settings.runtime_config:
         return (*stores, False)
-    clients = sorted(process.clients.values(), key=lambda one: (one.spec.key != key, one.spec.key == HA))
-    primary, secondary = sorted(stores, key=lambda store: store != clients[0].primary)
-    return primary, secondary, clients[0].mirror
+    client = min(process.clients.values(), key=lambda one: (one.spec.key != key, one.spec.key == HA))
+    primary, secondary = sorted(stores, key=lambda store: store != client.primary)
+    return primary, secondary, client.mirror
 
 
 def _ring(cluster: Cluster, process: Process, key: str, period: str = "5s") -> Block:

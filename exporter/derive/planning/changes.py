@@ -16,7 +16,7 @@ from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
 
 JOIN_MEMBERS = "join_members"
-REJOIN = "60s"  # dskit's own example, and what the check rejoin-interval advises
+REJOIN = "60s"  # as the check rejoin-interval advises, and as grafana/mimir#16332 sets it
 Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[TargetFacts, Names]]]
 
 
@@ -82,7 +82,7 @@ def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
     known = [(target, target.config) for target in targets if target.up and target.config is not None]
     wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (
         (JOIN_MEMBERS, (), [t for t, config in known if not config.join_members or joins_only_itself(t)]),
-        ("rejoin_interval", REJOIN, [t for t, config in known if config.rejoin_interval == 0]),
+        ("rejoin_interval", REJOIN, [t for t, config in known if config.never_rejoins]),
         ("abort_if_cluster_join_fails", False, [t for t, config in known if config.abort_if_join_fails]),
     )
     return tuple(_gossip({name: value}, without) for name, value, without in wanted if without)

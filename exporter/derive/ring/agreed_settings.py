@@ -128,9 +128,8 @@ def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     others, rest = having.get(usual, ()), having.keys() - {usual}
     is_most = len(others) > max((len(having[value]) for value in rest), default=0)
-    most = (
-        f"{len(others)} other processes" if is_most else few(sorted(others), MAX_NAMED)
-    )  # any may be the wrong one
+    # without a majority, each group may be the wrong one
+    most = f"{len(others)} other processes" if is_most else few(sorted(others), MAX_NAMED)
     for value in sorted(rest):
         yield f"{what} {value} on {few(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.web import sparkline
 from exporter.expose.web.words import count, span
+from exporter.expose.wording.migrations import NO_LONGER_COPIED, NOT_YET_COPIED
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Verdict
@@ -19,8 +20,8 @@ from exporter.model.pages import Phase
 SHOWN: Final = 40
 _NOT_COPIED: Final = {
     Phase.EXTERNAL: "none in this phase",
-    Phase.MULTI: "not copied yet",
-    Phase.DETACHED: "no longer copied",
+    Phase.MULTI: NOT_YET_COPIED,
+    Phase.DETACHED: NO_LONGER_COPIED,
     Phase.MEMBERLIST: "none in this phase",
 }
 _BEFORE: Final = frozenset({Phase.EXTERNAL, Phase.MULTI})

@@ -67,17 +67,17 @@ def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
         return f"This step is not yet reachable: the store is in use by {few(users, 3)}."
     text = _of_gate(step, now.at)
     if migration.rollout is not None and step.place == "next" and not step.open:
-        text = _rolling_out(text, migration.rollout)
+        text = _rolling_out(step.answer, text, migration.rollout)
     if migration.risks and step.name in _RISKY and step.place == "next":
         return f"{text} Risk: {migration.risks[0]}"
     return text
 
 
-def _rolling_out(text: str, rollout: Rollout) -> str:
+def _rolling_out(answer: str, text: str, rollout: Rollout) -> str:
     """`Closed: rollout in progress, 2 of 6 processes are in mirroring; 3 of 19 checks have not passed.`"""
-    answer, found = text.split(": ", 1)
+    word = ANSWERS[answer].capitalize()
     done = f"{rollout.done} of {rollout.processes} processes are in {rollout.into_name}"
-    return f"{answer}: rollout in progress, {done}; {found}"
+    return f"{word}: rollout in progress, {done}; {text.removeprefix(f'{word}: ')}"
 
 
 def _users_of_the_store(step: Step, migration: Migration, now: Snapshot) -> tuple[str, ...]:

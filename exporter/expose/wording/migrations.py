@@ -9,6 +9,7 @@ from exporter.model.migration import READ_WRITE, STORE, Migration, Rollout
 from exporter.model.pages import Phase
 
 SHOWN = 5  # names of processes
+NOT_YET_COPIED, NO_LONGER_COPIED = "not copied yet", "no longer copied"  # a secondary before and after
 
 
 def line_of(migration: Migration) -> str:

@@ -93,9 +93,7 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
         asked = choice(seen)
         told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
         return Answer(
-            wrong=[
-                Culprit(Kind.REJOIN_NEVER, n) for n, value in told.items() if value is not None and value <= 0
-            ],
+            wrong=[Culprit(Kind.REJOIN_NEVER, t.name) for t in asked if t.config and t.config.never_rejoins],
             unknown=[Culprit(Kind.PROCESS_SILENT, name) for name, value in told.items() if value is None],
             good=_counted(told),
             nothing=_nobody(seen, asked, choice),
