@@ -13,12 +13,17 @@ from typing import Any
 from alerts.causes import effects
 from alerts.registry import ALERTS
 from alerts.rule import Options, Severity
+from alerts.thresholds import MINUTE
 
 OURS = 'alertname=~"KVMigration.+"'
 OTHERS = 'alertname!~"KVMigrationExporter.+"'
 # Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
 GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
 RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
+# Prometheus restores the wait of an alert from this length on, so such an alert fires at once after a restart.
+RESTORED = 10 * MINUTE
+# Longer than the longest wait of a cause, which begins anew, with two evaluations: the cause is sent first.
+WAIT_FOR_CAUSES = "150s"
 
 
 def _matcher(names: str) -> str:
@@ -62,6 +67,12 @@ def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
     return blind + [rule for source, others in followed for rule in _muting(source, "|".join(others), fleet)]
 
 
+def _restored() -> str:
+    """Give the pattern of the tickets that fire at once after a restart of Prometheus."""
+    tickets = [alert for alert in ALERTS if alert.severity is Severity.WARNING]
+    return "|".join(alert.name for alert in tickets if alert.wait.seconds >= RESTORED)
+
+
 def _receiver(name: str) -> dict[str, Any]:
     return {
         "name": name,
@@ -79,7 +90,12 @@ def configuration(options: Options) -> dict[str, Any]:
             "group_wait": "10s",
             "repeat_interval": "4h",
         },
-        {"matchers": [OURS, 'severity="warning"'], "receiver": "migration-tickets", "repeat_interval": "12h"},
+        {
+            "matchers": [OURS, 'severity="warning"'],
+            "receiver": "migration-tickets",
+            "repeat_interval": "12h",
+            "routes": [{"matchers": [_matcher(_restored())], "group_wait": WAIT_FOR_CAUSES}],
+        },
         {"matchers": [OURS], "receiver": "migration-notes", "repeat_interval": "7d"},
     ]
     return {

@@ -237,6 +237,8 @@ def _notifying(url: str) -> dict[str, Any]:
     """The example as it is committed, quick, and with one receiver's address."""
     config: dict[str, Any] = load(ROOT / "alerts" / "built" / "alertmanager.yaml")
     config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+    for route in config["route"]["routes"]:
+        route.pop("routes", None)  # its wait is longer than a walk's phase
     for receiver in config["receivers"]:
         receiver["webhook_configs"][0]["url"] = f"{url}/{receiver['name']}"
     return config

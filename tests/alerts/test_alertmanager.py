@@ -19,7 +19,9 @@ from tests.alerts.live import wait
 from tests.alerts.test_generation import BUILT, load
 from tests.alerts.test_rules import CASES
 
-RULES: list[dict[str, Any]] = load(BUILT / "alertmanager.yaml")["inhibit_rules"]
+CONFIG = load(BUILT / "alertmanager.yaml")
+RULES: list[dict[str, Any]] = CONFIG["inhibit_rules"]
+ROUTE: dict[str, Any] = CONFIG["route"]
 EVERY = [(alert.name, str(alert.severity)) for alert in ALERTS]
 FLEET = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration"}
 Rated = tuple[str, str]
@@ -120,6 +122,25 @@ def test_no_cause_is_told_later_than_its_effects() -> None:
         if cause.name not in LATER and cause.severity is not Severity.INFO:
             first = effect.wait.seconds + ONSET.get(effect.name, 0)
             assert cause.wait.seconds <= first, (cause.name, effect.name)
+
+
+def test_after_a_restart_of_prometheus_a_cause_is_sent_before_the_effects_that_it_restores() -> None:
+    """A wait of 10 minutes is restored and over; a shorter one begins anew, and evaluations are 15 s apart."""
+    (tickets,) = [route for route in ROUTE["routes"] if 'severity="warning"' in route["matchers"]]
+    (late,) = tickets["routes"]
+    patience = int(late["group_wait"].removesuffix("s"))
+    later = [pair for pair in mutes() if pair[1].wait.seconds >= 600 > pair[0].wait.seconds]
+    assert len(later) > 20
+    for cause, effect in later:
+        assert cause.name in LATER or cause.wait.seconds + 2 * 15 <= patience, (cause.name, effect.name)
+        assert effect.severity is not Severity.WARNING or fits(late["matchers"], (effect.name, "warning"))
+
+
+def test_a_ticket_with_a_short_wait_is_sent_as_soon_as_it_fires() -> None:
+    (tickets,) = [route for route in ROUTE["routes"] if 'severity="warning"' in route["matchers"]]
+    short = [alert.name for alert in ALERTS if alert.wait.seconds < 600]
+    assert {"KVMigrationGossipSplit", "KVMigrationSecondaryKeyMissing"} <= set(short)
+    assert not [name for name in short if fits(tickets["routes"][0]["matchers"], (name, "warning"))]
 
 
 def test_every_cause_outlives_its_effects_so_that_no_ticket_is_opened_after_recovery() -> None:
