@@ -20,7 +20,7 @@ OTHERS = 'alertname!~"KVMigrationExporter.+"'
 # Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
 GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
 RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
-# Prometheus restores the wait of an alert from this length on, so such an alert fires at once after a restart.
+# Prometheus restores waits of this length and longer: such an alert fires at once after a restart.
 RESTORED = 10 * MINUTE
 # Longer than the longest wait of a cause, which begins anew, with two evaluations: the cause is sent first.
 WAIT_FOR_CAUSES = "150s"

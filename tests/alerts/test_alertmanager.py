@@ -125,7 +125,7 @@ def test_no_cause_is_told_later_than_its_effects() -> None:
 
 
 def test_after_a_restart_of_prometheus_a_cause_is_sent_before_the_effects_that_it_restores() -> None:
-    """A wait of 10 minutes is restored and over; a shorter one begins anew, and evaluations are 15 s apart."""
+    """A wait of 10 minutes is restored and over; a shorter one begins anew. Evaluations are 15 s apart."""
     (tickets,) = [route for route in ROUTE["routes"] if 'severity="warning"' in route["matchers"]]
     (late,) = tickets["routes"]
     patience = int(late["group_wait"].removesuffix("s"))
