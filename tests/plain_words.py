@@ -6,8 +6,10 @@ templates.
 from __future__ import annotations
 
 import ast
+import io
 import re
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -156,10 +158,33 @@ def _strings(path: Path, where: str) -> Iterator[Text]:
             yield Text(f"{where}:{node.lineno}", _FIELD.sub("X", _CODE.sub("`x`", node.value)))
 
 
-def avoided(root: Path) -> Iterator[str]:
+def remarks(root: Path) -> Iterator[Text]:
+    """The docstrings and comments of the code: what an engineer reads."""
+    for part in ("exporter", "alerts", "dashboards", "tools"):
+        for path in sorted((root / part).rglob("*.py")):
+            if not path.name.endswith("_pb2.py"):
+                yield from _remarks(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())
+
+
+def _remarks(code: str, where: str) -> Iterator[Text]:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", None), str):
+            yield Text(f"{where}:{node.lineno}", _CODE.sub("`x`", text))
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            yield Text(f"{where}:{token.start[0]}", _CODE.sub("`x`", token.string))
+
+
+def room(where: str) -> str:
+    """The folder of a text that has its own number: `alerts`, or `exporter/derive`."""
+    folders = where.split(":", maxsplit=1)[0].split("/")[:-1]
+    return "/".join(folders[:2] if folders[0] == "exporter" else folders[:1])
+
+
+def avoided(read: Iterable[Text]) -> Iterator[str]:
     """Each word that a text should avoid, with a little of what is around it."""
     allowed = re.compile("|".join(phrase for phrase, _ in ALLOWED))
-    for where, text in texts(root):
+    for where, text in read:
         clean = allowed.sub("", text)
         for word in AVOIDED.finditer(clean):
             around = " ".join(clean[max(0, word.start() - 50) : word.end() + 50].split())
