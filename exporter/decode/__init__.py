@@ -1,6 +1,6 @@
 """Bytes to model: pure, one file per kind of page.
 
-Every decoder answers a model, `None` where its docstring says so ("no such thing here"), or raises
-`exporter.errors.DecodeError` that names the place and what was expected there. Nothing else comes
-out of it, whatever went in, and time and memory are bounded by the size of what went in.
+Every decoder returns a model, or `None` where its docstring allows it (the page does not exist here).
+Otherwise it raises `exporter.errors.DecodeError`, which names the place and what was expected there. No input
+causes another error, and the input's size bounds time and memory.
 """

@@ -24,8 +24,8 @@ class _Page(_Facts):
 def decode_build(body: bytes) -> BuildInfo:
     """Version and revision, and the product where the page names it ("Grafana Mimir").
 
-    Mimir and Cortex wrap the facts as Prometheus does (`status`, `data`), Loki does not. An empty
-    version is what an untagged build says. Raises `DecodeError`.
+    Mimir and Cortex wrap the facts as Prometheus does (`status`, `data`), Loki does not. An untagged build
+    has an empty version. Raises `DecodeError`.
     """
     page = from_json(body, _Page, "build information", 64)
     facts: _Facts = page.data or page

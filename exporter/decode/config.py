@@ -44,8 +44,8 @@ class _Section:
 
 @cache
 def _sections(product: Product) -> tuple[_Section, ...]:
-    """The product's sections. Where it is unknown, those of all: Loki's are told by its own blocks and
-    come last, and of two readings the one counts that can be chosen.
+    """The product's sections, or those of all products where it is unknown. Loki's are recognised by its own
+    blocks and come last. Of two readings, the selectable one counts.
     """
     found: dict[str, _Section] = {}
     rows = (
@@ -77,11 +77,11 @@ _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 def decode_config(body: bytes, product: Product = Product.UNKNOWN) -> ProcessConfig:
-    """The settings that are used; `None` or empty where the page does not say. Durations in seconds.
+    """The settings that are used; `None` or empty where the page lacks them. Durations in seconds.
 
-    `rings` is by KV key as it is in the store, prefix included; the HA tracker is under its prefix
-    (`ha-tracker/`). `path_prefix` is what stands before every page; Cortex's and Loki's `http_prefix`
-    stands before their query API only and is not meant. Raises `DecodeError`.
+    `rings` is by KV key as it is in the store, with the prefix; the HA tracker is under its prefix
+    (`ha-tracker/`). `path_prefix` precedes the path of every page. Cortex's and Loki's `http_prefix` precedes
+    only their query API and is not used. Raises `DecodeError`.
     """
     page = read_blocks(body, _BLOCKS)
     if product is Product.UNKNOWN and _LOKI_ONLY.search(body):

@@ -1,7 +1,7 @@
-"""Log lines that tell of a packet or stream discarded for its label: the only trace there is of it.
+"""Log lines about a packet or stream discarded for its label: the only trace of it.
 
-memberlist logs `discarding stream with unacceptable label "other": from=127.0.0.1:42396`; go-kit
-wraps it into logfmt or JSON, and a container runtime wraps the line once more. A label is Go-quoted.
+memberlist logs `discarding stream with unacceptable label "other": from=127.0.0.1:42396`; go-kit wraps it
+into logfmt or JSON, and a container runtime wraps the line once more. A label is Go-quoted.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from exporter.model.pages import LogRejection
 
 MAX_LABEL = 255  # bytes; what memberlist itself allows
 _KINDS = ("packet", "stream")
-OTHER = "other"  # the label of a line whose own label cannot be had
+OTHER = "other"  # the label of a line with an unreadable label
 _NEEDLE = b"with unacceptable label "
-_BEFORE, _BEHIND = 4096, 4096  # bytes looked at around the needle; a label of 255 bytes fits escaped
+_BEFORE, _BEHIND = 4096, 4096  # bytes that are searched around the needle; a label of 255 bytes fits escaped
 
 _LABEL = re.compile(r'"((?:[^"\\]|\\.)*)"(?:: )?', re.DOTALL)
 _SOURCE = re.compile(r"from=(\[[0-9A-Fa-f:.%a-z]{2,60}\]:\d{1,5}|[A-Za-z0-9.:_-]{1,255})")
@@ -30,10 +30,10 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}
 
 
 def decode_line(line: bytes) -> LogRejection | None:
-    """The rejection a log line tells of, `None` for every other line.
+    """The rejection that a log line reports, `None` for every other line.
 
-    The label is as the stranger sent it, "" for none; one that is longer than 255 bytes or does not
-    read is `other`, since a line that says "discarding" must count. Never raises.
+    The label is as the sender sent it, "" for none. One that is longer than 255 bytes or unreadable is
+    `other`, since a line with "discarding" must count. Never raises.
     """
     at = line.find(_NEEDLE)
     if at < 0:

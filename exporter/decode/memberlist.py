@@ -1,7 +1,7 @@
-"""`/memberlist`: who a process sees and which keys it has, JSON and HTML, dskit and Cortex.
+"""`/memberlist`: which members a process lists and which keys it has, JSON and HTML, dskit and Cortex.
 
-The JSON is the cheaper page; the HTML has the health score. Lists of sent and received messages can
-be long and are passed over without a look. Source: dskit `kv/memberlist/http_status_handler.go`.
+The JSON is the cheaper page; the HTML has the health score. Lists of sent and received messages can be long
+and are skipped. Source: dskit `kv/memberlist/http_status_handler.go`.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ P = TypeVar("P")
 _STATES = (GossipState.ALIVE, GossipState.SUSPECT, GossipState.DEAD, GossipState.LEFT)
 _TAILS = frozenset(page.key.rsplit("/", 1)[-1] for page in RING_PAGES)
 _NOTHING = msgspec.Raw(b"null")
-# dskit's own page says "Health Score: 1"; Mimir's page (`pkg/api/memberlist_status.gohtml`) "health score is
-# 1", and of a score of 0 that the cluster is healthy.
+# dskit's own page has "Health Score: 1", Mimir's (`pkg/api/memberlist_status.gohtml`) "health score is 1". Of
+# a score of 0 Mimir's page states that the cluster is healthy.
 _HEALTH = re.compile(
     rb"Health Score(?::|\s+is)\s*(-?\d{1,9})\b|\bit is <strong>healthy</strong>", re.IGNORECASE
 )
@@ -71,7 +71,7 @@ class _Key(msgspec.Struct):
 def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL) -> MemberlistPage | None:
     """The member list, keys and clock; `None` where the process does not use memberlist.
 
-    Whoever sees the same members has the very same tuple of them with a `memo`; `ha` recognises the HA
+    With a `memo`, processes that list the same members share one tuple of them. `ha` recognises the HA
     tracker's keys, of which there may be many. Raises `DecodeError`.
     """
     if looks_like_json(body):
@@ -84,7 +84,7 @@ def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL)
 
 
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
-    # A bound on the whole text would judge the messages, which are not read; each part has its own.
+    # A bound on the complete text would include the messages, which are not read; each part has its own.
     last, members = memo.last_list
     cut = _without(last, body)
     page = from_json(cut, _Page, "memberlist", None)
@@ -187,8 +187,8 @@ def _keys(keys: Iterable[GossipKey]) -> MappingProxyType[str, GossipKey]:
 
 
 def _bounded(keys: Mapping[str, GossipKey], ha: HaKeys) -> Mapping[str, GossipKey]:
-    """All keys of the HA tracker, and of the others so many that one process's list costs the others little:
-    those first that end as a ring's key does.
+    """All keys of the HA tracker, and so many of the remaining keys that one process's list stays cheap for
+    all. Keys that end like a ring's key come first.
     """
     rings = [name for name, what in keys.items() if not (ha.entry(name) or by_codec(name, what.codec))]
     rings.sort(key=lambda name: (name.rsplit("/", 1)[-1] not in _TAILS, name))

@@ -1,7 +1,7 @@
-"""A process's /metrics: its product, KV clients, gossip, HA elections and traffic, whatever the prefix.
+"""A process's /metrics: its product, KV clients, gossip, HA elections and traffic, with any prefix.
 
-The prefix is not fixed, not even inside one process (`loki_multikv_…` beside `multikv_…`), so
-families are known by how they end.
+The prefix is not fixed, not even inside one process (`loki_multikv_…` beside `multikv_…`), so families are
+recognised by their ends.
 """
 
 from __future__ import annotations
@@ -117,12 +117,12 @@ _PRODUCTS = (*(product for product in PRODUCTS if product is not Product.CORTEX)
 
 @dataclass(slots=True)
 class _Client:
-    """What the lines of one client say, while they are gathered.
+    """The lines of one client, while they are gathered.
 
     A name may stand under two prefixes in one process; then the less migrated of the two counts.
     """
 
-    primaries: dict[str, set[str]] = field(default_factory=dict)  # by family, those whose gauge is 1
+    primaries: dict[str, set[str]] = field(default_factory=dict)  # by family, those with a gauge of 1
     stores: set[str] = field(default_factory=set)
     mirrors: list[bool | None] = field(default_factory=list)
     writes: float | None = None
@@ -133,9 +133,9 @@ class _Client:
 def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -> ProcessMetrics:
     """The few families that are used, out of a page of any size. Raises `DecodeError`.
 
-    What is not in the page is `None`, "" or empty. A client whose gauges name no primary or several
-    has primary "" and a `mirror`: it says that it is a multi client and not where it stands.
-    `layout` is what earlier pages of the same process taught, `at` the time in seconds by any clock.
+    What is not in the page is `None`, "" or empty. A client with gauges that name no primary or several has
+    primary "" and a `mirror`: it is a multi client with an unknown primary. `layout` comes from earlier pages
+    of the same process, `at` is the time in seconds by any clock.
     """
     check_exposition(body)
     expected = layout.readings(body, at) if layout else None

@@ -48,7 +48,7 @@ class _PartitionPage(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A partition as a store holds it: times in unix seconds, the state as a number."""
+    """A partition in a store's form: times in unix seconds, the state as a number."""
 
     id: int
     state: int | str
@@ -59,7 +59,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """An owner as a store holds it; the deleted ones are tombstones."""
+    """An owner in a store's form; deleted owners are tombstones."""
 
     id: str
     partition: int
@@ -69,7 +69,7 @@ class Owner:
 def decode_partition_ring(
     body: bytes, *, clock: float | None = None, tokens: bool = False, packed: bool = False
 ) -> PartitionRing | None:
-    """A partition ring's page; `None` where the page says that there is none here.
+    """A partition ring's page; `None` where the page states that there is none here.
 
     The page shows no time of its own (JSON), so `now` is mostly `clock`. Raises `DecodeError`.
     """
@@ -112,7 +112,7 @@ def _ring(partitions: Iterable[Partition], now: float | None, place: str) -> Par
 
 
 def _state(shown: int | str) -> PartitionState:
-    """A state by number or by name; pages of early 2024 say `PartitionActive`."""
+    """A state by number or by name; pages of early 2024 have `PartitionActive`."""
     if isinstance(shown, int):
         return _STATES[shown] if 0 <= shown < len(_STATES) else PartitionState.UNKNOWN
     name = shown.strip().lower().removeprefix("partition")
@@ -173,7 +173,7 @@ def _partition_of_row(row: dict[str, str], place: str) -> Partition:
 
 
 def _html_time(shown: str, place: str) -> float | None:
-    """`2006-01-02 15:04:05 UTC`; another zone's short name tells no offset, so it tells no time."""
+    """`2006-01-02 15:04:05 UTC`; `None` for another zone, since its short name gives no offset."""
     if shown.endswith((" UTC", " GMT")):
         return go_times.parse_time(shown[:-4] + "Z", f"{place}: State updated at")
     return go_times.parse_time(shown, f"{place}: State updated at") if shown[-5:-4] in {"+", "-"} else None

@@ -39,7 +39,7 @@ class _Answer(msgspec.Struct):
 
 
 def decode_vector(body: bytes) -> tuple[VectorSample, ...]:
-    """The samples of an instant query. Raises `DecodeError` with what Prometheus itself says, if anything."""
+    """The samples of an instant query. Raises `DecodeError`, with Prometheus' own error if there is one."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except (
@@ -49,7 +49,7 @@ def decode_vector(body: bytes) -> tuple[VectorSample, ...]:
         raise DecodeError(f"query: no answer of Prometheus's query API ({str(error)[:100]})") from None
     if answer.status != "success" or answer.data is None:
         raise DecodeError(f"query: {answer.error[:MAX_ERROR] or 'no success in the answer'}")
-    if answer.warnings:  # mostly that somebody who knows a part did not answer
+    if answer.warnings:  # mostly: a source of part of the data did not answer
         raise DecodeError(f"query: the answer comes with a warning: {answer.warnings[0][:MAX_ERROR]}")
     if answer.data.resultType != "vector":
         raise DecodeError("query: no vector in the answer")

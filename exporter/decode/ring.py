@@ -1,4 +1,4 @@
-"""Ring pages, JSON and HTML, of dskit (Mimir, Loki, Tempo, Pyroscope) and of Cortex, old ones too.
+"""Ring pages, JSON and HTML, of dskit (Mimir, Loki, Tempo, Pyroscope) and of Cortex, with old releases.
 
 Sources: dskit `ring/ring_http.go` and `ring_status.gohtml`, Cortex `pkg/ring/http.go`, recordings.
 """
@@ -75,12 +75,12 @@ def decode_ring(
     packed: bool = False,
     memo: Memo | None = None,
 ) -> Ring | None:
-    """A ring page's members and clock; `None` where the page says that there is no ring here.
+    """A ring page's members and clock; `None` where the page states that there is no ring here.
 
-    `clock` (unix seconds) stands in where the page has no time of its own. `tokens` asks for digests
-    where the page has tokens (JSON), `packed` for the sorted tokens too; without, they are counted.
-    A heartbeat is `None` where it was never set. `memo` spares members that were decoded before; its
-    members always have `packed`. Raises `DecodeError`.
+    `clock` (unix seconds) stands in where the page has no time of its own. `tokens` requests digests where
+    the page has tokens (JSON), `packed` the sorted tokens too; without both, they are counted. A heartbeat is
+    `None` where it was never set. `memo` spares members that were decoded before; its members always have
+    `packed`. Raises `DecodeError`.
     """
     if looks_like_json(body):
         if len(body) > 2 * MAX_TOKENS:  # a token takes two bytes at least, and a comma stands before it
@@ -94,7 +94,7 @@ def decode_ring(
 
 
 def ring_of_members(members: Iterable[Member], now: float | None, place: str) -> Ring:
-    """A ring of these members, each of whom may be there once."""
+    """A ring of these members; an id that occurs twice is an error."""
     found: dict[str, Member] = {}
     for member in members:
         if member.id in found:
@@ -117,8 +117,8 @@ def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]]
 
 
 def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
-    """The page cut at its members, each of which is a whole object or was one before: so is then the page.
-    `None` where it is not written as Go writes it; that may be right all the same.
+    """The page cut at its members. Each is a complete object or was one before, so the page is one too.
+    `None` where it is not written as Go writes it; it may still be correct.
     """
     end = body.rfind(_AFTER)
     rest = body[end + 2 :]
@@ -149,7 +149,7 @@ def _of_pieces(memo: Memo, pieces: list[bytes]) -> list[Member]:
 
 
 def _of_shards(memo: Memo, raws: list[bytes]) -> list[Member]:
-    """Members whose tokens may have been decoded before; the order of a ring's members means nothing."""
+    """Members with tokens that may have been decoded before; the order of a ring's members has no meaning."""
     shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
     found = memo.json_tokens.each(lists, partial(tokens_of_json, keep=True, place=_TOKENS))
@@ -221,10 +221,10 @@ def _heartbeat(shown: str, now: float | None) -> float | None:
 
 
 def _nearest(about: float, found: re.Match[str]) -> float:
-    """The moment nearest to `about` that a clock somewhere shows as this time of day.
+    """The moment nearest to `about` that a clock in some zone shows as this time of day.
 
-    The age is cut to whole seconds, the time of day is exact; the day it belongs to (midnight) and
-    the zone it is told in need not be known, because zones differ by whole quarters of an hour.
+    The age is truncated to integer seconds, the time of day is exact. Its date (midnight) and its zone are
+    not needed, because zones differ by full quarters of an hour.
     """
     within = (int(found[3]) * 60 + int(found[4])) % _QUARTER + float(found[5] or 0)
     return round((about - within) / _QUARTER) * _QUARTER + within

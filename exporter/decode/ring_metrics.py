@@ -1,5 +1,5 @@
-"""What a process's metrics say of the rings that it watches: `…ring_members`,
-`…ring_oldest_member_timestamp`, `…ring_tokens_total`.
+"""A process's metrics about the rings that it watches: `…ring_members`, `…ring_oldest_member_timestamp`,
+`…ring_tokens_total`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Lines = Iterable[Line]
 
 
 def ring_signals(members: Lines, oldest: Lines, tokens: Lines) -> Mapping[str, RingSignals]:
-    """Give what is seen of each ring by its name. What several lines tell of, as of several zones, is their
-    sum; a state without members says nothing. Raises `DecodeError` for more than any process has.
+    """The signals of each ring by its name. Several lines of one subject, as of several zones, are summed; a
+    state without members is left out. Raises `DecodeError` for more than any process has.
     """
     counts, owned = _counted(tuple(members)), _owned(tuple(tokens))
     ages: dict[str, dict[str, float]] = {}
@@ -44,7 +44,7 @@ def _oldest(ages: Mapping[str, float]) -> float | None:
     return min(living or ages.values(), default=None)
 
 
-@lru_cache(maxsize=4_096)  # most processes see the same, cycle after cycle
+@lru_cache(maxsize=4_096)  # most processes have the same lines, cycle after cycle
 def _owned(lines: tuple[Line, ...]) -> Mapping[str, int]:
     owned: dict[str, int] = {}
     for (ring, _), count in lines:

@@ -1,6 +1,6 @@
 """`/runtime_config`: what a process has loaded of its runtime configuration. Mimir and Cortex.
 
-It holds the tenants' overrides: `multi_kv_config` is taken out of it, and nothing else is kept.
+It contains the tenants' overrides: only `multi_kv_config` is taken out of it and kept.
 
 Sources: Mimir `pkg/mimir/runtime_config.go`, Cortex `pkg/cortex/runtime_config.go`; `MultiRuntimeConfig` of
 dskit's and Cortex's `kv/multi.go`, which was `mirroring: enabled` before Cortex 1.1; recordings of both.

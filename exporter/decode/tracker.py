@@ -1,4 +1,4 @@
-"""`/distributor/ha_tracker`: who is elected, as the process remembers it. Mimir and Cortex, JSON and HTML.
+"""`/distributor/ha_tracker`: the elected replicas in the process's cache. Mimir and Cortex, JSON and HTML.
 
 Source: Mimir and Cortex `pkg/distributor/ha_tracker_http.go`.
 """
@@ -29,10 +29,10 @@ class _Page(msgspec.Struct):
 
 
 def decode_tracker(body: bytes, clock: float | None = None) -> TrackerPage | None:
-    """The elected replicas; `None` where the page says that there is no HA tracker here.
+    """The elected replicas; `None` where the page states that there is no HA tracker here.
 
-    `received_at` is when the elected replica was last heard of, `elected_at` (Mimir only) when it was
-    elected. Raises `DecodeError`.
+    `received_at` is when a sample of the elected replica was last received, `elected_at` (Mimir only) when it
+    was elected. Raises `DecodeError`.
     """
     if looks_like_json(body):
         return _from_json(body, clock)

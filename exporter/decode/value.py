@@ -1,6 +1,6 @@
 """Stored values: the bytes of Consul, etcd and `downloadKey`.
 
-They are a snappy block around protobuf (`ring.proto` here); which message it is, the key tells.
+They are a snappy block around protobuf (`ring.proto` here); the key determines the message's type.
 """
 
 from __future__ import annotations
@@ -50,12 +50,11 @@ def decode_value(
     packed: bool = False,
     memo: Memo | Known[Tokens] | None = None,
 ) -> Value:
-    """A stored value: `Replica` where it is one by its content (an HA tracker's prefix can be any), else
-    `Ring` or `PartitionRing` (without a clock), as the key says.
+    """A stored value: `Replica` where its content is one (an HA tracker's prefix can be any), else `Ring` or
+    `PartitionRing` (without a clock), by the key.
 
-    `tokens` asks for digests, `packed` for the sorted tokens too; without, tokens are counted. `memo`
-    spares members that were decoded before, or their tokens alone; both always have `packed`.
-    Raises `DecodeError`.
+    `tokens` requests digests, `packed` the sorted tokens too; without both, tokens are counted. `memo` spares
+    members that were decoded before, or only their tokens; both always have `packed`. Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
     if key not in RING_KEYS and _is_replica(plain):
@@ -73,7 +72,7 @@ def decode_value(
 
 
 def _is_replica(plain: bytes) -> bool:
-    """Tell whether a message is an HA entry: the only one with numbers in it; rings hold entries of maps."""
+    """Whether a message is an HA entry: only that has numbers in it; rings consist of entries of maps."""
     at = 0
     if plain[:1] == b"\x0a" and len(plain) > 2:  # its first field, the replica's name
         at = 2 + plain[1] if plain[1] < 0x80 else 3 + (plain[1] & 0x7F) + (plain[2] << 7)
@@ -153,7 +152,7 @@ def _name_in(entry: bytes) -> bytes:
 
 
 def _is_one_value(field: bytes) -> bool:
-    """Tell whether this is one field with the tag of a map's value, and nothing behind it."""
+    """Whether this is one field with the tag of a map's value, and nothing behind it."""
     length, shift, at = 0, 0, 1
     while at < min(len(field), 5):
         length |= (field[at] & 0x7F) << shift
@@ -201,7 +200,7 @@ def _ring(members: dict[str, Member]) -> Ring:
 
 
 def _in_pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
-    """Some entries at a time, as messages of their own: the objects of a whole ring are as large as it."""
+    """Some entries at a time, as messages of their own: the objects of a complete ring are as large as it."""
     some, size = list[bytes](), 0
     for entry in entries:
         some.append(entry)

@@ -1,4 +1,4 @@
-"""What a check of the gate found, as data: `expose/wording` alone makes words of it."""
+"""What a check of the gate found, as data: only `expose/wording` makes words of it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Kind(enum.StrEnum):
     UNREAD = "unread"  # `what` of it
     LOOKED_ONCE = "looked-once"
     TOLD = "told"  # by a source of targets, in its own words: `what`
-    # there is nothing to look at
+    # there is nothing to judge
     NO_TARGETS = "no-targets"
     NO_ANSWER = "no-answer"
     NO_WRITER = "no-writer"
@@ -185,8 +185,8 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """One thing that is wrong, or unknown. `target` is a process and `member` a member's id or a KV
-    client's name; `value` is held against `of` or `limit`, `names` are processes or members that are in it.
+    """One fault, or one unknown. `target` is a process and `member` a member's id or a KV client's name.
+    `value` is compared with `of` or `limit`, `names` are the processes or members in it.
     """
 
     kind: Kind
@@ -201,12 +201,12 @@ class Culprit:
 
     @property
     def name(self) -> str:
-        """What it is known by."""
+        """Its name in texts."""
         return self.target or self.member or self.key or self.what
 
 
 class Seen(enum.StrEnum):
-    """What a check saw that holds, or what has to be said beside its culprits. A closed set, too."""
+    """What a check found passed, or what accompanies its culprits. A closed set, too."""
 
     ANSWERING = "answering"
     PROCESSES = "processes"
@@ -278,7 +278,7 @@ class Seen(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Something that a check looked at: how many (`count`), held against `of`, and by what names."""
+    """Something that a check judged: how many (`count`), of how many (`of`), and their names."""
 
     kind: Seen
     count: float = 0

@@ -1,7 +1,7 @@
-"""What a ring or a key holds: members, partitions with their owners, the HA tracker's elected replicas.
+"""The content of a ring or a key: members, partitions with their owners, the HA tracker's elected replicas.
 
-Each is an `Entry`: it has a time, may be a tombstone, and its `fields` are held against another view's.
-Whoever compares, votes or looks for what is missing asks an entry, not for its class.
+Each is an `Entry`: it has a time, may be a tombstone, and its `fields` are compared with another view's. Code
+that compares, votes or searches for missing entries uses `Entry` and no subclass.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class PartitionState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A member's tokens. `digest` is equal for equal sets whatever page they came from; `None`
-    where the page shows only a count, which is -1 where it does not show that either. `packed` is sorted
-    little-endian uint32, kept for one cycle and only where the reader asked for it.
+    """A member's tokens. `digest` is equal for equal sets from every page; `None` where the page shows only a
+    count. The count is -1 where the page lacks it too. `packed` is sorted little-endian uint32, kept for one
+    cycle and only where the reader requested it.
     """
 
     count: int
@@ -48,7 +48,7 @@ class Tokens:
 
 
 NO_TOKENS = Tokens(0)
-# Named here because this is asked of every entry of every view: `State.LEFT` costs ten times as much.
+# Constants, since every entry of every view is compared with them: `State.LEFT` costs ten times as much.
 _LEFT, _DELETED = State.LEFT, PartitionState.DELETED
 Fields = tuple[tuple[str, object], ...]
 
@@ -63,10 +63,10 @@ class Renewal(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in a ring or under a key, by the name that it has there.
+    """One entry of a ring or a key, with its name there.
 
-    The properties are what an entry has that its class says nothing else about; the classes below make
-    plain fields of those they have: each is asked of every entry of every view.
+    The properties are defaults for entries without such a field. The classes below have plain fields instead:
+    each is read for every entry of every view.
     """
 
     renewal: ClassVar[Renewal] = Renewal.NONE
@@ -112,7 +112,7 @@ class Entry:
         return ()
 
     def same(self, other: Entry) -> bool:
-        """Tell cheaply that nothing but the time can differ: nearly all pairs are like that."""
+        """Whether only the time can differ, by a cheap comparison: it is so for nearly all pairs."""
         return self is other
 
     def renewed(self, _time: float | None) -> Self:
@@ -158,7 +158,7 @@ class Member(Entry):
 
     @property
     def beside(self) -> tuple[object, ...]:
-        """The flag alone, which is no state where the member is not active."""
+        """Only the flag, which is no state where the member is not active."""
         return (self.read_only,)
 
     def same(self, other: Entry) -> bool:
@@ -244,7 +244,7 @@ def owns(partition: int) -> Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Replica(Entry):
-    """One HA-tracker entry: who was elected for (user, cluster), as stored. `time` is when a sample of it
+    """One HA-tracker entry: the replica elected for (user, cluster), as stored. `time` is when a sample of it
     was received last.
     """
 

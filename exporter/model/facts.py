@@ -1,6 +1,6 @@
 """What was concluded: each fact computed once in `derive/`, read by metrics, API, page and gate.
 
-Frozen. `None` always means "not known", never good news; an empty tuple: "looked, and there is none".
+Frozen. `None` always means "unknown", never a good state; an empty tuple: "none exists".
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class PageFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """One KV client of one process. `key` is the KV key it serves, "" where its name says nothing."""
+    """One KV client of one process. `key` is the KV key it serves, "" where its name does not identify it."""
 
     target: str
     name: str
     key: str
     phase: Phase
     writes: bool  # whether it is a writing client; unknown names count as writing
-    migration: str = RINGS  # the name of the one that it is part of
+    migration: str = RINGS  # the name of the migration that it is part of
     primary: str = ""
     stores: tuple[str, ...] = ()
     mirror: bool | None = None
@@ -83,21 +83,21 @@ class TargetFacts:
     phase: Phase = Phase.UNKNOWN
     phase_since: float | None = None  # our clock, as in `KeyFacts`
     skew: float | None = None  # its clock less ours, seconds
-    clocks_apart: float = 0.0  # between the times that its pages tell, seconds
+    clocks_apart: float = 0.0  # between the clocks of its pages, seconds
     started: float | None = None  # by its own clock
-    young: bool = False  # younger than two heartbeat periods: not judged
+    young: bool = False  # recently started (within two heartbeat periods): not judged
     starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
     restarts: int = 0  # counted since it is watched
     away: float | None = None  # how long it did not answer in its last restart, a cycle included, seconds
     pages: tuple[PageFacts, ...] = ()
     clients: tuple[ClientFacts, ...] = ()
-    in_memory: frozenset[str] = frozenset()  # default keys that it keeps in itself, "" for one not known
+    in_memory: frozenset[str] = frozenset()  # default keys that it stores in memory, "" for an unknown key
     rings: tuple[str, ...] = ()  # keys in which one of its members was found
-    gossip: GossipTarget | None = None  # None: it has no memberlist, or did not say
-    gossip_members: float | None = None  # alive ones, as its metrics count them
+    gossip: GossipTarget | None = None  # None: it has no memberlist, or that is unknown
+    gossip_members: float | None = None  # members in state alive, by its metrics
     config: ProcessConfig | None = None
-    runtime: RuntimeConfig | None = None  # None: not known, or the product has no such page
-    runtime_since: float = 0.0  # our clock, when it changed to this; 0 for never, as far as known
+    runtime: RuntimeConfig | None = None  # None: unknown, or the product has no such page
+    runtime_since: float = 0.0  # our clock, when it changed to this; 0 for never, as far as observed
     optional: tuple[PageFacts, ...] = ()  # how the pages ended that no judgement depends on
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     counter_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -105,11 +105,11 @@ class TargetFacts:
     seen_at: float | None = None  # our clock, last cycle with any page
     missed: int = 0  # cycles in a row in which a page of it was not read, this one included
     whole_at: float | None = None  # our clock, the last cycle in which none was; only where one is missed
-    member: str = ""  # its own name in the gossip, as it was last told
+    member: str = ""  # its own name in the gossip, as last read
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
     elections: Elections | None = None  # None: it has no HA tracker
-    listed: bool = True  # False: gone from the list of targets together with half of it
-    why_none: str = ""  # why it is probably no process of a product: what was asked, and what came back
+    listed: bool = True  # False: removed from the list of targets together with half of it
+    why_none: str = ""  # why it is probably no process of a product: the request and the answer
 
     @property
     def is_process(self) -> bool:
@@ -119,20 +119,20 @@ class TargetFacts:
 
 @dataclass(frozen=True, slots=True)
 class GossipTarget:
-    """One process with memberlist: what it sees, and how it is configured."""
+    """One process with memberlist: the members it lists, and its configuration."""
 
     members: tuple[GossipMember, ...]
     states: Mapping[str, int]  # members by state, every state present
     health_score: float | None = None
-    heard: float | None = None  # age of the newest heartbeat of anybody else in its copies, seconds
+    heard: float | None = None  # age of the newest heartbeat of another process in its copies, seconds
     label: str | None = None
     verified: bool | None = None
     port: int | None = None
     join_members: tuple[str, ...] | None = None
     rejoin_interval: float | None = None
-    own_member: str = ""  # its own name in the gossip, "" where it could not be told
+    own_member: str = ""  # its own name in the gossip, "" where unknown
     keys: tuple[str, ...] = ()
-    alone: bool = False  # sees nobody but itself
+    alone: bool = False  # its member list has only itself
     quiet_keys: tuple[str, ...] = ()  # of `keys`, those read that have no living member left
     busy_keys: tuple[str, ...] = ()  # of `keys`, the rings read that have one
 
@@ -146,14 +146,14 @@ class MemberFacts:
     zone: str
     state: State
     heartbeat: float | None
-    age: float | None  # seconds, by the answering process's clock; below 0: it lies in the future
+    age: float | None  # seconds, by the answering process's clock; below 0: in the future
     tokens: int
     group: str = ""
     ownership: float | None = None  # its part of the ring, 0 to 1; None without token lists
     ghost: bool | None = None  # belongs to no answering target and to no gossip member
-    target: str = ""  # the process it belongs to, where known
+    target: str = ""  # its process, "" where unknown
     registered: float | None = None
-    since: float | None = None  # when this state was first seen, our clock
+    since: float | None = None  # when this state was first observed, our clock
     foreign: bool = False  # belongs to another product, cluster or release for certain
     read_only: bool = False  # whatever its state is
 
@@ -173,7 +173,7 @@ class SecondaryFacts:
     settled_missing_in: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
     differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
-    remembered: bool = False  # the primary was not read whole: compared with what the processes show of it
+    remembered: bool = False  # the primary was incomplete: compared with the processes' pages of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class KeyFacts:
     lost: int = 0  # members or partitions still missing since it lost half or more of them at once
     views: tuple[ViewFacts, ...] = ()
     distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by view kind
-    secondary: SecondaryFacts | None = None  # None: there is none, or it is not known
+    secondary: SecondaryFacts | None = None  # None: there is none, or it is unknown
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
     owners: tuple[str, ...] = ()  # of its living partitions
@@ -210,10 +210,10 @@ class KeyFacts:
     phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # {}: none read
     called: str = ""  # its everyday name as configured
-    lacking: tuple[str, ...] = ()  # fresh on some page, and not in the store that is its primary
+    lacking: tuple[str, ...] = ()  # with a recent heartbeat on some page, but not in its primary store
     writers: WriterFacts | None = None  # None: it is no ring of members, or was not read
     owned: tuple[PartitionFacts, ...] = ()  # its living partitions
-    foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not looked for
+    foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not determined
     migration: str = RINGS
 
     @property
@@ -234,49 +234,51 @@ class KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A gossip or ring member that belongs to nobody we know."""
+    """A gossip or ring member that belongs to no watched process."""
 
     name: str
     address: str
     seen_by: tuple[str, ...]
     where: str = "gossip"  # or the ring's key
-    since: float | None = None  # when a namesake of ours was first seen, our clock
+    since: float | None = None  # when our process's name was first observed elsewhere, our clock
 
 
 @dataclass(frozen=True, slots=True)
 class GossipFacts:
-    """The gossip as a whole. `clusters` are the connected components of who sees whom, as target names."""
+    """The gossip of all processes. `clusters` are the connected components of the member lists, as target
+    names.
+    """
 
     clusters: tuple[tuple[str, ...], ...]
     doubts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Processes that are in their cluster by what one side says, and since when, our clock."""
+    """Processes that are in their cluster by a link in one direction only, and since when, our clock."""
     short: Mapping[str, ShortList] = field(default_factory=lambda: MappingProxyType({}))
     """Processes that do not list every process of their cluster."""
     heard: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Age of the newest heartbeat of anybody else that each process knows, seconds."""
+    """Age of the newest heartbeat of another process in each process's copies, seconds."""
     strangers: tuple[Stranger, ...] = ()
-    ring_strangers: tuple[Stranger, ...] = ()  # ring members that belong to nobody: the ghosts
-    namesakes: tuple[Stranger, ...] = ()  # members with the name of ours elsewhere: strangers once they stay
-    doubtful: tuple[Stranger, ...] = ()  # at the address of a process whose own member is not known
-    foreign: tuple[Stranger, ...] = ()  # of the strangers, those of another product, cluster or release
+    ring_strangers: tuple[Stranger, ...] = ()  # ring members without a process: orphaned members
+    namesakes: tuple[Stranger, ...] = ()  # members elsewhere with our process's name: unknown if they stay
+    doubtful: tuple[Stranger, ...] = ()  # at the address of a process with an unknown member
+    foreign: tuple[Stranger, ...] = ()  # of `strangers`, those of another product, cluster or release
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     foreign_keys: tuple[str, ...] = ()  # of `unknown_keys`, those that only another product has
-    remains: tuple[str, ...] = ()  # of `unknown_keys`, those that nobody writes any more: gossip keeps them
+    remains: tuple[str, ...] = ()  # of `unknown_keys`, those that no process writes: gossip keeps them
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unverified: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()  # targets whose member list could not be read
-    unidentified: tuple[str, ...] = ()  # targets whose own member could not be told
+    unread: tuple[str, ...] = ()  # targets with an unreadable member list
+    unidentified: tuple[str, ...] = ()  # targets with an unidentified member
     rollout: LabelRollout | None = None
     spread: float | None = (
-        None  # how far behind the freshest a copy of a ring was in the last minutes, seconds
+        None  # how far a copy of a ring was behind the newest one in the last minutes, seconds
     )
     spread_at: float = 0.0  # when, our clock
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that changed. `kind` is phase, gate, member, stranger, target, store or ring."""
+    """One change. `kind` is phase, gate, member, `stranger`, target, store or ring."""
 
     at: float
     kind: str
@@ -307,7 +309,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Fleet(Assessed):
-    """The whole: the first thing to say. Phase, next step and way back are the leading migration's."""
+    """The complete result. Phase, next step and way back are the leading migration's."""
 
     phase: Phase
     uniform: bool | None  # None: no writing client was found
@@ -337,7 +339,7 @@ class Snapshot:
     fleet: Fleet
     targets: tuple[TargetFacts, ...] = ()
     keys: tuple[KeyFacts, ...] = ()
-    gossip: GossipFacts | None = None  # None: nobody has memberlist
+    gossip: GossipFacts | None = None  # None: no process has memberlist
     stores: tuple[StoreFacts, ...] = ()
     named_stores: tuple[NamedStore, ...] = ()  # where none is configured: what the processes use
     migrations: tuple[Migration, ...] = ()
@@ -345,22 +347,22 @@ class Snapshot:
     rejections: tuple[Rejection, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     discovered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    unsure: tuple[str, ...] = ()  # sources of targets that fail: there may be processes only they know
-    not_running: tuple[str, ...] = ()  # processes that should run and do not, as discovery knows them
+    unsure: tuple[str, ...] = ()  # sources of targets that fail: they may list further processes
+    not_running: tuple[str, ...] = ()  # processes that should run and do not, by discovery
     fetches: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     interval: float | None = None  # of the cycles, seconds
     sweep_seconds: float | None = None
     resolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Seeds that were looked up: "" where the name has an address, else what went wrong."""
+    """Seeds that were resolved: "" where the name has an address, else the error."""
     newcomers: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Processes that are new to the list: since when, our clock."""
     ticked: float | None = None  # the monotonic clock at `at`
-    part: Part | None = None  # where this is one shard's part of the whole
-    judged_by: str = ""  # the rules of its steps, as text: by other ones they soak anew
+    part: Part | None = None  # where this is one shard's part
+    judged_by: str = ""  # the rules of its steps, as text: a change of them restarts the soak
     is_withheld: bool = False
 
     def withheld(self, why: str) -> Snapshot:
-        """The same picture, of which it is not known any more what may be done next."""
+        """The same snapshot without its steps: what may be done next is unknown now."""
         fleet = replace(self.fleet, headline=why, rollback=replace(self.fleet.rollback, safe=None))
         known = tuple(one.withheld(why) for one in self.migrations)
         return replace(self, fleet=fleet, migrations=known, is_withheld=True)
@@ -372,5 +374,5 @@ class Snapshot:
 
     @property
     def leading(self) -> Migration:
-        """The migration to speak of where there is room for one."""
+        """The migration to show where there is room for one."""
         return leading(self.migrations)

@@ -1,4 +1,4 @@
-"""What is to be told of the whole, as data: warnings, risks, events, ways back. Words: `expose/wording`."""
+"""Warnings, risks, events and ways back, as data. Words: `expose/wording`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from exporter.model.culprits import Culprit, Looked
 
 
 class Told(enum.StrEnum):
-    """What is told. A closed set: each has its words. A warning's value is the id of its cause; a second
-    sentence of one cause has more after a colon.
+    """The kinds of findings. A closed set: each has its words. A warning's value is the id of its cause; a
+    second sentence of one cause has more after a colon.
     """
 
     # warnings, each of a cause in `derive/gate/causes.py`
@@ -95,12 +95,12 @@ class Told(enum.StrEnum):
     LEFT_THE_LIST = "left-the-list"
     CHECK_FAILED = "check-failed"
     CHECK_UNKNOWN = "check-unknown"
-    PLAIN = "plain"  # in the words of whoever told it: `what`
+    PLAIN = "plain"  # in the source's own words: `what`
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to tell: about `name`, `count` of `of`, by these names. `text` is put in where words are."""
+    """One finding: about `name`, `count` of `of`, with these names. `text` is put in where words are."""
 
     kind: Told
     name: str = ""
@@ -135,8 +135,8 @@ class Way(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """The way back from where we are, and whether it is safe now; `None`: unknown. `against` is what
-    speaks against it, `unknown` what is unknown of it.
+    """The way back from this phase, and whether it is safe now; `None`: unknown. `against` are the reasons
+    against it, `unknown` the missing facts.
     """
 
     way: Way

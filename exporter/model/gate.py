@@ -34,29 +34,27 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a step: what it asks, what it found, what to do."""
+    """One check of a step: its condition, its result, the remedy."""
 
     id: str
     sentence: str
     verdict: Verdict
-    evidence: tuple[Looked, ...] = ()  # what holds, and what has to be said beside the culprits
-    culprits: tuple[Culprit, ...] = ()  # all of them; whoever shows them cuts at ten
-    remedy: str = ""  # what to do now: what cures it, or, of an unknown one, what makes it known
+    evidence: tuple[Looked, ...] = ()  # what passed, and what accompanies the culprits
+    culprits: tuple[Culprit, ...] = ()  # all of them; each output shows at most ten
+    remedy: str = ""  # what to do now: it mends a failed check, or gets a verdict for an unknown one
     doc: str = ""  # "docs/ring.md#quorum", or its address
-    since: float | None = None  # holds without a break since, our clock
-    paused: float | None = (
-        None  # it does not hold just now, and would go on from then: nothing broke its soak
-    )
-    looks: int = 0  # cycles since `since` in which it held
+    since: float | None = None  # passed without a break since, our clock
+    paused: float | None = None  # unknown just now, would go on from then: no failure broke its soak
+    looks: int = 0  # cycles since `since` in which it passed
     wavered: float | None = None  # when it last was unknown for one cycle and kept its time
-    vacuous: bool = False  # unknown because there was nothing to look at
+    vacuous: bool = False  # unknown because there was nothing to judge
     cure: str = ""  # what to do where it fails, whatever the verdict
-    known_by: str = ""  # what makes it known, whatever the verdict
-    covered: tuple[Covered, ...] = ()  # what it looked at; an unknown check names the rest as culprits
+    known_by: str = ""  # how to get a verdict, for each verdict
+    covered: tuple[Covered, ...] = ()  # what it judged; an unknown check names the rest as culprits
     cause: str = ""  # id of the finding that explains it: its remedy is for that
 
     def withheld(self, why: str) -> Check:
-        """The same check, of which nothing is known any more."""
+        """The same check with an unknown verdict."""
         told = replace(self, verdict=Verdict.UNKNOWN, culprits=(), since=None, covered=())
         return replace(told, evidence=(Looked(Seen.TOLD, what=why),))
 
@@ -87,13 +85,13 @@ class Step:
 
     @property
     def answer(self) -> GateAnswer:
-        """What the gate says in one word."""
+        """The gate's answer in one word."""
         if self.open:
             return "open"
         return "unknown" if self.verdict is Verdict.UNKNOWN else "closed"
 
     def withheld(self, why: str) -> Step:
-        """The same step, of which nothing is known any more."""
+        """The same step with unknown checks."""
         checks = tuple(check.withheld(why) for check in self.checks)
         known = replace(self, open=False, verdict=Verdict.UNKNOWN, checks=checks, headline=why)
         return replace(known, open_since=None, soaked_for=0.0, broken=None, broken_at=None)

@@ -28,7 +28,7 @@ class Rollout:
     left: tuple[str, ...]
     moved_at: float  # when a process last got there for the first time, our clock
     stage: str = ""
-    reached: frozenset[str] = frozenset()  # the processes that got there, even if some went back
+    reached: frozenset[str] = frozenset()  # the processes that got there, even if some returned
     by_switch: bool = False  # a process got there, or back, without a restart: by the runtime configuration
 
     @property
@@ -53,22 +53,22 @@ class Migration(Assessed):
     rollback: Rollback = NO_WAY_KNOWN
     findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
-    named_by: tuple[str, ...] = ()  # processes whose /config still has a store that no client of theirs uses
-    runtime_left: tuple[str, ...] = ()  # processes whose runtime configuration still has `multi_kv_config`
-    arrived: tuple[str, ...] = ()  # keys on memberlist alone, while others are on their way
+    named_by: tuple[str, ...] = ()  # processes with a store in their /config that no client of theirs uses
+    runtime_left: tuple[str, ...] = ()  # processes with `multi_kv_config` in their runtime configuration
+    arrived: tuple[str, ...] = ()  # keys only on memberlist, while further keys are on their way
 
     @property
     def is_of_clients(self) -> bool:
-        """Tell whether KV clients move in it, from the external store to memberlist."""
+        """Whether KV clients move in it, from the external store to memberlist."""
         return self.name not in OF_ALL
 
     @property
     def is_under_way(self) -> bool:
-        """Tell whether its clients are between the external store and memberlist."""
+        """Whether its clients are between the external store and memberlist."""
         return self.is_of_clients and self.begun and self.phase is not Phase.MEMBERLIST
 
     def withheld(self, why: str) -> Migration:
-        """The same migration, of which it is not known any more what may be done next."""
+        """The same migration without its steps: what may be done next is unknown now."""
         steps = tuple(step.withheld(why) for step in self.steps)
         return replace(self, steps=steps, rollback=replace(self.rollback, safe=None))
 
@@ -83,13 +83,11 @@ class LabelRollout:
     stages: Mapping[str, tuple[str, ...]]
     stage: str
     next: str = ""  # what to do next, one sentence
-    conflicts: tuple[str, ...] = ()  # who drops whose packets
-    unexpected: tuple[str, ...] = ()  # processes whose label is not that of our configuration
+    conflicts: tuple[str, ...] = ()  # which processes drop each other's packets
+    unexpected: tuple[str, ...] = ()  # processes with another label than our configuration's
 
 
 def leading(migrations: Iterable[Migration]) -> Migration:
-    """Give the migration to speak of where there is room for one: the first that is under way, else the
-    first.
-    """
+    """The migration to show where there is room for one: the first that is under way, else the first."""
     listed = tuple(one for one in migrations if one.is_of_clients)
     return next((one for one in listed if one.is_under_way), listed[0] if listed else Migration(RINGS))

@@ -1,4 +1,4 @@
-"""What was read: the vocabulary of every room, frozen. Times are unix seconds; `None`: the page does not say.
+"""What was read: the vocabulary of every room, frozen. Times are unix seconds; `None`: the page lacks it.
 Conclusions: `exporter.model.facts`.
 """
 
@@ -38,7 +38,7 @@ class Phase(enum.IntEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How a page ended. Absent (no such thing here) is neither empty nor failed."""
+    """How a page's request ended. Absent (it does not exist here) is neither empty nor failed."""
 
     OK = "ok"
     ABSENT = "absent"
@@ -50,7 +50,7 @@ class Reason(enum.StrEnum):
 
     TIMEOUT = "timeout"
     DEADLINE = "deadline"  # the cycle ended first
-    REFUSED = "refused"  # nobody listens, or no connection could be made
+    REFUSED = "refused"  # no listener, or no connection could be made
     DNS = "dns"
     TLS = "tls"
     CLOSED = "closed"  # reset, or shorter than announced
@@ -59,9 +59,9 @@ class Reason(enum.StrEnum):
     REDIRECT = "redirect"
     TOO_LARGE = "too_large"
     DECODE = "decode"
-    FORBIDDEN = "forbidden"  # our own allow-list refused to ask
+    FORBIDDEN = "forbidden"  # our own allow-list refused the request
     MIXED = "mixed"  # the endpoints of one store belong to several clusters
-    BUDGET = "budget"  # not asked: its process has had its share of the cycle
+    BUDGET = "budget"  # not requested: its process has had its share of the cycle
 
 
 class Product(enum.StrEnum):
@@ -77,21 +77,22 @@ class Product(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One process to be asked. `url` is scheme, host, port and path prefix, without a last slash."""
+    """One process to be read. `url` is scheme, host, port and path prefix, without a last slash."""
 
     name: str
     url: str
     component: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     source: str = "static"
-    http: str = ""  # key of the HTTP settings that apply to it, "" for the common ones
+    http: str = ""  # key of the HTTP settings that apply to it, "" for the common settings
     listed: bool = True  # False: its source lost half of its list at once, this process with it
 
 
 @dataclass(frozen=True, slots=True)
 class Unwatched:
-    """What discovery knows of processes that cannot be asked, as sentences: sources of targets that `fail`,
-    of which nobody knows what only they name, and processes that should run and do not.
+    """Processes that discovery lists and that cannot be read, as sentences. `fail` are sources of targets
+    that fail, so processes that only they list are missing. The rest are processes that should run and do
+    not.
     """
 
     fail: tuple[str, ...] = ()
@@ -100,7 +101,7 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP exchange, before anybody looked into the body."""
+    """One HTTP exchange, before its body is decoded."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -112,7 +113,7 @@ class Answer:
     asked_at: float = 0.0  # our clock when the request was sent
     duration: float = 0.0
     index: int = 0  # of the header that `Call.index_header` names, 0 where there is none
-    received: int = 0  # bytes of its body, decompressed, whether it ended well or not
+    received: int = 0  # bytes of its body, decompressed, complete or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Ring:
 
     def live(self) -> dict[str, Member]:
         """The members less the tombstones, which are no members."""
-        left = State.LEFT  # looked up once: this is asked of every member of every view
+        left = State.LEFT  # a constant: every member of every view is compared with it
         return {name: member for name, member in self.members.items() if member.state is not left}
 
 
@@ -232,10 +233,10 @@ class KVClient:
 
 @dataclass(frozen=True, slots=True)
 class RingSignals:
-    """What a process's metrics say of one ring that it watches: `members` are how many it sees in each state,
-    "unhealthy" as one of them, `oldest` is the oldest heartbeat of those that it does not call unhealthy (of
-    all, where it calls all so), `tokens` those of all members. dskit, ring/ring.go, `updateRingMetrics`;
-    Cortex and Tempo of 2021, `Ring.Collect`.
+    """A process's metrics about one ring that it watches. `members` are its counts by state, "unhealthy" as
+    one of them. `oldest` is the oldest heartbeat of the members that it does not count as unhealthy (of all,
+    where it counts all so). `tokens` are those of all members. Sources: dskit, ring/ring.go,
+    `updateRingMetrics`; Cortex and Tempo of 2021, `Ring.Collect`.
     """
 
     members: Mapping[str, int]
@@ -244,18 +245,18 @@ class RingSignals:
 
     @property
     def size(self) -> int:
-        """How many members it sees, whatever their states."""
+        """How many members it counts, in all states."""
         return sum(self.members.values())
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMetrics:
-    """What is used of a process's /metrics. `counters` are the few others by bare name.
+    """What is used of a process's /metrics. `counters` are the few remaining families by bare name.
 
-    `counters` keys: a family without its product prefix (`memberlist_client_cas_failure_total`),
-    summed over its labels. `ha_elections` is `ha_tracker_elected_replica_changes_total` by
-    (user, cluster). `traffic` is requests by route, for the read-write checks. `rings` is what it sees of
-    the rings that it watches, by the name that it gives each (`ingester`, `store-gateway-client`).
+    `counters` keys: a family without its product prefix (`memberlist_client_cas_failure_total`), summed over
+    its labels. `ha_elections` is `ha_tracker_elected_replica_changes_total` by (user, cluster). `traffic` is
+    requests by route, for the read-write checks. `rings` are the rings that it watches, by its name for each
+    (`ingester`, `store-gateway-client`).
     """
 
     product: Product = Product.UNKNOWN
@@ -310,7 +311,7 @@ class Observation:
     partitions: Mapping[str, Page[PartitionRing]] = field(default_factory=lambda: MappingProxyType({}))
     others: Mapping[str, Page[Any]] = field(default_factory=lambda: MappingProxyType({}))  # by page kind
     build: Page[BuildInfo] | None = None
-    waiting: frozenset[str] = frozenset()  # paths of ring pages it has whose turn it was not
+    waiting: frozenset[str] = frozenset()  # paths of its ring pages that were not due in this cycle
     earlier: tuple[Page[object], ...] = ()  # how pages not read now ended when they were; without values
 
     @property
@@ -319,13 +320,13 @@ class Observation:
         return self.others.get("tracker")
 
     def ring_page(self, path: str) -> Page[Ring] | Page[PartitionRing] | None:
-        """What was read at this path, whichever kind of ring is there."""
+        """The page at this path, for either kind of ring."""
         return self.rings.get(path) or self.partitions.get(path)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One start of a process: as it tells it by its own clock, and by ours."""
+    """One start of a process: by its own clock, and by ours."""
 
     told: float
     at: float

@@ -1,6 +1,6 @@
-"""What is concluded of rings and member lists that are held against processes. Frozen, standard library only.
+"""Conclusions from rings and member lists compared with processes. Frozen, standard library only.
 
-Empty means "looked, and there is none"; a ring that was not read has none of these facts at all.
+Empty means "none exists"; a ring that was not read has none of these facts at all.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ NONE: Mapping[str, Names] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class WriterFacts:
-    """A ring's members held against the processes that write it. Processes are named as people know them
-    (`ingester-0 (10.0.0.1:8080)`), members by their id.
+    """A ring's members compared with the processes that write it. Processes have display names (`ingester-0
+    (10.0.0.1:8080)`), members their id.
     """
 
     count: int = 0  # processes that wrote it and have not just started
     missing: Names = ()  # those of them that have no member
-    untold: Names = ()  # those whose member cannot be told, where fewer members are left than there are such
-    departed: frozenset[str] = frozenset()  # targets without a member, which was leaving when last seen
-    misplaced: Names = ()  # members whose process has no client that writes this ring
+    untold: Names = ()  # processes with an unidentified member, where too few members are left
+    departed: frozenset[str] = frozenset()  # targets without a member, which was leaving when last observed
+    misplaced: Names = ()  # members of a process with no client that writes this ring
     shared: Mapping[str, Names] = field(default_factory=lambda: NONE)  # addresses of two or more members
     unreachable: Mapping[str, Names] = field(default_factory=lambda: NONE)
-    """Loopback and unspecified addresses, of members whose ring processes on several hosts use."""
+    """Loopback and unspecified addresses, of members of a ring on several hosts."""
     claimed: Mapping[str, Names] = field(
         default_factory=lambda: NONE
     )  # instance ids of two or more processes
@@ -36,8 +36,9 @@ class WriterFacts:
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
-    """One living partition held against the members of its owners' ring. `alive` are the owners that are
-    healthy members, `None` where that ring was not read; `gone` those that are neither member nor process.
+    """One partition that is not deleted, compared with the members of its owners' ring. `alive` are the
+    owners that are healthy members, `None` where that ring was not read; `gone` those that are neither member
+    nor process.
     """
 
     number: int
@@ -48,8 +49,8 @@ class PartitionFacts:
 
     @property
     def is_ownerless(self) -> bool:
-        """Tell whether nobody consumes it: active without a living owner, or inactive with dead ones alone.
-        One that is inactive without owners waits to be deleted, as after each scale-down.
+        """Whether no process consumes it: active without a healthy owner, or inactive with unhealthy owners
+        only. One that is inactive without owners waits to be deleted, as after each scale-down.
         """
         if self.alive is None or self.alive:
             return False

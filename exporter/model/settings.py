@@ -1,6 +1,6 @@
-"""What a process's configuration page says, as far as it is used. Durations are seconds.
+"""The used settings of a process's configuration page. Durations are seconds.
 
-A number or a switch is `None`, and a text is "", where the page does not name it.
+A number or a switch is `None`, and a text is "", where the page lacks it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class RingConfig:
     """One ring's settings, or the HA tracker's.
 
-    `consul_host` and `etcd_endpoints` are what the block names, used or not: they are the products'
-    defaults where nobody set them. `primary` and `secondary` are those of the `multi` store.
+    `consul_host` and `etcd_endpoints` are those of the block, used or not: they are the products' defaults
+    where the user set none. `primary` and `secondary` are those of the `multi` store.
     """
 
     store: str = ""  # consul, etcd, multi, memberlist, inmemory
@@ -51,8 +51,8 @@ def ring_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeConfig:
-    """What `multi_kv_config` of a process's runtime configuration says: "" and `None` for nothing. Only what
-    it says counts: a client keeps what it has where the block falls silent, until it restarts.
+    """`multi_kv_config` of a process's runtime configuration: "" and `None` for nothing. A missing setting
+    changes nothing: a client keeps its value until it restarts.
     """
 
     primary: str = ""
@@ -60,7 +60,7 @@ class RuntimeConfig:
 
     @property
     def is_set(self) -> bool:
-        """Whether it says anything."""
+        """Whether it has any setting."""
         return bool(self.lines)
 
     @property
@@ -70,7 +70,7 @@ class RuntimeConfig:
         return told | ({} if self.mirror_enabled is None else {"mirror_enabled": self.mirror_enabled})
 
     def fits(self, primary: str, mirror: bool | None) -> bool:
-        """Tell whether these are as it says, as far as it says anything."""
+        """Whether these agree with each setting that it has."""
         return self.primary in ("", primary) and self.mirror_enabled in (None, mirror)
 
 
@@ -101,14 +101,14 @@ class ProcessConfig:
     """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
     text of each setting by its name in the `memberlist` block. No secrets."""
     ruler_frontend: str = ""  # Mimir: the query frontend that rules are evaluated by, "" for none
-    ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions have the say
+    ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions decide
     common: RingConfig | None = None  # Loki's block that other rings take their store from
     runtime_file: bool | None = None  # whether it reads a runtime configuration
     runtime_period: float | None = None  # how often
 
     @property
     def never_rejoins(self) -> bool:
-        """Whether the process is known to join its seeds only at its start (`rejoin_interval: 0`)."""
+        """Whether the process joins its seeds only at its start (`rejoin_interval: 0`)."""
         return self.rejoin_interval is not None and self.rejoin_interval <= 0
 
     @cached_property
@@ -126,7 +126,7 @@ class ProcessConfig:
 
 
 class Replication(NamedTuple):
-    """How often a value is kept; `zones` tells whether zones are told apart, `None` where nobody says."""
+    """How often a value is stored; `zones` is zone awareness, `None` if unknown."""
 
     factor: int
     zones: bool | None = None
@@ -134,8 +134,8 @@ class Replication(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RingSettings:
-    """One ring's settings as the processes that own it agree on them. Times in seconds; a `timeout` of 0
-    is switched off, `None` unknown. `differing` says on what processes disagree, by name.
+    """One ring's settings as the processes that own it agree on them. Times in seconds; a `timeout` of 0 is
+    switched off, `None` unknown. `differing` are the settings that differ between processes.
     """
 
     period: float = 15.0

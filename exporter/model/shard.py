@@ -1,8 +1,8 @@
-"""What one shard of several knows: its part of the whole, in a form that all parts can be joined by.
+"""One shard's part of several, in a form that allows all parts to be joined.
 
-A shard watches its own processes and, with every other shard, the same few *common* ones. Whatever
-holds in each shard's part, with the common processes in all of them, holds in the whole; what cannot
-be told that way is given here as names and digests, and joined by recording rules.
+A shard watches its own processes and, with every other shard, the same few *common* processes. A statement
+that is true in each shard's part, with the common processes in all of them, is true for all. The rest is
+given here as names and digests, and joined by recording rules.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Share:
     shards: int
     digest: int  # of the names of all processes that were discovered, 48 bits
     common: frozenset[str] = frozenset()  # watched by every shard
-    borrowed: frozenset[str] = frozenset()  # of those, the ones that another shard reports
-    crowded: frozenset[str] = frozenset()  # hosts on which there are processes that only others watch
+    borrowed: frozenset[str] = frozenset()  # of those, the processes that another shard reports
+    crowded: frozenset[str] = frozenset()  # hosts with processes that only another shard watches
 
 
 @dataclass(frozen=True, slots=True)
 class ClientKind:
-    """KV clients that count alike. `serves` is a key, or the client's own name where it says no key."""
+    """KV clients that count alike. `serves` is a key, or the client's own name where its key is unknown."""
 
     serves: str
     phase: Phase
@@ -50,19 +50,19 @@ class Part:
     own: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """Gossip members that are processes watched here, and whether their label was read."""
     seen: frozenset[str] = frozenset()
-    """Of the own members, those that another process watched here sees."""
+    """Of the own members, those in the list of another process watched here."""
     unseen: frozenset[str] = frozenset()
-    """Of the own members, those that should be seen and that no other process watched here sees."""
+    """Of the own members, those that are expected and in the list of no other process watched here."""
     ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By key, the ring members that belong to nobody known here."""
+    """By key, the ring members that belong to no process watched here."""
     used: frozenset[str] = frozenset()
-    """Keys that some process watched here uses: others in a shared store are not ours to judge."""
+    """Keys that some process watched here uses: further keys in a shared store are not judged."""
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By key, the ring members that belong to a process watched here, where gossip does not name them."""
     views: Mapping[tuple[str, str, str], tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    """By key, kind of view and aspect ("members", "states"), digests of what was read in this cycle. The
-    states have none where somebody hides one of them.
+    """By key, kind of view and aspect ("members", "states"), digests of this cycle's reading. The states have
+    none where a view hides one of them.
     """
     linked: bool = True  # a common process is in the gossip: what is one cluster here is one everywhere

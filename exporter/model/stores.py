@@ -24,8 +24,8 @@ Decode = Callable[[str, bytes], Any]  # key, value; gives what it decodes to, or
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """What tells one store from another one at the same address, and since when it is known, our clock.
-    `rings` are indexes by key.
+    """What distinguishes a store from another one at the same address, and since when, our clock. `rings` are
+    indexes by key.
     """
 
     cluster: str = ""
@@ -48,12 +48,12 @@ class NamedStore:
 
 @dataclass(frozen=True)  # not slots: Python 3.11 cannot call an alias of a generic class with slots
 class StoreRead(Generic[T]):
-    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision):
-    it stands still while nobody writes. `broken` has keys whose value would not decode, with the reason.
+    """The external store as read. `modified` is its own index per key (ModifyIndex, mod_revision): it changes
+    with each write. `broken` has the keys with an undecodable value, with the reason.
 
-    `cluster` and `revision` say which store it is and how far it has come, so that another one in its
-    place is noticed: etcd's `cluster_id` and `revision`; Consul has no such id, and as revision the
-    X-Consul-Index of an absent key, which is the store's last change and never goes back.
+    `cluster` and `revision` identify the store and its progress, so that another store in its place is
+    noticed. etcd has `cluster_id` and `revision`. Consul has no such id; its revision is the X-Consul-Index
+    of an absent key, the store's last change, which never decreases.
     """
 
     kind: str  # consul, etcd
@@ -65,7 +65,7 @@ class StoreRead(Generic[T]):
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     asked_at: float = 0.0
     clock: float | None = None
-    prefixes: tuple[str, ...] = ()  # what was looked at; a key elsewhere is unknown to be missing
+    prefixes: tuple[str, ...] = ()  # what was read; a key elsewhere may exist unread
     name: str = ""  # as configured, where there are several of one kind; "" for the kind
     cluster: str = ""
     revision: int = 0  # 0: unknown
@@ -80,7 +80,7 @@ class StoreRead(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
     """The external store read directly. `moved_at` is when a key was last written or deleted, our clock.
-    `replaced` says why it is not the store that it was, and `identity` is then the former one's.
+    `replaced` is why it is another store than before; `identity` is then the former store's.
     """
 
     kind: str
@@ -91,12 +91,12 @@ class StoreFacts:
     moved_at: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     only_here: tuple[str, ...] | None = None  # keys that no gossip copy has; None: unknown
     only_partitions: tuple[tuple[str, int], ...] = ()  # the same of partitions: their key and number
-    renewed: frozenset[str] = frozenset()  # of `only_here`, the HA entries that some tracker keeps fresh
+    renewed: frozenset[str] = frozenset()  # of `only_here`, the HA entries that some tracker renews
     broken: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     since: float | None = None  # first cycle that read it
-    prefixes: tuple[str, ...] = ()  # what was looked at; empty: everything
+    prefixes: tuple[str, ...] = ()  # what was read; empty: everything
     uncovered: tuple[str, ...] = ()  # prefixes and keys of ours that are not below these
-    alive: frozenset[str] = frozenset()  # keys with a fresh member or HA entry, as they are labelled
+    alive: frozenset[str] = frozenset()  # labelled keys with a recently renewed member or HA entry
     entries: frozenset[str] = frozenset()  # the HA entries among its keys
     name: str = ""  # as configured; "" for the kind
     addresses: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class StoreFacts:
 
     @property
     def last_write(self) -> float | None:
-        """When a key was last seen to be written, our clock: reading it for the first time shows no write."""
+        """When a key was last observed to be written, our clock: its first reading shows no write."""
         since = self.since or 0.0
         return max((at for at in self.moved_at.values() if at > since), default=None)
 

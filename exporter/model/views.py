@@ -27,7 +27,7 @@ class Origin:
     processes: int = 0
 
     def __bool__(self) -> bool:
-        """Tell whether it was read at all."""
+        """Whether it was read at all."""
         return self.place is not Place.NOWHERE
 
 
@@ -47,8 +47,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One view of the secondary against the primary. `settled` are the ids whose difference one
-    heartbeat period does not explain: what the gate goes by, while the gauges report everything.
+    """One view of the secondary compared with the primary. `settled` are the ids with a difference that one
+    heartbeat period does not explain: the gate uses them, while the gauges report everything.
     """
 
     missing_key: bool
@@ -70,12 +70,12 @@ class ViewFacts:
     known: bool  # False: not read this cycle
     present: bool = True  # the key is there
     fingerprint: str = ""
-    digests: tuple[str, ...] = ()  # without states; with them, where no state is hidden from somebody
+    digests: tuple[str, ...] = ()  # without states; with them, where no view hides a state
     staleness: float | None = None
-    missing: tuple[str, ...] = ()  # live members the freshest views have and this one lacks
-    unnamed: int = 0  # members that it lacks by its count: metrics name nobody
+    missing: tuple[str, ...] = ()  # healthy members of the most recent views that this one lacks
+    unnamed: int = 0  # members that it lacks by its count: metrics have no names
     extra: tuple[str, ...] = ()
-    judged: bool = True  # False for a process too young to be judged
+    judged: bool = True  # False for a recently started process
     against: Comparison | None = None  # against the primary, where this view is of the secondary
     read_at: float | None = None
     odd: bool = False  # it differed from most views that were read together with it

@@ -1,8 +1,8 @@
-"""Which keys are entries of an HA tracker: by the prefixes that configurations name, else by what they hold.
+"""Which keys are entries of an HA tracker: by the prefixes in the configurations, else by their content.
 
-A tracker's key is `<prefix><user>/<cluster>`; a cluster's name may contain "/". The default prefix stands
-in the products' tables, Mimir's and Cortex's jsonnet set another one (`prom_ha/`). Data only, and passed
-on: every room asks the same object.
+A tracker's key is `<prefix><user>/<cluster>`; a cluster's name may contain "/". The default prefix stands in
+the products' tables. Mimir's and Cortex's jsonnet set another prefix (`prom_ha/`). This is data only: every
+room receives the same object.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _CODEC = "replica"  # dskit's codec of the tracker's entries is called replicaDe
 
 @dataclass(frozen=True, slots=True)
 class HaKeys:
-    """How HA entries are recognised. `prefixes` are those that configurations name, the longest first;
-    `rings` are keys that hold a ring, whatever begins them; `entries` are keys below no named prefix that
-    hold an entry, with their `user/cluster`.
+    """How HA entries are recognised. `prefixes` are those in the configurations, the longest first. `rings`
+    are keys that contain a ring, with any prefix. `entries` are keys below no configured prefix that contain
+    an entry, with their `user/cluster`.
     """
 
     prefixes: tuple[str, ...] = (HA_KEY,)
@@ -42,7 +42,7 @@ class HaKeys:
         for prefix in self.prefixes:
             if key.startswith(prefix) and "/" in (rest := key[len(prefix) :]).strip("/"):
                 return rest
-        before, found, rest = key.partition(HA_KEY)  # the default one behind a prefix that nobody named
+        before, found, rest = key.partition(HA_KEY)  # the default prefix behind an unconfigured one
         return rest if found and (not before or before.endswith("/")) else ""
 
     def canonical(self, key: str) -> str:
@@ -73,7 +73,7 @@ def rings_in(configs: tuple[ProcessConfig, ...]) -> frozenset[str]:
 
 
 def by_codec(key: str, codec: str) -> bool:
-    """Tell whether a process says of a key that it holds an HA entry."""
+    """Whether a process shows an HA entry under a key, by the key's codec."""
     return key not in RING_KEYS and _CODEC in codec.lower()
 
 
@@ -83,8 +83,8 @@ def ha_keys(
     values: Iterable[tuple[str, Value]] = (),
     shown: frozenset[str] = frozenset(),
 ) -> HaKeys:
-    """Recognise the trackers' keys. `learned` are prefixes of the cycle before, `values` what stores and
-    gossip copies hold, `shown` the `user/cluster` that tracker pages show.
+    """Recognise the trackers' keys. `learned` are prefixes of the previous cycle, `values` the content of
+    stores and gossip copies. `shown` are the `user/cluster` of tracker pages.
     """
     configs = tuple(configs)
     replicas, rings = _by_content(values)
@@ -97,7 +97,9 @@ def ha_keys(
 
 
 def _by_content(values: Iterable[tuple[str, Value]]) -> tuple[set[str], set[str]]:
-    """The keys that hold an HA entry, and those that hold a ring, as most say of each."""
+    """The keys that contain an HA entry, and those that contain a ring, by the majority of the values of
+    each.
+    """
     said = Counter[str]()
     for key, value in values:
         said[key] += 1 if isinstance(value, Replica) else -1

@@ -32,9 +32,9 @@ class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Flags(Struct, frozen=True, forbid_unknown_fields=True):
-    """The flags of one ring's KV client: `-PREFIX.store` and `-PREFIX.multi.primary`, or as `store` and
-    `multi` say. `since` and `until` are the first release that has them and the first that has not.
-    `memberlist_since` is the first release whose client can have memberlist.
+    """The flags of one ring's KV client: `-PREFIX.store` and `-PREFIX.multi.primary`, or those in `store` and
+    `multi`. `since` is the first release that has them, `until` the first without them. `memberlist_since` is
+    the first release with memberlist for this client.
     """
 
     ring: str
@@ -76,8 +76,9 @@ class Chart(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Library(Struct, frozen=True, forbid_unknown_fields=True):
-    """A Jsonnet library whose `_config` has switches for each of `steps`. They reach `rings`; `arguments` are
-    where the flags of other rings stand. `primary`, `label` and `verification` are fields of `_config`.
+    """A Jsonnet library with switches in its `_config` for each of `steps`. They reach `rings`; `arguments`
+    are where the flags of the remaining rings stand. `primary`, `label` and `verification` are fields of
+    `_config`.
     """
 
     library: str
@@ -113,7 +114,7 @@ class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _read(product: Product) -> KVSettings:
-    """One product's file. Without one nothing is known but the blocks of its rings."""
+    """One product's file; only the blocks of its rings where it has none."""
     file = _HERE / f"{product.value}.yaml"
     if not file.is_file():
         return KVSettings(product, Sourced(""), Sourced(""))
@@ -131,7 +132,7 @@ def release_of(version: str) -> Release | None:
 
 
 def has(since: str, until: str, version: str) -> bool:
-    """Tell whether a release is known to have what came with `since` and went with `until`."""
+    """Whether a release has what came with `since` and was removed with `until`."""
     release, first, end = release_of(version), release_of(since), release_of(until)
     if first is None and end is None:
         return True
@@ -162,5 +163,5 @@ def blocks_of(product: Product, ring: str) -> tuple[str, ...]:
 
 
 def ring_of_block(product: Product, block: str, ring: str) -> str:
-    """The name under which the tables of flags have a ring whose settings stand in this block."""
+    """The name in the tables of flags of a ring with its settings in this block."""
     return COMMON if block == SETTINGS[product].common else ring

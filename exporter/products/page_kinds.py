@@ -1,7 +1,8 @@
-"""The kinds of pages beside the rings' and those that every process has: what is asked of whom, and when.
+"""The kinds of pages besides the rings' and those of every process: which processes have them, and when they
+are requested.
 
-A row is all that a kind needs beside its decoder, which is `decode_<name>` in `exporter/decode/<name>.py` and
-takes a body and the time of the answer. The page is then allowed, asked for, decoded, put into
+A row is all that a kind needs besides its decoder. That is `decode_<name>` in `exporter/decode/<name>.py` and
+takes a body and the time of the answer. The page is then allowed, requested, decoded, put into
 `Observation.others`, shown as `kvmigration_page_up` and documented. A path stands here only if a GET on it
 changes nothing.
 """
@@ -18,7 +19,7 @@ from exporter.products.table import HA_KEY
 
 
 class Round(enum.Enum):
-    """When a page is asked for: with /metrics, with the ring pages, which are read in turns, or rarely."""
+    """When a page is requested: with /metrics, with the ring pages (in turns), or rarely."""
 
     METRICS = "every cycle"
     RINGS = "in turns"
@@ -27,9 +28,9 @@ class Round(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PageKind:
-    """One kind. The KV clients of `key` tell that a process has the page: then it is asked for again though
-    it was absent a moment ago. `query` is asked with it. Of an `is_optional` page no judgement depends on
-    having it: one that fails is no page that is missing.
+    """One kind. A process with KV clients of `key` has the page: it is then requested again even if it was
+    absent before. `query` is appended to the path. No judgement depends on an `is_optional` page: one that
+    fails does not count as missing.
     """
 
     name: str
@@ -43,7 +44,7 @@ class PageKind:
 
     @property
     def request(self) -> str:
-        """The path with its query, as it is asked for."""
+        """The path with its query, as it is requested."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
 

@@ -1,4 +1,4 @@
-"""All products' tables, read from `tables/`, and what is looked up in them by product."""
+"""All products' tables, read from `tables/`, and lookups in them by product."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _table(product: Product, shared: Mapping[str, list[Any]]) -> ProductTable:
-    """A product's table is in the file of its name; a row that is a name stands for the shared ones."""
+    """A product's table is in the file of its name; a row that is a name stands for the shared rows."""
     told = _read(product.value)
     for part in ("rings", "other_keys", "traffic"):
         told[part] = [row for item in told.get(part, ()) for row in _rows(item, shared)]
@@ -37,7 +37,7 @@ def _rows(item: Any, shared: Mapping[str, list[Any]]) -> list[Any]:
 
 
 _SHARED = _read("shared")
-# What is in `Product` is read, asked and documented.
+# Each member of `Product` has a table here.
 TABLES: Mapping[Product, ProductTable] = MappingProxyType(
     {product: _table(product, _SHARED) for product in PRODUCTS}
 )
@@ -82,7 +82,7 @@ def key_of_client(name: str, product: Product) -> str:
 
 
 def _stem(name: str) -> str:
-    """A client's name without what says how it uses its ring: `query-scheduler-client-ring`."""
+    """A client's name without the part that shows how it uses its ring: `query-scheduler-client-ring`."""
     shorter = next((name.removesuffix(use) for use in _USES if name.endswith(use)), name)
     return name if shorter == name else _stem(shorter)
 

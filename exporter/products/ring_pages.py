@@ -1,7 +1,7 @@
-"""Which ring is behind which page, key and KV client, as the rest of the program asks for it.
+"""Which ring is behind which page, key and KV client.
 
-What the products call them is in `exporter.products`; see FACTS of the design. A path stands there only if
-a GET on it changes nothing: those tables are half of the allow-list.
+The products' names for them are in `exporter.products`; the sources are in FACTS of the design. A path stands
+there only if a GET on it changes nothing: those tables are half of the allow-list.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def _pages() -> Iterator[RingPage]:
 RING_PAGES = tuple(_pages())
 RING_NAMES = frozenset(ring.name for ring in registry.rings(Product.UNKNOWN))
 
-# Rings written by quorum. The others that have a replication factor (store-gateway, ruler,
-# alertmanager) ignore unhealthy members and need one healthy replica: dskit calls the strategy so.
+# Rings written by quorum. The remaining rings with a replication factor (store-gateway, ruler, alertmanager)
+# ignore unhealthy members and need one healthy replica: dskit's name for the strategy.
 QUORUM_RINGS = frozenset({"ingester"})
 
-# Whose members own the partitions: an owner's id is its instance id, followed by "/" and the partition's
-# number where one instance owns several (dskit's MultiPartitionInstanceRing, in Mimir's usage-tracker).
-# Mimir pkg/ingester, Loki pkg/ingester and pkg/dataobj/consumer, Tempo modules/livestore: they all pass the
-# lifecycler's id to PartitionInstanceLifecycler.
+# The rings with the members that own the partitions. An owner's id is its instance id, followed by "/" and
+# the partition's number where one instance owns several (dskit's MultiPartitionInstanceRing, in Mimir's
+# usage-tracker). Mimir pkg/ingester, Loki pkg/ingester and pkg/dataobj/consumer, Tempo modules/livestore:
+# they all pass the lifecycler's id to PartitionInstanceLifecycler.
 PARTITION_OWNERS = {
     "ingester-partitions": "ingester",
     "usage-tracker-partitions": "usage-tracker",
@@ -79,7 +79,7 @@ def holds_partitions(key: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def reads_only_by_name(name: str) -> bool:
-    """Whether a client's name says that it only watches: `ingester-ring`, `querier-store-gateway`."""
+    """Whether a client only watches, by its name: `ingester-ring`, `querier-store-gateway`."""
     lowered = name.lower()
     return lowered.endswith(("-ring", "-client", "-watcher", "-reader")) or lowered.startswith("querier-")
 

@@ -1,4 +1,4 @@
-"""The shape of a product's table in `tables/`. Every row says where in its public source it was read."""
+"""The shape of a product's table in `tables/`. Every row names its place in the public source."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ HA_KEY = "ha-tracker/"
 
 
 class Ring(Struct, frozen=True, forbid_unknown_fields=True):
-    """One ring, or one partition ring where `partitions` says so.
+    """One ring, or one partition ring if `partitions` is true.
 
-    `name` is its everyday name and `key` its key with the default prefix. `clients` are the names of its
-    KV clients without what says how they use it (`-lifecycler`, `-ring`). `blocks` are where its settings
-    stand in the configuration, one for each form that releases have had; `chosen_by` is the setting that
-    names the key. `formerly` are the keys that earlier releases had. `inherits` says what Loki's `common`
-    block hands on to it beside the store.
+    `name` is its everyday name and `key` its key with the default prefix. `clients` are the names of its KV
+    clients without the part that shows their use (`-lifecycler`, `-ring`). `blocks` are the places of its
+    settings in the configuration, one for each form that releases have had. `chosen_by` is the setting that
+    names the key. `formerly` are the keys of earlier releases. `inherits` is what Loki's `common` block
+    passes on to it besides the store.
     """
 
     name: str

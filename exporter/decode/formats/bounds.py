@@ -20,7 +20,7 @@ S = TypeVar("S")
 
 
 def text(value: str | None, place: str) -> str:
-    """The value if it is fit to be shown and to be a label; "" for none. `place` is said in the error."""
+    """The value if it is fit for a page and a label; "" for none. `place` is part of the error."""
     if not value:
         return ""
     if len(value) > MAX_TEXT:
@@ -57,5 +57,5 @@ def from_json(body: bytes | msgspec.Raw, kind: type[S], place: str, objects: int
 
 
 def looks_like_json(body: bytes) -> bool:
-    """Whether the first character that counts opens a JSON object; pages ignore what Accept says."""
+    """Whether the first relevant character opens a JSON object; pages ignore the Accept header."""
     return body[:64].lstrip()[:1] == b"{"

@@ -1,8 +1,8 @@
 """Samples out of a Prometheus text page: only the lines that contain one of a few words.
 
-A process of the field exposes some megabytes; the families used here are a few dozen lines of it.
-The page is searched for words, and only the lines found are parsed, so the rest costs next to nothing.
-Where such a search has been made before, `layout` knows what to expect.
+A process exposes some megabytes; the families used here are a few dozen lines of it. The page is searched for
+words, and only the lines with them are parsed, so the rest costs next to nothing. After a first search,
+`layout` has the expected lines.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from exporter.decode.formats.bounds import MAX_TEXT
 from exporter.errors import DecodeError
 
 MAX_LINE = 16_384  # bytes of a line that is used
-MAX_SAMPLES = 150_000  # lines with a word, wanted or not; 3,000 members and their shares are 30,000
-MAX_KNOWN = 1_024  # bytes of a name with its labels that is remembered
+MAX_SAMPLES = 150_000  # lines with a word, needed or not; 3,000 members and their shares are 30,000
+MAX_KNOWN = 1_024  # bytes of a name with its labels that is cached
 
 K = TypeVar("K")
 
@@ -35,21 +35,21 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Sign(Enum):
-    """What a name with its labels may be instead of something wanted."""
+    """What a name with its labels may be instead of something needed."""
 
-    OTHER = 1  # not wanted
-    UNCLEAR = 2  # only its whole line tells
+    OTHER = 1  # not needed
+    UNCLEAR = 2  # only its complete line shows it
 
 
-# Asked of every line, and a member of an enumeration is slow to look up.
+# Compared for every line, and a member of an enumeration is slow to access.
 _OTHER: Final = Sign.OTHER
 _UNCLEAR: Final = Sign.UNCLEAR
 
 
 class Wanted(Generic[K]):
-    """The lines to look for: they contain `word`, and their name matches `names`. What one of them is
-    about is what `about` makes of its name and labels; equal ones are the same lines in every cycle and on
-    every process, and it is asked for them once.
+    """The lines to search for: they contain `word`, and their name matches `names`. `about` maps a line's
+    name and labels to its subject. Equal names and labels are the same in every cycle and process, so `about`
+    is called once for them.
     """
 
     def __init__(self, word: bytes, names: bytes, about: Callable[[str, Mapping[str, str]], K]) -> None:
@@ -59,7 +59,7 @@ class Wanted(Generic[K]):
 
 
 class LinePosition(NamedTuple):
-    """Where a line was found: its begin, and all before its value, b"" where that does not make it known."""
+    """Where a line is: its begin, and all before its value, or b"" if that does not identify it."""
 
     start: int
     lead: bytes
@@ -68,7 +68,7 @@ class LinePosition(NamedTuple):
 
 @dataclass(slots=True)
 class Matches(Generic[K]):
-    """What the lines wanted are about, with their values (NaN and infinities included), in their order."""
+    """The subjects of the lines, with their values (NaN and infinities included), in their order."""
 
     readings: list[tuple[K, float]] = field(default_factory=list)
     places: list[LinePosition] = field(default_factory=list)
@@ -100,7 +100,7 @@ def search(body: bytes, wanted: Wanted[K]) -> Matches[K]:
 
 
 def is_number(value: bytes) -> bool:
-    """Tell whether it is a number as the format writes them; `float` takes more."""
+    """Whether it is a number as the format writes them; `float` accepts more."""
     return value.isdigit() or _NUMBER.fullmatch(value) is not None
 
 
@@ -168,5 +168,5 @@ def _unescaped(data: bytes, line: bytes) -> str:
 
 
 def known(value: float) -> float | None:
-    """A counter's or gauge's value, `None` where it is NaN or infinite: it says nothing."""
+    """A counter's or gauge's value, `None` where it is NaN or infinite."""
     return value if math.isfinite(value) else None

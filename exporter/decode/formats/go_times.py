@@ -8,9 +8,9 @@ import re
 
 from exporter.errors import DecodeError
 
-LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that Go's JSON can say
+LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last time that Go's JSON can express
 
-# RFC 3339 and time.String(): the zone's name and the monotonic reading behind it say nothing more.
+# RFC 3339 and time.String(): the zone's name and the monotonic reading behind it add nothing.
 _TIME = re.compile(
     r"\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))"
     r"(?:\s[^\n]{0,60})?\s*",
@@ -58,7 +58,7 @@ def unix_ms(milliseconds: int, place: str) -> float | None:
 
 
 def _float(number: float) -> float:
-    """A number of a page; JSON has integers that no float holds."""
+    """A number of a page; JSON allows integers that are too large for a float."""
     try:
         return float(number)
     except OverflowError:
@@ -79,7 +79,7 @@ def parse_duration(value: str, place: str) -> float:
 
 
 def _parts(rest: str, value: str, place: str) -> list[re.Match[str]]:
-    """The number-and-unit pairs, which must cover the whole text."""
+    """The number-and-unit pairs, which must cover the complete text."""
     parts = list(_PART.finditer(rest)) if 0 < len(rest) <= 64 else []
     if not parts or sum(len(part[0]) for part in parts) != len(rest):
         raise DecodeError(f"{place}: {value[:60]!r}, expected a duration as 1m30s")

@@ -1,8 +1,7 @@
 """Tables out of the status pages, as rows of text by column header.
 
-The pages are Go templates: plain tables, every value escaped. They are scanned in one pass and not
-built into a document, because a document's builder needs time quadratic in the nesting, and the page
-comes from somewhere we do not trust.
+The pages are Go templates: plain tables, every value escaped. They are scanned in one pass and not built into
+a document: a document's builder needs time quadratic in the nesting, and the page is untrusted.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _CELL = re.compile(rb"<t[dh](?:\s[^<>]{0,256})?>", re.IGNORECASE)
 _CELL_END = re.compile(rb"</t[dhr]\s*>|<t[dhr][\s>]", re.IGNORECASE)
 _TAG = re.compile(rb"<[^<>]*>")
 _NOW = re.compile(rb"Current time:\s*([^<]{1,200})<", re.IGNORECASE)
-# What the products say where a ring, a memberlist or an HA tracker is not running or not wanted.
+# The products' texts where a ring, a memberlist or an HA tracker is not running or not enabled.
 _NOTICE = re.compile(
     rb"\bnot (?:yet )?(?:running|enabled|started|configured|ready|in use|using|sharding|available)\b"
     rb"|\bno ring\b|\bdisabled\b|\bdoes(?:n't|n&#39;t|n&#8217;t| not) use\b",
@@ -50,14 +49,14 @@ class Table:
 
 
 def is_notice(body: bytes) -> bool:
-    """Whether the page only says that there is no such thing here: short, no table, known words."""
+    """Whether the page is a notice that this does not exist here: short, no table, one of these texts."""
     if len(body) > 4096 or b"<table" in body or b"<input" in body or b"<script" in body:
         return False
     return _NOTICE.search(_TAG.sub(b" ", body)) is not None
 
 
 def tables(body: bytes, place: str) -> list[Table]:
-    """Every table of a whole page. A page that ends before its end is refused: rows would be missing."""
+    """Every table of a complete page. A page that ends before its end is refused: rows would be missing."""
     at_most(len(body), MAX_HTML, f"{place}: bytes of a page")
     if not body.rstrip()[-7:].lower() == b"</html>":
         raise DecodeError(f"{place}: the page does not end in </html>, expected a complete page")

@@ -1,8 +1,7 @@
 """Members and token lists that were decoded before, by their bytes.
 
-Every process shows the same ring, so a cycle over 300 processes decodes each member 300 times; its
-bytes are equal but for the few views that are a heartbeat behind, and its tokens stay the same for as
-long as it lives.
+Every process shows the same ring, so a cycle over 300 processes decodes each member 300 times. Its bytes are
+equal but for the few views that are a heartbeat behind, and its tokens never change.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ TOKEN_TURNS = 8  # a member that did not change leaves its tokens untouched for 
 
 
 class Known(Generic[T]):
-    """Two generations: what a cycle did not use again is forgotten after the next `turn`.
+    """Two generations: an entry that a cycle did not use is dropped after the next `turn`.
 
-    Things are found by their first `HEAD` bytes and then compared, which costs less than hashing them
-    whole. Of two that begin alike the later one is known. Those that are `hashed` are found by a hash, whose
-    key nobody outside knows, and their bytes are let go: those of a ring's tokens would be as large as the
-    ring.
+    Entries are found by their first `HEAD` bytes and then compared, which costs less than a hash of all
+    bytes. Of two with the same beginning, the later one is kept. Those that are `hashed` are found by a hash
+    with a secret key, and their bytes are dropped: those of a ring's tokens would be as large as the ring.
     """
 
     def __init__(self, *, hashed: bool = False) -> None:
@@ -47,7 +45,7 @@ class Known(Generic[T]):
         ]
 
     def _renewed(self, name: Hashable) -> tuple[bytes | None, T] | None:
-        """What the generation before knew, taken over into this one."""
+        """The entry of the previous generation, moved into this one."""
         known = self._old.get(name)
         if known is not None:
             self._new[name] = known
@@ -77,9 +75,9 @@ class Known(Generic[T]):
 
 
 class Memo:
-    """What one exporter remembers. Members hold their sorted tokens, one list for all views of a member.
+    """What one exporter caches. Members have their sorted tokens, one list for all views of a member.
 
-    `members` is by an entry of a stored value, `shards` by what a ring page says of one, `json_tokens` and
+    `members` is by an entry of a stored value, `shards` by a member's text on a ring page, `json_tokens` and
     `packed_tokens` by a list of tokens as it stands there.
     """
 
@@ -94,7 +92,7 @@ class Memo:
 
     @property
     def last_list(self) -> tuple[bytes, tuple[GossipMember, ...]]:
-        """The list of a /memberlist page that was asked for last, and its members: most see the same one."""
+        """The list of the last /memberlist page, and its members: most processes show the same list."""
         return self._last_list
 
     def member_list(self, raw: bytes) -> tuple[GossipMember, ...] | None:

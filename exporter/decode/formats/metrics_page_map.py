@@ -1,12 +1,13 @@
 """Which lines that are used stand on one process's page of metrics, so that it need not be searched.
 
-Go writes a family's lines together, below a `# TYPE` line, and the same families in the same order
-every time. So a whole search of one page tells what to expect of the next: the same families' headers,
-about where they stood, and below each the same lines with other values. Four things lead to a whole
-search again: the page has more or fewer `#` than the one that was searched (a family came or went: each
-has its `# TYPE`), a family has other lines, the process started anew, or its turn has come. So a family
-that is there is overlooked only if in the same moment another one went, and then for no more than
-`PAGES` pages or `SECONDS`.
+Go writes a family's lines together, below a `# TYPE` line, and the same families in the same order every
+time. So one full search shows what to expect of the next page: the same families' headers at about the same
+places, and below each the same lines with new values.
+
+Four events cause a full search again. The page has more or fewer `#` than the page that was searched (a
+family came or went: each has its `# TYPE`). A family has new lines. The process restarted. Its turn has come.
+So a new family is overlooked only if another family went at the same moment, and for at most `PAGES` pages or
+`SECONDS`.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ import numpy as np
 
 from exporter.decode.formats.exposition import LinePosition, is_number
 
-PAGES: Final = 10  # that are read by one whole search, at most
+PAGES: Final = 10  # that are read after one full search, at most
 SECONDS: Final = 150.0
 SHORT: Final = 1_024  # bytes of a family that are kept, of every process
 MAX_FAMILIES: Final = 200
 MAX_LINES: Final = 10_000  # of all families: fewer than `exposition` remembers heads of
 _HEADER: Final = b"\n# TYPE "
 _LINE_FEED: Final = ord("\n")
-_BEFORE, _BEHIND = 512, 2_048  # bytes round the place where a header is looked for first
+_BEFORE, _BEHIND = 512, 2_048  # bytes round the place that is searched first for a header
 
-Readings = Sequence[Sequence[tuple[Any, float]]]  # for each thing wanted, what is known of it and its values
+Readings = Sequence[Sequence[tuple[Any, float]]]  # for each item of `wanted`, its subject and values
 
 
 class _Line(NamedTuple):
@@ -43,18 +44,18 @@ class _Line(NamedTuple):
 class _Family:
     header: bytes
     place: int  # where the header stood last
-    number: int  # which of the things wanted stands below it
+    number: int  # which item of `wanted` stands below it
     word: bytes
     words: int  # how often it occurs
     size: int  # of all lines
     lines: tuple[_Line, ...]
     shown: bytes = b""  # what stood here last and the next family's first byte, where that is short
-    told: list[tuple[Any, float]] = field(default_factory=list)  # what `shown` said
+    told: list[tuple[Any, float]] = field(default_factory=list)  # what `shown` returned
 
 
 @dataclass(slots=True)
 class Layout:
-    """What is known of one process's page. `name` spreads the processes' whole searches over the cycles."""
+    """The layout of one process's page. `name` spreads the processes' full searches over the cycles."""
 
     name: str = ""
     start_time: float | None = None
@@ -68,7 +69,7 @@ class Layout:
     _known: bool = False
 
     def readings(self, body: bytes, at: float) -> Readings | None:
-        """What this page's lines say, `None` where it is to be searched. `at` is a time by any clock."""
+        """The values of this page's lines, `None` where it is to be searched. `at` is a time by any clock."""
         self._left -= 1
         self._due = self._left < 0 or at >= self._until
         if self._due or _comments(body) != self._comments:
@@ -92,7 +93,7 @@ class Layout:
         start_time: float | None,
         at: float,
     ) -> None:
-        """Take what a whole search found: for each thing wanted, its lines, and the word in each."""
+        """Store the result of a full search: for each item of `wanted`, its lines, and the word in each."""
         leads, comments = tuple(place.lead for some in places for place in some), _comments(body)
         same = self._due and (leads, comments) == (self._leads, self._comments)
         if not (same and self._families):
@@ -116,8 +117,8 @@ def _near(body: bytes, header: bytes, place: int) -> int:
 
 
 def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] | None:
-    """What a family's lines say; `None` where they are not the ones that were expected, and no others. Most
-    families say the same as they did on the page before.
+    """The values of a family's lines, `None` where they are not exactly the expected lines. Most families
+    have the same values as on the page before.
     """
     if family.shown and body.startswith(family.shown, start):
         return family.told
@@ -143,7 +144,7 @@ def _comments(body: bytes) -> int:
 
 
 def _end(body: bytes, at: int) -> int:
-    """Where the family ends whose header ends at `at`. A search for one byte is much the fastest there is."""
+    """Where the family with its header's end at `at` ends. A search for one byte is by far the fastest."""
     while (at := body.find(b"#", at)) >= 0:
         if body[at - 1] == _LINE_FEED:
             return at

@@ -1,8 +1,8 @@
-"""Tokens: packed varints and JSON lists to counts, digests and sorted arrays, a whole ring at once.
+"""Tokens: packed varints and JSON lists to counts, digests and sorted arrays, a complete ring at once.
 
-A ring of 3,000 members has 1.5 million tokens; one Python object for each would cost the cycle. The
-digest is blake2b with 8 bytes over the sorted tokens as little-endian uint32, so that equal tokens
-have equal digests whatever page they came from.
+A ring of 3,000 members has 1.5 million tokens; one Python object for each would cost the cycle. The digest is
+blake2b with 8 bytes over the sorted tokens as little-endian uint32. So equal tokens have equal digests, from
+every kind of page.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _finish(flat: Uints, counts: Bounds, *, keep: bool) -> list[Tokens]:
 
 
 def _jumbled(flat: Uints, starts: Bounds, ends: Bounds) -> list[bool]:
-    """Whether each stretch is out of order; pages list tokens in order, but nothing says they must."""
+    """Whether each stretch is out of order; pages list tokens in order, but no rule requires it."""
     falls = np.zeros(flat.size + 1, np.int64)
     np.cumsum(flat[1:] < flat[:-1], out=falls[1 : flat.size] if flat.size else None)
     inside = falls[np.maximum(ends - 1, starts)] - falls[starts]

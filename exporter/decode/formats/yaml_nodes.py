@@ -1,8 +1,8 @@
-"""A YAML page as Go prints it, read by path: only the blocks that are asked for are parsed.
+"""A YAML page as Go prints it, read by path: only the blocks that are requested are parsed.
 
-The page is cut at its top-level keys before YAML sees it, and YAML builds nodes, not objects: no
-merge keys, no tags, no types. What could make the parser slow or deep is refused by a look at the
-bytes, because the C library follows nesting on its stack.
+The page is cut at its top-level keys before YAML parses it, and YAML builds nodes, not objects: no merge
+keys, no tags, no types. A check of the bytes refuses whatever could make the parser slow or deep, because the
+C library follows nesting on its stack.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from exporter.errors import DecodeError
 
 MAX_PAGE = 8 * 1024 * 1024
-MAX_CUT = 512 * 1024  # bytes of the blocks that are parsed; a whole page of Loki has 0.11 MB
+MAX_CUT = 512 * 1024  # bytes of the blocks that are parsed; a complete page of Loki has 0.11 MB
 MAX_FLOW = 2_000  # brackets; Go prints them for empty lists and maps only
 
 _TOP_KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_]{0,63}):(?=[ \t\r\n]|$)", re.MULTILINE)
@@ -99,7 +99,7 @@ def read_blocks(body: bytes, wanted: Collection[str]) -> Block:
 
 
 def _cut(body: bytes, wanted: Collection[str]) -> bytes:
-    """The wanted blocks, each from its key at the line's beginning up to the next such key."""
+    """The requested blocks, each from its key at the line's beginning up to the next such key."""
     names = {name.encode() for name in wanted}
     keys = list(_TOP_KEY.finditer(body))
     ends = [key.start() for key in keys[1:]] + [len(body)]

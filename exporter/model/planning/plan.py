@@ -38,8 +38,8 @@ class Refusal(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class BlockChange:
     """Settings of one block of the configuration file, by their dotted paths from the top. `ring` is the
-    everyday name, "" where it is no ring. `targets` run it, `components` are theirs. `shown` says whether
-    their configuration pages were read: without, the settings may be there already.
+    everyday name, "" where it is no ring. `targets` run it, `components` are theirs. `shown` is true if their
+    configuration pages were read: without these, the settings may be there already.
     """
 
     block: str
@@ -53,8 +53,8 @@ class BlockChange:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The KV clients of one ring, and how the step reaches them. `done` are processes where it is so
-    already. `observed` says that running processes show it, and not the product's source alone.
+    """The KV clients of one ring, and how the step reaches them. `done` are processes where it is so already.
+    `observed` is true if running processes show it, and not only the product's source.
     """
 
     ring: str
@@ -68,7 +68,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class BlockNow:
-    """What `multi_kv_config` says on some processes; `settings` are empty where there is none."""
+    """`multi_kv_config` as it is on some processes; `settings` are empty where there is none."""
 
     settings: Mapping[str, Setting]
     targets: Names
@@ -99,7 +99,7 @@ class GossipNow:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Processes that restart before the next ones. `together` says that they may be down at the same time:
+    """Processes that restart before the next wave. `together` is true if they may be down at the same time:
     one zone of several.
     """
 
@@ -129,12 +129,11 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One step of one migration. `refused` says why there is nothing to do, and all else may be empty.
+    """One step of one migration. `refused` is why there is nothing to do; then all else may be empty.
 
-    `runtime` is the block of the runtime configuration as it should be, `runtime_now` as processes have it,
-    where that is known; `runtime_said` tells that it is so in all files already, and clients do not follow;
-    `clear_runtime` says to take that block out. `unread` are processes that were not read: what they need is
-    not in here.
+    `runtime` is the required block of the runtime configuration, `runtime_now` the block on the processes, if
+    it was read. With `runtime_said` all files have it already and clients do not follow. With `clear_runtime`
+    that block is to be removed. `unread` are unread processes: their needs are not in here.
     """
 
     migration: str
@@ -169,12 +168,12 @@ class Plan:
     back: str = ""
     back_safe: bool | None = None
     unread: Names = ()
-    unplaced: Names = ()  # clients that have to change and whose block no table of the product names
-    to_fill: Names = ()  # settings whose value nobody but the reader knows
-    watched: str = ""  # the step whose gate opens once this one took effect, "" for the last
+    unplaced: Names = ()  # clients that have to change and with a block in no table of the product
+    to_fill: Names = ()  # settings with a value that only the user has
+    watched: str = ""  # the step with the gate that opens after this step took effect, "" for the last
     no_runtime_file: bool = False
     elsewhere: Names = ()  # clients of other migrations that the runtime configuration does not reach
-    swept: Names = ()  # rings of other migrations whose clients it switches too
+    swept: Names = ()  # rings of further migrations with clients that it switches too
     warnings: Names = ()  # what is wrong with the migration now, most dangerous first
     risks: Names = ()
     rings: tuple[RingNow, ...] = ()

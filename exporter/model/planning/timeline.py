@@ -22,8 +22,8 @@ class Track(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One state from `began` to `ended`, our clock; `None`: it lasts. `subject` is what has it. `seen` says
-    whether it began before the exporter's eyes, and not before its first cycle.
+    """One state from `began` to `ended`, our clock; `None`: it lasts. `subject` is what has it. `seen` is
+    true if the exporter observed its begin, after its first cycle.
     """
 
     track: Track
