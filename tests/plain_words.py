@@ -77,6 +77,7 @@ _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _ITEM: Final = re.compile(r"^(?:[-*]|\d+\.) ")
 _END: Final = re.compile(r"(?<=[.!?])[)\"*]*\s+(?=[\"*(]*[A-Z0-9])")
 _NAMES: Final = re.compile(r"X(?:(?:, | and |, and | or )X)+")
+_LITERAL: Final = re.compile(r"^ *::\n(?:\n| {4}.*\n)+", re.MULTILINE)
 _REMARK: Final = re.compile(r"(?:^|\s)#\s+(.+)")
 _WORD: Final = re.compile(r"[A-Za-z0-9][\w'/.-]*")
 
@@ -169,7 +170,7 @@ def remarks(root: Path) -> Iterator[Text]:
 def _remarks(code: str, where: str) -> Iterator[Text]:
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", None), str):
-            yield Text(f"{where}:{node.lineno}", _CODE.sub("`x`", text))
+            yield Text(f"{where}:{node.lineno}", _CODE.sub("`x`", _LITERAL.sub("", text)))
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
             yield Text(f"{where}:{token.start[0]}", _CODE.sub("`x`", token.string))

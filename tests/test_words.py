@@ -22,7 +22,7 @@ LONG = 0
 MOST_IN_REMARKS = {
     "alerts": 140,
     "dashboards": 77,
-    "exporter": 40,
+    "exporter": 39,
     "exporter/cli": 164,
     "exporter/config": 33,
     "exporter/demo": 126,
@@ -30,9 +30,6 @@ MOST_IN_REMARKS = {
     "exporter/expose": 229,
     "exporter/generated_docs": 6,
     "exporter/label_evidence": 30,
-    "exporter/polling": 153,
-    "exporter/products": 1,
-    "exporter/sources": 347,
     "tools": 30,
 }
 

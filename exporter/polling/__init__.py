@@ -1,1 +1,1 @@
-"""The cycle: which pages of which process are read when, and what is remembered of a process."""
+"""The cycle: which pages of which process are read when, and the state kept of a process."""

@@ -1,7 +1,7 @@
-"""Pages that cost much and gave nothing: each is left alone for a while, longer each time.
+"""Pages that cost much and gave nothing: each is paused, longer each time.
 
-One costs much that is too large, that takes its process beyond its share of a cycle, or of which much came
-before it failed, in time or in meaning.
+A page costs much if it is too large, or takes its process beyond its share of a cycle. It also does if it
+failed after many bytes or a long time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HEAVY = 500_000  # bytes; a body of so many that gave nothing has cost about as 
 MUCH = 8 * HEAVY  # bytes that came before the time was up; fewer are a slow network's
 _CUT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.CLOSED})
 MOST = 200  # pages of one process; its keys are its own to name
-REST = "*"  # all others, once there are so many
+REST = "*"  # all further paths, once there are so many
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Until when a page is not asked for, and what it failed with."""
+    """Until when a page is not requested, and its last failure."""
 
     until: float
     seconds: float
@@ -31,17 +31,21 @@ class Pause:
 
 @dataclass(slots=True)
 class Pauses:
-    """The pauses of one process's pages. A restart ends none: who costs time can restart all the time."""
+    """The pauses of one process's pages. A restart ends none: an expensive process may restart all
+    the time.
+    """
 
     _pages: dict[str, Pause] = field(default_factory=dict)
 
     def held(self, path: str, now: float) -> Page[Any] | None:
-        """What to report of a page that is not to be asked for now; `None` where it may be."""
+        """The result to report for a paused page; `None` where the page may be requested."""
         pause = self._pages.get(path) or self._pages.get(REST)
         return replace(pause.failed, asked_at=now) if pause is not None and now < pause.until else None
 
     def learn(self, path: str, page: Page[Any], size: int, now: float) -> None:
-        """Note how a page ended, and how many bytes of it came. One that was not asked for costs nothing."""
+        """Note how a page ended, and how many bytes of it came. A page that was not requested costs
+        nothing.
+        """
         if page.outcome is not Outcome.FAILED:
             self._pages.pop(path, None)
             return

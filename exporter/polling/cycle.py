@@ -1,7 +1,7 @@
 """One cycle after another: visit the processes, read the stores, conclude. Owns clock and history.
 
-The order within a cycle is the order of trust: every process's metrics first (they say which store is
-the primary), then the primary's side, then the secondary's. What is then still missing really lags.
+The order within a cycle prevents false differences: first every process's metrics (they name the primary),
+then the primary, then the secondary. What the secondary still lacks then really lags.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from exporter.products.ring_pages import HA_KEY
 from exporter.sources.http.budget import Spending
 
 log = logger("kvmigration.poll")
-STORE_SHARE = 0.65  # of what is left, where the stores are read first: a slow one costs itself alone
+STORE_SHARE = 0.65  # of the remaining time, where the stores are read first: a slow one costs only itself
 IN_FLIGHT = 4 * 1024 * 1024  # bytes of ring pages or gossip values on their way at one time
 MANY = 64
 RELOADED = "Unknown: the configuration was reloaded, and no cycle has ended with it yet."
@@ -91,7 +91,7 @@ class Poller:
                 await asyncio.wait_for(self._at_once.wait(), left)
 
     def outdate(self, why: str) -> None:
-        """What was concluded no longer says what may be done: the next cycle comes at once."""
+        """Withdraw what may be done next: the next cycle comes at once."""
         if self.snapshot is not None:
             self.snapshot = self.snapshot.withheld(why)
         self._at_once.set()
@@ -147,7 +147,7 @@ class Poller:
         return snapshot
 
     def share(self) -> tuple[tuple[Target, ...], Share | None]:
-        """Give the processes to visit, as discovery knows them now, and how shards share them."""
+        """The processes to visit, as discovery lists them now, and how shards share them."""
         targets, plan = self.plan.targets(), self.plan
         return (targets, None) if plan.shards == 1 else share_out(targets, plan.shard, plan.shards)
 
@@ -173,11 +173,13 @@ class Poller:
         )
 
     def _ha_keys(self) -> HaKeys:
-        """How the HA tracker's keys are recognised, by all configurations that are known by now."""
+        """How the HA tracker's keys are recognised, by all configurations read so far."""
         return ha_keys(configurations(self._memories.values()), self.history.names.ha.learned())
 
     async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
-        """Make the rounds. Nobody waits for a process that was silent or late last time, or is it now."""
+        """Make the rounds. No round waits for a process that did not respond or was late last time, or is
+        now.
+        """
         alone = Stragglers(deadline)
         prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
         async for visit in in_portions(visits):
@@ -203,8 +205,8 @@ class Poller:
         visit.memory.late = asyncio.get_running_loop().time() - began > PATIENCE * self.plan.deadline()
 
     async def _rest(self, visit: Visit) -> None:
-        """A slow process's other pages: its metrics may hang while the rest answers. Where nobody takes a
-        connection, for its metrics or for its gossip, its dozens of ring pages are not asked for.
+        """A slow process's remaining pages: its metrics may hang while the rest answers. If it refuses
+        connections, for its metrics or for its gossip, its dozens of ring pages are not requested.
         """
         if visit.metrics.reason in UNREACHABLE:
             await visit.read_gossip()
@@ -227,7 +229,7 @@ class Poller:
         return is_due(read_at, self.now(), sweep, self.plan.interval)
 
     def _late(self, prompt: Iterable[Visit]) -> list[Memory]:
-        """The processes that go on alone, but for those that do not answer."""
+        """The processes that go on by themselves, without those that do not respond."""
         names = {visit.target.name for visit in prompt}
         return [m for name, m in self._memories.items() if name not in names and not m.silent]
 
@@ -253,8 +255,8 @@ class Poller:
         return await self._read_stores(plan, deadline), sweep
 
     async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
-        """Read the ring pages of those whose turn it is; gives whoever was done in time, and the seconds
-        until everybody was read.
+        """Read the ring pages of the processes that are due. Returns the visits done in time, and the seconds
+        until all are read.
         """
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}
@@ -268,7 +270,7 @@ class Poller:
             return {visit.target.name for visit in turn if visit not in done}
 
         first, late = frozenset[str](), set[str]()
-        if not any(known.size for known in last().values()):  # a few tell what a view costs
+        if not any(known.size for known in last().values()):  # a few show the cost of a view
             first = with_each_kind(Turn(first, 0.0), last(), kinds).targets
             late = await read(first, 0)
         known = last()
@@ -292,7 +294,7 @@ class Poller:
         await visit.read_rings(self.plan.pages)
 
     async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers, beside: float) -> float:
-        """Read the gossip, and the copies of those whose turn it is; gives the seconds until everybody was
+        """Read the gossip, and the copies of the processes that are due. Returns the seconds until all are
         read in full. `beside` are those of the ring pages.
         """
         ha = self._ha_keys()  # the configurations have been read since the visits began

@@ -1,8 +1,8 @@
-"""What a restart must not forget, in a file: which stores were read and used, and who was in the rings.
+"""What must survive a restart, in a file: which stores were read and used, and the rings' members.
 
-Only what could not be found again is kept: a store that was replaced, or a ring that lost half of its
-members, looks well to an exporter that has just started. Nothing else is taken from the file, so that a
-wrong one can close a gate and open none.
+Only what could not be found again is kept. A store that was replaced, or a ring that lost half of its
+members, seems healthy to an exporter that has just started. Nothing else is taken from the file, so a wrong
+one can close a gate and open none.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class KeptRing(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The whole file, but for its version."""
+    """The file's content without its version."""
 
     stores: dict[str, KeptStore]
     rings: dict[str, KeptRing]
@@ -148,8 +148,8 @@ def _ring(past: RingHistory, at: float) -> KeptRing:
 
 
 def recalled(kept: Kept, now: float) -> History:
-    """The history that a file tells of. A time that lies ahead is taken for now: clocks are set back. A ring
-    that nobody showed for a day is as gone as any other.
+    """The history in a file. A future time is replaced by now: clocks are set back. A ring that no page
+    showed for a day is dropped.
     """
     rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_GONE}
     stores = {title: _known(title, store, now) for title, store in kept.stores.items()}

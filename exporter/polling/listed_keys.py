@@ -19,15 +19,15 @@ NOT_READ: Page[Any] = Page(
 
 
 def is_elected(what: GossipKey, ha: HaKeys) -> bool:
-    """Tell whether a listed key holds a living entry of the HA tracker, by its prefix or by its codec."""
+    """Whether a listed key has an elected replica of the HA tracker, by its prefix or by its codec."""
     return not what.deleted and (bool(ha.entry(what.key)) or by_codec(what.key, what.codec))
 
 
 def rings_listed(
     listed: Mapping[str, GossipKey], product: Product, ha: HaKeys
 ) -> tuple[list[str], list[str]]:
-    """The keys of rings to read: those that the product has, then a few others, the likeliest first. Beside
-    them one of those that are left out, to be told as not read, where there are any.
+    """The keys of rings to read: the product's, then a few further keys, the likeliest first. Also one of
+    those that are left out, to be reported as not read, if there are any.
     """
     known = ring_keys(product)
     tails = {key.rsplit("/", 1)[-1] for key in known}

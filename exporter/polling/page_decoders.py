@@ -1,5 +1,5 @@
-"""What decodes a page: of a registered kind the function of its name in the module of its name. And what is
-said of bytes that did not decode.
+"""The decoder of a page: for a registered kind, the function of its name in the module of its name. Also the
+text about bytes that did not decode.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def partition_ring_of(body: bytes, clock: float | None) -> PartitionRing | None:
 
 
 def trouble_of(error: Exception, **where: str) -> str:
-    """One line about it. An error that is no `DecodeError` is a bug in a decoder: it must cost what found
-    it, not everybody's cycle, and its trace goes into the log, with `where` as its fields.
+    """One line about it. An error that is no `DecodeError` is a bug in a decoder. It must cost only that
+    page, not the cycle, and its trace goes into the log, with `where` as its fields.
     """
     if isinstance(error, DecodeError):
         return str(error)[:MAX_DETAIL]
@@ -54,7 +54,7 @@ def trouble_of(error: Exception, **where: str) -> str:
 def without(
     path: str, answer: Answer, outcome: Outcome, *, reason: Reason | None = None, detail: str = ""
 ) -> Page[Any]:
-    """A page that gives no value; what went wrong is the answer's unless it is told."""
+    """A page without a value; `reason` and `detail` default to the answer's."""
     return Page(
         path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
     )

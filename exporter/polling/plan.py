@@ -1,4 +1,4 @@
-"""What a poller is told from outside: whom to ask, how, how often, and what to do around a cycle."""
+"""A poller's input: which processes to read, how, how often, and the hooks around a cycle."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _nobody_asked(_: Iterable[Observation], __: float) -> tuple[ProbeResul
 
 @dataclass(slots=True)
 class Plan:
-    """What a poller is told from outside; replaced as a whole at a reload."""
+    """A poller's input; a reload replaces it completely."""
 
     targets: Callable[[], tuple[Target, ...]]
     fetcher: Fetcher

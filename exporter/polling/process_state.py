@@ -1,4 +1,4 @@
-"""What is known of one process from earlier cycles, and when it is forgotten."""
+"""The state of one process from earlier cycles, and when it is dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporter.polling.backoff import Pauses
 from exporter.sources.http.fetcher import Fetcher
 
 YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
-EARLY = 2.0  # seconds by which a start may seem to lie in the future: pages tell whole ones
+EARLY = 2.0  # seconds by which a start may seem to be in the future: pages have integer seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Memory:
     started: float | None = None
     product: Product = Product.UNKNOWN
     layout: Layout | None = None
-    silent: bool = False  # did not answer last time: nobody waits for it
+    silent: bool = False  # did not respond last time: no round waits for it
     late: bool = False  # was not done when a round's time was up: the next cycle reads it apart
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
-    rings_had: list[str] = field(default_factory=list)  # the rings in its gossip, then or when first seen
+    rings_had: list[str] = field(default_factory=list)  # the rings in its gossip, then or when first read
     ring_bytes: int = 0  # of all ring pages, last time they were read
     rings_read_at: float = 0.0
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
@@ -53,7 +53,7 @@ class Memory:
     pauses: Pauses = field(default_factory=Pauses)
     asked_by: Fetcher | None = None  # another one has other limits: pauses end with a reload
     visited_at: float = 0.0
-    since: float = 0.0  # our clock: when it was seen first, or seen to have restarted
+    since: float = 0.0  # our clock: its first reading, or when a restart was observed
 
     def visited(self, at: float) -> None:
         """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
@@ -76,21 +76,21 @@ class Memory:
         self.forget_endings()
 
     def forget_endings(self) -> None:
-        """Whoever restarted or fell silent: how its pages ended before says nothing of how they are."""
+        """Drop how its pages ended: after a restart or an outage this does not apply any more."""
         self.rings_ended = self.values_ended = ()
 
     def is_young(self, clock: float | None, now: float) -> bool:
-        """Tell whether it started a moment ago; of one that does not say when, whether it was seen first
-        or to restart a moment ago. `clock` is its own, where it says the time. A start in the future is of a
-        clock that was set back since.
+        """Whether it started a moment ago. Without a start time: whether it was first read, or a restart was
+        observed, a moment ago. `clock` is its own, where it has a time. A start in the future is of a clock
+        that was set back since.
         """
         if self.started is None:
             return now - self.since < YOUNG
         return -EARLY <= (now if clock is None else clock) - self.started < YOUNG
 
     def is_to_come(self, path: str, *, young: bool) -> bool:
-        """Tell whether a page that is absent now is one that this process has: it was there since the
-        start, or before it and the process is still starting.
+        """Whether this process has a page that is absent now. It has if the page was there since the start,
+        or before a start that is still in progress.
         """
         return path in self.had and (young or self.had[path] == self.started)
 
@@ -101,16 +101,16 @@ class Memory:
 
 
 def ending(pages: Iterable[Page[Any]]) -> tuple[Page[Any], ...]:
-    """Give how pages ended, without what they said. Pages of one name count as one that failed where any of
-    them did; an absent one needs nobody to stand in for it.
+    """How pages ended, without their content. Pages of one name count as one that failed where any of them
+    did; an absent page needs no substitute.
     """
     there = sorted((p for p in pages if p.outcome is not Outcome.ABSENT), key=_failed)
     return tuple({page.name: replace(page, value=None, clock=None) for page in there}.values())
 
 
 def fails_anew(now: Iterable[Page[Any]], before: Iterable[Page[Any]]) -> bool:
-    """Tell whether a page failed that was read last time: it is asked for again in the next cycle and not in
-    the next turn, by when what was read before is out of date.
+    """Whether a page failed that was read last time. It is then requested in the next cycle and not in the
+    next turn, because the last reading is out of date by then.
     """
     was_read = {page.name for page in before if not _failed(page)}
     return any(_failed(page) and page.name in was_read for page in now)
@@ -121,7 +121,7 @@ def _failed(page: Page[Any]) -> bool:
 
 
 def configurations(memories: Iterable[Memory]) -> Iterator[ProcessConfig]:
-    """The configurations that are known."""
+    """The configurations read so far."""
     for memory in memories:
         if memory.config is not None and memory.config.value is not None:
             yield memory.config.value

@@ -1,7 +1,7 @@
-"""Rounds of a cycle: many processes are read side by side, and no round waits long for one of them.
+"""Rounds of a cycle: many processes are read concurrently, and no round waits long for one of them.
 
-Whoever is not done when its round's time is up goes on alone, as those do that were silent or late in the
-last cycle: one process that hangs costs the others neither their pages nor the order of the rounds.
+A process that is not done at the end of its round goes on by itself. So does one that did not respond or was
+late in the last cycle. A hanging process costs no other process its pages or the order of the rounds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exporter.model.pages import KVClient
 from exporter.polling.visit import Visit
 
 T = TypeVar("T")
-STARTED = 16  # processes asked in one round of the loop
+STARTED = 16  # processes started in one round of the loop
 APART = 0.001  # seconds from one process's deadline to the next one's
 MOST_EARLIER = 0.1  # of the time of a cycle
 PATIENCE = 0.4  # of the time that is left: how long one round is waited for
@@ -26,19 +26,19 @@ Work = Callable[[Visit], Coroutine[None, None, None]]
 
 
 class Stragglers:
-    """The processes that go on alone in one cycle. `deadline` is a time of the running loop."""
+    """The processes that go on by themselves in one cycle. `deadline` is a time of the running loop."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, work: Coroutine[None, None, None]) -> None:
-        """Let one go on alone."""
+        """Let one go on by itself."""
         self._tasks.add(asyncio.create_task(work))
 
     async def prompt(self, visits: Iterable[Visit], read: Work, rest: Work, room: int = 0) -> list[Visit]:
-        """Make a round, `room` processes at a time (0: all); gives those that are done when its time is up.
-        The others go on alone, with the `rest` of what is to be read of them.
+        """Make a round, `room` processes at a time (0: all). Returns those that are done in time. The
+        remaining processes go on by themselves, with the `rest` of their pages.
         """
         places = asyncio.Semaphore(room) if room else None
 
@@ -86,7 +86,7 @@ async def _then(task: asyncio.Task[None], rest: Work, visit: Visit) -> None:
 
 
 async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
-    """Go through things a few in each round of the loop, so that starting a thousand does not block it."""
+    """Yield a few in each round of the loop, so that starting a thousand does not block it."""
     for number, thing in enumerate(things, start=1):
         yield thing
         if number % STARTED == 0:
@@ -94,14 +94,14 @@ async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
 
 
 def ticked(now: Callable[[], float]) -> float:
-    """Seconds of the clock that no one sets, to hold the wall clock against; with a clock that is given from
-    outside, as in a simulation, that one.
+    """Seconds of the monotonic clock, to compare with the wall clock; a clock that is passed in, as by a
+    simulation, replaces it.
     """
     return time.monotonic() if now is time.time else now()
 
 
 def external_is_primary(visits: Iterable[Visit]) -> bool:
-    """Tell which side to read first, from the metrics of this very cycle."""
+    """Whether to read the external store first, from the metrics of this very cycle."""
     clients = {
         (client.primary, client.mirror, client.stores, *_asked(client)): client
         for visit in visits

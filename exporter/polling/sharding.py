@@ -1,8 +1,8 @@
 """Which shard watches which process.
 
-A process belongs to the shard that a jump consistent hash of its name says (as in kube-state-metrics:
-one more shard moves 1/n of the processes and no others). A few processes are common to all shards: one
-of each component, so that every shard knows every ring and is in everybody's gossip.
+A process belongs to the shard that a jump consistent hash of its name gives (as in kube-state-metrics: one
+more shard moves only 1/n of the processes). A few processes are common to all shards: one of each component,
+so that every shard reads every ring and reaches every process's gossip.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from exporter.model.shard import Share
 COMMON = 3  # at least: one of them may be down or restarting
 MOST_COMMON = 32
 _MULTIPLIER, _MASK = 2862933555777941757, (1 << 64) - 1
-_DIGEST_BITS = 48  # a Prometheus sample holds 53 exactly
+_DIGEST_BITS = 48  # a Prometheus sample represents 53 exactly
 
 
 def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple[Target, ...], Share]:
@@ -47,14 +47,14 @@ def shard_of(name: str, shards: int) -> int:
 
 
 def digest_of(names: Iterable[str]) -> int:
-    """Give a digest of a set of names that a sample's value holds exactly."""
+    """A digest of a set of names that a sample's value represents exactly."""
     body = "\n".join(sorted(names)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest()) >> (64 - _DIGEST_BITS)
 
 
 def _common(targets: tuple[Target, ...]) -> frozenset[str]:
-    """Choose by hash alone, so that all shards choose alike and others' coming and going moves nobody.
-    Where discovery tells no components more are taken, to meet most of them.
+    """Choose by hash only: all shards choose alike, and no process moves when another comes or goes. Where
+    discovery has no components, more are taken, to include most of them.
     """
     ranked = sorted(targets, key=lambda target: (_hash(target.name), target.name))
     first: dict[str, str] = {}

@@ -65,7 +65,7 @@ def _etcd(store: Etcd, fetcher: Fetcher, access: Access, http: str) -> _Reader:
 
 
 def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
-    """A reader whose answers say which store it is, and how processes may call it."""
+    """A reader with answers that identify the store, and the names that processes may use for it."""
     urls = (store.url,) if isinstance(store, Consul) else store.urls
     addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
 
@@ -82,7 +82,7 @@ def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
 async def read_stores(
     readers: Iterable[StoreReader], deadline: float, before: Snapshot | None
 ) -> tuple[StoreContent, ...]:
-    """Read them all, and decode what they hold. `before` is the snapshot of the cycle before."""
+    """Read them all, and decode their content. `before` is the snapshot of the previous cycle."""
     used = frozenset(_used(before))
     return tuple(await asyncio.gather(*(read(deadline, used) for read in readers)))
 

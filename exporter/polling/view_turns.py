@@ -1,4 +1,6 @@
-"""Whose ring pages and gossip copies are read in a cycle: all while the cluster is small, else in turns."""
+"""Which processes' ring pages and gossip copies a cycle reads: all while the cluster is small, else
+in turns.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,21 @@ FOR_EACH = 84 * 1024
 ALWAYS = 6 * 1024 * 1024
 AT_LEAST = 4
 AT_LEAST_AT_REST = 3
-PAIR = 2  # one view alone agrees with itself
+PAIR = 2  # a single view agrees with itself
 FIRST_TIME = 32  # views in the cycle that finds out what a view costs
 SHARE = 4  # of more processes than that, one in four is read in a cycle, however small its views are
-AT_REST = 16  # views a cycle, or that share, when every migration has ended: metrics show who deviates
-OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is seen
-SLOWER = 4  # times; a copy that takes up so much less than most is looked at
-WITHIN = 300.0  # seconds; every view is read anew in them while a step is next that asks for them
-BEHIND = 30.0  # seconds; a view that is staler is looked at again soon
-HA_ENTRIES = 100  # read per process and cycle; which keys there are is always known
+AT_REST = 16  # views a cycle, or that share, when every migration has ended: metrics show deviating processes
+OF_EACH_KIND = 3  # ring views of each kind of process in every cycle, so that every ring is read
+SLOWER = 4  # times; a copy that receives so much less than most is suspect
+WITHIN = 300.0  # seconds; every view is read again in them while the next step requires it
+BEHIND = 30.0  # seconds; a staler view is read again soon
+HA_ENTRIES = 100  # read per process and cycle; the list of keys is always complete
 HA_AGAIN = 20  # beside them, of those that left a doubt: another reading settles or clears it
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose turn it is, and how long until everybody has been read, seconds."""
+    """The processes that are due, and the seconds until all have been read."""
 
     targets: frozenset[str]
     sweep_seconds: float
@@ -50,8 +52,9 @@ class Last:
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
-    exceeded where everybody has to be read `within` some seconds; else it is not used up where what is read
-    `beside` takes longer: a sweep is both. Nor is it `at_rest`, when no step is left that asks for views.
+    exceeded where all views have to be read `within` some seconds. Otherwise it is not used up where the
+    views `beside` these take longer: a sweep is both. Nor is it `at_rest`, when no remaining step needs
+    views.
     """
 
     views: int | None
@@ -64,10 +67,10 @@ class Pace:
 def whose_turn(
     last: Mapping[str, Last], pace: Pace, bad: frozenset[str], late: Collection[Last] = ()
 ) -> Turn:
-    """Choose among the processes with memberlist: those that looked bad last time first, but never
-    for more than half of the places; then whoever waited longest; and one of the last turn again, by
-    which the turns can be held against each other. The `late` ones go on alone and keep their turn by
-    themselves (`is_due`): they have their part of the places.
+    """Choose among the processes with memberlist. First come those with suspect views, for at most half of
+    the places; then those that waited longest; and one of the last turn again, to compare the turns. The
+    `late` processes go on by themselves and keep their own turn (`is_due`): they have their part of the
+    places.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
     everybody = len(names) + len(late)
@@ -95,7 +98,7 @@ def whose_turn(
 
 
 def _needed(everybody: int, suspected: int, interval: float, within: float) -> int:
-    """Places for everybody in time, less one cycle, beside those that suspects take and the one that is read
+    """Places for all in time, less one cycle, besides those of suspects and of the process that is read
     again.
     """
     each = math.ceil(everybody / max(1, math.floor(within / interval) - 1))
@@ -103,9 +106,9 @@ def _needed(everybody: int, suspected: int, interval: float, within: float) -> i
 
 
 def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
-    """Tell whether a process that goes on alone is read in full. Where contents are read in turns it waits
-    for its own as the others do: on a machine that is busy many are late, and to read all of them would
-    make the next cycle later still.
+    """Whether a process that goes on by itself is read in full. Where contents are read in turns, it waits
+    for its turn too: on a busy machine many are late, and to read all of them would delay the next cycle
+    further.
     """
     return sweep < 2 * interval or now - read_at >= sweep - interval / 2
 
@@ -121,8 +124,8 @@ def _affordable(sizes: Sequence[int], least: int) -> int:
 
 @dataclass(slots=True)
 class Entries:
-    """Which HA-tracker keys are read: the same of every process, so that views can be held against each
-    other, and until every process had its turn; then the next ones in the order of their names.
+    """Which HA-tracker keys are read: the same of every process, so that views can be compared, until every
+    process had its turn. Then come the next keys in the order of their names.
     """
 
     after: str = ""
@@ -137,8 +140,8 @@ class Entries:
         again: frozenset[str] = frozenset(),
         limit: int = HA_ENTRIES,
     ) -> frozenset[str]:
-        """Choose at most `limit` of the names, and a few of `again`; `cycles` is how many it takes until
-        everybody was asked.
+        """Choose at most `limit` of the names, and a few of `again`; all processes are read after
+        `cycles`.
         """
         listed = sorted(names)
         if self.left <= 0:
@@ -153,8 +156,8 @@ class Entries:
 
 
 def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
-    """The names on at least two of the lists, and a few that stand on one alone: the one process that lists
-    a hundred thousand HA-tracker keys would make the others' wait for hours. All, where there are two lists.
+    """The names on at least two of the lists, and a few on one list only: one process with a hundred thousand
+    HA-tracker keys would delay all further keys for hours. All names, where there are two lists.
     """
     if len(lists) <= 2:
         return frozenset().union(*lists)
@@ -164,8 +167,8 @@ def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
 
 
 def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
-    """Processes whose views of this kind looked wrong when they were last read, and those whose metrics say
-    something else than most others'.
+    """Processes with suspect views of this kind at their last reading, and those with metrics that differ
+    from most.
     """
     if snapshot is None:
         return frozenset()
@@ -187,9 +190,8 @@ Versions = Mapping[str, Mapping[str, int]]  # of the copies in each process's go
 
 
 def slow_copies(now: Versions, before: Versions) -> frozenset[str]:
-    """Processes with a copy that took up much less since the cycle before than most others' did: each
-    heartbeat that arrives raises its version, by the count of its own process. Who is cut off still counts
-    its own.
+    """Processes with a copy that received much less than most since the previous cycle. Each heartbeat that
+    arrives raises its version, by the count of its own process. An isolated process still counts its own.
     """
     moved: dict[str, dict[str, int]] = {}
     for name, versions in now.items():

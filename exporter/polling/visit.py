@@ -1,7 +1,7 @@
-"""One process's pages: what to ask, in which order, how seldom; fetch and decode, page by page.
+"""One process's pages: which to request, in which order, how seldom; fetch and decode, page by page.
 
-A visit has three rounds, because the primary must be read before the secondary: its own metrics
-(which say what the primary is), its ring pages, its gossip. A page that fails costs itself alone.
+A visit has three rounds, because the primary must be read before the secondary: its own metrics (they name
+the primary), its ring pages, its gossip. A page that fails costs only itself.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ from exporter.sources.http.fetcher import Fetcher
 T = TypeVar("T")
 JSON = "application/json"
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
-READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is seen at once; this is for what is not
+READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is noticed at once; this is for the rest
 READ_RARELY = 300.0
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
-UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, whatever is asked
+UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, for any page
 SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
 
 
@@ -77,7 +77,7 @@ class Visit:
     memo: Memo
     product: Product = Product.UNKNOWN  # as configured
     spending: Spending = field(default_factory=Spending)
-    ha: HaKeys = field(default_factory=HaKeys)  # how all processes together say that entries are called
+    ha: HaKeys = field(default_factory=HaKeys)  # the entries' names by all processes' pages
     metrics: Page[ProcessMetrics] = field(init=False)
     rings: dict[str, Page[Ring]] = field(default_factory=dict)
     partitions: dict[str, Page[PartitionRing]] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Visit:
             yield from self.memory.values_ended
 
     async def read_metrics(self) -> None:
-        """First round: who is it, what are its KV clients."""
+        """First round: its product and its KV clients."""
         self.memory.visited(self.now())
         self.metrics = await self._page("/metrics", self._decode_metrics)
         told = self.metrics.value
@@ -151,14 +151,14 @@ class Visit:
             return
         page = replace(await self._config_page(), name=CONFIG_PAGE)
         if page.outcome is Outcome.FAILED and self._configured_since_start():
-            return  # what it said before still holds: it changes only by a restart
+            return  # its last content still applies: it changes only by a restart
         self.memory.config = replace(page, clock=None)
         if page.outcome is not Outcome.FAILED:
             self.memory.config_due = self.now() + READ_CONFIG_AGAIN * self.jitter()
 
     async def _config_page(self) -> Page[ProcessConfig]:
-        """Its configuration page, by the path of its product. While that is unknown each path is tried, the
-        one that was read before first; a page that fails says more than one that is absent.
+        """Its configuration page, by the path of its product. While the product is unknown, each path is
+        tried, the last successful one first. A page that fails counts more than an absent one.
         """
         asked: list[Page[ProcessConfig]] = []
         for path in sorted(config_pages(self.kind), key=lambda path: path != self.memory.config_path):
@@ -170,7 +170,7 @@ class Visit:
         return next((page for page in asked if page.outcome is Outcome.FAILED), asked[0])
 
     def _configured_since_start(self) -> bool:
-        """Tell whether its configuration is known, and a restart would have been seen."""
+        """Whether its configuration was read, and a restart would have been noticed."""
         known = self.memory.config
         return known is not None and known.value is not None and self.memory.started is not None
 
@@ -205,8 +205,8 @@ class Visit:
             self.memory.rings_read_at = self.now()
 
     def _remember(self, read: Iterable[Page[Any]]) -> None:
-        """Note which pages it has. One that is only missing for the moment waits for the next turn like
-        them: between turns nobody would say that its ring is unknown.
+        """Note which pages it has. A page that is missing at the moment waits for the next turn too: between
+        turns its ring would not count as unknown.
         """
         outcomes = {page.name: page.outcome for page in read}
         self.memory.had |= {path: self.memory.started for path, o in outcomes.items() if o is Outcome.OK}
@@ -217,8 +217,8 @@ class Visit:
         )
 
     def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
-        """Instead of the second round, where it is not this process's turn: say which pages it has. Of one
-        that was never read these are the pages of the rings that its KV clients use.
+        """Instead of the second round, where the process is not due: list its pages. For one that was never
+        read, these are the pages of the rings that its KV clients use.
         """
         if self.memory.ring_paths is not None:
             self.waiting = self.memory.ring_paths
@@ -229,7 +229,7 @@ class Visit:
 
     @property
     def clients(self) -> frozenset[str]:
-        """The names of its KV clients: processes with the same ones have the same pages."""
+        """The names of its KV clients: processes with the same names have the same pages."""
         return frozenset(self.metrics.value.clients) if self.metrics.value else frozenset()
 
     @property
@@ -278,9 +278,9 @@ class Visit:
         return [*self.rings.values(), *self.partitions.values(), *filter(None, others)]
 
     def _is_due(self, path: str, key: str) -> bool:
-        """Tell whether to ask for a page. An absent one is left alone for a while, but not where a KV client
-        serves its key or the process had it: such a page only says that its ring is not running yet, and
-        what it shows afterwards is what has to be seen.
+        """Whether to request a page. An absent page is paused, unless a KV client serves its key or the
+        process had it. Such a page only shows that its ring is not running yet; the ring's start must be
+        observed.
         """
         due = self.now() >= self.memory.absent_until.get(path, 0.0)
         return due or path in self.memory.had or (bool(key) and key in self._served)
@@ -290,7 +290,7 @@ class Visit:
         return self.memory.is_young(self.metrics.clock, self.now())
 
     async def read_gossip(self) -> None:
-        """Third round: whom it sees, and which keys it holds."""
+        """Third round: its member list and its keys."""
         self._elected = None
         self.gossip = await self._page(
             "/memberlist", lambda body, _: decode_memberlist(body, self.memo, self.ha), accept=JSON
@@ -311,8 +311,8 @@ class Visit:
         return {key: listed[key].version for key in self.memory.rings_had if key in listed}
 
     async def read_values(self, elected: frozenset[str]) -> None:
-        """Third round, for the processes whose turn it is: its copy of each ring, and of those HA-tracker
-        keys whose turn it is.
+        """Third round, for the processes that are due: its copy of each ring, and of the HA-tracker keys of
+        this turn.
         """
         if self.gossip.value is None:
             return

@@ -13,7 +13,7 @@ from functools import lru_cache
 from exporter.model.pages import Product
 from exporter.products import registry
 from exporter.products.page_kinds import TRACKER
-from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # asked for here by all
+from exporter.products.table import HA_KEY as HA_KEY  # noqa: PLC0414  # all rooms import it from here
 
 ANY = frozenset(Product)  # also where the product is unknown
 CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its path

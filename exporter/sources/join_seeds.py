@@ -1,7 +1,7 @@
-"""Whether the names in `join_members` resolve, as far as this exporter's own resolver can tell.
+"""Whether the names in `join_members` resolve with this exporter's own resolver.
 
-The names are the processes' to choose, and a zone may answer none of them for as long as it likes: so they
-are asked for in threads of their own, and no cycle waits for them.
+The processes choose the names, and a zone may answer none of them for any time. So threads of their own
+resolve them, and no cycle waits.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from exporter.sources.name_resolution import Resolver, is_address
 
 LOOK_UP_AGAIN = 120.0  # seconds
 MAX_SEEDS = 200
-OF_ONE = 20  # names of one process; real ones have one to three
+OF_ONE = 20  # names of one process; real processes have one to three
 TIMEOUT = 3.0
-PATIENCE = 0.5  # seconds that a cycle waits for those who answer at once
+PATIENCE = 0.5  # seconds that a cycle waits for fast answers
 SRV = ("dnssrv+", "dnssrvnoa+")
 
 
 class Seeds:
-    """Looks seeds up in the background, each at most every two minutes. Close it when done."""
+    """Resolves seeds in the background, each at most every two minutes. Close it when done."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,8 +34,8 @@ class Seeds:
         self._resolver: Resolver | None = None
 
     async def look_up(self, lists: Iterable[Iterable[str]]) -> Mapping[str, str]:
-        """Begin to look up whatever is due, of each process's list; gives what went wrong by seed, "" where
-        nothing did, for the seeds that are known by now. Never raises.
+        """Start resolving the due seeds of each process's list. Returns the error by seed, "" for none, for
+        the seeds resolved so far. Never raises.
         """
         wanted, now = chosen(lists), self._clock()
         self._found = {seed: self._found[seed] for seed in wanted if seed in self._found}
@@ -50,7 +50,7 @@ class Seeds:
         return {seed: self._found[seed][1] for seed in wanted if seed in self._found}
 
     async def close(self) -> None:
-        """End the look-ups under way."""
+        """End the running resolutions."""
         for task in self._asking.values():
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
@@ -62,7 +62,7 @@ class Seeds:
             self._found[seed] = now, self._asking.pop(seed).result()
 
     async def _look_up(self, seed: str) -> str:
-        """Look one seed up as the products do: `host:port`, `dns+host:port`, `dnssrv+name`."""
+        """Resolve one seed as the products do: `host:port`, `dns+host:port`, `dnssrv+name`."""
         kind, name = next(((p, seed[len(p) :]) for p in (*SRV, "dns+") if seed.startswith(p)), ("", seed))
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -1,8 +1,8 @@
-"""The label ping: asks a member over its gossip port whether it accepts a label.
+"""The label ping: tests over a member's gossip port whether it accepts a label.
 
-It is the one thing this program sends to a gossip port. `ping` builds every byte of it: the stream type,
-the label's header, and a ping without a name, which joins nothing and changes no state. What is sent
-is what `ping` returned, in one write; `ask` takes a label and not bytes, so nothing else can be sent.
+It is the only message that this program sends to a gossip port. `ping` builds every byte of it: the stream
+type, the label's header, and a ping without a name, which joins nothing and changes no state. The result of
+`ping` is sent in one write; `ask` takes a label and not bytes, so nothing else can be sent.
 
 ::
 
@@ -49,10 +49,10 @@ class MemberPort:
 async def ask(
     door: MemberPort, label: str, *, seconds: float = SECONDS, from_: Callable[[str], None] = lambda _: None
 ) -> bool | None:
-    """Ask whether a member accepts a label: `True` if it answers the ping, `False` if it closes without
-    a byte, `None` where neither happened: no connection, no answer in time, or other bytes.
+    """Test whether a member accepts a label: `True` if it answers the ping, `False` if it closes without a
+    byte. `None` if neither happened: no connection, no answer in time, or different bytes.
 
-    `from_` is told our own address of the connection, as the member's log will name it. Never raises.
+    `from_` gets our own address of the connection, as in the member's log. Never raises.
     """
     message = ping(label)
     try:

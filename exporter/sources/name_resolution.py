@@ -20,8 +20,8 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """What the system's resolver says, hosts file and search domains included. A name leads to no address
-    where no process can be, such as a cloud's metadata service.
+    """The system's resolver, hosts file and search domains included. An address where no process can be, such
+    as a cloud's metadata service, is left out.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Resolver(AbstractResolver):
 
 
 def is_address(host: str) -> bool:
-    """Whether this is an address as it stands, so that there is nothing to ask for."""
+    """Whether this is an address already, so that there is nothing to resolve."""
     if ":" in host:
         return True
     try:

@@ -13,13 +13,13 @@ PATH = "/api/v1/query"
 
 @dataclass(frozen=True, slots=True)
 class PrometheusSettings:
-    """Where to ask. `url` may have a path, as `http://mimir:8080/prometheus` has."""
+    """The server to query. `url` may have a path, as `http://mimir:8080/prometheus` has."""
 
     url: str
 
 
 async def query(fetcher: Fetcher, settings: PrometheusSettings, expr: str) -> Answer:
-    """Ask for the value of an expression now."""
+    """Query the present value of an expression."""
     path = f"{PATH}?query={allow_list.encoded(expr)}"
     call = Call(Target("prometheus", settings.url), path, headers={"Accept": "application/json"}, page=PATH)
     return await fetcher.query_call(call)

@@ -1,4 +1,4 @@
-"""What is kept over a restart, as one JSON file with a version: read whole, replaced whole.
+"""What is kept over a restart, as one JSON file with a version: read and replaced as one unit.
 
 ::
 
@@ -40,7 +40,7 @@ def load(path: Path, version: int) -> dict[str, Any] | None:
 
 
 def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that nobody writes to must not stop the start
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer must not stop the start
 
 
 def _no_number(name: str) -> NoReturn:
@@ -48,10 +48,10 @@ def _no_number(name: str) -> NoReturn:
 
 
 def save(path: Path, version: int, content: Mapping[str, Any]) -> None:
-    """Replace the state as a whole: who reads it finds the old one or the new one. Raises `OSError`."""
+    """Replace the state at once: a reader finds the old state or the new one. Raises `OSError`."""
     body = json.dumps({"version": version, **content}).encode()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)  # left by a kill, or a link that somebody laid there
+    beside.unlink(missing_ok=True)  # left by a kill, or a planted link
     try:
         with os.fdopen(os.open(beside, _NEW, 0o600), "wb") as file:
             file.write(body)

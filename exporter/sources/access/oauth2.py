@@ -19,7 +19,7 @@ from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.http.session import body_of, session
 
 MAX_TOKEN_ANSWER = 64 * 1024
-UNTOLD_LIFE = 3600.0  # seconds, where the server does not say
+UNTOLD_LIFE = 3600.0  # seconds, where the server gives none
 RETRY_AFTER = 5.0
 
 
@@ -78,7 +78,7 @@ class TokenSource:
         self._renew_at = self._ends_at - min(60.0, life / 5)
 
     async def _fetch(self) -> dict[str, Any]:
-        """Credentials in a header, or in the body for servers that want them there, as Go does it."""
+        """Credentials in a header, or in the body for servers that require them there, as Go does it."""
         status, answer = await self._ask(in_body=self._in_body)
         if status in {400, 401}:
             status, answer = await self._ask(in_body=not self._in_body)

@@ -1,4 +1,4 @@
-"""What `http_client` asks for, as the requests need it: headers, TLS context, proxy, limits.
+"""The result of `http_client`, as the requests need it: headers, TLS context, proxy, limits.
 
 ::
 
@@ -6,7 +6,7 @@
     settings = FetchSettings(for_target=access.for_target, …)
     await access.refresh()      # before each cycle: fetches OAuth 2.0 tokens that run out
 
-Secrets live here and in the headers handed out; no message, log line or repr holds one.
+Secrets stay here and in the headers handed out; no message, log line or repr has one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Access:
         await asyncio.gather(*(client.refresh() for client in self._clients.values()))
 
     def for_target(self, target: Target) -> TargetAccess:
-        """The hook of `FetchSettings`. A target of a configuration that is gone is not asked."""
+        """The hook of `FetchSettings`. A target of a removed configuration is not requested."""
         return self.to(target.http, target.url)
 
     def to(self, key: str, url: str) -> TargetAccess:

@@ -16,7 +16,7 @@ from exporter.errors import FetchError
 from exporter.model.pages import Reason
 
 MAX_SECRET = 64 * 1024
-LOOK_EVERY = 1.0  # seconds; looking is a system call per file, and there are many requests
+LOOK_EVERY = 1.0  # seconds; a check is a system call per file, and there are many requests
 Stamp = tuple[tuple[int, int, int, int] | None, ...]
 
 
@@ -34,7 +34,7 @@ class SecretFile:
     def read(self) -> str:
         """The text as it is now, to within a second."""
         if self._text is None or self._watch.changed():
-            self._text = None  # a file that cannot be read any more is not remembered
+            self._text = None  # a file that is no longer readable is not cached
             with self._path.open("rb") as file:
                 self._text = file.read(MAX_SECRET).decode("utf-8", "replace").strip()
             self._watch.note()
@@ -49,7 +49,7 @@ class SecretFile:
 
 
 def unreadable(paths: Iterable[str], error: Exception) -> str:
-    """Say which files could not be read, and in the system's words why."""
+    """Which files could not be read, and why in the system's words."""
     number = error.errno if isinstance(error, OSError) else None
     words = f" ({os.strerror(number)})" if number is not None and number in errno.errorcode else ""
     return f"cannot read {', '.join(paths)}{words}"
@@ -65,7 +65,7 @@ class Watch:
         self._looked_at: float | None = None
 
     def changed(self) -> bool:
-        """Look, at most once a second."""
+        """Check, at most once a second."""
         now = self._clock()
         if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
             return False

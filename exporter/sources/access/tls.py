@@ -25,7 +25,7 @@ class Tls:
         self._config = config
         self._files = [file for file in (config.ca_file, config.cert_file, config.key_file) if file]
         self._watch = Watch(self._files, clock)
-        self._trouble = ""  # as it was said last: once for a change, not once for a page
+        self._trouble = ""  # the last message: logged once a change, not once a page
         self._context: ssl.SSLContext | None = None
         self._plain = config == TlsConfig(server_name=config.server_name)
 
@@ -49,7 +49,7 @@ class Tls:
 
     def _renew(self) -> None:
         renewing = self._context is not None
-        self._watch.note()  # before reading: what is written meanwhile is seen next time
+        self._watch.note()  # before reading: a write meanwhile is noticed next time
         try:
             self._context = make_context(self._config)
         except (OSError, ssl.SSLError) as error:
@@ -63,7 +63,7 @@ class Tls:
             log.info("certificates read again")
 
     def _words(self, error: OSError) -> str:
-        """What is wrong with which files; of OpenSSL's errors nobody knows which it is."""
+        """What is wrong with which files; OpenSSL's errors do not name the file."""
         if isinstance(error, ssl.SSLError):
             why = str(error.reason or error.args[-1]).replace("_", " ").lower()
             return f"{why} ({', '.join(self._files)})"
@@ -73,11 +73,11 @@ class Tls:
 def make_context(config: TlsConfig) -> ssl.SSLContext:
     """A client's context. Raises `OSError` or `ssl.SSLError` where a file is not what it should be."""
     context = ssl.create_default_context(cafile=config.ca_file)
-    with warnings.catch_warnings():  # TLS 1.0 is deprecated, and asked for by name here
+    with warnings.catch_warnings():  # TLS 1.0 is deprecated, and requested by name here
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = TLS_VERSIONS[config.min_version]
     if config.min_version in {"TLS10", "TLS11"}:
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 speaks them on no other level
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 offers them on no other level
     if config.cert_file and config.key_file:
         context.load_cert_chain(config.cert_file, config.key_file, password=_no_password)
     if config.insecure_skip_verify:
@@ -87,5 +87,5 @@ def make_context(config: TlsConfig) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    """A key with a password would be asked for on the terminal, which is nobody's intention."""
+    """A key with a password would prompt on the terminal, which is not intended."""
     raise ssl.SSLError("the key has a password; give one without")

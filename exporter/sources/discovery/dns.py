@@ -12,12 +12,12 @@ from exporter.errors import DecodeError, FetchError
 from exporter.model.pages import Reason
 from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, from_address
 
-GRACE = 3  # refreshes for which a name may be gone before its targets are
+GRACE = 3  # refreshes for which a name may be missing before its targets are removed
 LIFETIME = 5.0  # seconds for one question, all servers and tries together
 
 
 class DnsSource:
-    """Asks the name's records. A server that fails says nothing; a name that is gone is believed slowly.
+    """Reads the name's records. A failing server keeps the targets; a missing name removes them slowly.
 
     A headless service without ready pods answers NXDOMAIN for a moment in every rollout.
     """
@@ -29,7 +29,7 @@ class DnsSource:
         self.refresh = config.refresh
 
     async def find(self) -> Listing:
-        """Ask once. Raises `FetchError` where no server gave an answer."""
+        """Query once. Raises `FetchError` where no server gave an answer."""
         try:
             answer = await self._resolver().resolve(
                 self._config.name, self._config.type, search=True, lifetime=LIFETIME
@@ -46,10 +46,10 @@ class DnsSource:
         return self._take(answer)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
-        """Made for each question, so that a new /etc/resolv.conf is seen."""
+        """Made for each query, so that a new /etc/resolv.conf takes effect."""
         if self._config.resolver is None:
             return dns.asyncresolver.Resolver()
         host, _, port = self._config.resolver.rpartition(":")

@@ -21,7 +21,7 @@ from exporter.sources.discovery.target_lists import read_list
 
 MAX_FILE = 16 * 1024**2
 MAX_FILES = 1000
-SETTLED = 1.0  # seconds since a file was last written: younger, it may be half written
+SETTLED = 1.0  # seconds since a file was last written: before that it may be half written
 LOOKS = 8  # at a file, while there are no descriptors: they are short in one part of a cycle, not in all
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
 Stamp = tuple[int, int, int]
@@ -36,7 +36,7 @@ class _Read:
 
 
 class FileSource:
-    """A file that cannot be read or understood keeps what it said before; one that is gone says nothing."""
+    """A file that is unreadable or invalid keeps its last targets; a missing file has none."""
 
     def __init__(self, config: FileSd, settle: float = 0.3) -> None:
         self._config = config
@@ -45,7 +45,7 @@ class FileSource:
         self.refresh = config.refresh
 
     async def find(self) -> Listing:
-        """Look at every file and read those that changed; `OSError` where a directory cannot be read."""
+        """Check every file and read those that changed; `OSError` where a directory cannot be read."""
         paths = await self._patiently(self._paths)
         self._files = {path: await self._file(path) for path in paths}
         troubles = [f"{path}: {read.trouble}" for path, read in self._files.items() if read.trouble]
@@ -55,10 +55,10 @@ class FileSource:
         return Listing(found, "; ".join(troubles[:3]))
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
     async def _patiently(self, look: Callable[[], T]) -> T:
-        """Look, in a thread, and again a little later where there were no descriptors left for it."""
+        """Call it in a thread, and again a little later where there were no descriptors left for it."""
         for _ in range(LOOKS - 1):
             try:
                 return await asyncio.to_thread(look)
@@ -97,7 +97,7 @@ class FileSource:
         return read_list(content, path, self._config.scheme)
 
     async def _settled(self, path: str) -> Stamp | None:
-        """The file's stamp, once nobody writes to it any more: a cut YAML list is a shorter list."""
+        """The file's stamp, once no process writes to it any more: a cut YAML list is a shorter list."""
         stamp = _stamp(path)
         for _ in range(10):
             if stamp is None or time.time() - stamp[2] / 1e9 > SETTLED:

@@ -1,4 +1,4 @@
-"""What a source of targets finds, before anybody merged it: addresses with what is known of them."""
+"""What a source of targets finds, before the sources are merged: addresses with their attributes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPONENT_LABELS = (
     "__meta_kubernetes_pod_label_component",
 )
 NAME_LABELS = ("pod", "__meta_kubernetes_pod_name", "instance")
-# Of Alibaba, Azure, Oracle and AWS (IPv6); all others are link-local.
+# Of Alibaba, Azure, Oracle and AWS (IPv6); all further addresses are link-local.
 _METADATA = frozenset(
     map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
 )
@@ -36,7 +36,7 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class FoundTarget:
-    """One process. `prefix` None: as the HTTP settings say. `name` "": nobody gave it one."""
+    """One process. `prefix` None: as in the HTTP settings. `name` "": it has none."""
 
     host: str
     port: int
@@ -54,8 +54,8 @@ class FoundTarget:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one look brought. `trouble` says what could not be used of it; the rest is good. `not_running`
-    are processes that should run and have no address to be asked at, as sentences.
+    """The result of one reading. `trouble` describes the unusable part; the rest is good. `not_running` are
+    processes that should run and have no address, as sentences.
     """
 
     found: tuple[FoundTarget, ...]
@@ -64,12 +64,12 @@ class Listing:
 
 
 class Source(Protocol):
-    """One place to look. `find` raises `KVMigrationError` or `OSError` where it learned nothing."""
+    """One source. `find` raises `KVMigrationError` or `OSError` where it has no result."""
 
-    refresh: float  # seconds between two looks
+    refresh: float  # seconds between two readings
 
     async def find(self) -> Listing:
-        """Look once."""
+        """Read once."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -92,12 +92,12 @@ def from_url(url: str) -> FoundTarget:
 
 
 def from_address(address: str, scheme: str = "http") -> FoundTarget:
-    """A process by `host:port`, `host` or a whole URL, as in Prometheus's lists of targets."""
+    """A process by `host:port`, `host` or a complete URL, as in Prometheus's lists of targets."""
     return from_url(address if "://" in address else f"{scheme}://{address}")
 
 
 def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
-    """With what Prometheus's labels say: name, component, scheme, path; `__…` labels are used up."""
+    """With Prometheus's labels applied: name, component, scheme, path; `__…` labels are used up."""
     kept = {
         name: value[:MAX_LABEL_VALUE]
         for name, value in list(labels.items())[:MAX_LABELS]

@@ -1,8 +1,8 @@
-"""Targets by what the other targets' member lists say.
+"""Targets by the other targets' member lists.
 
-Each process writes its list itself, so a list alone makes nobody a target: a member must be called alive by
-most of the processes that answered, its address must be one where a process can run, and there are at most
-`max_members`. Credentials are not sent to them unless the entry's `credentials_for` has their network.
+Each process writes its list itself, so one list makes no member a target. A member must be in state alive in
+most of the lists, its address must be one where a process can run, and there are at most `max_members`.
+Credentials are sent to them only if the entry's `credentials_for` has their network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GRACE = 120.0  # seconds a member stays a target after the last list that had it
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """A member list: the addresses that it calls alive, all that it has, and how many processes sent it."""
+    """A member list: the addresses in state alive, all its addresses, and how many processes sent it."""
 
     alive: frozenset[str]
     every: frozenset[str]
@@ -30,13 +30,13 @@ class Lists:
 
 
 class GossipSource:
-    """Told by the poller, through `heard`.
+    """The poller passes the lists to `heard`.
 
-    A member that no list has any more stays for a while: that it stopped answering is worth a
-    series. A cycle that could read no list at all says nothing about anybody.
+    A member that no list has any more stays for a while: its failure is worth a series. A cycle without a
+    readable list changes nothing.
     """
 
-    refresh = 5.0  # only lets go of the old ones
+    refresh = 5.0  # only removes old members
 
     def __init__(self, config: GossipSd, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
@@ -44,8 +44,8 @@ class GossipSource:
         self._heard_at: dict[str, float] = {}
 
     def heard(self, lists: Iterable[Lists], seeds: frozenset[str]) -> None:
-        """The lists of the last cycle. `seeds` are the hosts that the other sources name: where there are
-        several, one answer alone adds nobody, and only a seed on loopback makes loopback a place to ask.
+        """The lists of the last cycle. `seeds` are the hosts of the other sources. Where there are several, a
+        single answer adds no member. Loopback addresses are accepted only if a seed is on loopback.
         """
         answered = [each for each in lists if each.every]
         votes, total = Counter[str](), sum(each.count for each in answered)
@@ -63,17 +63,17 @@ class GossipSource:
         self._heard_at = dict(list(stays.items())[: self._config.max_members])
 
     def current(self) -> tuple[FoundTarget, ...]:
-        """The members heard of of late."""
+        """The members of recent lists."""
         now, port, scheme = self._clock(), self._config.port, self._config.scheme
         hosts = sorted(host for host, at in self._heard_at.items() if now - at <= GRACE)
         return tuple(FoundTarget(host, port, scheme) for host in hosts)
 
     async def find(self) -> Listing:
-        """The same, without those that have been gone for too long."""
+        """The same, without those that were in no list for too long."""
         return Listing(self.current())
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 @lru_cache(maxsize=20_000)

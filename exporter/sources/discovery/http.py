@@ -19,7 +19,7 @@ MAX_LIST = 16 * 1024 * 1024  # bytes; 20,000 targets with their labels
 
 
 class HttpSource:
-    """Asked by GET, with the HTTP settings of its own; no redirects to other hosts."""
+    """Read by GET, with the HTTP settings of its own; no redirects to another host."""
 
     def __init__(self, config: HttpSd) -> None:
         self._config = config
@@ -27,7 +27,7 @@ class HttpSource:
         self.refresh = config.refresh
 
     async def find(self) -> Listing:
-        """Ask once. Raises `FetchError` or `DecodeError`."""
+        """Request once. Raises `FetchError` or `DecodeError`."""
         await self._access.refresh()
         try:
             async with asyncio.timeout(self._config.http_client.timeout):
@@ -40,7 +40,7 @@ class HttpSource:
             raise FetchError(*failure_of(error)) from None
 
     async def close(self) -> None:
-        """Nothing is held: a list is asked for too rarely to keep a connection."""
+        """Nothing to close: a list is requested too rarely to keep a connection."""
 
     async def _get(self) -> bytes:
         access = self._access.to(self._config.url)

@@ -38,10 +38,10 @@ PAGE_SIZE = 500
 MAX_ANSWER = 64 * 1024**2
 MAX_PAGES = 2 * MAX_FOUND // PAGE_SIZE
 LIST_LIMIT = 30.0  # seconds for one page of the list
-WATCH_FOR = 240  # seconds, then the API ends the watch and we ask for a new one
-SILENCE = 300.0  # seconds without a byte, bookmarks included, after which a watch counts as dead
+WATCH_FOR = 240  # seconds, then the API ends the watch and we request a new one
+SILENCE = 300.0  # seconds without a byte, bookmarks included, after which a watch counts as broken
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-# What the library lets through when a kubeconfig has another shape than it thinks.
+# What the library raises when a kubeconfig has an unexpected shape.
 _BROKEN = (OSError, yaml.YAMLError, TypeError, AttributeError, LookupError, ValueError, AssertionError)
 
 
@@ -50,7 +50,7 @@ class ExpiredError(KVMigrationError):
 
 
 class KubernetesSource:
-    """`find` starts the watch and from then on only says what it knows."""
+    """`find` starts the watch and afterwards only returns its result."""
 
     refresh = 1.0
 
@@ -64,7 +64,7 @@ class KubernetesSource:
         self._task: asyncio.Task[None] | None = None
 
     async def find(self) -> Listing:
-        """The pods as they are known. Raises `FetchError` while there is no list and no watch."""
+        """The pods of the watch. Raises `FetchError` while there is no list and no watch."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="kubernetes watch")
         listed = asyncio.create_task(self._listed.wait())
@@ -73,7 +73,7 @@ class KubernetesSource:
         finally:
             listed.cancel()
         if self._task.done():
-            self._task.result()  # a bug ended the watch: let it be seen; the next look starts anew
+            self._task.result()  # a bug ended the watch: raise it; the next `find` starts anew
         if self._trouble:
             raise FetchError(Reason.REFUSED, self._trouble)
         return self._found
@@ -120,7 +120,7 @@ class KubernetesSource:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[tuple[Any, str]]:
-        """An API client; made anew for each connection, so that new credentials are seen."""
+        """An API client; made anew for each connection, so that new credentials take effect."""
         try:
             client = importlib.import_module("kubernetes_asyncio.client")
             loaders = importlib.import_module("kubernetes_asyncio.config")
@@ -134,7 +134,7 @@ class KubernetesSource:
             yield client.CoreV1Api(connection), namespace
 
     async def _load(self, loaders: Any, settings: Any) -> str:
-        """Fill in address and credentials; returns the namespace to look in."""
+        """Fill in address and credentials; returns the namespace to read."""
         config = self._config
         try:
             if config.kubeconfig is None:
@@ -157,7 +157,7 @@ class KubernetesSource:
             raise FetchError(Reason.DENIED, f"{where} cannot be used: {_words(error)}") from None
 
     async def _list(self, api: Any, namespace: str) -> str:
-        """All pods, page by page; then they are what is known. Returns where the watch begins."""
+        """Replace the pods by all that the API lists, page by page. Returns where the watch begins."""
         pods: dict[str, tuple[FoundTarget | None, str]] = {}
         more = ""
         for _ in range(MAX_PAGES):

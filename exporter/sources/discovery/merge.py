@@ -1,9 +1,9 @@
 """One process found twice is one target.
 
-Two sources mean the same process when scheme-less address and path prefix are equal, or when the
-one's host name has a single address that is the other's host. Within one source names count as
-they stand: behind an ingress many processes share one address. What gossip finds adds only
-processes that nobody else found.
+Two sources mean the same process when scheme-less address and path prefix are equal. They also do when the
+one's host name has a single address that is the other's host. Within one source names count as they stand:
+behind an ingress many processes share one address. What gossip finds adds only processes that no other source
+found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESOLVE_LIMIT = 5.0  # seconds for all names together; the rest keep the address
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One find with its entry: whose settings apply, and which source it came from."""
+    """One find with its entry: the settings that apply, and the source that it came from."""
 
     found: FoundTarget
     entry: TargetEntry
@@ -61,11 +61,11 @@ class Addresses:
         self._task: asyncio.Task[None] | None = None
 
     def of(self, host: str) -> str:
-        """The address that a name has alone; the name itself where it has several or none."""
+        """The address of a name with a single address; else the name itself."""
         return self._of.get(host, host)
 
     def start(self, hosts: Callable[[], Iterable[str]]) -> None:
-        """Ask again and again for the names there are then."""
+        """Resolve repeatedly the names that there are then."""
         if self._task is None:
             self._task = asyncio.create_task(self._loop(hosts), name="discovery addresses")
 
@@ -82,7 +82,7 @@ class Addresses:
             await self.learn(hosts())
 
     async def learn(self, hosts: Iterable[str]) -> None:
-        """Ask for all these names; those that give no answer keep the one they had."""
+        """Resolve all these names; a name without an answer keeps its last address."""
         names = [host for host in hosts if not is_address(host)]
         if not names:
             return
@@ -128,9 +128,9 @@ class _Process:
 def left_behind(
     before: tuple[FoundTarget, ...], left: tuple[FoundTarget, ...], now: tuple[FoundTarget, ...]
 ) -> tuple[FoundTarget, ...]:
-    """What a source lost where it lost everything, or half of its list and more than one process, at once:
-    a list that was cut short looks like that. What comes back, or has another process at its address, is no
-    longer left; of what was left before the rest stays.
+    """What a source lost where it lost all of its list, or half of it and more than one process, at once: a
+    truncated list has this effect. What comes back, or has another process at its address, is no longer left;
+    the rest of the earlier losses stays.
     """
     here = {(found.host, found.port, found.prefix) for found in now}
     gone = [found for found in before if (found.host, found.port, found.prefix) not in here]
@@ -158,7 +158,7 @@ def merge(claims: Iterable[Claim], addresses: Addresses) -> tuple[Target, ...]:
 
 
 def _keys(claim: Claim, addresses: Addresses) -> Iterator[tuple[str, ...]]:
-    """What equal processes share; the first is as it stands, the others need another source."""
+    """What equal processes share; the first key is as it stands, the remaining keys need another source."""
     host, port = claim.found.host, str(claim.found.port)
     prefix = claim.prefix if claim.found.prefix is None else claim.found.prefix
     single = addresses.of(host)
@@ -179,7 +179,7 @@ def _may_join(process: _Process | None, claim: Claim, key: object) -> bool:
 
 
 def _unique(targets: list[Target], processes: list[_Process]) -> tuple[Target, ...]:
-    """A name that several have is nobody's: they get their addresses, or whole URLs, instead."""
+    """A name of several targets identifies none: they get their addresses, or complete URLs, instead."""
     addresses = [process.claims[0].found.address for process in processes]
     for names in (addresses, [target.url for target in targets]):
         count = Counter(target.name for target in targets)

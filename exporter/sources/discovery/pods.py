@@ -14,7 +14,7 @@ _OVER = frozenset(("Succeeded", "Failed"))
 
 
 def pod_key(pod: Mapping[str, Any]) -> str:
-    """What the API knows this pod by. Raises `DecodeError` where the object is no pod."""
+    """The API's key of this pod. Raises `DecodeError` where the object is no pod."""
     metadata = _mapping(pod.get("metadata"))
     uid = metadata.get("uid")
     if not isinstance(uid, str) or not isinstance(metadata.get("name"), str):
@@ -31,13 +31,13 @@ def objects_in(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def continues_at(page: Mapping[str, Any]) -> str:
-    """What asks for the next page, "" on the last one."""
+    """The token of the next page, "" on the last one."""
     more = _mapping(page.get("metadata")).get("continue")
     return more if isinstance(more, str) else ""
 
 
 def resource_version(thing: Mapping[str, Any]) -> str:
-    """Where a list or an object stands in the history of the cluster; "" where it does not say."""
+    """Where a list or an object stands in the history of the cluster; "" where it has no version."""
     version = _mapping(thing.get("metadata")).get("resourceVersion")
     return version if isinstance(version, str) else ""
 
@@ -67,10 +67,10 @@ def found_in(pod: Mapping[str, Any], config: Kubernetes) -> FoundTarget | None:
 
 
 def not_running(pod: Mapping[str, Any], config: Kubernetes) -> str:
-    """Say of a pod that should run, and does not, what it is instead; "" for all others.
+    """The state of a pod that should run and does not; "" for all other pods.
 
-    A pod that has an address is a target, and says itself how it is. One that failed and belongs to a
-    ReplicaSet has been replaced (the controller counts active pods alone); one of a Job is at its end.
+    A pod with an address is a target, and its own pages show its state. A failed pod of a ReplicaSet has been
+    replaced (the controller counts only active pods); one of a Job has finished.
     """
     metadata, status = _mapping(pod.get("metadata")), _mapping(pod.get("status"))
     phase, owner = status.get("phase"), _owner(metadata)

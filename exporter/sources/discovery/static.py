@@ -21,8 +21,8 @@ class StaticSource:
         )
 
     async def find(self) -> Listing:
-        """What the configuration says."""
+        """The configuration's targets."""
         return Listing(self._found)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

@@ -1,7 +1,7 @@
 """Prometheus's lists of targets: `[{"targets": ["host:port"], "labels": {"pod": "mimir-0"}}]`.
 
-The whole list is refused where its shape is wrong, as Prometheus does; a single address that
-cannot be is left out and said.
+A list with a wrong shape is refused completely, as Prometheus does. A single impossible address is left out
+and reported.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_json(content: bytes, scheme: str) -> Listing:
 
 
 def _json(text: str) -> object:
-    if text.count("[") + text.count("{") > 8 * MAX_FOUND:  # of empty ones a few bytes become a hundred
+    if text.count("[") + text.count("{") > 8 * MAX_FOUND:  # empty groups: a few bytes each become a hundred
         raise DecodeError("more lists and objects than any list of targets has")
     try:
         value: object = json.loads(text)

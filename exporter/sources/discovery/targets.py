@@ -1,16 +1,16 @@
-"""Who is to be watched: every source of the configuration, merged to one list of targets.
+"""The processes to watch: every source of the configuration, merged to one list of targets.
 
 ::
 
     discovery = Discovery(config)
-    await discovery.refresh()       # one look everywhere, before the first cycle
+    await discovery.refresh()       # reads each source once, before the first cycle
     await discovery.start()         # from now on by itself
     discovery.targets()
     discovery.gossip_heard(lists)   # after each cycle
     await discovery.replace(config) # a reload
     await discovery.stop()
 
-A source that fails keeps what it had, and `status` says so.
+A source that fails keeps its targets, and `status` shows the failure.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merg
 from exporter.sources.discovery.static import StaticSource
 
 log = logger("kvmigration.discovery")
-FIRST_LOOK = 15.0  # seconds a source has at the first refresh before the others are used without it
+FIRST_LOOK = 15.0  # seconds a source has at the first refresh before it is left out
 FAILS_FOR = 60.0  # seconds; a refresh that fails once is made up for by the next
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source. `targets` is what it found itself, before merging; `since` (unix seconds) is when
-    it last changed between good and bad; `ok` None means it has not looked yet.
+    """One source. `targets` is what it found itself, before merging. `since` (unix seconds) is when it last
+    changed between good and bad; `ok` None means that it was not read yet.
     """
 
     name: str
@@ -56,7 +56,7 @@ class SourceStatus:
 
 
 class _Slot:
-    """A source with what it last found, and the task that looks again and again."""
+    """A source with its last targets, and the task that reads it repeatedly."""
 
     def __init__(self, source: Source, now: Callable[[], float]) -> None:
         self.source = source
@@ -71,13 +71,13 @@ class _Slot:
         self._task: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
-        """One look; a failure keeps what was found before."""
+        """Read once; a failure keeps the last targets."""
         try:
             finding = await self.source.find()
         except (KVMigrationError, OSError) as error:
             self._note(False, str(error)[:300])
         except Exception:
-            # a bug in one source must not end its task unseen, nor the others' with it
+            # a bug in one source must not end its task unnoticed, nor the other sources' tasks
             log.exception("a source of targets failed", source=self.label)
             self._note(False, "an error of the exporter itself; read its log")
         else:
@@ -89,7 +89,7 @@ class _Slot:
             self._note(not finding.trouble, finding.trouble)
 
     def late(self) -> None:
-        """The first look took too long and was given up; the next is the loop's."""
+        """The first reading took too long and was given up; the next is the loop's."""
         self._note(False, f"no answer within {FIRST_LOOK:g}s")
 
     def _note(self, ok: bool, detail: str) -> None:
@@ -105,7 +105,7 @@ class _Slot:
             log.info("a source of targets answers again", source=self.label)
 
     def start(self) -> None:
-        """Look again and again, if there is anything that may change."""
+        """Read repeatedly, if there is anything that may change."""
         if self._task is None and self.source.refresh != math.inf:
             self._task = asyncio.create_task(self._loop(), name=f"discovery {self.label}")
 
@@ -125,14 +125,14 @@ class _Slot:
 
 @dataclass(slots=True)
 class Replacement:
-    """A configuration that was looked at; `left` is what is to be closed."""
+    """A configuration with its sources read; `left` are the sources to close."""
 
     config: Config
     slots: list[_Slot]
     left: list[_Slot]
 
     async def close(self) -> None:
-        """End what is needed no more: the old sources after `commit`, the new ones without it."""
+        """Close what is needed no more: the old sources after `commit`, the new sources without it."""
         await asyncio.gather(*(slot.stop() for slot in self.left))
 
 
@@ -153,12 +153,12 @@ class Discovery:
         return slot
 
     async def refresh(self) -> None:
-        """Look everywhere once, all at the same time; a source that hangs is not waited for."""
+        """Read all sources once, concurrently, without waiting for one that hangs."""
         await _look(self._slots)
         await self._addresses.learn(_hosts(self._slots))
 
     async def start(self) -> None:
-        """Go on looking in the background. Call it after the first `refresh`."""
+        """Go on reading in the background. Call it after the first `refresh`."""
         self._started = True
         for slot in self._slots:
             slot.start()
@@ -176,10 +176,10 @@ class Discovery:
         await replacement.close()
 
     async def prepare(self, config: Config) -> Replacement:
-        """Look at the sources that are new in another configuration, without changing anything yet.
+        """Read the sources that are new in another configuration, without changing anything yet.
 
-        For a reload that changes several things at one instant: `commit` the result, then `close` it;
-        or only `close` it to let the old configuration stand.
+        For a reload that changes several parts at one instant: `commit` the result, then `close` it. Only
+        `close` it to keep the old configuration.
         """
         left = list(zip(self._config.targets, self._slots, strict=True))
         slots: list[_Slot] = []
@@ -202,18 +202,18 @@ class Discovery:
         return replacement
 
     def commit(self, replacement: Replacement) -> None:
-        """Let the prepared configuration stand from now on. Sources in both go on with what they know."""
+        """Use the prepared configuration from now on. Sources in both keep their targets."""
         kept = set(replacement.slots)
         replacement.left = [slot for slot in self._slots if slot not in kept]
         self._config, self._slots = replacement.config, replacement.slots
         for index, (slot, entry) in enumerate(zip(self._slots, self._config.targets, strict=True)):
             slot.label = _label(entry, index)
-            slot.left = ()  # whoever reloads takes the lists as they are
+            slot.left = ()  # a reload takes the lists as they are
             if self._started:
                 slot.start()
 
     def gossip_heard(self, lists: Iterable[Lists]) -> None:
-        """Tell the gossip sources which member lists the last cycle read."""
+        """Pass the member lists of the last cycle to the gossip sources."""
         heard = tuple(lists)
         gossips = [slot for slot in self._slots if isinstance(slot.source, GossipSource)]
         seeds = frozenset(found.host for slot in self._slots if slot not in gossips for found in slot.found)
@@ -232,14 +232,16 @@ class Discovery:
         return self._merged[1]
 
     def answered(self, urls: Collection[str]) -> None:
-        """Tell which targets the last cycle had something of: what left a list and is silent is gone."""
+        """Note which targets answered in the last cycle: one that left a list and does not respond is
+        removed.
+        """
         for claim in self._claims() if any(slot.left for slot in self._slots) else ():
             slot = self._slots[claim.source]
             if not claim.listed and claim.url not in urls:
                 slot.left = tuple(found for found in slot.left if found != claim.found)
 
     def unwatched(self) -> Unwatched:
-        """What is known of processes that cannot be asked."""
+        """Processes that discovery lists and that cannot be read."""
         missing = {one for slot in self._slots for one in slot.not_running}
         return Unwatched(self.unsure(), tuple(sorted(missing)))
 
@@ -258,8 +260,8 @@ class Discovery:
         return counts
 
     def unsure(self) -> tuple[str, ...]:
-        """Name the sources that fail, and have for a while or from the beginning: there may be processes
-        that only they know. A failure of a moment keeps what was found and is none.
+        """The sources that fail, for a while or from the beginning: they may list further processes. A brief
+        failure keeps the targets and does not count.
         """
         return tuple(
             f"{status.name}: {status.detail}"
@@ -281,8 +283,8 @@ class Discovery:
 
 
 def _askable(finding: Listing) -> Listing:
-    """Without addresses where no process can be: whoever writes a list cannot make us ask a cloud's metadata
-    service.
+    """Without addresses where no process can be: a list must not send requests to a cloud's
+    metadata service.
     """
     found = tuple(each for each in finding.found if not is_nobody(each.host))
     left_out = len(finding.found) - len(found)
@@ -294,7 +296,7 @@ def _askable(finding: Listing) -> Listing:
 
 
 async def _look(slots: list[_Slot]) -> None:
-    """One look of each; one that hangs goes on with nothing, and says so."""
+    """Read each once; one that hangs goes on with nothing and an error."""
     if not slots:
         return
     looks = {asyncio.create_task(slot.look()): slot for slot in slots}
@@ -330,7 +332,7 @@ def source_of(entry: TargetEntry) -> Source:
 
 
 def _same(old: TargetEntry, new: TargetEntry) -> bool:
-    """Whether both look in the same place; labels and HTTP settings are applied later."""
+    """Whether both read the same place; labels and HTTP settings are applied later."""
     return old.kind == new.kind and getattr(old, old.kind) == getattr(new, new.kind)
 
 

@@ -1,1 +1,1 @@
-"""The one way to ask a process or a store: within bounds of time, size and number."""
+"""The only way to request a page of a process or a store: within bounds of time, size and number."""

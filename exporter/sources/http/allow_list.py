@@ -1,8 +1,8 @@
-"""What may be asked of a process and of a store; everything else is refused before a socket opens.
+"""What may be requested of a process and of a store; everything else is refused before a socket opens.
 
-The index pages of these products link things that act on a GET (`/ingester/shutdown`,
-`/memberlist?deleteMessages=true`), so a path is compared as the exact bytes that will be sent.
-Nothing is decoded, cleaned or resolved first: what would need that is not on the list.
+The index pages of these products link URLs that act on a GET (`/ingester/shutdown`,
+`/memberlist?deleteMessages=true`). So a path is compared as the exact bytes that will be sent. Nothing is
+decoded, cleaned or resolved first: no allowed path needs it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CONSUL = re.compile(rf"/v1/kv/{_VALUE}(?:\?recurse(?:&dc={_DC})?|\?dc={_DC})?")
 PAGES = frozenset(page.path for page in RING_PAGES) | frozenset(
     ("/memberlist", "/metrics", *CONFIG_PAGES, *BUILD_PAGES, *(k.path for k in PAGE_KINDS if not k.query))
 )
-REQUESTS = frozenset(kind.request for kind in PAGE_KINDS if kind.query)  # asked with this query alone
+REQUESTS = frozenset(kind.request for kind in PAGE_KINDS if kind.query)  # only with this query
 LOKI_QUERY = "/loki/api/v1/query_range"
 _LOG_QUERY = re.compile(
     r"query=(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2}){1,16384}&start=\d{1,20}&end=\d{1,20}&limit=\d{1,5}&direction=forward"
@@ -37,10 +37,10 @@ ETCD_CALLS = frozenset(("/v3/kv/range", "/v3/auth/authenticate"))
 
 
 def is_allowed(path_and_query: str, ring_pages: frozenset[str] = frozenset()) -> bool:
-    """Whether a GET of this on a process reads and does nothing else.
+    """Whether a GET of this on a process only reads.
 
-    `path_and_query` is what stands in the request line, below the path prefix of the target;
-    `ring_pages` are the paths that the configuration names beside the known ones.
+    `path_and_query` is that of the request line, below the path prefix of the target. `ring_pages` are the
+    paths in the configuration besides the built-in paths.
     """
     path, mark, query = path_and_query.partition("?")
     if path_and_query in REQUESTS:
@@ -71,7 +71,7 @@ def is_log_call_allowed(method: str, path_and_query: str) -> bool:
 
 
 def is_metrics_query_allowed(method: str, path_and_query: str) -> bool:
-    """Whether this call asks Prometheus for the value of an expression now, and nothing else of it."""
+    """Whether this call only queries the present value of an expression from Prometheus."""
     path, _, query = path_and_query.partition("?")
     return method == "GET" and path == METRICS_QUERY and _INSTANT.fullmatch(query) is not None
 
@@ -93,8 +93,8 @@ def encoded(key: str) -> str:
 
 @lru_cache(maxsize=512)
 def page_name(path_and_query: str) -> str:
-    """The page as a metric label: the path, and whether a key of `/memberlist` was asked, without its value.
-    The configuration page is `/config` in every product.
+    """The page as a metric label: the path, and whether a key of `/memberlist` was requested, without its
+    value. The configuration page is `/config` in every product.
     """
     path, _, query = path_and_query.partition("?")
     if path in CONFIG_PAGES:

@@ -10,13 +10,13 @@ from exporter.errors import FetchError
 from exporter.model.pages import Reason
 
 _STEP = 1024 * 1024  # decompressed at once at most; most pages are one part, which is not copied
-_TOGETHER = 128 * 1024  # compressed bytes that are waited for, so that most pages are unpacked as a whole
+_TOGETHER = 128 * 1024  # compressed bytes that are waited for, so that most pages are unpacked at once
 _GZIP = 16 + zlib_ng.MAX_WBITS
 
 
 class Body:
     """Collects at most `cap` bytes; raises `FetchError` where there are more or they do not unpack.
-    `received` is told of each part, and may raise as well.
+    `received` is called for each part, and may raise too.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Body:
             self._inflate_waiting()
 
     def finish(self) -> bytes:
-        """The whole body; raises `FetchError` where the compressed stream ends too early."""
+        """The complete body; raises `FetchError` where the compressed stream ends too early."""
         if self._unpack is not None and self._begun:
             self._inflate_waiting()
             if not self._unpack.eof:

@@ -7,9 +7,9 @@
     ring = spending.timed(decode, body)
     spending.take_members(len(ring.members))
 
-Whoever spends more gets `FetchError` with `too_large`, and the page counts as failed: what one process
-sends costs the others nothing. The bounds are several times what the largest real process costs (see
-`Allowance`).
+A process that spends more gets `FetchError` with `too_large`, and the page counts as failed: its excess
+costs the other processes nothing. The bounds are several times the cost of the largest real process
+(`Allowance`).
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def allowance_of(interval: float, largest: int) -> Allowance:
 
 
 class Spending:
-    """One process's in one cycle. `cpu` is seconds of the thread that works, not of the clock: a busy
-    machine makes nobody dearer.
+    """One process's in one cycle. `cpu` is seconds of the thread that works, not of the clock: a busy machine
+    does not raise it.
     """
 
     __slots__ = ("_clock", "_held", "allowance", "bytes", "cpu", "members", "requests", "tokens")
@@ -86,7 +86,7 @@ class Spending:
         _within(self.bytes, self.allowance.bytes, "bytes")
 
     def exhaust(self) -> None:
-        """Let nothing more be asked in this cycle: no honest server sends what was just taken apart."""
+        """Forbid all further requests in this cycle: no correct server sends what was just decoded."""
         self.cpu = math.inf
 
     def take_members(self, count: int, tokens: int = 0) -> None:
@@ -115,8 +115,8 @@ class Spending:
             self._held = None
 
     def timed(self, work: Callable[P, T], *what: P.args, **how: P.kwargs) -> T:
-        """Do some work and note what it costs. It is not ended by it; but work that took the whole share of
-        its process raises afterwards, so that its page is not asked for in every cycle.
+        """Do some work and note its cost. The work is not interrupted. If it took the complete share of its
+        process, it raises afterwards, so that its page is not requested in every cycle.
         """
         began = self._clock()
         try:

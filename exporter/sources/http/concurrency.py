@@ -1,8 +1,8 @@
-"""Who may ask now: a common limit, a limit per target, and less for a target that does not answer.
+"""Which calls may start now: a common limit, a limit per target, and less for a target that does not respond.
 
-A place is for work: sending, and reading a body. A call that only waits for a silent server gives
-its common place back after a while, and one to a server that was silent before never takes a common
-place, so that a whole zone of hanging processes cannot keep the healthy ones from being asked.
+A place is for work: sending, and reading a body. A call that only waits for a server gives its common place
+back after a while. A call to a server that did not respond before never takes a common place. So a zone of
+hanging processes cannot keep the healthy processes from being read.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from weakref import WeakValueDictionary
 
 from exporter.model.pages import Answer, Reason
 
-PATIENCE = 0.5  # seconds of silence after which the common place goes to somebody else
+PATIENCE = 0.5  # seconds without an answer after which the common place goes to another call
 _DOUBTFUL = frozenset(
     (Reason.TIMEOUT, Reason.DEADLINE, Reason.TOO_LARGE)
-)  # four such pages side by side would cost four times as much
+)  # four such pages at once would cost four times as much
 _MAX_SUSPECTS = 100_000  # vanished targets stay in the set; beyond this it starts anew
 
 
 class Slot:
-    """One call's place: among those that ask, or, once given back, among those that answered late.
+    """One call's place: among the calls that send, or, once given back, among those with late answers.
 
-    The late have a room of their own, because in the common one they would stand behind every
-    call that has not begun, and their time runs.
+    The late calls have a room of their own: in the common one they would queue behind every call that has not
+    begun, and their time runs.
     """
 
     def __init__(self, asking: asyncio.Semaphore, late: asyncio.Semaphore) -> None:
@@ -33,7 +33,7 @@ class Slot:
         self._timer: asyncio.TimerHandle | None = None
 
     async def take(self) -> None:
-        """Wait for a place; nothing where one is held. To be called again when the server answers."""
+        """Wait for a place, unless one is taken. To be called again when the server answers."""
         self._stop_timer()
         if self._held is None:
             await self._next_room.acquire()
@@ -71,7 +71,7 @@ class Stay:
         await self._lane.acquire()
         try:
             await self._place.take()
-        except BaseException:  # cancelled: nobody else would give the lane back
+        except BaseException:  # cancelled: no other code would give the lane back
             self._lane.release()
             raise
         return self._place
@@ -82,7 +82,7 @@ class Stay:
 
 
 class Places:
-    """All places. Targets are told apart by their URL."""
+    """All places. A target is identified by its URL."""
 
     def __init__(self, common: int, per_target: int) -> None:
         self._asking = asyncio.Semaphore(common)
@@ -93,7 +93,7 @@ class Places:
         self._suspects: set[str] = set()
 
     def place(self, url: str) -> Stay:
-        """Wait for the target's lane and then for a common place. A suspect is asked one page at a time."""
+        """Wait for the target's lane and then for a common place. A suspect is read one page at a time."""
         suspect = url in self._suspects
         lane = self._lane(url, 1 if suspect else self._per_target)
         return Stay(lane, Slot(self._doubtful if suspect else self._asking, self._late))

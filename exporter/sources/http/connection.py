@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 START = 0.03  # seconds of CPU that any answer may take
-RATE = 30e6  # bytes that make it worth another second; honest ones are taken apart at ten times this rate
+RATE = 30e6  # bytes that make it worth another second; normal answers are parsed at ten times this rate
 Clock = Callable[[], float]
 
 
@@ -27,8 +27,8 @@ class CostlyAnswerError(aiohttp.ClientError):
 class Wire(ResponseHandler):
     """aiohttp's connection with a bound on the CPU of each answer.
 
-    To ask for the CPU time costs many times what the time of day does, and is never more than that: it is
-    asked for once an answer has taken too long by the clock.
+    Reading the CPU time costs many times the time of day, and the CPU time is never more than that. So it is
+    read once an answer has taken too long by the clock.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,7 +61,7 @@ class Wire(ResponseHandler):
         if self._payload is not None:
             self._payload.set_exception(error)
         self.set_exception(error)
-        self._parser = self._payload = None  # else the end of the connection would say that it was cut short
+        self._parser = self._payload = None  # else the end of the connection would report a truncated answer
         if self.transport is not None:
             self.transport.abort()
 
@@ -71,6 +71,6 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
-        # aiohttp has no other way to say which protocol it makes
+        # aiohttp has no other way to set the protocol
         make: Callable[..., ResponseHandler] = Wire
         self._factory = partial(make, loop=asyncio.get_running_loop())

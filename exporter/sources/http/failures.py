@@ -1,6 +1,6 @@
-"""What went wrong on the wire, in the words of the closed list.
+"""Failures on the wire, in the words of the closed list.
 
-Details are written here rather than taken from exceptions, whose texts carry URLs and headers.
+Details are written here rather than taken from exceptions, which have URLs and headers in their texts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_DETAIL = 160
 
 
 def plain(text: str) -> str:
-    """One short line of printable ASCII, whatever a server or a library said."""
+    """One short line of printable ASCII, from any text of a server or a library."""
     if text.isascii() and text.isprintable() and len(text) <= MAX_DETAIL:
         return text
     kept = "".join(char if " " <= char <= "~" else "?" for char in text[: 2 * MAX_DETAIL])
@@ -48,15 +48,15 @@ def failure_of(error: BaseException) -> tuple[Reason, str]:
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
-    """The TLS error behind it. A server that refuses our certificate after the handshake (Go up to 1.19 in
-    TLS 1.2, every server in TLS 1.3) is told of by aiohttp as a broken connection with errno 1.
+    """The TLS error behind it. Where a server refuses our certificate after the handshake (Go up to 1.19 in
+    TLS 1.2, every server in TLS 1.3), aiohttp reports a broken connection with errno 1.
     """
     inner = (getattr(error, "certificate_error", None), getattr(error, "os_error", None))
     return next((one for one in (*inner, error.__cause__, error) if isinstance(one, ssl.SSLError)), None)
 
 
 def _tls_words(error: ssl.SSLError) -> str:
-    """What the TLS library calls it, in our words where they are known."""
+    """The TLS library's error, in our words where there are some."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate refused: {error.verify_message}"
     reason = error.reason or "unknown"
@@ -74,7 +74,7 @@ def _system_words(error: BaseException) -> str:
 
 CERTIFICATE_REFUSED = "the server refuses the client certificate"
 CERTIFICATE_WANTED = "the server requires a client certificate"
-# OpenSSL's names of the alerts that a server sends; Go up to 1.21 says "bad certificate" to all of them.
+# OpenSSL's names of the alerts that a server sends; Go up to 1.21 sends "bad certificate" for all of them.
 _TLS_ALERTS = (
     ("ALERT_CERTIFICATE_EXPIRED", f"{CERTIFICATE_REFUSED}: it has expired"),
     ("ALERT_UNKNOWN_CA", f"{CERTIFICATE_REFUSED}: the server does not accept the authority that signed it"),
@@ -84,7 +84,7 @@ _TLS_ALERTS = (
     ("WRONG_VERSION_NUMBER", "the server has no TLS: write http:// in the address"),
 )
 
-# First match wins; "" asks the system for the words.
+# First match wins; "" uses the system's words.
 _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Reason, str], ...] = (
     (CostlyAnswerError, Reason.TOO_LARGE, "taking it apart costs more than its bytes are worth"),
     (aiohttp.ClientConnectorDNSError, Reason.DNS, "the name does not resolve"),

@@ -48,8 +48,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class TargetAccess:
-    """How one target is reached: `ssl` as aiohttp takes it, headers with the credentials in them. Its
-    limits count instead of the common ones where they are given.
+    """How one target is reached: `ssl` as aiohttp takes it, headers with the credentials in them. Its limits,
+    if given, replace the common limits.
     """
 
     ssl: ssl.SSLContext | bool = True
@@ -71,8 +71,8 @@ def _plain_access(_target: Target) -> TargetAccess:
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """Limits of every call. `for_target` is asked at each call, so that rotated secrets are seen;
-    it may raise `FetchError` or `OSError` where a secret cannot be read.
+    """Limits of every call. `for_target` is called for each, so that rotated secrets take effect; it may
+    raise `FetchError` or `OSError` where a secret cannot be read.
     """
 
     timeout: float = 5.0  # seconds, connecting included
@@ -80,7 +80,7 @@ class FetchSettings:
     max_concurrency: int = 64
     per_target: int = 4
     follow_redirects: bool = True
-    ring_pages: frozenset[str] = frozenset()  # paths named in the configuration, see `allow.is_ring_page`
+    ring_pages: frozenset[str] = frozenset()  # paths named in the configuration, for `allow.is_ring_page`
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     for_target: Access = _plain_access
 
@@ -96,7 +96,7 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     access: Access | None = None  # instead of the settings' hook
     index_header: str = ""  # a header with a number that the answer is to keep
-    hiding_header: str = ""  # an answer with this header set to "true" is not the whole answer
+    hiding_header: str = ""  # an answer with this header set to "true" is incomplete
     page: str = ""  # the label it is counted under, where that is not its path
     spending: Spending | None = None  # what the process that it goes to has cost in this cycle
 
@@ -146,7 +146,7 @@ class Fetcher:
             await self._session.close()
             self._session = None
 
-    async def get(  # noqa: PLR0913 - what is asked, how, and within which bounds
+    async def get(  # noqa: PLR0913 - the request, and its bounds
         self,
         target: Target,
         path: str,
@@ -156,8 +156,8 @@ class Fetcher:
         deadline: float | None = None,
         spending: Spending | None = None,
     ) -> Answer:
-        """One page of one process. `query` holds plain values, `deadline` is a time of the running loop.
-        `spending` is to be told by `let_go` when the body is no longer needed.
+        """One page of one process. `query` has plain values, `deadline` is a time of the running loop. Call
+        `let_go` of `spending` when the body is no longer needed.
         """
         if query:
             path = f"{path}?{'&'.join(f'{key}={allow_list.encoded(value)}' for key, value in query.items())}"
@@ -195,9 +195,9 @@ class Fetcher:
         return Answer(Outcome.FAILED, Reason.FORBIDDEN, detail, asked_at=self._clock())
 
     async def _run(self, call: Call, deadline: float | None) -> Answer:
-        """Wait for a place, then ask; whatever happens on the wire becomes an answer."""
+        """Wait for a place, then send; every failure on the wire becomes an answer."""
         asked_at, started = self._clock(), time.monotonic()
-        limit = 0.0  # seconds from when it is asked
+        limit = 0.0  # seconds from the start of the call
         reply = Reply(self.pace, self._large, call.spending)
         left = asyncio.timeout_at(deadline)
         try:
@@ -315,7 +315,7 @@ def _too_late(limit: float, *, cycle_ended: bool) -> Answer:
 
 @lru_cache(maxsize=16_384)
 def _base(target_url: str) -> tuple[str, str]:
-    """A target's scheme, host and port, and its path prefix; raises `FetchError` for odd ones."""
+    """A target's scheme, host and port, and its path prefix; raises `FetchError` for invalid URLs."""
     url = target_url.rstrip("/")
     match = _BASE.fullmatch(url)
     prefix = (match["prefix"] or "") if match else ""

@@ -10,8 +10,8 @@ ROUND = 0.006  # seconds of unpacking and decoding in one round of the loop
 
 
 class Pace:
-    """Whoever has work of a millisecond to do on the loop waits here before it: for the next round, if
-    others have used this one up. Who holds a whole body goes first: so few of them are held at a time.
+    """Work of a millisecond on the loop waits here first: for the next round, if this one is used up. A call
+    with a complete body goes first: so few bodies are in memory at a time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -25,7 +25,7 @@ class Pace:
             await asyncio.sleep(0)
 
     async def wait_with_body(self) -> None:
-        """As `wait`, but before those who have nothing to hold yet."""
+        """As `wait`, but before the calls without a body."""
         self._holding += 1
         try:
             while not self._has_room():  # noqa: ASYNC110 - the loop's next round is what is waited for

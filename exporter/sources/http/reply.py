@@ -29,10 +29,10 @@ _OUTCOMES = {
 
 @dataclass(slots=True)
 class Reply:
-    """Reads a response. `received` is how many bytes came, decompressed, whether it ended well or not.
+    """Reads a response. `received` is how many bytes came, decompressed, complete or not.
 
     With a `spending`, a body beyond `LARGE` keeps its place until the caller has decoded it and calls
-    `spending.let_go`: read and decoded side by side, a few of them would fill the memory.
+    `spending.let_go`: a few of them at once would fill the memory.
     """
 
     pace: Pace
@@ -76,7 +76,7 @@ class Reply:
                 self.large.release()
 
     async def _error(self, response: aiohttp.ClientResponse, cap: int) -> bytes:
-        """What an error says, if it says it shortly; read mostly so that the connection can be used again."""
+        """The text of an error, if it is short; read mostly so that the connection can be used again."""
         try:
             return await self._whole(response, min(cap, MAX_ERROR_BODY))
         except (FetchError, aiohttp.ClientError):

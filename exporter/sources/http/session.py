@@ -1,4 +1,4 @@
-"""Sessions for what is asked seldom: a list of targets, a token. As bounded as other calls."""
+"""Sessions for rare requests: a list of targets, a token. They have the bounds of all calls."""
 
 from __future__ import annotations
 

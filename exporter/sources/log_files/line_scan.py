@@ -1,18 +1,18 @@
-"""Finds the few lines of a log that hold a word, without looking at the others one by one."""
+"""Finds the few lines of a log that contain a word, without parsing every line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-AROUND = 4096  # bytes kept on either side of the word; a line may be longer, what is kept of it not
+AROUND = 4096  # bytes kept before and after the word; a line may be longer
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """Lines without their line breaks, cut to `AROUND` on either side of the word.
+    """Lines without their line breaks, cut to `AROUND` before and after the word.
 
-    `consumed` bytes need not be seen again; what follows them must be in the next buffer. `within`
-    says that they end inside a line that has been given already.
+    `consumed` bytes are finished; what follows them must be in the next buffer. `within` is true if they end
+    inside a line that has been returned already.
     """
 
     lines: tuple[bytes, ...]
@@ -21,9 +21,9 @@ class Scanned:
 
 
 def scan(buffer: bytes, word: bytes, *, within: bool = False, last: bool = False) -> Scanned:
-    """Scan one buffer. `within` is that of the buffer before; `last` says that nothing will follow,
-    so that a line without a line break counts as it is. Each line is given once, however often it
-    holds the word.
+    """Scan one buffer. `within` is that of the previous buffer. `last` is true if nothing will follow, so
+    that a line without a line break counts as it is. Each line is returned once, even if it contains the word
+    several times.
     """
     at = 0
     if within:
@@ -46,6 +46,6 @@ def scan(buffer: bytes, word: bytes, *, within: bool = False, last: bool = False
 
 
 def _to_be_kept(buffer: bytes, at: int, word: int) -> int:
-    """Where the line begins that is not yet whole, or as much of it as could still matter."""
+    """Where the incomplete line begins, or as much of it as could still matter."""
     low = max(at, len(buffer) - AROUND - word)
     return max(low, buffer.rfind(b"\n", low) + 1)

@@ -25,11 +25,11 @@ from exporter.sources.http.fetcher import Access, Call, Fetcher
 PATH = "/loki/api/v1/query_range"
 FILTER = ' |= "with unacceptable label "'
 DELAY = 10.0
-LOOK_BACK = 300.0  # seconds before the start that the first look covers
-MAX_RANGE = 3600.0  # seconds asked for at once after an outage; Loki refuses ranges that are too long
+LOOK_BACK = 300.0  # seconds before the start that the first query covers
+MAX_RANGE = 3600.0  # seconds queried at once after an outage; Loki refuses ranges that are too long
 LIMIT = 1000  # lines of one answer; Loki's own default cap is 5000
 MAX_BODY = 16 * 1024 * 1024  # bytes of one answer; the lines in question have some hundred each
-PAGES = 20  # answers of one look
+PAGES = 20  # answers of one reading
 PROCESS_LABELS = ("pod", "instance", "host", "hostname", "node_name", "filename")
 NANO = 1_000_000_000
 MAX_PROCESS = 200
@@ -58,7 +58,7 @@ class Line:
     text: bytes
 
     def digest(self, stream: str) -> bytes:
-        """Tell it from others of the same time stamp."""
+        """Distinguish it from further lines of the same time stamp."""
         return hashlib.blake2b(stream.encode("utf-8", "replace") + b"\0" + self.text, digest_size=16).digest()
 
 
@@ -66,13 +66,13 @@ class Line:
 class _Position:
     """How far was read."""
 
-    next: int  # the first time stamp not yet seen whole, nanoseconds
+    next: int  # the first time stamp not yet read completely, nanoseconds
     given: set[bytes] = field(default_factory=set)  # lines already given of that time stamp
-    failing: str = ""  # what was said last
+    failing: str = ""  # the last message
 
 
 class LokiSource:
-    """Asks once a look, more often while answers are full. `clock` is unix seconds."""
+    """Queries once a reading, more often while answers are full. `clock` is unix seconds."""
 
     kind = "loki"
 
@@ -85,9 +85,9 @@ class LokiSource:
         self._at = _Position(int((clock() - LOOK_BACK) * NANO))
 
     def renewed(self, fetcher: Fetcher, settings: LokiSettings) -> LokiSource:
-        """The same question asked through another fetcher and access, going on where this one stands."""
+        """The same query through another fetcher and access, from the position of this one."""
         other = LokiSource(fetcher, settings, self._clock)
-        other._at = self._at  # shared: a look of this one may be under way
+        other._at = self._at  # shared: this one may be reading
         return other
 
     async def recall(self) -> Counts:
@@ -101,7 +101,7 @@ class LokiSource:
         """There is nothing to let go of."""
 
     async def look(self, take: Take, deadline: float) -> None:
-        """Give the lines that came since the last look. A failed question is asked again next time."""
+        """Pass on the lines that came since the last reading. A failed query is repeated next time."""
         upto = int((self._clock() - DELAY) * NANO)
         for _ in range(PAGES):
             end = min(upto, self._at.next + int(MAX_RANGE * NANO))
@@ -134,7 +134,7 @@ class LokiSource:
         return await self._fetcher.log_call(call, deadline=deadline)
 
     def _give(self, lines: list[tuple[Line, str]], end: int, take: Take) -> None:
-        """Give the new ones, then move on: behind the range, or to the last stamp of a full answer."""
+        """Pass on the new lines, then move on: behind the range, or to the last stamp of a full answer."""
         lines.sort(key=lambda entry: entry[0].at)
         place = self._at
         inside = [(line, line.digest(stream)) for line, stream in lines if place.next <= line.at < end]
@@ -149,7 +149,7 @@ class LokiSource:
             place.next, place.given = last, {sum_ for line, sum_ in fresh if line.at == last}
         elif fresh:
             place.given |= {sum_ for _, sum_ in fresh}
-        else:  # more lines of one time stamp than an answer holds: the rest cannot be asked for
+        else:  # more lines of one time stamp than an answer has: the rest cannot be queried
             place.next, place.given = last + 1, set()
 
     def _failed(self, words: str) -> None:

@@ -1,7 +1,7 @@
 """One log file that is followed: by its open descriptor, not by its name, so that a rotation loses nothing.
 
-What was read is known again by its mark, a digest of the bytes before the position. It tells a file
-that goes on from one that was truncated or replaced, whatever inode or name it has.
+A mark, a digest of the bytes before the position, identifies what was read. It distinguishes a file that goes
+on from one that was truncated or replaced, with any inode or name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Position:
 
 @dataclass(slots=True)
 class Followed:
-    """One open file. `missing` counts the looks since it was last found under a name that is followed."""
+    """One open file. `missing` counts the readings since it last had a name that is followed."""
 
     path: str
     key: Key
@@ -43,9 +43,9 @@ class Followed:
     within: bool = False
     mark: str = ""
     missing: int = 0
-    idle: bool = False  # nothing new at the last look, and nothing left over
+    idle: bool = False  # nothing new at the last reading, and nothing left over
     _more: bool = False  # the last chunk was not the end
-    _seen: tuple[int, int] = (-1, -1)  # size and time at the last look
+    _seen: tuple[int, int] = (-1, -1)  # size and time at the last reading
 
     def position(self) -> Position:
         """Where it stands."""
@@ -57,7 +57,7 @@ class Followed:
         self.mark = mark_at(self.descriptor, offset)
 
     def has(self, position: Position) -> bool:
-        """Tell whether this file begins with what was read up to a position."""
+        """Whether this file begins with the bytes read up to a position."""
         at = position.offset
         return 0 < at <= self.size() and mark_at(self.descriptor, at) == position.mark
 
@@ -66,7 +66,7 @@ class Followed:
         return os.fstat(self.descriptor).st_size
 
     def look(self) -> bool:
-        """Tell whether there is something to read; a file that was truncated begins anew."""
+        """Whether there is something to read; a file that was truncated begins anew."""
         status = os.fstat(self.descriptor)
         seen = (status.st_size, status.st_mtime_ns)
         changed, self._seen = seen != self._seen, seen

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from exporter.sources.log_files.open_file import Key
 
 MAX_FILES = 500  # followed at once, each with an open descriptor
-MAX_NAMES = 20_000  # looked at
+MAX_NAMES = 20_000  # of files that are listed
 _PACKED = re.compile(r"\.(gz|bz2|xz|zst|lz4|zip|tmp)$")
 _POD = re.compile(r"/pods/[^/]*?_(?P<pod>[^/_]+)_[^/_]+/[^/]+/[^/]+$")  # NAMESPACE_POD_UID/CONTAINER/0.log
 _CONTAINER = re.compile(r"/(?P<pod>[^/_]+)_[^/_]+_[^/]+-[0-9a-f]{64}\.log[^/]*$")  # POD_NAMESPACE_NAME-ID.log
@@ -24,7 +24,7 @@ MAX_PROCESS = 200
 def find(patterns: Iterable[str]) -> tuple[dict[Key, str], bool]:
     """Regular files by device and inode, newest first; whether there were more than are followed.
 
-    A file under two names, as a link, is one file. Packed files are old ones and not read.
+    A file under two names, as a link, is one file. Packed files are old and not read.
     """
     found: dict[Key, tuple[float, str]] = {}
     names = (name for pattern in patterns for name in _names(pattern))
@@ -37,8 +37,8 @@ def find(patterns: Iterable[str]) -> tuple[dict[Key, str], bool]:
 
 
 def unlistable(patterns: Iterable[str]) -> OSError | None:
-    """The error of a directory that a pattern looks into and that cannot be listed: `glob` takes it for
-    an empty one. One that is not there is no error.
+    """The error of a directory of a pattern that cannot be listed: `glob` takes it for an empty one. A
+    missing directory is no error.
     """
     directories = (
         name for pattern in patterns for level in _levels(pattern) for name in _names(level + os.sep)

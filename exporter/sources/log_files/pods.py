@@ -1,7 +1,7 @@
 """Pod logs through the Kubernetes API, for pods that discovery found there.
 
-The API gives whole logs and filters nothing, so this is for small installations; Loki or files cost
-less. Every line comes with its time stamp, by which it is known whether it was given before.
+The API gives complete logs and filters nothing, so this is for small installations; Loki or files cost less.
+Every line comes with its time stamp, which prevents duplicates.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.log_files.line_scan import scan
 
 PAGE = "pod logs"
-LOOK_BACK = 300  # seconds before the start that the first look covers
-OVERLAP = 5  # seconds asked for again: clocks differ
-MAX_BYTES = 8 * 1024 * 1024  # of one pod in one look; the next look goes on behind them
+LOOK_BACK = 300  # seconds before the start that the first reading covers
+OVERLAP = 5  # seconds read again: clocks differ
+MAX_BYTES = 8 * 1024 * 1024  # of one pod in one reading; the next one goes on behind them
 MAX_PODS = 500
 AT_ONCE = 8
 SECONDS = 10.0  # for one pod's log
@@ -42,7 +42,7 @@ Connect = Callable[[], AbstractAsyncContextManager[tuple[Any, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One container whose log is read."""
+    """One container with its log."""
 
     namespace: str
     name: str
@@ -51,7 +51,9 @@ class Pod:
 
 @dataclass(slots=True)
 class _Piece:
-    """What is being read of one log: the bytes not yet scanned, and the newest whole line's stamp."""
+    """The part of one log that is being read: the bytes not yet scanned, and the newest complete line's
+    stamp.
+    """
 
     newest: str = ""
     read: int = 0
@@ -60,7 +62,7 @@ class _Piece:
     lines: list[bytes] = field(default_factory=list)
 
     def feed(self, chunk: bytes, word: bytes) -> None:
-        """Scan one chunk; keeps the lines that hold the word."""
+        """Scan one chunk; keeps the lines that contain the word."""
         buffer = self.rest + chunk
         self.read += len(chunk)
         end = buffer.rfind(b"\n")
@@ -73,7 +75,9 @@ class _Piece:
 
 
 class PodLogSource:
-    """One `kubernetes` entry of `rejections`. `pods` says whose logs, `connects` how the API is reached."""
+    """One `kubernetes` entry of `rejections`. `pods` returns the containers, `connects` how the API is
+    reached.
+    """
 
     kind = "kubernetes"
 
@@ -100,10 +104,10 @@ class PodLogSource:
         """Nothing is kept."""
 
     async def close(self) -> None:
-        """There is nothing to let go of: each look has its own connection."""
+        """Nothing to close: each reading has its own connection."""
 
     async def look(self, take: Take, deadline: float) -> None:
-        """Give the lines that came since the last look."""
+        """Pass on the lines that came since the last reading."""
         pods = sorted(set(self._pods()), key=lambda pod: (pod.namespace, pod.name, pod.container))[:MAX_PODS]
         self._seen = {pod: self._seen[pod] for pod in pods if pod in self._seen}
         outcomes: set[Outcome] = set()
@@ -161,7 +165,7 @@ class PodLogSource:
             answer.close()
 
     def _since(self, pod: Pod) -> int:
-        """Seconds to look back; the API counts whole ones, by its own clock."""
+        """The range in seconds; the API counts integer seconds, by its own clock."""
         now, seen = self._clock(), self._seen.get(pod, "")
         begin = _seconds(seen) if seen else self._started - LOOK_BACK
         return max(1, math.ceil(now - begin) + (OVERLAP if seen else 0))

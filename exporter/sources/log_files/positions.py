@@ -68,7 +68,7 @@ def _count(entry: Any) -> tuple[str, str, int]:
 
 
 def save(path: Path, state: State) -> None:
-    """Replace the state as a whole: who reads it finds the old one or the new one. Raises `OSError`."""
+    """Replace the state at once: a reader finds the old state or the new one. Raises `OSError`."""
     files = [
         {
             "path": position.path,

@@ -1,4 +1,4 @@
-"""Log files as a source of lines: the blocking work in a thread, one look at a time."""
+"""Log files as a source of lines: the blocking work in a thread, one reading at a time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from exporter.sources.log_files.positions import Counts
 from exporter.sources.log_files.tail import LogFiles
 
-PAGE = "log files"  # under which looks are counted beside the fetches of pages
+PAGE = "log files"  # the name that counts these readings beside the fetches of pages
 Take = Callable[[str, bytes], None]
 Count = Callable[[str, str], None]
 
 
 class FileSource:
-    """One `file` entry of `rejections`. `count(page, outcome)` is told how each look went."""
+    """One `file` entry of `rejections`. `count(page, outcome)` is called after each reading."""
 
     kind = "file"
 
@@ -29,7 +29,7 @@ class FileSource:
             return await asyncio.to_thread(self._files.recall)
 
     async def look(self, take: Take, deadline: float) -> None:
-        """Give the lines that came since the last look. What one look may read is bounded by itself."""
+        """Pass on the lines that came since the last reading. `LogFiles` bounds one reading."""
         async with self._busy:
             look = await asyncio.to_thread(self._files.look, take)
         self._count(PAGE, look.outcome.value)
@@ -40,7 +40,7 @@ class FileSource:
             await asyncio.to_thread(self._files.remember, counts)
 
     async def close(self) -> None:
-        """End a look under way, then let go of the files."""
+        """End the running reading, then close the files."""
         self._files.stopped = True
         async with self._busy:
             self._files.close()

@@ -8,8 +8,8 @@
     tail.remember(counts)
     tail.close()
 
-Where reading begins: at the kept position, else at the beginning of the file. Of what was there
-before anybody looked at most the last `FIRST_SIGHT` bytes are read.
+Reading begins at the kept position, else at the beginning of the file. Of older content, at most the last
+`FIRST_SIGHT` bytes are read.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from exporter.sources.log_files.positions import Counts, State
 from exporter.sources.state_file import BrokenStateError, words
 
 FIRST_SIGHT = 16 * 1024 * 1024
-BUDGET = 256 * 1024 * 1024  # bytes read in one look, of all files together
-SECONDS = 3.0  # that one look reads at most
-PATIENCE = 2  # looks without a name and without growth before a file is let go
+BUDGET = 256 * 1024 * 1024  # bytes of one reading, of all files together
+SECONDS = 3.0  # of one reading at most
+PATIENCE = 2  # readings without a name and without growth before a file is closed
 
 log = logger("kvmigration.logs")
 Take = Callable[[str, bytes], None]
@@ -40,11 +40,11 @@ Take = Callable[[str, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one look went. Absent: no file has such a name."""
+    """How one reading went. Absent: no file has such a name."""
 
     outcome: Outcome
     detail: str = ""
-    behind: bool = False  # there was more to read than one look may
+    behind: bool = False  # there was more to read than one reading may
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class LogFiles:
     word: bytes
     state_file: Path | None = None
     clock: Callable[[], float] = time.monotonic
-    stopped: bool = False  # may be set by another thread; a look then ends early
+    stopped: bool = False  # may be set by another thread; a reading then ends early
     _files: dict[Key, Followed] = field(default_factory=dict)
     _kept: list[Position] = field(default_factory=list)
     _started: bool = False
@@ -91,9 +91,9 @@ class LogFiles:
         self._said.discard("save")
 
     def look(self, take: Take) -> Look:
-        """Read what is new, each file in turn so that a busy one does not keep the others waiting.
+        """Read what is new, each file in turn so that a busy file does not keep another one waiting.
 
-        Never raises for what a file or a directory does.
+        Never raises for a fault of a file or a directory.
         """
         found, more = patterns.find(self.patterns)
         if more:
@@ -153,7 +153,7 @@ class LogFiles:
         if read:
             furthest = max(read, key=lambda position: position.offset)
             file.start(furthest.offset, within=furthest.within)
-        elif rotated:  # the inode is another file's by now, which nobody asked for
+        elif rotated:  # the inode is another file's by now, which no pattern names
             file.start(file.size(), within=False)
         elif not self._started and file.size() > FIRST_SIGHT:
             file.start(file.size() - FIRST_SIGHT, within=True)
@@ -197,7 +197,7 @@ class LogFiles:
         self._files.clear()
 
     def _warn(self, what: str, text: str) -> None:
-        """Say it once, until it is over."""
+        """Log it once, until it is over."""
         if what not in self._said and len(self._said) < 10 * patterns.MAX_FILES:
             self._said.add(what)
             log.warning(text)

@@ -1,9 +1,8 @@
 """Consul's key-value store, read directly: `GET /v1/kv/PREFIX?recurse`.
 
-Consul lists only what the token may see and answers 404 where that is nothing; and 404 is also what
-stands at a wrong address. So it is asked for a key as well, which is denied where a list is silent
-(seen on Consul 1.8.7), for each key in use that the list lacks, and a store without any key must be a
-Consul that has a leader.
+Consul lists only the keys that the token may read, and answers 404 for none; a wrong address answers 404 too.
+So a key is requested too, which is denied where a list is only empty (observed on Consul 1.8.7). This is
+done for each key in use that the list lacks, and a store without any key must be a Consul that has a leader.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from exporter.sources.stores.refusals import failure, side_by_side
 from exporter.sources.stores.store_collector import MAX_KEYS, Collected, as_it_is
 
 KIND = "consul"
-MAX_USED = 200  # keys that are asked for by themselves
+MAX_USED = 200  # keys that are requested singly
 _FILTERED = "X-Consul-Results-Filtered-By-ACLs"  # Consul 1.12 and later
 _INDEX = "X-Consul-Index"
 
@@ -33,7 +32,7 @@ _INDEX = "X-Consul-Index"
 @dataclass(frozen=True, slots=True)
 class ConsulSettings:
     """Where Consul is. `token_file` is read at every cycle; `access` replaces the fetcher's own hook;
-    `certificate` tells whether one of our own is configured.
+    `certificate` is true if one of our own is configured.
     """
 
     url: str
@@ -62,8 +61,8 @@ async def read_consul(
     used: Iterable[str] = (),
     decode: Decode = as_it_is,
 ) -> StoreRead[Any]:
-    """All keys below the prefixes, or a failure as a whole. `deadline` is a time of the running loop,
-    `used` the keys that processes are known to use.
+    """All keys below the prefixes, or a failure of all. `deadline` is a time of the running loop, `used` the
+    keys that processes use.
     """
     reader = _Reader(fetcher, store, deadline, decode)
     try:
@@ -91,7 +90,8 @@ class _Reader:
         prefixes = self._store.prefixes
         if not all(prefixes):
             raise FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
-        # A list leaves out what the token may not see, without a word; asking for a key is denied.
+        # A list leaves out the keys that the token may not read, without an error; a request for one is
+        # denied.
         asked = [
             call for prefix in prefixes for call in (self._expect_nothing(prefix), self._read_prefix(prefix))
         ]
@@ -104,7 +104,7 @@ class _Reader:
         return self.found.ok(KIND, prefixes, revision=self._revision)
 
     async def _expect_nothing(self, prefix: str) -> bool:
-        """Ask for the prefix itself, which is no key but perhaps a folder; true."""
+        """Request the prefix itself, which is no key but perhaps a folder; true."""
         await self._ask(self._path(prefix, recurse=False), prefix)
         return True
 
@@ -124,7 +124,7 @@ class _Reader:
         entries = _entries(answer.body)
         self._add(entries, prefix)
         empty = not entries
-        del answer, entries  # the bytes of a whole prefix
+        del answer, entries  # the bytes of a complete prefix
         await self.found.settle()
         return empty
 

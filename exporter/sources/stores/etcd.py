@@ -1,8 +1,8 @@
 """etcd, read directly over its JSON gateway: `POST /v3/kv/range`, etcd 3.4 and later.
 
-Every endpoint is asked which cluster it belongs to; all pages of all prefixes are then read from one of
-them, at one revision, so that they are one cut through the store. Range requests are linearizable: a
-member cut off from its cluster fails rather than answers old.
+Each endpoint must return its cluster's id first. All pages of all prefixes are then read from one endpoint,
+at one revision, so that they are consistent. Range requests are linearizable: an isolated member fails and
+gives no outdated answer.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from exporter.sources.stores.etcd_endpoint import (
 from exporter.sources.stores.refusals import COMPACTED, side_by_side
 from exporter.sources.stores.store_collector import Collected, as_it_is
 
-FIRST_PAGE = 1  # keys, of whatever size: the largest rings hold 8 MB, and memory is bounded
+FIRST_PAGE = 1  # keys, of any size: the largest rings have 8 MB, and memory is bounded
 MAX_PAGE = 10_000  # keys
-PAGE_BYTES = 8 * 1024 * 1024  # of values, as far as the last page tells
+PAGE_BYTES = 8 * 1024 * 1024  # of values, estimated from the last page
 GRACE = 1.0  # seconds that the other endpoints have when the content is there
 Sessions = dict[str, Session]
 _SESSIONS: WeakKeyDictionary[Fetcher, dict[tuple[tuple[str, ...], str], Sessions]] = WeakKeyDictionary()
@@ -47,9 +47,9 @@ async def read_etcd(
     _used: Iterable[str] = (),
     decode: Decode = as_it_is,
 ) -> StoreRead[Any]:
-    """All keys below the prefixes, from the first endpoint that gives all of them, or a failure as a
-    whole: also where endpoints belong to different clusters, now or when they last answered. Sessions
-    are remembered as long as the fetcher lives.
+    """All keys below the prefixes, from the first endpoint that gives all of them, or a failure of all.
+    Endpoints of different clusters, now or at their last answer, are a failure too. Sessions are kept as long
+    as the fetcher.
     """
     if not store.urls:
         return Collected().failed(KIND, FetchError(Reason.REFUSED, "no endpoint is configured"))
@@ -69,7 +69,7 @@ async def read_etcd(
 async def _from_one_of(
     endpoints: list[Endpoint], store: EtcdSettings, decode: Decode
 ) -> StoreRead[Any] | FetchError:
-    """The content from the endpoint that says its revision first, else from the next one."""
+    """The content from the endpoint that returns its revision first, else from the next one."""
     if not all(store.prefixes):
         return FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
     errors: dict[str, FetchError] = {}
@@ -106,7 +106,7 @@ async def _headers(
 async def _answered(
     tasks: dict[asyncio.Task[Header], Endpoint], errors: dict[str, FetchError]
 ) -> AsyncIterator[tuple[Endpoint, Header]]:
-    """The endpoints that answer, as they do; why the others did not."""
+    """The endpoints that answer, in that order; `errors` gets the failures."""
     pending = set(tasks)
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -159,8 +159,8 @@ def _taken(page: Range, start: bytes, end: bytes, found: Collected) -> tuple[byt
     """
     for entry in _in_order(page.kvs, start, end):
         found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
-    # `count` is of the whole rest. A server that ignores `limit` sends it at once; one that
-    # cuts its answer without saying `more` is found out by the count.
+    # `count` is of all the rest. A server that ignores `limit` sends it at once; the count detects a server
+    # that truncates its answer without `more`.
     if not page.more and page.count <= len(page.kvs):
         return b"", 0
     if not page.kvs:
@@ -169,13 +169,13 @@ def _taken(page: Range, start: bytes, end: bytes, found: Collected) -> tuple[byt
 
 
 def _next_limit(page: Range) -> int:
-    """As many keys as make a page of the wanted size, going by those of this page."""
+    """As many keys as fill a page of `PAGE_BYTES`, estimated from this page."""
     mean = sum(len(entry.value) + len(entry.key) for entry in page.kvs) / len(page.kvs)
     return max(1, min(MAX_PAGE, int(PAGE_BYTES / max(mean, 1.0))))
 
 
 def _in_order(entries: list[KeyValue], start: bytes, end: bytes) -> Iterator[KeyValue]:
-    """The entries; raises `FetchError` where they leave the range asked for or do not go forward."""
+    """The entries; raises `FetchError` where they leave the requested range or do not go forward."""
     last = None
     for entry in entries:
         if not start <= entry.key < end or (last is not None and entry.key <= last):
@@ -185,7 +185,7 @@ def _in_order(entries: list[KeyValue], start: bytes, end: bytes) -> Iterator[Key
 
 
 def _clusters(endpoints: list[Endpoint]) -> dict[str, list[str]]:
-    """Hosts by the cluster that they said they belong to, now or when they last answered."""
+    """Hosts by the cluster that they named, now or at their last answer."""
     found: dict[str, list[str]] = {}
     for endpoint in endpoints:
         if endpoint.session.cluster:

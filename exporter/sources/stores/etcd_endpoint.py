@@ -1,4 +1,4 @@
-"""One endpoint of etcd over its JSON gateway: asking for keys, and the session that it wants first."""
+"""One endpoint of etcd over its JSON gateway: requests for keys, and the session that it requires first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class EtcdSettings:
     """Where etcd is. `password_file` is read at every login; `access` replaces the fetcher's own hook;
-    `certificate` tells whether one of our own is configured.
+    `certificate` is true if one of our own is configured.
     """
 
     urls: tuple[str, ...]
@@ -37,7 +37,7 @@ class EtcdSettings:
 
 @dataclass(slots=True)
 class Session:
-    """What is remembered of an endpoint from cycle to cycle: its login, and whose member it said it is."""
+    """What is kept of an endpoint from cycle to cycle: its login, and its cluster."""
 
     token: str = field(default="", repr=False)
     cluster: str = ""
@@ -88,8 +88,8 @@ class Endpoint:
         self.first: Answer | None = None
 
     async def range(self, start: bytes, end: bytes, prefix: str, **more: object) -> Range:
-        """Keys from `start` up to `end`; logs in where that is wanted, and once more where the session
-        has ended: simple tokens live for five minutes and until a restart, a JWT until a role changes.
+        """Keys from `start` up to `end`. Logs in where that is required, and once more where the session has
+        ended: simple tokens last five minutes and until a restart, a JWT until a role changes.
         """
         body = msgspec.json.encode({"key": _b64(start), "range_end": _b64(end), **more})
         if self._store.username and not self.session.token:
@@ -111,7 +111,7 @@ class Endpoint:
         return (await self.range(start, end_of(start), prefix, count_only=True)).header
 
     async def _login(self, ended: str) -> None:
-        """A new token instead of the one that ended, unless another request has had one meanwhile."""
+        """A new token instead of `ended`, unless another request has got one meanwhile."""
         async with self.session.login:
             if self.session.token != ended:
                 return

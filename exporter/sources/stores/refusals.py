@@ -1,7 +1,7 @@
-"""What Consul and etcd say when they refuse, and what we call it. Their own text is never passed on.
+"""How Consul and etcd refuse, and our names for it. Their own text is never passed on.
 
-The texts are those of Consul 1.8 to 1.20 and of etcd 3.4 to 3.6, seen on real servers (1.8.7, 3.4.23,
-3.5.1) or read in their sources. docs/stores.md has the same list for the reader.
+The texts are those of Consul 1.8 to 1.20 and of etcd 3.4 to 3.6, from real servers (1.8.7, 3.4.23, 3.5.1) or
+from their sources. docs/stores.md has the same list for the reader.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from exporter.sources.http.failures import CERTIFICATE_REFUSED, CERTIFICATE_WANT
 COMPACTED = "the revision that was read is compacted"
 OLD_SESSION = "the session is older than the last change of users or roles"
 T = TypeVar("T")
-_MOST = 8192  # bytes of an answer that are looked at
+_MOST = 8192  # bytes of an answer that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A text that a server is known to answer with, in lower case, and what it means. `{prefix}`, `{user}`
-    and `{datacenter}` stand for what was asked.
+    """A text of a server's refusals, in lower case, and its meaning. `{prefix}`, `{user}` and `{datacenter}`
+    stand for those of the request.
     """
 
     says: bytes
@@ -95,8 +95,8 @@ ETCD = (
 
 
 class StoreError(FetchError):
-    """Why a store could not be read. `words` may hold `{prefix}`, so that prefixes which fail alike are
-    told of together.
+    """Why a store could not be read. `words` may contain `{prefix}`, so that prefixes with the same failure
+    are reported together.
     """
 
     def __init__(self, reason: Reason, words: str, names: Mapping[str, str]) -> None:
@@ -105,7 +105,7 @@ class StoreError(FetchError):
 
 
 def known(answer: Answer, table: Iterable[Known]) -> Known | None:
-    """What a server says by this answer, if it is one of its known refusals."""
+    """The meaning of this answer, if it is one of the server's listed refusals."""
     if answer.status in {0, 200} or not answer.body:
         return None
     body = answer.body[:_MOST].lower()
@@ -113,8 +113,8 @@ def known(answer: Answer, table: Iterable[Known]) -> Known | None:
 
 
 def failure(answer: Answer, table: Iterable[Known], names: Mapping[str, str]) -> StoreError:
-    """Why this answer, which has not what was asked for, has not. `names` are those of the words, and
-    `url`, `token` and `certificate` as far as they are configured.
+    """Why this answer lacks the requested content. `names` are those of the words, and `url`, `token` and
+    `certificate` if they are configured.
     """
     found = known(answer, table)
     if found is not None:
@@ -148,7 +148,7 @@ async def side_by_side(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
 
 
 def together(errors: Sequence[FetchError]) -> FetchError:
-    """One failure of several: those with equal words name their prefixes together; the first says the
+    """One failure of several: those with equal words name their prefixes together; the first gives the
     reason.
     """
     alike: dict[str, list[FetchError]] = {}

@@ -12,7 +12,7 @@ from exporter.model.stores import Decode, StoreRead, Undecoded
 
 MAX_KEYS = 200_000
 MAX_KEY = 1024  # characters
-MAX_VALUE = 16 * 1024 * 1024  # bytes; the largest rings hold some megabytes
+MAX_VALUE = 16 * 1024 * 1024  # bytes; the largest rings have some megabytes
 MAX_TOTAL = 256 * 1024 * 1024
 
 
@@ -46,8 +46,8 @@ class Collected:
         return answer
 
     def add(self, key: str, value: bytes | None, index: int) -> None:
-        """Take one key. Consul's folders have no value and no content, and are left out; any other key
-        without a value is one that somebody emptied, and does not decode.
+        """Take one key. Consul's folders have no value and no content, and are left out. Any other key
+        without a value was emptied, and does not decode.
         """
         if not value and key.endswith("/"):
             return
@@ -109,6 +109,6 @@ class Collected:
         )
 
     def failed(self, kind: str, error: FetchError) -> StoreRead[Any]:
-        """None of it: a part of a store would make the rest look missing."""
+        """A failure of all: with a part of a store, the rest would count as missing."""
         asked_at, clock = self._times or (0.0, None)
         return StoreRead(kind, Outcome.FAILED, error.reason, error.detail, asked_at=asked_at, clock=clock)
