@@ -1,4 +1,4 @@
-"""What goes into the log: one line for a change, none for a cycle in which nothing changed."""
+"""The exporter's log: one line for a change, none for a cycle in which nothing changed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Names = tuple[str, str]  # of a process and of its page
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A page that fails, and whether its process was ever seen to answer before."""
+    """A page that fails, and whether its process has answered before."""
 
     reason: Reason | None
     answered: bool
 
 
 class Narrator:
-    """Tells the log about each snapshot."""
+    """Writes the log of each snapshot."""
 
     def __init__(self) -> None:
         self._told_at: float | None = None
@@ -64,7 +64,7 @@ class Narrator:
         fresh = [n for n in failing if n not in self._failing or pages[n].reason is not failing[n].reason]
         self._tell_failures(fresh, pages)
         self._tell_answers(names for names in self._failing if names in pages and names not in failing)
-        # A page that was not asked for this time says nothing about itself: it goes on as it was.
+        # A page that was not requested this time keeps its former state.
         unasked = {n: f for n, f in self._failing.items() if n not in pages and n[0] in known}
         now = {n: _Failure(pages[n].reason, f.answered) for n, f in failing.items()}
         self._failing = unasked | now

@@ -6,7 +6,7 @@
     ├── ConfigError      a configuration or rule file is wrong; names the place and the remedy
     ├── FetchError       a page could not be had; carries a `Reason` from the closed list
     ├── DecodeError      bytes came, but they are not what the page should be; carries a reason
-    └── UsageError       the command line asks for something that is not there
+    └── UsageError       the command line names what does not exist
         └── AddressTakenError  another program listens there
 """
 
@@ -37,7 +37,7 @@ class FetchError(KVMigrationError):
 
 
 class DecodeError(KVMigrationError):
-    """Bytes are not what the page should be; the message says where and what was expected."""
+    """Bytes are not what the page should be; the message has the place and what was expected."""
 
 
 class UsageError(KVMigrationError):

@@ -1,8 +1,8 @@
-"""When Python looks for garbage in cycles: seldom, and never in what the program itself consists of.
+"""When Python collects garbage cycles: seldom, and never among the objects of the program itself.
 
-A full collection blocks the loop for as long as it takes to walk over everything alive: 50 ms for the
-modules alone, four times in a cycle over 300 processes. What a cycle makes is freed by its reference
-counts; what is left in circles, tasks and exceptions mostly, dies young.
+A full collection blocks the loop while it visits every object: 50 ms for the modules, four times in a cycle
+over 300 processes. Reference counts free what a cycle makes. What is left in circles, mostly tasks and
+exceptions, is needed only briefly.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import ctypes
 import gc
 from contextlib import suppress
 
-YOUNG = 20_000  # new objects before the young are looked at
-EACH = 100  # more of them for each process: a cycle in which all is well makes fewer, and leaves no circle
-MIDDLE = 20  # such looks before the middle-aged are
-OLD = 40  # looks at those before everything is
+YOUNG = 20_000  # new objects before a collection of the first generation
+EACH = 100  # more of them for each process: a cycle without trouble makes fewer, and leaves no circle
+MIDDLE = 20  # such collections before one of the second generation
+OLD = 40  # collections of the second generation before one of all objects
 
 
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # glibc's numbers for the options
 ARENAS = 2
-LARGE = 4 * 1024 * 1024  # bytes of a page or a value that go back to the system as soon as they are freed
+LARGE = 4 * 1024 * 1024  # bytes; a larger page or value is returned to the system when it is freed
 
 
 def collect_seldom() -> None:
@@ -34,8 +34,8 @@ def collect_seldom() -> None:
 
 
 def allow_for(processes: int) -> None:
-    """Wait with the young for more than a cycle over so many processes makes: a look at those of a thousand
-    takes 40 ms, and in the middle of a cycle there is nothing to find.
+    """Delay the first generation until more objects exist than a cycle over so many processes makes. For a
+    thousand processes a collection takes 40 ms, and in the middle of a cycle it finds nothing.
     """
-    if gc.get_threshold()[1:] == (MIDDLE, OLD):  # nobody's settings are changed but our own
+    if gc.get_threshold()[1:] == (MIDDLE, OLD):  # only our own settings are changed
         gc.set_threshold(YOUNG + EACH * processes, MIDDLE, OLD)

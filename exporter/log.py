@@ -1,11 +1,11 @@
-r"""Structured logs on stderr, as Prometheus users know them: one line per event, logfmt or JSON.
+r"""Structured logs on stderr, in Prometheus's form: one line per event, logfmt or JSON.
 
 ::
 
     ts=2026-11-21T03:00:00.123Z level=warn component=poll msg="page failed" target=a:80 reason=timeout
 
-Fields are keywords of the call: ``logger(__name__).warning("page failed", target=name)``. Whatever a
-value holds, it stays on its line and cannot drive a terminal.
+Fields are keywords of the call: ``logger(__name__).warning("page failed", target=name)``. Whatever is in a
+value, it stays on its line and cannot drive a terminal.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BARE = re.compile(r"[A-Za-z0-9_./:@%+,\[\]~*-]+")
 _KEY = re.compile(r"[^A-Za-z0-9_.]")
 _DEL = "\x7f"
 _LAST_OF_FOUR_DIGITS = 0xFFFF  # beyond it JSON writes two escapes
-# What json.dumps leaves alone and a terminal or a reader would stumble over.
+# Characters that json.dumps leaves as they are and that a terminal or a reader would stumble over.
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
@@ -41,10 +41,10 @@ _OWN = ("exc_info", "stack_info", "stacklevel", "extra")
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose unknown keywords are fields of the line."""
+    """A logger that makes unknown keywords fields of the line."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Move fields to where the formatters look for them."""
+        """Move fields to where the formatters read them."""
         passed = {name: kwargs[name] for name in _OWN if name in kwargs}
         fields = {name: value for name, value in kwargs.items() if name not in _OWN}
         extra = dict(passed.get("extra") or {})

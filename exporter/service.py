@@ -54,7 +54,7 @@ class Service:
         self._timeline = TimelineKeeper(storage_of(getattr(self.args, "storage_path", None), self.config))
 
     async def run(self, ready: Callable[[tuple[str, ...]], Awaitable[None]] | None = None) -> int:
-        """Serve until a signal or `stop()`; `ready` is told the addresses."""
+        """Serve until a signal or `stop()`; `ready` gets the addresses."""
         web_config = WebConfigFile(self.args.web_config) if self.args.web_config else None
         asyncio.get_running_loop().set_exception_handler(Seldom())
         async with Watch(self.config, keeps=True) as watch, keeping(self._timeline):
@@ -152,7 +152,7 @@ class Service:
             log.warning("reload refused, the former configuration stays", problem=str(error))
 
     async def reload(self, watch: Watch) -> None:
-        """Take the file as it is now, whole or not at all. Raises `ConfigError`."""
+        """Take the file as it is now, completely or not at all. Raises `ConfigError`."""
         async with self._reloading:
             try:
                 config = sharded(await asyncio.to_thread(load, self.args.config_file), self.shard)
@@ -166,7 +166,7 @@ class Service:
 
 
 def prober_of(args: argparse.Namespace, watch: Watch) -> Prober | None:
-    """What the flags ask for, `None` where `/probe` is off. Raises `UsageError`."""
+    """The prober of the flags, `None` where `/probe` is off. Raises `UsageError`."""
     given: list[str] = args.probe_allow or []
     if not args.probe:
         if given:

@@ -76,8 +76,8 @@ def rules_of(config: Config) -> Rules:
 
 
 def migrations_of(config: Config) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Give the migrations that `rings` is split into, with their keys. What an old configuration keeps on
-    the store is one that has not begun: the HA tracker, which has a migration of its own, or rings.
+    """Give the migrations that `rings` is split into, with their keys. The keys that `keep_on_store` has are
+    a migration that has not begun, but for the HA tracker: it has a migration of its own.
     """
     kept = tuple(key for key in config.gate.keep_on_store if key.rstrip("/") != HA_KEY.rstrip("/"))
     split = tuple((one.name, one.keys) for one in config.migrations)
@@ -126,8 +126,8 @@ def _has_partitions(spec: RingSpec) -> bool:
 class Watch:
     """Everything that runs for one configuration. Use as an asynchronous context manager.
 
-    `poller.snapshot` is the newest conclusion. `replace` takes another configuration whole. What the state
-    file tells is taken at the beginning, by all; with `keeps` it is also written.
+    `poller.snapshot` is the newest conclusion. `replace` takes another configuration at once. The state file
+    is read at the beginning; with `keeps` it is also written.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Watch:
         )
 
     def targets(self) -> tuple[Target, ...]:
-        """Processes to visit, as discovery knows them now."""
+        """Processes to visit, by the last discovery."""
         return self.discovery.targets()
 
     def watched(self) -> tuple[Target, ...]:
@@ -208,10 +208,10 @@ class Watch:
             self.history_file.keep(self.poller.history)
 
     async def replace(self, config: Config) -> None:
-        """Take another configuration, whole. What is known of the processes and the past is kept.
+        """Take another configuration, all of it. The facts about the processes and the past are kept.
 
-        New sources are asked before anything changes; then everything changes between two steps of
-        the loop, so that no request ever carries the credentials of another configuration.
+        New sources are queried before anything changes. Then everything changes between two steps of the
+        loop, so that no request ever carries the credentials of another configuration.
         """
         prepared = await self.discovery.prepare(config)
         access = self.access.replaced(config.http_settings())
@@ -232,7 +232,7 @@ class Watch:
 
 
 def lists_of(snapshot: Snapshot) -> Iterator[Lists]:
-    """The member lists that were read, equal ones together: most processes see the same members."""
+    """The member lists that were read, equal lists together: most processes list the same members."""
     members = [target.gossip.members for target in snapshot.targets if target.gossip is not None]
     count = Counter(map(id, members))
     for same, some in each_once(members).items():
@@ -242,7 +242,7 @@ def lists_of(snapshot: Snapshot) -> Iterator[Lists]:
 
 
 def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = time.time) -> Fetcher:
-    """Make the fetcher that a configuration asks for; its session is not open yet."""
+    """Make the fetcher of a configuration; its session is not open yet."""
     common = config.http_settings()[""]
     return Fetcher(
         FetchSettings(
@@ -258,8 +258,8 @@ def new_fetcher(config: Config, access: Access, clock: Callable[[], float] = tim
 
 
 def target_rows(watch: Watch) -> list[dict[str, Any]]:
-    """What `/targets` lists: every discovered process, with what the last cycle found. Those that
-    only other shards watch are theirs to list.
+    """The rows of `/targets`: every discovered process, with what the last cycle found. A process that only
+    another shard watches is in the other shard's list.
     """
     snapshot = watch.poller.snapshot
     facts = {target.name: target for target in snapshot.targets} if snapshot else {}
@@ -288,7 +288,7 @@ def target_rows(watch: Watch) -> list[dict[str, Any]]:
 
 
 async def one_cycle(config: Config) -> Snapshot:
-    """Look once: discover, read, conclude."""
+    """One reading: discover, read, conclude."""
     async with Watch(config) as watch:
         return await watch.poller.cycle()
 

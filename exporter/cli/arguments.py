@@ -1,4 +1,4 @@
-"""Arguments to commands. Exit status: 0 well, 1 not (closed, different, wrong), 2 cannot tell or misused."""
+"""Arguments to commands. Exit status: 0 yes, 1 no (closed, different, wrong), 2 unknown or misused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from exporter.errors import ConfigError, KVMigrationError
 _URL: Final = re.compile(r"https?://[^\s'\"]+")
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[Any, argparse.ArgumentParser], None]
-# A command's modules are imported where it is asked for: `serve` needs no tables and no simulated cluster.
+# A command's modules are imported only for that command: `serve` needs no tables and no simulated cluster.
 COMMANDS: dict[str, Callable[[], Add]] = {
     "serve": lambda: import_module("exporter.cli.serve").add_serve,
     "check": lambda: import_module("exporter.cli.check").add_check,
@@ -43,14 +43,14 @@ class Arguments(argparse.ArgumentParser):
     """Refuses an argument without quoting a password in it."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with status 2."""
-        shown = import_module("exporter.config").shown_url  # here alone: a command need not have it
+        """Print what is wrong and exit with status 2."""
+        shown = import_module("exporter.config").shown_url  # late: a command may run without it
         super().error(_URL.sub(lambda found: shown(found[0]), message))
 
 
 def parser(asked: str = "") -> argparse.ArgumentParser:
-    """Make the parser: with the command that is asked for, or with all where it is none of them. Each
-    command adds itself and sets `run` to its function.
+    """Make the parser with one command, or with all commands where `asked` is none of them. Each command adds
+    itself and sets `run` to its function.
     """
     top = Arguments(
         prog="kvmigration",
@@ -86,7 +86,7 @@ def command_of(top: argparse.ArgumentParser, name: str) -> argparse.ArgumentPars
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments, and what the environment says of those that are left out."""
+    """The arguments, with the values of the environment for those that are left out."""
     asked = argv[0] if argv else ""
     top = parser(asked)
     if asked in COMMANDS:
@@ -118,7 +118,7 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         if not getattr(args, "server", None):
             raise
-        # what answers there need not be an exporter, and may say what cannot be shown in ways of its own
+        # The answer of a server that is no exporter may raise any error while it is printed.
         return _refused(f"kvmigration: the answer of --server cannot be shown ({type(error).__name__})")
 
 
@@ -136,12 +136,14 @@ def _refused(*lines: str) -> int:
 
 
 def _told(status: int) -> int:
-    """Give the status once all was said."""
+    """Give the status once all output is written."""
     sys.stdout.flush()
     return status
 
 
 def _unread() -> int:
-    """Nobody reads what is said: the status of a program that the signal ended, never an open gate's."""
+    """The reader of the output has closed it: the status of a program that the signal ended, never an open
+    gate's.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it exits
     return 128 + signal.SIGPIPE

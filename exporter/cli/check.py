@@ -31,13 +31,12 @@ from exporter.expose.wording.doc_addresses import addressed
 from exporter.expose.wording.lists import few
 from exporter.model.migration import Migration
 
-SHORTEST = 0.2  # seconds between two looks
-PATIENCE = 120.0  # seconds to wait for checks that need two looks, before the soak begins
+SHORTEST = 0.2  # seconds between two cycles
+PATIENCE = 120.0  # seconds to wait for checks that need two cycles, before the soak begins
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `check` to the command line."""
     parser = commands.add_parser(
         "check",
         parents=[common],
@@ -83,7 +82,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def check_command(args: argparse.Namespace) -> int:
-    """Look once, or soak, or watch."""
+    """Read once, or soak, or watch."""
     migration, step = parts(args.step)
     if step not in NAMES:
         raise UsageError(f'"{args.step}" is no step; steps are {", ".join(NAMES)}')
@@ -106,7 +105,7 @@ async def _check(args: argparse.Namespace) -> int:
 
 
 async def _once(args: argparse.Namespace, look: Looks) -> tuple[StepOut, ...]:
-    """Look once; and once more where a check that compares two looks is all that is missing."""
+    """Read once; and a second time where only checks that compare two cycles are unknown."""
     steps = await look.steps(args.step)
     if any(map(_waits, steps)) and not _asks(args):
         await asyncio.sleep(look.interval)
@@ -115,12 +114,12 @@ async def _once(args: argparse.Namespace, look: Looks) -> tuple[StepOut, ...]:
 
 
 def _asks(args: argparse.Namespace) -> bool:
-    """Tell whether somebody else looks all the time, and is only asked what he saw."""
+    """Whether a running exporter answers: it reads all the time, and a second cycle here adds nothing."""
     return bool(args.server or args.prometheus)
 
 
 def _waits(step: StepOut) -> bool:
-    """Tell whether nothing is wrong but that some checks need another look."""
+    """Whether nothing failed and every unknown check needs a second cycle."""
     open_ = [check for check in step.checks if check.verdict != "holds"]
     return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_LOOKS for c in open_)
 
@@ -130,7 +129,7 @@ def _holds(step: StepOut) -> bool:
 
 
 def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
-    """Say how to soak where one look found nothing wrong but cannot know for how long."""
+    """Add how to soak where every check passed in one cycle, which does not show for how long."""
     if step.answer != "closed" or not _holds(step) or _asks(args):
         return step
     text = (
@@ -141,7 +140,7 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
 
 
 async def _watch(args: argparse.Namespace, look: Looks) -> int:
-    """Show the step again and again; Ctrl-C ends it, with the status of the last look."""
+    """Show the step again and again; Ctrl-C ends it, with the status of the last cycle."""
     status = STATUS["unknown"]
     async for _ in beats(look):
         steps = await look.steps(args.step)
@@ -153,9 +152,9 @@ async def _watch(args: argparse.Namespace, look: Looks) -> int:
 
 
 async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
-    """Look until every check has held without a break for the whole time; the first one that does not ends
-    it. Checks that need two looks may be waited for before the time begins. Another step that becomes the
-    next one meanwhile begins anew.
+    """Read until every check has passed without a break for `--for`; the first check that does not pass ends
+    it. Before that time begins, checks that need two cycles may be unknown for `PATIENCE` seconds. The time
+    begins anew when another step becomes the next one.
     """
     began, first = clock(), None
     asked: tuple[str, ...] = ()
@@ -180,7 +179,7 @@ async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float
 
 
 async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
-    """Look until every step asked for is open; 2 once the time is over."""
+    """Read until every chosen step is open; 2 once the time is over."""
     ends = clock() + args.wait
     while True:
         steps = await look.steps(args.step)
@@ -202,9 +201,9 @@ def _waited_for(step: StepOut) -> str:
 
 
 def _held(step: StepOut, look: Looks, first: float) -> float:
-    """For how long everything has held: from the first picture that we saw to the last one, however long we
-    looked at either, and not across a break that only the gate knows of, as of another list of processes.
-    Where it does not say since when, it has to be open itself.
+    """Seconds for which every check has passed: from our first snapshot to our last one, by the snapshots'
+    own times. A break that only the gate records, as another list of processes, begins it anew. A source that
+    does not have `soaked_seconds` counts only while the gate is open.
     """
     if not look.soaks:
         return look.at - first if step.answer == "open" else 0.0
@@ -212,7 +211,7 @@ def _held(step: StepOut, look: Looks, first: float) -> float:
 
 
 def _opened(step: StepOut, held: float) -> StepOut:
-    """A step that has held for so long; what the gate says beside that, a risk above all, stays said."""
+    """A step that has passed for so long. The rest of the gate's headline stays, above all a risk."""
     return msgspec.structs.replace(step, answer="open", headline=headlines.held(held, step.headline))
 
 

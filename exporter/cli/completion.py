@@ -18,7 +18,6 @@ To keep it, put that line into ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish
 
 
 def add_completion(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add `completion` to the command line."""
     parser = commands.add_parser(
         "completion",
         parents=[common],

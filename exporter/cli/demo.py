@@ -26,7 +26,6 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_demo(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `demo` to the command line."""
     parser = commands.add_parser(
         "demo",
         parents=[common],
@@ -79,7 +78,7 @@ async def _refuse_taken(addresses: Sequence[str]) -> None:
 
 
 def panel_of(demo: Demo) -> DemoPanel:
-    """The faults and the walk of a simulated cluster, for its page."""
+    """The faults and the stages of a simulated cluster, for its page."""
     cluster = demo.cluster
 
     def faults() -> tuple[PlayableFault, ...]:

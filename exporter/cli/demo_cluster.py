@@ -1,4 +1,4 @@
-"""`kvmigration demo`: a simulated cluster on loopback that walks through the migration."""
+"""`kvmigration demo`: a simulated cluster on loopback that goes through the migration."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_pace(parser: argparse.ArgumentParser) -> None:
-    """Where the walk begins, and how fast it is."""
+    """The stage at which the migration begins, and how fast it is."""
     add = parser.add_argument
     add(
         "--phase-duration",
@@ -111,7 +111,7 @@ def _fault_help() -> str:
 
 
 def settings_of(args: argparse.Namespace) -> DemoSettings:
-    """The settings that the arguments mean; `ValueError` with a sentence where they cannot be."""
+    """The settings that the arguments mean; `ValueError` with a sentence where they contradict each other."""
     return DemoSettings(
         product=args.product or ("mimir" if COURSES[args.migration].is_mimirs else "cortex"),
         migration=args.migration,
@@ -134,9 +134,8 @@ def settings_of(args: argparse.Namespace) -> DemoSettings:
 async def run_demo(
     args: argparse.Namespace, *, stop: asyncio.Event | None = None, started: Started | None = None
 ) -> int:
-    """Serve a cluster until `stop` is set, or SIGINT or SIGTERM; the exit status.
-
-    `started` is called once all ports listen: whoever watches the demo begins there.
+    """Serve a cluster until `stop` is set, or SIGINT or SIGTERM; the exit status. `started` is called once
+    all ports listen.
     """
     try:
         settings = settings_of(args)
@@ -172,7 +171,7 @@ def _signals(end: asyncio.Event, *, own: bool) -> Iterator[None]:
 
 
 def addresses(demo: Demo) -> str:
-    """What to look at and where, for people."""
+    """The addresses of the demo, for people."""
     cluster, product = demo.cluster, demo.settings.product
     count, store = len(demo.urls), demo.settings.store
     lines = [f"A simulated {product} cluster of {count} processes, phase {cluster.phase.label}."]
@@ -192,7 +191,7 @@ def addresses(demo: Demo) -> str:
 
 
 def _pace(settings: DemoSettings) -> str:
-    """Say what will happen, and when."""
+    """What will happen, and when."""
     if settings.hold:
         return "It stays where it is, until you take the next step."
     seconds = format_duration(max(1, round(settings.walk_pause / settings.speed)))
@@ -236,7 +235,7 @@ async def _until(end: asyncio.Event, demo: Demo, before: str) -> None:
 
 
 def _going_to(demo: Demo) -> str:
-    """Where the walk is, by the names of its stages: of KV clients the phase."""
+    """The next stages of the demo, by their names: of KV clients the phase."""
     told = demo.cluster.walk()
     stages = [f"phase {demo.cluster.phase.label}"] if demo.cluster.moving() else []
     return ", ".join(stages + [f"{told[name]} ({name})" for name in (LABELS, READ_WRITE) if name in told])

@@ -1,4 +1,4 @@
-"""`kvmigration diff KEY`: members side by side. Exit status 0 equal, 1 different, 2 unknown."""
+"""`kvmigration diff KEY`: a key's members, one column a view. Exit status 0 equal, 1 different, 2 unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `diff` to the command line."""
     parser = commands.add_parser(
         "diff",
         parents=[common],
@@ -38,7 +37,7 @@ def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def diff_command(args: argparse.Namespace) -> int:
-    """Compare the keys asked for; the worst of them is the exit status."""
+    """Compare the chosen keys; the worst of them is the exit status."""
     if bool(args.key) == args.all:
         raise UsageError("give one KEY, or --all for every key")
     return asyncio.run(_diff(args))
@@ -63,7 +62,7 @@ async def _diff(args: argparse.Namespace) -> int:
 
 
 def _unseen(silent: tuple[str, ...]) -> str:
-    """Say whose copies nobody compared."""
+    """Name the processes with copies that were not compared."""
     count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
     return f"{count} not answer; what it has is unknown: {few(silent, MAX_NAMES)}"
 

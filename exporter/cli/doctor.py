@@ -1,4 +1,4 @@
-"""`kvmigration doctor`: what keeps the exporter from knowing, and what to do about it. It looks once and only
+"""`kvmigration doctor`: what the exporter cannot read, and what to do about it. It runs one cycle and only
 reads.
 """
 
@@ -24,7 +24,7 @@ from exporter.model.facts import PageFacts, Snapshot, TargetFacts
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.wiring import Watch
 
-SKEW: Final = 5.0  # seconds; a page tells whole ones
+SKEW: Final = 5.0  # seconds; a page's times have no fractions
 NAMED: Final = 5
 WIDTH: Final = 100
 
@@ -39,7 +39,6 @@ class Obstacle:
 
 
 def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add `doctor` to the command line."""
     parser = commands.add_parser(
         "doctor",
         parents=[common],
@@ -53,7 +52,7 @@ def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Print what was looked at and what was found; 1 where something was."""
+    """Print what was read and what is unknown; 1 where something is unknown."""
     config, left_out, snapshot = asyncio.run(_look(args))
     found = [*_configured(config), *(Obstacle(f"Not watched: {text}") for text in left_out)]
     found += obstacles(snapshot)
@@ -82,7 +81,7 @@ def _configured(config: Config) -> Iterator[Obstacle]:
 
 
 def seen(snapshot: Snapshot) -> Iterator[str]:
-    """What was looked at, in a few lines."""
+    """What was read, in a few lines."""
     up = [target for target in snapshot.targets if target.up]
     sources = Counter(target.source for target in snapshot.targets)
     by_source = ", ".join(f"{count} by {source}" for source, count in sources.most_common())

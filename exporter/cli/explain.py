@@ -1,6 +1,6 @@
 """`kvmigration explain NAME`: what a phase, step, check, metric or alert means, and what to do.
 
-All of it comes from the registrations and the runbooks; nothing is asked of any cluster.
+All of it comes from the registrations and the runbooks; no cluster is read.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class Topic:
 
 
 def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add `explain` to the command line."""
     parser = commands.add_parser(
         "explain",
         parents=[common],
@@ -67,7 +66,7 @@ def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def explain(name: str = "", *, docs: str = "", out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Print what is known of a name, or all names where none is given; 2 where nothing has it."""
+    """Print the explanation of a name, or all names where none is given; 2 where there is no such name."""
     out, err = out or sys.stdout, err or sys.stderr
     known = tuple(topics())
     if not name:

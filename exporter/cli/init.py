@@ -1,4 +1,4 @@
-"""`kvmigration init URL…`: a configuration that watches the whole cluster, from one of its processes."""
+"""`kvmigration init URL…`: a configuration for all processes of a cluster, from the address of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ FILE: Final = Path("my.yml")
 
 
 def add_init(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add `init` to the command line."""
     parser = commands.add_parser(
         "init",
         parents=[common],
@@ -49,7 +48,7 @@ def _command(args: argparse.Namespace) -> int:
 
 
 def init(urls: Iterable[str], path: Path, client: HttpClient = ORDINARY, *, err: TextIO | None = None) -> int:
-    """Write the file, and say on stderr what is missing. Raises `UsageError` where nothing is written."""
+    """Write the file, and print on stderr what is missing. Raises `UsageError` where nothing is written."""
     err = err or sys.stderr
     if path.exists():
         raise UsageError(f"{path} is there already; name another file with --output")

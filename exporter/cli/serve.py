@@ -1,4 +1,4 @@
-"""`kvmigration serve`: the exporter; and `healthcheck`, which asks it how it is."""
+"""`kvmigration serve`: the exporter; and `healthcheck`, which requests its health."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Add `--config.file`."""
     parser.add_argument(
         "--config.file",
         dest="config_file",
@@ -40,7 +39,6 @@ def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> Non
 
 
 def add_serve(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `serve` to the command line."""
     parser = commands.add_parser(
         "serve",
         parents=[common],
@@ -104,7 +102,7 @@ def serve_command(args: argparse.Namespace) -> int:
 
 
 def _raise_file_limit() -> None:
-    """Every process keeps a few connections open: take all the descriptors we are allowed."""
+    """Every process keeps a few connections open: take all the descriptors that the limit permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -134,7 +132,7 @@ def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None
 
 
 class _Direct(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: whoever answers there is not the exporter that was asked."""
+    """Follows no redirect: it would lead to another server than the exporter."""
 
     def redirect_request(self, *_: object) -> None:
         return None

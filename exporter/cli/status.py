@@ -41,7 +41,6 @@ ALL = ": kvmigration status --json shows all"
 
 
 def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `status` to the command line."""
     parser = commands.add_parser(
         "status",
         parents=[common],
@@ -77,7 +76,7 @@ async def _status(args: argparse.Namespace) -> int:
 
 
 def _show(seen: Overview, stale: str, args: argparse.Namespace) -> int:
-    """Print what is asked for, and give the exit status."""
+    """Print the chosen form, and give the exit status."""
     if args.json:
         sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
     else:
@@ -101,7 +100,7 @@ def line_of(seen: Overview) -> str:
 
 def text_of(seen: Overview, now: float) -> str:
     """Give the screen: danger first, then phases, keys, gossip, the way back and the next step."""
-    dated = now if seen.status.cycle > 1 else None  # the first look knows no beginnings
+    dated = now if seen.status.cycle > 1 else None  # in the first cycle no beginning is recorded
     top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
     components = _components(seen.targets, dated)
     room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
@@ -153,8 +152,8 @@ def _top(seen: Overview, now: float | None) -> list[str]:
 
 
 def _others(status: StatusOut, full: bool) -> list[str]:
-    """The lines of rollouts in progress and, where the screen is not `full` of warnings, of the migrations
-    beside the one that leads; of those that move no KV client only where there is a next step.
+    """The lines of rollouts in progress; and of the migrations beside the leading one, where the screen is
+    not `full` of warnings. A migration that moves no KV client has a line only while it has a next step.
     """
     lead = _lead(status)
     return [
@@ -166,7 +165,7 @@ def _others(status: StatusOut, full: bool) -> list[str]:
 
 
 def _lead(status: StatusOut) -> MigrationOut | None:
-    """The migration whose phase is the one that is shown first."""
+    """The migration with the phase that is shown first."""
     return next((one for one in status.migrations if one.phase == status.phase), None)
 
 
@@ -225,7 +224,7 @@ def _keys(seen: Overview, most: int) -> list[str]:
 
 
 def _members(ring: RingOut) -> tuple[str, str]:
-    """Count the members and the unhealthy ones; "-" for a ring that was read nowhere."""
+    """Count the members and the unhealthy members; "-" for a ring that was read nowhere."""
     if not ring.source:
         return "-", "-"
     members = ring.entries or ring.partitions or sum(ring.members_by_state.values())
@@ -240,8 +239,8 @@ def _is_copied(targets: Iterable[TargetOut]) -> bool:
 
 
 def copy_of(ring: RingOut, *, copied: bool) -> str:
-    """Say in two words how good the copy is; what is unknown is not called equal, and a store to which
-    nothing is written any more is stale, however complete it was.
+    """The state of the copy in two words. An unknown copy is not called equal. A store to which no process
+    writes any more is stale, however complete it was.
     """
     found = ring.secondary
     if ring.phase == "detached":
@@ -255,8 +254,8 @@ def copy_of(ring: RingOut, *, copied: bool) -> str:
 
 
 def _wrong(found: SecondaryOut) -> str:
-    """What is wrong with a copy, "" where nothing is. Beyond the heartbeat timeout every member that is
-    behind looks unhealthy at the switch.
+    """What is wrong with a copy, "" where nothing is. A member that is more than the heartbeat timeout behind
+    becomes unhealthy at the switch.
     """
     if found.key_missing:
         return "KEY MISSING"
@@ -284,7 +283,7 @@ def _gossip(seen: Overview) -> list[str]:
 
 
 def _labels(found: GossipOut) -> list[str]:
-    """Say how far the label is rolled out, and who was kept out lately; nothing where all is done."""
+    """How far the label is rolled out, and which members were refused lately; nothing once all is done."""
     rollout = found.label_rollout
     lines = []
     if rollout is not None and rollout.stage != "enforced":

@@ -19,7 +19,6 @@ from exporter.errors import ConfigError, UsageError
 
 
 def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add `validate` to the command line."""
     parser = commands.add_parser(
         "validate", parents=[common], help="check a configuration file", allow_abbrev=False
     )
@@ -43,8 +42,8 @@ def validate(
 ) -> int:
     """Print `FILE: ok` and return 0, or every problem on stderr and return 1.
 
-    With `as_schema` the JSON schema of the file is printed instead, and no file is read. With
-    `with_estimate` the sources of targets are asked, and the number of series is estimated.
+    With `as_schema` the JSON schema of the file is printed instead, and no file is read. With `with_estimate`
+    the sources of targets are queried, and the number of series is estimated.
     """
     out, err = out or sys.stdout, err or sys.stderr
     if as_schema:
@@ -84,9 +83,9 @@ def _matching_nothing(config: Config) -> Iterator[str]:
 
 
 def _impatient(config: Config) -> Iterator[str]:
-    """A timeout as long as a cycle: one process that is silent takes all the time that there is."""
+    """A timeout as long as a cycle: one process that does not answer takes all the time."""
     clients = config.http_settings()
-    common = clients[""].timeout >= config.interval  # and then all that set none of their own
+    common = clients[""].timeout >= config.interval  # this concerns every source without a timeout of its own
     for key, client in clients.items():
         if client.timeout >= config.interval and not (key and common) and not key.startswith("rejections"):
             yield (
@@ -97,7 +96,7 @@ def _impatient(config: Config) -> Iterator[str]:
 
 
 def _short_soak(config: Config) -> Iterator[str]:
-    """A soak that is over before it was looked at often enough: the cycles decide, not the time."""
+    """A soak that ends after too few cycles: the cycles decide, not the time."""
     least = LEAST_LOOKS * config.interval
     if 0 < config.gate.soak < least:
         yield (
@@ -109,9 +108,8 @@ def _short_soak(config: Config) -> Iterator[str]:
 
 
 def missing_files(config: Config) -> tuple[str, ...]:
-    """Files of credentials and certificates that the configuration names and that are not there.
-
-    No more than a warning: the machine that validates is often not the one that will run.
+    """Files of credentials and certificates that the configuration names and that do not exist. They are no
+    more than a warning: the machine that validates is often not the machine that runs the exporter.
     """
     named = sorted(set(_named_files(config.model_dump(exclude_none=True))))
     return tuple(file for file in named if not Path(file).is_file())

@@ -1,4 +1,4 @@
-"""The demo's own address: what it shows, and what it can be told while it runs."""
+"""The demo's own address: its state, and the commands that it takes while it runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_ADVANCE = 86400.0
 
 
 class Control:
-    """What `PATHS` says."""
+    """The handlers of `PATHS`."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -57,7 +57,7 @@ class Control:
             raise LookupError(head)
 
     def state(self) -> dict[str, object]:
-        """Everything that the demo knows of itself, for people and tests."""
+        """The demo's complete state, for people and tests."""
         cluster = self._demo.cluster
         return {
             "now": cluster.now,

@@ -10,7 +10,7 @@ from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 
 STREAM_TIMEOUT = 2.0
-_STREAM, _PACKET = 2, 1  # dskit's transport: what the first byte of a connection says will follow
+_STREAM, _PACKET = 2, 1  # dskit's transport: the first byte of a connection is the kind of what follows
 _SEQUENCE = b"\xa5SeqNo"
 _PING_LENGTH = 14  # 00, {SeqNo: 1, Node: ""}
 _MOST = 4096
@@ -58,7 +58,7 @@ class GossipPort:
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
-    """What arrives until a whole ping is there, the peer ends, or the stream timeout passes."""
+    """What arrives until a complete ping is there, the peer ends, or the stream timeout passes."""
     message = b""
     try:
         async with asyncio.timeout(STREAM_TIMEOUT):

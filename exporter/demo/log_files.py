@@ -1,4 +1,4 @@
-"""Log files of the simulated processes, in logfmt as the real ones write."""
+"""Log files of the simulated processes, in logfmt as real processes write."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _BACKLOG = 512
 
 
 def take(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen: whoever connects is refused."""
+    """A bound socket that does not listen: each client is refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +32,7 @@ def take(host: str, port: int) -> socket.socket:
 
 
 class ReservedPort(ABC):
-    """One port. Closing it also ends the connections through it, as a dead process would."""
+    """One port. Closing it also ends the connections through it, as a crashed process would."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
@@ -55,7 +55,7 @@ class ReservedPort(ABC):
         """Stop listening, end what is connected, and keep the port."""
         if self._server is not None:
             server, self._server = self._server, None
-            for listening in server.sockets:  # a server that is closed loses whom it has just accepted
+            for listening in server.sockets:  # a closed server loses clients that it has just accepted
                 asyncio.get_running_loop().remove_reader(listening)
             try:
                 for _ in range(_ACCEPTING):
@@ -83,7 +83,7 @@ class ReservedPort(ABC):
 
 
 class HttpDoor(ReservedPort):
-    """A port that speaks HTTP."""
+    """A port for HTTP."""
 
     def __init__(self, host: str, port: int, handler: Handler) -> None:
         super().__init__(host, port)
@@ -100,13 +100,13 @@ class HttpDoor(ReservedPort):
         if self._http is not None:
             open_ = [each.transport for each in self._http.connections if each.transport is not None]
             await self._http.shutdown(_STOP_TIME)
-            for transport in open_:  # an answer that nobody reads would keep it
+            for transport in open_:  # an answer that no client reads would keep it
                 transport.abort()
             self._http = None
 
 
 class StreamDoor(ReservedPort):
-    """A port that speaks bytes."""
+    """A port for bytes."""
 
     def __init__(self, host: str, port: int, talk: Talk) -> None:
         super().__init__(host, port)

@@ -49,9 +49,9 @@ RUBBISH = (
 class Demo:
     """A served cluster. Use it as `async with Demo(settings) as demo:`.
 
-    `urls` are the processes' addresses, `store_url` the store's (`consul_url` or `etcd_url`, the
-    other one is ""), `control_url` the demo's own, `log_paths` the processes' log files, `cluster`
-    the model behind it all.
+    `urls` are the processes' addresses, `store_url` the store's, `control_url` the demo's own. Of
+    `consul_url` and `etcd_url` one is the store's and one is "". `log_paths` are the processes' log files,
+    `cluster` is the model behind it all.
     """
 
     def __init__(self, settings: DemoSettings | None = None) -> None:
@@ -166,8 +166,8 @@ class Demo:
         return self._logs.paths
 
     def config(self, *, named: bool = False) -> dict[str, object]:
-        """An exporter configuration that watches this cluster, as the YAML file would hold it: by addresses,
-        or by the processes' names.
+        """An exporter configuration that watches this cluster, as the YAML file has it: by addresses, or by
+        the processes' names.
         """
         by_component: dict[str, dict[str, str]] = {}
         for process, url in zip(self.cluster.processes, self.urls, strict=True):
@@ -256,7 +256,7 @@ class Demo:
 
 
 def _grpc_port(number: int) -> int:
-    """The port that ring entries carry; nobody listens there."""
+    """The port in ring entries; no process listens there."""
     return 19601 + number
 
 

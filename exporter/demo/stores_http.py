@@ -19,7 +19,7 @@ _KV = "/v1/kv/"
 
 
 class StorePages:
-    """Answers for the store of one cluster; writes are refused and remembered."""
+    """Answers for the store of one cluster; writes are refused and recorded."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -34,7 +34,7 @@ class StorePages:
         return known[1]
 
     def consul(self, method: str, path: str, query: Iterable[str]) -> Reply:
-        """`/v1/kv/PREFIX?recurse`, `?keys`, `?raw`, or one key; who the leader is."""
+        """`/v1/kv/PREFIX?recurse`, `?keys`, `?raw`, or one key; and the leader's address."""
         if path == "/v1/status/leader":
             return json_reply('"127.0.0.1:8300"')
         if not path.startswith(_KV):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exporter.demo.simulation.cluster import Cluster
 
-SETTLED = 5.0  # seconds that the file seems old: it is replaced whole, so that nobody has to wait for its end
+SETTLED = 5.0  # seconds that the file seems old: it is replaced at once, so no reader has to wait
 
 
 class TargetFile:

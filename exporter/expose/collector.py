@@ -28,12 +28,12 @@ from exporter.products.ring_pages import HA_KEY, known_keys
 
 Series = dict[tuple[str, ...], float]
 
-# Counts of things: where two rows meet in one series the series has both.
+# Counts: where two rows meet in one series, the series has both.
 _COUNTS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
 _SUMS = _COUNTS | {shards.PART_OF[metric] for metric in _COUNTS if metric in shards.PART_OF}
-# Labels whose values are as many as the cluster, or somebody hostile in it, likes.
+# Labels with as many values as the cluster, or a hostile process in it, sends.
 _KNOWN_KEYS = known_keys(Product.UNKNOWN) | {HA_KEY}
-# What says which processes answer and where they stand: an alert that needs it is the last to lose it.
+# Which processes answer, and their phases: an alert that needs these series is the last to lose them.
 _UP = frozenset({c.TARGET_UP, c.TARGET_INFO, c.TARGET_PHASE, c.PAGE_UP})
 _OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone", "member", "serves"})
 
@@ -66,7 +66,7 @@ def gather(rows: Iterable[Row], max_series: int) -> Gathered:
 
 
 def _number(metric: Metric, value: float | None) -> float | None:
-    """The value as a float; `None` where an exposition must not hold it. Only a gate check may be NaN."""
+    """The value as a float; `None` where an exposition must not have it. Only a gate check may be NaN."""
     if value is None:
         return None
     try:
@@ -81,10 +81,11 @@ def _number(metric: Metric, value: float | None) -> float | None:
 
 
 def _cut(families: dict[Metric, Series], max_series: int) -> int:
-    """Cut the largest families to one common size: those with a `target` first, then those by key, and those
-    last that say what is up.
+    """Cut the largest families to one common size: first those with a `target`, then those by key, last those
+    of `_UP`.
 
-    Fleet-wide families are never cut. The same snapshot always loses the same series, see `_ranked`.
+    Fleet-wide families are never cut. The same snapshot always loses the same series: those last in
+    `_ranked`.
     """
     dropped = 0
     per_target = [metric for metric in families if "target" in metric.labels]
@@ -105,7 +106,7 @@ def _cut(families: dict[Metric, Series], max_series: int) -> int:
 
 def _ranked(metric: Metric, series: Series) -> list[tuple[tuple[str, ...], float]]:
     """The series in the order in which they are kept: those of keys that products have first, then the first
-    of each target, then the second: whoever has the most loses the most.
+    of each target, then the second. The target with the most series thus loses the most.
     """
     owner = metric.labels.index("target") if "target" in metric.labels else None
     key = metric.labels.index("key") if "key" in metric.labels else None

@@ -1,9 +1,8 @@
 """The exposition as bytes, made once per snapshot and format.
 
-The snapshot's part is rendered in a thread at the first scrape that asks for its format, compressed at
-the first that asks for that too, and kept until the next snapshot. The exporter's own part (`process_*`,
-`python_*`, build and reload) is small and rendered fresh for every scrape, behind it. A scrape costs the
-loop next to nothing.
+The first scrape in a format renders the snapshot's part in a thread, and the first compressed scrape
+compresses it. Both are kept until the next snapshot. The exporter's own part (`process_*`, `python_*`, build
+and reload) is small and rendered for every scrape, behind it. A scrape costs the loop next to nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _GZIP_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SelfFacts:
-    """What the exporter knows about itself. Times are unix seconds."""
+    """The exporter's state. Times are unix seconds."""
 
     version: str
     config_successful: bool = True
@@ -72,7 +71,7 @@ class _Prepared:
     max_series: int
     plain: bytes = b""
     packed: bytes = b""
-    packer: Any = None  # zlib's compression object, whose type has no public name
+    packer: Any = None  # zlib's compression object; its type has no public name
 
 
 class Renderer:
@@ -89,7 +88,7 @@ class Renderer:
             collector(registry=self._own)
 
     async def render(self, accept: str = "", accept_encoding: str = "") -> Exposition:
-        """The exposition in the format and encoding that a scrape's headers ask for."""
+        """The exposition in the format and encoding of a scrape's headers."""
         openmetrics, gzip = _wants_openmetrics(accept), _wants_gzip(accept_encoding)
         prepared = await self._current(openmetrics, gzip)
         own = openmetrics_text(self._own) if openmetrics else plain_text(self._own)

@@ -1,6 +1,6 @@
 """A snapshot's series as text, the same bytes that prometheus_client writes, in a sixth of its time.
 
-The library makes several objects for each sample and sorts its labels; here a family's lines are one
+The library makes several objects for each sample and sorts its labels. Here a family's lines are one
 template, filled in with label values that were escaped before.
 """
 

@@ -9,8 +9,8 @@ import re
 MAX_LENGTH = 256
 REPLACEMENT = "\ufffd"
 
-# Control characters, line and paragraph separators, direction marks, what nobody sees, and lone
-# surrogates: the last cannot be encoded, the others break terminals and deceive readers.
+# Control characters, line and paragraph separators, direction marks, invisible characters, and lone
+# surrogates. A lone surrogate cannot be encoded; the rest breaks terminals and deceives readers.
 _BAD = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -20,9 +20,8 @@ _BAD = re.compile(
 
 @functools.lru_cache(maxsize=65536)
 def clean(value: str) -> str:
-    """A label value for `value`. One that had to be changed carries a digest of what it was.
-
-    So two hostile names that differ only in what is cleaned away stay two series.
+    """A label value for `value`. A value that had to be changed carries a digest of the original, so two
+    hostile names that differ only in what is cleaned away stay two series.
     """
     if len(value) <= MAX_LENGTH and not _BAD.search(value):
         return value

@@ -17,7 +17,7 @@ Point = tuple[float, float | None]
 class LagHistory:
     """Lag of each key by time: at most `POINTS` points of `STEP` seconds for at most `KEYS` keys.
 
-    Within a step the greatest lag stays; a step in which the lag was never known holds `None`.
+    Within a step the greatest lag stays; a step without any measured lag is `None`.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,9 @@ class LagHistory:
         return tuple(point for point in self._of.get(key, ()) if now - SPAN <= point[0] <= now)
 
     def _forget(self, present: set[str], now: float) -> None:
-        """Make room: keys that are gone go at once where it is needed, else after their hour."""
+        """Make room: a key that no longer exists is dropped at once where room is needed, else after its
+        hour.
+        """
         crowded = len(self._of) + len(present - self._of.keys()) > KEYS
         for key in [key for key in self._of if key not in present]:
             if crowded or self._of[key][-1][0] < now - SPAN:

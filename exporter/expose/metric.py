@@ -1,4 +1,4 @@
-"""A metric, and how metrics are registered: one call says all that series, shards, boards and docs need."""
+"""A metric, and how metrics are registered: one call has all that series, shards, boards and docs need."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Literal, TypedDict, Unpack
 
 PREFIX = "kvmigration_"
 Kind = Literal["gauge", "counter", "info"]
-# How the whole of several shards comes about: of the parts by this operation, by a recording rule of its own
-# ("rule"), by judging anew, so that a shard shows nothing ("whole"), or from the one shard that has it ("").
+# How the shards' parts are joined: by this operation; by a recording rule of its own (`rule`); not at all,
+# because the rules judge anew and a shard shows nothing (`whole`); or from the one shard that has it ("").
 Join = Literal["", "max", "min", "sum", "rule", "whole"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # each is made once, and looked up for each series
+@dataclass(frozen=True, slots=True, eq=False)  # each is made once, and is a key for each series
 class Metric:
     """One family. `estimate` is how many series it has at most, in the letters of `ESTIMATE_LETTERS`."""
 

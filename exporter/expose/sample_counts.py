@@ -1,4 +1,4 @@
-"""Counts that one exporter alone and a shard's part give alike."""
+"""Counts that a single exporter and a shard's part give alike."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from exporter.model.facts import TargetFacts
 
 
 def by_label(targets: Iterable[TargetFacts]) -> Mapping[str, int]:
-    """Count the processes that are configured with each gossip label, whether they show their gossip or
-    not; one whose /config was not read is in no count.
+    """Count the processes that are configured with each gossip label, whether they show their gossip or not.
+    A process without a readable /config is in no count.
     """
     told = (target.config.label for target in targets if target.up and target.config)
     return Counter(label for label in told if label is not None)

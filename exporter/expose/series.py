@@ -1,7 +1,7 @@
 """A snapshot as rows of (metric, label values, value): which fact becomes which series, and when none.
 
-A row whose value is `None` is unknown and makes no series. Label values are as they came; the
-collector cleans them.
+A row with the value `None` is unknown and makes no series. Label values are as they came; the collector
+cleans them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 
 
 def rows_of(snapshot: Snapshot) -> Rows:
-    """Every series of one snapshot; of a shard's, its part of the whole."""
+    """Every series of one snapshot; of a shard's snapshot, the series of its part."""
     rows = _rows(snapshot)
     return rows if snapshot.part is None else shard_rows(rows, snapshot, snapshot.part)
 
@@ -49,7 +49,7 @@ def _rows(snapshot: Snapshot) -> Rows:
     foreign = snapshot.gossip.foreign_keys if snapshot.gossip else ()
     for key in snapshot.keys:
         if key.key in foreign and not any(view.kind == "ring" for view in key.views):
-            continue  # a ring that came by the gossip, and that no process of ours uses: not ours to judge
+            continue  # a ring from the gossip that no watched process uses: not ours to judge
         yield from _key(key)
         yield from _secondary(key, snapshot.stores, is_mirrored=key.migration in mirroring)
     for store in snapshot.stores:
@@ -102,7 +102,7 @@ def _kv_clients(snapshot: Snapshot) -> Rows:
 
 
 def _target(target: TargetFacts, heard: float | None) -> Rows:
-    """A target that did not answer keeps `target_up` 0 and nothing else: its pages are not what failed."""
+    """A target that did not answer has only `target_up` 0: its pages are not what failed."""
     name = target.name
     yield c.TARGET_UP, (name, target.component), target.up
     if not target.up:
@@ -198,7 +198,7 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
 
 
 def _members(key: KeyFacts) -> Rows:
-    """Every state for every (zone, group) that has members; an empty ring says 0 under empty ones."""
+    """Every state for every (zone, group) that has members; an empty ring has 0 with empty labels."""
     counts: Counter[tuple[State, str, str]] = Counter(
         (m.state, m.zone, m.group) for m in key.members if m.state is not State.LEFT
     )
@@ -250,8 +250,8 @@ def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...], *, is_mirrored: bo
 
 
 def _unread(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> int | None:
-    """Count what could not be read where nothing could be compared: of a key that is written to two stores,
-    every copy that failed, or the store.
+    """Count what could not be read where nothing could be compared. Of a key that is written to two stores
+    this is every copy that failed, or the store.
     """
     if key.phase is Phase.MIRRORING:
         lost = sum(view.kind == "gossip" and not view.known for view in key.views)
@@ -259,7 +259,7 @@ def _unread(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> int | None:
         lost = sum(store.outcome is Outcome.FAILED for store in stores)
     else:
         return None
-    return lost or None  # where the primary is what was not read, nobody knows of the secondary either
+    return lost or None  # where the primary is what was not read, the secondary is unknown too
 
 
 def _any_read(key: KeyFacts, side: str, stores: tuple[StoreFacts, ...]) -> bool:
@@ -308,7 +308,7 @@ def _foreign(key: str, names: Sequence[str]) -> Rows:
 def _gate(snapshot: Snapshot) -> Rows:
     for step in snapshot.steps:
         if not step.checks:
-            continue  # of a migration that has not begun the first step alone is judged
+            continue  # of a migration that has not begun, only the first step is judged
         yield c.GATE_OPEN, (step.migration, step.name), step.open
         for check in step.checks:
             yield c.GATE_CHECK, (step.migration, step.name, check.id), _VERDICTS[check.verdict]

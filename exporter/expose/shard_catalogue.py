@@ -1,9 +1,9 @@
-"""What one shard of several exposes in place of the whole, and how the parts are joined.
+"""What one shard exposes in place of the families about all processes, and how the parts are joined.
 
-A shard keeps the series of its own processes and of the exporter itself. A family about the whole
-stands under `kvmigration_shard_…` instead (`kvmigration_shard_ring_members`), and the recording rules of
-`alerts/shards.py` make `kvmigration_ring_members` of all shards' parts: by `max`, `min` or `sum` as
-the catalogue says with `join`, or by a rule of its own. So boards and alerts need not know of shards.
+A shard keeps the series of its own processes and of the exporter itself. A family about all processes stands
+under `kvmigration_shard_…` instead (`kvmigration_shard_ring_members`). The recording rules of
+`alerts/shards.py` join all shards' parts to `kvmigration_ring_members`. They use the catalogue's `join`
+(`max`, `min`, `sum`) or a rule of its own, so boards and alerts are the same with shards and without.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VERDICTS = "0 failed, 1 unknown, 2 nothing here to check, 3 passed"
 JOINED: Mapping[Metric, Join] = MappingProxyType(
     {metric: metric.join for metric in c.ALL if metric.join not in ("", "whole")}
 )
-"""Families about the whole of which a shard knows a part. Those it knows nothing of stand in `WHOLE`."""
+"""Families about all processes of which a shard has a part. Families without a part are in `WHOLE`."""
 
 WHOLE = frozenset(metric for metric in c.ALL if metric.join == "whole")
 

@@ -1,4 +1,4 @@
-"""One shard's part as rows: its own processes as ever, the whole's families as its part of them."""
+"""One shard's part as rows: its own processes as in a single exporter, and its part of all other families."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]
 FAILS, UNKNOWN, NOTHING, HOLDS = 0.0, 1.0, 2.0, 3.0
 _VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: HOLDS}
-_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # told by _owned_rows
+_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # made by _owned_rows
 
 
 def reported(snapshot: Snapshot, part: Part) -> Snapshot:
@@ -30,7 +30,7 @@ def reported(snapshot: Snapshot, part: Part) -> Snapshot:
 
 
 def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
-    """Every series of a shard, out of those of a whole with the same snapshot."""
+    """Every series of a shard, out of those of a single exporter with the same snapshot."""
     for metric, labels, value in rows:
         if metric in s.WHOLE or metric in _COUNTED or _is_borrowed(metric, labels, part):
             continue
@@ -44,14 +44,14 @@ def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
 
 
 def _is_borrowed(metric: Metric, labels: tuple[str, ...], part: Part) -> bool:
-    """Tell whether another shard shows this. The logs of all processes are read by one shard alone."""
+    """Whether another shard shows this. One shard reads the logs of all processes, and only it shows them."""
     if metric is c.FOREIGN_LABEL_REJECTIONS_TOTAL:
         return False
     return "target" in metric.labels and labels[metric.labels.index("target")] in part.share.borrowed
 
 
 def _held_since(step: Step) -> float | None:
-    """Since when every check that has something to look at here has held, pauses included."""
+    """Since when every check that has something to check here has passed, pauses included."""
     times = [
         check.since if check.paused is None else check.paused for check in step.checks if not check.vacuous
     ]

@@ -1,6 +1,6 @@
-"""How old the newest snapshot is, and the one place that withholds a gate that is too old to judge by.
+"""How old the newest snapshot is, and the one place that withholds the gate of a stale one.
 
-Metrics, API, page and `--server` all show what `Newest` gives them, so that at any age they say the same.
+Metrics, API, page and `--server` all show what `Newest` gives them, so at any age they agree.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Aged:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it is too old to judge by."""
+        """Whether it is older than its limit."""
         return self.age is not None and self.age > self.limit
 
 
 class Newest:
     """Gives the newest snapshot, or `None` before the first cycle has ended.
 
-    `interval` is in seconds, `clock` gives unix seconds. What is withheld is made once per snapshot, so
-    that what was rendered of it can be kept.
+    `interval` is in seconds, `clock` gives unix seconds. A withheld snapshot is made once, so that its
+    rendered forms can be kept.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Newest:
         return self.aged().snapshot
 
     def aged(self) -> Aged:
-        """Give the newest snapshot with its age. A snapshot from after now is as bad as one as long ago: its
-        clock was set back, and nobody knows how long it has stood still.
+        """Give the newest snapshot with its age. A snapshot from the future counts as just as old: the clock
+        was set back, and how long the snapshot has been the same is unknown.
         """
         snapshot, limit = self._snapshot(), stale_after(self._interval())
         if snapshot is None:

@@ -1,4 +1,4 @@
-"""A file that somebody edited for a step: the product's YAML, Helm values, or the runtime configuration."""
+"""A file that was edited for a step: the product's YAML, Helm values, or the runtime configuration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EditedFile:
     runtime: Part | None
 
     def line(self, part: Part | None, path: str) -> int:
-        """The line of a dotted path, or of the nearest thing around it; 0 where there is none."""
+        """The line of a dotted path, or of the nearest block around it; 0 where there is none."""
         return self.document.line((part.at if part else ()) + tuple(path.split(".")))
 
 

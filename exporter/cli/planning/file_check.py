@@ -33,7 +33,7 @@ class FileFault:
 
 @dataclass(frozen=True, slots=True)
 class PathFault:
-    """One fault before its line is looked up."""
+    """One fault before its line is determined."""
 
     path: str
     fault: Fault
@@ -54,7 +54,7 @@ def faults(file: EditedFile, plans: tuple[PlanOut, ...]) -> tuple[FileFault, ...
 
 
 def _first(findings: Iterable[PathFault]) -> Iterable[PathFault]:
-    """One finding a path: what does harm is told first, and says what is missing too."""
+    """One finding a path. Findings that do harm come first; they also name what is missing."""
     found: dict[str, PathFault] = {}
     for one in findings:
         found.setdefault(one.path, one)
@@ -75,8 +75,8 @@ def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
 
 
 def _by_block(rings: Iterable[RingNowOut]) -> dict[str, RingNowOut]:
-    """The ring of each block. Of rings that share one, as below Loki's common block, that says least which
-    differ: no primary is theirs, and each prefix.
+    """The ring of each block. Rings that share a block, as below Loki's common block, are joined: no primary
+    where theirs differ, and every prefix.
     """
     found: dict[str, RingNowOut] = {}
     for ring in rings:
@@ -98,7 +98,7 @@ def _joined(one: RingNowOut, other: RingNowOut) -> RingNowOut:
 
 
 def _store(path: str, kvstore: Tree) -> Iterator[PathFault]:
-    """What a process refuses to start with."""
+    """Settings with which a process refuses to start."""
     if GOSSIP in kvstore:
         yield PathFault(f"{path}.{GOSSIP}", Fault.NO_SUCH_BLOCK)
     yield from _unknown(path, kvstore, STORE_KEYS | {GOSSIP})
@@ -126,7 +126,7 @@ def _pair(path: str, multi: Tree) -> Iterator[PathFault]:
 
 
 def _against(path: str, kvstore: Tree, ring: RingNowOut, into: str) -> Iterator[PathFault]:
-    """What does harm where running processes are in another state."""
+    """Settings that do harm while running processes are in another state."""
     store, multi = scalar(kvstore, "store"), kvstore.get("multi")
     primary = scalar(multi, "primary") if isinstance(multi, Mapping) and store != GOSSIP else None
     if store == GOSSIP and GOSSIP not in {into, ring.phase}:
@@ -165,8 +165,8 @@ def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
 
 
 def _missing(tree: Tree, plan: PlanOut) -> Iterator[PathFault]:
-    """The lines of the plan that the file has not, or has otherwise. Blocks that are changed one after
-    another are right where one of them is.
+    """The lines of the plan that the file lacks or has with another value. Where blocks change one after
+    another, one changed block is enough.
     """
     found = [tuple(_left(tree, change)) for change in plan.changes]
     if plan.at_once and not all(found):

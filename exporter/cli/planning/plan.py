@@ -32,7 +32,6 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `plan` to the command line."""
     parser = commands.add_parser(
         "plan",
         parents=[common],
@@ -64,7 +63,7 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def plan_command(args: argparse.Namespace) -> int:
-    """Print the plans that are asked for."""
+    """Print the chosen plans."""
     return asyncio.run(_plan(args))
 
 

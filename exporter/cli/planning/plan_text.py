@@ -35,7 +35,7 @@ def text_of(plan: PlanOut, form: str, *, first: bool = True) -> str:
 
 
 def others_of(plans: Iterable[PlanOut], shared: str) -> str:
-    """What has to be said of several plans together, and which steps are next in other migrations."""
+    """Sentences that concern several plans together, and the next steps of other migrations."""
     told = [shared] if shared else []
     also = dict.fromkeys(name for plan in plans for name in plan.others)
     if also:

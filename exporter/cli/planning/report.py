@@ -17,7 +17,6 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
 def add_report(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `report` to the command line."""
     parser = commands.add_parser(
         "report",
         parents=[common],

@@ -34,10 +34,10 @@ from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.prometheus_query import PrometheusSettings, query
 
-MAX_AGE = 180.0  # seconds, of an exporter that does not tell its interval
+MAX_AGE = 180.0  # seconds, of an exporter without a metric for its interval
 LATE = 60.0  # seconds: a scrape a minute, and as much by which Mimir evaluates rules late
-MEMORY = "10m"  # an exporter that was scraped since then, and is not any more, was stopped or crashed
-MAX_AHEAD = 30.0  # seconds; of a picture that is ahead nobody sees that it stands still
+MEMORY = "10m"  # an exporter with a scrape since then but none now was stopped or crashed
+MAX_AHEAD = 30.0  # seconds; a snapshot from the future would hide that no new one comes
 FLEET = ("cluster", "namespace", "job")
 CULPRITS = {
     "gossip-no-strangers": s.STRANGERS,
@@ -56,7 +56,7 @@ Vector = tuple[VectorSample, ...]
 
 
 def add_prometheus(where: argparse._MutuallyExclusiveGroup, parser: argparse.ArgumentParser) -> None:
-    """Add `--prometheus` to the places to look at, and what goes with it."""
+    """Add `--prometheus` to the sources, with the options that belong to it."""
     where.add_argument(
         "--prometheus", metavar="URL", help="query Prometheus or Mimir, which have the series of all shards"
     )
@@ -88,21 +88,21 @@ class Told:
     checks: Vector
     gates: Vector
     ages: Vector  # of the samples and of the cycles behind them, seconds
-    held: Vector  # since when everything holds, unix seconds; 0 where it does not
+    held: Vector  # since when every check has passed, unix seconds; 0 where one has not
     now: Vector
     soaks: Vector
-    parts: Vector  # shards' checks that do not hold
+    parts: Vector  # checks of each shard that have not passed
     shards: Vector
     complete: Vector
     culprits: Vector
     phases: Vector
     ups: Vector = ()  # whether each exporter's last scrape succeeded, where Prometheus scrapes them
     intervals: Vector = ()  # of the exporters' cycles, seconds
-    following: Vector = ()  # migrations whose next step it is
+    following: Vector = ()  # migrations with this step as their next one
 
 
 class Joined:
-    """Looks at what Prometheus has; an answer is as the API of an exporter gives it."""
+    """Queries Prometheus; an answer has the form of an exporter's API."""
 
     interval = 15.0
 
@@ -114,7 +114,7 @@ class Joined:
         self._selector = selector
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
-        """Look anew at one step of the gate. Raises `UsageError` where Prometheus cannot be asked."""
+        """Query one step of the gate anew. Raises `UsageError` where Prometheus does not answer."""
         migration, name = parts(wanted)
         one = ",".join([f'step="{name}"', *([f'migration="{migration}"'] if migration else [])])
         checks, gates = self._series(c.GATE_CHECK.name, one), self._series(c.GATE_OPEN.name, one)
@@ -142,7 +142,7 @@ class Joined:
         return tuple(step_of(name, one, _only_of(told, one)) for one in _chosen(name, migration, told))
 
     async def _ask_all(self, questions: Iterable[str]) -> list[Vector]:
-        """All answers, or the first error, once nobody is asking any more."""
+        """All answers; or the first error, once no query is running any more."""
         answers = await asyncio.gather(*map(self._ask, questions), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -175,7 +175,7 @@ def _one_fleet(checks: Vector, url: str) -> None:
 
 
 def _chosen(name: str, migration: str, told: Told) -> tuple[str, ...]:
-    """The migration that is named, those whose next step it is, else the first that has it."""
+    """The migration that is named, those with this step as their next one, else the first that has it."""
     if migration:
         return (migration,)
     if due := sorted({sample.labels.get("migration", "") for sample in told.following}):
@@ -255,8 +255,8 @@ def _doubt(told: Told) -> str:
 
 
 def max_age(told: Told) -> float:
-    """Seconds above which what Prometheus has is too old: what the exporter itself still shows, a scrape
-    later, and where shards are joined another minute.
+    """Seconds above which what Prometheus has is stale: the exporter's own limit and one scrape, with shards
+    another minute.
     """
     longest = max((sample.value for sample in told.intervals), default=math.nan)
     return MAX_AGE if math.isnan(longest) else stale_after(longest) + LATE * (1 + bool(told.shards))
@@ -291,7 +291,7 @@ def _everywhere(told: Told) -> str:
 
 
 def _names(check: str, told: Told) -> tuple[str, ...]:
-    """Name the members that all parts together show to be nobody's."""
+    """Name the members that belong to no process in any shard."""
     wanted = CULPRITS.get(check)
     found = [sample.labels for sample in told.culprits if sample.labels.get("__name__") == wanted]
     return tuple(sorted(_member(labels) for labels in found))
@@ -305,7 +305,7 @@ def _member(labels: Mapping[str, str]) -> str:
 
 
 def _parts(check: str, told: Told) -> tuple[str, ...]:
-    """Say which shards do not hold it; they know the rest."""
+    """Name the shards in which the check has not passed; all other shards have read their part."""
     numbers = {sample.labels.get("instance", ""): sample.labels.get("shard", "") for sample in told.shards}
     found = [sample for sample in told.parts if sample.labels.get("check") == check]
     return tuple(sorted(_part(sample.labels.get("instance", ""), numbers, sample.value) for sample in found))

@@ -8,7 +8,6 @@ from exporter.config.docs_address import address_of
 
 
 def add_docs(parser: argparse.ArgumentParser) -> None:
-    """Add `--docs.base-url`."""
     parser.add_argument(
         "--docs.base-url",
         dest="docs_base_url",
@@ -21,7 +20,6 @@ def add_docs(parser: argparse.ArgumentParser) -> None:
 
 
 def add_boards(parser: argparse.ArgumentParser) -> None:
-    """Add `--boards.base-url`."""
     parser.add_argument(
         "--boards.base-url",
         dest="boards_base_url",

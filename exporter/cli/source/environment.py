@@ -20,8 +20,8 @@ def variable(action: argparse.Action) -> str:
 def with_environment(
     parser: argparse.ArgumentParser, argv: Sequence[str], environment: Mapping[str, str]
 ) -> list[str]:
-    """Put what the environment says of flags that the command line leaves out behind it. A flag that excludes
-    one of the command line is left out too: what was typed counts.
+    """Append the environment's values of the flags that the command line leaves out. A flag that excludes a
+    flag of the command line is left out too: the typed one counts.
     """
     given = {word.partition("=")[0] for word in argv}
     excluded = {
@@ -40,8 +40,9 @@ def with_environment(
 
 
 def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
-    """Give its flag to a word that stands by itself: `--url` to a URL; `--config.file` to any other where
-    the command takes no words. argparse takes arguments on both sides of a flag for too many.
+    """Put a flag before each word that has none: `--url` before a URL. Before another word it is
+    `--config.file`, where the command takes no words. argparse refuses arguments that stand before and after
+    a flag.
     """
     flags = parser._option_string_actions
     taking = {flag for flag, action in flags.items() if action.nargs is None}
@@ -53,7 +54,9 @@ def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
 
 
 def takes_file(parser: argparse.ArgumentParser) -> bool:
-    """Whether the command knows a configuration's name by itself: it has the flag, and takes no words."""
+    """Whether a word without a flag is the configuration's name: the command has the flag, and takes no
+    words.
+    """
     return "--config.file" in parser._option_string_actions and not parser._get_positional_actions()
 
 

@@ -1,7 +1,7 @@
 """How many series a configuration will give, before it gives them: `kvmigration validate --estimate`.
 
-An upper estimate from what the catalogue says of each metric, for the targets that discovery finds
-at this moment and for a process with as many KV clients and rings as its product can have.
+An upper estimate from each metric's number of series in the catalogue. It counts the targets that discovery
+finds at this moment, each with as many KV clients and rings as its product can have.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def estimate(config: Config, targets: int) -> Estimate:
 
 
 def _metrics(config: Config) -> Iterable[Metric]:
-    """What one exporter shows, or one shard in place of the whole."""
+    """What one exporter shows. A shard has metrics of its parts in place of those that the rules join."""
     if config.scale.shards == 1:
         return catalogue.ALL
     own = (m for m in catalogue.ALL if m not in shards.JOINED and m not in shards.WHOLE)
@@ -61,7 +61,7 @@ def _watched(targets: int, count: int) -> int:
 
 
 def series_of(formula: str, letters: Mapping[str, int]) -> int:
-    """`K × 2 × T` with the letters put in; words such as `about` say nothing."""
+    """`K × 2 × T` with numbers for the letters; words such as `about` do not count."""
     words = [word for word in formula.split() if word in letters or word.isdigit()]
     return math.prod(letters[word] if word in letters else int(word) for word in words)
 
@@ -81,7 +81,7 @@ def report(config: Config, targets: int) -> str:
 
 
 def count_targets(config: Config) -> int:
-    """Look once at every source, as `serve` does when it starts."""
+    """Query every source once, as `serve` does when it starts."""
 
     async def look() -> int:
         discovery = Discovery(config)

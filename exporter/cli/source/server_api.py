@@ -1,7 +1,7 @@
-"""`--server`: a running exporter, asked over its API.
+"""`--server`: the API of a running exporter.
 
-Who answers there may be anybody: every answer has a time, a size and a shape, a redirect leads to no other
-host, and no message quotes the user, the password or the query of the URL.
+Any server may answer at this URL. Every answer therefore has limits of time, size and shape, and a redirect
+leads to no other host. No message quotes the user, the password or the query of the URL.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def checked_server(server: str) -> str:
 
 
 def session() -> aiohttp.ClientSession:
-    """What a `Server` asks with."""
+    """The session of a `Server`."""
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=TIMEOUT),
         auto_decompress=False,
@@ -55,8 +55,8 @@ def session() -> aiohttp.ClientSession:
 
 
 class Server:
-    """Asks one exporter. `stale` says why what it answered is too old to go by, "" where it is not; `at` is
-    when its last answer was whole, unix seconds.
+    """Reads one exporter. `stale` is why its last answer is stale, "" where it is not. `at` is when the
+    snapshot of that answer was complete, unix seconds.
     """
 
     def __init__(self, url: str, session: aiohttp.ClientSession, access: ClientAccess) -> None:
@@ -122,7 +122,7 @@ def _why(error: BaseException) -> str:
 
 
 async def _decoded(answer: aiohttp.ClientResponse) -> _Envelope:
-    """The answer, or a `ValueError` that says what came instead."""
+    """The answer, or a `ValueError` with what came instead."""
     body = Body(MAX_ANSWER, answer.headers.get("Content-Encoding", ""))
     async for part in answer.content.iter_any():
         body.feed(part)

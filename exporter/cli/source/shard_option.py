@@ -13,7 +13,6 @@ _ORDINAL = re.compile(r"-(\d{1,5})$")
 
 
 def add_shard(parser: argparse.ArgumentParser) -> None:
-    """Add `--shard`."""
     parser.add_argument(
         "--shard",
         type=shard,

@@ -1,4 +1,4 @@
-"""Where `check`, `status` and `diff` look: at a cluster of their own accord, or at a running exporter."""
+"""The sources of `check`, `status` and `diff`: cycles of their own, or a running exporter."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def add_http_config(parser: argparse.ArgumentParser) -> None:
 
 
 def client_settings(args: argparse.Namespace) -> HttpClient:
-    """What `--http.config.file` says. Raises `ConfigError`."""
+    """The settings of `--http.config.file`. Raises `ConfigError`."""
     return load_as(args.http_config, HttpClient) if args.http_config else HttpClient()
 
 
@@ -105,8 +105,8 @@ class Overview:
 
 
 class Looks(Protocol):
-    """One way of looking at the gate; answers are as the API gives them. `at` is when the picture behind the
-    last one was whole, by whoever took it, unix seconds; `soaks` says whether `soaked_seconds` is known.
+    """One source of the gate; answers are as the API gives them. `at` is when the snapshot of the last answer
+    was complete, unix seconds. `soaks`: the answers have `soaked_seconds`.
     """
 
     interval: float
@@ -114,33 +114,33 @@ class Looks(Protocol):
     soaks: bool
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
-        """Look anew at one step of the gate, `[MIGRATION/]STEP`; of each migration whose next step it is."""
+        """Read one step of the gate anew, `[MIGRATION/]STEP`; without a migration, of each that has it as its
+        next step.
+        """
 
 
 class Look(Looks, Protocol):
-    """One way of looking at everything. `stale` says why what was seen is too old to go by, "" where it is
-    not.
-    """
+    """One source of everything. `stale` is why the last answer is stale, "" where it is not."""
 
     stale: str
 
     async def overview(self) -> Overview:
-        """Look anew at everything."""
+        """Read everything anew."""
 
     async def keys(self) -> tuple[str, ...]:
-        """Look anew; give all keys."""
+        """Read anew; all keys."""
 
     async def key(self, key: str) -> RingDetailOut:
-        """One key as it was when `keys` looked. Raises `UsageError` where there is none."""
+        """One key of the snapshot of `keys`. Raises `UsageError` where there is none."""
 
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
-        """Look anew; the plans of `[MIGRATION][/STEP]`, of every next step where it is ""."""
+        """Read anew; the plans of `[MIGRATION][/STEP]`, of every next step where it is ""."""
 
     async def report(self) -> ReportOut:
-        """Look anew; everything that a report shows."""
+        """Read anew; everything that a report shows."""
 
     async def silent(self) -> tuple[str, ...]:
-        """The processes that did not answer when `keys` looked."""
+        """The processes that did not answer in the snapshot of `keys`."""
 
 
 def _of(steps: Iterable[StepOut], wanted: str) -> tuple[StepOut, ...]:
@@ -153,7 +153,7 @@ def _of(steps: Iterable[StepOut], wanted: str) -> tuple[StepOut, ...]:
 
 @asynccontextmanager
 async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
-    """Open whichever way the arguments name; `soak` seconds count instead of the configured ones."""
+    """Open the source that the arguments name; `soak` seconds replace the configured time."""
     if args.server:
         url = checked_server(args.server)
         access = ClientAccess(client_settings(args))
@@ -167,14 +167,14 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
     config = documented(config, getattr(args, "docs_base_url", ""))
     async with Watch(config) as watch:
         if soak is not None:
-            plan, seldom = watch.poller.plan, config.gate.check_interval  # looks, not gaps between them
+            plan, seldom = watch.poller.plan, config.gate.check_interval  # cycles, not gaps between them
             rules = replace(plan.rules, soak=soak, interval=max(plan.rules.interval, seldom))
             watch.poller.plan = replace(plan, rules=rules)
         yield _Local(watch)
 
 
 async def beats(look: Looks) -> AsyncIterator[None]:
-    """One for each look, until Ctrl-C."""
+    """One item for each cycle, until Ctrl-C."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     while not stop.is_set():
@@ -196,7 +196,7 @@ async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
 
 
 class _Local:
-    """Looks by cycles of its own."""
+    """Runs cycles of its own."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -248,7 +248,7 @@ class _Local:
 
 
 class _Remote:
-    """Asks the API of a running exporter."""
+    """Reads the API of a running exporter."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

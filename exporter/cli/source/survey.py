@@ -1,7 +1,7 @@
-"""The whole cluster, from the addresses of some of its processes.
+"""All processes of a cluster, from the addresses of some of them.
 
-The other processes are sought behind the gossip members' addresses, with the HTTP port that the given process
-has, or as far from their gossip port as its own is. Only what answers as a process of the products counts.
+The other processes are sought at the gossip members' addresses, with the HTTP port of the given process, or
+at the same distance from their gossip port. Only what answers as a process of the products counts.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ GIVE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The cluster as one look shows it: the processes that answer, those of other products that gossip with
-    them, and the gossip members behind none.
+    """The cluster in one cycle: the processes that answer, those of other products in the same gossip, and
+    the gossip members without a process.
     """
 
     processes: tuple[TargetFacts, ...]
@@ -55,7 +55,7 @@ def checked_url(text: str) -> str:
 
 
 async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Survey:
-    """Look at the given processes, then at all that they lead to. Raises `UsageError` where none answers."""
+    """Read the given processes, then all that they lead to. Raises `UsageError` where none answers."""
     near = await _look(urls, client)
     found = [target for target in near.targets if target.is_process]
     tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
@@ -70,7 +70,7 @@ async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Su
 def parted(
     answering: Iterable[TargetFacts], given: Iterable[TargetFacts]
 ) -> tuple[tuple[TargetFacts, ...], tuple[TargetFacts, ...]]:
-    """The processes of the products that were asked for, and the others: two clusters may have merged."""
+    """The processes of the given products, and those of other products: two clusters may have merged."""
     known = {target.product for target in given} - {Product.UNKNOWN}
     told = tuple(answering)
     others = tuple(t for t in told if known and t.product not in {*known, Product.UNKNOWN})
@@ -78,8 +78,8 @@ def parted(
 
 
 def names_of(processes: Iterable[TargetFacts]) -> dict[str, str]:
-    """Each process's name by its URL: its gossip member's without what changes at a restart; of those that
-    share one, or have none, host and port.
+    """Each process's name by its URL: the name of its gossip member without the part that changes at a
+    restart. Processes that share such a name, or have none, are named by host and port.
     """
     told = tuple(processes)
     count = Counter(bare(target.member) for target in told)
@@ -99,7 +99,7 @@ async def _look(urls: tuple[str, ...], client: HttpClient) -> Snapshot:
 
 
 def _candidates(target: TargetFacts, found: list[TargetFacts]) -> Iterator[str]:
-    """Where the gossip members that a process sees may answer HTTP."""
+    """Where the gossip members on a process's list may answer HTTP."""
     if target.gossip is None:
         return
     url, own = URL(target.url), target.gossip.port
@@ -120,7 +120,7 @@ def _place(target: TargetFacts) -> tuple[str, int]:
 
 
 def _once(targets: Iterable[TargetFacts]) -> tuple[TargetFacts, ...]:
-    """Each process once: two addresses may lead to one, which its own gossip member tells."""
+    """Each process once: two addresses of one process show the same own gossip member."""
     found: dict[str, TargetFacts] = {}
     for target in targets:
         found.setdefault(target.member or target.url, target)

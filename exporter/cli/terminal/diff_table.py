@@ -1,4 +1,6 @@
-"""A key's differences as text for 80 columns: what is equal is counted, what differs stands side by side."""
+"""A key's differences as text for 80 columns. Equal members are counted; different members have a column a
+view.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,7 @@ def _view_of(name: str) -> str:
 
 
 def counts(each: DifferenceOut) -> bool:
-    """Tell whether a difference is one: a lag below one heartbeat period is none."""
+    """Whether a difference counts: a lag below one heartbeat period does not."""
     if each.what != "lag":
         return True
     seconds = each.secondary.split(" ")[0]
@@ -163,7 +165,7 @@ def _equal(detail: RingDetailOut, columns: list[Column]) -> Iterator[str]:
 
 
 def few(names: Iterable[str], limit: int) -> str:
-    """Name at most `limit`, and say how many more there are."""
+    """Name at most `limit`, and how many more there are."""
     return lists.few(map(safe, names), limit)
 
 

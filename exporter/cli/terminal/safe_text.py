@@ -1,4 +1,4 @@
-"""Text that strangers chose, fit for a terminal."""
+"""Text from a cluster, fit for a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ WIDTH = 80
 
 
 def plain(text: str) -> str:
-    """The text with a question mark for whatever could steer a terminal or deceive its reader: control
-    characters, line breaks, direction marks, what nobody sees.
+    """The text with a question mark for each character that could steer a terminal or deceive its reader:
+    control characters, line breaks, direction marks, invisible characters.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

@@ -93,6 +93,6 @@ def _check_lines(check: CheckOut, again: bool) -> list[str]:
 
 
 def _coverage(check: CheckOut) -> str:
-    """Say what a check looked at: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
+    """How much a check has read: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
     told = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
     return f"Read: {', '.join(told)}." if told else ""

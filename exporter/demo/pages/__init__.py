@@ -1,1 +1,1 @@
-"""What the simulated processes answer, as the real ones print it."""
+"""What the simulated processes answer, as real processes print it."""

@@ -1,4 +1,4 @@
-"""`/config`: the parts that matter to a migration, each whole, in each product's YAML."""
+"""`/config`: the blocks that matter to a migration, each complete, in each product's YAML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
 
 
 def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
-    """One client's store, as the file says it: the runtime configuration is not in here."""
+    """One client's store, as the file has it: the runtime configuration is not in here."""
     mode = process.mode_of(tracker=key == HA)
     store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[mode]
     block: Block = {
@@ -69,8 +69,8 @@ def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
 
 
 def _multi(cluster: Cluster, process: Process, key: str) -> tuple[str, str, bool]:
-    """Primary, secondary and mirroring: as the client was started where nothing else can switch it. A block
-    that no client of the process uses is as the others are.
+    """Primary, secondary and mirroring: as the client was started, where nothing else can switch it. A block
+    that no client of the process uses has the values of another client.
     """
     stores = (cluster.external(), "memberlist")
     if cluster.settings.runtime_config:
@@ -179,8 +179,8 @@ def memberlist(cluster: Cluster, process: Process) -> Block:
 
 
 def _seeds(cluster: Cluster) -> list[Process]:
-    """Two seeds: with one, the seed itself would name nobody but itself. Where a group leaves, those of the
-    other one, or else those that leave last.
+    """Two seeds: with one, the seed itself would have only its own address. Where a group leaves, the seeds
+    are of the other group, or else those that leave last.
     """
     there = cluster.deployed_now()
     if cluster.settings.moves(READ_WRITE):

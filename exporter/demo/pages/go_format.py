@@ -44,7 +44,7 @@ def rfc3339(at: float) -> str:
 
 
 def go_time(at: float, since: float | None = None) -> str:
-    """`2026-11-21 01:44:43.09 +0000 UTC`, with the monotonic part if `since` says when it began."""
+    """`2026-11-21 01:44:43.09 +0000 UTC`, with the monotonic part if `since` is the start of the process."""
     if not at:
         return "0001-01-01 00:00:00 +0000 UTC"
     moment, fraction = _split(at)

@@ -29,7 +29,7 @@ class KeyRow:
 
 
 def reply(cluster: Cluster, process: Process, query: Mapping[str, str], *, as_json: bool) -> Reply:
-    """Whatever `/memberlist` was asked for."""
+    """`/memberlist` with any of its parameters."""
     view = cluster.gossip_view(process)
     if view is None:
         return NO_GOSSIP

@@ -38,7 +38,7 @@ _MULTI_HELP = {
 
 
 def reply(cluster: Cluster, process: Process) -> Reply:
-    """The whole page, families in order of their names."""
+    """The complete page, families in order of their names."""
     families = dict(_families(cluster, process))
     return Reply("".join(families[name] for name in sorted(families)).encode(), CONTENT_TYPE)
 
@@ -117,7 +117,7 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
 
 
 def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
-    """What an ingester has in memory, and the oldest block that is on its disk alone: 0 is none."""
+    """What an ingester has in memory, and the oldest block that is only on its disk: 0 is none."""
     series = 0 if process.leaving else 12_000
     yield _family(
         "cortex_ingester_memory_series", "gauge", "The current number of series in memory.", [({}, series)]
@@ -132,7 +132,7 @@ def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
 
 
 def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
-    """Requests by route, as many as a steady load makes: enough to see traffic move."""
+    """Requests by route, as many as a steady load makes: enough to show how traffic moves."""
     component = process.spec.role.component
     reads, writes = (
         int(read_write_mode.asked(cluster, process, what) * RATE)

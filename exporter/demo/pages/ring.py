@@ -36,7 +36,7 @@ class Row:
 
 
 class RingPages:
-    """Renders ring pages of one cluster; ownership is remembered per set of tokens."""
+    """Renders ring pages of one cluster; ownership is computed once per set of tokens."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -178,7 +178,7 @@ def _row(member: Instance, now: float, owned: float, members: int, cortex: bool)
 
 
 def _share(percent: float, cortex: bool) -> str:
-    """Cortex prints the whole float, dskit three digits."""
+    """Cortex prints the full float, dskit three digits."""
     return json.dumps(percent) if cortex else f"{percent:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""One process's pages by path: what a request to it is answered. No network here."""
+"""One process's pages by path: the answer to each request. No network here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Site:
         self._rings = RingPages(cluster)
 
     def get(self, process: Process, path: str, query: Mapping[str, str], accept: str) -> Reply:
-        """The answer to a GET; requests that would act are remembered in `cluster.dangers`."""
+        """The answer to a GET; requests that would act are recorded in `cluster.dangers`."""
         if path in status.DANGEROUS_PATHS or "deleteMessages" in query:
             return self.danger(process, "GET", path)
         as_json = "application/json" in accept
@@ -38,7 +38,7 @@ class Site:
         return self._other(process, path, query, as_json)
 
     def danger(self, process: Process, method: str, path: str) -> Reply:
-        """Remember that somebody asked for what acts on a cluster."""
+        """Record a request that would act on a real cluster."""
         self._cluster.dangers.append(f"{method} {process.name} {path}")
         return text("", 204)
 

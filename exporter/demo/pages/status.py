@@ -14,7 +14,7 @@ from exporter.demo.simulation.walk import block_shown
 
 STARTING_TIME = 10.0
 VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
-TRACKER_ON_STORE = "2.16.2"  # the last Mimir whose HA tracker cannot use memberlist
+TRACKER_ON_STORE = "2.16.2"  # the last Mimir with an HA tracker that cannot use memberlist
 REVISION = {
     "mimir": "3e2a1cbf7",
     "cortex": "a8c6358a13073af1dfa81394420273e5fe9ce88c",
@@ -67,7 +67,7 @@ DANGEROUS = (
     ("/ingester/renewTokens", "Renew Ingester Tokens (10%)"),
     ("/ingester/shutdown", "Trigger Ingester Shutdown (Dangerous)"),
 )
-# What acts on a GET in real processes, linked or not.
+# Paths that act on a GET in real processes, linked or not.
 DANGEROUS_PATHS = frozenset(
     {
         *(path.split("?")[0] for path, _ in DANGEROUS),
@@ -82,7 +82,7 @@ DANGEROUS_PATHS = frozenset(
 
 
 def index(cluster: Cluster, process: Process) -> Reply:
-    """The index page, with links that nobody should follow."""
+    """The index page, with links that no exporter may follow."""
     if cluster.settings.product == "loki":
         return NOT_FOUND
     rings = [

@@ -86,7 +86,7 @@ def encode_value(value: Value, with_id: bool) -> bytes:
 
 
 def stored(value: Value, with_id: bool) -> bytes:
-    """The bytes Consul, etcd and a memberlist download hold: snappy block format."""
+    """The bytes in Consul, etcd and a memberlist download: snappy block format."""
     return bytes(cramjam.snappy.compress_raw(encode_value(value, with_id)))
 
 

@@ -1,8 +1,8 @@
 """The simulated cluster: a pure model with its own clock and seed.
 
-`step(dt)` moves the clock on and does what falls due: heartbeats, elections, restarts. Nothing here
-reads a wall clock, opens a socket or writes a file; the same seed and the same steps give the same
-cluster, whatever was looked at in between.
+`step(dt)` moves the clock on and does what falls due: heartbeats, elections, restarts. Nothing here reads a
+wall clock, opens a socket or writes a file. The same seed and the same steps give the same cluster, whatever
+is read in between.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOG_LINES_KEPT = 5000
 
 
 def default_addresses(host: str, size: int) -> list[Addresses]:
-    """Ports for a cluster that nobody serves."""
+    """Ports for a cluster without a server."""
     return [Addresses(host, 9101 + n, 19601 + n, 27946 + n) for n in range(size)]
 
 
@@ -48,7 +48,7 @@ class Cluster:
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
         self.phases = walk.begin(settings)
-        self.blocks_left: dict[str, Phase] = {}  # keys whose block is not switched yet, and their phase
+        self.blocks_left: dict[str, Phase] = {}  # keys with a block that is not switched yet, and their phase
         self.label_stage = 0
         self.mode_stage = 0  # of the read-write migration
         old = read_write_mode.leaving(self)
@@ -96,7 +96,7 @@ class Cluster:
         self.after(TIDY_PERIOD, self._tidy)
 
     def clock(self, process: Process) -> float:
-        """What the process's own clock says."""
+        """The time of the process's own clock."""
         return self.now + process.skew
 
     def log(self, process: Process, level: str, message: str, **fields: str) -> None:
@@ -118,7 +118,7 @@ class Cluster:
         walk.change(self, dict.fromkeys(moving, phase))
 
     def next_step(self, migration: str = "") -> bool:
-        """Take the next step of the walk, or of one migration in it; false where there is none."""
+        """Take the next step of the course, or of one migration in it; false where there is none."""
         return walk.next_step(self, migration)
 
     def moving(self) -> list[str]:
@@ -126,11 +126,11 @@ class Cluster:
         return walk.moving(self)
 
     def walk(self) -> dict[str, str]:
-        """Where each migration of the walk is, by name."""
+        """The stage of each migration of the course, by name."""
         return {name: walk.stage_of(self, name) for leg in self.settings.course.legs for name in leg}
 
     def roll(self) -> None:
-        """Restart every process that is configured for something else than it runs, one after another."""
+        """Restart every process with another configuration than it runs, one after another."""
         walk.go(self)
 
     def set_fault(self, name: str, *, on: bool, process: str = "") -> None:
@@ -166,7 +166,7 @@ class Cluster:
             ring_membership.begin(self, process, client)
 
     def stop(self, process: Process, *, graceful: bool = True) -> None:
-        """Stop a process: it leaves its rings and the gossip, or just falls silent."""
+        """Stop a process: it leaves its rings and the gossip, or ends without either."""
         if graceful and process.up:
             for client in process.clients.values():
                 ring_membership.unregister(self, process, client)
@@ -184,7 +184,7 @@ class Cluster:
         if not process.up and process.incarnation == incarnation and there:
             self.start(process)
 
-    # What one process knows.
+    # The state of one process.
 
     def external(self) -> str:
         """The type of the external store, as clients name it."""

@@ -118,7 +118,7 @@ def _foreign_label(cluster: Cluster, on: bool) -> None:
 
 
 def _reject(cluster: Cluster, stranger: Process) -> None:
-    """The stranger tries to join somebody and the others gossip to it; both sides log it."""
+    """The foreign process tries to join a member, and a member gossips to it; both log the refusal."""
     if "foreign-label" not in cluster.faults:
         return
     others = [p for p in cluster.processes if p is not stranger and p.up and p.has_gossip]

@@ -1,8 +1,8 @@
-"""The gossip side of the model: who sees whom, and how values spread.
+"""The gossip side of the model: which members are on each list, and how values spread.
 
-Every change goes into one log, stamped with the group it was sent in; each view reads the log up
-to its own delay, when somebody looks. A view's content therefore does not depend on how often it
-is looked at, and a large cluster costs little.
+Every change goes into one log, stamped with the group it was sent in. Each view reads the log up to its own
+delay, when it is requested. A view's content therefore does not depend on how often it is requested, and a
+large cluster costs little.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Peer:
 
 @dataclass(slots=True)
 class GossipCopy:
-    """One process's copy. `delay` is how many seconds others' changes need to arrive."""
+    """One process's copy. `delay` is how many seconds changes of another process need to arrive."""
 
     peer: Peer
     group: str
@@ -77,7 +77,7 @@ class Gossip:
         self._lost: dict[str, tuple[float, str, Peer]] = {}
 
     def join(self, owner: str, view: GossipCopy, now: float) -> None:
-        """A process joins its group and, by push/pull, gets all that the group knows."""
+        """A process joins its group and, by push/pull, gets all values of the group."""
         view.cursor = self._first + len(self._log)
         self.views[owner] = view
         self._lost.pop(owner, None)
@@ -93,13 +93,15 @@ class Gossip:
                 return
 
     def leave(self, owner: str, now: float, graceful: bool) -> None:
-        """A process goes; without a word the others keep it for a while."""
+        """A process leaves. Without a leave message the other processes keep it on their lists for a
+        while.
+        """
         view = self.views.pop(owner, None)
         if view and not graceful:
             self._lost[owner] = (now, view.group, view.peer)
 
     def regroup(self, groups: Mapping[str, str], now: float) -> None:
-        """Put each process into the named group; those that meet again exchange all they know."""
+        """Put each process into the named group; processes that meet again exchange all their values."""
         for owner in self.views:
             self.catch_up(owner, now)
         for owner, group in groups.items():
@@ -134,7 +136,7 @@ class Gossip:
         return view
 
     def broadcast(self, group: str, key: str, change: Ring | Replica, now: float) -> None:
-        """Send a change to everybody in the group: of a ring only what nobody has sent yet."""
+        """Send a change to the group: of a ring only what no process has sent yet."""
         if isinstance(change, Replica):
             self._log.append(Message(now, group, key, change))
             return
@@ -154,7 +156,7 @@ class Gossip:
         return self.put(owner, key, change(self.get(owner, key, now)), now)
 
     def put(self, owner: str, key: str, written: Value, now: float) -> Value:
-        """A local write of a whole value: merged here at once, then what is news is sent."""
+        """A local write of a complete value: merged here at once, then what is news is sent."""
         view = self.catch_up(owner, now)
         view.attempts += 1
         ours = view.values.get(key)
@@ -173,7 +175,7 @@ class Gossip:
         return written
 
     def peers(self, owner: str, now: float) -> list[Peer]:
-        """The member list of a process, by name: its group, strangers, and the lately lost."""
+        """The member list of a process, by name: its group, foreign members, and the lately lost."""
         group = self.views[owner].group
         found = [view.peer for view in self.views.values() if view.group == group]
         if group == "":
@@ -185,7 +187,7 @@ class Gossip:
         return sorted(found, key=lambda peer: peer.name)
 
     def tidy(self, now: float) -> None:
-        """Forget old tombstones and the part of the log that everybody has read."""
+        """Drop old tombstones and the part of the log that every view has read."""
         for owner, view in self.views.items():
             self.catch_up(owner, now)
             for value in view.values.values():

@@ -30,7 +30,7 @@ def pairs(cluster: Cluster) -> tuple[Pair, ...]:
 
 
 def key_of(pair: Pair) -> str:
-    """Where a pair is stored; the cluster's name may hold slashes of its own."""
+    """Where a pair is stored; the cluster's name may have slashes of its own."""
     return f"{HA}/{pair[0]}/{pair[1]}"
 
 
@@ -85,7 +85,7 @@ def _renewed(now: int, elect: bool, with_election: bool, before: Value | None) -
 
 
 def seen(cluster: Cluster, process: Process) -> list[tuple[Pair, Replica]]:
-    """The entries that a process's tracker knows: what its primary store delivered."""
+    """The entries of a process's tracker: what its primary store delivered."""
     found = []
     for pair in sorted(pairs(cluster)):
         value = cluster.seen(process, key_of(pair))

@@ -33,7 +33,7 @@ class Write:
 
 
 class Writer:
-    """Writes of all clients. A write to the mirror carries the whole new value, as dskit's does."""
+    """Writes of all clients. A write to the mirror carries the complete new value, as dskit's does."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

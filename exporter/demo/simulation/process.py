@@ -39,7 +39,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a process listens; `grpc` is the port its ring entries carry and nobody listens on it."""
+    """Where a process listens; `grpc` is the port in its ring entries, on which no process listens."""
 
     host: str
     http: int
@@ -65,7 +65,7 @@ class Process:
     rubbish: bool = False
     leaving: bool = False  # an ingester that ships its blocks before it stops
     unregisters: bool = True  # a store-gateway leaves its ring when it stops
-    remote_evaluation: bool = False  # a ruler asks a query frontend
+    remote_evaluation: bool = False  # a ruler sends its queries to a query frontend
     clients: dict[str, Client] = field(default_factory=dict)
     heartbeats: Counter[str] = field(default_factory=Counter)
     elections: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -89,7 +89,9 @@ class Process:
         return " and ".join(sorted({client.mode for client in self.clients.values()}))
 
     def mode_of(self, *, tracker: bool) -> str:
-        """The mode of its HA tracker, or of its rings; that of the others where it has none."""
+        """The mode of its HA tracker, or of its rings; the mode of all its clients where it has none of
+        them.
+        """
         clients = sorted(self.clients.values(), key=lambda client: (client.spec.key == HA) != tracker)
         return clients[0].mode if clients else "external"
 
@@ -105,7 +107,7 @@ class Process:
         return f"{self.at.host}:{self.at.grpc}"
 
     def delay(self) -> float:
-        """How long others' gossip needs to reach it: 0.2 to 1 s, the same at every run."""
+        """Seconds until a change of another process arrives: 0.2 to 1, the same at every run."""
         digest = hashlib.blake2b(f"{self.seed}/delay/{self.number}".encode(), digest_size=2).digest()
         return 0.2 + 0.8 * int.from_bytes(digest, "big") / 65535
 

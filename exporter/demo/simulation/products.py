@@ -14,8 +14,8 @@ HA = "ha-tracker"
 
 
 class ClientSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One KV client. `period` is its heartbeat in seconds, 0 if it has none; `watches` says whether
-    it also reads; `prefix` stands before its metrics; `tokens` -1 means as the settings say.
+    """One KV client. `period` is its heartbeat in seconds, 0 if it has none; `watches` is whether it also
+    reads. `prefix` stands before its metrics; `tokens` -1 means as in the settings.
     """
 
     kv_name: str
@@ -65,7 +65,7 @@ ROLES = msgspec.convert(
     yaml.load((Path(__file__).parent / "roles.yaml").read_bytes(), Loader=yaml.CSafeLoader),
     dict[str, tuple[RoleSpec, ...]],
 )
-# The order in which a Mimir of a given size is filled; a larger one repeats the last ones.
+# The order in which a Mimir of a given size is filled; a larger one repeats the last components.
 _MIMIR_FIRST = (
     ("distributor", ""),
     ("ingester", "zone-a"),

@@ -1,5 +1,5 @@
 """From microservices to read-write mode, or back, as Mimir's guide has it: which processes run, and which of
-them clients ask.
+them get the clients' requests.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _PATHS = {
 }
 UP_GAP, DOWN_GAP = 2.0, 3.0  # seconds between two processes that are scaled up, or down
 ROUTED = 15.0  # until the processes of a path are ready and clients are sent to them
-SHIPPING = 8.0  # an ingester that was told to leave ships its blocks first
+SHIPPING = 8.0  # seconds in which an ingester that has to leave ships its blocks first
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One line of the guide: what of the new group starts, what of the old group stops, and whose clients
+    """One line of the guide: what of the new group starts, what of the old group stops, and which clients
     move. `zone` counts the zones of the old write path that stop.
     """
 
@@ -59,7 +59,7 @@ def leaving(cluster: Cluster) -> str:
 
 
 def begins_deployed(cluster: Cluster) -> set[str]:
-    """The processes that run at the beginning: the old group's, where two modes are in the walk."""
+    """The processes that run at the beginning: the old group's, where two modes are in the course."""
     both = cluster.settings.moves(READ_WRITE)
     return {p.name for p in cluster.processes if not both or p.spec.group == leaving(cluster)}
 
@@ -70,12 +70,12 @@ def path_of(process: Process) -> str:
 
 
 def is_old(cluster: Cluster, process: Process) -> bool:
-    """Tell whether a process is of the group that is retired."""
+    """Whether a process is of the group that is retired."""
     return process.spec.group == leaving(cluster)
 
 
 def enter(cluster: Cluster) -> None:
-    """Do what the present stage says: scale up, send clients there, scale down."""
+    """Do what the present stage has: scale up, send clients there, scale down."""
     stage = STAGES[cluster.mode_stage]
     up = [p for p in cluster.processes if not is_old(cluster, p) and path_of(p) == stage.starts]
     for place, process in enumerate(up):
@@ -89,7 +89,7 @@ def enter(cluster: Cluster) -> None:
 
 
 def _stopping(cluster: Cluster, stage: Stage) -> list[Process]:
-    """The old processes that this stage stops: with the first zone those that are in none."""
+    """The old processes that this stage stops: with the first zone also those without a zone."""
     old = [p for p in cluster.processes if is_old(cluster, p) and p.name in cluster.deployed]
     if not stage.zone:
         return [p for p in old if path_of(p) in stage.stops]
@@ -124,7 +124,7 @@ def _scale_down(cluster: Cluster, process: Process) -> None:
 
 
 def keeps_ring(role: RoleSpec, key: str) -> bool:
-    """Tell whether a role has a member of its own in a ring."""
+    """Whether a role has a member of its own in a ring."""
     return any(client.key == key and client.period for client in role.clients)
 
 
@@ -144,8 +144,8 @@ def asked(cluster: Cluster, process: Process, what: str) -> float:
 def configured(cluster: Cluster, process: Process) -> tuple[bool, bool]:
     """Whether a process is configured to unregister its store-gateway, and to evaluate rules remotely.
 
-    The guide has the old store-gateways unregister once the new backend is up. Remote evaluation goes with
-    the old read path; microservices keep it.
+    In the guide the old group's store-gateways unregister once the new backend is up. Remote evaluation ends
+    with the old read path; microservices keep it.
     """
     if not cluster.settings.moves(READ_WRITE):
         return True, False
@@ -162,13 +162,15 @@ def _is_read_path_retired(cluster: Cluster) -> bool:
 
 
 def fits(cluster: Cluster, process: Process, fault: str) -> bool:
-    """Tell whether a fault of this migration can work on a process: old ingesters."""
+    """Whether a fault of this migration can work on a process: old ingesters."""
     old = process.name in cluster.deployed and is_old(cluster, process)
     return old and keeps_ring(process.spec.role, RING) and fault in ("unshipped-blocks", "zone-too-soon")
 
 
 def too_soon(cluster: Cluster, on: bool) -> None:
-    """Let an ingester of two zones leave at once, or come back; what the walk stops meanwhile stays so."""
+    """Let an ingester of two zones leave at once, or return; what the course stops meanwhile stays
+    stopped.
+    """
     zones: dict[str, Process] = {}
     for process in cluster.processes:
         if fits(cluster, process, "zone-too-soon"):

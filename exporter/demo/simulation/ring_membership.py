@@ -65,7 +65,7 @@ def _beat(cluster: Cluster, process: Process, client: Client, incarnation: int) 
 
 
 def _entered(cluster: Cluster, process: Process, client: Client, before: Value | None) -> Value:
-    """The ring with this member's entry renewed, or put back if somebody dropped it."""
+    """The ring with this member's entry renewed, or put back if another process dropped it."""
     ring: dict[str, Instance] = dict(before) if isinstance(before, dict) else {}
     clock = int(cluster.clock(process))
     old = ring.get(process.name)
@@ -86,7 +86,7 @@ def _kept(old: Instance | None, tokens: Tokens) -> Tokens:
 
 
 def unregister(cluster: Cluster, process: Process, client: Client) -> None:
-    """Take the member out of the ring, as a graceful stop does where it is told to."""
+    """Take the member out of the ring, as a graceful stop does where it is so configured."""
     stays = client.spec.key == STORE_GATEWAY and not process.unregisters
     if client.spec.period and not stays:
         cluster.writer.cas(process, client, client.spec.key, partial(_left, process))

@@ -1,4 +1,4 @@
-"""The values a ring store holds, and how gossip merges them. Frozen; shared by every copy."""
+"""The values in a ring store, and how gossip merges them. Frozen; shared by every copy."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ NO_TOKENS = Tokens(())
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One member of a ring; times are whole unix seconds of its own clock.
+    """One member of a ring; times are integers, unix seconds of its own clock.
 
-    `forms` keeps what pages and stores made of it: the same member is in many copies of a ring.
+    `forms` has what pages and stores made of it: the same member is in many copies of a ring.
     """
 
     id: str
@@ -74,7 +74,7 @@ Value = Ring | Replica
 
 
 def is_newer(theirs: Instance, ours: Instance | None) -> bool:
-    """Whether gossip takes `theirs`: the later heartbeat, and at a tie the one that left."""
+    """Whether gossip takes `theirs`: the later heartbeat wins, and at a tie the entry that left."""
     if ours is None or theirs.timestamp > ours.timestamp:
         return True
     return theirs.timestamp == ours.timestamp and theirs.state == LEFT != ours.state
@@ -86,7 +86,7 @@ def without_tombstones(ring: Ring) -> dict[str, Instance]:
 
 
 def local_changes(ours: Ring, written: Ring, now: int) -> dict[str, Instance]:
-    """What a local write of a whole ring changes: newer members, and tombstones for missing ones."""
+    """What a local write of a complete ring changes: newer members, and tombstones for missing members."""
     changed = {
         name: member
         for name, member in written.items()

@@ -1,4 +1,4 @@
-"""What a demo can be told, and the faults it can play."""
+"""The settings of a demo, and the faults it can play."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BY_RUNTIME = ("partial-mirroring",)  # faults of the runtime configuration
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One walk of the demo: `legs` are the migrations that move at once, leg after leg. `begins` is the phase
-    of the first ones: a label comes only where there is gossip. `back` leads from read-write mode to
+    """One course of the demo: `legs` are the migrations that move at once, leg after leg. `begins` is the
+    phase of the first leg: a label comes only where there is gossip. `back` leads from read-write mode to
     microservices.
     """
 
@@ -30,7 +30,7 @@ class Course:
 
     @property
     def is_mimirs(self) -> bool:
-        """Tell whether only Mimir has it."""
+        """Whether only Mimir has it."""
         return any(READ_WRITE in leg for leg in self.legs)
 
 
@@ -55,7 +55,7 @@ COURSES: Mapping[str, Course] = MappingProxyType(
     }
 )
 MIGRATIONS = tuple(name for name in COURSES if name)
-EPOCH = 1_795_225_000.0  # the clock a cluster starts at when nobody gives it one
+EPOCH = 1_795_225_000.0  # the clock at the start of a cluster without a start time
 MOST_WITH_BASE_PORT = 900
 HIGHEST_BASE_PORT = 63_000
 
@@ -91,15 +91,15 @@ READ_WRITE_FAULTS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """One demo. Durations are seconds of the cluster's own clock; `speed` is how many of them
-    pass in a real second, and with `manual` none do until somebody asks. `restart_every` is
-    what passes between two restarts of a rollout; with 0 it fits into the phase. Without
-    `runtime_config` no process reads a file of it, and each phase needs restarts.
+    """One demo. Durations are seconds of the cluster's own clock; `speed` is how many of them pass in a real
+    second. With `manual` time passes only on request. `restart_every` is what passes between two restarts of
+    a rollout; with 0 it fits into the phase. Without `runtime_config` no process reads a file of it, and each
+    phase needs restarts.
 
-    `base_port` 0 takes free ports; otherwise process n listens on `base_port` + n, its gossip on
-    + 1000 + n, the store on + 900 and the control address on + 990. `start_time` is the clock at
-    the start (unix seconds); without it the server takes the real time and a bare `Cluster` takes
-    a fixed one. `log_dir` None means a directory of its own, removed at the end.
+    `base_port` 0 takes free ports; otherwise process n listens on `base_port` + n, its gossip on + 1000 + n,
+    the store on + 900 and the control address on + 990. `start_time` is the clock at the start (unix
+    seconds); without it the server takes the real time and a bare `Cluster` takes a fixed one. `log_dir` None
+    means a directory of its own, removed at the end.
     """
 
     product: str = "cortex"
@@ -150,7 +150,7 @@ class DemoSettings:
             self.check_fault(name)
 
     def check_fault(self, name: str) -> None:
-        """Raise `ValueError` for a fault that there is not, or not in this walk."""
+        """Raise `ValueError` for a fault that does not exist, or not in this course."""
         if name in READ_WRITE_FAULTS and not self.moves(READ_WRITE):
             raise ValueError(f"fault: {name} is of the read-write migration; use --migration {READ_WRITE}")
         if name in BY_RUNTIME and not self.runtime_config:
@@ -160,29 +160,28 @@ class DemoSettings:
 
     @property
     def known_faults(self) -> Mapping[str, str]:
-        """The faults that this walk can play, and what each does."""
+        """The faults that this course can play, and what each does."""
         left_out = () if self.runtime_config else BY_RUNTIME
         found = {name: about for name, about in FAULTS.items() if name not in left_out}
         return {**found, **READ_WRITE_FAULTS} if self.moves(READ_WRITE) else found
 
     @property
     def course(self) -> Course:
-        """The walk."""
         return COURSES[self.migration]
 
     def moves(self, migration: str) -> bool:
-        """Tell whether a migration is part of the walk."""
+        """Whether a migration is part of the course."""
         return any(migration in leg for leg in self.course.legs)
 
     @property
     def is_label_to_come(self) -> bool:
-        """Tell whether rings move while there is no label yet: none can be expected then."""
+        """Whether rings move while there is no label yet: none can be expected then."""
         return self.moves(LABELS) and self.moves(RINGS)
 
     def pause_of(self, leg: tuple[str, ...]) -> float:
-        """Seconds from one step of the walk to the next. Labels need a restart for each of theirs, and so do
-        phases without a runtime configuration: in a phase's time every process would seem to restart again
-        and again. Processes that are new, or gone, need as long.
+        """Seconds from one step of the course to the next. Each stage of a label needs a restart, and so does
+        each phase without a runtime configuration. In a phase's time every process would seem to restart
+        again and again. Processes that start or end need as long.
         """
         restarts = {LABELS, READ_WRITE} & {*leg} or not self.runtime_config
         return self.phase_duration * (RESTART_PHASES if restarts else 1)
@@ -194,7 +193,7 @@ class DemoSettings:
 
     @property
     def store(self) -> str:
-        """The kind of the external store: Loki's is etcd, the others' Consul."""
+        """The kind of the external store: etcd for Loki, Consul for every other product."""
         return "etcd" if self.product == "loki" else "consul"
 
     @property

@@ -1,4 +1,4 @@
-"""The external store: what Consul or etcd would hold. The model's side; no network here."""
+"""The external store: the contents of Consul or etcd. The model's side; no network here."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ class ExternalStore:
         return value
 
     def under(self, prefix: str) -> dict[str, Entry]:
-        """The entries whose key begins with `prefix`, sorted by key."""
+        """The entries with a key that begins with `prefix`, sorted by key."""
         return {key: self.entries[key] for key in sorted(self.entries) if key.startswith(prefix)}

@@ -27,8 +27,8 @@ LABEL_NAMES = ("unlabelled", "open", "labelled", "enforced")
 
 
 def begin(settings: DemoSettings) -> dict[str, Phase]:
-    """The phase in which the rings and the HA tracker are at first: what does not move in the walk is on
-    memberlist, but a tracker whose rings move stays on the store.
+    """The first phases of the rings and of the HA tracker. What does not move in the course is on memberlist;
+    but while the rings move, a tracker that does not stays on the store.
     """
     course = settings.course
     found = {
@@ -40,19 +40,19 @@ def begin(settings: DemoSettings) -> dict[str, Phase]:
 
 
 def go_on(cluster: Cluster) -> None:
-    """The timer of the walk: one step on, until the last."""
+    """The timer of the course: one step on, until the last."""
     if cluster.blocks_left or next_step(cluster):
         cluster.after(cluster.settings.pause_of(leg_of(cluster)), partial(go_on, cluster))
 
 
 def leg_of(cluster: Cluster) -> tuple[str, ...]:
-    """What moves now: the first leg of the walk that is not at its end, else the last one."""
+    """What moves now: the first leg of the course that is not at its end, else the last one."""
     legs = cluster.settings.course.legs
     return next((leg for leg in legs if not all(is_done(cluster, name) for name in leg)), legs[-1])
 
 
 def is_done(cluster: Cluster, migration: str) -> bool:
-    """Tell whether a migration is at its last step."""
+    """Whether a migration is at its last step."""
     if migration == LABELS:
         return cluster.label_stage == len(LABEL_STAGES) - 1
     if migration == READ_WRITE:
@@ -70,7 +70,9 @@ def stage_of(cluster: Cluster, migration: str) -> str:
 
 
 def next_step(cluster: Cluster, migration: str = "") -> bool:
-    """One step on: of each migration that moves now, or of this one. `KeyError` where the walk has it not."""
+    """One step on: of each migration that moves now, or of this one. `KeyError` where the course has it
+    not.
+    """
     if migration and not cluster.settings.moves(migration):
         raise KeyError(migration)
     names = [name for name in ([migration] if migration else leg_of(cluster)) if not is_done(cluster, name)]
@@ -86,8 +88,8 @@ def next_step(cluster: Cluster, migration: str = "") -> bool:
 
 
 def change(cluster: Cluster, phases: Mapping[str, Phase]) -> None:
-    """Configure migrations for other phases. Without a runtime configuration the primary is switched as the
-    plan says it: one ring's block after another, all its processes quickly.
+    """Configure migrations for other phases. Without a runtime configuration the primary is switched as in
+    the plan: one ring's block after another, all its processes quickly.
     """
     by_block = {name for name, phase in phases.items() if _is_by_block(cluster, cluster.phases[name], phase)}
     for place, keys in enumerate(_blocks(cluster, by_block)):
@@ -128,8 +130,8 @@ def phase_told(cluster: Cluster) -> Phase:
 
 
 def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
-    """The phase one KV client is configured for: those that do not move stay where they are, and so do those
-    whose block is not switched yet.
+    """The phase one KV client is configured for. A client that does not move stays where it is, and so does a
+    client with a block that is not switched yet.
     """
     if spec.key in cluster.blocks_left:
         return cluster.blocks_left[spec.key]
@@ -146,7 +148,7 @@ def labelled(cluster: Cluster, process: Process) -> tuple[str, bool]:
 
 
 def _is_behind(cluster: Cluster, process: Process) -> bool:
-    """Whether a process has to restart for what it is configured for."""
+    """Whether a process has to restart for its configuration."""
     moved = any(_differs(cluster, process, client) for client in process.clients.values())
     modes = (process.unregisters, process.remote_evaluation)
     changed = read_write_mode.configured(cluster, process) != modes
@@ -154,7 +156,7 @@ def _is_behind(cluster: Cluster, process: Process) -> bool:
 
 
 def _differs(cluster: Cluster, process: Process, client: Client) -> bool:
-    """Whether a KV client gets where it should be by a restart alone."""
+    """Whether a restart is enough to bring a KV client to its phase."""
     mode, switched, mirror = MODES[phase_of(cluster, process, client.spec)]
     if client.mode != mode or cluster.settings.runtime_config or mode != "multi":
         return client.mode != mode
@@ -169,7 +171,7 @@ def wanted(cluster: Cluster, process: Process, migration: str = "") -> Phase:
 
 
 def go(cluster: Cluster, gap: float = 0.0) -> None:
-    """Bring every process to the wanted phase: a rolling restart, or the runtime configuration."""
+    """Bring every process to its configured phase: by a rolling restart, or the runtime configuration."""
     rolling = [p for p in cluster.processes if p.up and _is_behind(cluster, p)]
     within = cluster.settings.phase_duration * 0.6 / max(1, len(rolling))
     gap = gap or cluster.settings.restart_every or max(0.1, min(5.0, within))
@@ -191,8 +193,8 @@ def _poll_runtime(cluster: Cluster, process: Process, incarnation: int) -> None:
 
 
 def configure(cluster: Cluster, process: Process) -> None:
-    """Give each KV client what the runtime configuration says, as far as it is reached. Without one, the file
-    says it to a process that starts.
+    """Give each KV client the values of the runtime configuration, as far as it is reached. Without one, a
+    process that starts takes the file's values.
 
     A client that still waits for its restart has no multi KV and takes nothing.
     """
@@ -210,7 +212,7 @@ def configure(cluster: Cluster, process: Process) -> None:
 
 
 def _block(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
-    """`multi_kv_config` as the file of a process has it. It stays in there while anybody follows it."""
+    """`multi_kv_config` as the file of a process has it. It stays there while any client follows it."""
     if not cluster.settings.runtime_config:
         return None
     mode, switched, mirror = MODES[wanted(cluster, process)]
@@ -229,5 +231,5 @@ def block_shown(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
 
 
 def reaches(cluster: Cluster, kv_name: str) -> bool:
-    """Whether the runtime switch reaches a client: in Cortex it may be the ingester's alone."""
+    """Whether the runtime switch reaches a client: in Cortex it may reach only the ingester's."""
     return "partial-mirroring" not in cluster.faults or kv_name.startswith("ingester-")

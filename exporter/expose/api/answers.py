@@ -98,7 +98,7 @@ def _migration(facts: Migration) -> MigrationOut:
 
 
 def _resting(snapshot: Snapshot) -> tuple[str, ...]:
-    """Keys of migrations that have not begun, while others have."""
+    """Keys of migrations that have not begun, while another migration has."""
     told = [one for one in snapshot.migrations if one.is_of_clients]
     if not any(one.begun for one in told):
         return ()
@@ -130,7 +130,7 @@ def ring_out(key: KeyFacts) -> RingDetailOut:
 def gossip_out(
     facts: GossipFacts | None, rejections: Iterable[Rejection] = (), probes: Iterable[ProbeResult] = ()
 ) -> GossipOut | None:
-    """`/api/v1/gossip`; `None` where nobody has memberlist."""
+    """`/api/v1/gossip`; `None` where no process has memberlist."""
     if facts is None:
         return None
     return _as(
@@ -248,7 +248,7 @@ def _stranger(facts: Stranger) -> StrangerOut:
 
 
 def _as(shape: type[Shape], facts: object, **told: object) -> Shape:
-    """Give the facts in a shape of the API: what it calls as they do, and what is `told` of the rest."""
+    """Give the facts in a shape of the API: fields of the same name, and the other fields from `told`."""
     named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in told}
     return shape(**{name: _plain(value) for name, value in (named | told).items()})
 

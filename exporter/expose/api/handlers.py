@@ -129,7 +129,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 class _Refusal(web.HTTPException):
-    """An error of our own, whose text is the message."""
+    """An error of our own; its text is the message."""
 
     def __init__(self, status: int, text: str) -> None:
         self.status_code = status
@@ -146,7 +146,7 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    """The newest snapshot as it may be shown, its age in seconds, and whether it is too old to judge by."""
+    """The newest snapshot as it may be shown, its age in seconds, and whether it is stale."""
 
     snapshot: Snapshot
     age: float
@@ -233,8 +233,8 @@ async def _gate(request: web.Request) -> web.Response:
 
 
 async def _step(request: web.Request) -> web.Response:
-    """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown. Where no migration is
-    named and it is the next step of several, the worst answer is given.
+    """With `strict`, the HTTP status is the answer: 200 open, 409 closed, 503 unknown. Without a migration,
+    of several that have it as their next step the worst answer is given.
     """
     _only(request, "strict")
     strict = _flag(request, "strict")

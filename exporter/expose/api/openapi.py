@@ -39,7 +39,7 @@ _FAILURES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path below `/api/v1`: who answers there, the type of its data, and its line in the document."""
+    """One path below `/api/v1`: its handler, the type of its data, and its line in the document."""
 
     path: str
     handler: Handler
@@ -48,7 +48,7 @@ class Route:
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    """The whole document, OpenAPI 3.1."""
+    """The complete document, OpenAPI 3.1."""
     types = [route.shape for route in routes]
     shapes, components = msgspec.json.schema_components(types, ref_template=_REF)
     paths = {

@@ -11,7 +11,7 @@ MOST = 4  # stores that are suggested
 
 
 def suggested_stores(named: tuple[NamedStore, ...]) -> tuple[str, ...]:
-    """Lines of YAML; secrets and addresses as they are seen from here are left to fill in."""
+    """Lines of YAML with the addresses that the processes use. Secrets are left to fill in."""
     if not named:
         return ()
     readable = [store for store in named if store.addresses]

@@ -11,7 +11,7 @@ Named = tuple[str, ...]
 
 
 class SnippetOut(Struct, frozen=True):
-    """Lines to copy in one format: `yaml`, `helm`, `jsonnet`, `flags`. `why_none` says why there are none."""
+    """Lines to copy in one format: `yaml`, `helm`, `jsonnet`, `flags`. `why_none` is why there are none."""
 
     format: str
     text: str
@@ -70,7 +70,7 @@ class GossipNowOut(Struct, frozen=True):
 
 
 class WaveOut(Struct, frozen=True):
-    """Processes that restart before the next ones; `together`: they may be down at the same time."""
+    """Processes that restart before those of the next wave; `together`: they may be down at the same time."""
 
     component: str
     zone: str
@@ -79,7 +79,7 @@ class WaveOut(Struct, frozen=True):
 
 
 class PlanOut(Struct, frozen=True):
-    """One step of one migration in full. `refused` says why there is nothing to do."""
+    """One step of one migration in full. `refused` is why there is nothing to do."""
 
     migration: str
     step: str

@@ -123,7 +123,7 @@ def _jsonnet(plan: Plan) -> SnippetOut:
 
 
 def _switches(library: Library, plan: Plan) -> dict[str, Setting]:
-    """The fields of `_config` that the step sets; none where it concerns only what they do not reach."""
+    """The fields of `_config` that the step sets; none where its changes are outside their reach."""
     found: dict[str, Setting] = {}
     rings = [one for one in plan.reached if one.ring in library.rings]
     of_rings = [one for one in plan.changes if one.ring and not _needs_arguments(library, one, plan)]
@@ -141,8 +141,8 @@ def _switches(library: Library, plan: Plan) -> dict[str, Setting]:
 
 
 def _needs_arguments(library: Library, change: BlockChange, plan: Plan) -> bool:
-    """Tell whether no switch of the library makes this change: another ring, or one that a switch changes by
-    the runtime configuration alone. Its own lists of seeds are its own.
+    """Whether no switch of the library makes this change: it is for another ring, or the switch only changes
+    the runtime configuration. The library's own lists of seeds need no argument.
     """
     if change.block == "memberlist":
         return False

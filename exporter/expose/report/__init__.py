@@ -1,1 +1,1 @@
-"""The evidence of a migration as one file: what was seen, from when to when, and what was unknown."""
+"""The evidence of a migration as one file: each state from when to when, and what was unknown."""

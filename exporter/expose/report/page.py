@@ -75,7 +75,7 @@ def _lines(report: ReportOut) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that strangers chose, as one line that is no Markdown."""
+    """Text from a cluster, as one line that is no Markdown."""
     return "".join(letter if letter.isprintable() else "?" for letter in text).translate(_ESCAPED)
 
 

@@ -1,4 +1,4 @@
-"""Other names in place of names and addresses, the same ones everywhere in a report."""
+"""Other names in place of names and addresses. A name has the same replacement everywhere in a report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ADDRESS: Final = re.compile(f"{_V4}|{_V6}")
 
 
 def redacted(report: ReportOut) -> ReportOut:
-    """The same report with other names. The configuration and what a deviation that ended said, which have
-    names that are on no list any more, are left out.
+    """The same report with other names. The configuration and the texts of deviations that ended are left
+    out: they have names that are on no list any more.
     """
     names = report.names
     spans = tuple(
@@ -47,7 +47,7 @@ def _numbered(kind: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def _pattern(others: Mapping[str, str]) -> re.Pattern[str] | None:
-    """Whole names only, the longest first: `ingester-1` is no part of `ingester-10`."""
+    """Complete names only, the longest first: `ingester-1` is no part of `ingester-10`."""
     if not others:
         return None
     names = "|".join(map(re.escape, sorted(others, key=len, reverse=True)))

@@ -10,8 +10,8 @@ Named = tuple[str, ...]
 
 
 class SpanOut(Struct, frozen=True):
-    """One state from when to when; `ended_at` is null while it lasts. `began_seen` is false where it was so
-    in the first cycle already.
+    """One state from when to when; `ended_at` is null while it lasts. `began_seen` is false where the first
+    cycle had this state already.
     """
 
     track: str
@@ -61,7 +61,7 @@ class ReportOut(Struct, frozen=True):
     processes: tuple[tuple[str, int], ...]  # component, how many
     history: HistoryOut
     opened: tuple[OpenedOut, ...]
-    restarts: str  # how long processes did not answer in restarts, "" where none was seen
+    restarts: str  # how long processes did not answer in restarts, "" where none was observed
     pages: tuple[tuple[str, str, int], ...]  # page, outcome, how often since the start
     config: str
     unknown: Named

@@ -1,4 +1,4 @@
-"""What asyncio says when it cannot accept a connection: once a minute, not a hundred times a second."""
+"""asyncio's errors about connections that it cannot accept: one line a minute, not a hundred a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logger(__name__)
 
 
 class Seldom:
-    """An exception handler of the loop. Everything else is the loop's own to tell."""
+    """An exception handler of the loop. It leaves all other errors to the loop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -24,7 +24,7 @@ class Seldom:
         self._left_out = 0
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Tell, or count what is not told."""
+        """Log the error; or count it, within `EVERY` seconds after the last line."""
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in _EXHAUSTED:
             loop.default_exception_handler(context)

@@ -1,4 +1,4 @@
-"""Who may ask: basic authentication, client names and the rate limit of the web configuration."""
+"""Access to the server: basic authentication, client names and the rate limit of the web configuration."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from exporter.log import logger
 
 log = logger(__name__)
 _CACHED: Final = 100
-_WAITING: Final = 20  # bcrypt is slow on purpose; whoever guesses in bulk is turned away
-_LONGEST_PASSWORD: Final = 72  # bytes; bcrypt looks at no more
-_DECOY: Final = "YmZkb2VzIG5vdCBtYXRjaOePeFzPeMqBSjb7Mr5DUmpZ.VcEd00UA"  # fits no password that anybody has
+_WAITING: Final = 20  # bcrypt is slow on purpose; a client that guesses in bulk is turned away
+_LONGEST_PASSWORD: Final = 72  # bytes; bcrypt ignores what follows
+_DECOY: Final = "YmZkb2VzIG5vdCBtYXRjaOePeFzPeMqBSjb7Mr5DUmpZ.VcEd00UA"  # fits no password of any user
 Signature = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -48,7 +48,7 @@ class WebConfigFile:
             self.ssl_context = RotatingContext.of(self._newest_context)
 
     def current(self) -> WebConfig:
-        """The newest good configuration. Costs a look at the files' dates."""
+        """The newest good configuration. Costs a `stat` of each file."""
         self._refresh()
         return self._config
 
@@ -95,7 +95,7 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 class Passwords:
-    """Checks of passwords, one at a time in a thread; good ones are remembered by a keyed digest."""
+    """Checks of passwords, one at a time in a thread; a keyed digest of each good password is cached."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)
@@ -104,7 +104,7 @@ class Passwords:
         self._waiting = 0
 
     async def allow(self, users: Mapping[str, str], name: str, password: str) -> bool | None:
-        """Whether the password fits. A stranger takes as long as a user. `None`: too many are waiting."""
+        """Whether the password fits. An unknown name takes as long. `None`: too many are waiting."""
         known = users.get(name)
         hashed = known or self._decoy(users)
         given = password.encode("utf-8", "surrogateescape")[:_LONGEST_PASSWORD]
@@ -167,7 +167,7 @@ class Bucket:
 
 
 def guard(file: WebConfigFile) -> Middleware:
-    """The middleware that holds every request, of every path, to the web configuration."""
+    """The middleware that applies the web configuration to every request of every path."""
     passwords, bucket = Passwords(), Bucket()
 
     @web.middleware
@@ -217,7 +217,7 @@ def _allowed_name(config: WebConfig, request: web.Request) -> bool:
 
 
 def is_own(request: web.Request) -> bool:
-    """Whether no other site's page made a browser ask. An old browser says the origin alone."""
+    """Whether no other site's page made a browser send this. An old browser sends only the origin."""
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
         return False

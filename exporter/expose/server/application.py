@@ -1,4 +1,4 @@
-"""The whole web application: metrics and health, the API, the page."""
+"""The complete web application: metrics and health, the API, the page."""
 
 from __future__ import annotations
 

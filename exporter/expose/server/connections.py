@@ -1,7 +1,7 @@
-"""Connections of the web server: how many, and for how long one may keep a place without a whole request.
+"""Connections of the web server: how many, and for how long one may keep a place without a complete request.
 
-Whoever opens connections and sends half a request, or reads his answer a byte a second, must not keep
-Prometheus out. At the cap the oldest connection that has no request under way makes room for a new one.
+A client may open connections and send half a request, or read its answer a byte a second. It must not keep
+Prometheus out: at the cap, the oldest connection without a request under way makes room for a new one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from aiohttp.web_protocol import RequestHandler
 
 MOST = 512  # connections
 LEAST = 16
-SHARE = 4  # a part of the descriptors that the process may have; the others are for asking the cluster
+SHARE = 4  # a part of the descriptors that the process may have; the rest is for reading the cluster
 WHOLE_REQUEST = 10.0  # seconds from connecting, or from its first byte, to the last one of its head
-WHOLE_ANSWER = 60.0  # seconds from a whole request to the last byte of the answer
+WHOLE_ANSWER = 60.0  # seconds from a complete request to the last byte of the answer
 HANDSHAKE = 5.0  # seconds from connecting to the end of the TLS handshake
 KEEPALIVE = 75.0  # seconds without a request
 SWEEP = 1.0
@@ -40,7 +40,7 @@ class Doors:
 
     def __call__(self) -> Connection:
         """The protocol of one connection, before its TLS handshake where there is one. Raises where too many
-        are under way; the connection is then dropped. asyncio does not say how a handshake that fails ends.
+        are under way; the connection is then dropped. asyncio does not report how a failed handshake ends.
         """
         now = asyncio.get_running_loop().time()
         while self._shaking and now - next(iter(self._shaking.values())) > HANDSHAKE:
@@ -66,11 +66,11 @@ class Doors:
         return True
 
     def leave(self, door: Connection) -> None:
-        """Note that one has gone."""
+        """Note that one has closed."""
         self._open.pop(door, None)
 
     def close(self) -> None:
-        """Stop looking after them."""
+        """Stop the timer."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -84,19 +84,19 @@ class Doors:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: passes everything on to aiohttp's own protocol, and knows since when it waits."""
+    """One connection: passes everything on to aiohttp's own protocol, and records since when it waits."""
 
     def __init__(self, doors: Doors, handler: RequestHandler) -> None:
         self._doors = doors
         self._handler = handler
         self._transport: asyncio.BaseTransport | None = None
         self._waiting_since: float | None = None  # for the rest of a request
-        self._requests = 0  # that had come when it was last looked at,
+        self._requests = 0  # how many had come at the last check,
         self._busy_since: float | None = None  # and since when one of them is under way
 
     @property
     def is_busy(self) -> bool:
-        """Whether a whole request has come that is not answered yet."""
+        """Whether a complete request has come that is not answered yet."""
         return self._handler._request_in_progress or bool(self._handler._messages)
 
     def is_late(self, now: float) -> bool:

@@ -97,7 +97,7 @@ async def serve(
 
 
 def _http_log() -> logging.Logger:
-    """The library's log without what a stranger can fill it with: requests that are not HTTP."""
+    """The library's log without its lines about requests that are not HTTP: any client could fill it so."""
     log = logging.getLogger(f"{__name__}.http")
     log.addFilter(_no_bad_requests)
     return log
@@ -127,7 +127,7 @@ async def _bound(addresses: Sequence[str]) -> list[socket.socket]:
 
 
 async def refuse_taken(addresses: Sequence[str]) -> None:
-    """Raise `UsageError`, as `listening` does, if one of the addresses cannot be had now; hold none."""
+    """Raise `UsageError`, as `listening` does, if one of the addresses cannot be had now; keep none open."""
     for bound in await _bound(addresses):
         bound.close()
 
@@ -146,7 +146,7 @@ async def _bind(address: str) -> socket.socket:
 
 
 def _everywhere(port: int) -> socket.socket:
-    """One socket for IPv4 and IPv6, so that port 0 is one port; IPv4 alone where there is no IPv6."""
+    """One socket for IPv4 and IPv6, so that port 0 is one port; only IPv4 where there is no IPv6."""
     if socket.has_dualstack_ipv6():
         try:
             return socket.create_server(

@@ -1,4 +1,4 @@
-"""`/probe?target=…`: one process, looked at while Prometheus waits, where Prometheus owns discovery.
+"""`/probe?target=…`: one process, read while Prometheus waits, where Prometheus owns discovery.
 
 ::
 
@@ -6,8 +6,8 @@
     kvmigration_target_up{target="mimir-write-0.mimir:8080",component="ingester"} 1.0
     …
 
-The answer holds the series of this one process and nothing else: nothing of the fleet, of the gate, or
-of the exporter itself. Nobody is asked whom `--web.probe-allow` does not name.
+The answer has the series of this one process only: nothing of the fleet, of the gate, or of the exporter
+itself. Only processes that `--web.probe-allow` names are read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from exporter.expose.series import target_rows
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Target
 
-DEFAULT_TIMEOUT: Final = 10.0  # seconds, where nobody says how long he waits; Prometheus's own default
+DEFAULT_TIMEOUT: Final = 10.0  # seconds, where the request has no timeout; Prometheus's own default
 LONGEST: Final = 60.0
 SHORTEST: Final = 0.1
 OFFSET: Final = 0.5  # seconds kept for our answer's way back, as blackbox_exporter keeps them
@@ -47,9 +47,10 @@ Look = Callable[[Target, float], Awaitable[Snapshot]]
 
 @dataclass(slots=True)
 class Prober:
-    """Who may be asked, and how. `look(target, seconds)` ends in time and never raises for a target's sake.
+    """Which processes may be read, and how. `look(target, seconds)` ends in time and raises for no target.
 
-    `allowed` are patterns that must match a whole `host:port`, in lower case; none allows nobody.
+    `allowed` are patterns that must match a complete `host:port`, in lower case; without any, no target is
+    allowed.
     """
 
     look: Look
@@ -72,7 +73,7 @@ class Prober:
         return Target(name, f"{scheme}://{name}", source="probe")
 
     async def snapshot(self, target: Target, seconds: float) -> Snapshot:
-        """Look, if not too many do. Raises `HTTPServiceUnavailable`."""
+        """Read the target, unless too many probes are under way: then raises `HTTPServiceUnavailable`."""
         if self.under_way >= self.most:
             raise web.HTTPServiceUnavailable(text=f"{self.most} probes are under way\n")
         self.under_way += 1

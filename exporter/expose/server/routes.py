@@ -1,6 +1,6 @@
 """The HTTP application: what an exporter of the Prometheus family answers, and nothing that blocks its loop.
 
-`build_app` takes the state it serves from as functions, so that it holds none of its own.
+`build_app` takes the state it serves from as functions, so it has no state of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POLICY: Final = "Content-Security-Policy"
 SECURITY_HEADERS_OF_DEMO: Final[Mapping[str, str]] = {
     **SECURITY_HEADERS,
     POLICY: SECURITY_HEADERS[POLICY].replace("form-action 'none'", "form-action 'self'"),
-    "Referrer-Policy": "same-origin",  # else a browser does not say of whose page a form is
+    "Referrer-Policy": "same-origin",  # else a browser does not send the origin of a form's page
 }
 _MAX_BODY: Final = 64 * 1024  # nothing here takes a body
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")

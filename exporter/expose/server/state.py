@@ -29,7 +29,8 @@ class PlayableFault:
 class DemoPanel:
     """What the page of `kvmigration demo` may do to the simulated cluster, and nothing else has.
 
-    `switch` raises `LookupError` for a fault that there is not, and `ValueError` for one that cannot be now.
+    `switch` raises `LookupError` for a fault that does not exist, and `ValueError` for one that cannot be
+    now.
     """
 
     faults: Callable[[], Sequence[PlayableFault]]
@@ -54,13 +55,13 @@ class ServerState:
     plans: Callable[[Snapshot, str], tuple[Plan, ...]] = lambda _, __: ()  # of `[MIGRATION][/STEP]`
     timeline: Callable[[], Timeline] = Timeline
     interval: Callable[[], float] = lambda: 15.0  # seconds of one cycle
-    panel: DemoPanel | None = None  # of the demo alone
+    panel: DemoPanel | None = None  # of the demo only
     docs: Callable[[], str] = str  # where the docs are served; "": here
     boards: str = ""  # Grafana's address; "": no page leads there
 
     @property
     def ready(self) -> bool:
-        """Ready from the first cycle on; how old the last one is, is a metric."""
+        """Ready once the first cycle has ended; the age of the last one is a metric."""
         return self.newest() is not None
 
 

@@ -1,8 +1,8 @@
 """TLS of our own server: certificates that rotate without a restart.
 
-asyncio asks the listening context for a wrapper at each new connection; ours looks then whether the
-configuration or a file it names has changed, and hands out a new context if so. A broken new file
-leaves the old context in use: a rotation writes its files one after the other.
+asyncio requests a wrapper of the listening context at each new connection. Ours then checks the dates of the
+configuration and of the files it names, and gives a new context where one changed. A broken new file leaves
+the old context in use: a rotation writes its files one after the other.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class RotatingContext(ssl.SSLContext):
 
 
 def files_of(tls: TlsServer) -> tuple[Path, ...]:
-    """The files whose change makes a new context necessary."""
+    """The files that make a new context necessary when they change."""
     return tuple(Path(name) for name in (tls.cert_file, tls.key_file, tls.client_ca_file) if name)
 
 
 def server_context(tls: TlsServer) -> ssl.SSLContext:
-    """The context that the settings ask for. Raises `ConfigError` that names the file at fault."""
+    """The context that the settings describe. Raises `ConfigError` that names the file at fault."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = TLS_VERSIONS[tls.min_version]
     context.maximum_version = TLS_VERSIONS[tls.max_version]
-    context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than whoever asks for it
+    context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than the client that starts it
     if tls.prefer_server_cipher_suites:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     suites = [CIPHERS[name] for name in tls.cipher_suites if CIPHERS[name]]

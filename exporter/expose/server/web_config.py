@@ -121,7 +121,7 @@ class TlsServer(Settings):
 
 
 class HttpServer(Settings):
-    """HTTP of our own server. `http2` is taken and has no effect: the server speaks HTTP/1.1."""
+    """HTTP of our own server. `http2` is taken and has no effect: the server has HTTP/1.1 only."""
 
     http2: bool = Field(default=True, description="Without effect.")
     headers: dict[str, Text] = Field(default={}, description="Headers of every answer; empty unsets one.")
@@ -153,7 +153,7 @@ class RateLimit(Settings):
 
 
 class WebConfig(Settings):
-    """The whole file; an empty one is plain HTTP for everybody."""
+    """The complete file; an empty one is plain HTTP for every client."""
 
     tls_server_config: TlsServer | None = Field(default=None, description="TLS.")
     http_server_config: HttpServer = Field(default=HttpServer(), description="Headers.")
@@ -178,7 +178,7 @@ class WebConfig(Settings):
 def load_web_config(path: Path) -> WebConfig:
     """Read and check the file. Raises `ConfigError`, one line per problem; names no secret.
 
-    Files it names are relative to its own directory. They are not opened here: see `tls.py`.
+    Files it names are relative to its own directory. They are not opened here, but in tls.py.
     """
     try:
         with path.open("rb") as file:

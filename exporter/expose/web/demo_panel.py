@@ -1,6 +1,6 @@
 """The demo's own panel: its page may start and end faults of the simulated cluster, and take its next step.
 
-These paths are there in the process of `kvmigration demo` alone: `serve` has no panel, and no such path.
+These paths exist only in the process of `kvmigration demo`: `serve` has no panel, and no such path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NEXT: Final = "/demo/next"
 
 
 def add_demo_panel(app: web.Application, panel: DemoPanel) -> None:
-    """Add what the buttons of the panel ask for."""
+    """Add the paths of the panel's buttons."""
 
     async def fault(request: web.Request) -> web.Response:
         _refuse_others(request)

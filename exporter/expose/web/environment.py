@@ -53,7 +53,7 @@ def environment() -> Environment:
 
 
 def why(answer: str, headline: str) -> str:
-    """A headline for behind its answer, which it need not say once more."""
+    """A headline without its answer, for a place behind the answer."""
     _, _, rest = answer_of(answer, headline).partition(": ")
     return rest
 

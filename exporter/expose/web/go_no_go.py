@@ -34,7 +34,7 @@ _OF_A_ROLLOUT: Final = frozenset({"process-down", "process-restarting"})  # what
 
 @dataclass(frozen=True, slots=True)
 class GoNoGo:
-    """`tone` is open, wait, closed or unknown, and picks the shape; `word` says it."""
+    """`tone` is open, wait, closed or unknown, and picks the shape; `word` is the text for it."""
 
     tone: str
     word: str
@@ -46,7 +46,7 @@ class GoNoGo:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One check as it is shown; `tone` is holds, fails, unknown, or none: no word against it in a part."""
+    """One check as it is shown. `tone` is a verdict; or none, where a shard's part does not show it."""
 
     check: Check
     tone: str
@@ -76,7 +76,7 @@ def word_of(step: Step) -> tuple[str, str]:
 
 
 def withheld(snapshot: Snapshot) -> GoNoGo:
-    """The answer that a snapshot gives whose gate is withheld, with the reason."""
+    """The answer of a snapshot with a withheld gate, with the reason."""
     return GoNoGo("unknown", "UNKNOWN", "Do not go on.", snapshot.fleet.headline)
 
 
@@ -101,19 +101,19 @@ def answer_of(snapshot: Snapshot) -> GoNoGo:
 
 
 def next_step_of(snapshot: Snapshot) -> Step | None:
-    """The step that is next, of the migration whose phase has come to it."""
+    """The next step, of the migration with the phase before it."""
     return step_of(snapshot, snapshot.fleet.next_step)
 
 
 def step_of(snapshot: Snapshot, wanted: str) -> Step | None:
-    """The step `[MIGRATION/]STEP`; without a migration the one that is next, else the first."""
+    """The step `[MIGRATION/]STEP`; without a migration the next one, else the first."""
     having = [step for step in snapshot.steps if wanted in (step.name, step.title)]
     return next((step for step in having if step.place == "next"), having[0] if having else None)
 
 
 def _rolling_out(snapshot: Snapshot, step: Step) -> GoNoGo | None:
-    """The answer while a rollout of the step's migration is in progress and nothing is wrong with it. The
-    store's end waits for that of any.
+    """The answer while a rollout of the step's migration is in progress and nothing is wrong with it. The end
+    of the store waits for every rollout.
     """
     if snapshot.part is not None or step.open:
         return None
@@ -136,13 +136,13 @@ def _waits_for(step: Step, migration: Migration) -> bool:
 
 
 def _failing(step: Step) -> set[str]:
-    """The checks that fail, but for those that only say that a process is away for a moment."""
+    """The checks that fail, without those that fail because a process is away for a moment."""
     failing = (check for check in step.checks if check.verdict is Verdict.FAILS)
     return {c.id for c in failing if c.id != "targets-answer" and c.cause != "process-down"}
 
 
 def answer_to(snapshot: Snapshot, step: Step) -> GoNoGo:
-    """The answer for one step. What fails only because a process is away has to be waited for."""
+    """The answer for one step. Where checks fail only because a process is away, it is to wait."""
     found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
     if found.tone != "closed" or not snapshot.fleet.notes or snapshot.fleet.warnings:
         return found
@@ -157,7 +157,7 @@ def is_warned(snapshot: Snapshot) -> bool:
 
 
 def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
-    """The answer for one step, fresh; of a shard's part, what does not hold in it alone decides."""
+    """The answer for one step, whatever its age. In a shard's part only failed checks decide."""
     if part and step.verdict is not Verdict.FAILS:
         return _of_a_part(step)
     bad = [check for check in step.checks if check.verdict is not Verdict.HOLDS]
@@ -195,7 +195,7 @@ def _of_a_part(step: Step) -> GoNoGo:
 def check_rows(
     step: Step, limit: int = CULPRITS, *, part: bool = False
 ) -> tuple[tuple[CheckRow, ...], tuple[CheckRow, ...]]:
-    """Checks that do not hold, failing ones first, and those that hold."""
+    """Checks that have not passed, failed checks first; and checks that have passed."""
     ordered = sorted(step.checks, key=lambda check: _ORDER[check.verdict])
     rows = [_in_part(_row(check, limit)) if part else _row(check, limit) for check in ordered]
     good = ("holds", "none")
@@ -203,7 +203,7 @@ def check_rows(
 
 
 def _in_part(row: CheckRow) -> CheckRow:
-    """What holds in a part may not hold in the whole, and is not shown as if it did."""
+    """A check that passed in one part may fail in all, and is not shown as passed."""
     if row.check.verdict is Verdict.HOLDS or row.check.vacuous:
         return replace(row, tone="none", word=_IN_PART[row.check.verdict])
     return row

@@ -1,4 +1,4 @@
-"""One key: its members side by side, the primary against each view, what differs marked."""
+"""One key: its members, the primary beside each view, with each difference marked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIEWS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one view says of one member; `tone` is same, late, differs, missing or unread."""
+    """One member in one view; `tone` is same, late, differs, missing or unread."""
 
     tone: str
     text: str

@@ -1,4 +1,4 @@
-"""The table of keys: what each one's secondary is worth, in words."""
+"""The table of keys: the state of each one's secondary, in words."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class KeyRow:
 
 
 def key_rows(snapshot: Snapshot, history: LagHistory, interval: float) -> tuple[KeyRow, ...]:
-    """Every key, troubled ones first."""
+    """Every key, keys in trouble first."""
     rows = [key_row(key, snapshot, history, interval) for key in snapshot.keys]
     return tuple(sorted(rows, key=lambda row: (_RANK[row.tone], row.key.key)))
 
@@ -97,7 +97,7 @@ def members(key: KeyFacts) -> Judged:
 
 
 def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
-    """Whether a check of the gate names this key: the page knows no limits of its own."""
+    """Whether a check of the gate names this key: the page has no limits of its own."""
     asked = (found for step in snapshot.steps for found in step.checks if found.id == check)
     found = next(asked, None)
     if found is None or found.verdict is not Verdict.FAILS:
@@ -106,7 +106,7 @@ def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
 
 
 def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
-    """How far the secondary is behind; a dash where nobody copies."""
+    """How far the secondary is behind; a dash where no process copies."""
     told = key.secondary.lag if key.secondary else None
     if told is None:
         return Judged("none", "–") if idle else Judged("unknown", "unknown")
@@ -114,7 +114,7 @@ def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
 
 
 def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
-    """What is wrong with the ring itself, whatever its copy is worth."""
+    """What is wrong with the ring itself, in whatever state its copy is."""
     if key.token_conflicts:
         yield count(key.token_conflicts, "token conflict")
     if key.foreign:
@@ -136,7 +136,7 @@ def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
 
 
 def unhealthy(key: KeyFacts) -> Judged:
-    """Members whose heartbeat is too old; partitions and HA entries have no heartbeat."""
+    """Members with a heartbeat older than the timeout; partitions and HA entries have no heartbeat."""
     if not key.source:
         return Judged("unknown", "not read")
     if key.kind != "ring":
@@ -160,7 +160,7 @@ def missing(key: KeyFacts, idle: str) -> Judged:
 
 
 def views(key: KeyFacts) -> Judged:
-    """Whether all who were asked see the same ring."""
+    """Whether all processes that were read show the same ring."""
     unread = sum(1 for view in key.views if not view.known)
     if not key.distinct:
         return Judged("unknown", "none read")
@@ -171,8 +171,8 @@ def views(key: KeyFacts) -> Judged:
 
 
 def not_copied(key: KeyFacts, snapshot: Snapshot) -> str:
-    """Why this key is not copied, else "": its clients agree on a phase without mirroring, a rollout to
-    `multi` is in progress and no client of any key mirrors yet, or none of its clients mirrors any more.
+    """Why this key is not copied, else "". Its clients agree on a phase without mirroring. Or a rollout to
+    `multi` is in progress and no client of any key mirrors yet. Or none of its clients mirrors any more.
     """
     idle = _NOT_COPIED.get(key.phase, "")
     over = key.phase is Phase.DETACHED or (key.phase in _BEFORE and not _is_any_copied(snapshot))

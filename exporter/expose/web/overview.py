@@ -71,7 +71,7 @@ class Tracker:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A process that does not answer, or one of whose pages failed."""
+    """A process that does not answer, or one with a failed page."""
 
     target: TargetFacts
     failed: PageFacts | None

@@ -1,4 +1,4 @@
-"""What stands at each path: the template and its values, or who else is there."""
+"""The contents of each path: its template and values, or the names that exist in place of an unknown one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMED: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One request: what it is about, and what is known."""
+    """One request: its path and query, and the facts to answer it from."""
 
     snapshot: Snapshot | None
     history: LagHistory
@@ -56,7 +56,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What to render. `announcement` is read out to those who do not see, when it changes."""
+    """What to render. A screen reader reads `announcement` out when it changes."""
 
     template: str
     title: str
@@ -65,7 +65,7 @@ class Content:
 
 
 class NotThere(Exception):  # noqa: N818 - an answer, not a mistake of anybody
-    """Nothing has this name; `page` makes the page that says so."""
+    """There is nothing of this name; `page` makes the page for that."""
 
     def __init__(self, page: Callable[[PageRequest], Content]) -> None:
         self.page = page
@@ -164,7 +164,7 @@ def history(view: PageRequest) -> Content:
 
 
 def document(view: PageRequest) -> Content:
-    """`/docs/{name}`: one of our docs or runbooks, whatever is known of the cluster."""
+    """`/docs/{name}`: one of our docs or runbooks, with or without a snapshot."""
     name = documents.name_of(view.match["name"])
     found = documents.documents().get(name)
     if found is None:

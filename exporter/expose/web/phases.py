@@ -49,14 +49,14 @@ class Station:
 
 
 def stations(snapshot: Snapshot) -> tuple[Station, ...]:
-    """The six phases in order; a seventh place, "unknown", only where somebody stands there."""
+    """The six phases in order; a seventh place, "unknown", only where a component stands there."""
     counted = _counted(snapshot.targets)
     wanted = [*WAY, *([Phase.UNKNOWN] if any(Phase.UNKNOWN in c for c in counted.values()) else [])]
     return tuple(_station(phase, snapshot.fleet.phase, counted) for phase in wanted)
 
 
 def _counted(targets: Iterable[TargetFacts]) -> dict[str, Counter[Phase]]:
-    """Writing clients by component and phase; a process that tells none counts once, as unknown."""
+    """Writing clients by component and phase; a process that shows none counts once, as unknown."""
     found: dict[str, Counter[Phase]] = defaultdict(Counter)
     for target in targets:
         writing = [client.phase for client in target.clients if client.writes] if target.up else []

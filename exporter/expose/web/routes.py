@@ -34,7 +34,7 @@ from exporter.expose.web.page_contents import (
 from exporter.model.facts import Snapshot
 
 KEPT: Final = 32  # rendered pages of one snapshot
-LOOK: Final = 1.0  # seconds between looks for a new snapshot
+LOOK: Final = 1.0  # seconds between checks for a new snapshot
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -89,7 +89,7 @@ def add_page(app: web.Application) -> None:
 
 
 async def _remember(app: web.Application) -> AsyncIterator[None]:
-    """Note every snapshot for the curves, whoever looks at the page or does not."""
+    """Note every snapshot for the curves, whether the page is open anywhere or not."""
 
     async def look() -> None:
         while True:
@@ -143,7 +143,7 @@ def _headers(aged: Aged) -> dict[str, str]:
 async def _inner(
     request: web.Request, make: Callable[[PageRequest], Content], snapshot: Snapshot | None
 ) -> Rendered:
-    """A page's inner part, rendered in a thread once per snapshot. Pages that are not there are not kept."""
+    """A page's inner part, rendered in a thread once per snapshot. Pages for unknown names are not kept."""
     pages, state = request.app[PAGES], request.app[STATE]
     view = PageRequest(
         snapshot,
@@ -238,7 +238,7 @@ async def _static(request: web.Request) -> web.Response:
 
 @web.middleware
 async def _not_found(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A browser that asks for what nobody serves is told what there is; programs keep their plain text."""
+    """A browser gets a page with the paths that exist; programs keep their plain text."""
     try:
         return await handler(request)
     except web.HTTPNotFound:

@@ -13,11 +13,11 @@ from exporter.expose.web.words import span
 WIDTH: Final = 132
 HEIGHT: Final = 26
 _TOP: Final = 3.0
-_FLOOR: Final = 10.0  # seconds of lag that fill the height at least, so that quiet looks quiet
+_FLOOR: Final = 10.0  # seconds of lag that fill the height at least, so that a small lag is a low curve
 
 
 def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
-    """The lag over the last hour. Where it was unknown, or nobody looked, the line has a gap."""
+    """The lag over the last hour. The line has a gap where it was unknown or not recorded."""
     known = [lag for _, lag in points if lag is not None]
     if not known:
         return Markup("")
@@ -37,7 +37,7 @@ def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
 
 
 def _runs(points: Iterable[Point], widest: float) -> Iterable[list[tuple[float, float]]]:
-    """Stretches without a gap: neither an unknown lag nor a time in which nobody looked."""
+    """Stretches without a gap: neither an unknown lag nor a time without points."""
     run: list[tuple[float, float]] = []
     for at, lag in points:
         if run and (lag is None or at - run[-1][0] > widest):

@@ -29,13 +29,13 @@ def shown(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """A name of bounded length, "(empty)" where there is none; different ones stay different."""
+    """A name of bounded length, "(empty)" where there is none; different names stay different."""
     safe = clean(text)
     return f"{safe[: LONGEST_NAME - 10]}…{safe[-9:]}" if len(safe) > LONGEST_NAME else safe or "(empty)"
 
 
 def number(value: float | None) -> str:
-    """A number without needless digits; "unknown" where nobody knows."""
+    """A number without needless digits; "unknown" where there is none."""
     return "unknown" if value is None else f"{value:,.10g}" if value == int(value) else f"{value:,.3g}"
 
 

@@ -1,4 +1,4 @@
-"""A check of the gate in words: what it looked at, who is to blame, and what of it is unknown."""
+"""A check of the gate in words: what it read, its culprits, and what of it is unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
 
 
 def evidence(check: Check) -> str:
-    """All of it in one paragraph; what was told as a whole stands in place of the culprits."""
+    """All of it in one paragraph; evidence that has the culprits already takes their place."""
     return paragraph(check.verdict, check.culprits, check.evidence)
 
 

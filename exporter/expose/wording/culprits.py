@@ -202,7 +202,7 @@ def _in_phase(culprit: Culprit) -> str:
 
 
 def _margin(culprit: Culprit) -> str:
-    """The first `of` names are unhealthy members, the others have no tokens."""
+    """The first `of` names are unhealthy members, the rest have no tokens."""
     ill = int(culprit.of or 0)
     blamed = Names((*culprit.names[:ill], *(f"{name} without tokens" for name in culprit.names[ill:])))
     return f"{culprit.key}: margin {culprit.value}" + (f" ({blamed:5})" if blamed else "")
@@ -249,6 +249,6 @@ def name(culprit: Culprit) -> str:
 
 
 def detail(culprit: Culprit) -> str:
-    """The same with its reason: why a process is silent."""
+    """The same with its reason: why a process does not answer."""
     words = name(culprit)
     return f"{words} ({culprit.what})" if culprit.kind is Kind.PROCESS_SILENT and culprit.what else words

@@ -1,4 +1,4 @@
-"""The places in the docs that a text names, as addresses for those who serve the docs elsewhere."""
+"""The places in the docs that a text names, as addresses where the docs are served elsewhere."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def span(seconds: float | None) -> str:
-    """A duration; "unknown" where nobody knows."""
+    """A duration; "unknown" where there is none."""
     if seconds is None:
         return "unknown"
     for size, unit in _UNITS:

@@ -1,4 +1,4 @@
-"""What is to be told of the whole, in words: warnings, risks, events, and what broke a soak."""
+"""Findings about all processes, in words: warnings, risks, events, and what broke a soak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.expose.wording.lists import Names, few
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Verdict
 
-BROKEN_CHARACTERS: Final = 160  # of what a check said that broke a soak
+BROKEN_CHARACTERS: Final = 160  # of the text of a check that broke a soak
 
 TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
     {
@@ -136,7 +136,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
 
 
 def _mixed(found: Finding) -> str:
-    """Its culprits are processes that see no other gossip member: what they write is worst."""
+    """Its culprits are processes that list no other gossip member: what they write is worst."""
     cut_off = Names(culprit.name for culprit in found.culprits)
     writer = "A process with a small gossip view overwrites the store with it."
     if cut_off:
@@ -180,7 +180,7 @@ def _future(found: Finding) -> str:
 
 
 def _hasty(found: Finding) -> str:
-    """Its others are how long gossip took, seconds, where that is known."""
+    """Its `others` are how long gossip took, seconds, where that was measured."""
     measured = f" Gossip views were up to {found.others[0]} s behind in the gossip." if found.others else ""
     return (
         f"{found.count} of {found.of} processes choose tokens in {found.name} {found.what} s after a "

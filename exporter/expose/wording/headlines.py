@@ -23,15 +23,15 @@ _HELD: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. 
 
 
 def bad(answer: str, failed: int, unknown: int, of: int) -> str:
-    """The headline of a step of which some checks have not passed. One process that restarts makes nearly
-    every check unknown: those that failed are counted by themselves.
+    """The headline of a step with checks that have not passed. One process that restarts makes nearly every
+    check unknown, so failed checks are counted by themselves.
     """
     split = f": {failed} failed, {unknown} unknown" if failed and unknown else ""
     return f"{ANSWERS[answer].capitalize()}: {failed + unknown} of {of} checks have not passed{split}."
 
 
 def soaking(soaked: float, soak: float) -> str:
-    """The headline of a step that has to wait: for its soak, then for as many cycles as one look needs."""
+    """The headline of a step that has to wait: for its soak, then for as many cycles as one reading needs."""
     opens = "; the step opens with the next cycles" if soaked >= soak else ""
     return f"Closed: every check has passed, for {soaked:.0f} s of {soak:.0f} s{opens}."
 
@@ -49,14 +49,14 @@ def answer_of(answer: str, headline: str) -> str:
 
 
 def held(seconds: float, headline: str) -> str:
-    """The headline of a step that somebody else has watched: what was said beside how long stays said, a
-    risk above all.
+    """The headline of a step that another exporter has watched: the gate's own headline with this time, and
+    with its risk above all.
     """
     return f"Open: every check has passed for {seconds:.0f} s. {_HELD.sub('', headline)}".rstrip()
 
 
 def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
-    """Danger comes before everything, and a risk is told before the step is taken."""
+    """Danger comes before everything, and a risk comes before the step is taken."""
     if not migration.begun and not step.checks:
         return f"This step is not yet reachable: {migration.name} has not begun."
     if now.part is not None:
@@ -81,7 +81,7 @@ def _rolling_out(answer: str, text: str, rollout: Rollout) -> str:
 
 
 def _users_of_the_store(step: Step, migration: Migration, now: Snapshot) -> tuple[str, ...]:
-    """The migrations whose clients still need the store, where its end is not yet reachable."""
+    """The migrations with clients that still need the store, where its end is not yet reachable."""
     if migration.name != STORE or step.place != "ahead":
         return ()
     free = (None, Phase.MEMBERLIST, Phase.UNKNOWN)
@@ -150,7 +150,7 @@ def _of_whole(fleet: Fleet, now: Snapshot) -> str:
 
 
 def _following(now: Snapshot, lead: Migration) -> Step | None:
-    """The next step of the leading migration; a shard's part tells of none."""
+    """The next step of the leading migration; a shard's part has none."""
     here = {lead.name, STORE}
     steps = now.steps if now.part is None else ()
     return next((s for s in steps if s.name == now.fleet.next_step and s.migration in here), None)

@@ -1,4 +1,4 @@
-"""What a check looked at and found in order, in words."""
+"""What a check read and found in order, in words."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
 
 
 def text(looked: Looked) -> str:
-    """One thing that was looked at."""
+    """One kind of evidence."""
     return TEMPLATES[looked.kind].format(
         count=looked.count,
         of=looked.of,
@@ -119,8 +119,8 @@ class _View(Protocol):
 
 
 def oldest_views(checks: Iterable[Iterable[_View]]) -> str:
-    """Say since when the views are known that checks looked at: `Oldest view that counts: gossip copies of 21
-    Nov 03:46:55 UTC.`
+    """The age of the oldest view behind these checks: `Oldest view that counts: gossip copies of 21 Nov
+    03:46:55 UTC.`
     """
     since = {view.source: view.since for covered in checks for view in covered if view.since is not None}
     told = ", ".join(f"{source} of {clock(at)} UTC" for source, at in sorted(since.items()))

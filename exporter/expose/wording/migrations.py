@@ -52,7 +52,7 @@ def _store_of(migration: Migration) -> str:
 
 
 def _opened(migration: Migration) -> str:
-    """What is known of a migration that has no phase."""
+    """The state of a migration that has no phase."""
     if migration.rollout is not None:
         return rollout_of(migration.rollout)
     if migration.name != READ_WRITE:

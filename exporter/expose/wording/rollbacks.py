@@ -39,7 +39,7 @@ WAYS: Final[Mapping[Way, str]] = MappingProxyType(
 
 
 def text(found: Rollback) -> str:
-    """What going back needs, what speaks against it, and what of it is unknown."""
+    """What the rollback needs, what makes it unsafe, and what of it is unknown."""
     way = WAYS[found.way]
     if found.way is Way.MIXED:
         return f"{way}. {_some(found.against)}"

@@ -1,4 +1,4 @@
-"""What is wrong with a file that somebody edited for a step, in words."""
+"""What is wrong with a file that was edited for a step, in words."""
 
 from __future__ import annotations
 

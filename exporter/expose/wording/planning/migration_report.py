@@ -1,4 +1,4 @@
-"""What a report says: its headings, and what was unknown."""
+"""The text of a report: its headings, and what was unknown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def lasted(one: Lasting, now: float) -> str:
 
 
 def restarts_seen(seconds: Sequence[float]) -> str:
-    """How long processes did not answer in their last restart, "" where none was seen."""
+    """How long processes did not answer in their last restart, "" where none was observed."""
     if not seconds:
         return ""
     count = "1 process was" if len(seconds) == 1 else f"{len(seconds)} processes were"
@@ -60,7 +60,7 @@ def restarts_seen(seconds: Sequence[float]) -> str:
 
 
 def unknown(snapshot: Snapshot) -> tuple[str, ...]:
-    """What the report cannot say, because it was not read."""
+    """What the report does not have, because it was not read."""
     silent = [target.name for target in snapshot.targets if not target.up]
     told = (
         [f"{len(silent)} of {len(snapshot.targets)} processes do not answer: {few(silent, 10)}."]

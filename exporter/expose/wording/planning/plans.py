@@ -67,7 +67,7 @@ _EARLIER = (
     "Give every process such a file in this rollout, without multi_kv_config. The file can then switch the "
     "primary of the rings that it reaches, without a restart.",
 )
-# What to do about a runtime configuration that nobody reads.
+# What to do about a runtime configuration that no process reads.
 FILELESS: Final[Mapping[str, tuple[str, ...]]] = {
     "preflight": _EARLIER,
     "enable-mirroring": _EARLIER,
@@ -170,7 +170,7 @@ def runtime(plan: Plan) -> list[str]:
 
 
 def _block_now(block: BlockNow) -> str:
-    """What the runtime configuration says now, on how many processes."""
+    """The runtime configuration now, and on how many processes."""
     lines = ", ".join(f"{name}: {str(value).lower()}" for name, value in block.settings.items())
     return f"multi_kv_config now: {lines or 'none'} ({_count(len(block.targets), 'process')})."
 
@@ -181,7 +181,7 @@ def _some(texts: Sequence[str], most: int) -> list[str]:
 
 
 def _reached(rings: Iterable[Reached]) -> list[str]:
-    """The rings by how it is known that they are reached."""
+    """The rings by the evidence that they are reached."""
     told = []
     for observed, how in ((True, "as running processes show"), (False, "by the product's source")):
         some = [one for one in rings if one.observed is observed]
@@ -322,7 +322,7 @@ def _title(plan: Plan, step: str) -> str:
 
 
 def time(plan: Plan) -> list[str]:
-    """How long it takes at least; what nobody has measured is not told."""
+    """How long it takes at least; what was not measured is left out."""
     told = []
     if plan.runtime_seconds is not None and plan.runtime_due:
         told.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
@@ -340,7 +340,7 @@ def time(plan: Plan) -> list[str]:
 
 
 def _seen(plan: Plan, total: int) -> str:
-    """How long restarts took that were seen, and what these ones take by that."""
+    """How long the observed restarts took, and how long these would take by that."""
     usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
     return (
         f"{restarts_seen(plan.restarts_seen)} By that, these take about "
