@@ -22,12 +22,8 @@ LONG = 0
 MOST_IN_REMARKS = {
     "alerts": 140,
     "dashboards": 77,
-    "exporter": 39,
-    "exporter/cli": 164,
     "exporter/config": 33,
-    "exporter/demo": 126,
     "exporter/derive": 1016,
-    "exporter/expose": 229,
     "exporter/generated_docs": 6,
     "exporter/label_evidence": 30,
     "tools": 30,

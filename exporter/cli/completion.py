@@ -41,7 +41,7 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     """What `shell` reads. An argument that is a path is completed by files."""
     for action in _actions(parser):
         if action.type is Path:
-            action.complete = shtab.FILE  # type: ignore[attr-defined] # where shtab looks for it
+            action.complete = shtab.FILE  # type: ignore[attr-defined] # where shtab reads it
     return shtab.complete(parser, shell=shell) + "\n"
 
 

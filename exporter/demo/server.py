@@ -234,7 +234,7 @@ class Demo:
         return self._answer(reply, process)
 
     async def _hang(self, process: Process) -> None:
-        while process.hangs:  # noqa: ASYNC110 - the model knows no loop, so nobody could set an event
+        while process.hangs:  # noqa: ASYNC110 - the model has no loop that could set an event
             await asyncio.sleep(_HANG_LOOK)
 
     async def _ask_store(self, request: web.BaseRequest) -> web.StreamResponse:

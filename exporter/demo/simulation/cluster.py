@@ -40,7 +40,7 @@ class Cluster:
 
     def __init__(self, settings: DemoSettings, addresses: Sequence[Addresses] | None = None) -> None:
         self.settings = settings
-        self.random = random.Random(settings.seed)  # noqa: S311 - a simulation wants to be repeatable
+        self.random = random.Random(settings.seed)  # noqa: S311 - a simulation has to be repeatable
         self.now = EPOCH if settings.start_time is None else settings.start_time
         self.began = self.now
         self.store = ExternalStore()

@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One line of a member list. `state` is memberlist's: 0 alive, 1 suspect."""
+    """One line of a member list. `state` is memberlist's: 0 is `alive`, 1 `suspect`."""
 
     name: str
     address: str

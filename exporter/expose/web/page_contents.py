@@ -64,7 +64,7 @@ class Content:
     announcement: str = ""
 
 
-class NotThere(Exception):  # noqa: N818 - an answer, not a mistake of anybody
+class NotThere(Exception):  # noqa: N818 - an answer, not a mistake
     """There is nothing of this name; `page` makes the page for that."""
 
     def __init__(self, page: Callable[[PageRequest], Content]) -> None:
