@@ -176,16 +176,17 @@ def addresses(demo: Demo) -> str:
     count, store = len(demo.urls), demo.settings.store
     lines = [f"A simulated {product} cluster of {count} processes, phase {cluster.phase.label}."]
     shown = list(zip(cluster.processes, demo.urls, demo.log_paths, strict=True))[:_SHOWN]
-    lines += [f"  {_plain(process.name):<32} {url}  log {path}" for process, url, path in shown]
+    width = max(len(_plain(process.name)) for process, _, _ in shown)
+    lines += [f"  {_plain(process.name):<{width}}  {url}  log {path}" for process, url, path in shown]
     if count > _SHOWN:
         lines.append(f"  and {count - _SHOWN} more; the control address lists them")
     lines += [
-        f"  {store:<32} {demo.store_url}",
-        f"  {'control':<32} {demo.control_url}/state",
-        f"  faults: curl -X POST -d on {demo.control_url}/fault/NAME",
-        f"  next step of the migration: curl -X POST {demo.control_url}/next",
-        f"  phases: curl -X POST {demo.control_url}/phase/NAME",
+        f"  {store:<{width}}  {demo.store_url}",
+        f"  {'control':<{width}}  {demo.control_url}/state",
         _pace(demo.settings),
+        f"  next step:  curl -X POST {demo.control_url}/next",
+        f"  go to:      curl -X POST {demo.control_url}/phase/NAME",
+        f"  play:       curl -X POST -d on {demo.control_url}/fault/NAME",
     ]
     return "\n".join(lines) + "\n"
 
@@ -193,7 +194,7 @@ def addresses(demo: Demo) -> str:
 def _pace(settings: DemoSettings) -> str:
     """What will happen, and when."""
     if settings.hold:
-        return "It stays where it is, until you take the next step."
+        return "The cluster stays in this phase until you take the next step."
     seconds = format_duration(max(1, round(settings.walk_pause / settings.speed)))
     first = settings.course.legs[0]
     phases = _PHASES if settings.runtime_config else _BY_RESTARTS

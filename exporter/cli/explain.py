@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import yaml
 
 from exporter.cli.source.docs_option import add_docs
-from exporter.cli.terminal.safe_text import plain
+from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.derive.gate.check import Registered
 from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON
 from exporter.derive.gate.harms import STEPS, Harm, Rule
@@ -29,7 +29,6 @@ from exporter.expose.metric import PREFIX, Metric
 from exporter.expose.wording.doc_addresses import addressed
 from exporter.model.pages import Phase
 
-WIDTH = 100
 _ALERT = "KVMigration"
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 # What a KV client's own gauges show in each phase: DESIGN, "Migrations, phases, steps".

@@ -43,6 +43,8 @@ def report_command(args: argparse.Namespace) -> int:
 
 
 async def _report(args: argparse.Namespace) -> int:
+    if args.output is None and args.format == "html" and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal; give --output FILE, or --format markdown to read it")
     async with look_from(args) as look:
         report = await look.report()
     text = FORMATS[args.format](redacted(report) if args.redact else report)

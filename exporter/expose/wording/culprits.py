@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from exporter.expose.wording.lists import Names
+from exporter.expose.wording.lists import Names, Number
 from exporter.model.culprits import Culprit, Kind
 
 TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -15,17 +15,17 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.PAGE_UNREAD: "{target} ({what})",
         Kind.PROCESS_UNLISTED: "{target} answers, and its source ({what}) no longer lists it",
         Kind.PROCESS_STARTED: "{target} has just started",
-        Kind.PROCESS_RESTARTING: "{target} started {value} times in {of:.0f} minutes",
+        Kind.PROCESS_RESTARTING: "{target} started {value: times} in {of: minutes}",
         Kind.PROCESS_WITHOUT_CLIENTS: "{target} shows no KV client",
         Kind.CLOCK_AHEAD: "{target} is {value:.0f} s ahead",
         Kind.CLOCK_BEHIND: "{target} is {value:.0f} s behind",
         Kind.CLOCKS_OF_ONE_APART: "{target} shows two times, {value:.0f} s apart",
-        Kind.CLIENT_SWITCHED: "{member} on {value} processes has memberlist",
+        Kind.CLIENT_SWITCHED: "{member} on {value: processes} has memberlist",
         Kind.CLIENT_UNREAD: "{member} on {target}",
         Kind.CLIENT_STRANDED: (
-            "{member} on {value} processes only reads, and no process writes what it reads ({what})"
+            "{member} on {value: processes} only reads, and no process writes what it reads ({what})"
         ),
-        Kind.CLIENT_NOT_MIRRORING: "{member} on {value} of {of} processes does not mirror",
+        Kind.CLIENT_NOT_MIRRORING: "{member} on {value} of {of: processes} does not mirror",
         Kind.CLIENT_UNKNOWN: "{member}",
         Kind.MIRROR_ERRORS: "{member} on {target}: {value:g} of {of:g} writes failed",
         Kind.MIRROR_NOTHING: "{member} on {target}: {value:g} writes, none mirrored",
@@ -43,7 +43,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.GOSSIP_LIST_HIDDEN: "{target} uses memberlist and shows no member list",
         Kind.GOSSIP_ALONE: "{target} lists only itself",
         Kind.GOSSIP_ABSENT: "{target}",
-        Kind.GOSSIP_PARTIAL: "{target} lists {value} of {of} processes, not {names:3}",
+        Kind.GOSSIP_PARTIAL: "{target} lists {value} of {of: processes}, not {names:3}",
         Kind.GOSSIP_PORT_SCRAPED: "{target}: {value:.1f} a minute",
         Kind.LABEL_CARRIED: "{what} on {names:3}",
         Kind.LABELS_ALIKE: "labels differ only by blanks, case or the composition of a character",
@@ -62,7 +62,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.KEY_UNATTENDED: "{key} is in {what}, and no target uses it",
         Kind.KEY_UNATTENDED_IN_STORE: "{key} is only in {what}, and no target uses it",
         Kind.KEY_LACKING: "{key}: {what} lacks {names:3}, which a process shows",
-        Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value} HA clusters, which a process shows",
+        Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value: HA clusters}, which a process shows",
         Kind.MEMBER_GHOST: "{member} in {key}",
         Kind.MEMBER_UNHEALTHY: "{member} in {key}",
         Kind.MEMBER_IN_FUTURE: "{member} in {key} is {value:.0f} s in the future",
@@ -74,26 +74,26 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.MEMBERS_LOST: "{key} lost {value} {what} at once",
         Kind.MEMBERS_FOREIGN: "foreign members of {key}: {value} ({names:6})",
         Kind.MEMBERS_MISPLACED: (
-            "{value} of {of} members of {key} run a component that does not write it: {names:6}"
+            "{value} of {of: members} of {key} run a component that does not write it: {names:6}"
         ),
-        Kind.WRITERS_MISSING: "{value} of {of} writers of {key} have no member in it: {names:6}",
+        Kind.WRITERS_MISSING: "{value} of {of: writers} of {key} have no member in it: {names:6}",
         Kind.WRITERS_UNTOLD: "{key}: which member belongs to {names:6}",
-        Kind.ADDRESS_SHARED: "{value} members of {key} share the address {what}: {names:6}",
+        Kind.ADDRESS_SHARED: "{value: members} of {key} share the address {what}: {names:6}",
         Kind.ADDRESS_UNREACHABLE: "{key}: no other host reaches {what}, the address of {names:6}",
-        Kind.ID_SHARED: "{value} processes write {key} as {member}: {names:6}",
+        Kind.ID_SHARED: "{value: processes} write {key} as {member}: {names:6}",
         Kind.REPLICATION_UNKNOWN: "{key}: no /config has its replication factor",
         Kind.RINGS_PARTED: "{what}",
         Kind.RING_SETTING_DIFFERS: "{key}: {what}",
         Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",
         Kind.PARTITION_OWNERS_GONE: (
-            "partition {value} of {key} is {what} and none of its {of} owners is a member or process: "
+            "partition {value} of {key} is {what} and none of its {of: owners} is a member or process: "
             "{names:6}"
         ),
         Kind.PARTITION_OWNERS_UNHEALTHY: (
-            "partition {value} of {key} is {what} and none of its {of} owners is a healthy member: {names:6}"
+            "partition {value} of {key} is {what} and none of its {of: owners} is a healthy member: {names:6}"
         ),
         Kind.PARTITION_OWNERS_SOME_GONE: (
-            "{limit} of {of} owners of partition {value} of {key} are neither member nor process: {names:6}"
+            "{limit} of {of: owners} of partition {value} of {key} are neither member nor process: {names:6}"
         ),
         Kind.PARTITION_OWNERS_UNREAD: "{key}: the ring of its owners was not read",
         Kind.PARTITIONS_INACTIVE: "{key} has no active partition",
@@ -118,16 +118,16 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SECONDARY_WITHOUT_HEARTBEATS: "{key}: no heartbeat to compare",
         Kind.ELECTION_DIFFERS: "{member} differs in the secondary",
         Kind.ELECTIONS_MANY: (
-            "{value:.0f} elections in {limit:.0f} minutes since the switch, {of:.0f} in as long before it"
+            "{value: elections} in {limit:.0f} minutes since the switch, {of:.0f} in as long before it"
         ),
         Kind.ELECTIONS_MANY_UNWATCHED: (
-            "{value:.0f} elections of {of:.0f} HA clusters in {limit:.0f} minutes since the switch"
+            "{value: elections} of {of: HA clusters} in {limit:.0f} minutes since the switch"
         ),
         Kind.TRACKERS_DIFFER: "processes show {value} different HA tracker pages",
         Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
         Kind.TRACKER_PREFIX: 'the tracker of {names:3} has the prefix "{what}"',
         Kind.STORE_FAULT: "{what}",
-        Kind.STORE_KEYS: "{what}: {value} keys",
+        Kind.STORE_KEYS: "{what}: {value: keys}",
         Kind.STORE_EMPTY: "{what}: no key is in it below {names}",
         Kind.STORE_OF_OTHERS: "{what}: no key that our processes use is below its prefixes",
         Kind.STORE_UNCOVERED: "{key} is used or configured, and not read in {names:and}",
@@ -147,10 +147,10 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.GROUP_TRAFFIC: "{target}: {value:.2g} requests a second",
         Kind.GROUP_TRAFFIC_OF_NONE: "{target} is of no group: {value:.2g} requests a second",
         Kind.GROUP_TRAFFIC_UNKNOWN: "{target} is of no group, its traffic unknown",
-        Kind.GROUP_WITHOUT_READERS: "none of {value} processes in {what} answers queries",
+        Kind.GROUP_WITHOUT_READERS: "none of {value: processes} in {what} answers queries",
         Kind.SETTING_OFF: "{target} has {what} off for {key}",
         Kind.SETTING_ON: "{target} has {what}",
-        Kind.BLOCKS_UNSHIPPED: "{target} has a block that was not shipped for {value:.0f} minutes",
+        Kind.BLOCKS_UNSHIPPED: "{target} has a block that was not shipped for {value: minutes}",
         Kind.ZONE_LEAVING: "{names:4} of zone {what} in {key}",
         Kind.VALUE_HIGH: "{name}: {value} {what}",
         Kind.LOOKED_ONCE: "{target} (read once)",
@@ -162,7 +162,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.NO_RING_READ: "no ring of theirs was read",
         Kind.STORE_NOT_READ: "the external store is not read",
         Kind.STORE_LACKS_KEY: "the store lacks {key}",
-        Kind.STORE_LACKS_MEMBERS: "the store lacks {value} of {of} members of {key}",
+        Kind.STORE_LACKS_MEMBERS: "the store lacks {value} of {of: members} of {key}",
         Kind.STORE_BEHIND: "the store is {value:.0f} s behind in {key}",
         Kind.STORE_KEY_NOT_COMPARED: "the store's {key} was not compared",
         Kind.VIEWS_NOT_READ: "{names} was not read for {key}",
@@ -241,8 +241,8 @@ def name(culprit: Culprit) -> str:
         key=culprit.key,
         member=culprit.member,
         what=culprit.what,
-        value=culprit.value,
-        of=culprit.of,
+        value=Number(culprit.value),
+        of=Number(culprit.of),
         limit=culprit.limit,
         names=Names(culprit.names),
     )

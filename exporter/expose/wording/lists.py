@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exporter.model.listed import few, first
 
-__all__ = ["Names", "counted", "few", "first"]
+__all__ = ["Names", "Number", "counted", "few", "first"]
 
 
 class Names(tuple[str, ...]):
@@ -21,6 +21,22 @@ class Names(tuple[str, ...]):
             return " and ".join(self)
         most = spec.lstrip(";")
         return few(self, int(most) if most else len(self), "; " if spec[:1] == ";" else ", ")
+
+
+class Number:
+    """A number in a template: `{count: members}` is "1 member" or "2 members"; any other format is its own."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float | None) -> None:
+        self.value = value
+
+    def __format__(self, spec: str) -> str:
+        if spec[:1] != " ":
+            return format(self.value, spec)
+        count = round(self.value or 0)
+        noun = spec.removesuffix("es" if spec.endswith("sses") else "s") if count == 1 else spec
+        return f"{count}{noun}"
 
 
 def counted(texts: Sequence[str]) -> str:

@@ -8,17 +8,17 @@ from typing import Final, Protocol
 
 from exporter.expose.wording import culprits
 from exporter.expose.wording.durations import clock
-from exporter.expose.wording.lists import Names
+from exporter.expose.wording.lists import Names, Number
 from exporter.model.culprits import Looked, Seen
 
 TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
     {
         Seen.ANSWERING: "{count} of {count} answer.",
-        Seen.PROCESSES: "{count} processes.",
+        Seen.PROCESSES: "{count: processes}.",
         Seen.CLOCKS: "At most {count:.0f} s from the median clock.",
         Seen.WRITERS: "{count} clients that write.",
         Seen.CLIENTS: "{count} of {count} clients.",
-        Seen.MIRROR_WRITES: "{count:g} mirror writes, at most {limit:.0%} of a client's failed.",
+        Seen.MIRROR_WRITES: "{count: mirror writes}, at most {limit:.0%} of a client's failed.",
         Seen.MIRRORING: "{count} clients mirror what they write.",
         Seen.ALL_KNOWN: "None is unknown.",
         Seen.ONE_CLUSTER: "One cluster.",
@@ -33,33 +33,33 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
             "gossip port by network policy, or upgrade first."
         ),
         Seen.VERIFICATION_OFF: "Off everywhere.",
-        Seen.MEMBERS: "{count} members.",
+        Seen.MEMBERS: "{count: members}.",
         Seen.NO_MEMBERLIST_YET: "No process uses memberlist yet.",
         Seen.NO_MEMBERLIST_RUNS_YET: "No process runs memberlist yet.",
         Seen.NO_MEMBERLIST: "No process runs memberlist.",
-        Seen.SEEDS: "{count} names.",
+        Seen.SEEDS: "{count: names}.",
         Seen.SEEDS_ELSEWHERE: (
-            "None of {count} names resolves from here; the processes that name them have joined. Resolve "
+            "None of {count: names} resolves from here; the processes that name them have joined. Resolve "
             "them where the processes run."
         ),
-        Seen.RING_WRITERS: "{count} writers of {of} rings.",
-        Seen.PARTITIONS: "{count} partitions.",
+        Seen.RING_WRITERS: "{count: writers} of {of: rings}.",
+        Seen.PARTITIONS: "{count: partitions}.",
         Seen.NO_PARTITIONS: "There is no partition ring.",
-        Seen.RINGS: "{count} rings.",
+        Seen.RINGS: "{count: rings}.",
         Seen.VERSIONS: "{names:4}",
         Seen.NO_SCRAPES: "None since the last cycle.",
         Seen.ALL_SEEN: "Every process is in another one's list.",
         Seen.NO_TRACKER: "No HA tracker runs.",
-        Seen.ELECTIONS: "{count:g} elections since the processes started.",
+        Seen.ELECTIONS: "{count: elections} since the processes started.",
         Seen.ELECTIONS_SINCE: (
-            "{count:.0f} elections in {limit:.0f} minutes since the switch, {of:.0f} in as long before it."
+            "{count: elections} in {limit:.0f} minutes since the switch, {of:.0f} in as long before it."
         ),
         Seen.ELECTIONS_UNWATCHED: (
-            "{count:.0f} elections in {limit:.0f} minutes since the switch; before it they were not watched."
+            "{count: elections} in {limit:.0f} minutes since the switch; before it they were not watched."
         ),
         Seen.TRACKER_NOT_SWITCHED: "No HA tracker has memberlist as its primary.",
         Seen.NO_ENTRIES: "No HA cluster is tracked.",
-        Seen.ENTRIES: "{count} HA clusters.",
+        Seen.ENTRIES: "{count: HA clusters}.",
         Seen.MARGIN: "Every ring that is written by quorum can lose one more member.",
         Seen.MARGIN_NONE: (
             "No member of {names} is unhealthy. Risk: with a replication factor of {what} none may be lost, "
@@ -68,15 +68,15 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.MARGIN_UNKNOWN: "Every member is to be healthy instead: {culprits:;3}.",
         Seen.NO_QUORUM: "No ring that is written by quorum is among what these processes show.",
         Seen.QUORUM: "No ring is short of it.",
-        Seen.KEYS_COMPARED: "{count} keys compared.",
+        Seen.KEYS_COMPARED: "{count: keys} compared.",
         Seen.NONE_MISSING: "None is missing.",
         Seen.NOTHING_DIFFERS: "Nothing differs.",
         Seen.LAG: "At most {count:g} s, limit {limit:g} s and one heartbeat period.",
-        Seen.VIEWS: "{count} rings, one view each.",
-        Seen.RING_MEMBERS: "{count} members in {of} rings.",
+        Seen.VIEWS: "{count: rings}, one view each.",
+        Seen.RING_MEMBERS: "{count: members} in {of: rings}.",
         Seen.STORES: "{culprits}.",
         Seen.NO_STORES: "None is configured.",
-        Seen.STORE_KEYS: "{count} keys.",
+        Seen.STORE_KEYS: "{count: keys}.",
         Seen.STORE_SAME: "The same store for {count:.0f} s.",
         Seen.STORE_FORGOTTEN: "No state_file: which store it was before the exporter started is unknown.",
         Seen.RINGS_FORGOTTEN: "No state_file: what the rings lost before the exporter started is unknown.",
@@ -87,9 +87,9 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NO_TRANSITION: "None for {limit:.0f} s.",
         Seen.IN_TRANSITION: "In transition now: {culprits:5}.",
         Seen.OLD_GROUP_IN: "It is in {names:8}.",
-        Seen.OLD_GROUP_IDLE: "{count} processes of the old group run, none gets requests.",
-        Seen.READERS: "{count} processes: {names:5}.",
-        Seen.INGESTERS_SHIPPED: "{count} ingesters of the old group, {of:.0f} series in their heads.",
+        Seen.OLD_GROUP_IDLE: "{count: processes} of the old group run, none gets requests.",
+        Seen.READERS: "{count: processes}: {names:5}.",
+        Seen.INGESTERS_SHIPPED: "{count: ingesters} of the old group, {of:.0f} series in their heads.",
         Seen.READ_BEFORE: "Read in the cycles before, not in this cycle: {culprits}.",
         Seen.TOLD: "{what}",
     }
@@ -99,8 +99,8 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
 def text(looked: Looked) -> str:
     """One kind of evidence."""
     return TEMPLATES[looked.kind].format(
-        count=looked.count,
-        of=looked.of,
+        count=Number(looked.count),
+        of=Number(looked.of),
         limit=looked.limit,
         what=looked.what,
         names=Names(looked.names),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Recorded
 
@@ -26,3 +29,12 @@ def test_a_place_that_cannot_be_written_is_told(recorded: Start, tmp_path: Path)
     said = recorded("cortex/2b-mirroring").run("report", f"--output={tmp_path / 'no' / 'r.html'}")
     assert said.status == 2
     assert "cannot be written" in said.err
+
+
+def test_html_is_not_written_to_a_terminal(recorded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = recorded("cortex/2b-mirroring")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    said = started.run("report")
+    assert (said.status, said.out) == (2, "")
+    assert "--output FILE, or --format markdown" in said.err
+    assert started.run("report", "--format", "markdown").status == 0

@@ -17,6 +17,9 @@ WORDS: list[tuple[Culprit, str]] = [
         "p-1 answers, and its source (static) no longer lists it",
     ),
     (Culprit(Kind.PROCESS_RESTARTING, "p-1", value=4, of=5.0), "p-1 started 4 times in 5 minutes"),
+    (Culprit(Kind.PROCESS_RESTARTING, "p-1", value=1, of=1.0), "p-1 started 1 time in 1 minute"),
+    (Culprit(Kind.CLIENT_SWITCHED, member="ring", value=1), "ring on 1 process has memberlist"),
+    (Culprit(Kind.CLIENT_SWITCHED, member="ring", value=2), "ring on 2 processes has memberlist"),
     (Culprit(Kind.CLOCK_AHEAD, "p-1", value=20.4), "p-1 is 20 s ahead"),
     (Culprit(Kind.CLOCK_BEHIND, "p-1", value=20.4), "p-1 is 20 s behind"),
     (
@@ -60,7 +63,7 @@ WORDS: list[tuple[Culprit, str]] = [
     ),
     (
         Culprit(Kind.PARTITION_OWNERS_UNHEALTHY, key="k", what="ACTIVE", value=2, of=1, names=("q-7",)),
-        "partition 2 of k is ACTIVE and none of its 1 owners is a healthy member: q-7",
+        "partition 2 of k is ACTIVE and none of its 1 owner is a healthy member: q-7",
     ),
     (
         Culprit(Kind.ADDRESS_SHARED, key="k", what="10.0.0.1:9095", value=2, names=("a", "b")),
