@@ -24,7 +24,7 @@ class Names(tuple[str, ...]):
 
 
 class Number:
-    """A number in a template: `{count: members}` is "1 member" or "2 members"; any other format is its own."""
+    """A number in a template: `{count: members}` is "1 member" or "2 members", other formats are its own."""
 
     __slots__ = ("value",)
 
