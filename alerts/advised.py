@@ -1,4 +1,4 @@
-"""What runbooks say where wrong advice does harm: taken from the table that the gate's remedies come from."""
+"""Advice in runbooks, where wrong advice does harm: taken from the table of the gate's remedies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alerts.registry import ALERTS
 from exporter.derive.gate.cause_advice import ADVICE, GUARD
 
 RUNBOOKS: Final = Path(__file__).parent / "runbooks"
-# Which state each of these alerts is about, by its id in the table.
+# The state of each of these alerts, by its id in the table.
 STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "KVMigrationPrimariesMixed": "primaries-mixed",
@@ -36,15 +36,15 @@ _BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.
 
 
 def runbooks() -> dict[Path, str]:
-    """Give every runbook with its blocks of advice as the table has them, and the minutes for which its alert
-    is kept. `KeyError`: no such advice.
+    """Give every runbook with the table's blocks of advice, and with the minutes for which its alert is kept.
+    `KeyError`: no such advice.
     """
     found = ((path, path.read_text(encoding="utf-8")) for path in sorted(RUNBOOKS.glob("*.md")))
     return {path: _BLOCK.sub(_block, _with_minutes(path.stem, text)) for path, text in found}
 
 
 def _with_minutes(name: str, text: str) -> str:
-    """Say after how many minutes the alert resolves; one that is not kept resolves as soon as it can."""
+    """Put in after how many minutes the alert resolves; one that is not kept resolves at once."""
     keeps = [wait.seconds for alert in ALERTS if alert.name == name and (wait := kept(alert))]
     return _RESOLVES.sub(f"It resolves {max(keeps) / 60:g} minutes after", text) if keeps else text
 

@@ -1,8 +1,7 @@
 """An example Alertmanager configuration for the weeks of a migration: route, inhibitions, receivers.
 
-An inhibition mutes only while its source really fires, and only what is no more severe than that
-source: it keeps the alerts that follow from another fault from being sent beside it, and never turns
-a page into a ticket.
+An inhibition mutes only while its source fires, and only alerts that are no more severe than the source. It
+keeps back the alerts that follow from another fault, and never turns a page into a ticket.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from alerts.thresholds import MINUTE
 
 OURS = 'alertname=~"KVMigration.+"'
 OTHERS = 'alertname!~"KVMigrationExporter.+"'
-# Not KVMigrationShardsIncomplete: what the other shards find of their own parts is as true as before.
+# Not KVMigrationShardsIncomplete: the findings of the other shards about their own parts stay true.
 GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
 RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
 # Prometheus restores waits of this length and longer: such an alert fires at once after a restart.
@@ -52,8 +51,8 @@ def _muting(source: str, target: str, fleet: list[str]) -> list[dict[str, Any]]:
 
 
 def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
-    """No exporter at all: whatever still fires is only held. One that stands still may be a shard or a
-    replica of several, and what the others page about is true: only tickets and notes are muted by it.
+    """Without any exporter, every alert that still fires is only kept, so all are muted. A stale exporter may
+    be a shard or a replica of several, and the pages of the rest are true: it mutes only tickets and notes.
     """
     blind = [
         {

@@ -1,7 +1,7 @@
 """Which alert explains which: from the one table of causes and effects, which status and page use, too.
 
-An alert is the cause of another where it tells of a cause and the other of one of its effects. What no
-finding of the exporter tells apart stands below: two alerts about one thing, the worse one first.
+An alert is the cause of another where it reports a cause and the second alert an effect. Pairs that no
+finding of the exporter separates stand below: two alerts about one fault, the worse one first.
 """
 
 from __future__ import annotations

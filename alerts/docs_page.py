@@ -1,4 +1,4 @@
-"""docs/alerts.md: every alert, when it speaks, and how the rules are loaded."""
+"""docs/alerts.md: every alert, when it fires, and how the rules are loaded."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def indented(expr: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """Builds selectors, clauses and templates. `pins` are matchers added to every selector, `ago` is how
-    long ago a selector is asked about.
+    """Builds selectors, clauses and templates. `pins` are matchers added to every selector, `ago` is the
+    offset of every selector.
     """
 
     selector: str
@@ -86,29 +86,29 @@ class Queries:
         return f"max {self.by(*labels)} ({self.series(metric, matchers)})"
 
     def beyond_a_period(self, value: str, limit: Limit, *labels: str) -> str:
-        """Hold where a value in seconds is above a limit and one heartbeat period of its key; above the limit
-        where no period is told. `labels` are the value's own, `key` among them.
+        """True where a value in seconds is above a limit and one heartbeat period of its key. Without a
+        period it is true above the limit. `labels` are the value's own, `key` among them.
         """
         above = f"{value} > {number(limit)}"
         period = f"{self.on('key')} group_left () {self.most(c.RING_HEARTBEAT_PERIOD_SECONDS, 'key')}"
         return f"({above}\nunless {self.on(*labels)} ({value} - {period} <= {number(limit)}))"
 
     def writing_phase(self, operation: str, *labels: str, matchers: str = "") -> str:
-        """Give the `min` or `max` phase of the writing clients whose phase is known."""
+        """Give the `min` or `max` phase of the writing clients that have one."""
         wanted = ",".join(part for part in ('writes="true"', matchers) if part)
         return f"{operation} {self.by(*labels)} ({self.series(c.CLIENT_PHASE, wanted)} >= 0)"
 
     def any_from(self, phase: int) -> str:
-        """Hold where at least one writing client of the fleet is in this phase or a later one."""
+        """True where at least one writing client of the fleet is in this phase or a later one."""
         return f"and {self.on()} ({self.writing_phase('max')} >= {phase})"
 
     def none_from(self, phase: int) -> str:
-        """Hold where no writing client of the fleet is known to be in this phase or a later one."""
+        """True where no writing client of the fleet has this phase or a later one."""
         return f"unless {self.on()} ({self.writing_phase('max')} >= {phase})"
 
     def key_within(self, expr: str, first: int, last: int) -> str:
-        """Hold for keys whose last writer is within these phases; for keys whose writers nobody
-        can tell (the client's name says nothing), where the whole fleet's last writer is.
+        """True for keys with their last writer within these phases. The writers of some keys are unknown,
+        because the client's name has no key in it: there the fleet's last writer counts.
         """
         own = self.writing_phase("min", "key", matchers='key!=""')
         rings = self.writing_phase("min", matchers='key!="ha-tracker/"')
@@ -148,7 +148,7 @@ class Queries:
     def lasting(self, metric: Metric, value: int, wait: Wait, *labels: str, matchers: str = "") -> str:
         """Give the series at this value now, all through the window, and there before it.
 
-        Whoever has just come is not judged, and in a rolling restart no single one stays so long.
+        A new process is thus not judged, and in a rolling restart no single one stays so long.
         """
         series, span = self.series(metric, matchers), self.span(wait)
         return (
@@ -169,11 +169,11 @@ class Queries:
         )
 
     def culprits(self, expr: str, *labels: str, value: str = "", quoted: bool = False) -> str:
-        """Template: up to ten of what `expr` gives, by name; `expr` comes from a `pinned` builder.
+        """Template: up to ten results of `expr`, by name; `expr` comes from a `pinned` builder.
 
-        `value` is a template pipeline for the number behind each name: `humanizeDuration`; then the
-        ten are those with the greatest numbers, the worst first.
-        `quoted` is for names that strangers choose.
+        `value` is a template pipeline for the number behind each name: `humanizeDuration`. The ten are then
+        those with the greatest numbers, the worst first. `quoted` is for names that a foreign process
+        chooses.
         """
         text = " ".join(expr.split())
         query = f"sort_desc(topk({CULPRITS}, {text}))" if value else text

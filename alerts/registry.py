@@ -30,7 +30,7 @@ _TOGETHER = (
     "KVMigrationRingQuorumLost",
     "KVMigrationSecondaryLagCritical",
 )
-"""Harm that is told within minutes. Prometheus spreads groups over their interval: in two groups an effect
+"""Alerts about harm within minutes. Prometheus spreads groups over their interval: in two groups an effect
 may fire before its cause, and both are sent.
 """
 _BY_QUESTION: tuple[Group, ...] = tuple(

@@ -13,7 +13,7 @@ from alerts.thresholds import KEEP, Limit, Wait
 
 
 class Severity(StrEnum):
-    """`critical` wakes somebody: users are harmed now or nobody watches. `warning` is a ticket."""
+    """`critical` is a page: users are harmed now, or nothing watches. `warning` is a ticket."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -33,10 +33,10 @@ Text = Callable[[Queries], str]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Who is to blame, for a description: what `text` gives, by these labels, at most ten of them.
+    """The culprits for a description: what `text` gives, by these labels, at most ten of them.
 
-    `value` is a template pipeline for the number behind each name. `quoted` is for names that
-    strangers choose.
+    `value` is a template pipeline for the number behind each name. `quoted` is for names that a foreign
+    process chooses.
     """
 
     text: Text
@@ -45,19 +45,19 @@ class Names:
     quoted: bool = False
 
     def template(self, q: Queries) -> str:
-        """Give the template that asks Prometheus for the names, for the alert's own fleet."""
+        """Give the template that queries Prometheus for the names, for the alert's own fleet."""
         return q.culprits(self.text(q.pinned), *self.labels, value=self.value, quoted=self.quoted)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert. In `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for
-    those who are to blame, and `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
+    """One alert. In `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for the
+    culprits, and `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
 
-    `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to look at first; `about` are
-    the findings and checks that it tells of, by the ids of `exporter.derive.gate.causes`; `memory` is how
-    long its expression still holds after the end of what it tells of.
-    Two alerts may share a name where only the phase decides upon the severity.
+    `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to open first. `about` are the
+    findings and checks that it reports, by the ids of `exporter.derive.gate.causes`. `memory` is how long its
+    expression stays true after the end of the fault. Two alerts may share a name where only the phase decides
+    upon the severity.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `python -m alerts` can be told. `scale` multiplies every wait and window, for trials."""
+    """The options of `python -m alerts`. `scale` multiplies every wait and window, for trials."""
 
     selector: str = ""
     loki_selector: str = 'job=~".+"'
@@ -120,8 +120,8 @@ class Options:
     def links(
         self, alert: str, board: str, documents: str = "", fleet: tuple[str, ...] = ()
     ) -> dict[str, str]:
-        """Give the annotations that lead on: to the runbook below `runbook_base`, else below `documents`, and
-        to the board, where its address is known, with the variables that are named as the fleet's labels.
+        """Give the annotations that lead on. The runbook is below `runbook_base`, else below `documents`. The
+        board is there where its address is configured, with variables named as the fleet's labels.
         """
         base = self.runbook_base and f"{self.runbook_base}/{alert}.md"
         runbook = base or (documents and documents.replace("<path>", f"runbooks/{alert}"))

@@ -1,13 +1,12 @@
-"""Recording rules that join the parts of several shards into the families of the whole.
+"""Recording rules that join the parts of several shards into the families of a single exporter.
 
-Each shard (`kvmigration serve --shard I/N`) says what holds in its part, and names what only all
-parts together can judge: gossip members that are none of its own, contents of views, clients by what
-they serve. These rules make `kvmigration_gate_check`, `kvmigration_gate_open`, `kvmigration_phase` and
-the rest of it, under the very names that one exporter alone has, so that boards, alerts and
-`kvmigration check --prometheus` work on either.
+Each shard (`kvmigration serve --shard I/N`) judges its own part. It names what only all parts together can
+judge: gossip members that are none of its own, contents of views, clients by what they serve. These rules
+make `kvmigration_gate_check`, `kvmigration_gate_open`, `kvmigration_phase` and the rest, under the names of a
+single exporter. Boards, alerts and `kvmigration check --prometheus` thus work on either.
 
-A check holds if it holds in every part, nothing across the parts speaks against it, and all shards
-are there: fresh, of one number, and with the same processes discovered.
+A check passes if it passes in every part, nothing across the parts is against it, and all shards are
+complete: with recent values, of one number, and with the same processes discovered.
 """
 
 from __future__ import annotations
@@ -84,8 +83,8 @@ def _by_check(found: dict[str, Across], *labels: str) -> Text:
 
 
 def _gate_check(q: Queries) -> str:
-    """In this order: what does not hold in a part or across, what holds everywhere, what is unknown. A
-    check that some exporter does not make, one of another version perhaps, holds nowhere.
+    """In this order: what fails in a part or across, what passes everywhere, what is unknown. A check that
+    some exporter does not make, perhaps one of another version, passes nowhere.
     """
     lowest, highest = q.series(LOWEST), most(q, s.SHARD_CHECK, "migration", "step", "check")
     asked = f"count {q.by('migration', 'step', 'check')} ({q.series(s.SHARD_CHECK)})"
@@ -105,8 +104,8 @@ STEP = ("migration", "step")
 
 
 def _lowest(q: Queries) -> str:
-    """The least of the parts, by check: of a migration that has not begun those of preflight alone, and of
-    one that has no client none. The rings are always there.
+    """The least of the parts, by check. A migration that has not begun has only its preflight checks; one
+    without a client has none. The rings are always there.
     """
     names = ("migration", "step", "check")
     first, later = (least(q, s.SHARD_CHECK, *names, matchers=f'step{op}"preflight"') for op in ("=", "!="))
@@ -138,8 +137,8 @@ def _holding(q: Queries) -> str:
 
 
 def _unbroken(q: Queries) -> str:
-    """Since when nothing across the parts spoke against a step, 0 where something does: it reads its own last
-    value. Just after processes came or went not every shard knows them, which breaks nothing.
+    """Since when nothing across the parts has been against a step, 0 where something is: it reads its own
+    last value. Just after a change of the list of processes not every shard has it, which breaks nothing.
     """
     own = q.series(UNBROKEN)
     kept = f"max {q.by(*STEP)} ({own} > 0 and (timestamp({own}) > time() - {q.seconds(GAP)}))"
@@ -151,7 +150,7 @@ def _unbroken(q: Queries) -> str:
 
 
 def _pausing(q: Queries) -> str:
-    """Steps no check of which fails, a moment after discovery found other processes."""
+    """Steps without a failed check, a moment after discovery found other processes."""
     checks = q.series(c.GATE_CHECK)
     changed = f"max {q.by()} (changes({q.series(s.SHARD_DISCOVERY_DIGEST)}[{q.span(NEW)}])) > 0"
     return (
@@ -161,7 +160,7 @@ def _pausing(q: Queries) -> str:
 
 
 def _held(q: Queries) -> str:
-    """Since when all checks of a step have held, in every part and across, 0 where they do not."""
+    """Since when all checks of a step have passed, in every part and across, 0 where they have not."""
     parts = most(q, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, *STEP)
     told = f"count {q.by(*STEP)} ({q.series(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS)})"
     everywhere = f"{told} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
@@ -185,7 +184,7 @@ def _moving(q: Queries) -> str:
 
 
 def _earliest(q: Queries) -> str:
-    """The first phase of which a migration has a client; unknown where it has none."""
+    """The first phase in which a migration has a client; unknown where it has none."""
     here = ((phase, q.series(MOVING, f'phase="{phase.label}"')) for phase in Phase)
     found = [f"0 * group {q.by('migration')} ({clients}) + {phase:d}" for phase, clients in here]
     every = f"max {q.by('migration')} ({q.series(LOWEST, _PREFLIGHT)})"
@@ -200,8 +199,8 @@ def _phase(q: Queries) -> str:
 
 
 def _next_step(q: Queries) -> str:
-    """The store's is next once every client is on memberlist; of those that no phase has, none is. Of the
-    labels it shows in no part.
+    """The store's step is next once every client is on memberlist. A migration without a phase has no next
+    step. The labels' next step is in no shard's part.
     """
     return "\nor\n".join(
         f'label_replace({_is_next(q, rule)}, "step", "{rule.name}", "", "")'
@@ -294,7 +293,7 @@ FLEET = (
     ),
     Record(c.NEXT_STEP.name, _next_step, "Each migration's next step."),
 )
-# Nothing reads these, and what they read may be of one evaluation before: a group of their own.
+# Nothing reads these, and their sources may be one evaluation old: a group of their own.
 COUNTS = (
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(

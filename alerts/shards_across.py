@@ -30,7 +30,7 @@ def least(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
 
 
 def complete(q: Queries) -> str:
-    """1 if every shard is there and they agree what there is to watch."""
+    """1 if every shard is there and all have the same list of processes."""
     return f"{q.series(PRESENT)} * {q.on()} {_is_agreed(q, s.SHARD_DISCOVERY_DIGEST)}"
 
 
@@ -48,14 +48,14 @@ def present(q: Queries) -> str:
 
 
 def fresh(q: Queries) -> str:
-    """Give shards whose last cycle is no older than three of its intervals, and not in the future either."""
+    """Give shards with a last cycle no older than three of its intervals, and not in the future either."""
     limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
     age = f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) <= {q.on('instance')} ({limit})"
     return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"
 
 
 def together(q: Queries, expr: str) -> str:
-    """Hold only where all shards are there: what a missing one vouches for is nobody's until then."""
+    """True only where all shards are there: until then a member may belong to a missing shard's process."""
     return f"({expr})\nand {q.on()} {q.series(COMPLETE)} == 1"
 
 
@@ -64,20 +64,20 @@ def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> st
 
 
 def strangers(q: Queries) -> str:
-    """Gossip members that are nobody's process and that nobody expects."""
+    """Gossip members that belong to no process and are not expected."""
     strange = _members(q, s.SHARD_GOSSIP_MEMBER, matchers='expected="false"')
     return f"{strange}\nunless {_members(q, s.SHARD_OWN_MEMBER)}"
 
 
 def absent(q: Queries) -> str:
-    """Own members that no process of any shard sees, where there is another process to see them."""
+    """Own members that are on no list of any shard's processes, where another process has a list."""
     having = f"count {q.by()} (count {q.by('target')} ({q.series(c.GOSSIP_MEMBERS)})) > 1"
     theirs, ours = _members(q, s.SHARD_GOSSIP_MEMBER), _members(q, s.SHARD_OWN_MEMBER, matchers='seen="true"')
     return f"{_members(q, s.SHARD_UNSEEN_MEMBER)}\nunless {theirs}\nunless {ours}\nand {q.on()} {having}"
 
 
 def unmet(q: Queries) -> str:
-    """Keys that some shard's processes use and another one's do not: that one cannot judge its copies."""
+    """Keys that one shard's processes use and another's do not: that shard cannot judge copies."""
     users = f"count {q.by('key')} ({q.series(s.SHARD_USED_KEY)})"
     return f"{users} < {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
 
@@ -89,13 +89,13 @@ def ghosts(q: Queries) -> str:
 
 
 def settled(q: Queries, record: str) -> str:
-    """Those recorded that were recorded some cycles ago as well."""
+    """Series of a record that were recorded some cycles ago as well."""
     found = q.series(record)
     return f"{found} and {found} offset {q.span(SETTLED)}"
 
 
 def _of_ours(q: Queries, found: str) -> str:
-    """Ghosts in keys that some shard's processes use: others in a shared store are not ours to judge."""
+    """Orphaned members in keys that some shard's processes use; all other keys are not ours to judge."""
     return f"({found})\nand {q.on('key', 'member')} {q.series(s.SHARD_GHOST_MEMBER, USED)}"
 
 
@@ -107,7 +107,7 @@ def contents(q: Queries) -> str:
 
 
 def _unlabelled(q: Queries) -> str:
-    """Gossip members whose label no shard has read."""
+    """Gossip members with a label that no shard has read."""
     known = f"{_members(q, s.SHARD_GOSSIP_MEMBER)} or {_members(q, s.SHARD_OWN_MEMBER)}"
     labelled = _members(q, s.SHARD_OWN_MEMBER, matchers='labelled="true"')
     return f"({known})\nunless {labelled}"
@@ -130,8 +130,8 @@ def _clients(q: Queries, *matchers: str) -> str:
 
 
 def moving(q: Queries, who: str, *matchers: str) -> str:
-    """Clients of what has not arrived: of each migration those whose keys are not on memberlist whole, and
-    all of them where every key is. `who` says which clients count at all, `matchers` which are wanted.
+    """Clients that have not arrived: those of keys that are not completely on memberlist. Of a migration
+    without such keys it is all clients. `who` are matchers of all that count, `matchers` of those to give.
     """
     wanted, under_way = _clients(q, who, *matchers), f"({_clients(q, who, BEFORE_MEMBERLIST)})"
     return (
@@ -141,8 +141,8 @@ def moving(q: Queries, who: str, *matchers: str) -> str:
 
 
 def elsewhere(phase: Phase, *, readers: bool) -> Across:
-    """Clients that count for a step and are known to be in another phase than it asks for, by migration. The
-    end of the store asks those of all migrations together.
+    """Clients that count for a step and are in another phase than it needs, by migration; unknown phases are
+    left out. The end of the store needs the clients of all migrations.
     """
     who = "" if readers else WRITERS
     others = f'phase!~"{phase.label}|unknown"'
@@ -169,8 +169,8 @@ def _differing_or_unmet(q: Queries) -> str:
 
 
 def _of_keys(found: Across) -> Across:
-    """What is found by key, by migration: those that have a client of the key, and those that ask all keys. A
-    key that no client serves is one of the rings.
+    """Results by key, as results by migration: those with a client of the key, and those that need all keys.
+    A key that no client serves is one of the rings.
     """
 
     def across(q: Queries) -> str:
@@ -201,7 +201,7 @@ FAILS: dict[str, Across] = {
     "label-set": _labels,
     "old-group-present": _no_old_group,
 }
-"""By check, what speaks against it across the parts, in every migration."""
+"""By check, what is against it across the parts, in every migration."""
 
 CLIENTS: dict[str, Across] = {
     "clients-multi": elsewhere(Phase.MULTI, readers=False),
@@ -210,7 +210,7 @@ CLIENTS: dict[str, Across] = {
     "clients-detached": elsewhere(Phase.DETACHED, readers=True),
     "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
 }
-"""By check, what speaks against it across the parts, by migration."""
+"""By check, what is against it across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
     "gossip-no-strangers": _now(STRANGERS),
@@ -218,7 +218,7 @@ NOT_KNOWN: dict[str, Across] = {
     "gossip-port-reachable": _now(ABSENT),
     "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
     "members-labelled": _unlabelled,
-    "members-unverified": _unlabelled,  # /config tells both
+    "members-unverified": _unlabelled,  # /config has both
 }
 """By check, what leaves it open for now, in every migration."""
 

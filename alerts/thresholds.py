@@ -1,6 +1,6 @@
 """Every number of the alert pack, and every wait, with the reason for it.
 
-Waits and windows are seconds. A limit is compared by "above": exactly at the limit is silent.
+Waits and windows are seconds. A limit is compared by "above": exactly at the limit nothing fires.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long something must have been true (`for`), stay reported, or be looked back upon."""
+    """How long an expression must be true (`for`), an alert is kept, or a window reaches back."""
 
     seconds: float
     reason: str

@@ -21,7 +21,7 @@ from alerts.shards import COUNTS, INTERVAL, PARTS, WHOLE
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 MOST_RULES = 20
-"""Of one group; Mimir's ruler takes no more unless told to (`ruler_max_rules_per_rule_group`)."""
+"""Of one group; Mimir's ruler takes no more by default (`ruler_max_rules_per_rule_group`)."""
 HERE = Path(__file__).parent
 _EQUAL = re.compile(r'(?:^|,)\s*([a-zA-Z_]\w*)\s*=\s*("(?:[^"\\]|\\.)*")')
 
@@ -78,8 +78,8 @@ def alert_groups(options: Options) -> dict[str, Any]:
 
 
 def shard_groups(options: Options) -> dict[str, Any]:
-    """Give the recording rules that join shards. What is joined family by family reads no other rule; of
-    the others each may read those before it, and nothing reads the counts: they are groups of their own.
+    """Give the recording rules that join shards, in three kinds of groups. Families that are joined one by
+    one read no other rule. Each of the next kind may read those before it. Nothing reads the counts.
     """
     every = options.queries().span(INTERVAL)
     options = replace(options, labels=_selected(options) | options.labels)
@@ -97,8 +97,8 @@ def shard_groups(options: Options) -> dict[str, Any]:
 
 
 def _selected(options: Options) -> dict[str, str]:
-    """Labels that the reader's matchers ask of a series, and that joining takes from it: what is recorded
-    is read by the same matchers.
+    """Labels that the reader's matchers select and that joining takes off a series. They are put on the
+    recorded series, which is read by the same matchers.
     """
     asked = {name: json.loads(value) for name, value in _EQUAL.findall(options.selector)}
     return {name: value for name, value in asked.items() if name not in options.queries().fleet}

@@ -1,4 +1,4 @@
-"""`python -m dashboards`: write the boards, or check that what is written is what they say."""
+"""`python -m dashboards`: write the boards, or check that the written files are current."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What counts as a fault on the overview: one list behind the first tile and the table below it.
 
-Each entry is a number that is above 0 when something is wrong, and has no value where it cannot be
-asked (no gossip yet, nothing mirrors yet). What could not be read counts as a fault of its own.
+Each entry is a number that is above 0 when something is wrong. It has no value where it does not apply (no
+gossip yet, nothing mirrors yet). What could not be read counts as a fault of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def faults(q: Queries) -> dict[str, str]:
 
 
 def problems(q: Queries) -> str:
-    """How many kinds of fault there are now; no value unless every exporter's picture is fresh. One that
-    has none yet, and one that is gone, are faults.
+    """How many kinds of fault there are now; no value unless the snapshot of every exporter is recent. An
+    exporter without a snapshot, and one that has ended, are faults.
     """
     kinds = " + ".join(f"({count} > bool 0 or vector(0))" for count in faults(q).values())
     return f"(({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g}))"
@@ -97,7 +97,7 @@ def _failing(q: Queries) -> str:
 
 
 def _mixed(q: Queries) -> str:
-    """Clients that have the external store as primary, of keys that others have in memberlist first."""
+    """Clients with the external store as primary, of keys with memberlist as another client's primary."""
     phases = f"max by {q.by('target', 'kv_name', 'key')} ({q.of(c.CLIENT_PHASE, NAMED_KEY)})"
     external = f"({phases} >= 0) < {Phase.SWITCHED.value}"
     return q.total("count", f"{external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED.value})")
@@ -128,7 +128,7 @@ def rejecting(q: Queries) -> str:
 
 
 def _unheard(q: Queries) -> str:
-    """Age of what each process heard last, less the heartbeat period of the slowest ring."""
+    """Age of what each process received last, less the heartbeat period of the slowest ring."""
     age = q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS)
     period = f"max by {q.by()} ({q.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
     return f"({age} - on {q.by()} group_left () {period} or {age})"

@@ -1,7 +1,7 @@
-"""Colours, value mappings and thresholds: how a number of ours looks, on every board the same.
+"""Colours, value mappings and thresholds: how our numbers are shown, on every board the same.
 
-What is unknown is grey, always: the lowest threshold step is `UNKNOWN`, and null and NaN are mapped
-to a text. Grafana would else paint a panel without series in the colour of its lowest step.
+What is unknown is grey, always: the lowest threshold step is `UNKNOWN`, and null and NaN are mapped to a
+text. Grafana would else paint a panel without series in the colour of its lowest step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PHASE_COLOURS: Mapping[Phase, str] = {
 
 IDLE = "nothing mirrors"
 NO_GOSSIP = "no memberlist"
-# what an empty panel of lines or rows says: there is no such thing, or it is not known
+# the text of an empty panel of lines or rows: there is none of these, or it is unknown
 NOT_MIRRORED = "No client mirrors"
 NOT_COMPARED = "No key has a secondary to compare"
 NO_MEMBERLIST = "No process has memberlist"
@@ -39,7 +39,7 @@ NOT_SCRAPED = "The processes' own metrics are not there"
 
 
 def steps(*marks: tuple[float, str]) -> list[Json]:
-    """Threshold steps; below the first one nothing is known."""
+    """Threshold steps; below the first one is unknown."""
     return [
         {"color": UNKNOWN, "value": None},
         *({"color": colour, "value": value} for value, colour in marks),
@@ -97,7 +97,7 @@ def verdicts() -> list[Json]:
 
 
 def yes_no(good: int = 1, yes: str = "yes", no: str = "no", nothing: str = "no data") -> list[Json]:
-    """1 and 0 in words; `good` is the one that is green."""
+    """1 and 0 in words; `good` is the green value."""
     colours = (GOOD, BAD) if good else (BAD, GOOD)
     return mapped({1: (yes, colours[0]), 0: (no, colours[1])}, nothing)
 
@@ -125,7 +125,7 @@ def override(name: str, **properties: Any) -> Json:
 
 
 def coloured(name: str, **properties: Any) -> Json:
-    """A table column whose cells have the colour of their value."""
+    """A table column with cells in the colour of their value."""
     return override(name, custom__cellOptions={"type": "color-background"}, **properties)
 
 

@@ -1,4 +1,4 @@
-"""Where panels stand: bands of equal height across the whole width, under headed rows."""
+"""Where panels stand: bands of equal height across the full width, under headed rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_SCREEN = 22
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Panels side by side, (panel, width) each."""
+    """Panels in one line, (panel, width) each."""
 
     height: int
     cells: tuple[tuple[Any, int], ...]

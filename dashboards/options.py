@@ -1,4 +1,4 @@
-"""What an installation may want different about the boards."""
+"""What an installation may configure about the boards."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ class Options:
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Labels that tell one exporter's job from another's."""
+        """Labels by which one exporter's job differs from another's."""
         return (*(label for label in (self.cluster_label, self.namespace_label) if label), "job")

@@ -1,8 +1,8 @@
 """Our house panels: the only module that imports grafanalib.
 
-grafanalib gives the shape of a dashboard and its panels. What it leaves old or empty is set here:
-schema version, uid, data sources as objects, refresh, tooltips, units, descriptions, null handling,
-thresholds, value mappings, links; what Grafana no longer knows is taken out.
+grafanalib gives the shape of a dashboard and its panels. What it leaves old or empty is set here: schema
+version, uid, data sources as objects, refresh, tooltips, units, descriptions, null handling, thresholds,
+value mappings, links. What Grafana no longer supports is taken out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ try:
 except ImportError as error:
     raise UsageError("the boards need grafanalib: pip install 'kvmigration-exporter[dashboards]'") from error
 
-SCHEMA_VERSION = 38  # Grafana 10.0; later ones migrate it upwards on import
+SCHEMA_VERSION = 38  # Grafana 10.0; later versions migrate it upwards on import
 TAG = "kvmigration"
 REFRESH = "30s"
 SHARED_CROSSHAIR = 1
@@ -95,7 +95,7 @@ class House:
         return {"defaults": defaults, "overrides": list(look.overrides)}
 
     def stat(self, show: Show, mode: str = "value") -> Any:
-        """One number, asked for now: a range would go on showing the last good value of a dead exporter."""
+        """One number, queried for now: a range would show the last good value of a stopped exporter."""
         options = {"textMode": mode, "text": {}}
         return g.Stat(
             **self._common(show, instant=True),
@@ -127,7 +127,7 @@ class House:
         )
 
     def timeline(self, show: Show) -> Any:
-        """States over time, one lane for each series; an empty lane is a time nobody knows of."""
+        """States over time, one lane for each series; an empty lane is a time without samples."""
         return g.StateTimeline(
             **self._common(show),
             fillOpacity=85,
@@ -181,7 +181,7 @@ class House:
         return {"title": title, "url": f"http://${{{ADDRESS}}}/{path}", "targetBlank": True}
 
     def runbook(self, alert: str) -> Json:
-        """A link from a panel to the runbook of the alert that watches the same thing."""
+        """A link from a panel to the runbook of the alert about the same fault."""
         base = self.options.runbooks.rstrip("/")
         url = f"{base}/{alert}.md" if base else f"http://${{{ADDRESS}}}/docs/runbooks/{alert}"
         return {"title": f"Runbook {alert}", "url": url, "targetBlank": True}
@@ -321,7 +321,7 @@ def _row(title: str, y: int) -> Json:
 
 
 def _without_nulls(fields: Json) -> Json:
-    """Field settings without the ones that nobody set; a null inside a list, the lowest step's, stays."""
+    """Field settings without those that are not set; a null inside a list, the lowest step's, stays."""
     return {
         key: _without_nulls(value) if isinstance(value, dict) else value
         for key, value in fields.items()

@@ -1,8 +1,8 @@
 """PromQL for the boards: selectors that follow the variables, and the house idioms.
 
-Two rules stand behind them. An exporter may run twice, or in shards, so every gauge is taken once for
-each of its own labels whatever instance told it. And a count is a sum over a comparison with `bool`,
-never a count with a zero put in: without series there is no answer, and a panel then says so.
+Two rules stand behind them. An exporter may run twice, or in shards, so every gauge is taken once for each of
+its own labels, from whatever instance. And a count is a sum over a comparison with `bool`, never a count with
+a zero put in. Without series there is thus no value, and the panel shows that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WRITING = 'writes="true"'
 EVERY_KEY = 'key=~".*"'
 NAMED_KEY = 'key=~".+"'
 MOST_LINES = 10
-NOT_ASKED = -1  # what a tile has where its question does not arise; no value is what is not known
+NOT_ASKED = -1  # what a tile has where its question does not arise; no value means unknown
 MEMBERLIST, GOSSIP_PAGES = 'page="/memberlist"', 'page=~"/memberlist.*"'
 
 
@@ -54,22 +54,22 @@ class Queries:
         return f"{metric.name}{{{self._matchers(labels, extra)}}}"
 
     def once(self, metric: Metric, *extra: str) -> str:
-        """A gauge once for each of its label sets, the worst where several exporters tell it."""
+        """A gauge once for each of its label sets, the worst where several exporters have it."""
         if metric is c.GATE_CHECK:
             return self.checks(self.by(*metric.labels), *extra)
         worst = "min" if metric in _LOW_IS_BAD else "max"
         return f"{worst} by {self.by(*metric.labels)} ({self.of(metric, *extra)})"
 
     def checks(self, by: str, *extra: str) -> str:
-        """The gate's checks, the worst of each group: fails, unknown, holds. `min` alone would let what
-        one exporter of two does not know, NaN, pass for what the other one says.
+        """The gate's checks, the worst of each group: failed, unknown, passed. Only a `min` would let one
+        exporter's unknown, NaN, pass for the verdict of another exporter.
         """
         told = self.of(c.GATE_CHECK, *extra)
         fails, unknown = f"0 * count by {by} ({told} == 0)", f"NaN * count by {by} ({told} != {told})"
         return f"({fails} or {unknown} or min by {by} ({told}))"
 
     def beyond_a_period(self, metric: Metric, *extra: str) -> str:
-        """Seconds beyond one heartbeat period of the key, which explains as much; all where none is told."""
+        """Seconds beyond one heartbeat period of the key; all seconds where the period is unknown."""
         value = self.once(metric, *extra)
         period = f"max by {self.by('key')} ({self.of(c.RING_HEARTBEAT_PERIOD_SECONDS, EVERY_KEY)})"
         less = f"clamp_min({value} - on {self.by('key')} group_left () {period}, 0)"
@@ -119,16 +119,16 @@ class Queries:
         return f"max by {self.by('target', 'kv_name', 'key')} ({clients})"
 
     def while_mirroring(self, expression: str) -> str:
-        """Only where some KV client mirrors now: before that an empty secondary, and after it an old one,
-        is as it should be.
+        """Only where some KV client mirrors now: before that an empty secondary, and after it an old one, is
+        as it should be.
 
-        Asked of every client and not of the key's own: a key that the switch did not reach is exactly
+        It is about every client and not only the key's own: a key that the switch did not reach is exactly
         what must not be left out.
         """
         return f"(({expression}) and on {self.by()} ({self.mirroring()}))"
 
     def if_mirroring(self, number: str) -> str:
-        """The number; `NOT_ASKED` where the phase of every writing client is known and none mirrors."""
+        """The number; `NOT_ASKED` where every writing client has a phase and none mirrors."""
         clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
         idle = f"group({clients} >= 0) unless on () ({self.mirroring()}) unless on () ({clients} < 0)"
         return f"({number}) or {NOT_ASKED} * ({idle})"
@@ -166,8 +166,8 @@ class Queries:
         return f"min by {self.by()} ({s.COMPLETE}{{{self._matchers((), ())}}})"
 
     def age(self) -> str:
-        """Seconds between now and the end of the last cycle, of the exporter chosen that is furthest from
-        now: one whose clock is ahead would else look fresh for so long that it stands still.
+        """Seconds between now and the end of the last cycle, of the chosen exporter that is furthest from
+        now. With a clock ahead a stopped exporter would else pass for a recent one.
         """
         return f"max(abs(time() - {self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)}))"
 
@@ -198,7 +198,7 @@ class Queries:
         return f"{name}{{{', '.join(part for part in parts if part)}}}"
 
     def process(self, name: str) -> str:
-        """A selector of what Prometheus or a client library says of the exporter's own process."""
+        """A selector of the metrics that Prometheus or a client library adds to the exporter's own."""
         if name not in PROMETHEUS:
             raise KeyError(name)
         return f"{name}{{{self._matchers(('instance',), ())}}}"

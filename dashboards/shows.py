@@ -1,4 +1,4 @@
-"""What a panel shows, before Grafana's form is put on it: queries, looks, columns; and a board of them."""
+"""What a panel shows, before Grafana's form is put on it: queries, form, columns; and a board of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a panel's values look."""
+    """How a panel's values are shown."""
 
     unit: str = "short"
     steps: Sequence[Json] = field(default_factory=plain)
@@ -28,14 +28,12 @@ class Look:
     decimals: int | None = None
     low: float | None = None
     high: float | None = None
-    empty: str = (
-        ""  # what a panel of lines or rows says when it has none; the word for no value where not set
-    )
+    empty: str = ""  # the text of a panel of lines or rows without any; the word for no value where not set
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What a panel shows, whatever its kind: title, description, queries, looks, links."""
+    """What a panel shows, whatever its kind: title, description, queries, form, links."""
 
     title: str
     text: str
@@ -46,7 +44,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table's columns: field to heading, in order; a query's value is `Value #A`, or `Value` if alone."""
+    """A table's columns: field to heading, in order. Values are `Value #A`, `Value` of one query."""
 
     headings: dict[str, str]
     sort: str = ""

@@ -1,7 +1,7 @@
 """`python -m tools.draw_architecture`: docs/pictures/architecture.svg, drawn from the imports.
 
 Above: the rooms of the program. Below: the rooms inside derive/. A room stands above all that it imports; an
-arrow that follows from two others is left out. What must not be imported is in tests/house.py.
+arrow that follows from two more arrows is left out. What must not be imported is in tests/house.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Arrows = frozenset[Arrow]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rooms with how many modules each has and what it says of itself; and which imports which."""
+    """Rooms with the number of modules and the first sentence of each; and which imports which."""
 
     rooms: Mapping[str, int]
     texts: Mapping[str, str]
@@ -64,7 +64,7 @@ def _room(parts: tuple[str, ...]) -> str:
 
 
 def inside_derive(root: Path = ROOT) -> Plan:
-    """The rooms of derive/, with the arrows that still go back."""
+    """The rooms of derive/, with the arrows that still lead upwards."""
     plan = _plan(root, ("exporter/derive",), house.derive_floor, {})
     known = {(floor, house.derive_floor(tuple(module.split(".")))) for floor, module in house.BACK_ARROWS}
     back = frozenset(known & plan.arrows)
@@ -112,7 +112,7 @@ def floors(plan: Plan) -> dict[str, int]:
 
 
 def needed(arrows: Arrows) -> Arrows:
-    """The arrows less those that follow from two or more others."""
+    """The arrows less those that follow from two or more of the rest."""
 
     def reach(room: str) -> set[str]:
         direct = {other for one, other in arrows if one == room}
@@ -207,7 +207,7 @@ _HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}
 
 
 def run(arguments: list[str]) -> int:
-    """Draw; with `--check` give 1 where the committed picture is not what the imports say."""
+    """Draw; with `--check` give 1 where the committed picture differs from the imports."""
     text = picture(
         (
             ("The rooms of exporter/: each stands above all that it imports", program()),

@@ -1,7 +1,7 @@
 """Compile `ring.proto`: `python tools/generate_proto.py [--check]`.
 
-The version that the compiler wrote into the file is left out of the comparison: a newer compiler that
-says the same is no difference.
+The version that the compiler wrote into the file is left out of the comparison: a newer compiler with the
+same output makes no difference.
 """
 
 from __future__ import annotations

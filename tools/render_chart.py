@@ -126,7 +126,7 @@ def _written(things: list[Manifest]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Write the files, or with `--check` say which are not current."""
+    """Write the files, or with `--check` name those that are not current."""
     parser = argparse.ArgumentParser(prog="python -m tools.render_chart", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
     check = parser.parse_args(argv).check

@@ -1,6 +1,6 @@
 """`python -m tools.render_mixin`: rules and boards for `mixin/mixin.libsonnet`, from the source of `built/`.
 
-Where an installation may want another name stands a mark, which the mixin replaces by what `_config` says.
+A mark stands where an installation may need another name. The mixin replaces it by the value of `_config`.
 """
 
 from __future__ import annotations

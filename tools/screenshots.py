@@ -1,6 +1,6 @@
 """Pictures of the page for the documentation: `python -m tools.screenshots [NAME…]`.
 
-Each scene is a simulated cluster in a phase, with or without a fault, seen in Chromium.
+Each scene is a simulated cluster in a phase, with or without a fault, shown in Chromium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tools.stage import INTERVAL, Stage, browser
 
 OUT: Final = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 MOST_BYTES: Final = 250_000
-SETTLE: Final = 90.0  # seconds of the cluster's time before the first look
+SETTLE: Final = 90.0  # seconds of the cluster's time before the first cycle
 WIDE: Final = {"width": 1920, "height": 1080}
 PHONE: Final = {"width": 390, "height": 844}
 

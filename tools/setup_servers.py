@@ -1,12 +1,12 @@
 """Install the real servers that the tests start: `python3 tools/setup_servers.py`.
 
 Debian packages, only those that are missing. None of their daemons is started: a temporary policy file
-says no to every service script while apt runs, as Debian's own image builders do. Consul left Debian
-after bullseye, so that one package is fetched from that release, from the mirror this machine already
-uses, with its own lists in a temporary directory: the machine's sources and pins stay as they are, and
-apt checks the signatures as always.
+refuses every service script while apt runs, as Debian's own image builders do. Consul left Debian after
+bullseye, so it is fetched from that release, from the mirror that this machine already uses. Its lists lie in
+a temporary directory: the machine's sources and pins stay as they are, and apt checks the signatures as
+always.
 
-Standard library only; quick where all is there; with `--check` it only tells.
+Standard library only; quick where all is there; with `--check` it only reports.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class SetupError(Exception):
-    """One plain line that says what is missing and what to do."""
+    """One plain line: what is missing and what to do."""
 
 
 def found(program: str) -> bool:
@@ -50,7 +50,7 @@ def found(program: str) -> bool:
 
 
 def missing() -> list[str]:
-    """Debian packages whose programs are not on this machine."""
+    """Debian packages with programs that are not on this machine."""
     return sorted({package for program, package in PACKAGES.items() if not found(program)})
 
 

@@ -1,7 +1,7 @@
-"""Install Grafana's own types, which the tests hold against every board: `python3 tools/setup_types.py`.
+"""Install Grafana's own types, with which the tests compare every board: `python3 tools/setup_types.py`.
 
 npm installs them by hash from the lock file beside the types' use; the lock names no registry. They lie in
-`.tools/board-types`, which is left alone while it holds the lock: the lock's hash is kept inside it.
+`.tools/board-types`, with the lock's hash inside. Nothing is installed while the hash is current.
 
 Standard library only; quick where all is there.
 """

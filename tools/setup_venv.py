@@ -1,9 +1,9 @@
 """Bring `.venv` to a lock file: `python3 tools/setup_venv.py requirements.lock`.
 
 Standard library only, since it runs before anything is installed. Everything is installed by hash; the
-project itself is not installed but put on the path, so the work tree is what runs. A venv that already
-holds the lock is left alone: the hash of the lock file is kept inside it. The development lock holds the
-runtime lock's packages at the same versions, so a venv made for tests also runs the program.
+project itself is not installed but put on the path, so the work tree is what runs. The lock file's hash is
+kept inside the venv, and nothing is installed while it is current. The development lock has the runtime
+lock's packages at the same versions, so a venv made for tests also runs the program.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def is_current(venv: Path, lock: Path) -> bool:
 
 
 def need_ensurepip() -> None:
-    """Debian splits `venv` from its Python; get it where we may, say so where we may not."""
+    """Debian splits `venv` from its Python; get it where we may, else raise with the command for it."""
     try:
-        import ensurepip  # noqa: F401, PLC0415  # only its presence is asked, and only here
+        import ensurepip  # noqa: F401, PLC0415  # only its presence is checked, and only here
     except ImportError:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             sys.exit("setup: this Python cannot make a venv; install the package python3-venv and try again")

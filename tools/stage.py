@@ -1,5 +1,5 @@
-"""A simulated cluster, the exporter and its page on one clock that stands still until told: for pictures
-of the page and for its tests. And a browser to look with.
+"""A simulated cluster, the exporter and its page on one clock that only moves on call: for pictures of the
+page and for its tests. And a browser to open it with.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Served:
-    """The whole application on a free port of loopback, in a thread of its own, showing `snapshot`.
+    """The complete application on a free port of loopback, in a thread of its own, showing `snapshot`.
 
     `now` is its clock (unix seconds); both may be changed at will.
     """
@@ -87,7 +87,7 @@ class Served:
         self._loop.close()
 
     async def _close(self) -> None:
-        """Close everything, then whatever hangs on: the demo can be told never to answer."""
+        """Close everything, then whatever hangs on: a fault of the demo never answers."""
         await self._stack.aclose()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
@@ -124,7 +124,7 @@ class Served:
 
 
 class Stage(Served):
-    """`Served`, of a demo: `demo` moves on and is looked at only by `look` and `cycles`."""
+    """`Served`, of a demo: `demo` moves on and is read only by `look` and `cycles`."""
 
     demo: Demo
     watch: Watch
@@ -135,7 +135,7 @@ class Stage(Served):
         self._config = {"gate": {"soak": "30s"}, **config}
 
     async def begin(self) -> None:
-        """Start the cluster, then look at it, then serve."""
+        """Start the cluster, then run a cycle, then serve."""
         self.demo = await self.enter(Demo(self._settings))
         told = {**self.demo.config(), "interval": f"{INTERVAL:g}s", **self._config}
         self.watch = await self.enter(Watch(load_text(yaml.safe_dump(told))))
@@ -155,7 +155,7 @@ class Stage(Served):
         return self.snapshot
 
     def cycles(self, number: int = 1) -> Snapshot:
-        """Let an interval pass and look, so many times."""
+        """Let an interval pass and run a cycle, so many times."""
         for _ in range(number):
             self.advance(INTERVAL)
             self.look()

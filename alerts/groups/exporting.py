@@ -1,4 +1,4 @@
-"""The exporter itself: without it every other alert is silent."""
+"""The exporter itself: without it no other alert can fire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _remembered(q: Queries, *labels: str) -> str:
 
 
 def _gone(q: Queries) -> str:
-    """The fleet had an exporter and has none; or nobody has, which has no labels and no end."""
+    """The fleet had an exporter and has none; or no fleet has one, which has no labels and no end."""
     here = q.series(c.BUILD_INFO)
     return (
         f"{_remembered(q)}\nunless {q.on()} count {q.by()} ({here})\n"
@@ -34,15 +34,15 @@ def _some(q: Queries) -> str:
 
 
 def _appeared(q: Queries, *labels: str) -> str:
-    """How often there was somebody who had not been there a minute before."""
+    """How often an exporter appeared that was not there a minute before."""
     here, look = q.series(c.BUILD_INFO), q.span(t.RESTARTS_LOOK)
     anew = f"group {q.by(*labels)} ({here}) unless group {q.by(*labels)} ({here} offset {look})"
     return f"count_over_time(({anew})[{q.span(t.RESTARTS_WINDOW)}:{look}]) > {number(t.RESTARTS)}"
 
 
 def returning(q: Queries) -> str:
-    """Instances that come and go, or start anew so quickly that no scrape misses them. An instance
-    that is only now away counts, too.
+    """Instances that come and go, or start anew between two scrapes. An instance that is only now away
+    counts, too.
     """
     starts = f"changes({q.series('process_start_time_seconds')}[{q.span(t.RESTARTS_WINDOW)}])"
     restarted = f"max {q.by('instance')} ({starts}) > {number(t.RESTARTS)}"
@@ -50,13 +50,13 @@ def returning(q: Queries) -> str:
 
 
 def _restarting(q: Queries) -> str:
-    """Of an instance; or of the fleet, whose exporter may have another address each time."""
+    """Of an instance; or of the fleet, because its exporter may have another address each time."""
     return f"max {q.by()} (\n{returning(q)}\n)\nor\n{_appeared(q)}"
 
 
 def old(q: Queries) -> str:
-    """Instances whose values are old, by age; a clock that is ahead would hide for so long that its
-    exporter stands still. Each shard and each replica counts for itself.
+    """Instances with old values, by age, in either direction: a clock that is ahead would else hide a stopped
+    exporter. Each shard and each replica counts for itself.
     """
     return f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) > {number(t.STALE_AGE)}"
 
@@ -72,13 +72,13 @@ def _stale(q: Queries) -> str:
 
 
 def present(q: Queries) -> str:
-    """Shards of which an instance shows fresh values."""
+    """Shards with an instance that shows values of a recent cycle."""
     return f"group {q.by('shard')} ({fresh(q)})"
 
 
 def missing(q: Queries) -> str:
-    """The other shards of the last week, of as many as there are now: one that discovery has lost shows
-    nothing any more, not even that it is down.
+    """The missing shards of the last week, of as many as there are now. A shard that discovery has lost has
+    no series any more, not even one that it is down.
     """
     remembered = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.REMEMBERED)}])"
     of_as_many = f"{remembered} == {q.on()} group_left () {most(q, s.SHARDS)}"
@@ -86,7 +86,7 @@ def missing(q: Queries) -> str:
 
 
 def slow(q: Queries) -> str:
-    """Instances whose cycles take longer than their interval, by how long."""
+    """Instances with cycles longer than their interval, by how long."""
     interval = q.series(c.INTERVAL_SECONDS)
     return f"{q.series(c.CYCLE_DURATION_SECONDS)} > {q.on('instance')} {interval}"
 

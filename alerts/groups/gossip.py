@@ -1,4 +1,4 @@
-"""One gossip cluster, complete, and without strangers."""
+"""One gossip cluster, complete, and without unknown members."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def clusters(q: Queries) -> str:
 
 
 def strangers(q: Queries) -> str:
-    """Members that match no target, and of which nothing says that they are another cluster's."""
+    """Members that match no target, without evidence that they belong to another cluster."""
     return f"{q.most(c.GOSSIP_UNKNOWN_MEMBERS)} > 0\nunless {q.on()} ({foreign(q)})"
 
 
@@ -26,11 +26,10 @@ def foreign(q: Queries) -> str:
 
 
 def isolated(q: Queries) -> str:
-    """Processes that hear from nobody while others do; where nobody hears, mirroring has stopped. What
-    the slowest ring's heartbeat period explains is none.
+    """Processes that receive no heartbeats while another process does. Where no process receives any,
+    mirroring has stopped. An age within the slowest ring's heartbeat period does not count.
 
-    A process whose own clock is ahead of the others' takes every heartbeat for old: that much is
-    taken off its age. Its clock is held against the fleet's median, not against the exporter's.
+    A process with a clock ahead of the fleet's median shows too great an age: the difference is taken off.
     """
     limit = number(t.ISOLATED_AGE)
     age = q.most(c.GOSSIP_HEARTBEAT_AGE_SECONDS, "target")
@@ -46,12 +45,12 @@ def isolated(q: Queries) -> str:
 
 
 def _less_a_period(q: Queries, value: str) -> str:
-    """An age less the period of the fleet's slowest ring, where it is told."""
+    """An age less the period of the fleet's slowest ring, where there is a metric of it."""
     return f"({value} - {q.on()} group_left () {q.most(c.RING_HEARTBEAT_PERIOD_SECONDS)} or {value})"
 
 
 def ill(q: Queries) -> str:
-    """Processes whose own health score is bad."""
+    """Processes with a bad health score of their own."""
     return f"{q.most(c.GOSSIP_HEALTH_SCORE, 'target')} > {number(t.HEALTH_SCORE)}"
 
 
@@ -103,7 +102,7 @@ STRANGERS = Alert(
 
 
 def by_phase(alert: Alert) -> tuple[Alert, Alert]:
-    """Give a page once memberlist is the primary of anybody; before that nobody is harmed yet."""
+    """Give a page once memberlist is the primary of any client; before that no ring is harmed yet."""
     page = replace(
         alert,
         expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",

@@ -1,4 +1,4 @@
-"""HA tracker: are the same replicas elected on both sides, and do elections hold?"""
+"""HA tracker: are the same replicas elected in both stores, and do they stay elected?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def changes(q: Queries) -> str:
 
 
 def _flapping(q: Queries) -> str:
-    """Each distributor sees every change: the greatest count is the fleet's, not the sum."""
+    """Each distributor counts every change: the greatest count is the fleet's, not the sum."""
     most = f"max {q.by()} ({changes(q)})"
     share = f"{number(t.FLAPS)} * {q.most(c.HA_TRACKER_ENTRIES)}"
     return f"{most} > {number(t.FLAPS_LEAST)}\nunless {q.on()} ({most} <= {q.on()} {share})"

@@ -1,4 +1,4 @@
-"""Gossip labels: configured alike, verified, and refusing whom they must."""
+"""Gossip labels: configured alike, verified, and refusing every foreign label."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def rejections(q: Queries) -> str:
 
 
 def holes(q: Queries) -> str:
-    """Members that let a stranger in although they verify, or nobody knows whether they do.
+    """Members that answered a ping with a foreign label or none, but not where verification is off.
 
-    A ping without a label is rightly answered where the label is empty.
+    A member with an empty label rightly answers a ping without a label.
     """
     foreign, none = (
         q.most(c.LABEL_PROBE_ACCEPTED, "target", "kind", matchers=f'kind="{kind}"') + " == 1"
@@ -40,7 +40,7 @@ def labels(q: Queries) -> str:
 
 
 def _disagree(q: Queries) -> str:
-    """Two labels are no harm while nobody verifies: that is how a label is rolled out."""
+    """Two labels do no harm while no member verifies: that is how a label is rolled out."""
     return f"count {q.by()} ({labels(q)}) > 1\nand {q.on()} ({q.most(c.GOSSIP_LABEL_VERIFIED)} == 1)"
 
 

@@ -1,4 +1,4 @@
-"""Rules for Loki's ruler: rejections straight from the logs, for those who let Loki read them.
+"""Rules for Loki's ruler: rejections straight from the logs, where Loki reads them.
 
 Both lines of memberlist are meant: `discarding stream with unacceptable label "other": from=…` and
 `discarding packet with …`. No metric counts either.

@@ -8,18 +8,18 @@ from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 WRITERS = 'writes="true"'
-# Keys that are hardly ever written: silence says nothing there.
+# Keys that are hardly ever written are left out: no writes is no evidence there.
 HEARTBEATING = WRITERS + ',key!~"ha-tracker/|.*partition.*"'
 CLIENT = ("target", "kv_name")
 
 
 def _unreached(q: Queries) -> str:
-    """Clients that do not mirror while others do, by name, as the exporter judges it."""
+    """Clients that do not mirror while another client does, by name, as the exporter judges it."""
     return f"{q.most(c.UNREACHED_CLIENTS, 'migration', 'kv_name')} > 0"
 
 
 def failing(q: Queries) -> str:
-    """Clients whose mirror writes fail: a ratio above the limit, and more than a few of them."""
+    """Clients with failed mirror writes: a ratio above the limit, and more than a few of them."""
     span = q.span(t.ERROR_WINDOW)
     errors, writes = (
         f"max {q.by(*CLIENT)} (increase({q.series(metric)}[{span}]))"

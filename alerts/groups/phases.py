@@ -14,7 +14,7 @@ RINGS = 'key!="ha-tracker/"'
 
 
 def mixed(q: Queries) -> str:
-    """Keys that some clients, readers included, have in memberlist first and others in the old store."""
+    """Keys with mixed primaries: memberlist for some clients, the external store for the rest."""
     phases = q.series(c.CLIENT_PHASE, 'key!=""') + " >= 0"
     return (
         f"max {q.by('key')} ({phases}) >= {t.SWITCHED}\n"
@@ -23,7 +23,7 @@ def mixed(q: Queries) -> str:
 
 
 def _apart(q: Queries) -> str:
-    """Migrations whose writing clients are in different phases, and that no rollout explains."""
+    """Migrations with writing clients in different phases that no rollout explains."""
     uniform, rollout = (
         q.most(metric, "migration") for metric in (c.PHASE_UNIFORM, c.ROLLOUT_MOVED_TIMESTAMP_SECONDS)
     )
@@ -40,7 +40,7 @@ def _stages(q: Queries) -> str:
 
 
 def _stands(q: Queries) -> str:
-    """Migrations whose rollout has not moved, by how long."""
+    """Migrations with a rollout that has not moved, by how long."""
     return f"time() - {q.most(c.ROLLOUT_MOVED_TIMESTAMP_SECONDS, 'migration')} > {q.seconds(t.QUIET)}"
 
 

@@ -17,13 +17,13 @@ def _above_zero(metric: Metric) -> Text:
 
 
 def unhealthy(q: Queries) -> str:
-    """Members without a fresh heartbeat, by key."""
+    """Members without a recent heartbeat, by key."""
     each = q.most(c.RING_MEMBERS, "key", "state", "member_zone", "group", matchers='state="unhealthy"')
     return f"sum {q.by('key')} ({each}) > 0"
 
 
 def lost(q: Queries) -> str:
-    """Rings whose writes fail, by key; the worst that any exporter saw."""
+    """Rings with failed writes, by key; the worst that any exporter counted."""
     return f"min {q.by('key')} ({q.series(c.RING_QUORUM_MARGIN)}) < 0"
 
 

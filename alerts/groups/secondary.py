@@ -1,4 +1,4 @@
-"""Is the secondary a true and fresh copy? Judged only for keys that are mirrored."""
+"""Is the secondary a true and recent copy? Judged only for keys that are mirrored."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def missing_keys(q: Queries) -> str:
 
 
 def unread(q: Queries) -> str:
-    """Mirrored keys of whose secondary a view could not be read, by how many."""
+    """Mirrored keys with unread views of the secondary, by how many."""
     return _kept(q, f"{q.most(c.SECONDARY_UNREAD_VIEWS, 'key')} > 0")
 
 
 def missing_members(q: Queries) -> str:
-    """Mirrored keys with members missing; a key that is missing as a whole is another alert."""
+    """Mirrored keys with members missing; a missing key is another alert."""
     missing = (
         f"({q.most(c.SECONDARY_MISSING_MEMBERS, 'key')} > 0 "
         f"unless {q.on('key')} {q.most(c.SECONDARY_KEY_MISSING, 'key')} == 1)"
@@ -41,8 +41,8 @@ def mismatches(q: Queries) -> str:
 
 
 def _lag(limit: Limit, phase: int) -> Text:
-    """Keys that lag in one phase. Once memberlist is primary the external store holds what the last writer
-    saw, and its heartbeats jump: only beyond the heartbeat timeout that says something.
+    """Keys that lag in one phase. Once memberlist is primary, the external store has the last writer's view,
+    and its heartbeats jump. Only a lag beyond the heartbeat timeout is evidence then.
     """
     return lambda q: q.key_within(
         q.beyond_a_period(q.most(c.SECONDARY_LAG_SECONDS, "key"), limit, "key"), phase, phase

@@ -14,7 +14,7 @@ def down(q: Queries) -> str:
 
 
 def replaced(q: Queries) -> str:
-    """Stores that are not the ones that they were, as every exporter that reads them says."""
+    """Stores that were replaced by another store, according to every exporter that reads them."""
     return f"{q.most(c.STORE_REPLACED, 'store')} == 1"
 
 

@@ -1,4 +1,4 @@
-"""Does everybody answer who should?"""
+"""Do all processes answer?"""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from exporter.expose import catalogue as c
 
 
 def down(q: Queries) -> str:
-    """Processes that answered nothing through the whole window, and were there before it."""
+    """Processes that answered nothing through the complete window, and were there before it."""
     return q.lasting(c.TARGET_UP, 0, t.DOWN_WINDOW, "target")
 
 
 def failing(q: Queries) -> str:
-    """Pages that failed through the whole window, of processes that answer otherwise."""
+    """Pages that failed through the complete window, of processes that answer otherwise."""
     dead = f"{q.most(c.TARGET_UP, 'target')} == 0"
     return f"{q.lasting(c.PAGE_UP, 0, t.PAGES_WINDOW, 'target', 'page')}\nunless {q.on('target')} ({dead})"
 
 
 def skewed(q: Queries) -> str:
-    """Processes whose clock is off, by how much."""
+    """Processes with a wrong clock, by how much."""
     skew = q.series(c.TARGET_CLOCK_SKEW_SECONDS)
     return f"max {q.by('target')} (abs({skew})) > {number(t.CLOCK_SKEW)}"
 

@@ -1,4 +1,4 @@
-"""Does everybody see the same ring, and see it fresh?"""
+"""Do all processes show the same ring, and a recent one?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from exporter.expose import catalogue as c
 
 
 def _relevant(q: Queries, ring: str, gossip: str) -> str:
-    """Gossip copies matter once somebody writes to them."""
+    """Gossip copies matter once any client writes to them."""
     return f"{ring}\nor\n{gossip} {q.any_from(t.MIRRORING)}"
 
 
 def diverged(q: Queries) -> str:
-    """Keys that processes see with different contents, by kind of view."""
+    """Keys with different contents on different processes, by kind of view."""
     ring, gossip = (
         q.most(c.RING_VIEWS, "key", "view", matchers=f'view="{kind}"') + " > 1" for kind in ("ring", "gossip")
     )
@@ -22,7 +22,7 @@ def diverged(q: Queries) -> str:
 
 
 def stale(q: Queries) -> str:
-    """Processes with a view that is behind the freshest, by its worst key."""
+    """Processes with a view that is behind the newest, by its worst key."""
     return _relevant(q, _stale(q, "ring"), _stale(q, "gossip"))
 
 

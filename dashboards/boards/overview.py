@@ -1,4 +1,4 @@
-"""Migration overview: is it all right, where are we, may we go on."""
+"""Migration overview: what is wrong, where are we, may we go on."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _behind(q: Queries) -> str:
 
 
 def _lost(q: Queries) -> str:
-    """A loss that is known is told; that there is none, only where every exporter chosen can tell."""
+    """Any observed loss; none is shown only where every chosen exporter has the metrics for it."""
     lost, lacking = q.once(c.RING_SHRUNK_MEMBERS), q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))
     of_fleet, exporter = f"on {q.by()}", q.of(c.BUILD_INFO)
     untold = " or ".join(
@@ -246,7 +246,7 @@ def _progress(house: House) -> Band:
 
 
 def _places(house: House) -> dict[str, str]:
-    """The columns that say which installation a row is of."""
+    """The columns that name the installation of a row."""
     return {label: label for label in house.options.place if label != "job"}
 
 

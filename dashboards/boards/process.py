@@ -1,4 +1,4 @@
-"""One process: what it sees of the rings and of the gossip, and where its own KV clients are."""
+"""One process: its views of the rings and of the gossip, and the phases of its own KV clients."""
 
 from __future__ import annotations
 

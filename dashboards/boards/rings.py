@@ -1,4 +1,4 @@
-"""Ring consistency: is the secondary a true and fresh copy, and does everybody see the same ring."""
+"""Ring consistency: is the secondary a true and recent copy, and do all processes show the same ring."""
 
 from __future__ import annotations
 

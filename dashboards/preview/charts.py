@@ -28,7 +28,7 @@ class Mark:
 
 
 def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
-    """Coloured tiles side by side, one for each series; one grey tile where there is none."""
+    """Coloured tiles in one line, one for each series; one grey tile where there is none."""
     found = answers.every or [Series({}, [(window.end, math.nan)])]
     named = panel["options"]["textMode"] == "value_and_name"
     width = box.width / len(found)
@@ -138,7 +138,7 @@ def _scale(axes: Any, panel: Json, limits: bool) -> None:
 
 
 def _ticks(whole: bool) -> Any:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (canvas tells what is missing)
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (canvas reports what is missing)
 
     return MaxNLocator(4, integer=whole)
 
@@ -162,7 +162,7 @@ def _legend(canvas: Canvas, box: Box, panel: Json, every: Sequence[Series]) -> N
 
 
 def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
-    """One lane for each series, coloured by its state; where nobody knows, the lane is empty."""
+    """One lane for each series, coloured by its state; a time without samples is empty."""
     every = sorted(answers.every, key=lambda one: one.name)
     if not every:
         _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])

@@ -33,7 +33,7 @@ def table(panel: Json, answers: Mapping[str, Sequence[Series]]) -> Table:
 
 
 def _merged(rows: list[dict[str, Cell]]) -> list[dict[str, Cell]]:
-    """Rows whose common labels agree become one, as Grafana's merge does with narrower answers."""
+    """Rows with equal common labels become one, as Grafana's merge does with narrower answers."""
     done: list[dict[str, Cell]] = []
     for row in sorted(rows, key=lambda one: -len(_names(one))):
         home = [other for other in done if _agree(other, row)]

@@ -35,7 +35,7 @@ FAULT = "foreign-label"
 
 
 def gallery(product: str, out: Path) -> None:
-    """Draw every board as it looks while all is well, and the overview amid a fault and at the end."""
+    """Draw every board while nothing is wrong, and the overview amid a fault and at the end."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kvmigration-pictures-") as folder:
         where = Path(folder)
@@ -58,7 +58,7 @@ def _process(api: Prometheus, at: float) -> str:
 
 
 def moments(walk: Walk) -> tuple[float, float, float]:
-    """When all is well while it mirrors, amid the last fault, and at the end; unix seconds."""
+    """When nothing is wrong while it mirrors, amid the last fault, and at the end; unix seconds."""
     amid = next(stretch for stretch in walk.stretches if stretch.leg.fault == FAULT)
     after = walk.stretches[walk.stretches.index(amid) + 1]
     return after.end, amid.end, walk.stretches[-1].end

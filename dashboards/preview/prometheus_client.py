@@ -18,7 +18,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class QueryError(KVMigrationError):
-    """Prometheus refused a query, or could not be asked."""
+    """Prometheus refused a query, or did not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a value looks like: mappings, thresholds, units, as Grafana resolves them."""
+"""How a value is shown: mappings, thresholds, units, as Grafana resolves them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A whole migration of the demo, watched by the exporter, in the demo's own time: an hour in a minute.
+"""A complete migration of the demo, watched by the exporter, in the demo's own time: an hour in a minute.
 
-Everything is real but the clock: the demo serves its pages on loopback, the exporter reads and judges
-them cycle by cycle, and its exposition is kept with the demo's time. Nothing waits for a clock on a wall.
+Everything is real but the clock. The demo serves its pages on loopback, the exporter reads and judges them
+cycle by cycle, and its exposition is kept with the demo's time. Nothing waits for a wall clock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from exporter.wiring import Watch
 INTERVAL = 15.0
 OURS = {"cluster": "demo", "namespace": "demo", "job": "kvmigration", "instance": "kvmigration:9895"}
 _THEIRS = re.compile(rf"(?:\w+_)?(?:{'|'.join(ANY_PREFIX)})|{'|'.join(EXACT)}")
-_RESTARTED = (Phase.MULTI, Phase.MEMBERLIST)  # the others are reached by runtime configuration
+_RESTARTED = (Phase.MULTI, Phase.MEMBERLIST)  # the rest are reached by runtime configuration
 _BORN = re.compile(r"^process_start_time_seconds .*$", re.MULTILINE)  # the one value by the wall's clock
 _CLASH = re.compile(r"\b(cluster|namespace|job|instance|pod)=")  # what a scrape does to a label it adds
 _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
@@ -34,7 +34,7 @@ _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A part of the walk: so many cycles in a phase, with a fault or none."""
+    """A part of the migration: so many cycles in a phase, with a fault or none."""
 
     phase: Phase
     cycles: int
@@ -43,7 +43,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A leg that was walked: from its first cycle to its last, unix seconds of the demo."""
+    """A leg that was played: from its first cycle to its last, unix seconds of the demo."""
 
     leg: Leg
     start: float
@@ -52,7 +52,7 @@ class Stretch:
 
 @dataclass(slots=True)
 class Walk:
-    """What came of it: samples with times by metric name, and the legs as they were walked."""
+    """What came of it: samples with times by metric name, and the legs as they were played."""
 
     began: float = 0.0
     lines: dict[str, list[str]] = field(default_factory=dict)
@@ -71,8 +71,8 @@ class Walk:
 
 
 def script(faults: Sequence[str], cycles: int, on: int, between: int) -> list[Leg]:
-    """The whole way, so many cycles in each phase, twice as many where every process restarts for it; the
-    faults one after another while it mirrors, with time to recover in between.
+    """All legs, so many cycles in each phase, twice as many where every process restarts for it. The faults
+    come one after another while it mirrors, with time to recover in between.
     """
     played = [(Leg(Phase.MIRRORING, on, name), Leg(Phase.MIRRORING, between)) for name in faults]
     way = [Leg(phase, 2 * cycles if phase in _RESTARTED else cycles) for phase in list(Phase)[1:]]
@@ -80,7 +80,7 @@ def script(faults: Sequence[str], cycles: int, on: int, between: int) -> list[Le
 
 
 async def walked(legs: Sequence[Leg], folder: Path, product: str = "cortex") -> Walk:
-    """Walk: the demo advances a cycle's time, the exporter looks, what it exposes is kept."""
+    """Play the legs: the demo advances a cycle's time, the exporter reads, its exposition is kept."""
     cycles = sum(leg.cycles for leg in legs)
     start = time.time() // 60 * 60 - (cycles + 2) * INTERVAL
     settings = DemoSettings(product=product, manual=True, hold=True, start_time=start)

@@ -142,8 +142,6 @@ def _told(status: int) -> int:
 
 
 def _unread() -> int:
-    """The reader of the output has closed it: the status of a program that the signal ended, never an open
-    gate's.
-    """
+    """The reader has closed the output: the status of a signal, never that of an open gate."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it exits
     return 128 + signal.SIGPIPE

@@ -81,11 +81,10 @@ def _number(metric: Metric, value: float | None) -> float | None:
 
 
 def _cut(families: dict[Metric, Series], max_series: int) -> int:
-    """Cut the largest families to one common size: first those with a `target`, then those by key, last those
-    of `_UP`.
+    """Cut the largest families to one common size: first those with a `target`, then those by key, then
+    `_UP`.
 
-    Fleet-wide families are never cut. The same snapshot always loses the same series: those last in
-    `_ranked`.
+    Fleet-wide families are never cut. The same snapshot always loses the same series (`_ranked`).
     """
     dropped = 0
     per_target = [metric for metric in families if "target" in metric.labels]

@@ -43,9 +43,7 @@ class LagHistory:
         return tuple(point for point in self._of.get(key, ()) if now - SPAN <= point[0] <= now)
 
     def _forget(self, present: set[str], now: float) -> None:
-        """Make room: a key that no longer exists is dropped at once where room is needed, else after its
-        hour.
-        """
+        """Make room: keys that no longer exist are dropped after their hour, or when room is needed."""
         crowded = len(self._of) + len(present - self._of.keys()) > KEYS
         for key in [key for key in self._of if key not in present]:
             if crowded or self._of[key][-1][0] < now - SPAN:

@@ -40,9 +40,8 @@ def with_environment(
 
 
 def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
-    """Put a flag before each word that has none: `--url` before a URL. Before another word it is
-    `--config.file`, where the command takes no words. argparse refuses arguments that stand before and after
-    a flag.
+    """Put `--url` before a URL that has no flag; before another word `--config.file`, where the command takes
+    no words. argparse refuses arguments that stand before and after a flag.
     """
     flags = parser._option_string_actions
     taking = {flag for flag, action in flags.items() if action.nargs is None}
@@ -54,9 +53,7 @@ def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
 
 
 def takes_file(parser: argparse.ArgumentParser) -> bool:
-    """Whether a word without a flag is the configuration's name: the command has the flag, and takes no
-    words.
-    """
+    """Whether a word is the configuration's name: the command has the flag, and takes no words."""
     return "--config.file" in parser._option_string_actions and not parser._get_positional_actions()
 
 

@@ -114,9 +114,7 @@ class Looks(Protocol):
     soaks: bool
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
-        """Read one step of the gate anew, `[MIGRATION/]STEP`; without a migration, of each that has it as its
-        next step.
-        """
+        """Read a step anew, `[MIGRATION/]STEP`; without a migration, of all with this next step."""
 
 
 class Look(Looks, Protocol):

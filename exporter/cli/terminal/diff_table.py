@@ -1,6 +1,4 @@
-"""A key's differences as text for 80 columns. Equal members are counted; different members have a column a
-view.
-"""
+"""A key's differences as text for 80 columns: equal members are counted, views are columns."""
 
 from __future__ import annotations
 

@@ -93,9 +93,7 @@ class Gossip:
                 return
 
     def leave(self, owner: str, now: float, graceful: bool) -> None:
-        """A process leaves. Without a leave message the other processes keep it on their lists for a
-        while.
-        """
+        """A process leaves. Without a leave message it stays on the lists for a while."""
         view = self.views.pop(owner, None)
         if view and not graceful:
             self._lost[owner] = (now, view.group, view.peer)

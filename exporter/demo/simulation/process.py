@@ -89,9 +89,7 @@ class Process:
         return " and ".join(sorted({client.mode for client in self.clients.values()}))
 
     def mode_of(self, *, tracker: bool) -> str:
-        """The mode of its HA tracker, or of its rings; the mode of all its clients where it has none of
-        them.
-        """
+        """The mode of its HA tracker, or of its rings; where it has none of them, of its clients."""
         clients = sorted(self.clients.values(), key=lambda client: (client.spec.key == HA) != tracker)
         return clients[0].mode if clients else "external"
 

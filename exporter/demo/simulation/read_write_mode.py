@@ -168,9 +168,7 @@ def fits(cluster: Cluster, process: Process, fault: str) -> bool:
 
 
 def too_soon(cluster: Cluster, on: bool) -> None:
-    """Let an ingester of two zones leave at once, or return; what the course stops meanwhile stays
-    stopped.
-    """
+    """Let an ingester of two zones leave at once, or return; what the course stops stays stopped."""
     zones: dict[str, Process] = {}
     for process in cluster.processes:
         if fits(cluster, process, "zone-too-soon"):

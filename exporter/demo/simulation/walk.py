@@ -70,9 +70,7 @@ def stage_of(cluster: Cluster, migration: str) -> str:
 
 
 def next_step(cluster: Cluster, migration: str = "") -> bool:
-    """One step on: of each migration that moves now, or of this one. `KeyError` where the course has it
-    not.
-    """
+    """One step on: of each migration that moves now, or of this one. `KeyError`: no such migration."""
     if migration and not cluster.settings.moves(migration):
         raise KeyError(migration)
     names = [name for name in ([migration] if migration else leg_of(cluster)) if not is_done(cluster, name)]

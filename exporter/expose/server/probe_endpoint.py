@@ -49,8 +49,7 @@ Look = Callable[[Target, float], Awaitable[Snapshot]]
 class Prober:
     """Which processes may be read, and how. `look(target, seconds)` ends in time and raises for no target.
 
-    `allowed` are patterns that must match a complete `host:port`, in lower case; without any, no target is
-    allowed.
+    `allowed` are patterns of a complete `host:port`, in lower case; without any, no target is allowed.
     """
 
     look: Look

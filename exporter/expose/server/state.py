@@ -29,8 +29,7 @@ class PlayableFault:
 class DemoPanel:
     """What the page of `kvmigration demo` may do to the simulated cluster, and nothing else has.
 
-    `switch` raises `LookupError` for a fault that does not exist, and `ValueError` for one that cannot be
-    now.
+    `switch` raises `LookupError` for an unknown fault, and `ValueError` for one that cannot be now.
     """
 
     faults: Callable[[], Sequence[PlayableFault]]
