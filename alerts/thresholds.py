@@ -189,7 +189,7 @@ STILL_WRITTEN = Wait(15 * MINUTE, "the last old process of a rollout may write u
 DOWN_WINDOW = Wait(8 * MINUTE, "per process: in a rolling restart each is down, but none for so long")
 DOWN = Wait(MINUTE, "the window is the wait; this is one more cycle")
 PAGES_WINDOW = Wait(30 * MINUTE, "per page: a page that failed now and then is only late evidence")
-CLOCK_SKEW = Limit(10, "heartbeats have whole seconds and periods of 5 s or 15 s")
+CLOCK_SKEW = Limit(10, "heartbeats have no fractions of a second and periods of 5 s or 15 s")
 SKEWED = Wait(10 * MINUTE, "time synchronisation steps in after a start")
 DISCOVERY_FAILING = Wait(10 * MINUTE, "what was found stays watched; a rollout in that time is missed")
 BLIND = Wait(5 * MINUTE, "longer than a restart of whatever serves the discovery, or of the network between")
@@ -207,7 +207,7 @@ RESTARTS_WINDOW = Wait(
 )
 RESTARTS = Limit(3, "an installation, an update and a correction are three; a crash loop makes six an hour")
 RESTARTS_LOOK = Wait(MINUTE, "a minute without its series is enough to begin a wait again")
-STALE_AGE = Limit(180, "twelve cycles of 15 s; well above any skew between Prometheus and the exporter")
+STALE_AGE = Limit(180, "twelve cycles of 15 s; far above any skew between Prometheus and the exporter")
 STALE = Wait(5 * MINUTE, "one slow cycle is no standstill, and neither is a slow first one")
 SLOW = Wait(15 * MINUTE, "hanging processes make cycles slow until a rollout has restarted them")
 SHARDS_INCOMPLETE = Wait(

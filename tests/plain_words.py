@@ -52,7 +52,6 @@ AVOIDED: Final = re.compile(
 )
 # What looks like one of them and is none, with its reason.
 ALLOWED: Final[tuple[tuple[str, str], ...]] = (
-    (r"whole (?:seconds?|numbers?)", "an integer, in the language of the formats"),
     (r"dead or left", "a state of memberlist's own"),
     (r'verdict != "holds"', "a value of the API"),
     (r"alive, suspect, dead or left|(?:in |the )?state `?alive", "states of memberlist's own"),

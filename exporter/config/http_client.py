@@ -1,4 +1,4 @@
-"""How pages are asked for: limits, headers, credentials, TLS and proxy, under Prometheus's names."""
+"""How pages are requested: limits, headers, credentials, TLS and proxy, under Prometheus's names."""
 
 from __future__ import annotations
 
@@ -206,9 +206,9 @@ class HttpClient(Settings):
         return self
 
     def unused(self, *, processes: bool) -> tuple[str, str] | None:
-        """A key that was set where it has no effect, and what to do instead. Only the common settings
-        bound how many requests there are, and only `processes` have a path prefix. What is shown names
-        every key of the others, so there the default counts as not set.
+        """A key that was set where it has no effect, and what to do instead. Only the common settings bound
+        how many requests there are, and only `processes` have a path prefix. The shown configuration has
+        every key of an entry, so there a key with its default counts as not set.
         """
         given = self.model_fields_set if processes else self.model_dump(exclude_defaults=True)
         if "max_concurrency" in given:
@@ -218,15 +218,15 @@ class HttpClient(Settings):
         return None
 
     def without_credentials(self) -> HttpClient:
-        """The same for processes that are not to be trusted: no credentials, no headers, no certificate."""
+        """The same for processes that get no credentials: without credentials, headers and certificate."""
         tls = self.tls_config.model_copy(update={"cert_file": None, "key_file": None})
         update: dict[str, Any] = {**dict.fromkeys(AUTHENTICATION), "headers": {}, "tls_config": tls}
         return self.model_copy(update=update)
 
     def over(self, common: HttpClient) -> HttpClient:
-        """These settings where they were given, the common ones elsewhere.
+        """These settings where they were given, the common settings elsewhere.
 
-        Authentication is taken as a whole, so that one process never gets another's credentials.
+        Authentication is taken as one, so that one process never gets another's credentials.
         """
         given = {name: getattr(self, name) for name in self.model_fields_set}
         if any(given.get(name) is not None for name in AUTHENTICATION):

@@ -29,7 +29,7 @@ def load(path: Path) -> Config:
 
 
 def load_as(path: Path, model: type[Model]) -> Model:
-    """As `load`, of a file that holds a part of a configuration only."""
+    """As `load`, of a file that has only a part of a configuration."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -91,4 +91,4 @@ def _as_written(node: Any) -> Any:
 
 
 def _of_settings(name: str, node: dict[str, Any]) -> bool:
-    return name == "default" and "$ref" in node  # its keys' own defaults say the same
+    return name == "default" and "$ref" in node  # its keys have the same defaults

@@ -1,4 +1,4 @@
-"""The whole configuration: types, defaults and the checks that need more than one key."""
+"""The complete configuration: types, defaults and the checks that need more than one key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:  # the products are a table, which a type checker does not read
     ProductName = Literal["auto", *(product.value for product in PRODUCTS)]
 Auto = Literal["auto"]
-# as `sources/http/allow_list.py` will have it: nothing else is asked
+# as in `sources/http/allow_list.py`: no other path is requested
 _RING_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*/(?:[a-z0-9-]+-)?ring(?:-[a-z0-9-]+)?")
 _KNOWN_PATHS = frozenset(page.path for page in RING_PAGES)
 
@@ -156,7 +156,7 @@ class Group(Settings):
 
 
 def _without_query(value: str) -> str:
-    """Names of pages and headings are put behind it, and everybody who sees the page sees it whole."""
+    """Names of pages and headings are appended to it, and every reader of the page can read it."""
     if "?" in value:
         raise refuse("this URL must not have a query (?…)")
     return value
@@ -352,11 +352,11 @@ class Config(Settings):
             yield ("stores", int(number), kind) if kind else ("stores", place[1:]), store.http_client
 
     def http_settings(self) -> dict[str, HttpClient]:
-        """HTTP settings by `Target.http`: "" for the common ones, `targets[2]` for an entry's own,
-        `targets[2] without credentials` for processes of it that are not to have them;
-        `stores.consul`, `stores.etcd` and `rejections[1].loki` for what is no target.
+        """HTTP settings by `Target.http`: "" for the common settings, `targets[2]` for an entry's own.
+        Processes of the entry that must not have its credentials have `targets[2] without credentials`. What
+        is no target has `stores.consul`, `stores.etcd` and `rejections[1].loki`.
 
-        As in Prometheus, a timeout that nobody set is never longer than `interval`.
+        As in Prometheus, a timeout that is not set is never longer than `interval`.
         """
         clients = {"": self.http_client} | {
             f"targets[{index}]": entry.http_client.over(self.http_client)

@@ -21,8 +21,8 @@ _MAPPINGS = frozenset({"dict_type", "model_type", "model_attributes_type"})
 _KINDS = {
     "string_type": "must be text; put it in quotes",
     "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
     "float_type": "must be a number",
     "tuple_type": "must be a list",
     **dict.fromkeys(_MAPPINGS, "must be a mapping"),

@@ -1,7 +1,7 @@
-"""The kinds of text that a configuration holds: names, patterns, addresses, files and secrets.
+"""The kinds of text in a configuration: names, patterns, addresses, files and secrets.
 
-Nothing here quotes a secret: a message names what is wrong and never repeats a password or a URL
-that carries one.
+Nothing here quotes a secret: a message names what is wrong and never repeats a password or a URL that carries
+one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _left_out(cls, values: object) -> object:
-        """A known key without a value is a key left out, as in Prometheus."""
+        """A valid key without a value is a key left out, as in Prometheus."""
         if not isinstance(values, dict):
             return values
         known = cls.model_fields
@@ -104,7 +104,7 @@ def _regex(value: str) -> str:
 
 
 def split_url(value: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
-    """A URL that is whole, or the refusal that says what it lacks; never quotes credentials."""
+    """A complete URL; else the refusal names what is missing. Never quotes credentials."""
     if any(ord(char) <= 32 or ord(char) == 127 for char in value):
         raise refuse("a URL must not contain blanks or control characters")
     if not value.lower().startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -163,7 +163,7 @@ def redacted(url: SecretStr | str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """A URL as it may be printed and logged: without user, password and what its query holds."""
+    """A URL as it may be printed and logged: without user, password and the values of its query."""
     try:
         parts = urlsplit(redacted(url))
     except ValueError:
@@ -221,7 +221,7 @@ Regex = Annotated[Text, AfterValidator(_regex)]
 Url = Annotated[
     Text, AfterValidator(_open_url), PlainSerializer(shown_url, return_type=str, when_used="json")
 ]
-"""Any http(s) URL without credentials and fragment; what its query holds is not shown."""
+"""Any http(s) URL without credentials and fragment; the values of its query are not shown."""
 BaseUrl = Annotated[Text, AfterValidator(_base_url)]
 """The URL of a process: scheme, host, port, perhaps a path; no query, no last slash."""
 FileName = Annotated[Text, AfterValidator(_against_base)]

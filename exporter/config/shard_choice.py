@@ -1,4 +1,4 @@
-"""The shard that a command chooses, in place of the one that the file names."""
+"""The shard that a command chooses, in place of the shard in the file."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def sharded(config: Config, chosen: Shard | None) -> Config:
 
 
 def whole(config: Config) -> Config:
-    """The configuration for one look at everything."""
+    """The configuration for one cycle over all processes."""
     return sharded(config, Shard(0, 1))

@@ -187,8 +187,8 @@ _BY_MODEL: Mapping[type[Any], Mapping[str, str]] = {
 
 
 def translated(model: type[Any] | None, key: str, value: object) -> str:
-    """What a key of a product's own block is called here, "" where it is none. A value is shown only
-    where the key holds no secret.
+    """The key of ours for a key of a product's own block, "" where there is none. A value is shown only where
+    the key has no secret.
     """
     words = _BY_MODEL.get(model, {}).get(key, "") if model else ""
     if isinstance(value, bool):

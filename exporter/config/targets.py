@@ -235,8 +235,8 @@ class TargetEntry(Settings):
         return self
 
     def is_trusted(self, scheme: str, host: str) -> bool:
-        """Whether a process that this entry found is sent credentials: not where `credentials_for` says
-        otherwise, nor in clear text where the entry asks for https.
+        """Whether a process of this entry gets credentials. It does not where `credentials_for` excludes it,
+        nor in clear text where the entry has the scheme https.
         """
         wanted = getattr(getattr(self, self.kind), "scheme", scheme)
         if wanted == "https" and scheme != "https":

@@ -1,7 +1,7 @@
 """Durations and sizes, written as Prometheus writes them.
 
-A duration is held as float seconds, a size as int bytes. As in Prometheus's `body_size_limit`, a
-`KB` is 1024 bytes, the same as a `KiB`. A number without a unit is refused. Only `0` needs none.
+A duration is float seconds, a size int bytes. As in Prometheus's `body_size_limit`, a `KB` is 1024 bytes, the
+same as a `KiB`. A number without a unit is refused. Only `0` needs none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """YAML text to plain values, with the line of each of them.
 
-Stricter than PyYAML: YAML 1.2's booleans and numbers only (a country `no` stays text), no tags of
-one's own, no key twice, and bounds on size, depth and what aliases unfold to, so that a hostile
-file costs nothing. Knows nothing of the configuration's keys.
+Stricter than PyYAML, so that a hostile file costs nothing: YAML 1.2's booleans and numbers only (a country
+`no` stays text), no custom tags, no key twice. Size, depth and what aliases unfold to are bounded. The
+configuration's keys are not in here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
-        """The line of this path, or of the nearest thing around it."""
+        """The line of this path, or of the nearest block around it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 0)
@@ -106,7 +106,7 @@ def _one_line(text: str) -> str:
 
 
 class _Reader:
-    """Walks the composed nodes once; aliases are walked at each use and counted."""
+    """Visits the composed nodes once; aliases are visited at each use and counted."""
 
     def __init__(self) -> None:
         self.document = Document()
@@ -203,7 +203,7 @@ class _Reader:
 
 
 def _never_text(text: str) -> bool:
-    """Whether PyYAML calls this text only where a tag `!!str` says so."""
+    """Whether PyYAML takes this text for text only because of a tag `!!str`."""
     return any(pattern.fullmatch(text) for pattern in (_NULL, _BOOL, _INT))
 
 

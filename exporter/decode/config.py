@@ -230,7 +230,7 @@ def _int(block: Block) -> int | None:
     if value is None:
         return None
     if not re.fullmatch(r"-?[0-9]{1,9}", value):
-        raise DecodeError(f"config: {block.path}: {value[:60]!r}, expected a whole number")
+        raise DecodeError(f"config: {block.path}: {value[:60]!r}, expected an integer")
     return int(value)
 
 

@@ -18,7 +18,7 @@ PAGES = {
 
 
 def run(arguments: list[str]) -> int:
-    """Write the pages; with `--check` return 1 and name those that are not what the code says."""
+    """Write the pages; with `--check` return 1 and name those that are not current."""
     wanted = {DOCS / name: page() for name, page in PAGES.items()}
     return write_or_compare(wanted, "python -m exporter.generated_docs", only_compare="--check" in arguments)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 def write_or_compare(wanted: Mapping[Path, str], command: str, *, only_compare: bool) -> int:
     """Write the files and give 0; or only compare them, give 1 where one differs, and name it.
 
-    `command` is what the reader is told to run, such as `python -m alerts`.
+    `command` is what the message recommends to run, such as `python -m alerts`.
     """
     differing = [path for path, text in wanted.items() if not _is_current(path, text)]
     for path in differing:

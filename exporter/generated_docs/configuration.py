@@ -36,7 +36,7 @@ targets:
 """
 _TYPES = {
     "string": "text",
-    "integer": "whole number",
+    "integer": "integer",
     "number": "number",
     "boolean": "`true` or `false`",
     "object": "mapping of text",
@@ -44,7 +44,7 @@ _TYPES = {
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """The complete page as Markdown."""
     return "\n".join([_HEAD, *_Page(schema()).sections()])
 
 
@@ -103,7 +103,7 @@ def _default(field: Schema) -> str:
 
 
 def _reference(field: Schema) -> str:
-    """The name of the settings that a field holds, one or a list of them."""
+    """The name of the settings in a field, one or a list of them."""
     for place in (field, field.get("items", {}), *field.get("anyOf", ()), *field.get("oneOf", ())):
         if "$ref" in place:
             return str(place["$ref"]).rpartition("/")[2]

@@ -41,7 +41,7 @@ for each configuration page, and `/memberlist?downloadKey` for the values of the
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """The complete page as Markdown."""
     return "\n".join([_HEAD, *_sections(), *_one_of_several(), *_pages(), *_letters()])
 
 

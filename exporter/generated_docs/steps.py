@@ -42,7 +42,7 @@ prevent that. `kvmigration check STEP` runs exactly these.
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """The complete page as Markdown."""
     return "\n".join([_HEAD, *(line for rule in STEPS for line in _section(rule))])
 
 

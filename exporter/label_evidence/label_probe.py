@@ -1,6 +1,6 @@
-"""Whom to ask with the label ping, when, and what the answers together say.
+"""Which processes get the label ping, when, and what the answers together show.
 
-A refusal of a wrong label counts only beside an answer to the right one: a proxy or a dying process
+A refusal of a wrong label counts only beside an answer to the right one. A proxy or a process that stops
 closes every connection, and that is no protection.
 """
 
@@ -22,16 +22,16 @@ from exporter.sources.access.tls import Tls
 from exporter.sources.label_ping import MAX_LABEL, SECONDS, MemberPort, ask
 
 OWN, NO, FOREIGN = "own", "no", "foreign"
-NOBODYS = "kvmigration-probe"  # a label that nobody has, and that tells a log's reader who it was
+NOBODYS = "kvmigration-probe"  # a label that no cluster has; it names this exporter in a log
 RARELY = 60.0  # seconds between two pings that should be refused, at least: each leaves a line in a log
 AT_ONCE = 16
 MAX_PORT = 65_535
-REMEMBERED = 10_000  # our own addresses, whose rejections are not somebody else's
+REMEMBERED = 10_000  # our own addresses; rejections of them are our own
 
 
 @dataclass(slots=True)
 class _Asked:
-    """One process's answers, and when each kind was asked."""
+    """One process's answers, and when each kind was last pinged."""
 
     results: dict[str, ProbeResult] = field(default_factory=dict)
     at: dict[str, float] = field(default_factory=dict)
@@ -64,11 +64,11 @@ class Probing:
 
     @property
     def foreign_label(self) -> str:
-        """The label that nobody should accept."""
+        """The label that no process should accept."""
         return self._settings.probe.label or NOBODYS
 
     async def probe(self, observed: Iterable[Observation], deadline: float) -> tuple[ProbeResult, ...]:
-        """Ask everybody who is due; gives the newest answer of each kind of each process. Never raises."""
+        """Ping every process that is due; the newest answer of each kind of each process. Never raises."""
         if not self._settings.probe.enabled:
             return ()
         doors = self._doors(tuple(observed))
@@ -85,7 +85,7 @@ class Probing:
             label = self._label(identity)
             place = _place(seen, identity)
             if place is not None and label is not None and len(label.encode()) <= MAX_LABEL:
-                with suppress(FetchError):  # no certificates, no question; said where they are read
+                with suppress(FetchError):  # without certificates no ping
                     found[seen.target.name] = (self._door(*place, identity), label)
         return found
 
@@ -107,7 +107,7 @@ class Probing:
             await self._one(name, OWN, door, label, deadline)
         if not self._settings.probe.foreign:
             return
-        # The foreign label first: by it another exporter of ours knows where these pings come from.
+        # The foreign label first: another exporter of ours recognises our host by it.
         for kind, wrong in ((FOREIGN, self.foreign_label), (NO, "")):
             if wrong != label and self._is_due(asked, kind, max(RARELY, self._settings.probe.interval)):
                 await self._one(name, kind, door, wrong, deadline)
@@ -135,8 +135,8 @@ class Probing:
             self._sent_from.popitem(last=False)
 
     def ours(self, label: str, source: str) -> bool:
-        """Tell whether a rejection is of a ping of ours, or of another exporter that watches the same
-        members: it pings with the foreign label and then with none, from the same host.
+        """Whether a rejection is of a ping of ours, or of another exporter that watches the same members.
+        That one pings with the foreign label and then with none, from the same host.
         """
         if source in self._sent_from:
             return True
@@ -154,7 +154,7 @@ def _place(seen: Observation, identity: Identity | None) -> tuple[str, int] | No
     """Where a process's gossip port is: as its own member list has it, else as it is configured."""
     page = seen.gossip.page.value
     if identity is None or page is None or identity.config is None:
-        return None  # without /config nobody knows whether its gossip is encrypted
+        return None  # without /config it is unknown whether its gossip is encrypted
     own = next((member for member in page.members if member.name == identity.member), None)
     if own is not None and 0 < own.port <= MAX_PORT and own.address:
         return own.address, own.port

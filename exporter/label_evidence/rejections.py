@@ -19,8 +19,8 @@ from exporter.log import logger
 from exporter.model.facts import Rejection
 
 log = logger("kvmigration.rejections")
-WORD = b"with unacceptable label "  # what a line holds that may tell of a rejection
-MAX_LABELS = 20  # different ones; every further one counts as `other`
+WORD = b"with unacceptable label "  # in each line that may be a rejection
+MAX_LABELS = 20  # different labels; every further one counts as `other`
 MAX_COUNTS = 5000  # (process, label) of one source; what comes on top counts under process `other`
 MAX_MEMO = 1000
 MAX_PIECE = 1000  # bytes
@@ -42,7 +42,7 @@ class LogSource(Protocol):
         """Counts by (process, label) from an earlier run."""
 
     def look(self, take: Take, deadline: float) -> Awaitable[None]:
-        """Give every line that came since the last look; `deadline` is a time of the running loop."""
+        """Give every line that came since the last call; `deadline` is a time of the running loop."""
 
     def remember(self, counts: Counts) -> Awaitable[None]:
         """Keep the counts together with the position."""
@@ -57,14 +57,14 @@ def nobody(_label: str, _source: str) -> bool:
 
 
 class Reader:
-    """Lines to labels. The same line comes again and again, so the last labels are remembered."""
+    """Lines to labels. The same line comes again and again, so the last labels are cached."""
 
     def __init__(self, ours: IsOwnProcess = nobody) -> None:
         self._ours = ours
         self._memo: dict[bytes, str] = {}
 
     def label_of(self, line: bytes) -> str | None:
-        """The rejected label; `None` for a line that tells of none, or of one of our own pings."""
+        """The rejected label; `None` for a line that is no rejection, or of one of our own pings."""
         at = line.find(WORD)
         start = line.rfind(b"from=")
         piece = line[max(0, at - 24) : start] if 0 <= at < start else b""
@@ -122,7 +122,7 @@ class _Counted:
         return Counter({(*what, kind): count for what, count in self.tally.counts.items()})
 
     async def close(self) -> None:
-        """End a look under way and let go; one that hangs is left to itself."""
+        """End a reading under way and close; a source that hangs is left to itself."""
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
                 if self.looking is not None:
@@ -138,20 +138,20 @@ Make = Callable[[LogSource | None], LogSource]
 class Rejections:
     """All sources of a configuration. `look` once a cycle; it never raises and never outlasts its deadline.
 
-    A source that hangs keeps its old counts and is not asked a second time while it does.
+    A source that hangs keeps its old counts and is not read a second time while it does.
     """
 
     def __init__(self) -> None:
         self._reader = Reader()
         self._labels: set[str] = set()
         self._sources: list[_Counted] = []
-        self._past: list[_Counted] = []  # sources that are gone; what they counted still counts
+        self._past: list[_Counted] = []  # sources of former configurations; their counts still count
         self._gone: list[_Counted] = []
 
     def use(self, wanted: Sequence[tuple[object, Make]], ours: IsOwnProcess = nobody) -> None:
-        """Take these sources instead, each as what it is made from and how. One made from the same thing
-        goes on: it is handed to `make`, which gives it back or one that continues it. Counts are kept.
-        `ours` tells which rejections, by label and source address, are of our own making.
+        """Take these sources instead, each as its entry and how it is made. A source with the same entry goes
+        on: `make` gets it, and gives it back or one that continues it. Counts are kept. `ours` is whether a
+        rejection, by label and source address, is of our own making.
         """
         self._reader = Reader(ours)
         left = list(self._sources)

@@ -109,7 +109,7 @@ class Answer:
     status: int = 0
     body: bytes = b""
     content_type: str = ""
-    date: float | None = None  # the Date header, whole seconds
+    date: float | None = None  # the Date header, seconds without fractions
     asked_at: float = 0.0  # our clock when the request was sent
     duration: float = 0.0
     index: int = 0  # of the header that `Call.index_header` names, 0 where there is none

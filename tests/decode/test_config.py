@@ -350,7 +350,7 @@ REFUSED = {
     "an unknown alias": (b"memberlist: *x\n", "expected YAML"),
     "a port that is none": (
         b"memberlist:\n  bind_port: many\n",
-        "memberlist.bind_port: 'many', expected a whole number",
+        "memberlist.bind_port: 'many', expected an integer",
     ),
     "a duration that is none": (
         b"memberlist:\n  rejoin_interval: soon\n",

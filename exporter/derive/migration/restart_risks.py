@@ -49,7 +49,7 @@ def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> I
             if wait is not None and (wait == 0 or wait < slow):
                 found[key, wait].append(target.name)
     for (key, wait), names in sorted(found.items()):
-        measured = () if spread is None else (f"{max(spread, 1.0):.0f}",)  # heartbeats are whole seconds
+        measured = () if spread is None else (f"{max(spread, 1.0):.0f}",)  # heartbeats have no fractions
         yield Finding(
             Told.TOKENS_HASTY, key, f"{wait:g}", len(names), len(having), tuple(names), others=measured
         )
