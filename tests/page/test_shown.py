@@ -71,6 +71,15 @@ def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
     assert [row.tone for row in held] == ["holds"]
 
 
+def test_a_repeated_remedy_is_named_by_the_first_check_with_it() -> None:
+    found = step(Verdict.FAILS, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.HOLDS)
+    remedies = ("Mend it.", "Read it.", "Mend it.", "Mend it.")
+    checks = tuple(replace(c, remedy=r) for c, r in zip(found.checks, remedies, strict=True))
+    bad, held = go_no_go.check_rows(replace(found, checks=checks))
+    assert [row.remedy for row in bad] == ["Mend it.", "Read it.", "As for check-0."]
+    assert [row.remedy for row in held] == [""]
+
+
 def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
     names = tuple(f"p-{n}" for n in range(41))
     culprits = tuple(Culprit(Kind.PROCESS_SILENT, name) for name in names)

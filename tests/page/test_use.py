@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from exporter.model.facts import Fleet, Snapshot
 from exporter.model.findings import Rollback, Way
-from exporter.model.gate import Verdict
+from exporter.model.gate import Check, Step, Verdict
 from tests.expose import snapshots
 from tests.page import big
 from tests.page.conftest import Look
@@ -62,6 +62,24 @@ def test_a_new_snapshot_appears_without_a_reload_and_is_read_out(look: Look, ser
     assert page.evaluate("window.same") is True
     assert page.locator("#held").get_attribute("open") is not None
     assert page.evaluate("document.activeElement.closest('.gates') !== null")
+
+
+@pytest.mark.parametrize(("verdict", "shown"), [(Verdict.FAILS, False), (Verdict.UNKNOWN, True)])
+def test_unknown_checks_are_folded_below_failed_ones_and_shown_where_none_failed(
+    look: Look, served: Served, verdict: Verdict, shown: bool
+) -> None:
+    rich = snapshots.rich()
+    steps = tuple(replace(step, verdict=verdict, checks=_checks(step, verdict)) for step in rich.steps)
+    served.snapshot = snapshots.with_steps(rich, *steps)
+    page = look(served.url).open()
+    assert page.locator("#unknown .check").first.is_visible() is shown
+    page.locator("#unknown summary").click()
+    assert page.locator("#unknown .check").first.is_visible() is not shown
+
+
+def _checks(step: Step, first: Verdict) -> tuple[Check, ...]:
+    verdicts = (first, *(Verdict.UNKNOWN for _ in step.checks[1:]))
+    return tuple(replace(check, verdict=v) for check, v in zip(step.checks, verdicts, strict=True))
 
 
 def test_when_the_connection_is_lost_it_says_so_and_nothing_stays_open(look: Look, served: Served) -> None:

@@ -29,12 +29,14 @@ def text_of(step: StepOut, *, verbose: bool = True) -> str:
     lines = [*wrapped(headlines.answered(step.title, step.answer, step.headline)), ""]
     lines += [*wrapped(views), ""] if views else []
     order = list(WORDS)
-    told: set[str] = set()
-    for check in sorted(step.checks, key=lambda check: order.index(check.verdict)):
-        if check.verdict != "holds" or verbose:
-            lines += _check_lines(check, check.remedy in told)
-            told |= {check.remedy} if check.verdict != "holds" else set()
-    passed = sum(check.verdict == "holds" for check in step.checks)
+    ordered = sorted(step.checks, key=lambda check: order.index(check.verdict))
+    bad = [check for check in ordered if check.verdict != "holds"]
+    remedies = wording.remedies((check.id, check.remedy) for check in bad)
+    for check, remedy in zip(bad, remedies, strict=True):
+        lines += _failed_lines(check, remedy)
+    for check in ordered[len(bad) :] if verbose else ():
+        lines += [*_named(check), *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 10)]
+    passed = len(ordered) - len(bad)
     how = "" if verbose or not passed else " -v shows them."
     return "\n".join([*lines, f"{passed} of {len(step.checks)} checks passed.{how}"]) + "\n"
 
@@ -78,17 +80,18 @@ FORMATS: Final[Mapping[str, Callable[[StepOut], str]]] = {
 }
 
 
-def _check_lines(check: CheckOut, again: bool) -> list[str]:
-    """Give one check; a remedy that was printed before is not printed `again`."""
-    lines = wrapped(f"{check.id}: {check.sentence}", f"{WORDS[check.verdict]:<8}", " " * 8)
-    if check.verdict == "holds":
-        return [*lines, *wrapped(f"{check.evidence} {_coverage(check)}".rstrip(), " " * 10)]
+def _named(check: CheckOut) -> list[str]:
+    return wrapped(f"{check.id}: {check.sentence}", f"{WORDS[check.verdict]:<8}", " " * 8)
+
+
+def _failed_lines(check: CheckOut, remedy: str) -> list[str]:
+    """Give a check that failed or is unknown, with its first culprits and what to do."""
+    lines = _named(check)
     if check.culprits and not wording.adds_nothing(check.evidence, check.culprits):
         lines += wrapped(check.evidence, " " * 10)
     shown, more = first(check.culprits or (check.evidence,), SHOWN)
     for name in (*shown, *([more] if more else [])):
         lines += wrapped(name, "        - ", " " * 10)
-    remedy = "As above." if again else check.remedy
     return [*lines, *wrapped(remedy, "        > ", " " * 10), f"          {check.doc}"]
 
 

@@ -54,6 +54,7 @@ class CheckRow:
     evidence: str
     culprits: tuple[str, ...]
     more: int
+    remedy: str = ""
 
 
 _WORDS: Final = {Verdict.HOLDS: "passed", Verdict.FAILS: "failed", Verdict.UNKNOWN: "unknown"}
@@ -199,7 +200,10 @@ def check_rows(
     ordered = sorted(step.checks, key=lambda check: _ORDER[check.verdict])
     rows = [_in_part(_row(check, limit)) if part else _row(check, limit) for check in ordered]
     good = ("holds", "none")
-    return tuple(r for r in rows if r.tone not in good), tuple(r for r in rows if r.tone in good)
+    bad = tuple(r for r in rows if r.tone not in good)
+    remedies = wording.remedies((row.check.id, row.check.remedy) for row in bad)
+    bad = tuple(replace(row, remedy=remedy) for row, remedy in zip(bad, remedies, strict=True))
+    return bad, tuple(r for r in rows if r.tone in good)
 
 
 def _in_part(row: CheckRow) -> CheckRow:

@@ -126,7 +126,7 @@ def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
     if ownerless := sum(partition.is_ownerless for partition in key.owned):
         yield count(ownerless, "partition without an owner", "partitions without an owner")
     if key.ghosts:
-        yield count(len(key.ghosts), "ghost")
+        yield count(len(key.ghosts), "orphaned member")
     if key.ahead:
         yield f"{count(len(key.ahead), 'time stamp')} in the future"
     if key.without_tokens:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exporter.expose.wording import looked
@@ -14,7 +14,7 @@ from exporter.model.gate import Check, Verdict
 
 NOT_KNOWN: Final = "Unknown: "
 
-__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph"]
+__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph", "remedies"]
 
 
 def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
@@ -49,3 +49,11 @@ def adds_nothing(evidence: str, names: tuple[str, ...]) -> bool:
     """Whether a check's evidence, as the API gives it, is but a list of these culprits."""
     listed = counted(names)
     return evidence in (listed, f"{NOT_KNOWN}{listed}")
+
+
+def remedies(shown: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The remedies of checks in their order, by id: a repeated one is named by the first check with it."""
+    first: dict[str, str] = {}
+    for check, remedy in shown:
+        above = first.setdefault(remedy, check)
+        yield remedy if above == check or not remedy else f"As for {above}."
