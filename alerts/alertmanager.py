@@ -52,7 +52,7 @@ def _muting(source: str, target: str, fleet: list[str]) -> list[dict[str, Any]]:
 
 def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
     """Without any exporter, every alert that still fires is only kept, so all are muted. A stale exporter may
-    be a shard or a replica of several, and the pages of the rest are true: it mutes only tickets and notes.
+    be a shard or a replica of several. It mutes only tickets and notes, because pages of the rest are true.
     """
     blind = [
         {

@@ -119,7 +119,7 @@ class Queries:
 
     @property
     def name(self) -> str:
-        """Template: the fleet, by whichever of its labels there are."""
+        """Template: the fleet, by those of its labels that exist."""
         *wider, job = self.fleet or ("",)
         if not job:
             return "the fleet"
@@ -148,7 +148,7 @@ class Queries:
     def lasting(self, metric: Metric, value: int, wait: Wait, *labels: str, matchers: str = "") -> str:
         """Give the series at this value now, all through the window, and there before it.
 
-        A new process is thus not judged, and in a rolling restart no single one stays so long.
+        A new process is thus not judged, and in a rolling restart no single process stays so long.
         """
         series, span = self.series(metric, matchers), self.span(wait)
         return (

@@ -6,7 +6,7 @@ make `kvmigration_gate_check`, `kvmigration_gate_open`, `kvmigration_phase` and 
 single exporter. Boards, alerts and `kvmigration check --prometheus` thus work on either.
 
 A check passes if it passes in every part, nothing across the parts is against it, and all shards are
-complete: with recent values, of one number, and with the same processes discovered.
+complete. They are complete with recent values, one number of shards and one list of discovered processes.
 """
 
 from __future__ import annotations

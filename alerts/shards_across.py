@@ -201,7 +201,7 @@ FAILS: dict[str, Across] = {
     "label-set": _labels,
     "old-group-present": _no_old_group,
 }
-"""By check, what is against it across the parts, in every migration."""
+"""By check, what makes it fail across the parts, in every migration."""
 
 CLIENTS: dict[str, Across] = {
     "clients-multi": elsewhere(Phase.MULTI, readers=False),
@@ -210,7 +210,7 @@ CLIENTS: dict[str, Across] = {
     "clients-detached": elsewhere(Phase.DETACHED, readers=True),
     "clients-memberlist": elsewhere(Phase.MEMBERLIST, readers=True),
 }
-"""By check, what is against it across the parts, by migration."""
+"""By check, what makes it fail across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
     "gossip-no-strangers": _now(STRANGERS),
@@ -220,10 +220,10 @@ NOT_KNOWN: dict[str, Across] = {
     "members-labelled": _unlabelled,
     "members-unverified": _unlabelled,  # /config has both
 }
-"""By check, what leaves it open for now, in every migration."""
+"""By check, what makes it unknown for now, in every migration."""
 
 NOT_KNOWN_OF_KEYS: dict[str, Across] = {
     **dict.fromkeys(KEY_CHECKS, _of_keys(_now(UNMET))),
     "views-agree": _of_keys(_differing_or_unmet),
 }
-"""By check, what leaves it open for now, by migration."""
+"""By check, what makes it unknown for now, by migration."""

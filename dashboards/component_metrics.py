@@ -1,8 +1,8 @@
 """Metrics that the boards take from the components themselves, and from Prometheus.
 
 The prefix of a component's metric is not fixed, not even inside one process (`loki_memberlist_client_…`
-beside `memberlist_client_…`), so those are selected by a pattern on the name. Names were read on running
-processes: FACTS of the design.
+beside `memberlist_client_…`). So a pattern on the name selects them. Names were read on running processes:
+FACTS of the design.
 """
 
 from __future__ import annotations

@@ -122,8 +122,8 @@ class Queries:
         """Only where some KV client mirrors now: before that an empty secondary, and after it an old one, is
         as it should be.
 
-        It is about every client and not only the key's own: a key that the switch did not reach is exactly
-        what must not be left out.
+        Every client counts and not only the key's own: a key that the switch did not reach must not be left
+        out.
         """
         return f"(({expression}) and on {self.by()} ({self.mirroring()}))"
 
@@ -154,7 +154,7 @@ class Queries:
         return f"({number}) or {NOT_ASKED} * group({self.of(c.BUILD_INFO)})"
 
     def mirroring(self) -> str:
-        """A series where a writing KV client mirrors now: the exporter counts those that were left out."""
+        """A metric that exists only while a writing KV client mirrors: the clients that were left out."""
         return self.of(c.UNREACHED_CLIENTS)
 
     def next_step(self, metric: Metric) -> str:
@@ -162,7 +162,7 @@ class Queries:
         return f"({self.once(metric)} and on {self.by('migration', 'step')} ({self.once(c.NEXT_STEP)} == 1))"
 
     def whole(self) -> str:
-        """1 where all shards are there and agree, 0 where not, as the joining rules record it."""
+        """1 where all shards are there and agree, else 0, as the joining rules record it."""
         return f"min by {self.by()} ({s.COMPLETE}{{{self._matchers((), ())}}})"
 
     def age(self) -> str:
@@ -182,7 +182,7 @@ class Queries:
         return f"(group by {self.by()} ({here} offset 1h or {here} offset 1d) unless on {self.by()} {here})"
 
     def shards_missing(self) -> str:
-        """Shards that are not there; no value where there are none at all."""
+        """How many shards are missing; no value where there are no shards."""
         told = self.of(s.SHARDS)
         there = f"count by {self.by()} (group by {self.by('shard')} ({told}))"
         return f"sum(max by {self.by()} ({told}) - {there})"

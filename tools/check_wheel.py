@@ -1,7 +1,7 @@
 """Build the wheel, install it into an empty venv from the runtime lock's packages, and start it.
 
-`--no-isolation` and `--no-deps` on purpose: what is built with and what is run with are the locked
-packages, reached through a path file, so nothing is fetched.
+`--no-isolation` and `--no-deps` are on purpose. Build and run have the locked packages, reached through a
+path file, so nothing is fetched.
 """
 
 from __future__ import annotations

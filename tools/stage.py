@@ -87,7 +87,7 @@ class Served:
         self._loop.close()
 
     async def _close(self) -> None:
-        """Close everything, then whatever hangs on: a fault of the demo never answers."""
+        """Close everything, then stop what still runs: a fault of the demo never answers."""
         await self._stack.aclose()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:

@@ -15,7 +15,7 @@ def _remembered(q: Queries, *labels: str) -> str:
 
 
 def _gone(q: Queries) -> str:
-    """The fleet had an exporter and has none; or no fleet has one, which has no labels and no end."""
+    """A fleet that had an exporter and has none; or no exporter at all, without labels and end."""
     here = q.series(c.BUILD_INFO)
     return (
         f"{_remembered(q)}\nunless {q.on()} count {q.by()} ({here})\n"
@@ -67,7 +67,7 @@ def never(q: Queries) -> str:
 
 
 def _stale(q: Queries) -> str:
-    """The greatest age; 0, which no old value has, where there is none because no cycle ever ended."""
+    """The greatest age. An exporter that has not ended any cycle has no age, and counts as 0."""
     return f"max {q.by()} (\n{old(q)}\n)\nor\n0 * count {q.by()} (\n{never(q)}\n)"
 
 

@@ -30,7 +30,7 @@ def holes(q: Queries) -> str:
 
 
 def refused(q: Queries) -> str:
-    """Members that refuse the label they should accept; any exporter that got through clears them."""
+    """Members that refuse the label they should accept, unless they accepted any exporter's ping."""
     return q.most(c.LABEL_PROBE_ACCEPTED, "target", matchers='kind="own"') + " == 0"
 
 

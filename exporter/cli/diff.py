@@ -73,8 +73,8 @@ async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
 
 
 def status_of(detail: RingDetailOut) -> int:
-    """Give the exit status of one key: no comparison, a view or a primary that was not read or a time stamp
-    from the future proves nothing.
+    """Give the exit status of one key. It is unknown without a comparison, with an unread view or primary,
+    and with a time stamp from the future.
     """
     found = detail.summary.secondary
     if found is None:

@@ -92,7 +92,7 @@ def topics() -> Iterator[Topic]:
 
 
 def _key(name: str) -> str:
-    """A name as it is compared: without our prefixes, whatever its case."""
+    """A name as it is compared: without our prefixes, in lower case."""
     return name.casefold().removeprefix(PREFIX).removeprefix(_ALERT.casefold()).replace("_", "-")
 
 

@@ -89,7 +89,7 @@ def _show(seen: Overview, stale: str, args: argparse.Namespace) -> int:
 
 
 def line_of(seen: Overview) -> str:
-    """Give the one line: what is wrong is counted, and of each migration that has begun its next step."""
+    """Give the one line: how many faults there are, and the next step of each migration that has begun."""
     status, wrong = seen.status, len(seen.status.warnings)
     moving = [one for one in status.migrations if one.begun and (one.phase or one.next_step)]
     told = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]

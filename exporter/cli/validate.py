@@ -65,7 +65,7 @@ def validate(
 
 
 def warnings(config: Config) -> tuple[str, ...]:
-    """What is allowed, and mostly not meant: on another machine or a minute later it may be right."""
+    """Settings that are allowed and mostly not meant; later or elsewhere they may be right."""
     return (
         *(f"{file} cannot be read here" for file in missing_files(config)),
         *_matching_nothing(config),

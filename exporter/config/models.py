@@ -353,8 +353,8 @@ class Config(Settings):
 
     def http_settings(self) -> dict[str, HttpClient]:
         """HTTP settings by `Target.http`: "" for the common settings, `targets[2]` for an entry's own.
-        Processes of the entry that must not have its credentials have `targets[2] without credentials`. What
-        is no target has `stores.consul`, `stores.etcd` and `rejections[1].loki`.
+        Processes of the entry that must not have its credentials have `targets[2] without credentials`. Other
+        sources have `stores.consul`, `stores.etcd` and `rejections[1].loki`.
 
         As in Prometheus, a timeout that is not set is never longer than `interval`.
         """

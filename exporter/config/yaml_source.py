@@ -1,8 +1,8 @@
 """YAML text to plain values, with the line of each of them.
 
-Stricter than PyYAML, so that a hostile file costs nothing: YAML 1.2's booleans and numbers only (a country
-`no` stays text), no custom tags, no key twice. Size, depth and what aliases unfold to are bounded. The
-configuration's keys are not in here.
+Stricter than PyYAML, so that a hostile file costs nothing. It has YAML 1.2's booleans and numbers only (a
+country `no` stays text), no custom tags, and no key twice. Size, depth and what aliases unfold to are
+bounded. The configuration's keys are not in here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The list of deployed processes, as Prometheus's file_sd has it: what is scaled to 0 is not in it."""
+"""The list of deployed processes, as Prometheus's file_sd has it, without those that are scaled to 0."""
 
 from __future__ import annotations
 

@@ -104,8 +104,8 @@ def _cut(families: dict[Metric, Series], max_series: int) -> int:
 
 
 def _ranked(metric: Metric, series: Series) -> list[tuple[tuple[str, ...], float]]:
-    """The series in the order in which they are kept: those of keys that products have first, then the first
-    of each target, then the second. The target with the most series thus loses the most.
+    """The series in the order in which they are kept. Those of keys that products have come first, then the
+    first of each target, then the second. The target with the most series thus loses the most.
     """
     owner = metric.labels.index("target") if "target" in metric.labels else None
     key = metric.labels.index("key") if "key" in metric.labels else None

@@ -20,8 +20,8 @@ _BAD = re.compile(
 
 @functools.lru_cache(maxsize=65536)
 def clean(value: str) -> str:
-    """A label value for `value`. A value that had to be changed carries a digest of the original, so two
-    hostile names that differ only in what is cleaned away stay two series.
+    """A label value for `value`. A changed value carries a digest of the original, so two hostile names that
+    differ only in what is cleaned away stay two series.
     """
     if len(value) <= MAX_LENGTH and not _BAD.search(value):
         return value

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict, Unpack
 PREFIX = "kvmigration_"
 Kind = Literal["gauge", "counter", "info"]
 # How the shards' parts are joined: by this operation; by a recording rule of its own (`rule`); not at all,
-# because the rules judge anew and a shard shows nothing (`whole`); or from the one shard that has it ("").
+# because the rules judge anew (`whole`); or from the one shard that has it ("").
 Join = Literal["", "max", "min", "sum", "rule", "whole"]
 
 

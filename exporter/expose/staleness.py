@@ -55,7 +55,7 @@ class Newest:
 
     def aged(self) -> Aged:
         """Give the newest snapshot with its age. A snapshot from the future counts as just as old: the clock
-        was set back, and how long the snapshot has been the same is unknown.
+        was set back, and its true age is unknown.
         """
         snapshot, limit = self._snapshot(), stale_after(self._interval())
         if snapshot is None:

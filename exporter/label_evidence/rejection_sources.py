@@ -29,7 +29,7 @@ Targets = Callable[[], tuple[Target, ...]]
 def sources_of(
     config: Config, fetcher: Fetcher, access: Access, targets: Targets
 ) -> list[tuple[object, Make]]:
-    """What `Rejections.use` takes: each entry, and how its source is made or goes on."""
+    """What `Rejections.use` takes: each entry, and how its source is made or continued."""
     return list(_sources(config, fetcher, access, targets))
 
 

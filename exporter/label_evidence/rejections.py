@@ -1,7 +1,7 @@
 """Rejections for a wrong label, from wherever log lines are: sources joined with their decoder, counted.
 
-No process counts these itself, so what is counted here is the only number there is. Counts go up for
-as long as the exporter runs, and over a restart where a source keeps a state.
+No process counts these itself, so this is the only number there is. Counts go up for as long as the exporter
+runs, and over a restart where a source keeps a state.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Rejections:
         for entry, make in wanted:
             old = next((source for source in left if source.entry == entry), None)
             if old is None:
-                # One that comes back counts again what it finds, or goes on from its state.
+                # A source that returns counts again what it finds, or continues from its state.
                 self._past = [past for past in self._past if past.entry != entry]
                 self._sources.append(_Counted(entry, make(None), Tally(self._labels)))
             else:

@@ -1,7 +1,7 @@
 """`kvmigration check --prometheus URL`: the gate as Prometheus has it, of one exporter or all shards.
 
-Where there are shards the rules of `alerts/built/kvmigration-shards.yaml` have joined them. What Prometheus
-does not have, has not had for long, or has of some shards only is unknown, and opens nothing.
+Where there are shards the rules of `alerts/built/kvmigration-shards.yaml` have joined them. Unknown is what
+Prometheus does not have, has only old samples of, or has of some shards only. It opens nothing.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def max_age(told: Told) -> float:
 
 
 def _oldest(told: Told) -> float:
-    """How old the oldest of what Prometheus has is, seconds; NaN where one age is none."""
+    """The age of the oldest sample or cycle, seconds; NaN where one age is NaN."""
     ages = [sample.value for sample in told.ages]
     return math.nan if any(map(math.isnan, ages)) else max(ages, default=math.inf)
 

@@ -114,7 +114,7 @@ class Looks(Protocol):
     soaks: bool
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
-        """Read a step anew, `[MIGRATION/]STEP`; without a migration, of all with this next step."""
+        """Read a step anew, `[MIGRATION/]STEP`; without MIGRATION, of each that is at this step."""
 
 
 class Look(Looks, Protocol):

@@ -1,7 +1,7 @@
 """All processes of a cluster, from the addresses of some of them.
 
-The other processes are sought at the gossip members' addresses, with the HTTP port of the given process, or
-at the same distance from their gossip port. Only what answers as a process of the products counts.
+The other processes are sought at the gossip members' addresses. Their HTTP port is that of the given process,
+or has the same distance from their gossip port. Only what answers as a process of the products counts.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _silent(snapshot: Snapshot) -> Iterator[str]:
 
 
 def missing_of(survey: Survey) -> Iterator[str]:
-    """What is not watched though it gossips with the cluster, fit for a terminal."""
+    """Gossip members of the cluster that are not watched, fit for a terminal."""
     for target in survey.others:
         yield (
             f"{plain(target.url)} is a process of {target.product.value} in the same gossip cluster; it is "

@@ -150,7 +150,7 @@ def _from_the_future(detail: RingDetailOut) -> Iterator[str]:
 
 
 def _equal(detail: RingDetailOut, columns: list[Column]) -> Iterator[str]:
-    """Count what is not shown because it is equal, among what was read."""
+    """Count what was read and is not shown because it is equal."""
     found = detail.summary.secondary
     if found is None or found.side != "memberlist":
         return

@@ -8,8 +8,8 @@ WIDTH = 80
 
 
 def plain(text: str) -> str:
-    """The text with a question mark for each character that could steer a terminal or deceive its reader:
-    control characters, line breaks, direction marks, invisible characters.
+    """The text with a question mark for each character that could steer a terminal or deceive a reader:
+    control and invisible characters, line breaks, direction marks.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

@@ -60,7 +60,7 @@ def _rows(cluster: Cluster, view: GossipCopy) -> list[KeyRow]:
 
 
 def health(cluster: Cluster, process: Process) -> int:
-    """Memberlist's health score: above 0 while it waits for lost members in vain."""
+    """Memberlist's health score: above 0 while it waits for members that are lost."""
     return int(any(peer.state for peer in cluster.gossip.peers(process.name, cluster.now)))
 
 

@@ -117,7 +117,7 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
 
 
 def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
-    """What an ingester has in memory, and the oldest block that is only on its disk: 0 is none."""
+    """What an ingester has in memory, and the time of the oldest block that is only on its disk (0: none)."""
     series = 0 if process.leaving else 12_000
     yield _family(
         "cortex_ingester_memory_series", "gauge", "The current number of series in memory.", [({}, series)]

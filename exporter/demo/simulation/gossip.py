@@ -154,7 +154,7 @@ class Gossip:
         return self.put(owner, key, change(self.get(owner, key, now)), now)
 
     def put(self, owner: str, key: str, written: Value, now: float) -> Value:
-        """A local write of a complete value: merged here at once, then what is news is sent."""
+        """A local write of a complete value: merged here at once, then the changes are sent."""
         view = self.catch_up(owner, now)
         view.attempts += 1
         ours = view.values.get(key)

@@ -19,8 +19,8 @@ def parts(text: str) -> tuple[str, str]:
 
 
 def chosen(steps: Iterable[StepOut], migration: str, step: str) -> tuple[StepOut, ...]:
-    """Give the step of the migration that is named; else of each migration that has it as its next step, else
-    of the first that has it.
+    """Give the step of the named migration. Without a name, of each migration that has it as its next step,
+    else of the first that has it.
     """
     having = [one for one in steps if one.step == step and migration in ("", one.migration)]
     due = [one for one in having if one.place == "next"]

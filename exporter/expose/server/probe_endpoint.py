@@ -102,7 +102,7 @@ async def _probe(request: web.Request) -> web.Response:
 
 
 def seconds_of(header: str) -> float:
-    """How long a probe may take, from Prometheus's header. Raises `HTTPBadRequest` for what is no time."""
+    """How long a probe may take, from Prometheus's header. Raises `HTTPBadRequest`."""
     try:
         waits = float(header) if header else DEFAULT_TIMEOUT
     except ValueError:

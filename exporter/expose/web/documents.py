@@ -62,8 +62,8 @@ def name_of(path: str) -> str:
 
 
 def place(doc: str, root: str) -> str:
-    """Where a place in the docs is served, such as `docs/ring.md#views-differ`; an address of the
-    configuration as it is; "" for what is neither.
+    """The address of a place in the docs, such as `docs/ring.md#views-differ`. An address of the
+    configuration stays as it is; anything else gives "".
     """
     if doc.startswith(("https://", "http://")):
         return doc

@@ -114,7 +114,7 @@ def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
 
 
 def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
-    """What is wrong with the ring itself, in whatever state its copy is."""
+    """What is wrong with the ring itself, apart from its copy."""
     if key.token_conflicts:
         yield count(key.token_conflicts, "token conflict")
     if key.foreign:

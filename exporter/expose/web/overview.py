@@ -147,7 +147,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
 
 
 def lasts(snapshot: Snapshot) -> str:
-    """How long the phase lasts already. Where the first cycle found it, it may be older than that."""
+    """For how long the phase has lasted; at least so long, where the first cycle had it already."""
     began = snapshot.fleet.phase_since
     if began is None:
         return "unknown"

@@ -72,8 +72,8 @@ PAGES: Final = web.AppKey("pages", Pages)
 
 
 def add_page(app: web.Application) -> None:
-    """Add the page, its sub-pages and files, and a page for what is not there, to an application that
-    has a `STATE` and nothing at `/`.
+    """Add the page, its sub-pages and files, and a page for unknown paths, to an application that has a
+    `STATE` and nothing at `/`.
     """
     app[PAGES] = Pages()
     app.cleanup_ctx.append(_remember)

@@ -1,4 +1,4 @@
-"""What is the matter with each kind of culprit, in words."""
+"""Each kind of culprit, in words."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Durations as people read them, in one unit: `4 s`, `12 min`, `3 h`, `2 d`; and times of day.
 
-What is written back, as in a configuration or `--for`, is written as Prometheus does: `config/units`.
+A duration for a configuration or `--for` has Prometheus's form instead: `config/units`.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _of_gate(step: Step, at: float) -> str:
     return f"{text} The soak was broken {at - step.broken_at:.0f} s ago: {step.broken.text.rstrip('.')}."
 
 
-# After these, or in the restarts they need, a small view would be written over a store.
+# After these, or in the restarts they need, a gossip view with few members would overwrite a store.
 _RISKY: Final = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
 _PLACED: Final[Mapping[str, str]] = MappingProxyType(
     {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}

@@ -378,7 +378,7 @@ def back(plan: Plan) -> list[str]:
 
 
 def lasting(plan: Plan) -> list[str]:
-    """What stays, whatever is done afterwards."""
+    """What stays, even after a rollback."""
     return [LASTING[plan.step]] if plan.step in LASTING else []
 
 
