@@ -175,12 +175,6 @@ def _remarks(code: str, where: str) -> Iterator[Text]:
             yield Text(f"{where}:{token.start[0]}", _CODE.sub("`x`", token.string))
 
 
-def room(where: str) -> str:
-    """The folder of a text that has its own number: `alerts`, or `exporter/derive`."""
-    folders = where.split(":", maxsplit=1)[0].split("/")[:-1]
-    return "/".join(folders[:2] if folders[0] == "exporter" else folders[:1])
-
-
 def avoided(read: Iterable[Text]) -> Iterator[str]:
     """Each word that a text should avoid, with a little of what is around it."""
     allowed = re.compile("|".join(phrase for phrase, _ in ALLOWED))

@@ -1,6 +1,4 @@
-"""A process's metrics about the rings that it watches: `…ring_members`, `…ring_oldest_member_timestamp`,
-`…ring_tokens_total`.
-"""
+"""A process's metrics about its rings: `…ring_members`, `…_oldest_member_timestamp`, `…_tokens_total`."""
 
 from __future__ import annotations
 

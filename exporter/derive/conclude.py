@@ -57,7 +57,7 @@ Words = Callable[[Snapshot], Snapshot]
 
 
 def unworded(snapshot: Snapshot) -> Snapshot:
-    """Leave the facts without sentences, where nobody reads them."""
+    """Leave the facts without sentences, where they have no reader."""
     return snapshot
 
 
@@ -115,9 +115,9 @@ def _begun(cycle: Cycle, past: History, rules: Rules) -> tuple[Cycle, Rules]:
 
 
 def _grouped(cycle: Cycle, rules: Rules) -> Rules:
-    """Mimir's own deployment modes count where a quarter of the processes or more are Mimir's and nobody
-    configured others: one process that shows another product's build in every second cycle would change what
-    all steps are judged by, and break their soak.
+    """Mimir's own deployment modes count where a quarter of the processes or more are Mimir's and the
+    configuration names no other modes. One process with another product's build in every second cycle would
+    else change the rules of all steps, and break their soak.
     """
     pages = [seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None]
     known = Counter(product for product in pages if product is not Product.UNKNOWN)
@@ -169,7 +169,7 @@ def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Sn
 
 
 def _fleet(snapshot: Snapshot) -> Fleet:
-    """The fleet with what its migrations say: every warning, and what is next in the leading one."""
+    """The fleet with its migrations' results: every warning, and what is next in the leading one."""
     migrations, lead = snapshot.migrations, snapshot.leading
     begun = [one for one in migrations if one.is_under_way] or [lead]
     last = next((one.next_step for one in migrations if one.name == STORE), "")
@@ -254,7 +254,7 @@ def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
 def _missed(
     targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, at: float
 ) -> Iterator[Identity]:
-    """The processes that were missed, as they were known when they responded: their members are theirs."""
+    """The processes that were missed, as they were when they responded: they keep their members."""
     for target in targets:
         identity = past.identities.get(target.name)
         if identity is not None and target.name not in known and stands_in(target, at):
@@ -274,7 +274,7 @@ def _with_delays(
     past: History,
     at: float,
 ) -> GossipFacts | None:
-    """The gossip with what it last heard, and how long it takes."""
+    """The gossip with the age of its last heartbeat, and its delay."""
     before = past.snapshot.gossip if past.snapshot is not None else None
     return with_spread(with_heard(gossip, targets, keys, at), keys, before, at)
 
@@ -291,9 +291,9 @@ def _judge_gossip(
 def _excuse(
     gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
 ) -> GossipFacts | None:
-    """Take members out of the strangers that belong to a process of ours which does not answer, whose
-    member list was not read, or whose own member cannot be told: one known from before by its name
-    alone, since its address may be another's by now, else as many at an address as there are such
+    """Take members out of `strangers` that belong to a process of ours with an unknown member. Such a
+    process does not respond, or its member list or its own member is unread. A member with its earlier name
+    counts, since its address may be reused by now. Else as many members at an address as there are such
     processes: these are doubtful.
     """
     if gossip is None or not gossip.strangers:

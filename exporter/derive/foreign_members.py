@@ -1,12 +1,12 @@
 """Members of another product, cluster or release, in the gossip and in the rings, as far as it is certain.
 
-A member that is no target is *unknown* while nothing more is to be said: discovery may lack some processes.
-It is *foreign* where one of these says so:
+A member that is no target is *unknown* at first: discovery may lack some processes. It is *foreign* if one
+of these is true:
 
 - it is a member of a ring that only another product has (a Loki in a Mimir's gossip brings `scheduler`);
 - its id names another product, as charts name pods (`loki-write-0`), and none of our own processes does so;
 - it has the name of a process of ours that has long been elsewhere: another release has the same names;
-- its process is known, and is of another product than most;
+- its process was read, and is of another product than most;
 - it stands at the address of a foreign gossip member.
 """
 
@@ -47,16 +47,16 @@ def _words_of(names: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What tells that a member is foreign."""
+    """The evidence for a foreign member."""
 
     product: Product
     words: frozenset[str]  # names of other products that nothing of ours is called after
     elsewhere: frozenset[Spot]  # members of rings that only other products have
-    settled: frozenset[str]  # names of processes whose former self, if any, is in nobody's list any more
+    settled: frozenset[str]  # names of processes with a former self, if any, in no list any more
     rules: Rules
 
     def tell(self, name: str, host: str) -> bool:
-        """Tell whether a name at a host is foreign by itself."""
+        """Whether a name at a host is foreign by itself."""
         return (name, host) in self.elsewhere or not self.words.isdisjoint(_words(name))
 
 
@@ -83,7 +83,7 @@ def with_foreign(
 def signs_of(
     cycle: Cycle, targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
 ) -> Signs:
-    """Gather what tells foreign members in one cycle; names alone where our own product is unknown."""
+    """The evidence for foreign members in one cycle; only names where our own product is unknown."""
     known = tuple(known)
     settled = _settled(targets, known, cycle.at)
     if product is Product.UNKNOWN:
@@ -95,8 +95,8 @@ def signs_of(
 
 
 def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
-    """Words in the names of two processes or more, or of the only one: a single process that goes by
-    another product's name vouches for nobody.
+    """Words in the names of two processes or more, or of the only process: a single process with another
+    product's name proves nothing.
     """
     said = (_words_of(i.names | {i.target}) for i in known)
     counts = Counter(word for words in said for word in words)
@@ -128,7 +128,7 @@ def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
 
 
 def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[str]:
-    """Hosts on which there are foreign gossip members and nobody else."""
+    """Hosts with foreign gossip members and no further members."""
     if gossip is None:
         return frozenset()
     others = {host for i in known for host in (i.host, i.place[0])}
@@ -149,7 +149,7 @@ def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product]
 
 
 def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
-    """Count the foreign members that gossip alone has brought into the ring: while the external store is the
+    """Count the foreign members that only gossip has brought into the ring. While the external store is the
     primary no ring page shows them, and the switch would make them members.
     """
     if key.secondary is None or key.secondary.side != "memberlist":
@@ -173,7 +173,7 @@ def _is_foreign(
 
 
 def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
-    """Report ring members that belong to nobody we know, or elsewhere, beside the strangers."""
+    """Report ring members without a watched process, or elsewhere, beside `strangers`."""
     if gossip is None:
         return None
     ghosts = tuple(

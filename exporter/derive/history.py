@@ -15,8 +15,8 @@ from exporter.model.facts import MemberFacts, Snapshot
 from exporter.model.pages import PartitionRing
 from exporter.model.stores import StoreFacts
 
-FORGET_GONE = 24 * 3600.0  # seconds a vanished member is remembered, to know it when it comes back
-FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while who was lost still writes
+FORGET_GONE = 24 * 3600.0  # seconds a vanished member is kept, to recognise it when it comes back
+FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while the lost member still writes
 BY_AND_BY = 600.0  # seconds within which losses of single members are counted together
 PART = 0.2  # of a ring; so many of its members lost by and by are no departures
 MAX_GONE = 5000
@@ -24,12 +24,11 @@ MAX_GONE = 5000
 
 @dataclass(frozen=True, slots=True)
 class RingHistory:
-    """One ring's past. `gone` is when a vanished member went, by its own clock; `lost` is when a
-    healthy member vanished though its process still answers, by ours, and that process; `missed` are the
-    same of single members, which may be departures, and `parted` those of them that are too many for that;
-    `since` when a member was first seen in a state, by ours; `at` is our clock at the cycle that saw
-    `members`.
-    Of a partition ring `lost` and `active` are partitions by number, with an owner's process.
+    """One ring's past. `gone` is when a vanished member went, by its own clock. `lost` is when a healthy
+    member vanished though its process still responds, by ours, and that process. `missed` are the same of
+    single members, which may be departures, and `parted` those of them that are too many for that. `since` is
+    when a member was first observed in a state, by ours; `at` is our clock at the cycle of `members`. Of a
+    partition ring `lost` and `active` are partitions by number, with an owner's process.
     """
 
     gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -48,9 +47,9 @@ class RingHistory:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that is carried. `indexes` are the store's, by kind and key, `moved` when they last moved; `stores`
-    are those that were known before a restart: which ones they were, and nothing else of them. `places` are
-    the addresses of the external store that configurations named last, by kind and key.
+    """The state carried from cycle to cycle. `indexes` are the store's, by kind and key, `moved` when they
+    last moved. `stores` are the stores' identities from before a restart, and no more. `places` are the last
+    configured addresses of the external store, by kind and key.
     """
 
     snapshot: Snapshot | None = None
@@ -64,8 +63,8 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The processes that answered in this cycle and have not just started, how many others there are, those
-    that write the ring, and whether no other exporter watches further ones.
+    """The processes that answered in this cycle and have not just started, the count of the rest, and those
+    that write the ring. Also whether no other exporter watches further processes.
     """
 
     answering: frozenset[str] = frozenset()
@@ -100,15 +99,15 @@ def advance(
 
 
 def _is_old(member: MemberFacts, gone_at: float) -> bool:
-    """Who comes back alive has a heartbeat younger than its going; old state brought back has not."""
+    """A member that really comes back has a heartbeat after its departure; returned old state has none."""
     return member.heartbeat is not None and member.heartbeat <= gone_at
 
 
 def _gone(
     past: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
 ) -> Mapping[str, float]:
-    """When members went, each by its own clock, which may be minutes away from everybody else's: its
-    last heartbeat and the time since we saw that.
+    """When members left, each by its own clock, which may be minutes away from all further clocks: its last
+    heartbeat and the time since we observed that.
     """
     kept = {n: at for n, at in past.gone.items() if n not in here and now - at < FORGET_GONE}
     passed = now - (now if past.at is None else past.at)
@@ -118,7 +117,7 @@ def _gone(
 
 
 def stands(lost_at: float, target: str, now: float, writing: frozenset[str]) -> bool:
-    """Tell whether a loss is still reported: for a while, and while whose it was goes on writing."""
+    """Whether a loss is still reported: for a while, and while the member's process goes on writing."""
     return now - lost_at < FORGET_LOST or target in writing
 
 
@@ -129,10 +128,10 @@ def _lost(
     now: float,
     watched: Watched,
 ) -> Mapping[str, tuple[float, str]]:
-    """A healthy member that vanishes without leaving, while its process answers, was overwritten. One
-    among many is a process on its way out; half of a ring at once is not (of a shard's own members: of
-    the others nobody can tell whether their processes answer). The loss stands for as long as the member's
-    process writes the ring and is nobody in it.
+    """A healthy member that vanishes without leaving, while its process responds, was overwritten. One among
+    many is a process on its way out; half of a ring at once is not (only of a shard's own members, since the
+    remaining processes are unwatched). The loss is reported as long as the member's process writes the ring
+    without a member in it.
     """
     there = {member.target for member in here.values()}
     kept = {
@@ -187,8 +186,9 @@ def _by_and_by(
 def advance_partitions(
     past: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
 ) -> RingHistory:
-    """Carry a partition ring's past over one cycle; `processes` are by the names of owners. Whoever takes
-    a partition away makes it inactive first: half of the active ones gone at once were overwritten.
+    """Carry a partition ring's past over one cycle; `processes` are by the names of owners. A partition
+    becomes inactive before its removal: if half of the active partitions vanish at once, they were
+    overwritten.
     """
     here = {str(number): partition for number, partition in ring.partitions.items()}
     active = {

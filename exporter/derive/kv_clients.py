@@ -12,7 +12,7 @@ from exporter.model.pages import KVClient, Phase, ProcessMetrics, Product
 from exporter.products.ring_pages import key_of_client, reads_only_by_name
 
 EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
-WINDOW = 300.0  # seconds; benign mirror errors come in ones, so a ratio needs a while
+WINDOW = 300.0  # seconds; benign mirror errors are single, so a ratio needs a while
 WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
 
 
@@ -34,7 +34,7 @@ def phase_of(client: KVClient) -> Phase:
 
 
 def is_between_stores(primary: str, stores: Collection[str]) -> bool:
-    """Tell whether a client has `multi` and memberlist is none of its stores: from Consul to etcd, say."""
+    """Whether a client has `multi` and memberlist is none of its stores: from Consul to etcd, for example."""
     return primary in EXTERNAL_STORES and len(stores) > 1 and EXTERNAL_STORES.issuperset(stores)
 
 
@@ -48,7 +48,7 @@ def multi_phase(primary: str, mirror: bool | None) -> Phase:
 
 
 def writes(client: KVClient) -> bool:
-    """Tell whether a client writes. Only one that is named a reader and never wrote is held to read."""
+    """Whether a client writes. Only a client with a reader's name and no write counts as a reader."""
     wrote = any(count > 0 for (_, operation), count in client.requests.items() if operation in WRITES)
     return wrote or bool(client.mirror_writes) or not reads_only_by_name(client.name)
 
@@ -66,7 +66,7 @@ def judge_clients(
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When these metrics were read, and how long after the ones before, seconds; `None` for the first."""
+    """When these metrics were read, and seconds since the previous reading; `None` for the first."""
 
     now: float
     seconds: float | None = None
@@ -123,9 +123,7 @@ def _judge(
 def _window(
     client: KVClient, written: float, before: ClientFacts | None, now: float
 ) -> tuple[tuple[float, float, float, float], ...]:
-    """Where the windows of the error ratio begin: the older is one to two `WINDOW` old. A counter
-    that fell starts them anew.
-    """
+    """The begins of the error ratio's windows: the older is one to two `WINDOW` old, or a restart's."""
     if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
         return ()
     here = (now, written, client.mirror_writes, client.mirror_errors)
@@ -144,7 +142,7 @@ def watched(client: ClientFacts) -> tuple[float, float, float]:
 
 
 def mirrored(client: ClientFacts) -> tuple[float, float]:
-    """Give mirror writes and errors in the window; since the process started where it saw no write."""
+    """Mirror writes and errors in the window; since the process started if the window has no write."""
     _, writes_, errors = watched(client)
     return (writes_, errors) if writes_ else _totals(client)[1:]
 
@@ -174,18 +172,18 @@ def rate(before: float | None, now: float | None, seconds: float | None) -> floa
 
 
 def earliest(phases: Iterable[Phase]) -> Phase:
-    """Give the phase of a whole: that of its last part, `UNKNOWN` if any is unknown or there is none."""
+    """The phase of several clients: the earliest one, `UNKNOWN` if any is unknown or there is none."""
     return min(phases, default=Phase.UNKNOWN)
 
 
 def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
-    """Pick the clients that count: read-only ones never hold a phase back."""
+    """The clients that count: read-only clients never keep a phase back."""
     return tuple(client for client in clients if client.writes)
 
 
 def arrived(clients: Iterable[ClientFacts]) -> frozenset[str]:
-    """Name the keys all of whose clients are on memberlist alone, while others of their migration are not
-    yet: rings that were put there when they were new. They have nothing left to move.
+    """The keys with all clients only on memberlist, while further clients of their migration are not yet:
+    rings that were put there when they were new. They have nothing left to move.
     """
     migrations: dict[str, dict[str, set[Phase]]] = {}
     for client in clients:
@@ -199,24 +197,20 @@ def arrived(clients: Iterable[ClientFacts]) -> frozenset[str]:
 
 
 def under_way(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
-    """Pick the clients whose key has not arrived."""
+    """The clients with a key that has not arrived."""
     known = tuple(clients)
     there = arrived(known)
     return tuple(client for client in known if (client.key or client.name) not in there) if there else known
 
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
-    """Pick the keys that any client serves or any process shows a page of: others in a shared store or
-    gossip are not ours to judge.
-    """
+    """The keys that a client serves or a page shows: further keys in a shared store are not judged."""
     served = {client.key for client in clients}
     return tuple(key for key in keys if key.key in served or any(v.kind == "ring" for v in key.views))
 
 
 def stranded(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
-    """Pick the readers whose one store no writer of their key writes any more, or yet: they see a ring that
-    stands still, or none.
-    """
+    """The readers of a store that no writer of their key writes: their ring stands still, or is empty."""
     known = tuple(clients)
     written: dict[str, set[str]] = {}
     for client in writing(known):
@@ -237,7 +231,7 @@ _READ = {Phase.EXTERNAL: frozenset({_STORE}), Phase.MEMBERLIST: frozenset({_GOSS
 
 
 def uniform(clients: Iterable[ClientFacts]) -> bool | None:
-    """Tell whether all writing clients agree; `None` where there is none or one is unknown."""
+    """Whether all writing clients agree; `None` where there is none or one is unknown."""
     phases = {client.phase for client in writing(clients)}
     if not phases or Phase.UNKNOWN in phases:
         return None
@@ -245,10 +239,10 @@ def uniform(clients: Iterable[ClientFacts]) -> bool | None:
 
 
 def primary_of(clients: Iterable[ClientFacts]) -> str:
-    """Name the primary store of a key from its writing clients: external until all have left it, and of
-    several external ones that of most. A name that is no store's is none.
+    """The primary store of a key by its writing clients: external until all have left it, and of several
+    external stores that of most. A name that is no store's is none.
 
-    Where no writer says, its readers do: targets may be queriers alone.
+    Without writers, its readers decide: the targets may be only queriers.
     """
     clients = tuple(clients)
     found = [_primary(client) for client in writing(clients)]
@@ -260,7 +254,7 @@ def primary_of(clients: Iterable[ClientFacts]) -> str:
 
 
 def differing_primaries(clients: Iterable[ClientFacts]) -> tuple[str, ...]:
-    """Name the clients of one key whose external primary is another than most have, by store."""
+    """The clients of one key with another external primary than most, by store."""
     having: dict[str, set[str]] = {}
     for client in writing(clients):
         if (name := _primary(client)) and name != "memberlist":
@@ -282,9 +276,9 @@ def _primary(client: ClientFacts) -> str:
 
 
 def secondary_of(clients: Iterable[ClientFacts], primary: str) -> str:
-    """Name the other store of a key's multi clients, "" where none has two stores.
+    """The second store of a key's multi clients, "" where none has two stores.
 
-    Readers count here: a client that only watches shows both of its stores as well.
+    Readers count here: a client that only watches shows both of its stores too.
     """
     stores = {store for client in clients for store in client.stores}
     if primary == "memberlist":

@@ -28,7 +28,7 @@ from exporter.model.views import IN_STORE
 from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
 
 MIMIR_PARTITIONS = "ingester-partitions"
-TOKEN_RINGS = frozenset({"ingester"})  # whose members always have tokens: none at all is a failure
+TOKEN_RINGS = frozenset({"ingester"})  # rings with tokens for each member: none at all is a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class CycleContext:
     now: float
     watched: Watched
     product: Product = Product.UNKNOWN  # what most processes are
-    partitioned: bool = False  # partitions have the say, not the ingesters' quorum
+    partitioned: bool = False  # partitions decide, not the ingesters' quorum
 
 
 def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
@@ -94,7 +94,7 @@ def _with_contents(
 
 
 def _without_holes(facts: KeyFacts, missing: Absentees) -> KeyFacts:
-    """No margin of a ring whose holes may be those of the reading."""
+    """No margin for a ring that may lack members because of its reading."""
     return replace(facts, quorum_margin=None) if missing.mostly and facts.source == IN_STORE else facts
 
 
@@ -103,7 +103,7 @@ def _is_stored(facts: KeyFacts) -> bool:
 
 
 def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:
-    """A copy of a store that is not the whole primary is unknown to be complete."""
+    """A copy of a store that lacks parts of the primary may be incomplete."""
     return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
 
 
@@ -121,10 +121,10 @@ def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -
 
 
 def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
-    """Tell whether partitions have the say instead of the ingesters' quorum, by most of the configurations
-    (Mimir, `ingest_storage.enabled`). Where most do not tell, by Mimir's partition ring: in use, and shown
-    by half of those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
-    (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions tell nothing.
+    """Whether partitions decide instead of the ingesters' quorum, by most of the configurations (Mimir,
+    `ingest_storage.enabled`). Where most lack it, by Mimir's partition ring: in use, and shown by half of
+    those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
+    (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions prove nothing.
     """
     told = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
     for answer in (True, False):
@@ -195,8 +195,8 @@ def _with_health(
 
 
 def _margin(facts: KeyFacts, world: CycleContext) -> int | None:
-    """Give the margin of a ring whose members stand in for one another. Where each has its own part (a
-    compactor's tenants) the loss of any one is a member that is unhealthy, and no write fails by it.
+    """The margin of a ring with interchangeable members. Where each has its own part (a compactor's tenants),
+    a lost member is an unhealthy one, and no write fails by it.
     """
     if facts.writes_by == "partitions":
         return None
@@ -215,22 +215,21 @@ def _writes_by(name: str, world: CycleContext) -> str:
 
 
 def _is_shown(read: KeyInput) -> bool:
-    """Tell whether a process reads this ring: then an empty one is a failure, not a leftover."""
+    """Whether a process reads this ring: then an empty one is a failure, not a leftover."""
     return any(view.known and view.content is not None for view in read.pages)
 
 
 def _names(read: KeyInput) -> tuple[str, ...]:
-    """The key as it stands in the store, and without the prefix that processes put before it: who
-    configures a page may leave its key out, and the prefix is the processes' to know.
+    """The key as it stands in the store, and without the processes' prefix: a configured page may lack its
+    key, and only the processes have the prefix.
     """
     told = {claim.config.default_key for claim in read.configs}
     return read.key, *sorted(told - {""})
 
 
 def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
-    """What the ring is by its key, which decides how it is judged, and what the configuration calls it.
-    Behind a prefix of its own a key is known by its default one; only a key that nobody knows is judged by
-    its configured name.
+    """The ring's kind by its key, which decides how it is judged, and its configured name. With a prefix of
+    its own it is judged by the default key; only a key in no table is judged by its configured name.
     """
     ring = ring_of(read.key)
     if ring not in RING_NAMES and read.default:
@@ -243,8 +242,8 @@ def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
 
 
 def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, Tokens] | None:
-    """Give the token lists of the members that own any, read-only ones and tombstones aside, from the
-    primary view, else from the first view whose lists were kept; `None` without such a view.
+    """The token lists of the members that own any, without read-only members and tombstones. They come from
+    the primary view, else from the first view with lists; `None` without such a view.
     """
     rings = [primary, *(v.value for v in (*read.pages, *read.copies) if isinstance(v.value, Ring))]
     return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)

@@ -36,7 +36,7 @@ class Rules:
     pages: tuple[RingPage, ...] | None = None  # the configured ring pages; None: those the product has
     product: Product = Product.UNKNOWN  # as configured, for processes that do not show theirs
     stores: tuple[str, ...] = ()  # the external stores that are read: kind, where, which prefixes
-    remembers: bool = False  # over a restart, which stores were read and who was in the rings
+    remembers: bool = False  # over a restart: the stores that were read and the rings' members
     migrations: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Migrations that `rings` is split into: name, and keys or prefixes that end in "/"."""
     max_events: int = 500
@@ -44,7 +44,7 @@ class Rules:
 
     @property
     def longest_gap(self) -> float:
-        """Seconds between two cycles after which nothing is known to have held in between."""
+        """Seconds between two cycles after which nothing counts as passed in between."""
         return 3 * self.interval + 1
 
     def migration_of(self, key: str) -> str:
@@ -100,7 +100,7 @@ def written(value: object) -> str:
 
 
 def judged_by(rules: Rules) -> str:
-    """What tells whether a step may be taken, as text: not how long it soaks, or how often is looked."""
+    """The rules that decide whether a step may be taken, as text, without soak and interval."""
     return written(replace(rules, **_BESIDE))
 
 

@@ -38,7 +38,7 @@ TRAFFIC = "traffic"
 QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
 GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
-GOOD_SECONDS = 120.0  # and never longer: soon after that even the rings have a dead member as unhealthy
+GOOD_SECONDS = 120.0  # and never longer: soon after it the rings have the member as unhealthy
 
 
 def judge_target(
@@ -48,8 +48,8 @@ def judge_target(
     rules: Rules,
     names: Names = NO_NAMES,
 ) -> TargetFacts:
-    """Judge one process. One that did not answer keeps its name, its component and nothing else. `names`
-    say how the keys of this cycle are called.
+    """Judge one process. One that did not answer keeps only its name and its component. `names` are the names
+    of this cycle's keys.
     """
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     missed = _missed(pages, before)
@@ -95,8 +95,8 @@ def _history(seen: Observation, skew: float | None, before: TargetFacts | None) 
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
-    """Count the cycles in which something was not read. What was never read whole is not missed for once, and
-    one whose connection is refused twice in a row is down.
+    """Count the consecutive cycles with an unread page. The count exceeds `GOOD_FOR` at once if the process
+    was never read, or refuses a connection twice in a row.
     """
     if Outcome.FAILED not in [page.outcome for page in pages]:
         return 0
@@ -115,7 +115,7 @@ def _whole_at(before: TargetFacts | None) -> float | None:
 
 
 def stands_in(target: TargetFacts, at: float) -> bool:
-    """Tell whether what was read of a process before stands in for what was missed of it now."""
+    """Whether the last reading of a process replaces what was missed of it now."""
     whole = target.whole_at
     return 0 < target.missed <= GOOD_FOR and whole is not None and at - whole <= GOOD_SECONDS
 
@@ -180,7 +180,7 @@ def _answering(
 
 
 def _runtime(seen: Observation, before: TargetFacts | None) -> dict[str, object]:
-    """What its runtime configuration says, and since when: from the beginning, where it was never another."""
+    """Its runtime configuration, and since when: from the beginning, where it was never another."""
     page = seen.others.get(RUNTIME_CONFIG.name)
     told, old = page.value if page is not None else None, before.runtime if before is not None else None
     kept = before.runtime_since if before is not None else 0.0
@@ -234,9 +234,9 @@ def _counted(
 
 
 def from_outside(traffic: Mapping[str, float], component: str, product: Product = Product.UNKNOWN) -> float:
-    """Count the requests that users cause: pushes, and queries to a frontend or to a querier directly. What
-    a query frontend counts by itself it counts by route as well, so the larger number is taken. Scrapes,
-    health checks and what the components ask of each other go on to the end.
+    """Count the requests that users cause: pushes, and queries to a frontend or to a querier directly. What a
+    query frontend counts by itself it counts by route too, so the larger number is taken. Scrapes, health
+    checks and the components' own requests go on to the end.
     """
     proxied = "/httpgrpc" if "distributor" in component else ""
     routes = sum([count for route, count in traffic.items() if _is_from_outside(route, product, proxied)])
@@ -249,7 +249,7 @@ def _is_from_outside(route: str, product: Product, proxied: str) -> bool:
 
 
 def pages_of(seen: Observation) -> Iterable[Page[object]]:
-    """Give every page that was asked for or is known to be absent, each once, but for the optional ones."""
+    """Every page that was requested or is certainly absent, each once, but for the optional pages."""
     others = (page for name, page in seen.others.items() if name not in OPTIONAL)
     fixed = [seen.metrics, seen.gossip.page, seen.config, *others, seen.build]
     for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
@@ -267,12 +267,12 @@ _WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
 
 
 def clock_of(seen: Observation) -> float | None:
-    """The process's own time, from the page that tells it most exactly."""
+    """The process's own time, from the page with the most exact time."""
     return next((page.clock for page in _telling(seen)), None)
 
 
 def skew_of(seen: Observation) -> float | None:
-    """Its clock less ours, seconds; a whole-second Date header can be off by one."""
+    """Its clock less ours, seconds; a Date header in integer seconds can be off by one."""
     return next(_skews(_telling(seen)), None)
 
 
@@ -281,13 +281,13 @@ def _skews(telling: Iterable[Page[object]]) -> Iterator[float]:
 
 
 def _clocks_apart(seen: Observation, skews: list[float]) -> float:
-    """How far the times are apart that its pages tell, seconds: a cache answers for it, or it lies."""
+    """How far the times of its pages are apart, seconds: a cache answers for it, or a time is wrong."""
     told = skews + [page.clock - page.asked_at for page in seen.gossip.values.values() if page.clock]
     return max(told, default=0.0) - min(told, default=0.0)
 
 
 def _telling(seen: Observation) -> Iterator[Page[object]]:
-    """The pages that tell a time, first those that tell it in their text."""
+    """The pages that have a time, first those that have it in their text."""
     for page in (seen.gossip.page, *seen.others.values(), *seen.rings.values(), *seen.partitions.values()):
         if page.clock is not None and getattr(page.value, "now", None) is not None:
             yield page
@@ -295,15 +295,15 @@ def _telling(seen: Observation) -> Iterator[Page[object]]:
 
 
 def is_young(clock: float | None, started: float | None, period: float) -> bool:
-    """Tell whether the process is younger than two heartbeat periods: it is not judged yet. One that says it
-    starts in the future had its clock set back since, nobody knows when: it is judged.
+    """Whether the process started within two heartbeat periods: it is not judged yet. A start in the future
+    means a clock that was set back since, at an unknown time: it is judged.
     """
     return clock is not None and started is not None and -SAME <= clock - started < 2 * period
 
 
 def product_of(seen: Observation, before: TargetFacts | None) -> Product:
-    """What runs there, as it shows it, else what it was before. No process becomes another product while it
-    runs: one that says so is misread, or lies.
+    """The product that runs there, by its pages, else as before. No process becomes another product while it
+    runs: a page that shows one is misread, or wrong.
     """
     shown, old = shown_by(seen), before.product if before else Product.UNKNOWN
     if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _lives_on(seen, before)):
@@ -331,8 +331,8 @@ def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:
 
 
 def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:
-    """Take a process that has shown two products for what most of the others are, where that is one of them:
-    it may have told the wrong one first.
+    """Take a process that has shown two products for the one of most processes, if that is one of them: its
+    first page may have been wrong.
     """
     if not any(map(is_of_two, targets)):
         return targets
@@ -342,7 +342,7 @@ def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, .
 
 
 def is_of_two(target: TargetFacts) -> bool:
-    """Tell whether a process has shown two products since it started."""
+    """Whether a process has shown two products since it started."""
     return len(target.products) > 1 and len(target.products - {Product.UNKNOWN}) > 1
 
 
@@ -359,7 +359,7 @@ def version_of(seen: Observation, before: TargetFacts | None) -> str:
 
 
 def component_of(seen: Observation, before: TargetFacts | None) -> str:
-    """Give the component: as discovery says, else `target` in its configuration, else as before."""
+    """The component: by discovery, else `target` in its configuration, else as before."""
     if seen.target.component:
         return seen.target.component
     if seen.config.value is not None:
@@ -368,7 +368,7 @@ def component_of(seen: Observation, before: TargetFacts | None) -> str:
 
 
 def is_blind(target: TargetFacts) -> bool:
-    """Tell whether not every KV client of a process may be known."""
+    """Whether some KV client of a process may be unread."""
     return not target.up or _metrics_failed(target) or is_mute(target)
 
 
@@ -377,7 +377,7 @@ def _metrics_failed(target: TargetFacts) -> bool:
 
 
 def is_mute(target: TargetFacts) -> bool:
-    """Tell whether a process shows a ring and no KV client: somebody must have brought the ring there."""
+    """Whether a process shows a ring and no KV client: some client must have brought the ring there."""
     if target.clients or target.young:
         return False
     shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)

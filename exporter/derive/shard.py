@@ -1,7 +1,7 @@
-"""One shard's part of the whole: what it takes out of its own judgement, and what it gives instead.
+"""One shard's part: what it takes out of its own judgement, and what it gives instead.
 
-Who is a stranger, a ghost or seen by nobody shows only where all processes are known. So a shard judges
-none of these itself; it names its candidates and those that it vouches for.
+Which member is unknown, orphaned or unlisted shows only where all processes are watched. So a shard judges
+none of these itself; it names its candidates and its own members.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
 from exporter.model.shard import ClientKind, Part, Share
 from exporter.products.ring_pages import HA_KEY
 
-MAX_DIGESTS = 10  # of one key's views; more would tell no more than that they differ
-_HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value holds exactly
+MAX_DIGESTS = 10  # of one key's views; more would only show that they differ
+_HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value represents exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Judged:
 
 
 def part_of(share: Share, found: Judged, rules: Rules) -> Part:
-    """Give a shard's part of the whole."""
+    """A shard's part of the judgement."""
     having = {t.name: t for t in found.targets if t.gossip is not None}
     ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
     strange, own = _members(having.values(), found, rules)
@@ -64,7 +64,7 @@ def part_of(share: Share, found: Judged, rules: Rules) -> Part:
 def apart(
     keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
 ) -> tuple[tuple[KeyFacts, ...], GossipFacts | None]:
-    """Take out of the judgement what a part of the processes cannot tell."""
+    """Take out of the judgement what a part of the processes cannot show."""
     if gossip is not None:
         gossip = replace(gossip, strangers=(), absent=(), ring_strangers=())
     return tuple(_without_ghosts(key) for key in keys), gossip
@@ -90,9 +90,9 @@ def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind
 def _members(
     having: Iterable[TargetFacts], found: Judged, rules: Rules
 ) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
-    """Give the living gossip members that are none of ours, by whether they are expected, and those that
-    are (or are excused for now: a process of ours does not answer, or has just restarted), by whether
-    their label is known.
+    """The current gossip members that are none of ours, by whether they are expected, and those that are
+    ours, by whether their label was read. Excused members count as ours: a process of ours does not respond,
+    or has just restarted.
     """
     gossips = [target.gossip for target in having if target.gossip is not None]
     lists = {id(gossip.members): gossip.members for gossip in gossips}
@@ -112,7 +112,7 @@ def _members(
 
 
 def _seen(having: Iterable[TargetFacts]) -> frozenset[str]:
-    """Name the members that somebody other than themselves has in his list."""
+    """The members in another process's list."""
     gossips = [target.gossip for target in having if target.gossip is not None]
     lists = {id(gossip.members): census_of(gossip.members).alive for gossip in gossips}
     counts = Counter(id(gossip.members) for gossip in gossips)
@@ -124,7 +124,7 @@ def _seen(having: Iterable[TargetFacts]) -> frozenset[str]:
 
 
 def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> frozenset[str]:
-    """Name the members nobody here sees, and those that nobody else is here to see."""
+    """The members that no process here lists, and those without another process here to list them."""
     names = gossip.absent if gossip else ()
     if len(having) == 1:
         names = tuple(name for name, target in having.items() if not target.young)
@@ -133,7 +133,7 @@ def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> fr
 
 
 def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:
-    """Names that every shard sees in the gossip: those that a common process sees."""
+    """Names in every shard's gossip: those in the list of a common process."""
     gossips = (having[name].gossip for name in share.common & having.keys())
     lists = (census_of(gossip.members) for gossip in gossips if gossip is not None)
     return frozenset[str]().union(*(census.alive | {name for name, _ in census.spots} for census in lists))
@@ -148,8 +148,8 @@ def _by_key(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[
 
 
 def _views(keys: Iterable[KeyFacts], started: float) -> Mapping[tuple[str, str, str], tuple[int, ...]]:
-    """Digest the contents that were read in this cycle. HA-tracker entries are read in turns, other ones
-    by each shard, so their digests say nothing: they are compared with the store alone.
+    """Digest the contents that were read in this cycle. HA-tracker entries are read in turns, different
+    entries by each shard, so their digests prove nothing: they are only compared with the store.
     """
     found: dict[tuple[str, str, str], set[int]] = {}
     for key in keys:

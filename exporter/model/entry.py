@@ -244,9 +244,7 @@ def owns(partition: int) -> Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Replica(Entry):
-    """One HA-tracker entry: the replica elected for (user, cluster), as stored. `time` is when a sample of it
-    was received last.
-    """
+    """One HA-tracker entry: the replica elected for (user, cluster). `time` is that of its last sample."""
 
     renewal: ClassVar[Renewal] = Renewal.SAMPLES
 

@@ -245,9 +245,7 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class GossipFacts:
-    """The gossip of all processes. `clusters` are the connected components of the member lists, as target
-    names.
-    """
+    """The gossip of all processes. `clusters` are the connected components of the lists, as target names."""
 
     clusters: tuple[tuple[str, ...], ...]
     doubts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

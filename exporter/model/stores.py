@@ -24,9 +24,7 @@ Decode = Callable[[str, bytes], Any]  # key, value; gives what it decodes to, or
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """What distinguishes a store from another one at the same address, and since when, our clock. `rings` are
-    indexes by key.
-    """
+    """What distinguishes a store from another one at its address, and since when. `rings`: indexes by key."""
 
     cluster: str = ""
     revision: int = 0

@@ -31,9 +31,7 @@ class Pause:
 
 @dataclass(slots=True)
 class Pauses:
-    """The pauses of one process's pages. A restart ends none: an expensive process may restart all
-    the time.
-    """
+    """The pauses of one process's pages. A restart ends none: a process may restart all the time."""
 
     _pages: dict[str, Pause] = field(default_factory=dict)
 
@@ -43,9 +41,7 @@ class Pauses:
         return replace(pause.failed, asked_at=now) if pause is not None and now < pause.until else None
 
     def learn(self, path: str, page: Page[Any], size: int, now: float) -> None:
-        """Note how a page ended, and how many bytes of it came. A page that was not requested costs
-        nothing.
-        """
+        """Note how a page ended, and how many bytes came. A page that was not requested costs nothing."""
         if page.outcome is not Outcome.FAILED:
             self._pages.pop(path, None)
             return

@@ -177,9 +177,7 @@ class Poller:
         return ha_keys(configurations(self._memories.values()), self.history.names.ha.learned())
 
     async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
-        """Make the rounds. No round waits for a process that did not respond or was late last time, or is
-        now.
-        """
+        """Make the rounds. No round waits for a process that is late now, or was late or down last time."""
         alone = Stragglers(deadline)
         prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
         async for visit in in_portions(visits):
@@ -255,8 +253,8 @@ class Poller:
         return await self._read_stores(plan, deadline), sweep
 
     async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
-        """Read the ring pages of the processes that are due. Returns the visits done in time, and the seconds
-        until all are read.
+        """Read the ring pages that are due. Returns the visits done in time, and seconds until all
+        are read.
         """
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}

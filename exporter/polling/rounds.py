@@ -94,9 +94,7 @@ async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
 
 
 def ticked(now: Callable[[], float]) -> float:
-    """Seconds of the monotonic clock, to compare with the wall clock; a clock that is passed in, as by a
-    simulation, replaces it.
-    """
+    """Seconds of the monotonic clock, or of a simulation's clock, to compare with the wall clock."""
     return time.monotonic() if now is time.time else now()
 
 

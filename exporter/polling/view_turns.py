@@ -1,6 +1,4 @@
-"""Which processes' ring pages and gossip copies a cycle reads: all while the cluster is small, else
-in turns.
-"""
+"""Which ring pages and gossip copies a cycle reads: all while the cluster is small, else in turns."""
 
 from __future__ import annotations
 
@@ -98,9 +96,7 @@ def whose_turn(
 
 
 def _needed(everybody: int, suspected: int, interval: float, within: float) -> int:
-    """Places for all in time, less one cycle, besides those of suspects and of the process that is read
-    again.
-    """
+    """Places for all in time, less one cycle, besides suspects and the process that is read again."""
     each = math.ceil(everybody / max(1, math.floor(within / interval) - 1))
     return each + min(suspected, each) + 1
 
@@ -140,9 +136,7 @@ class Entries:
         again: frozenset[str] = frozenset(),
         limit: int = HA_ENTRIES,
     ) -> frozenset[str]:
-        """Choose at most `limit` of the names, and a few of `again`; all processes are read after
-        `cycles`.
-        """
+        """Choose at most `limit` of the names, and a few of `again`; `cycles` read all processes."""
         listed = sorted(names)
         if self.left <= 0:
             self.after, self.left = self.last, max(1, cycles)
@@ -167,9 +161,7 @@ def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
 
 
 def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
-    """Processes with suspect views of this kind at their last reading, and those with metrics that differ
-    from most.
-    """
+    """Processes with suspect views of this kind, and those with metrics that differ from most."""
     if snapshot is None:
         return frozenset()
     return frozenset(

@@ -311,9 +311,7 @@ class Visit:
         return {key: listed[key].version for key in self.memory.rings_had if key in listed}
 
     async def read_values(self, elected: frozenset[str]) -> None:
-        """Third round, for the processes that are due: its copy of each ring, and of the HA-tracker keys of
-        this turn.
-        """
+        """Third round, for processes that are due: its copies of the rings, and of this turn's HA keys."""
         if self.gossip.value is None:
             return
         rings, left_out = rings_listed(self.gossip.value.keys, self.kind, self.ha)

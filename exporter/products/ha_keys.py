@@ -97,9 +97,7 @@ def ha_keys(
 
 
 def _by_content(values: Iterable[tuple[str, Value]]) -> tuple[set[str], set[str]]:
-    """The keys that contain an HA entry, and those that contain a ring, by the majority of the values of
-    each.
-    """
+    """The keys that contain an HA entry, and those that contain a ring, by most values of each."""
     said = Counter[str]()
     for key, value in values:
         said[key] += 1 if isinstance(value, Replica) else -1

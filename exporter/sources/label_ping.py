@@ -36,9 +36,7 @@ def ping(label: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class MemberPort:
-    """A member's gossip port. `tls` is `False` where the gossip is not encrypted, `True` for the
-    system's certificates.
-    """
+    """A member's gossip port. `tls`: `False` without encryption, `True` for the system's certificates."""
 
     host: str
     port: int

@@ -52,9 +52,7 @@ class Known(Generic[T]):
         return known
 
     def put(self, raw: bytes, found: T) -> None:
-        """Remember what these bytes gave, as long as there is room: what one process sends must not fill
-        the memory.
-        """
+        """Cache what these bytes gave while there is room: one process must not fill the memory."""
         self._room -= len(raw)
         if self._room >= 0:
             self._new[self._name(raw)] = (None if self._hashed else raw), found

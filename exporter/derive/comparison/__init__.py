@@ -1,1 +1,1 @@
-"""Is the secondary a true and fresh copy, and does every process see the same ring?"""
+"""Is the secondary a correct and current copy, and does every process show the same ring?"""

@@ -1,7 +1,7 @@
-"""What the processes' pages show and the external store that was read has not got.
+"""What the processes' pages show and the external store that was read lacks.
 
-Then it is not the store that the processes use, or not the whole of it: each `kvstore` block names its own
-host, and a policy of Consul hides keys without a word. What is compared with such a primary proves nothing.
+Then it is another store than the processes', or only a part of it: each `kvstore` block names its own host,
+and a policy of Consul hides keys without an error. A comparison with such a primary proves nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from exporter.derive.comparison.views import View
 from exporter.derive.ring.clocks import right_clock
 from exporter.model.entry import Entry, Partition, Renewal, State
 
-TRACKED = 1800.0  # seconds; both trackers delete a cluster that was silent for longer (Mimir, Cortex)
+TRACKED = 1800.0  # seconds; both trackers delete a cluster without samples after this time (Mimir, Cortex)
 _HERE = frozenset({State.ACTIVE, State.READ_ONLY, State.JOINING, State.PENDING})
 
 
 @dataclass(frozen=True, slots=True)
 class Absentees:
-    """Names of fresh members, entries or partitions that some page shows and the primary store lacks;
-    `mostly`: most pages show some, so that it is no single process's word.
+    """Names of recently renewed members, entries or partitions that some page shows and the primary store
+    lacks. `mostly`: most pages show some, so it is not one process's error.
     """
 
     names: tuple[str, ...] = ()
@@ -30,8 +30,8 @@ class Absentees:
 
 
 def absentees(read: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
-    """Hold the pages against the store, where that is the primary. What is younger than a heartbeat
-    `period`, or has left meanwhile, may not have been there when the store was read.
+    """Compare the pages with the store, where that is the primary. An entry within its first heartbeat
+    `period`, or one that has left meanwhile, may have been absent when the store was read.
     """
     if not speaks(read, primary.store):
         return Absentees()
@@ -56,8 +56,8 @@ def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, flo
 
 
 def _is_fresh(thing: Entry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
-    """Tell whether a thing lives, and has for a while. Partitions have no heartbeat: one that the store's
-    ring lacks was deleted there, where it has a ring at all.
+    """Whether an entry is current, and has been for a while. Partitions have no heartbeats: one that the
+    store's ring lacks was deleted there, if the store has a ring at all.
     """
     if thing.renewal is Renewal.NONE:
         return empty and isinstance(thing, Partition) and clock - (thing.time or 0.0) > period

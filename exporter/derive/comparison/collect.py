@@ -1,4 +1,4 @@
-"""One cycle's pages sorted by KV key: from what processes answered to what is known of a ring."""
+"""One cycle's pages sorted by KV key: from the processes' pages to the facts of a ring."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAX_KEYS = 500
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """All that one cycle read. `keep_views_since` says since when (our clock) an old view still counts."""
+    """All that one cycle read. Old views count if read since `keep_views_since`, our clock."""
 
     at: float
     started: float
@@ -93,15 +93,13 @@ def read_keys(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One process that answered: its ring pages by key, the keys in its gossip by the key they count
-    under.
-    """
+    """One process that answered: its ring pages by key, the keys in its gossip by their canonical key."""
 
     read: Observation
     target: TargetFacts
     pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
     listed: Mapping[str, tuple[str, ...]]
-    waiting: frozenset[str] = frozenset()  # keys whose page it has, and whose turn it was not
+    waiting: frozenset[str] = frozenset()  # keys with a page that was not due
     in_memory: frozenset[str] = frozenset()  # keys as they would be stored
     signals: Mapping[str, RingSignals] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
@@ -137,7 +135,7 @@ def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
 
 
 def _signals(read: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
-    """What its metrics say of each ring that it watches, by the ring's key in the store."""
+    """The process's metrics about each ring that it watches, by the ring's key in the store."""
     told = read.metrics.value.rings if read.metrics.value is not None else {}
     product = target.product if target.product is not Product.UNKNOWN else common.product
     by_key = told_by_key(told, product)
@@ -147,8 +145,9 @@ def _signals(read: Observation, target: TargetFacts, common: KeyLookup) -> Mappi
 
 @dataclass(frozen=True)  # not slots: the prefixes are gathered once
 class _Fleet:
-    """What is the same for every key: who answered, the stores that were read, the kinds of those that
-    were not, the common primary, how far the processes' clocks are ahead of ours, and how keys are called.
+    """What is the same for every key: the processes that answered, the stores that were read, and the kinds
+    of those that were not. Also the common primary, how far the processes' clocks are ahead of ours, and the
+    keys' names.
     """
 
     up: tuple[Seen, ...]
@@ -165,14 +164,14 @@ class _Fleet:
 
     @cached_property
     def trackers(self) -> tuple[str, ...]:
-        """The prefixes of the HA trackers that run; all that configurations name where none says so."""
+        """The prefixes of the HA trackers that run; all configured prefixes where no page shows one."""
         configs = [seen.target.config for seen in self.up if seen.target.config]
         return tuple(prefixes_in(configs, tracking=True) or prefixes_in(configs))
 
 
 def skew_of(observed: Iterable[Observation]) -> float | None:
     """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
-    counts: with it a heartbeat can look too old, but never too young.
+    counts: with it a heartbeat can seem late, but never too recent.
     """
     known = [skew for seen in observed if (skew := process.skew_of(seen)) is not None]
     return median_high(known) if known else None
@@ -232,7 +231,7 @@ def _default(claims: Iterable[Claim]) -> str:
 
 
 def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
-    """What each configuration says of a ring, and what its process has to do with it."""
+    """The settings of a ring in each configuration, and its process's role in the ring."""
     for seen in up:
         config = seen.read.config.value
         if config is not None and key in config.rings:
@@ -248,9 +247,7 @@ def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreC
 
 
 def _was_read(key: str, store: StoreContent, fleet: _Fleet) -> bool:
-    """Tell whether a key's absence in what was read means that the store has not got it. HA entries may be
-    below each prefix that a tracker has.
-    """
+    """Whether the reading would include a key: HA entries need the prefixes of all trackers."""
     if _is_broken(key, store, fleet.ha):
         return False
     if key == HA_KEY and not fleet.trackers:  # no configuration was read: below a prefix like the usual one
@@ -264,7 +261,7 @@ def _is_broken(key: str, store: StoreContent, ha: HaKeys) -> bool:
 
 
 def _clock_of(store: StoreContent | None, skew: float | None) -> float | None:
-    """The members' time when the store was read; ours where neither a process nor the store tells one."""
+    """The members' time when the store was read; ours where neither a process nor the store has one."""
     return None if store is None else fleet_clock(store.asked_at, skew, store.clock) or store.asked_at
 
 
@@ -276,9 +273,7 @@ def _stored(key: str, store: StoreContent, ha: HaKeys) -> Stored | None:
 
 
 def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
-    """Give HA-tracker entries by `user/cluster`, deleted ones left out; of one that stands below two
-    prefixes the newer.
-    """
+    """HA entries by `user/cluster`, without deleted entries; of an entry below two prefixes the newer."""
     found: dict[str, Replica] = {}
     for key, value in values.items():
         if isinstance(value, Replica) and not value.gone and (entry := ha.entry(key)):
@@ -300,7 +295,7 @@ def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
             yield _not_asked(seen.target.name, young=seen.target.young)
 
 
-@lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
+@lru_cache(maxsize=16_384)  # in a large cluster hardly any process is due
 def _not_asked(target: str, *, young: bool) -> View:
     return View(target, None, known=False, young=young, asked=False)
 

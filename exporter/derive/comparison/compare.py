@@ -48,8 +48,8 @@ def _partitions(ring: PartitionRing) -> Content:
 
 
 def tombstones_of(value: Value | Mapping[str, Replica] | None, content: Content) -> Content:
-    """Give the tombstones that a ring keeps, so that older news of them is dropped; `content` is what lives
-    of it. A deleted HA entry is none: the tracker deletes it itself, a while later.
+    """The tombstones of a ring, so that older copies of them are dropped; `content` is the rest of the ring.
+    A deleted HA entry is none: the tracker deletes it itself, a while later.
     """
     if isinstance(value, PartitionRing):
         return {f"partition {number}": each for number, each in value.partitions.items() if each.gone}
@@ -62,9 +62,9 @@ def tombstones_of(value: Value | Mapping[str, Replica] | None, content: Content)
 class Moment:
     """When the primary was read, by its own clock, and the ring's heartbeat period in seconds.
 
-    `delivered` is the newest time of each member that the primary's watch had brought to any process
-    before the secondary was read. A store can be a heartbeat ahead of that: what nobody was told of
-    yet, nobody could have passed on, so within one period the delivered time counts.
+    `delivered` is the newest time of each member that the primary's watch had brought to any process before
+    the secondary was read. A store can be a heartbeat ahead of that. No process could have passed on what
+    none had received, so within one period the delivered time counts.
     """
 
     clock: float | None
@@ -126,7 +126,7 @@ class _Walk:
         self.doubtful: list[Difference] = []
 
     def pairs(self, primary: Content, view: Content) -> None:
-        """Walk over what both have. This loop is the cycle's hottest: views times members."""
+        """Compare what both have. This loop is the cycle's hottest: views times members."""
         behind, find = self.at.behind, view.get
         lag, timed, never = 0.0, False, Renewal.NONE
         for item, mine in primary.items():
@@ -152,7 +152,7 @@ class _Walk:
         self.fields += found
 
     def gone(self, missing: tuple[str, ...], primary: Content) -> None:
-        """Walk over what the view lacks. Before mirroring that is all, in every view, and few are shown."""
+        """Report what the view lacks. Before mirroring that is all, in every view, and few are shown."""
         recent = [item for item in missing if self._is_recent(primary[item].born)]
         self.settled.update(set(missing).difference(recent))
         self.lost = [self._lost(item, primary) for item in missing[:MAX_DIFFERENCES]]
@@ -168,14 +168,14 @@ class _Walk:
             self.doubtful += found
 
     def _one_heartbeat(self, mine: Entry, theirs: Entry) -> bool:
-        """Tell whether the two are neighbours in time: the same member one heartbeat later."""
+        """Whether the two are neighbours in time: the same member one heartbeat later."""
         left, right = mine.time, theirs.time
         if mine.renewal is Renewal.NONE:
             return self._is_recent(max(left or 0.0, right or 0.0))
         return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
 
     def _is_recent(self, when: float | None) -> bool:
-        """Tell whether something is less than a period old by the primary's clock, or about to be."""
+        """Whether something is less than a period old by the primary's clock, or about to be."""
         if when is None or self.at.clock is None:
             return False
         return abs(self.at.clock - when) <= self.at.period
@@ -193,7 +193,7 @@ def _fields(mine: Entry, theirs: Entry) -> list[tuple[str, str, str]]:
 
 
 def _contradict(left: object, right: object) -> bool:
-    """Tell whether two values of a field contradict one another. A ring page shows `UNHEALTHY` instead of the
+    """Whether two values of a field contradict one another. A ring page shows `UNHEALTHY` instead of the
     member's own state, a page in HTML no digest of tokens, and some not even their count.
     """
     if isinstance(left, Tokens) and isinstance(right, Tokens):
@@ -210,5 +210,5 @@ def _shown(value: object) -> str:
 
 
 def _text(thing: Entry) -> str:
-    """What an entry is, in short: the state of a member or partition, where it is, who was elected."""
+    """An entry in short: the state of a member or partition, its place, the elected replica."""
     return " at ".join(str(value) for what, value in thing.fields if what in _TELLING)

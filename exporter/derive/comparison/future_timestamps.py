@@ -1,7 +1,7 @@
-"""Time stamps from the future. Memberlist keeps the newest one it heard of: until that time has come
-nothing updates such an entry, and nobody can tell that it died. A tombstone from the future keeps its member
-out of every copy, however often the process renews it (dskit's `Desc.mergeWithTime` compares time stamps
-alone, and a tombstone's is when the entry was deleted, by the clock of the process that deleted it).
+"""Time stamps from the future. Memberlist keeps the newest one: until that time nothing updates such an
+entry, and its process's end goes unnoticed. A tombstone from the future keeps its member out of every copy,
+even if the process renews it. Dskit's `Desc.mergeWithTime` compares only time stamps. A tombstone's is when
+the entry was deleted, by the clock of the process that deleted it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from exporter.derive.ring.clocks import fleet_clock
 
 def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
     """How many seconds each entry of a key is ahead, in any view of either store that was read. Up to a
-    heartbeat period is left out: clocks differ by seconds, and pages tell whole ones.
+    heartbeat period is left out: clocks differ by seconds, and pages have integer seconds.
     """
     found: dict[str, float] = {}
     for content, now in _dated(read):
@@ -35,7 +35,7 @@ def _newest(content: Content) -> float:
 
 
 def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
-    """Every content that was read, with what most processes' clocks said then."""
+    """Every content that was read, with the time by most processes' clocks."""
     for view in (*read.pages, *read.copies):
         now = fleet_clock(view.read_at, read.skew, view.clock)
         if view.known and view.value is not None and now is not None:

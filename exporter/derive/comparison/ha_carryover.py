@@ -1,5 +1,5 @@
-"""HA entries are read in turns: where a process differed from the others counts until it is read again. An
-election that some know and others do not yet is no difference, for one update of its entry.
+"""HA entries are read in turns: a difference of one process counts until it is read again. An election that
+only some processes have is no difference, for one update of its entry.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from exporter.model.views import ViewFacts
 
 Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
 MAX_ODD = 100  # entries of one process
-Failovers = Mapping[str, float]  # entries with an election that not all know, and since when, our clock
+Failovers = Mapping[str, float]  # entries with an election that only some views have; since when, our clock
 FORGET = 3600.0  # seconds after which one that was not read again is forgotten
 
 
 def failovers(views: Iterable[View], past: Failovers, now: float, period: float) -> Failovers:
-    """Give the entries of which some views name another replica than others, where the newer reading is one
-    update later: in large fleets some Prometheus fails over in every cycle.
+    """The entries with different replicas in different views, where the newer reading is one update later. In
+    large fleets some Prometheus fails over in every cycle.
     """
     first: dict[str, Replica] = {}
     split: dict[str, list[Replica]] = {}
@@ -43,15 +43,15 @@ def _is_one_update(told: Iterable[Replica], period: float) -> bool:
 
 
 def under_way(found: Failovers, now: float, period: float) -> frozenset[str]:
-    """Pick the failovers that nothing is wrong with: one that stays is known to some and not to others."""
+    """The failovers without a fault. One that lasts is in some views and missing in the rest."""
     return frozenset(name for name, since in found.items() if 0 <= now - since <= period)
 
 
 def odd_entries(
     views: Iterable[View], judged: Iterable[ViewFacts], past: Odd, passing: frozenset[str] = frozenset()
 ) -> Odd:
-    """Give each process's entries in which it differed from most, or which it lacked, when somebody
-    read them last. Nothing where all were read: then the views as they are tell it. `passing` are failovers.
+    """Each process's entries that differed from most, or that it lacked, when last read. Empty where all were
+    read: then the present views show it. `passing` are failovers.
     """
     views = tuple(views)
     if not any(v.unread for v in views):
@@ -74,7 +74,7 @@ def odd_entries(
 
 
 def _usual(voters: tuple[View, ...]) -> Mapping[str, str | None]:
-    """Give the entries of which not all name the same replica, with the one that most name, if any."""
+    """The entries with different replicas, each with the replica of most views, if any."""
     first: dict[str, str] = {}
     split: dict[str, Counter[str]] = {}
     for v in voters:
@@ -108,7 +108,7 @@ def _differing(v: View, usual: Mapping[str, str | None]) -> Mapping[str, str]:
 
 
 def _is_open(entry: str, v: View, readers: Mapping[str, int], listed: frozenset[str]) -> bool:
-    """Tell whether this cycle has not said how it is now: it was not read here, or of nobody else."""
+    """Whether this cycle has no result for the entry: it was not read here, or in no other view."""
     if entry in v.unread:
         return True
     if entry in (v.content or {}):
@@ -119,9 +119,7 @@ def _is_open(entry: str, v: View, readers: Mapping[str, int], listed: frozenset[
 def with_entries(
     views: tuple[ViewFacts, ...], odd: Odd, uncovered: Mapping[str, frozenset[str]]
 ) -> tuple[ViewFacts, ...]:
-    """Let the views differ by what was found in entries that were not read this time, too, and say which
-    of them have entries that nobody knows.
-    """
+    """Add to each view the differences in entries not read this time, and its entries never read."""
     told = tuple(replace(v, whole=False) if v.known and uncovered.get(v.target) else v for v in views)
     return with_odd(tuple(_marked(v, odd.get(v.target)) if v.known else v for v in told)) if odd else told
 

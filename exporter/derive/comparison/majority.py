@@ -1,8 +1,8 @@
 """What most views of a key show: its members, their states and tokens, and their heartbeats.
 
-One page that leaves a member out, invents some, or shows a heartbeat newer than every other page, is one
-voice of many. Of two that differ an entry counts where either has it, and the newer time of both: what is
-doubtful is then there to be judged.
+One page that leaves a member out, invents some, or shows a heartbeat newer than every other page, is a
+minority of one. Of two that differ, an entry counts where either has it, and the newer time of both: a
+doubtful entry is then judged.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def most(views: Sequence[View]) -> Stored | None:
 
 
 def fresh(views: Iterable[View], period: float) -> list[View]:
-    """The views that are not two periods behind most of the others: a process whose watch stands still, or
-    that is isolated (with a fresh heartbeat of its own and none of any other member), has no say.
+    """The views that are less than two periods behind most of the rest. A process with a stopped watch, or an
+    isolated one (with a recent heartbeat of its own and none of any other member), does not count.
     """
     having = [(view, _usual(view.content)) for view in views if view.content is not None]
     if len(having) < 2:
@@ -83,14 +83,14 @@ def _order(thing: Entry) -> float:
 
 
 def _usual_of(things: list[T]) -> list[T]:
-    """Those that say what most say. A page that calls a member unhealthy hides its own state and has no
-    say in that; of two that differ the one that was renewed last counts.
+    """Those with the value of most. A page that calls a member unhealthy hides its own state and does not
+    count there; of two that differ the one renewed last counts.
     """
     open_ = [thing for thing in things if thing.state is not State.UNHEALTHY]
     told = open_ or things
     listed = [thing for thing in told if thing.tokens.digest]
     groups: dict[Hashable, list[T]] = {}
-    # A page in HTML lists no tokens: it has no say where at least half of the pages do.
+    # A page in HTML lists no tokens: it does not count where at least half of the pages list them.
     for thing in listed if 2 * len(listed) >= len(told) else told:
         groups.setdefault(_said(thing), []).append(thing)
     return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))

@@ -16,9 +16,8 @@ from exporter.products.ring_pages import RingPage, pages_of
 
 @dataclass(frozen=True, slots=True)
 class KeyLookup:
-    """What is the same for every process: the configured pages, the product of those that do not show
-    theirs, and, where that is unknown, the keys that somebody has for certain; `names` say how keys are
-    called.
+    """What is the same for every process: the configured pages, and the product of processes that do not show
+    theirs. Where that is unknown, also the keys that certainly exist; `names` are the keys' names.
     """
 
     pages: tuple[RingPage, ...] | None = None
@@ -28,9 +27,7 @@ class KeyLookup:
 
 
 def product_for(targets: Iterable[TargetFacts], configured: Product) -> Product:
-    """The product of those that do not show theirs: as configured, else that of more than half of the others;
-    unknown where none has so many.
-    """
+    """The product of processes that do not show theirs: as configured, else that of most, else unknown."""
     shown = Counter(target.product for target in targets if target.product is not Product.UNKNOWN)
     usual, count = next(iter(shown.most_common(1)), (Product.UNKNOWN, 0))
     return usual if configured is Product.UNKNOWN and 2 * count > shown.total() else configured
@@ -39,7 +36,7 @@ def product_for(targets: Iterable[TargetFacts], configured: Product) -> Product:
 def used_keys(
     observed: Iterable[Observation], stores: Iterable[StoreContent], targets: Iterable[TargetFacts]
 ) -> frozenset[str]:
-    """Keys in a store, in the gossip, or of a client whose product says which key it has."""
+    """Keys in a store, in the gossip, or of a client with a key in its product's table."""
     found = {key for store in stores for key in (*store.values, *store.broken)}
     for seen in observed:
         page = seen.gossip.page.value
@@ -75,9 +72,9 @@ def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tupl
 def _told_apart(
     same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: KeyLookup
 ) -> Sequence[RingPage]:
-    """Of the readings of one path, give that of the product; else the one whose key the process is
-    configured with, else the one whose key anybody has. Where both are used it cannot be told and both
-    count, as differing views; where none is, a page is still one ring.
+    """Of the readings of one path, that of the product; else the one with a key in the process's
+    configuration, else the one with a key that exists. If both are used, both count, as differing views; if
+    none is, a page is still one ring.
     """
     fitting = [page for page in same if product in page.products]
     if fitting:

@@ -1,4 +1,4 @@
-"""Where one key's primary is read, and by whose clock its members are old or young."""
+"""Where one key's primary is read, and the clock for its members' ages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Stored = Value | Mapping[str, Replica]
 
 @dataclass(frozen=True)  # not slots: the settings are agreed on once
 class KeyInput:
-    """All that was read about one key in one cycle. `store` is its content in the external store,
-    `None` where the store has not got it; `store_known` says whether the store was read at all, and
-    `store_broken` that it has the key and what it has could not be understood.
+    """All that was read about one key in one cycle. `store` is its content in the external store, `None`
+    where the store lacks it. `store_known` is true if the store was read at all, `store_broken` if its value
+    is undecodable.
     """
 
     key: str
@@ -44,8 +44,8 @@ class KeyInput:
     configs: tuple[Claim, ...] = ()
     kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
     """Views read in an earlier cycle of the same sweep, by kind and target."""
-    fleet: str = ""  # the primary of all clients together, for a key whose own clients are unknown
-    failed: frozenset[str] = frozenset()  # kinds of stores that were asked and could not be read
+    fleet: str = ""  # the primary of all clients together, for a key with unknown clients
+    failed: frozenset[str] = frozenset()  # kinds of stores that could not be read
     skew: float | None = None  # the processes' clocks less ours, as most of them have it
     default: str = ""  # the key with the product's default prefix
     in_memory: tuple[str, ...] = ()  # processes that keep it in their own memory
@@ -63,8 +63,8 @@ class KeyInput:
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The primary's content, and who said so. `clock` is the answering side's time; `young` says that it is
-    a process that has just started, so that who is not in it need not be gone.
+    """The primary's content and its source. `clock` is the source's time. `young` is true for a process that
+    has just started: members that it lacks may exist.
     """
 
     value: Stored | None
@@ -75,8 +75,8 @@ class Primary:
 
 
 def find_primary(read: KeyInput) -> Primary:
-    """Choose where the primary is read: the store itself where it was read, else what most fresh pages show.
-    What the pages remember does not stand in for a value that is there and broken.
+    """Choose where the primary is read: the store itself where it was read, else what most recent pages show.
+    The pages do not replace a value that exists and is broken.
     """
     store = kv_clients.primary_of(read.clients)
     if read.store_broken and _is_of_store(read, store):
@@ -96,7 +96,7 @@ def find_primary(read: KeyInput) -> Primary:
 
 
 def page_of(read: KeyInput, store: str) -> Primary | None:
-    """The primary as most fresh pages show it; `None` where no page does."""
+    """The primary as most recent pages show it; `None` where no page does."""
     pages = _believed(read.pages, read)
     return _of_pages(read, pages, store) if pages else None
 
@@ -113,9 +113,7 @@ def _of_most(views: list[View], place: Place, store: str, skew: float | None) ->
 
 
 def is_remembered(read: KeyInput, primary: Primary) -> bool:
-    """Tell whether the store that is the primary could not be read, so that all there is of it is what the
-    processes remember.
-    """
+    """Whether the primary store could not be read, so that only the processes' pages of it remain."""
     return primary.store in read.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
 
 
@@ -133,14 +131,12 @@ def ill_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
 
 
 def speaks(read: KeyInput, store: str) -> bool:
-    """Tell whether the store that is the primary was read."""
+    """Whether the store that is the primary was read."""
     return read.store_known and _is_of_store(read, store)
 
 
 def _is_of_store(read: KeyInput, store: str) -> bool:
-    """Tell whether the store that is read is the primary. Of a key whose clients are unknown it is,
-    unless the fleet has left it.
-    """
+    """Whether the store that is read is the primary; of a key without clients, unless the fleet left it."""
     return store == read.store_kind or (not store and read.fleet != "memberlist")
 
 
@@ -151,8 +147,8 @@ def _emptied(value: Stored | None) -> Stored:
 
 
 def _believed(views: Iterable[View], read: KeyInput) -> list[View]:
-    """The views that have a say: of processes that have not just started, with right clocks, and none that
-    is behind the others. Where no view is like that, the best there are.
+    """The views that count: of processes that have not just started, with right clocks, and not behind the
+    rest. Where no view is like that, the best there are.
     """
     having = [view for view in views if view.known and view.content is not None]
     grown = [view for view in having if not view.young] or having

@@ -22,7 +22,7 @@ MAX_SHOWN = 1000  # differences of all views together, the worst of each view fi
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What `judge_sides` found, and what it needs to know the next time."""
+    """The result of `judge_sides`, and its state for the next time."""
 
     views: tuple[ViewFacts, ...]
     distinct: Mapping[str, int]
@@ -40,8 +40,8 @@ class Times:
 
 
 def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) -> Sides:
-    """Judge all views and, where there is a secondary, what it lacks. Only views read in one and the
-    same cycle are held against each other; what a kept one lacked counts until it is read again.
+    """Judge all views and, where there is a secondary, what it lacks. Only views of the same cycle are
+    compared; what a kept view lacked counts until it is read again.
     """
     other = kv_clients.secondary_of(read.clients, primary.store)
     content = content_of(primary.value) if primary.value is not None else None
@@ -75,13 +75,13 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
 
 
 def _elections(read: KeyInput, past: Standing, times: Times) -> Failovers:
-    """The failovers of the HA tracker that some views know, and others do not yet."""
+    """The failovers of the HA tracker that only some views have."""
     views = (*read.pages, *read.copies) if read.key == HA_KEY else ()
     return failovers(views, past.failovers, times.now, times.period)
 
 
 def _apart(views: Iterable[View], passing: frozenset[str]) -> Iterable[View]:
-    """The views without a say on the failovers that are under way."""
+    """The views without the failovers that are under way."""
     return (replace(v, unread=v.unread | passing) for v in views) if passing else views
 
 
@@ -92,16 +92,16 @@ def _of_store(primary: Primary) -> View | None:
 
 
 def _stored(read: KeyInput, primary: Content | None, name: str) -> View:
-    """The store as a view whose HA entries are read in turns: those that the primary's copy, itself read
-    in turns, did not show this time.
+    """The store as a view with HA entries in turns: without those that the primary's copy, itself read in
+    turns, did not show this time.
     """
     unread = frozenset[str]().union(*(v.unread for v in read.copies))
     return View(name, None, known=False, unread=unread.difference(primary or ()))
 
 
 def _with_kept(views: Iterable[View], judged: tuple[ViewFacts, ...], read: KeyInput) -> tuple[ViewFacts, ...]:
-    """Put an earlier reading in the place of a view whose turn it was not, and beside one that failed: that
-    takes its place until the next turn.
+    """Put an earlier reading in the place of a view that was not due. Put it beside one that failed, which it
+    replaces until the next turn.
     """
     waiting = {v.target for v in views if not v.asked}
     pairs = ((view, read.kept.get((view.kind, view.target))) for view in judged)

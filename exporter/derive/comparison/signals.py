@@ -1,7 +1,8 @@
-"""What each process's metrics say of the rings that it watches, held against what its peers' say.
+"""Each process's metrics about the rings that it watches, compared with its peers' metrics.
 
-A third kind of view, read from every process in every cycle: how many members in which state, how many
-tokens, how old the oldest heartbeat is. It names no member; it says whose ring page and gossip copy to read.
+This is a third kind of view, read from every process in every cycle: the members by state, the tokens, and
+the age of the oldest heartbeat. It names no member, but determines which ring pages and gossip copies to
+read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ UNHEALTHY = State.UNHEALTHY.value
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What one process's metrics say of one ring, and when we asked for them."""
+    """One process's metrics about one ring, and when we requested them."""
 
     target: str
     told: RingSignals
@@ -36,8 +37,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A process that said something else than most, `since` when, by our clock. `own` is what it said and
-    `usual` what they did when they differed first.
+    """A process with other metrics than most, `since` when, by our clock. `own` is its value and `usual`
+    theirs when they first differed.
     """
 
     own: str
@@ -49,9 +50,7 @@ Deviations = Mapping[str, Deviation]  # by process
 
 
 def told_by_key(told: Mapping[str, RingSignals], product: Product) -> dict[str, RingSignals]:
-    """Sort by the rings' default keys. A process may watch one ring for two of its parts: then the one that
-    sees less counts.
-    """
+    """Sort by default keys. Of one ring that a process watches twice, the view with fewer members counts."""
     found: dict[str, RingSignals] = {}
     for name, ring in told.items():
         key = key_of_client(name, product)
@@ -66,9 +65,7 @@ def _seen_less(ring: RingSignals, other: RingSignals) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One ring's views by metrics, how many different ones there are, and who deviates, for the next
-    cycle.
-    """
+    """One ring's views by metrics, the number of different views, and the deviations for the next cycle."""
 
     views: tuple[ViewFacts, ...] = ()
     distinct: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -78,9 +75,9 @@ class Counted:
 def judge_signals(
     signals: tuple[Signal, ...], past: Deviations, pages: Iterable[ViewFacts], now: float
 ) -> Counted:
-    """Judge each process's view by its metrics. A difference is judged when it has stayed for two cycles and
-    `SETTLES_AFTER`: whoever was asked first has not seen yet who came or went. A young process is not judged,
-    nor one whose own ring page among `pages`, read since, shows that nothing is wrong.
+    """Judge each process's view by its metrics. A difference is judged after two cycles and `SETTLES_AFTER`:
+    the first process read may lack the latest members. Two kinds of processes are not judged: those that
+    started recently, and those with an own ring page among `pages`, read since, without a fault.
     """
     if not signals:
         return Counted()
@@ -105,7 +102,7 @@ def judge_signals(
 
 
 def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str]:
-    """Whose own ring page, read since it deviated, shows that it does not: releases count tokens differently,
+    """Processes without a deviation on their own ring page, read since. Releases count tokens differently,
     and a zone may be left out of one process's ring on purpose.
     """
     return {
@@ -117,16 +114,14 @@ def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str
 
 
 def _continued(known: Deviation | None, own: str, usual: str, now: float) -> Deviation:
-    """The same deviation where it, or what most say, stayed as it was: where both changed, members come and
-    go.
-    """
+    """The same deviation unless both its value and that of most changed: then members come and go."""
     if known is None or known.since > now or (known.own != own and known.usual != usual):
         return Deviation(own, usual, now)
     return Deviation(own, usual, known.since)
 
 
 def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None:
-    """What most of those say that have not just started; `None` where none are most."""
+    """The value of most processes that have not just started; `None` where there is no majority."""
     judged = [(own, signal.told) for signal, own in zip(signals, said, strict=True) if not signal.young]
     by_what = dict(judged)
     counts = Counter(own for own, _ in judged).most_common(2)
@@ -136,7 +131,7 @@ def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None
 
 
 def _said(told: RingSignals, hidden: bool) -> str:
-    """What counts of it. Where somebody calls a member unhealthy, its own state is unknown everywhere."""
+    """The part that counts. Where any process calls a member unhealthy, states count nowhere."""
     states = "" if hidden else ",".join(f"{count} {state}" for state, count in sorted(told.members.items()))
     return f"{told.size} members, {told.tokens} tokens, {states}"
 
@@ -147,13 +142,13 @@ def _hashed(said: str) -> str:
 
 
 def _oldest_of_most(signals: Iterable[Signal]) -> float | None:
-    """The oldest heartbeat as most processes see it: no single one makes all others look late."""
+    """The oldest heartbeat by most processes: a single process cannot make the rest seem late."""
     told = [signal.told.oldest for signal in signals if signal.told.oldest is not None]
     return median_high(told) if told else None
 
 
 def _digests(told: RingSignals, own: str, hidden: bool) -> tuple[str, ...]:
-    """Without states; and with them, where nobody hides one: then these are what it said."""
+    """Without states; and with them, unless one is hidden: then these equal its own text."""
     return (_hashed(own),) if hidden else (_hashed(_said(told, hidden=True)), _hashed(own))
 
 
@@ -164,7 +159,7 @@ def _view(
     oldest: float | None,
     deviating: tuple[Collection[str], Collection[str]],
 ) -> ViewFacts:
-    """The view of one process; `deviating` are those that are odd, and those that are not judged yet."""
+    """The view of one process; `deviating` are the processes that deviate, and those not judged yet."""
     told, (odd, waiting) = signal.told, deviating
     return ViewFacts(
         kind=KIND,

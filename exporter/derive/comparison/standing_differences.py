@@ -23,10 +23,10 @@ MAX_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is remembered of one key's comparisons. `doubts` is when a difference was first seen, our
-    clock; `replicas` are the replicas found to differ, by view; `uncovered` the HA entries of a view
-    that were never read, or that left a doubt when they were; `odd` what a process had of HA entries in
-    which it differed from the others; `failovers` the entries of which not all knew the last election.
+    """What is kept of one key's comparisons. `doubts` is when a difference was first observed, our clock.
+    `replicas` are the differing replicas by view. `uncovered` are the HA entries of a view that were never
+    read, or left a doubt. `odd` is what a process had of HA entries that differed. `failovers` are the
+    entries with an election that only some views have.
     """
 
     doubts: Mapping[Difference, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -43,12 +43,12 @@ class Standing:
 def settle(
     found: Mapping[str, Comparison], past: Standing, now: float, period: float, unread: Unread = NONE_UNREAD
 ) -> tuple[dict[str, Comparison], Mapping[Difference, float]]:
-    """Settle what has stayed for longer than a period. A heartbeat explains a difference once: the same
-    difference a period later is one that nobody copies. The second value is for the next cycle; a doubt
-    about an HA entry stays in it until that entry is read again, whatever else is read of its view.
+    """Settle the differences that last longer than a period. A heartbeat explains a difference once: the same
+    difference a period later is copied by no process. The second value is for the next cycle. A doubt about
+    an HA entry stays in it until that entry is read again.
     """
     doubts = {d: past.doubts.get(d, now) for c in found.values() for d in c.doubtful}
-    # One from the future was seen before our clock was set back: nobody knows how long ago.
+    # One from the future was observed before our clock was set back: its age is unknown.
     late = {d for d, since in doubts.items() if now - since > period or since > now}
     judged = {
         name: replace(c, settled=c.settled | {d.member for d in c.doubtful if d in late})
@@ -109,7 +109,7 @@ def carry(
 
 
 def _kept(past: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
-    """What is known now, else what was known of a process that is still there."""
+    """The present values, else the last values of processes that are still there."""
     here = {v.target for v in views}
     return MappingProxyType({name: what for name, what in past.items() if name in here} | dict(fresh))
 
@@ -129,8 +129,6 @@ def _with(found: Comparison, v: View, before: tuple[Difference, ...]) -> Compari
 
 
 def _uncovered(v: View, past: Standing, doubted: set[str]) -> frozenset[str]:
-    """Entries listed there that were never read since this process is watched, or not since they left a
-    doubt.
-    """
+    """Entries listed there that were never read from this process, or not since they left a doubt."""
     before = past.uncovered.get(v.target)
     return v.unread if before is None else (before | doubted) & v.unread

@@ -1,8 +1,8 @@
-"""Does everybody see the same ring? The views of one kind held against one another.
+"""Does every process show the same ring? The views of one kind compared with one another.
 
-A ring page is what the primary's watch delivered to a process, a gossip copy what gossip brought it.
-Contents are members, states and tokens: heartbeats differ all the time and are no difference.
-Partitions with their owners and the HA tracker's entries are held against one another in the same way.
+A ring page is what the primary's watch delivered to a process, a gossip copy what gossip brought it. Contents
+are members, states and tokens: heartbeats differ all the time and are no difference. Partitions with their
+owners and the HA tracker's entries are compared in the same way.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.model.views import Comparison, ViewFacts
 
 SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
-# Named here because this is asked of every member of every view: `State.UNHEALTHY` costs ten times as much.
+# A constant, since every member of every view is compared with it: `State.UNHEALTHY` costs ten times as much.
 _UNHEALTHY = State.UNHEALTHY
-MAX_KNOWN = 8  # contents that others are held against
+MAX_KNOWN = 8  # contents that further views are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ def judge_views(
     against: Mapping[str, Comparison],
     stored: View | None = None,
 ) -> tuple[ViewFacts, ...]:
-    """Judge all views of one kind; `against` is each view's comparison with the primary, if any. `stored`
-    is the primary itself, where these views are to show it and it was read elsewhere.
+    """Judge all views of one kind; `against` is each view's comparison with the primary, if any. `stored` is
+    the primary itself, where these views are to show it and it was read elsewhere.
 
-    A young process is not judged, unless all are young: then nobody else could tell.
+    A recently started process is not judged, unless all are: then no other process could be.
     """
     views = tuple(views)
     prints = _Fingerprints(_peers(views, timeout, _living(stored, timeout)))
@@ -92,22 +92,22 @@ def distinct(judged: Iterable[ViewFacts]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Peers:
-    """What all the views of a kind say together."""
+    """What all the views of a kind show together."""
 
-    newest: Mapping[str, float]  # the time of each entry's freshest record
-    wanted: frozenset[str]  # what lives, and every view should have
-    dead: frozenset[str]  # whose freshest record is a tombstone
+    newest: Mapping[str, float]  # the time of each entry's newest record
+    wanted: frozenset[str]  # entries that every view should have
+    dead: frozenset[str]  # entries with a tombstone as the newest record
     hidden: frozenset[str]
-    unread: frozenset[str]  # HA entries that somebody's copy was not asked for
-    stored: frozenset[str]  # what lives in the primary, which these views are to show
-    counted: Mapping[str, bool]  # whose tokens some page does not list; whether one does not even count them
+    unread: frozenset[str]  # HA entries that were not read from some copy
+    stored: frozenset[str]  # entries of the primary that these views are to show
+    counted: Mapping[str, bool]  # members with tokens unlisted on a page; whether it also lacks their count
 
 
-Record = tuple[float, bool, Entry, float | None]  # time, tombstone, what it says, by whose clock
+Record = tuple[float, bool, Entry, float | None]  # time, tombstone, entry, by which clock
 
 
 def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
-    """How long each living member of a stored ring has been in it, seconds; 0 where nobody knows."""
+    """How long each current member of a stored ring has been in it, seconds; 0 where unknown."""
     if stored is None or not isinstance(stored.value, Ring) or (clock := stored.now) is None:
         return {}
     return {
@@ -120,11 +120,11 @@ def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
 
 
 def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float]) -> _Peers:
-    """Find the freshest record of each entry over all views; at the same time a tombstone wins, as it
-    does when the members merge their values.
+    """Find the newest record of each entry over all views; at the same time a tombstone wins, as it does when
+    the members merge their values.
 
-    `hidden` are ids that some page calls unhealthy: there the member's own state is unknown, so their
-    state cannot make two views different. One page may cross the timeout a second before another.
+    `hidden` are ids that some page calls unhealthy: there the member's own state is unknown, so their state
+    cannot make two views different. One page may cross the timeout a second before another.
     """
     best: dict[str, Record] = {}
     hidden: set[str] = set()
@@ -146,8 +146,8 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
 
 
 def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool], v: View) -> None:
-    """Put what is fresher in a view into `best`, the ids that it calls unhealthy into `hidden`, and those
-    whose tokens it does not list into `counted`: pages in HTML list none.
+    """Put the newer records of a view into `best`, and the ids that it calls unhealthy into `hidden`. Those
+    with unlisted tokens go into `counted`: pages in HTML list none.
     """
     clock, known = v.now, best.get
     for name, thing in _records(v):
@@ -172,7 +172,7 @@ def _records(v: View) -> Iterable[tuple[str, Entry]]:
 
 
 def _is_live(record: Record, timeout: float) -> bool:
-    """Tell whether every view should have it. Without a clock nothing can be told to be old."""
+    """Whether every view should have it. Without a clock no record counts as old."""
     when, gone, thing, clock = record
     limit = 0.0
     if thing.renewal is Renewal.HEARTBEAT:
@@ -182,7 +182,7 @@ def _is_live(record: Record, timeout: float) -> bool:
     return not gone and (clock is None or limit <= 0 or clock - when <= limit)
 
 
-@lru_cache(maxsize=16_384)  # in a large cluster it is nearly nobody's turn
+@lru_cache(maxsize=16_384)  # in a large cluster hardly any process is due
 def _unknown(kind: str, target: str) -> ViewFacts:
     return ViewFacts(kind, target, known=False, judged=False)
 
@@ -212,7 +212,7 @@ def _judge(
 
 
 def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
-    """Seconds behind the freshest view, over the members both have; `None` without heartbeats."""
+    """Seconds behind the newest view, over the members both have; `None` without heartbeats."""
     beating = Renewal.HEARTBEAT
     behind = [
         newest[name] - time
@@ -222,11 +222,11 @@ def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
     return max(behind, default=None)
 
 
-Mark = tuple[str, tuple[str, ...]]  # the fingerprint, and the digests that other exporters' are held against
+Mark = tuple[str, tuple[str, ...]]  # the fingerprint, and the digests for the comparison with other exporters
 
 
 class _Fingerprints:
-    """Fingerprints of one kind's views. Nearly all are alike, so each content is held against those that
+    """Fingerprints of one kind's views. Nearly all are alike, so each content is compared with those that
     were hashed before it is hashed itself.
     """
 
@@ -251,7 +251,7 @@ class _Fingerprints:
 
 
 def _alike(content: Content, known: Content) -> bool:
-    """Tell cheaply that two contents differ in heartbeats at most. `False` is no proof that they differ."""
+    """Whether two contents certainly differ at most in heartbeats, by a cheap test."""
     if len(content) != len(known):
         return False
     find = known.get
@@ -270,8 +270,8 @@ def fingerprint(
 ) -> str:
     """Hash what counts of a content: members, states and tokens (replicas, for the HA tracker).
 
-    `hidden` have no state that is known everywhere, `unread` are left out: not everybody was asked. Of the
-    tokens of `counted` the number counts alone, or nothing where some page does not say it.
+    `hidden` have no certain state. `unread` are left out, since some process was not read. For the tokens of
+    `counted` only the number counts, or nothing where some page lacks it.
     """
     essence = [
         (name, _essence(thing, name in hidden, counted.get(name)))

@@ -11,7 +11,7 @@ from typing import Final
 @dataclass(frozen=True, slots=True)
 class Advice:
     """What to do now, in one sentence, and then. `never` are the verbs that do harm in this state: no text
-    about it may ask for them. `doc` is where the state is explained.
+    about it may contain them. `doc` is where the state is explained.
     """
 
     now: str

@@ -1,7 +1,7 @@
 """Which of several findings is the cause, and which checks fail only as its effects.
 
-The table is in the order of danger. Its effects are the checks that the cause explains: they keep their
-verdicts, and say what to do about the cause instead of what would cure them alone.
+The table is in the order of danger. Its effects are the checks that the cause explains. They keep their
+verdicts, and advise about the cause instead of their own remedy.
 """
 
 from __future__ import annotations
@@ -98,12 +98,12 @@ def warned(findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | 
 
 
 def together(lists: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
-    """Join the findings of several migrations; each cause that one check found is told once."""
+    """Join the findings of several migrations; each cause that one check found is listed once."""
     return ordered(dict.fromkeys(finding for found in lists for finding in found))
 
 
 def explained(check: Check, found: Iterable[str]) -> Check:
-    """Give a check that does not hold the cause that explains it, and the advice for that cause."""
+    """Give a check that did not pass the cause that explains it, and the advice for that cause."""
     if check.verdict is Verdict.HOLDS:
         return check
     cause = next((c for c in CAUSES if c.id in found and check.id in c.effects and c.id in ADVICE), None)

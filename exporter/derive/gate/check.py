@@ -1,4 +1,4 @@
-"""How a check is registered and weighed: fails if something is wrong, unknown if something was not seen."""
+"""How a check is registered and weighed: it fails on any fault, and is unknown if something is unread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exporter.model.gate import Check, Covered, Verdict
 
 CheckFunction = Callable[[Evidence], Check]
 
-# What makes a check known, where it has nothing more exact to say.
+# How to get a verdict, where a check has nothing more exact.
 READABLE = (
     "Make it readable: the names are above; kvmigration status and the page show which process "
     "does not answer, and why."
@@ -23,10 +23,10 @@ Good = Looked | tuple[Looked, ...]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a check found. Anything wrong fails, else anything unknown leaves it open, else it holds.
+    """What a check found. Any fault fails it, else anything unknown leaves it unknown, else it passes.
 
-    `nothing` says that there is nothing to look at: unknown for a whole, no obstacle for one shard's part.
-    `remedy` and `known_by` stand in for the registered ones.
+    `nothing` means that there is nothing to judge: unknown for all processes, no obstacle for one shard's
+    part. `remedy` and `known_by` replace the registered texts.
     """
 
     wrong: Iterable[Culprit] = ()
@@ -39,8 +39,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registered:
-    """One check of the gate: its fixed part, and the function that looks. `doc` is where it is explained,
-    `known_by` what to do while it is unknown.
+    """One check of the gate: its fixed part, and its function. `doc` is where it is explained, `known_by`
+    what to do while it is unknown.
     """
 
     id: str
@@ -51,11 +51,11 @@ class Registered:
     look: Callable[[Evidence], Answer] = field(repr=False)
 
     def __call__(self, seen: Evidence) -> Check:
-        """Look, and weigh what was found."""
+        """Run the function, and weigh its result."""
         return self.weighed(self.look(seen))
 
     def variant(self, look: Callable[[Evidence], Answer]) -> Registered:
-        """Register another way to look for the same: with more or less that counts as evidence."""
+        """Register the same check with another function: with more or less that counts as evidence."""
         return replace(self, look=look)
 
     def weighed(self, found: Answer) -> Check:
@@ -94,7 +94,7 @@ class Registered:
 def check(
     name: str, sentence: str, remedy: str, doc: str, known_by: str = READABLE
 ) -> Callable[[Callable[[Evidence], Answer]], Registered]:
-    """Register a function as a check of the gate, by its id; a step of `harms` then asks it."""
+    """Register a function as a check of the gate, by its id; a step of `harms` then uses it."""
 
     def register(look: Callable[[Evidence], Answer]) -> Registered:
         return Registered(name, sentence, remedy, doc, known_by, look)
@@ -103,7 +103,7 @@ def check(
 
 
 def covered(check: Check, whole: Universe) -> Check:
-    """Say what a check looked at. One that passes on less than its universe is unknown, by name."""
+    """Add what a check judged. One that passes on less than its universe is unknown, by name."""
     sources = RESTS_ON.get(check.id, FROM_METRICS)
     parts = ((source, whole[source]) for source in sources)
     looked = tuple(Covered(s.value, part.of - len(part.missing), part.of, part.since) for s, part in parts)
@@ -120,8 +120,8 @@ def _unknown(check: Check, missing: tuple[Culprit, ...], **told: Any) -> Check:
 
 
 class Results:
-    """What the checks found in one snapshot. A check is asked once for all migrations that do not differ in
-    what it asked for.
+    """The checks' results in one snapshot. A check runs once for all migrations with the same values of the
+    properties that it read.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""What there is to look at, what of it was looked at, and which checks rest on which part of it.
+"""What there is to judge, what of it was judged, and which checks rest on which part of it.
 
-A check that passes on what it happened to see is how a gate opens wrongly. So the universe is counted once
-for all checks, and a check that passes while a part of its universe is missing becomes unknown, by name.
+A check that passes on whatever was read opens a gate wrongly. So the universe is counted once for all checks,
+and a check that passes while a part of its universe is missing becomes unknown, by name.
 """
 
 from __future__ import annotations
@@ -88,15 +88,13 @@ RESTS_ON: Mapping[str, tuple[Source, ...]] = {
     "old-group-left": _RING,
     "no-long-transitions": _RING,
 }
-"""By check id. What is not named here rests on the processes' metrics alone."""
+"""By check id. Checks without a row rest only on the processes' metrics."""
 FROM_METRICS = (METRICS,)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the universe: how many things there are to look at, and those not had. The oldest view of
-    it was read at `since`.
-    """
+    """One part of the universe: how many items there are, and the unread items. `since`: its oldest view."""
 
     of: int = 0
     missing: tuple[Culprit, ...] = ()
@@ -111,7 +109,7 @@ class Universe(dict[Source, Part]):
         self._missing: dict[tuple[Source, ...], tuple[Culprit, ...]] = {}
 
     def missing(self, sources: tuple[Source, ...]) -> tuple[Culprit, ...]:
-        """What was not had of these parts, each once: many checks rest on the same ones."""
+        """What was not read of these parts, each once: many checks rest on the same parts."""
         if sources not in self._missing:
             named = dict.fromkeys(culprit for source in sources for culprit in self[source].missing)
             self._missing[sources] = tuple(named)
@@ -119,10 +117,10 @@ class Universe(dict[Source, Part]):
 
 
 def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
-    """Count what there is to look at. `keys` are those that are ours to judge.
+    """Count what there is to judge. `keys` are our own keys.
 
-    A process that does not respond is missing from `METRICS` alone: which pages it has is unknown, and
-    every check rests on it.
+    A process that does not respond is missing only from `METRICS`: its pages are unknown, and every check
+    rests on it.
     """
     ours = tuple(keys)
     up = tuple(target for target in now.targets if target.up)
@@ -172,19 +170,17 @@ def _is_ok(target: TargetFacts, path: str) -> bool:
 
 
 def is_in_rings(target: TargetFacts) -> bool:
-    """Tell whether a process keeps or watches a ring: a query frontend does neither, and has no setting
-    that counts.
-    """
+    """Whether a process keeps or watches a ring; a query frontend does neither: its settings do not count."""
     return bool(target.clients) or target.gossip is not None
 
 
 def runs_memberlist(target: TargetFacts) -> bool:
-    """Tell whether a process runs memberlist: it shows its list, or a KV client of it has that store."""
+    """Whether a process runs memberlist: it shows its list, or a KV client of it has that store."""
     return target.gossip is not None or uses_memberlist(target.clients)
 
 
 def uses_memberlist(clients: Iterable[ClientFacts]) -> bool:
-    """Tell whether a KV client has memberlist as its store, alone or beside another one."""
+    """Whether a KV client has memberlist as its store, directly or beside another store."""
     return any("memberlist" in client.stores or client.phase is Phase.MEMBERLIST for client in clients)
 
 
@@ -218,9 +214,9 @@ _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
 
 
 def _shows(target: TargetFacts, client: ClientFacts) -> bool:
-    """Tell whether the process of a KV client has a page of its ring: the page belongs to the watch. A
-    lifecycler alone registers and watches nothing: the ingesters of a Loki, Tempo or Pyroscope in
-    microservices have no page (their module `ring` runs beside distributors and queriers).
+    """Whether the process of a KV client has a page of its ring: the page belongs to the watch. A lifecycler
+    only registers and watches nothing. The ingesters of a Loki, Tempo or Pyroscope in microservices have no
+    page (their module `ring` runs beside distributors and queriers).
     """
     if client.key == HA_KEY or client.name.endswith(("-lifecycler", "-client-ring")):
         return False
@@ -233,8 +229,8 @@ def _failed(target: TargetFacts, key: str) -> bool:
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
-    """Tell whether a process has no ring page to show: its product has none for the key, or the process
-    itself says that the ring does not run there.
+    """Whether a process has no ring page to show: its product has none for the key, or the page itself states
+    that the ring does not run there.
     """
     paths = _paths(target.product, _default_of(target, key))
     return not paths or any(page.name in paths and page.detail == NOTICE for page in target.pages)
@@ -253,8 +249,8 @@ def _paths(product: Product, key: str) -> frozenset[str]:
 def _copies(
     keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...], since: Phase
 ) -> Iterable[tuple[Thing, bool]]:
-    """The gossip copies of each key whose primary is memberlist, or that is in a phase `since` this one, on
-    each process that runs memberlist and did not start recently.
+    """The gossip copies of each key that has memberlist as its primary, or is in a phase `since` this one.
+    They are on each process that runs memberlist and did not start recently.
     """
     having = [target.name for target in up if runs_memberlist(target) and not target.young]
     for key in keys:

@@ -1,4 +1,4 @@
-"""Where a check is explained: as an address, where the configuration says who serves the docs."""
+"""Where a check is explained: as an address, where the configuration has a base URL of the docs."""
 
 from __future__ import annotations
 

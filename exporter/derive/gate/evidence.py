@@ -1,4 +1,4 @@
-"""What the checks look at: the snapshot as a whole, and the part of it that one migration is judged by."""
+"""The checks' input: the complete snapshot, and the part of it that one migration is judged by."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from exporter.model.migration import HA_TRACKER, OF_ALL, STORE
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)  # not slots: what it knows is computed once for all migrations
+@dataclass(frozen=True)  # not slots: its properties are computed once for all migrations
 class Whole:
     """What is the same for every migration."""
 
@@ -68,7 +68,7 @@ class Whole:
         return unattended(self.now, {key.key for key in self.keys} | {client.key for client in self.clients})
 
     def universe(self, keys: tuple[KeyFacts, ...]) -> Universe:
-        """What there is to look at of these keys, counted once for all migrations that have the same."""
+        """What there is to judge of these keys, counted once for all migrations that have the same."""
         for counted, known in self.universes:
             if counted == keys:
                 return known
@@ -78,8 +78,8 @@ class Whole:
 
 
 class Own(Generic[T]):
-    """A property in which migrations may differ. The evidence remembers which of them a check asked for: its
-    result holds for each other migration in which they are the same.
+    """A property in which migrations may differ. The evidence records which of them a check read: its result
+    applies to each further migration with the same values.
     """
 
     def __init__(self, compute: Callable[[Evidence], T]) -> None:
@@ -97,8 +97,8 @@ class Own(Generic[T]):
 
 
 class Evidence:
-    """What the checks of one migration look at: its own clients and keys, and the rings that its restarts
-    touch. "" is all migrations together.
+    """The input of one migration's checks: its own clients and keys, and the rings that its restarts touch.
+    "" is all migrations together.
     """
 
     def __init__(self, now: Snapshot, rules: Rules, migration: str = "", whole: Whole | None = None) -> None:
@@ -132,7 +132,7 @@ class Evidence:
 
     @property
     def lonely(self) -> frozenset[str]:
-        """The processes every seed of which is their own address: after a restart each would be alone."""
+        """The processes that have only their own address as seeds: after a restart each would be isolated."""
         return self.whole.lonely
 
     @property
@@ -142,12 +142,12 @@ class Evidence:
 
     @property
     def every_moving(self) -> tuple[ClientFacts, ...]:
-        """The writing clients of all migrations whose key has not arrived."""
+        """The writing clients of all migrations with a key that has not arrived."""
         return self.whole.moving
 
     @property
     def mixed(self) -> frozenset[str]:
-        """The migrations in which primaries are mixed: a process that restarts follows one side of them."""
+        """The migrations with mixed primaries: a process that restarts follows one of the two stores."""
         return self.whole.mixed
 
     @property
@@ -166,7 +166,7 @@ class Evidence:
 
     @Own
     def is_of_all(self) -> bool:
-        """Whether the KV clients of all migrations are asked."""
+        """Whether the KV clients of all migrations are judged."""
         return not self._migration or self._migration in OF_ALL
 
     @Own
@@ -178,18 +178,18 @@ class Evidence:
 
     @Own
     def writing(self) -> tuple[ClientFacts, ...]:
-        """The clients that count: read-only ones never hold a phase back."""
+        """The clients that count: read-only clients never keep a phase back."""
         return kv_clients.writing(self.clients)
 
     @Own
     def moving(self) -> tuple[ClientFacts, ...]:
-        """Of the writing clients those whose key has not arrived."""
+        """Of the writing clients those with a key that has not arrived."""
         return kv_clients.under_way(self.writing)
 
     @Own
     def keys(self) -> tuple[KeyFacts, ...]:
         """Keys that some process of ours uses and that a step can harm: those of the migration, and the rings
-        of the processes that it restarts. Others in a shared store are not ours to judge.
+        of the processes that it restarts. Further keys in a shared store are not judged.
         """
         ours = self.whole.keys
         if self._migration in ("", STORE):
@@ -215,13 +215,14 @@ class Evidence:
 
     @Own
     def universe(self) -> Universe:
-        """What there is to look at."""
+        """What there is to judge."""
         return self.whole.universe(self.keys)
 
     @Own
     def unattended(self) -> Mapping[str, str]:
-        """Keys of the migration that live in a store and that no target serves or shows, with the store: its
-        rulers, say, that are in no list of targets. Of a shard's part others may serve them.
+        """Keys of the migration that are in use in a store and that no target serves or shows, with the
+        store: its rulers, for example, that are in no list of targets. Of a shard's part another shard may
+        serve them.
         """
         found = self.whole.unattended
         if self.is_of_all:

@@ -1,7 +1,7 @@
-"""The steps of the gate: what each does, what is lost where it is taken wrongly, and the checks against it.
+"""The steps of the gate: the effect of each, the loss if it is taken wrongly, and the checks against it.
 
-It is data: the gate is made of it, `docs/harms.md` is written from it, and a test walks it. A check that
-guards against several losses of a step stands with each of them and is asked once.
+It is data: the gate is made of it, `docs/harms.md` is written from it, and a test covers it. A check that
+guards against several losses of a step stands with each of them and runs once.
 """
 
 from __future__ import annotations
@@ -59,17 +59,17 @@ class Rule:
         return tuple(dict.fromkeys(guard for harm in self.harms for guard in harm.guards))
 
     def is_of(self, migration: Migration) -> bool:
-        """Tell whether a migration has this step."""
+        """Whether a migration has this step."""
         return migration.is_of_clients if not self.migration else migration.name == self.migration
 
     def checks_of(self, migration: str) -> tuple[CheckFunction, ...]:
-        """The checks that one migration's step asks."""
+        """The checks of one migration's step."""
         harms = (harm for harm in self.harms if harm.only in ("", migration))
         return tuple(dict.fromkeys(guard for harm in harms for guard in harm.guards))
 
 
 GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
-# Asked of every step that is a rolling restart, or that one follows: a process that starts must join.
+# For every step that is a rolling restart, or that follows one: a process that starts must join.
 RESTART: tuple[CheckFunction, ...] = (
     joining.restart_seeds,
     joining.restart_seeds_resolve,

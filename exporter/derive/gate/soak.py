@@ -30,12 +30,12 @@ NOT_HAD = frozenset(
         Kind.STORE_REQUESTED_BEFORE,
     }
 )  # fmt: skip
-"""What a check lacks of one process, and of that one alone."""
+"""What a check lacks of one process, and of that one only."""
 ANSWER = "targets-answer"  # the one check that fails, and is not unknown, where a read fails
 
 
 def interrupted(now: Snapshot, before: Snapshot | None, rules: Rules) -> Finding | None:
-    """Say why nothing counts that passed before this cycle, `None` where it does."""
+    """Why nothing counts that passed before this cycle, `None` where it does."""
     if before is None:
         return Finding(Told.STARTED)
     if why := _unwatched(now, before, rules):
@@ -52,7 +52,7 @@ def _shards(seen: Snapshot) -> int:
 
 
 def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> Finding | None:
-    """Say when nothing was watched: between the cycles, in this one, or by a clock that was set."""
+    """When nothing was observed: between the cycles, in this one, or by a clock that was set."""
     pause, length = now.started - before.at, now.at - now.started
     if not 0 <= pause <= rules.longest_gap:
         return Finding(Told.NO_CYCLE, count=pause) if pause > 0 else Finding(Told.CLOCK_SET_BACK)
@@ -66,20 +66,20 @@ def _unwatched(now: Snapshot, before: Snapshot, rules: Rules) -> Finding | None:
 
 
 def _listed(now: Snapshot, before: Snapshot) -> Finding | None:
-    """Say whose place on the list changed, and not in good order."""
+    """Which processes changed on the list, in a way that no rollout explains."""
     return _left(now, before) or _unwatched_before(now, before)
 
 
 def _owned(seen: Snapshot) -> tuple[TargetFacts, ...]:
-    """The processes whose coming and going is ours to judge: those that are common to all shards are their
-    owner's, who watches them whoever is chosen to be common.
+    """The processes that this shard judges when they come and go. Processes common to all shards belong to
+    their owner, which watches them in any case.
     """
     theirs = seen.part.share.borrowed if seen.part is not None else frozenset[str]()
     return tuple(t for t in seen.targets if t.name not in theirs) if theirs else seen.targets
 
 
 def _unwatched_before(now: Snapshot, before: Snapshot) -> Finding | None:
-    """Name the processes that are new to the list and have run for longer: nobody watched them."""
+    """The processes that are new to the list and have run for longer: they were not watched."""
     responded = {t.name for t in before.targets if t.up or t.name not in before.newcomers}
     old = tuple(t.name for t in _owned(now) if t.name not in responded and t.up and not _is_new(t, now.at))
     return Finding(Told.RAN_ALREADY, names=old[:3]) if old else None
@@ -90,14 +90,14 @@ def _is_new(target: TargetFacts, at: float) -> bool:
 
 
 def _left(now: Snapshot, before: Snapshot) -> Finding | None:
-    """Name the processes that left the list and are not gone: one may be there and not be watched."""
+    """The processes that left the list and may still run unwatched."""
     listed = {target.name for target in now.targets}
     gone = tuple(t.name for t in _owned(before) if t.name not in listed and not _is_gone(t, now, before))
     return Finding(Told.LEFT_THE_LIST, names=gone[:3]) if gone else None
 
 
 def _is_gone(target: TargetFacts, now: Snapshot, before: Snapshot) -> bool:
-    """Tell whether no ring and no member list has a process that responded until it left the list."""
+    """Whether a process that responded until it left the list is in no ring and no member list."""
     ids = {
         (key.key, member.id) for key in before.keys for member in key.members if member.target == target.name
     }
@@ -121,8 +121,8 @@ def newcomers(now: Snapshot, before: Snapshot | None) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Names of processes: of which a page was missed in this cycle or the one before, and whose evidence is
-    still good; which are new to the list; and how many there are.
+    """Names of processes: those with a page missed in this cycle or the previous one, and still valid
+    evidence; those new to the list; and the count of all.
     """
 
     missed: frozenset[str] = frozenset()
@@ -132,8 +132,8 @@ class Reads:
 
 
 def reads(now: Snapshot, before: Snapshot | None, soak: float) -> Reads:
-    """Say whose evidence stands in for what was not read. A check that compares two cycles lacks the second
-    one after a miss.
+    """Which processes have evidence that replaces what was not read. A check that compares two cycles lacks
+    the second one after a miss.
     """
     past = {t.name for t in before.targets if stands_in(t, before.at)} if before else set()
     missed = (t.name for t in now.targets if (stands_in(t, now.at) if t.missed else t.name in past))

@@ -1,4 +1,4 @@
-"""May we take the next step? Every step's checks, how long they have held, and which step is next."""
+"""May we take the next step? Every step's checks, since when they pass, and which step is next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import READ_WRITE, RINGS, Migration
 from exporter.model.pages import Phase, Product
 
-# Checks that compare two looks: unknown at the first one, which says nothing yet.
+# Checks that compare two readings: the first one leaves them unknown.
 NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
@@ -52,7 +52,7 @@ def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: 
 
 
 def _is_asked(rule: Rule, migration: Migration) -> bool:
-    """Tell whether a step is judged: of a migration that has not begun the first one alone is."""
+    """Whether a step is judged: of a migration that has not begun, only the first one is."""
     return migration.begun or rule.phase is Phase.EXTERNAL
 
 
@@ -70,8 +70,8 @@ def _following(migration: Migration, told: Mapping[str, Verdict], seen: Evidence
 
 
 def _following_of_groups(told: Mapping[str, Verdict], seen: Evidence) -> str:
-    """Name the step that stops what the old group still has: its read path, its write path, what is left. A
-    shard cannot tell: what its part lacks may be in another one.
+    """The step that stops what the old group still has: its read path, its write path, the rest. A shard has
+    no answer: what its part lacks may be in another one.
     """
     if seen.is_part:
         return ""
@@ -111,7 +111,7 @@ def _judge(
     soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
     looks = min((check.looks for check in checks), default=0)
     if seen.is_part and verdict is Verdict.HOLDS:
-        verdict = Verdict.UNKNOWN  # the other parts may say otherwise
+        verdict = Verdict.UNKNOWN  # the remaining parts may differ
     enough = soaked >= seen.rules.soak and (looks >= soak.LEAST_LOOKS or not seen.rules.soak)
     is_open = verdict is Verdict.HOLDS and enough
     since = (was.open_since if was and was.open and not past.broken else seen.now.at) if is_open else None
@@ -134,7 +134,7 @@ def _judge(
 def _broken(
     checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, past: Past, at: float
 ) -> tuple[Finding | None, float | None]:
-    """What broke the soak last, and when: now, or what is remembered of it."""
+    """What broke the soak last, and when: now, or in an earlier cycle."""
     lapsed = [check for check in checks if check.since is None and check.paused is None]
     fresh = [c for c in lapsed if c.id in old and (old[c.id].since or old[c.id].paused) is not None]
     if was is not None and (past.broken or fresh):
@@ -155,14 +155,14 @@ def _overall(checks: tuple[Check, ...]) -> Verdict:
 
 
 def nothing_read(migration: str = "") -> Evidence:
-    """What the checks look at before anything was read."""
+    """The checks' input before anything was read."""
     fleet = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
     return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=fleet), Rules(), migration)
 
 
 def blank(name: str, migration: str = "") -> Step:
-    """A step of which nothing is known: its checks' sentences and remedies, of the migration that is named,
-    else of the one that has it, or `rings`. `KeyError` for unknown names.
+    """A step with unknown checks: their sentences and remedies, of the named migration, else of the migration
+    that has it, or `rings`. `KeyError` for unknown names.
     """
     migration = migration or next((rule.migration for rule in STEPS if rule.name == name), "") or RINGS
     nothing = nothing_read(migration)

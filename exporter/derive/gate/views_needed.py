@@ -1,4 +1,4 @@
-"""Whether a step is next that asks for every view: then all are read anew within minutes, else in turns."""
+"""Whether the next step requires every view: then all are read again within minutes, else in turns."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from exporter.model.migration import STORE, Migration
 
 
 def are_views_needed(snapshot: Snapshot | None) -> bool:
-    """Tell whether a check of some migration's next step holds views against each other. One that has not
-    begun counts where none else is to be spoken of: an HA tracker may stay on its store for years. So may a
-    store beside a fleet that has left it: the last step counts where the exporter reads the store.
+    """Whether a check of some migration's next step compares views. A migration that has not begun counts
+    only if there is no other: an HA tracker may stay on its store for years. The same is true for a store
+    beside a fleet that has left it: the last step counts where the exporter reads the store.
     """
     if snapshot is None or not snapshot.migrations:
         return False

@@ -1,1 +1,1 @@
-"""Does every process see the same gossip cluster, under the same label?"""
+"""Does every process show the same gossip cluster, under the same label?"""

@@ -1,7 +1,7 @@
 """Which processes form one gossip cluster: an edge between two of them is mutual.
 
-One process that lists every other one joins no halves of a split: memberlist (`state.go`, `mergeState`)
-spreads whom a process knows to all it talks to, so in one cluster both ends list each other before long.
+One process that lists every other one joins no halves of a split. Memberlist (`state.go`, `mergeState`)
+spreads a process's members to all its peers, so in one cluster both ends list each other before long.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.rings import ShortList
 
 SPREADS = 60.0  # seconds; two rounds of dskit's pull_push_interval, in which any join or departure spreads
-SMALL = 0.5  # a process that knows this part of its cluster or less knows too little of it
+SMALL = 0.5  # a process that lists this part of its cluster or less lists too little of it
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The member lists by process. `sees` names the processes whose own member each list has, `alive` all
-    living members of it; `steady` are the processes that are old enough to be judged and whose own member
-    is known.
+    """The member lists by process. `sees` names the processes with a member in each list, `alive` all members
+    in state alive. `steady` are the processes with an identified member that did not start recently.
     """
 
     sees: Mapping[str, frozenset[str]]
@@ -31,8 +30,8 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The clusters, the largest first, and the processes of which it is unknown yet whether they belong to
-    theirs: others list them or are listed by them, and not the other way round.
+    """The clusters, the largest first, and the processes with an uncertain cluster: the listing with it goes
+    in one direction only.
     """
 
     clusters: tuple[tuple[str, ...], ...]
@@ -40,8 +39,8 @@ class Components:
 
 
 def components(lists: Lists, judged: set[str]) -> Components:
-    """Put processes together that list each other. One that cannot be judged by that (recently started,
-    or its own member unknown) follows those that it lists most of, and connects nobody.
+    """Put processes together that list each other. One that cannot be judged by that (recently started, or
+    with an unidentified member) follows those that it lists most of, and connects no processes.
     """
     found = _mutual(lists)
     doubts = _doubts(found, lists)
@@ -84,9 +83,7 @@ def _mutual(lists: Lists) -> list[set[str]]:
 
 
 def _doubts(found: list[set[str]], lists: Lists) -> set[str]:
-    """Name the processes that no other one lists mutually, and one does from one side: a join or a
-    departure looks so for a moment.
-    """
+    """The processes with a listing in one direction only, as for a moment in a join or a departure."""
     if len(found) < 2:
         return set()
     single = {name for some in found if len(some) == 1 for name in some}
@@ -108,7 +105,7 @@ def _attach(name: str, found: list[set[str]], lists: Lists) -> bool:
 
 
 def _overlapping(names: Iterable[str], lists: Lists) -> list[set[str]]:
-    """Put those together whose lists have a member in common, where nothing better is known of them."""
+    """Put those together that have a member in common in their lists, where there is no better evidence."""
     groups: list[tuple[set[str], frozenset[str]]] = []
     for name in names:
         mine, alive = {name}, lists.alive[name]
@@ -135,9 +132,9 @@ def short(found: Components, lists: Lists) -> Mapping[str, ShortList]:
 
 
 def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
-    """Tell which short lists are wrong: those of half of the cluster or less at once, the others where they
-    lack the same process for longer than a join or a departure takes to spread. In a rolling restart it is
-    another process each time.
+    """Which short lists are wrong: those of half of the cluster or less at once. The rest are if they lack
+    the same process for longer than a join or a departure takes to spread. In a rolling restart it is another
+    process each time.
     """
     if gossip is None or not gossip.short:
         return gossip

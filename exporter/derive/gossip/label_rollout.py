@@ -1,4 +1,4 @@
-"""Gossip labels: whose log a rejection is from, and how far a label has been rolled out."""
+"""Gossip labels: which process's log a rejection is from, and how far a label has been rolled out."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelle
 STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
 STILL_OFF = "verification still off"
 _MOST_PARTS = 40
-_SHORTEST = 3  # a name shorter than this is found in too many others
+_SHORTEST = 3  # a name shorter than this is part of too many names
 
 
 def attributed(rejections: Iterable[Rejection], known: Iterable[Identity]) -> tuple[Rejection, ...]:
-    """Rejections by process, where a log's name tells which one; else by the log's own name.
+    """Rejections by process, where a log's name identifies it; else by the log's own name.
 
-    A log is a process's by its whole name, as a pod's, or if it holds the name between other signs, as
-    the file `003-cortex-1.log` does. The longest such name decides, and one that two processes share
-    decides nothing.
+    A log is a process's by its complete name, as a pod's, or if it has the name between separators, as the
+    file `003-cortex-1.log` does. The longest such name decides, and one that two processes share decides
+    nothing.
     """
     names = _unique_names(known)
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -48,7 +48,7 @@ def _unique_names(known: Iterable[Identity]) -> Mapping[str, str]:
 
 
 def _within(log: str, names: Mapping[str, str]) -> str:
-    """The process whose name stands in a log's name, from one sign that is no letter or digit to another."""
+    """The process with its name in a log's name, between characters that are no letter or digit."""
     parts = _PARTS.findall(log)
     if len(parts) > _MOST_PARTS:
         return ""
@@ -84,23 +84,23 @@ def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
     return replace(found, next=_next(found, set(labels.values()), wanted))
 
 
-# Names that charts and examples set for everybody: two installations with it are one gossip cluster.
+# Names that charts and examples set by default: two installations with it are one gossip cluster.
 DEFAULT_LABELS = frozenset({*(product.value for product in PRODUCTS), "memberlist", "default"})
 
 
 def is_blank(label: str) -> bool:
-    """Tell whether a label shows nothing: empty, or made of blanks and characters without a width."""
+    """Whether a label shows nothing: empty, or made of blanks and characters without a width."""
     return all(unicodedata.category(sign)[0] in "ZC" for sign in label)
 
 
 def quoted(label: str) -> str:
-    """Show a label so that two which look alike can be told apart: with the codes of what is not ASCII."""
+    """Show a label with the codes of what is not ASCII, so that two similar labels can be distinguished."""
     codes = ascii(label)[1:-1].replace("\\\\", "\\")
     return f'"{label}"' if codes == label or label.isascii() else f'"{label}" ({codes})'
 
 
 def oddity(label: str) -> str:
-    """Say what of a label is easily written otherwise elsewhere, "" where nothing is."""
+    """What of a label is easily written otherwise elsewhere, "" where nothing is."""
     bare = label.strip()
     if is_blank(label):
         return "appears empty"
@@ -116,7 +116,7 @@ def _is_default_but_for_case(label: str) -> bool:
 
 
 def alike(labels: Iterable[str]) -> bool:
-    """Tell whether two of these labels differ by blanks, case or composition of characters alone."""
+    """Whether two of these labels differ only by blanks, case or composition of characters."""
     listed = set(labels)
     return len({unicodedata.normalize("NFKC", label).strip().casefold() for label in listed}) < len(listed)
 
@@ -131,7 +131,7 @@ def label_of(config: ProcessConfig | None) -> str | None:
 
 
 def _verifies(config: ProcessConfig) -> bool | None:
-    """Tell whether a process drops packets with another label; a release without labels drops any label."""
+    """Whether a process drops packets with another label; a release without labels drops any label."""
     if config.labels_supported is False:
         return True
     disabled = config.label_verification_disabled
@@ -156,7 +156,7 @@ def _stage(by_stage: Mapping[str, list[str]]) -> str:
 
 
 def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
-    """Who drops whose packets: a process that verifies drops every label but its own."""
+    """Which processes drop each other's packets: a process that verifies drops every label but its own."""
     told = [(t.name, label_of(t.config), _verifies(t.config)) for t in up if t.config]
     carriers: dict[str, list[str]] = {}
     for name, label, _ in told:
@@ -172,7 +172,7 @@ def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
 
 
 def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
-    """What to do next, one sentence: that of the first row that holds."""
+    """What to do next, one sentence: that of the first row that applies."""
     names = found.stages
     label = f' "{wanted}"' if wanted else ""
     verifying = (*names[UNLABELLED], *names[ENFORCED])

@@ -1,4 +1,4 @@
-"""One gossip cluster and no strangers in it: who sees whom."""
+"""One gossip cluster without unknown members: which processes list each other."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from exporter.products.ha_keys import HaKeys
 
 DEAD = 2 * DEFAULT_TIMEOUT
 SPREAD_WINDOW = 600.0  # seconds
-STAYS = 120.0  # seconds; who restarted leaves its former self in others' lists for up to a minute
+STAYS = 120.0  # seconds; a restarted process leaves its former self in member lists for up to a minute
 
 
 def gossip_of(
     seen: Observation, identity: Identity, values: Mapping[str, Value], clock: float | None
 ) -> GossipTarget | None:
-    """Say what one process sees; `None` where it has no memberlist or did not answer.
+    """The gossip of one process; `None` where it has no memberlist or did not answer.
 
     `values` are its gossip copies by key, `clock` its own time.
     """
@@ -67,7 +67,7 @@ def _configured(config: ProcessConfig | None) -> dict[str, object]:
 
 
 def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float | None) -> float | None:
-    """Age of the newest heartbeat of anybody but the process itself: an isolated process shows here."""
+    """Age of the newest heartbeat of another process: it shows an isolated process."""
     if clock is None:
         return None
     times = [
@@ -83,8 +83,8 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
 def with_heard(
     gossip: GossipFacts | None, targets: Iterable[TargetFacts], keys: Iterable[KeyFacts], now: float
 ) -> GossipFacts | None:
-    """Add how old the newest heartbeat of any other member is that each process knows, seconds: by its
-    copies, else by its metrics. Who sees only itself, where there are others, has heard nobody since it
+    """Add the age of the newest heartbeat of any other member in each process's copies, seconds, or by its
+    metrics. A process that lists only itself, where further processes exist, has received none since it
     started. `now` is our clock.
     """
     having = {target.name: (target, target.gossip) for target in targets if target.gossip is not None}
@@ -102,9 +102,9 @@ def with_heard(
 def with_spread(
     gossip: GossipFacts | None, keys: Iterable[KeyFacts], before: GossipFacts | None, now: float
 ) -> GossipFacts | None:
-    """Add how long the gossip takes: how far a copy of a ring was behind the freshest one, at most, in the
-    last minutes. Copies are read one after another, so a heartbeat period is always in it. One that is behind
-    by more than the heartbeat timeout gets no gossip at all.
+    """Add the gossip's delay: how far a copy of a ring was behind the newest one, at most, in the last
+    minutes. Copies are read one after another, so a heartbeat period is always in it. One that is behind by
+    more than the heartbeat timeout receives no gossip at all.
     """
     if gossip is None:
         return None
@@ -119,7 +119,7 @@ def with_spread(
 
 def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[str, float]:
     """Of each ring that has memberlist as its primary the newest heartbeat, and how far a process's metrics
-    are behind most others'.
+    are behind those of most.
     """
     found: dict[str, float] = {}
     for key in keys:
@@ -136,7 +136,7 @@ def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict
 
 
 def _is_quiet(value: Value, clock: float | None) -> bool:
-    """Tell whether a ring has no member left with a heartbeat: what a stranger who went leaves behind."""
+    """Whether a ring has no member left with a heartbeat: the remains of a foreign member that has left."""
     if not isinstance(value, Ring) or clock is None:
         return False
     return all(
@@ -153,7 +153,7 @@ def judge_gossip(
     rules: Rules,
     ha: HaKeys | None = None,
 ) -> GossipFacts | None:
-    """Judge the gossip as a whole; `None` where nobody has memberlist. `ha` recognises the HA entries."""
+    """Judge the gossip; `None` where no process has memberlist. `ha` recognises the HA entries."""
     everybody = tuple(targets)
     having = {t.name: t.gossip for t in everybody if t.gossip is not None}
     if not having:
@@ -189,7 +189,7 @@ def judge_gossip(
 
 
 def _by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
-    """Give the processes whose label was read, by label."""
+    """The processes with a label that was read, by label."""
     found: dict[str, list[str]] = {}
     for name, config in configs.items():
         label = label_of(config)
@@ -205,7 +205,7 @@ def _unread(target: TargetFacts) -> bool:
 def _seen_by_each(
     having: Mapping[str, GossipTarget], known: Iterable[Identity]
 ) -> Mapping[str, frozenset[str]]:
-    """Name the processes whose own member each one has in its list; the same set for the same list."""
+    """The processes with a member in each process's list; the same set for the same list."""
     lists = each_once(gossip.members for gossip in having.values())
     spots = {i.target: (bare(i.member), i.place) for i in known if i.member}
     seen = {at: _seen_in(census_of(listed), spots) for at, listed in lists.items()}
@@ -213,12 +213,12 @@ def _seen_by_each(
 
 
 def _seen_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
-    """Name the processes whose own member, or a former self in the same place, is alive in a list."""
+    """The processes with a member, or a former self in the same place, in state alive in a list."""
     return frozenset(target for target, spot in spots.items() if spot in census.spots)
 
 
 def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple[str, ...]:
-    """Processes with memberlist that no other process sees, where there is another to see them."""
+    """Processes with memberlist that no other process lists, where another process exists."""
     if len(sees) < 2:
         return ()
     return tuple(
@@ -255,9 +255,7 @@ def _strangers(
 
 
 def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
-    """Date the namesakes, and count those among the strangers that stay longer than a process's former
-    self does.
-    """
+    """Date the namesakes; those that outstay a process's former self count among `strangers`."""
     if gossip is None or not gossip.namesakes:
         return gossip
     past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
@@ -270,8 +268,8 @@ def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -
 
 @dataclass(frozen=True, slots=True)
 class OwnMembers:
-    """The processes that are watched: where their own members stand, by their names, whole and bare; and
-    the names of those whose own member cannot be told.
+    """The watched processes: the places of their own members, by their complete and bare names. Also the
+    names of those with an unidentified member.
     """
 
     places: Mapping[str, frozenset[Endpoint]]
@@ -290,8 +288,8 @@ class OwnMembers:
         return cls({name: frozenset(found) for name, found in places.items()}, frozenset(hidden))
 
     def has(self, member: GossipMember) -> bool:
-        """Tell whether a gossip member is one of these processes. The name alone vouches only where its
-        process cannot be told from another one: two installations may well have the same pod names.
+        """Whether a gossip member is one of these processes. The name by itself counts only where the process
+        has an unidentified member: two installations may have the same pod names.
         """
         here = (member.address, member.port)
         if here in self.places.get(member.name, ()):
@@ -300,12 +298,12 @@ class OwnMembers:
         return name in self.hidden or here in self.places.get(name, ())
 
     def names(self, member: GossipMember) -> bool:
-        """Tell whether a gossip member has the name of one of these processes."""
+        """Whether a gossip member has the name of one of these processes."""
         return member.name in self.places or bare(member.name) in self.places
 
 
 def is_expected(member: str, rules: Rules) -> bool:
-    """Tell whether `expected_members` names a member."""
+    """Whether `expected_members` names a member."""
     return any(pattern.search(member) for pattern in rules.expected_members)
 
 

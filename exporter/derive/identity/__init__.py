@@ -1,1 +1,1 @@
-"""Which process, member, gossip member and key is which, and whose."""
+"""Which process, member, gossip member and key belong together."""

@@ -1,8 +1,8 @@
-"""What each key is called in the stores: as its process's configuration says, else by what is in it.
+"""Each key's name in the stores: as its process's configuration names it, else by its content.
 
-A ring's default key comes from the products' tables; the prefix before it can be any. A process whose
-configuration page was not read shows ring pages all the same: a stored or gossiped key with the same
-members is the same ring.
+A ring's default key comes from the products' tables; the prefix before it can be any. A process with an
+unread configuration page shows ring pages all the same: a stored or gossiped key with the same members is the
+same ring.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from exporter.products.ha_keys import RING_KEYS, HaKeys, ha_keys
 from exporter.products.ring_pages import HA_KEY, RingPage, pages_of
 
 PAGES_COMPARED = 8  # of each ring: most processes show the same
-Content = Mapping[str, str]  # what identifies a ring's things: member ids with their tokens
+Content = Mapping[str, str]  # what identifies a ring's entries: member ids with their tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How one cycle's keys are called. `aliases` are stored keys by default key, for processes whose
-    configuration says nothing of that ring; `ha` recognises the HA tracker's entries.
+    """The names of one cycle's keys. `aliases` are stored keys by default key, for processes without that
+    ring in their configuration; `ha` recognises the HA tracker's entries.
     """
 
     ha: HaKeys = field(default_factory=HaKeys)
@@ -51,8 +51,8 @@ class Names:
 def names_of(
     observed: tuple[Observation, ...], stores: tuple[StoreContent, ...], product: Product, before: Names
 ) -> Names:
-    """Name one cycle's keys. `product` is the one that is configured; what the cycle `before` found out
-    stands where this one shows nothing else.
+    """Name one cycle's keys. `product` is the configured product. The names of the cycle `before` stay where
+    this one has no evidence against them.
     """
     stores = tuple(store for store in stores if store.outcome is Outcome.OK)
     configs = [seen.config.value for seen in observed if seen.config.value is not None]
@@ -80,7 +80,7 @@ def _tracked(observed: Iterable[Observation]) -> frozenset[str]:
 
 
 def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, list[Content]]:
-    """What the pages show of rings whose name no configuration of their process tells, by default key."""
+    """The pages' content of rings without a name in their process's configuration, by default key."""
     found: dict[str, list[Content]] = defaultdict(list)
     for seen in observed:
         told = seen.config.value.by_default if seen.config.value else {}
@@ -128,7 +128,7 @@ def _by_configs(shown: Iterable[str], configs: Iterable[ProcessConfig]) -> Mappi
 
 
 def _by_content(shown: Mapping[str, list[Content]], values: Mapping[str, Value]) -> Mapping[str, str]:
-    """The key with the same members as most pages of a ring say."""
+    """The key with the same members as most pages of a ring."""
     contents = {key: _content(value) for key, value in values.items()}
     found: dict[str, str] = {}
     for key, pages in shown.items():
@@ -139,9 +139,9 @@ def _by_content(shown: Mapping[str, list[Content]], values: Mapping[str, Value])
 
 
 def _same(key: str, page: Content, contents: Mapping[str, Content]) -> str:
-    """The key that holds at least half of a page's members: by their tokens, else (several rings of one
-    process have the same ids) by the part of its name that no prefix changes; "" where none does. What is
-    another ring by its name is never this one.
+    """The key that contains at least half of a page's members, by their tokens. Else (several rings of one
+    process have the same ids) by the part of its name that no prefix changes; "" where none does. A key with
+    another ring's name is never this one.
     """
     ranked = []
     for name, content in contents.items():

@@ -1,5 +1,5 @@
-"""Whose a key is, by its name: ours, another product's, or nobody's that we know; and what of ours a
-reading of the external store did not cover.
+"""Which product a key belongs to, by its name: ours, another, or unknown. Also which of our keys a reading of
+the external store did not cover.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def named_prefixes(targets: Iterable[TargetFacts]) -> frozenset[str]:
 
 
 def mostly_named(targets: Iterable[TargetFacts]) -> frozenset[str]:
-    """The stored keys that more than half of the configurations name: one alone vouches for nothing."""
+    """The stored keys that more than half of the configurations name: a single one proves nothing."""
     configs = configs_of(targets)
     said = Counter(chain.from_iterable(config.rings for config in configs))
     return frozenset(key for key, count in said.items() if 2 * count > len(configs))
@@ -55,7 +55,7 @@ def tails_of(product: Product) -> frozenset[str]:
 
 
 def is_foreign(key: str, product: Product) -> bool:
-    """Tell whether only other products have a key of this name, whatever its prefix."""
+    """Whether only other products have a key of this name, with any prefix."""
     others = (other for other in Product if other not in (product, Product.UNKNOWN))
     if product is Product.UNKNOWN or tail(key) in tails_of(product):
         return False

@@ -1,4 +1,4 @@
-"""A member list looked up in many ways. Whoever sees the same members has the very same tuple of them
+"""Lookups in a member list. Processes with the same list share one tuple of it
 (`exporter.decode.formats.memo`), so a cluster of a thousand needs one index and not a thousand.
 """
 
@@ -29,8 +29,8 @@ def bare(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """One member list. `alive` are names, `spots` bare ones and where they stand; the indexes hold
-    the members that are alive or suspect, or everybody where nobody is.
+    """One member list. `alive` are names, `spots` bare names and their places. The indexes contain the
+    members in state alive or suspect, or all members where there are none of these.
     """
 
     members: Members
@@ -39,7 +39,7 @@ class Census:
     spots: frozenset[Spot]
     by_address: Index
     by_name: Index
-    """By the whole name and by the bare one."""
+    """By the complete name and by the bare one."""
 
 
 def each_once(lists: Iterable[Members]) -> Mapping[int, Members]:

@@ -1,8 +1,9 @@
-"""Who is who: a ring member, a gossip member and a process are three names for one thing.
+"""Which members belong to which process: a ring member, a gossip member and a process are three names for
+one.
 
-A gossip member belongs to a process by address and port first, then by its name without the random
-suffix. A ring member belongs to a process by its id, then by its address (with the gRPC port where
-several processes share one address, as on a single machine).
+A gossip member belongs to a process by address and port first, then by its name without the random suffix. A
+ring member belongs to a process by its id, then by its address (with the gRPC port where several processes
+share one address, as on a single machine).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConf
 
 @lru_cache(maxsize=16_384)
 def host_of(address: str) -> str:
-    """The host of `host:port`, brackets of IPv6 taken off; the whole where there is no port."""
+    """The host of `host:port`, brackets of IPv6 taken off; the complete text where there is no port."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         return address.strip("[]")
@@ -50,21 +51,21 @@ class Identity:
     host: str
     config: ProcessConfig | None
     names: frozenset[str]
-    given: frozenset[str] = frozenset()  # of these, the names that it does not tell of itself
+    given: frozenset[str] = frozenset()  # of these, the names from discovery and not from its own pages
     member: str = ""  # its own gossip member
     place: Endpoint = ("", 0)  # where that stands
     started: float | None = None  # by its own clock
 
 
 def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
-    """Give each answering process its identity, with its own gossip member where it can be told."""
+    """Each answering process's identity, with its own gossip member if it can be identified."""
     observed = tuple(observed)
     return tuple(_identity(seen, observed) for seen in observed if answers(seen))
 
 
 def answers(seen: Observation) -> bool:
-    """Tell whether any page of the process was had in this cycle. Absent pages alone prove nothing:
-    a proxy answers 404 for a process that is gone.
+    """Whether any page of the process was read in this cycle. Absent pages prove nothing: a proxy answers 404
+    for a process that has ended.
     """
     if Outcome.OK in (seen.metrics.outcome, seen.gossip.page.outcome):
         return True
@@ -100,7 +101,7 @@ def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
 
 @lru_cache(maxsize=16_384)
 def _given_names(name: str, host: str, pod: str, instance: str) -> frozenset[str]:
-    """The names by which a process was discovered: it has no say in them."""
+    """The names of a process from discovery, which it cannot choose."""
     short = "" if _is_ip(host) else host.split(".", maxsplit=1)[0]
     return frozenset({name, host_of(name), short, pod, instance} - {""})
 
@@ -108,9 +109,9 @@ def _given_names(name: str, host: str, pod: str, instance: str) -> frozenset[str
 def _is_its_own(
     own: GossipMember, seen: Observation, given: frozenset[str], observed: tuple[Observation, ...]
 ) -> bool:
-    """Tell whether a process may claim a gossip member. Its own configuration must not contradict it, and a
-    member elsewhere than where the process answers needs a witness: a name from discovery, or the ring on
-    another process's page. Its word alone would vouch for any member.
+    """Whether a process may claim a gossip member. Its own configuration must not contradict it. A member at
+    another address than the process needs a second source: a name from discovery, or the ring on another
+    process's page. Its own claim could name any member.
     """
     name, host = bare(own.name), host_in(seen.target.url)
     if _contradicts(seen.config.value, own):
@@ -124,7 +125,7 @@ def _is_its_own(
 
 
 def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:
-    """Tell whether a process says itself that it goes by another name in the gossip."""
+    """Whether a process's own configuration has another name for it in the gossip."""
     return bool(config and config.node_name and config.node_name not in (own.name, bare(own.name)))
 
 
@@ -141,8 +142,8 @@ def own_member(
     members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
 ) -> GossipMember | None:
     """Find the member of a list that is the process itself."""
-    # A restart in place leaves its former self in the list, with the same address and nearly the name:
-    # the census looks among the living first.
+    # A restart in place leaves its former self in the list, with the same address and nearly the name: the
+    # census prefers members in state alive.
     census = census_of(tuple(members))
     here = [m for address in _addresses(host, config) for m in census.by_address.get(address, ())]
     for ports in _ports(config):
@@ -177,9 +178,7 @@ _WHOLE_SECOND = 1.0  # heartbeats have no fraction, starts have one
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Looks a ring member up. `sure` is False where processes share an address and tell no port;
-    `known` are the processes.
-    """
+    """Finds a ring member's process. `sure` is False where processes share an address and show no port."""
 
     by_name: Mapping[str, str]
     by_address: Mapping[tuple[str, int | None], str]
@@ -187,9 +186,9 @@ class Owners:
     known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, member: Member, *, ill: bool = False) -> str:
-        """The process a ring member belongs to by its id, "" where none is known. An `ill` member belongs to
-        a process that merely calls itself so only where it stands there: one that claims a dead member's
-        id would hide it.
+        """The process that a ring member belongs to by its id, "" where there is none. An unhealthy (`ill`)
+        member belongs to a process that only claims the id only if they share an address: a false claim would
+        hide an orphaned member.
         """
         target = self.by_name.get(member.id, "")
         process = self.known.get(target)
@@ -198,7 +197,7 @@ class Owners:
         return ""
 
     def _stands(self, member: Member, process: Identity) -> bool:
-        """Tell whether a ring member has the address of a process, and its port where others share it."""
+        """Whether a ring member has the address of a process, and its port where several share it."""
         host = host_of(member.address)
         if not _is_ip(process.host) or not _is_ip(host):
             return True
@@ -215,8 +214,8 @@ class Owners:
         return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
 
     def inherited(self, member: Member, *, ill: bool) -> bool:
-        """Tell whether the process at a member's address is another one for sure: it started after the
-        member's last heartbeat, or (its start unknown and the member `ill`) goes by another name.
+        """Whether the process at a member's address is certainly another one: it started after the member's
+        last heartbeat, or (with an unknown start and the member `ill`) has another name.
         """
         process = self.known.get(self.at(member))
         if process is None or member.time is None:
@@ -228,7 +227,7 @@ class Owners:
 
 
 def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
-    """Index the processes for looking up ring members. On the `crowded` hosts there are others as well."""
+    """Index the processes by their ring members. On the `crowded` hosts there are further processes."""
     known = tuple(known)
     shared = Counter([*(identity.host for identity in known), *crowded])
     by_name: dict[str, str] = {}
@@ -248,18 +247,18 @@ def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> 
 
 @dataclass(frozen=True, slots=True)
 class Gossipers:
-    """The gossip members anybody sees, for looking up ring members among them."""
+    """The gossip members of all lists, to find ring members among them."""
 
     names: frozenset[str]
     hosts: frozenset[str]  # only addresses that belong to one member
 
     def has(self, member: Member) -> bool:
-        """Tell whether a ring member is in the gossip, by name or by an address nobody shares."""
+        """Whether a ring member is in the gossip, by name or by an address of a single member."""
         return member.id in self.names or host_of(member.address) in self.hosts
 
 
 def gossipers(members: Iterable[GossipMember]) -> Gossipers:
-    """Index the gossip members of all processes. The dead and the gone prove nobody's life."""
+    """Index the gossip members of all processes. Members in state dead or left do not count."""
     places: dict[str, set[int]] = {}
     names: set[str] = set()
     for member in members:

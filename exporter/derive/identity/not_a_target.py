@@ -13,8 +13,8 @@ _SHOWN = 3
 
 
 def why_none(target: TargetFacts) -> str:
-    """Say which pages were asked, what came back, and the likely reason; "" where it is a process of one of
-    the products, or where the reason of the failure says all (refused, timeout).
+    """Which pages were requested, the answers, and the likely reason. "" for a process of one of the
+    products, or if the failure explains itself (refused, timeout).
     """
     others = [page for page in target.pages if page.name != _METRICS]
     if any(page.outcome is Outcome.OK for page in others):
@@ -23,7 +23,7 @@ def why_none(target: TargetFacts) -> str:
 
 
 def _of_another(target: TargetFacts, others: list[PageFacts]) -> str:
-    """A server that shows metrics, and not those of a product, nor any other page: a Prometheus, say."""
+    """A server that shows metrics, but no product's, and no other page: a Prometheus, for example."""
     if target.product is not Product.UNKNOWN or target.clients or not others:
         return ""
     if any(page.outcome is not Outcome.ABSENT and page.reason is not Reason.REDIRECT for page in others):

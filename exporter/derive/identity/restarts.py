@@ -11,18 +11,18 @@ from exporter.model.facts import TargetFacts
 from exporter.model.pages import Start
 
 WINDOW = 300.0  # seconds, in which starts are counted together
-OFTEN = 4  # starts in it: a new process, a rollout that was wrong and the one that corrects it are three
-SAME = 2.0  # seconds by which a process's own account of its start may move (/proc tells whole ones)
-STEPPED = 5.0  # seconds by our clock; a page that tells the time in whole ones is off by one each way
+OFTEN = 4  # starts in it: a new process, a wrong rollout and its correction are three
+SAME = 2.0  # seconds by which a process's own start time may move (/proc has integer seconds)
+STEPPED = 5.0  # seconds by our clock; a page with a time in integer seconds is off by one each way
 
 
 def counted(
     told: float | None, at: float | None, before: TargetFacts | None, now: float
 ) -> tuple[tuple[Start, ...], int]:
-    """Give a process's starts of the last `WINDOW`, the newest always among them, and how many restarts
-    there have been since it is watched. `told` is its start by its own clock, `at` by ours.
+    """A process's starts of the last `WINDOW`, the newest always among them, and how many restarts there have
+    been since it is watched. `told` is its start by its own clock, `at` by ours.
 
-    A clock that is set moves one of the two alone, or both of them for a process that goes on.
+    A clock that is set moves only one of the two, or both of them for a process that goes on.
     """
     past, restarts = (before.starts, before.restarts) if before else ((), 0)
     if told is not None and at is not None and (not past or _is_another(told, at, past[-1])):
@@ -32,8 +32,8 @@ def counted(
 
 
 def away(restarts: int, before: TargetFacts | None, now: float) -> float | None:
-    """How long a process did not answer in its last restart: from the last cycle before it to the first one
-    after it. `None` where none was seen.
+    """How long a process did not respond in its last restart: from the last cycle before it to the first one
+    after it. `None` where none was observed.
     """
     if before is None:
         return None

@@ -1,5 +1,5 @@
 """Processes that a source of targets no longer lists, though they run. A list that loses half of itself at
-once may be one that was not read to its end; what left it and still answers is looked at as before.
+once may have been read in part. A process that left it and still answers is read as before.
 """
 
 from __future__ import annotations

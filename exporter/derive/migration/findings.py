@@ -1,4 +1,4 @@
-"""What is wrong with the whole; what one key or member suffers is for the checks to say."""
+"""What is wrong with all processes together; the checks report single keys and members."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _NOT_THERE = frozenset({Reason.REFUSED, Reason.CLOSED, Reason.DNS, Reason.TIMEOU
 
 
 def notes(whole: Whole, now: float) -> Iterable[Finding]:
-    """Name what an ordinary rolling restart brings with it: to be told, and no danger."""
+    """Effects of an ordinary rolling restart: to be reported, and no danger."""
     if found := away(whole, now):
         yield _counted(Told.PROCESS_AWAY, [silence(t, detail=False) for t in found], whole.targets)
 
@@ -149,7 +149,7 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
 
 
 def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
-    """Tell whether each process's label is known and no two gossip clusters have one in common."""
+    """Whether each process's label was read and no two gossip clusters have one in common."""
     carried = [{label for label, names in labels.items() if names & set(c)} for c in clusters]
     known = set().union(*labels.values()) if labels else set()
     whole = all(known >= set(cluster) for cluster in clusters)
@@ -183,8 +183,8 @@ def _harmless(key: KeyFacts) -> tuple[bool, float]:
 
 
 def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:
-    """The dangerous middle: whole values of one key are written back and forth between two stores.
-    Keys that differ as a whole are less dangerous, and a switch that did not reach everybody.
+    """The dangerous middle: complete values of one key are written back and forth between two stores.
+    Different primaries of different keys are less dangerous: a switch that did not reach all clients.
     """
     keys: dict[str, list[ClientFacts]] = {}
     for client in clients:
@@ -206,7 +206,7 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
 
 
 def _is_short_cut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
-    """Tell whether processes go from mirroring straight to memberlist, as Cortex's guide has it."""
+    """Whether processes go from mirroring straight to memberlist, as in Cortex's guide."""
     phases = {client.phase for same in clients for client in same}
     return phases == {Phase.MIRRORING, Phase.MEMBERLIST}
 
@@ -229,7 +229,7 @@ _EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 
 
 def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
-    """Name the clients that do not mirror while others do: those that have multi on no process, and so
+    """The clients that do not mirror while another one does: those without multi on any process, which
     cannot, and those that the runtime switch did not reach.
     """
     clients = tuple(c for c in clients if not kv_clients.is_between_stores(c.primary, c.stores))
@@ -249,7 +249,7 @@ _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
 
 
 def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
-    """Name the readers that look at a store which nobody writes."""
+    """The readers of a store without a writer."""
     found = Counter(
         (c.name, c.key, c.phase) for c in kv_clients.stranded(c for t in targets for c in t.clients)
     )
@@ -282,6 +282,6 @@ def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Fi
 
 
 def _alone(targets: tuple[TargetFacts, ...]) -> list[str]:
-    """Name the processes that see no other gossip member, where any sees one."""
+    """The processes that list no other gossip member, where any process lists one."""
     alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
     return alone if len(alone) < sum(1 for t in targets if t.gossip is not None) else []

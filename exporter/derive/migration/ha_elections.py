@@ -27,8 +27,8 @@ def tracker_phase(target: TargetFacts) -> Phase | None:
 
 
 def counted(now: TargetFacts, before: TargetFacts | None) -> Elections | None:
-    """Add what a process counted since the cycle before. What it counts while it starts is its first look
-    at each HA cluster; a counter that fell, and a time in which it was not read, add nothing.
+    """Add what a process counted since the previous cycle. Its counts during its start are its first reading
+    of each HA cluster. A counter that fell, and a time in which it was not read, add nothing.
     """
     where, past = tracker_phase(now), before.elections if before else None
     if where is None:
@@ -66,17 +66,15 @@ def averaged(targets: Iterable[TargetFacts]) -> Elections:
 
 
 def expected(known: Elections) -> float | None:
-    """How many elections there would have been since the switch at the rate before it; `None` where that was
-    not watched.
-    """
+    """The elections since the switch at the earlier rate; `None` where that was not observed."""
     if known.before_seconds < LEAST:
         return None
     return known.before / known.before_seconds * known.since_seconds
 
 
 def too_many(known: Elections, clusters: int = 0) -> bool:
-    """Tell whether elections are more frequent than before, by more than a few failovers explain. Where the
-    time before was not watched, a failover an hour of each of so many HA clusters is taken for usual.
+    """Whether elections are more frequent than before, by more than a few failovers explain. Where the time
+    before was not observed, a failover an hour of each of so many HA clusters counts as usual.
     """
     usual = expected(known)
     if usual is None and clusters:

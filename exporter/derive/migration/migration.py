@@ -1,4 +1,4 @@
-"""The whole fleet: of which product and releases it is, and where it stands."""
+"""All processes together: their product and releases, and their phase."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from exporter.model.pages import Phase, Product
 
 
 def judge_fleet(whole: Whole, lead: Migration, passing: Iterable[Finding]) -> Fleet:
-    """Judge the fleet: where it stands is where the migration stands that leads. `with_migrations` puts in
-    what all of them say together.
-    """
+    """Judge the fleet: its phase is the leading migration's. `with_migrations` adds the rest."""
     targets = whole.targets
     return Fleet(
         phase=Phase.UNKNOWN if lead.phase is None else lead.phase,

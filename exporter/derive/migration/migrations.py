@@ -35,7 +35,7 @@ _ROLLOUTS = frozenset(
         (Phase.DETACHED, Phase.MEMBERLIST),
     }
 )
-"""From which phase to which processes may move one after another. The switch of the primary is none: whole
+"""From which phase to which processes may move one after another. The switch of the primary is none: complete
 values would be written back and forth between the stores.
 """
 _LAST = (Phase.DETACHED, Phase.MEMBERLIST)
@@ -57,7 +57,7 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     found = [*moving]
     if whole.part or whole.gossip is not None:
         found.append(_labels(whole, old.get(LABELS), now))
-    # on the way back nothing shows the other mode once its last process has left, and its end is asked for
+    # on the way back nothing shows the other mode once its last process has left, and its end is to be judged
     if whole.part or rules.leaving != MICROSERVICES or _shown_groups(whole) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
     return (*found, _store(whole.targets, moving))
@@ -113,14 +113,14 @@ def _last_start(rollout: Rollout, whole: Whole, now: float) -> float:
 def _is_by_switch(
     into: Phase, phases: Mapping[str, Collection[Phase]], before: Mapping[str, Collection[Phase]]
 ) -> bool:
-    """Tell whether a process that runs on has come into this phase from the one before it, or gone back."""
+    """Whether a process that runs on has come into this phase from the previous, or back from the next."""
     wholly = ((phases.get(name, ()), was) for name, was in before.items())
     changed = ({*here, *was} for here, was in wholly if here and here != was and len(here) == len(was) == 1)
     return any((min(pair), max(pair)) in _ROLLOUTS and max(pair) is into for pair in changed)
 
 
 def _uniform(moving: Iterable[ClientFacts], whole: Whole) -> bool | None:
-    """Tell whether all writing clients agree; `None` where there may be some that nobody asked."""
+    """Whether all writing clients agree; `None` where further clients may be unread."""
     agreed = kv_clients.uniform(moving)
     if agreed and (whole.unsure.fail or any(map(is_blind, whole.targets))):
         return None
@@ -130,9 +130,9 @@ def _uniform(moving: Iterable[ClientFacts], whole: Whole) -> bool | None:
 def _rollout(
     writing: tuple[ClientFacts, ...], silent: tuple[str, ...], old: Rollout | None, now: float
 ) -> Rollout | None:
-    """Tell how far a rollout is: each process is wholly in the phase before it or in the next one. A switch
-    that reached some clients of each process is none. Of the last one nothing depends on that, and keys that
-    have arrived count.
+    """How far a rollout is: each process is with all its clients in the previous phase or in the next one. A
+    switch that reached some clients of each process is none. In the last phase nothing depends on that, and
+    keys that have arrived count.
     """
     is_last = {client.phase for client in writing} == set(_LAST)
     counted = writing if is_last else kv_clients.under_way(writing)
@@ -151,9 +151,7 @@ def _rollout(
 
 
 def _dated(found: Rollout, old: Rollout | None) -> Rollout:
-    """The rollout with the time at which it last moved on: a process that crashes and starts gets there again
-    and again.
-    """
+    """The rollout with the time of its last progress: a crashing process arrives again and again."""
     if old is None or old.into_name != found.into_name:
         return found
     moved_at = old.moved_at if found.reached <= old.reached else found.moved_at
@@ -162,7 +160,7 @@ def _dated(found: Rollout, old: Rollout | None) -> Rollout:
 
 
 def _last_of(there: Collection[str], silent: tuple[str, ...], old: Rollout) -> Rollout | None:
-    """Tell how far a rollout is while the processes that were left do not answer, as in their restart."""
+    """How far a rollout is while the remaining processes do not respond, as in their restart."""
     left = tuple(name for name in old.left if name in silent)
     if not left:
         return None
@@ -186,9 +184,7 @@ def _labels(whole: Whole, old: Migration | None, now: float) -> Migration:
 def _label_rollout(
     found: LabelRollout, silent: tuple[str, ...], old: Rollout | None, now: float
 ) -> Rollout | None:
-    """Tell how far a rollout of labels is: its processes are in two neighbouring stages, and none drops
-    packets of another one.
-    """
+    """How far a rollout of labels is: two neighbouring stages, and none drops packets of another one."""
     stages = [stage for stage in STAGES if found.stages[stage]]
     if NOT_KNOWN in stages or found.conflicts or not stages:
         return None
@@ -232,7 +228,7 @@ def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration]) -> Mig
 
 def _names_a_store(target: TargetFacts) -> bool:
     """Whether a process's configuration has the address of a store that none of its clients uses. One on its
-    own machine is the products' default, which nobody wrote there.
+    own machine is the products' default, which no user wrote there.
     """
     rings = target.config.rings.values() if target.config is not None else ()
     if any(ring.store in _USING for ring in rings):

@@ -1,5 +1,5 @@
-"""What is known of processes and keys once both were judged: in which rings a process is, and when each
-entered the phase it is in, by our clock; kept over a reload.
+"""Facts that need processes and keys judged: a process's rings, and when each process entered its phase, by
+our clock. They are kept over a reload.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from exporter.model.pages import Phase
 def dated(
     targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], before: Snapshot | None, now: float
 ) -> tuple[tuple[TargetFacts, ...], tuple[KeyFacts, ...]]:
-    """Date the phases, since the cycle that first saw them, without a break; and name each process's rings,
-    those in which a member was found to be its own, in the order of the keys.
+    """Date the phases, since their first cycle, without a break. Add each process's rings, those with a
+    member of its own, in the order of the keys.
     """
     processes = {t.name: (t.phase, t.phase_since) for t in before.targets} if before else {}
     rings = {k.key: (k.phase, k.phase_since) for k in before.keys} if before else {}
@@ -30,7 +30,7 @@ def dated(
 
 def _dated(target: TargetFacts, rings: tuple[str, ...], since: float) -> TargetFacts:
     if target.rings == rings and target.phase_since == since:
-        return target  # nearly always: it begins with what the cycle before said
+        return target  # nearly always: it begins with the facts of the previous cycle
     return replace(target, rings=rings, phase_since=since)
 
 

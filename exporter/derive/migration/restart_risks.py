@@ -1,4 +1,4 @@
-"""What a process does when it starts again, said before a restart: does it end itself, does it choose its
+"""A process's behaviour at its next start, reported before a restart: does it end itself, does it choose its
 tokens before it has the ring.
 """
 
@@ -21,9 +21,7 @@ _ON_MEMBERLIST = frozenset({Phase.SWITCHED, Phase.DETACHED})
 def restart_risks(
     targets: Iterable[TargetFacts], migration: Migration, spread: float | None
 ) -> tuple[Finding, ...]:
-    """Name the processes that a restart harms by their own settings. `spread` is how long gossip took of
-    late, seconds.
-    """
+    """The processes that a restart harms by their own settings. `spread` is the gossip's delay, seconds."""
     having = [t for t in targets if t.up and any(c.migration == migration.name for c in t.clients)]
     aborting = _aborting(having) if migration.phase in _BEFORE_RESTARTS else ()
     hasty = _hasty(having, migration.name, spread) if migration.phase in _ON_MEMBERLIST else ()
@@ -31,15 +29,15 @@ def restart_risks(
 
 
 def _aborting(having: list[TargetFacts]) -> Iterator[Finding]:
-    """Those that end themselves where no seed answers, as the first ones of a rollout find it."""
+    """Those that end themselves where no seed answers, as for the first processes of a rollout."""
     names = tuple(t.name for t in having if t.config is not None and t.config.abort_if_join_fails)
     if names:
         yield Finding(Told.JOIN_ABORTS, count=len(names), of=len(having), names=names)
 
 
 def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> Iterator[Finding]:
-    """Those that choose tokens at once, or sooner than gossip took: two members may get the same ones. A
-    heartbeat period explains that much of what was measured.
+    """Those that choose tokens at once, or sooner than the gossip's delay: two members may get the same
+    tokens. A heartbeat period explains that much of the measured delay.
     """
     found: dict[tuple[str, float], list[str]] = defaultdict(list)
     for target in having:

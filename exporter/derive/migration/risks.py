@@ -1,7 +1,7 @@
-"""What would turn the next step into an accident, said before it: small views that would be written.
+"""What would turn the next step into an accident, reported before it: small views that would be written.
 
-A KV client writes whole values. A process that has memberlist as its primary and knows few members
-writes its small ring over the store's: seen live, a ring of three shrank to one and two.
+A KV client writes complete values. A process that has memberlist as its primary and lists few members writes
+its small ring over the store's: on a cluster, a ring of three shrank to one and two.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def risks(
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[Finding]:
-    """Those that see half or less of what most of them see: one list of invented members makes none small."""
+    """Those with half or less of the members of most: one list of invented members makes none short."""
     seen = {target.name: _alive(target) for target in having}
     everybody = max(len(having), median_low(seen.values()) if seen else 0)
     for name, count in seen.items():
@@ -83,7 +83,7 @@ def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
 
 
 def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[Finding]:
-    """What `quorum-margin` cannot ask for, where a rolling restart is the next thing to be done."""
+    """What `quorum-margin` cannot require, where a rolling restart is next."""
     if where not in _BEFORE_RESTARTS:
         return
     told = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
@@ -109,7 +109,7 @@ def _odd_labels(having: list[TargetFacts]) -> Iterable[Finding]:
 
 
 def joins_only_itself(target: TargetFacts) -> bool:
-    """Tell whether a process's every seed is its own address: after a restart it would be alone."""
+    """Whether a process's every seed is its own address: after a restart it would be isolated."""
     config = target.config
     if config is None or not config.join_members:
         return False
@@ -117,9 +117,7 @@ def joins_only_itself(target: TargetFacts) -> bool:
 
 
 def is_at(target: TargetFacts, seed: str, more: frozenset[str] = frozenset()) -> bool:
-    """Tell whether a seed names a process's own address and gossip port. `more` are hosts that mean the
-    process as well.
-    """
+    """Whether a seed names a process's own address and gossip port. `more` are its further hosts."""
     config = target.config
     if config is None:
         return False

@@ -17,8 +17,8 @@ _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
 
 
 def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollback:
-    """Say what going back needs in one migration. `safe` is `None` where anything is unknown that it rests
-    on: a process, the store that it goes back to, what is in a ring. `max_lag` is in seconds.
+    """What the way back needs in one migration. `safe` is `None` where any input is unknown: a process, the
+    store that it returns to, the content of a ring. `max_lag` is in seconds.
     """
     if not migration.is_of_clients or migration.phase is None:
         return NO_WAY_KNOWN
@@ -59,7 +59,7 @@ def _store_faults(now: Snapshot) -> list[Culprit]:
 
 
 def _stores_unread(now: Snapshot) -> list[Culprit]:
-    """Say why the store that the way leads back to is unknown."""
+    """Why the store at the end of the way back is unknown."""
     return _store_faults(now) if now.stores else [Culprit(Kind.STORE_NOT_READ)]
 
 
@@ -68,7 +68,7 @@ def _lost(key: KeyFacts) -> Culprit:
 
 
 def _switched(way: Way, now: Snapshot, keys: list[KeyFacts], max_lag: float) -> Rollback:
-    """The way back to a store that is mirrored to, and what speaks against it."""
+    """The way back to a store that is mirrored to, and the reasons against it."""
     stale = tuple(found for key in keys if (found := _staleness(key, max_lag)))
     silent = _silent(now)
     unknown = [*silent, *_stores_unread(now), *(found for key in keys if (found := _doubt(key)))]
@@ -79,14 +79,14 @@ def _switched(way: Way, now: Snapshot, keys: list[KeyFacts], max_lag: float) -> 
 
 
 def is_mixed(clients: Iterable[ClientFacts]) -> bool:
-    """Tell whether some writers of what is to move lead with memberlist and some with the external store."""
+    """Whether some writers of what is to move have memberlist as primary and some the external store."""
     moving = kv_clients.under_way(kv_clients.writing(clients))
     gossip = any(c.primary == "memberlist" or c.phase not in _STORE_LEADS | {Phase.UNKNOWN} for c in moving)
     return gossip and any(c.phase in _STORE_LEADS for c in moving)
 
 
 def _staleness(key: KeyFacts, max_lag: float) -> Culprit | None:
-    """What of a ring the store lacks, `None` where nothing is known to be lacking."""
+    """What the store lacks of a ring, `None` where it seems to lack nothing."""
     found = key.secondary
     if found is None:
         return None
@@ -100,7 +100,7 @@ def _staleness(key: KeyFacts, max_lag: float) -> Culprit | None:
 
 
 def _doubt(key: KeyFacts) -> Culprit | None:
-    """Why it is unknown whether the store has the whole of a ring, `None` where it is known."""
+    """Why the store's ring may be incomplete, `None` where it is certain."""
     if key.secondary is None:
         return Culprit(Kind.STORE_KEY_NOT_COMPARED, key=key.key)
     if key.secondary.unread:

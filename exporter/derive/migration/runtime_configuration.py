@@ -1,8 +1,8 @@
-"""What the runtime configuration says beside what the KV clients show, and what is left of it.
+"""The runtime configuration compared with what the KV clients show, and its remains.
 
-A client takes over what `multi_kv_config` says, and keeps it where the block falls silent: that shows only
-at its next restart (dskit's and Cortex's kv/multi.go, `watchConfigChannel`). Where the page is not read, the
-clients' own gauges tell the phase, and nothing is told here: no gate depends on it.
+A client takes over the settings in `multi_kv_config`, and keeps one that the block no longer has: that shows
+only at its next restart (dskit's and Cortex's kv/multi.go, `watchConfigChannel`). Where the page is not read,
+the clients' own gauges show the phase, and nothing is reported here: no gate depends on it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def runtime_risks(targets: Iterable[TargetFacts], migration: str, now: float) ->
 
 
 def left_in_runtime(targets: Iterable[TargetFacts]) -> tuple[str, ...]:
-    """Name the processes whose runtime configuration still has `multi_kv_config`."""
+    """The processes with `multi_kv_config` in their runtime configuration."""
     return tuple(t.name for t in targets if t.runtime is not None and t.runtime.is_set)
 
 
@@ -44,7 +44,7 @@ def as_written(runtime: RuntimeConfig) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One KV client, what its process's runtime configuration says, and its settings in the file."""
+    """One KV client, its process's runtime configuration, and its settings in the file."""
 
     target: TargetFacts
     client: ClientFacts
@@ -61,12 +61,12 @@ class _Read:
 
     @property
     def is_followed(self) -> bool:
-        """Whether the client shows what the block says."""
+        """Whether the client shows the block's settings."""
         return self.runtime.fits(self.client.primary, self.client.mirror)
 
     @property
     def after_restart(self) -> Phase:
-        """The phase in which the client would come back: the file counts where the block is silent."""
+        """The phase in which the client would come back: the file counts where the block has no setting."""
         shows, ring, says = self.client, self.ring, self.runtime
         if shows.phase not in IN_MULTI or ring is None or ring.store != "multi" or not ring.primary:
             return shows.phase
@@ -96,7 +96,7 @@ def _forgotten(read: tuple[_Read, ...]) -> Iterator[Finding]:
 
 
 def _early(read: tuple[_Read, ...]) -> Iterator[Finding]:
-    """Name the processes whose clients would be switched as soon as they have `multi`."""
+    """The processes with clients that would be switched as soon as they have `multi`."""
     names = {
         one.target.name
         for one in read
@@ -107,7 +107,7 @@ def _early(read: tuple[_Read, ...]) -> Iterator[Finding]:
 
 
 def _not_followed(read: tuple[_Read, ...]) -> Iterator[Finding]:
-    """Name the clients that it should reach, and that show something else than it says."""
+    """The clients that it should reach, and that show different settings."""
     found: dict[str, list[_Read]] = defaultdict(list)
     for one in read:
         if one.client.phase in IN_MULTI and one.is_reached and not one.is_followed:
@@ -119,8 +119,8 @@ def _not_followed(read: tuple[_Read, ...]) -> Iterator[Finding]:
 
 
 def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
-    """Name the blocks that processes with a client that it reaches have, where they differ. A change is
-    known of all only once every page was read again.
+    """The blocks of processes with a client that it reaches, where they differ. A change shows on all only
+    once every page was read again.
     """
     having = {one.target.name: one.target for one in read if one.client.phase in IN_MULTI and one.is_reached}
     blocks: dict[str, list[str]] = defaultdict(list)

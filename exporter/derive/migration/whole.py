@@ -11,7 +11,7 @@ from exporter.model.stores import StoreFacts
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All that was judged of the parts. `part` tells that it is one shard's."""
+    """All that was judged of the parts. `part` is set for one shard's."""
 
     targets: tuple[TargetFacts, ...]
     keys: tuple[KeyFacts, ...] = ()

@@ -23,7 +23,7 @@ Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[
 def block_changes(
     targets: Iterable[TargetFacts], rings: Iterable[Reached], wanted: Wanted, product: Product
 ) -> tuple[BlockChange, ...]:
-    """The changes of all rings that the step reaches by a restart, equal ones together."""
+    """The changes of all rings that the step reaches by a restart, equal changes together."""
     by_name = {target.name: target for target in targets}
     found: Found = defaultdict(list)
     for ring in rings:
@@ -61,7 +61,7 @@ def _change(
 
 
 def _block(ring: Reached, target: TargetFacts, shown: RingConfig | None, product: Product) -> str:
-    """Where the ring's settings stand: in Loki's common block where it has the same ones as this."""
+    """Where the ring's settings stand: in Loki's common block if that has the same settings."""
     common, settings = target.config.common if target.config else None, SETTINGS[product]
     if settings.common and common is not None and shown is not None and _inherits(ring.ring, product):
         pairs = ("store", "primary", "secondary", "mirror_enabled")
@@ -75,9 +75,8 @@ def _inherits(ring: str, product: Product) -> bool:
 
 
 def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
-    """What the gossip needs before the first process joins: seeds beside the process itself, joining again
-    after a loss, and no end of a process whose join fails. An empty list of seeds is to be filled in by the
-    reader.
+    """What the gossip needs before the first process joins: seeds besides the process itself, joining again
+    after a loss, and no end of a process after a failed join. The user fills in an empty list of seeds.
     """
     known = [(target, target.config) for target in targets if target.up and target.config is not None]
     wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (

@@ -1,4 +1,4 @@
-"""The plan of a step: made of one snapshot, without a look at anything else."""
+"""The plan of a step, made only of one snapshot."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ UNFILLED = ""
 
 
 def next_plans(snapshot: Snapshot) -> tuple[Plan, ...]:
-    """The plan of the next step of each migration that is under way; where none is, of each that is not
-    begun.
-    """
+    """The next step's plan of each migration under way; if there is none, of each that is not begun."""
     moving = [one for one in snapshot.migrations if one.is_under_way]
     chosen = moving or [one for one in snapshot.migrations if one.is_of_clients and not one.begun]
     chosen = chosen or [one for one in snapshot.migrations if one.name == STORE]
@@ -50,8 +48,8 @@ def next_plans(snapshot: Snapshot) -> tuple[Plan, ...]:
 
 
 def plans_of(snapshot: Snapshot, wanted: str = "") -> tuple[Plan, ...]:
-    """The plans of `[MIGRATION][/STEP]`: of a step alone, of each migration whose next step it is, else of
-    the first that has it. Nothing where there is no such migration or step.
+    """The plans of `[MIGRATION][/STEP]`. A step without a migration gives the plan of each migration that has
+    it next, else of the first that has it. Nothing where there is no such migration or step.
     """
     if not wanted:
         return next_plans(snapshot)
@@ -114,7 +112,7 @@ def _rollout(migration: Migration) -> tuple[int, int] | None:
 
 
 def _with_gate(plan: Plan, migration: Migration) -> Plan:
-    """The plan with what the gate of its step says."""
+    """The plan with the result of its step's gate."""
     found: Step | None = next((one for one in migration.steps if one.name == plan.step), None)
     if found is None:
         return plan
@@ -143,8 +141,8 @@ def _refusal(snapshot: Snapshot, migration: Migration, plan: Plan) -> Refusal | 
 
 
 def _is_able(plan: Plan, targets: Iterable[TargetFacts], migration: Migration) -> bool:
-    """Tell whether the HA tracker of every process that runs one is known to have memberlist. A tracker that
-    runs with `multi` shows it for all of its version.
+    """Whether the HA tracker of every process that runs one certainly has memberlist. A tracker that runs
+    with `multi` shows it for all of its version.
     """
     if migration.name != HA_TRACKER:
         return True
@@ -244,8 +242,8 @@ def _to_fill(changes: Iterable[object]) -> tuple[str, ...]:
 
 
 def _is_fileless(targets: Iterable[TargetFacts], product: Product, rings: Iterable[Reached]) -> bool:
-    """Tell whether the runtime configuration would reach one of these rings, and every configuration page
-    that was read names no file for it.
+    """Whether the runtime configuration would reach one of these rings, and every configuration page that was
+    read names no file for it.
     """
     switch = SETTINGS[product].runtime
     told = [t.config.runtime_file for t in targets if t.up and t.config is not None]
@@ -265,7 +263,7 @@ def _soak(migration: Migration) -> float:
 
 
 def _shortcut(plan: Plan, keys: Iterable[KeyFacts]) -> tuple[Lost, ...] | None:
-    """What the guide's short cut costs here: from the phase after this step it leaves the next ones out."""
+    """The cost of the guide's short cut here: from the phase after this step it skips the next phases."""
     told = SETTINGS[plan.product].shortcut
     if told is None or plan.step not in (told.step, "switch-primary"):
         return None
@@ -307,13 +305,13 @@ def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
 
 
 def _is_said(wanted: Mapping[str, Setting], now: Iterable[BlockNow], rings: Iterable[Reached]) -> bool:
-    """Tell whether the runtime configuration of every process that it reaches has this block already."""
+    """Whether the runtime configuration of every process that it reaches has this block already."""
     asked = {name for ring in rings for name in ring.targets}
     having = {name for block in now if block.settings == wanted for name in block.targets}
     return bool(asked) and asked <= having
 
 
 def _is_clear(targets: Iterable[TargetFacts]) -> bool:
-    """Tell whether every runtime configuration was read and none has the block."""
+    """Whether every runtime configuration was read and none has the block."""
     told = [target.runtime for target in targets]
     return bool(told) and all(one is not None and not one.is_set for one in told)

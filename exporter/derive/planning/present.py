@@ -43,7 +43,7 @@ def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product)
 def blocks_now(
     targets: Iterable[TargetFacts], rings: Iterable[Reached] | None = None
 ) -> tuple[BlockNow, ...]:
-    """What the runtime configuration says, where it was read: of the processes of these rings, or of all."""
+    """The blocks of the runtime configuration, where read: of the processes of these rings, or of all."""
     asked = None if rings is None else {name for ring in rings for name in ring.targets}
     found: dict[tuple[tuple[str, Setting], ...], list[str]] = defaultdict(list)
     for target in targets:

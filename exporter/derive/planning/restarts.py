@@ -16,8 +16,8 @@ def waves(
     targets: Iterable[TargetFacts], changes: Iterable[BlockChange], keys: Iterable[KeyFacts]
 ) -> tuple[Wave, ...]:
     """The processes that a step restarts: those without a member of a ring that needs a quorum first, then
-    zone by zone. A zone restarts together where its ring keeps zones apart, and no ring is known to be
-    without a member to spare.
+    zone by zone. A zone restarts together if its ring keeps zones apart, and no ring certainly lacks a member
+    to spare.
     """
     due = {name for change in changes for name in change.targets}
     known = tuple(keys)
@@ -36,7 +36,7 @@ def waves(
 
 def _places(keys: Iterable[KeyFacts]) -> Mapping[str, tuple[bool, str, bool]]:
     """By process: whether writes need a quorum of its ring, its zone, and whether that ring keeps zones
-    apart. The ring that needs a quorum has the say.
+    apart. The ring that needs a quorum decides.
     """
     found: dict[str, tuple[bool, str, bool]] = {}
     for key in keys:

@@ -1,6 +1,4 @@
-"""Which KV clients the runtime configuration reaches: as running processes show it, else by the product's
-source.
-"""
+"""Which KV clients the runtime configuration reaches: by running processes, else by the product's source."""
 
 from __future__ import annotations
 
@@ -35,8 +33,8 @@ def reached(
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """The rings of each process's file, the processes of which some client shows another state, and what the
-    runtime configuration of each says, where it was read.
+    """The rings of each process's file, the processes with a client in another state, and the runtime
+    configuration of each, where it was read.
     """
 
     rings: Mapping[str, Mapping[str, RingConfig]]
@@ -63,15 +61,14 @@ def _reached(key: str, clients: list[ClientFacts], product: Product, into: Phase
 
 
 def _is_there(client: ClientFacts, into: Phase) -> bool:
-    """Tell whether a client is in the phase, or beyond it."""
+    """Whether a client is in the phase, or beyond it."""
     return client.phase >= into
 
 
 def _shown(clients: Iterable[ClientFacts], static: Static) -> bool | None:
-    """Tell whether running clients show that they follow the runtime configuration: their gauges differ from
-    the file. They show that they do not where they agree with the file though the runtime configuration says
-    something else; where it was not read, in a process whose other clients differ. `None` where no process
-    shows either.
+    """Whether running clients follow the runtime configuration. They do if their gauges differ from the file.
+    They do not if they agree with the file and the runtime configuration differs. Where that was not read,
+    the same is true in a process with further clients that differ. `None` where no process shows either.
     """
     told = {_follows(c, static) for c in clients}
     told.discard(None)
@@ -89,7 +86,7 @@ def _follows(client: ClientFacts, static: Static) -> bool | None:
 
 
 def _is_overridden(target: TargetFacts, product: Product) -> bool:
-    """Tell whether some client of a process shows another state than its file."""
+    """Whether some client of a process is in another state than its file."""
     rings = target.config.rings if target.config else {}
     return SETTINGS[product].runtime is not None and any(_differs(c, rings) for c in target.clients)
 
@@ -104,6 +101,6 @@ def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | Non
 
 
 def name_of(key: str, configs: Iterable[Mapping[str, RingConfig]], product: Product) -> str:
-    """The everyday name of a ring whose key may have a prefix of its own; the key where no table has it."""
+    """The everyday name of a ring, also with a prefix of its own; the key where no table has it."""
     shown = (ring.default_key for rings in configs if (ring := ring_of(key, rings)) is not None)
     return ring_named(product, key) or ring_named(product, next(shown, "")) or key

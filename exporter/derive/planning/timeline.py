@@ -15,7 +15,7 @@ from exporter.model.planning.timeline import Lag, Span, Subject, Timeline, Track
 MOST_SPANS = 4_000  # that ended
 MOST_LAGS = 20_000  # points of all keys
 MINUTE = 60.0
-GAP = 300.0  # seconds without a cycle after which nothing is said of the time between
+GAP = 300.0  # seconds without a cycle after which the time between counts as unknown
 
 
 def advanced(before: Timeline, snapshot: Snapshot) -> Timeline:
@@ -38,7 +38,7 @@ def advanced(before: Timeline, snapshot: Snapshot) -> Timeline:
 
 
 def _lasts(span: Span, value: str | None) -> bool:
-    """Tell whether a state goes on. A deviation does in other words too: its counts change all the time."""
+    """Whether a state goes on. A deviation does with another text too: its counts change all the time."""
     return value is not None and (span.track is Track.DEVIATION or value == span.value)
 
 

@@ -49,7 +49,7 @@ class Wanted:
 
     @property
     def is_mirrored(self) -> bool:
-        """Tell whether writes go to both stores."""
+        """Whether writes go to both stores."""
         return self.phase in _MIRROR
 
     def static(self) -> dict[str, Setting]:
@@ -86,7 +86,7 @@ class Wanted:
 
 
 def external_of(targets: Iterable[TargetFacts], keys: Iterable[str]) -> str:
-    """The kind of external store that these rings are in or come from, "" where nobody shows it."""
+    """The kind of external store that these rings are in or come from, "" where no client shows it."""
     wanted, known = set(keys), tuple(targets)
     clients = [c for t in known for c in t.clients if c.key in wanted or not wanted]
     for client in clients:

@@ -1,1 +1,1 @@
-"""One ring: its members, their health, what it may lose, who writes it."""
+"""One ring: its members, their health, what it may lose, which processes write it."""

@@ -1,9 +1,9 @@
 """One ring's settings as its processes agree on them, and where they do not.
 
-A setting belongs to the processes that use it: the period is the members' own, the timeout and the
-replication count in every process that looks the ring up (dskit, ring/ring.go: `Config`;
-ring/lifecycler.go: `LifecyclerConfig`). Every process lists every ring in its configuration, with
-defaults for those it has nothing to do with: only a KV client tells that it uses one.
+A setting belongs to the processes that use it: the period to the members themselves, the timeout and the
+replication count to every process that reads the ring (dskit, ring/ring.go: `Config`; ring/lifecycler.go:
+`LifecyclerConfig`). Every process lists every ring in its configuration, with defaults for those that it does
+not use: only a KV client shows that it uses one.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from exporter.model.listed import few
 from exporter.model.pages import ProcessConfig, RingConfig
 from exporter.model.settings import Replication, RingSettings
 
-# No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of
-# 10 min): what a configuration says beyond it excuses nothing.
+# No real cluster goes beyond Mimir's own jsonnet (`ring_heartbeat_period`: 2 min, with a timeout of 10 min):
+# a configuration beyond it excuses nothing.
 LONGEST_PERIOD = 120.0
 LONGEST_TIMEOUT = 600.0
 MAX_NAMED = 5
 
 
 class Role(enum.IntEnum):
-    """What a process has to do with a ring. Lower roles count only where no higher one is known."""
+    """A process's role in a ring. Lower roles count only where there is no higher role."""
 
     NONE = 0  # its configuration has the ring's block, as every process's has
     READER = 1  # it has a KV client of the ring
@@ -34,7 +34,7 @@ class Role(enum.IntEnum):
 
 
 class Claim(NamedTuple):
-    """What one process's configuration says of one ring."""
+    """One process's settings of one ring."""
 
     config: RingConfig
     target: str = ""
@@ -42,8 +42,8 @@ class Claim(NamedTuple):
 
 
 def agree(claims: Iterable[Claim]) -> RingSettings:
-    """Give the settings by the processes that own them, the most careful value where they disagree: the
-    shorter time, and every replication that is told, of which the smallest margin counts.
+    """The settings by the processes that own them, the most careful value where they disagree: the shorter
+    time, and every replication, with the smallest margin of all.
     """
     claims = tuple(claims)
     highest = max((claim.role for claim in claims), default=Role.NONE)
@@ -124,7 +124,7 @@ def _values(
 
 
 def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """Say of each value but the most usual which processes have it, and which have the usual one."""
+    """For each value but the most usual: which processes have it, and which have the usual one."""
     usual = max(having, key=lambda value: (len(having[value]), value), default="")
     others, rest = having.get(usual, ()), having.keys() - {usual}
     is_most = len(others) > max((len(having[value]) for value in rest), default=0)
@@ -135,14 +135,14 @@ def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str
 
 
 def kept_apart(alone: Sequence[str], clients: Iterable[ClientFacts]) -> Iterable[str]:
-    """Say which processes keep a ring in their own memory that others share: nobody else is in it."""
+    """Which processes keep a shared ring in their own memory: no other process is in it."""
     sharing = {client.target for client in clients if client.writes} - set(alone)
     if alone and sharing:
         yield f"store inmemory on {few(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} other processes"
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:
-    """The heartbeat timeout in seconds, and whether anything tells it: our own configuration first, then the
+    """The heartbeat timeout in seconds, and whether it was read: our own configuration first, then the
     processes, else the products' default.
     """
     known = configured if configured is not None else settings.timeout

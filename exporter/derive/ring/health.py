@@ -1,4 +1,4 @@
-"""One ring in its primary view: who is in it, who is ill, who belongs to nobody, how much may be lost."""
+"""One ring in its primary view: its members, their health, orphaned members, how many may be lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporter.model.facts import MemberFacts
 from exporter.model.pages import Ring
 
 IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
-NEAR = 5.0  # seconds before the timeout within which a page may have seen it pass
+NEAR = 5.0  # seconds before the timeout within which a page may already count it as past
 
 
 def age_of(entry: Entry, clock: float | None) -> float | None:
@@ -27,9 +27,7 @@ def age_of(entry: Entry, clock: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A ring's heartbeat timeout in seconds, 0 where it is switched off; `known` says that a configuration
-    tells it.
-    """
+    """A ring's heartbeat timeout in seconds, 0: switched off; `known` is true if a configuration has it."""
 
     timeout: float
     known: bool = False
@@ -48,10 +46,10 @@ def state_of(member: Member, clock: float | None, limit: Limit) -> State:
 
 
 def contradicted(age: float | None, limit: Limit) -> bool:
-    """Tell whether a page that calls a member unhealthy is wrong by the heartbeat it shows itself, and the
-    timeout that is configured. The page of a lifecycler took the heartbeat period for it until May 2022
-    (grafana/dskit#172, grafana/mimir#1917), that of Loki's distributors for longer (grafana/loki#7253).
-    Close to the timeout the page is believed, so that nothing flaps.
+    """Whether a page that calls a member unhealthy is wrong by the heartbeat that it shows itself, and the
+    configured timeout. The page of a lifecycler took the heartbeat period for it until May 2022
+    (grafana/dskit#172, grafana/mimir#1917), that of Loki's distributors for longer (grafana/loki#7253). Close
+    to the timeout the page counts, so that nothing flaps.
     """
     if age is None or not limit.known:
         return False
@@ -61,8 +59,8 @@ def contradicted(age: float | None, limit: Limit) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What one ring's members are held against. `gossip` is `None` where no member list was read;
-    `clock` is the answering process's, `since` when a member was first seen in a state, by our clock.
+    """The context of one ring's members. `gossip` is `None` where no member list was read. `clock` is the
+    answering process's, `since` when a member was first observed in a state, by our clock.
     """
 
     owners: Owners
@@ -71,13 +69,13 @@ class Surroundings:
     clock: float | None
     limit: Limit
     since: Mapping[tuple[str, State], float]
-    now: float | None = None  # our clock, for a state that is seen for the first time
+    now: float | None = None  # our clock, for a state at its first reading
     owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
     ill: frozenset[str] = frozenset()  # members that most ring pages call unhealthy
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
-    """Judge each live member of the primary view."""
+    """Judge each member of the primary view that has not left."""
     members = ring.live()
     named = frozenset(member.address for member in members.values() if around.owners.of(member))
     return tuple(
@@ -110,8 +108,8 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
 
 
 def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
-    """Tell whether a member belongs to nobody. An address that a known member has too, or a process
-    that is another one, proves nothing: pods inherit addresses.
+    """Whether a member is orphaned. An address that it shares with an identified member or another process
+    proves nothing: pods inherit addresses.
     """
     if owner:
         return False
@@ -121,7 +119,7 @@ def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bo
 
 
 def oldest_age(members: Iterable[MemberFacts]) -> float | None:
-    """Age of the oldest heartbeat in seconds, `None` where none is known."""
+    """Age of the oldest heartbeat in seconds, `None` where there is none."""
     return max((m.age for m in members if m.age is not None), default=None)
 
 
@@ -132,7 +130,7 @@ def longest_transition(members: Iterable[MemberFacts], now: float) -> float:
 
 
 def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
-    """Ids of the ghosts, `None` where it cannot be told of somebody."""
+    """Ids of the orphaned members, `None` where it is uncertain for some member."""
     members = tuple(members)
     if any(member.ghost is None for member in members):
         return None
@@ -140,7 +138,7 @@ def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
 
 
 def without_tokens(members: Iterable[MemberFacts], *, always: bool = False) -> tuple[str, ...]:
-    """Ids of active members without a token, in a ring where others have some or all `always` have."""
+    """Ids of active members without a token, in a ring where another member has some or all `always` have."""
     members = tuple(members)
     if not always and not any(member.tokens for member in members):
         return ()

@@ -27,7 +27,7 @@ def owners(ring: PartitionRing) -> tuple[str, ...]:
 
 
 def listed(ring: PartitionRing) -> tuple[PartitionFacts, ...]:
-    """Give the living partitions in order, not yet held against anything."""
+    """The partitions that are not deleted, in order, without their owners' health."""
     living = (p for p in ring.partitions.values() if p.state is not PartitionState.DELETED)
     return tuple(
         PartitionFacts(p.id, p.state, tuple(sorted(p.owners))) for p in sorted(living, key=lambda p: p.id)
@@ -37,7 +37,7 @@ def listed(ring: PartitionRing) -> tuple[PartitionFacts, ...]:
 def with_owners(
     keys: tuple[KeyFacts, ...], targets: Iterable[TargetFacts], known: Iterable[Identity]
 ) -> tuple[KeyFacts, ...]:
-    """Hold the owners of all partitions against the ring of their instances and against the processes."""
+    """Compare the owners of all partitions with the ring of their instances and with the processes."""
     young = {target.name for target in targets if target.young}
     names: dict[str, bool] = {}
     for identity in known:
@@ -56,7 +56,7 @@ def _owned(key: KeyFacts, keys: tuple[KeyFacts, ...], processes: Mapping[str, bo
 def _held(
     partition: PartitionFacts, members: Mapping[str, State], processes: Mapping[str, bool]
 ) -> PartitionFacts:
-    """Who has just started may not be a member yet, and who does not answer may still be one."""
+    """A process that has just started may not be a member yet; one that does not respond may still be."""
     ids = {owner: owner.removesuffix(f"/{partition.number}") for owner in partition.owners}
     healthy = {name for name, state in members.items() if state is not State.UNHEALTHY}
     healthy |= {name for name, young in processes.items() if young}
@@ -68,8 +68,8 @@ def _held(
 
 
 def _rings_of_owners(key: KeyFacts, keys: Iterable[KeyFacts]) -> list[KeyFacts]:
-    """The ring of the owners: by its name below the same prefix, else below any; of a partition ring that
-    no table knows, every ring there is.
+    """The ring of the owners: by its name below the same prefix, else below any; for a partition ring in no
+    table, every ring there is.
     """
     read = [other for other in keys if other.kind == "ring" and other.source]
     if key.ring not in PARTITION_OWNERS:
@@ -89,7 +89,7 @@ def corrupted(ring: PartitionRing) -> tuple[int, ...]:
 
 
 def without_owner(key: KeyFacts) -> Iterator[Culprit]:
-    """Name the partitions that nobody consumes."""
+    """The partitions that no process consumes."""
     for partition in key.owned:
         if partition.is_ownerless:
             yield Culprit(
@@ -111,7 +111,7 @@ def _lack(partition: PartitionFacts) -> Kind:
 
 
 def gone_owners(key: KeyFacts) -> Iterator[Culprit]:
-    """Name the partitions of whose owners some are gone, while others still own them."""
+    """The partitions with some owners that have ended, and some that remain."""
     for partition in key.owned:
         if partition.gone and not partition.is_ownerless:
             yield Culprit(

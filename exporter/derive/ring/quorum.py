@@ -1,17 +1,17 @@
 """How many members of a ring may still be lost before some write fails, as the products compute it.
 
-Where each rule stands (dskit is what Mimir, Loki, Tempo and Pyroscope use; Cortex has its own copy):
+The source of each rule (Mimir, Loki, Tempo and Pyroscope use dskit; Cortex has its own copy):
 
 - Owners of a token: dskit, ring/ring.go, `findInstancesForKey`: distinct instances, and distinct zones
   only among those that have one (`ZoneAwarenessEnabled && info.Zone != ""`). A member without tokens
-  is never found. Older Cortex had no switch and told zones apart wherever they were set.
+  is never an owner. Older Cortex had no switch and kept zones apart wherever they were set.
 - How many must succeed: dskit, ring/replication_strategy.go, `defaultReplicationStrategy.Filter`:
-  RF/2 + 1 of them, or of all found where more than RF are; Cortex: pkg/ring/replication_strategy.go.
+  RF/2 + 1 of them, or of all owners where more than RF are; Cortex: pkg/ring/replication_strategy.go.
   `ignoreUnhealthyInstancesReplicationStrategy` (store-gateways, rulers, index gateways): one.
   Tempo with a replication factor of 2: one (pkg/ring/ring.go, `EventuallyConsistentStrategy`).
-- Who is healthy: ring/model.go, `InstanceDesc.IsHealthy`: the state is ACTIVE for a write, and the
+- Which are healthy: ring/model.go, `InstanceDesc.IsHealthy`: the state is ACTIVE for a write, and the
   heartbeat is no older than the timeout; a heartbeat of 0 is older than any.
-- Read-only members are taken out before owners are looked up: dskit, ring/ring.go, `shuffleShard` and
+- Read-only members are taken out before owners are determined: dskit, ring/ring.go, `shuffleShard` and
   `filterOutReadOnlyInstances`.
 - A batch is sent by address: ring/batch.go, `DoBatch`: members with one address are one process.
 """
@@ -49,7 +49,7 @@ def margin(
     by_quorum: bool = True,
 ) -> int | None:
     """How many healthy members (zones, where zone-aware) may be lost before some write fails; below 0 some
-    fail. The smallest of all replications that are told; `None` where none is.
+    fail. The smallest of all replications that were read; `None` where none was.
     """
     owning = [member for member in members if _takes_part(member, by_quorum=by_quorum)]
     return min(
@@ -63,9 +63,9 @@ def margin(
 
 
 def _margin(owning: list[MemberFacts], factor: int, required: int, *, zones: bool) -> int:
-    """The unhealthy ones may all own the same token, so that is what is counted. Only an active owner takes
-    writes: one that leaves or joins stands in their way, or makes the set of owners one larger, which
-    forgives one less.
+    """The unhealthy members may all own the same token, so they are counted. Only an active owner takes
+    writes. One that leaves or joins blocks them, or makes the set of owners one larger, which tolerates one
+    less.
     """
     places = {_place(member, zones=zones) for member in owning}
     bad = {_place(member, zones=zones) for member in owning if member.state is not State.ACTIVE}
@@ -94,7 +94,7 @@ def _place(member: MemberFacts, *, zones: bool) -> GroupAndZone:
 
 
 def _takes_part(member: MemberFacts, *, by_quorum: bool) -> bool:
-    """Tell whether a member can be among the owners of a token that is written."""
+    """Whether a member can be among the owners of a token that is written."""
     if member.tokens == 0 or member.read_only or member.state is State.READ_ONLY:
         return False
     return by_quorum or member.state not in _IN_TRANSIT

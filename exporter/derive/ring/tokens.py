@@ -1,4 +1,4 @@
-"""Tokens of a whole ring against one another, of members that keep theirs `packed`."""
+"""Tokens of a complete ring against one another, of members that keep theirs `packed`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from exporter.model.entry import Tokens
 T = TypeVar("T")
 Uints = npt.NDArray[np.uint32]
 RING_SIZE = 2**32
-LISTS = 8  # rings whose tokens are as in an earlier cycle: they move only when members come and go
+LISTS = 8  # rings with the tokens of an earlier cycle: they move only when members come and go
 
 
 Lists = Mapping[str, Tokens]  # of each member that owns tokens, by its id
 
 
 class Recent(Generic[T]):
-    """The last few results, by the digests of the lists that they were made of: the lists of a large ring
-    are megabytes, and a result that held them would keep them from one cycle to the next.
+    """The last few results, by the digests of their lists. The lists of a large ring are megabytes, and a
+    result that referred to them would keep them from one cycle to the next.
     """
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ def _conflicts(lists: Lists) -> int:
 
 
 def shares(lists: Lists) -> Mapping[str, float]:
-    """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the one
-    before, around the circle of 2^32. Of a token that several claim, one of them is said to own it.
+    """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the previous
+    one, around the circle of 2^32. A token that several claim counts for one of them.
     """
     return _SHARES.of({name: each for name, each in lists.items() if each.count}, _shares)
 
@@ -97,7 +97,7 @@ def _shares(lists: Lists) -> Mapping[str, float]:
 
 
 def forget() -> None:
-    """Forget what was counted before, for who measures it."""
+    """Drop all results, for a measurement."""
     _CONFLICTS.forget()
     _SHARES.forget()
 

@@ -1,9 +1,9 @@
-"""The processes that write a ring, held against its members: who writes it must be in it, once, at an
-address of its own, and who is in it must write it.
+"""The processes that write a ring, compared with its members: each writer must be in it, once, at an address
+of its own, and each member's process must write it.
 
-A lifecycler adds its member with its first write and renews it with every heartbeat (dskit's `Lifecycler`
-and `BasicLifecycler`). So a client that wrote has a member, unless it has just left. A client that is named
-a reader writes only where somebody forgets a member on its process's ring page, and counts for nothing here.
+A lifecycler adds its member with its first write and renews it with every heartbeat (dskit's `Lifecycler` and
+`BasicLifecycler`). So a client that wrote has a member, unless it has just left. A client with a reader's
+name writes only where a user forgets a member on its process's ring page, and does not count here.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _held(
 
 
 def called(target: TargetFacts) -> str:
-    """A process's name as people know it: its instance id, and where it is."""
+    """A process's display name: its instance id, and where it is."""
     name = target.config.instance_id if target.config else ""
     return f"{name} ({target.name})" if name and name not in target.name else target.name
 
@@ -102,7 +102,7 @@ def _absent(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> li
 
 
 def _departed(absent: Iterable[TargetFacts], before: KeyFacts | None) -> frozenset[str]:
-    """Those whose member was leaving when it was last seen: they shut down, or have been told to leave."""
+    """Those with a member that was leaving when last read: they shut down, or were made to leave."""
     if before is None:
         return frozenset()
     leaving = {member.target for member in before.members if member.state is State.LEAVING}
@@ -113,11 +113,11 @@ def _departed(absent: Iterable[TargetFacts], before: KeyFacts | None) -> frozens
 def _told(
     key: KeyFacts, absent: list[TargetFacts], roster: Roster
 ) -> tuple[list[TargetFacts], list[TargetFacts]]:
-    """Of the writers without a member give those that have none for certain, and those of which some have
-    none. A member that belongs to no process may be that of one whose id in this ring was not read.
+    """Of the writers without a member, those that certainly have none, and those of which some have none. A
+    member without a process may belong to one with an unread id in this ring.
     """
     if not key.members:
-        return [], absent  # emptied, or kept under another key: nobody is missing, all are
+        return [], absent  # emptied, or stored under another key: all are missing
     free = sum(1 for member in key.members if not member.target)
     if not free:
         return absent, []
@@ -128,8 +128,9 @@ def _told(
 
 
 def _misplaced(key: KeyFacts, roster: Roster) -> Iterable[str]:
-    """Members whose process, certain by id and port, has clients and none that writes this ring, as others
-    have. So stand the rulers of Loki 2.4, whose ring inherits the ingesters' key, among the ingesters.
+    """Members of a process, certain by id and port, that has clients and none that writes this ring, while
+    another process has one. The rulers of Loki 2.4 are such members among the ingesters, since their ring
+    inherits the ingesters' key.
     """
     for member in key.members:
         target = roster.targets.get(member.target)
@@ -145,7 +146,7 @@ def _is_at(member: MemberFacts, target: TargetFacts) -> bool:
 
 
 def _may_write(key: KeyFacts, target: TargetFacts) -> bool:
-    """Tell whether a client may write the ring: of one whose key is unknown nobody can say."""
+    """Whether a client may write the ring: with an unknown key it may."""
     writing = [client.key for client in target.clients if client.writes]
     return any(not name or name == key.key or ring_of(name) == key.ring for name in writing)
 
@@ -189,7 +190,7 @@ def _claimed(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> G
 
 
 def _self(target: TargetFacts) -> tuple[object, ...]:
-    """What tells a process from another one with its id: one may well be listed under two names."""
+    """What distinguishes a process from another one with its id: one may be listed under two names."""
     host = host_in(target.url)
     own = target.gossip.own_member if target.gossip else ""
     return target.started, own, host if host[:1].isdigit() or ":" in host else ""

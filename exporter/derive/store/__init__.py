@@ -1,1 +1,1 @@
-"""The external store: the one that the processes use, whole, the same as before."""
+"""The external store: is it the processes' store, complete, and the same as before?"""

@@ -1,4 +1,4 @@
-"""The external store as a whole: does it answer, who still writes it, what does it hold alone."""
+"""The external store: does it answer, which clients still write it, which keys has only it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from exporter.products.ha_keys import HaKeys
 from exporter.products.ring_pages import HA_KEY, known_keys
 
 LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cluster has (Mimir's jsonnet)
-MAX_GONE = 100  # keys that were deleted; the last ones tell what there is to tell
+MAX_GONE = 100  # keys that were deleted; the last of them suffice
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a store is held against: our clock, the processes as they were read and as they were judged, how
-    HA entries are recognised, and how far the processes' clocks are ahead of ours.
+    """The context of a store: our clock, the processes as read and as judged, how HA entries are recognised,
+    and how far the processes' clocks are ahead of ours.
     """
 
     now: float
@@ -73,8 +73,8 @@ def judge_store(
 
 
 def _alive(store: StoreContent, around: Around) -> frozenset[str]:
-    """Keys that somebody keeps fresh: with a member or an HA entry younger than its limit, in the members'
-    time. Partitions have no heartbeats: there only an index that moves says so.
+    """Keys that some process renews: with a member or an HA entry within its limit, in the members' time.
+    Partitions have no heartbeats: there only an index that moves shows it.
     """
     clock = _clock(store, around)
     told = (ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values())
@@ -92,7 +92,7 @@ def _clock(store: StoreContent, around: Around) -> float:
 def _renewed(
     store: StoreContent, alone: Iterable[str], before: StoreFacts | None, around: Around
 ) -> frozenset[str]:
-    """HA entries that were in this store alone in the cycle before too, and that a tracker renews: a new one
+    """HA entries that were only in this store in the previous cycle too, and that a tracker renews: a new one
     may be in the store a moment before the gossip has spread it.
     """
     past = frozenset(before.only_here or () if before else ())
@@ -114,7 +114,7 @@ def _newest(value: Value) -> float:
 def _moved(
     store: StoreContent, indexes: Mapping[str, int], before: StoreFacts | None, since: float
 ) -> Mapping[str, float]:
-    """When each key was last seen to be written, our clock; the first look proves nothing and counts
+    """When each key was last observed to be written, our clock; the first reading proves nothing and counts
     as a write then. To delete a key is to write it: it stays, with the time when it was missed.
     """
     old = before.moved_at if before else {}
@@ -134,10 +134,10 @@ Partitions = tuple[tuple[str, int], ...]  # their keys and numbers
 
 
 def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | None, Partitions]:
-    """Living keys, and partitions, that the gossip has not got; `None` where no gossip was read.
+    """Keys in use, and partitions, that the gossip lacks; `None` where no gossip was read.
 
-    Members are not compared: the store stands still since the clients left it, and its members of that
-    day have been replaced one by one. Partitions hardly ever change, and nobody writes them again.
+    Members are not compared: the store stands still since the clients left it, and its members of that day
+    have been replaced one by one. Partitions hardly ever change, and no process writes them again.
     """
     young = {target.name for target in around.targets if target.young}
     having = tuple(seen for seen in around.observed if seen.gossip.page.value is not None)
@@ -160,9 +160,8 @@ def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | N
 
 
 def _is_gossiped(key: str, having: tuple[Observation, ...]) -> bool | None:
-    """Tell whether the processes have a key: most of those that were asked for it gave its value. A list
-    proves nothing by itself; an HA entry whose turn it was not counts as most lists have it; `None` where
-    each copy failed.
+    """Whether the processes have a key: most of those that were read for it gave its value. A list by itself
+    proves nothing. An HA entry that was not due counts as on most lists; `None` where each copy failed.
     """
     there = lacking = listed = failed = 0
     for seen in having:
@@ -195,7 +194,7 @@ def _is_dead(value: object) -> bool:
 
 
 def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
-    """Keys whose index moved of late, and not only by our first look at it."""
+    """Keys with an index that moved recently, and not only at our first reading."""
     if not store.moved_at:
         return []
     first, quiet = store.since or now.at, quiet_for(now)
@@ -211,9 +210,8 @@ def quiet_for(now: Snapshot) -> float:
 
 
 def unattended(now: Snapshot, used: Collection[str]) -> Mapping[str, str]:
-    """Living keys of a store that are not among the `used` ones and are ours all the same, with the store:
-    below a prefix that a configuration names, or a name of the product's. What only another product has
-    is not.
+    """Keys in use in a store that are not among the `used` keys and are ours all the same, with the store:
+    below a prefix in a configuration, or with a name of the product's. What only another product has is not.
     """
     product = now.fleet.product
     left = {key: store.kind for store in now.stores for key in sorted(_living(store, now) - set(used))}

@@ -1,8 +1,8 @@
-"""Which of the external stores that are read is the one that a key's processes use.
+"""Which of the external stores that are read is that of a key's processes.
 
-Each `kvstore` block names its own host: the rings may be in one Consul and the HA tracker in another. A
-key is judged from the store that its processes name; what they call it need not be what we call it, so
-where all keys name one store and one is read, that is it.
+Each `kvstore` block names its own host: the rings may be in one Consul and the HA tracker in another. A key
+is judged from the store that its processes name. Their name for it need not be ours, so where all keys name
+one store and one is read, that is it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from exporter.products.ring_pages import HA_KEY
 
 PORTS = {"consul": "8500", "etcd": "2379"}
 UNREADABLE = "dynamodb"  # a store that the products can use and no exporter here reads
-EARLIER = -1  # the number of no process: what is remembered of a key
+EARLIER = -1  # the number of no process: a key's earlier names
 Hosts = tuple[str, ...]
 Named = Mapping[tuple[str, str], Hosts]
 Told = Mapping[str, Mapping[str, Mapping[int, Hosts]]]  # by kind, key and number of the process
@@ -30,9 +30,8 @@ NOTHING: Named = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The store of each key by kind and configured name, `None` for one that is not read; `hosts` are what
-    most processes call it, `lasting` what of it may be remembered, and `told` what each of the processes
-    `listed` calls it.
+    """The store of each key by kind and configured name, `None` for one that is not read. `hosts` are most
+    processes' names for it, `lasting` those that may be kept, and `told` those of each process in `listed`.
     """
 
     stores: tuple[StoreContent, ...]
@@ -43,8 +42,8 @@ class Places:
     told: Told
 
     def of(self, key: str, kinds: Iterable[str]) -> StoreContent | None:
-        """The store of a key that is in one of these kinds, or in any if there are none. A key whose place
-        no configuration tells is where all others are, or in the only store that has it.
+        """The store of a key that is in one of these kinds, or in any if there are none. A key without a
+        configured place is where all further keys are, or in the only store that has it.
         """
         wanted = set(kinds)
         told = [s for (kind, name), s in self.by_key.items() if name == key and kind in (wanted or PORTS)]
@@ -59,9 +58,7 @@ class Places:
         return having[0] if len(having) == 1 else None
 
     def elsewhere(self, store: StoreContent) -> tuple[str, ...]:
-        """The keys that processes have in another store of this kind, or in one that nobody can read, with
-        what they call it.
-        """
+        """The keys that processes have in another or an unreadable store of this kind, with its names."""
         unreadable = (f"{key} (in {UNREADABLE})" for kind, key in sorted(self.hosts) if kind == UNREADABLE)
         return *unreadable, *(
             f"{key} (in {', '.join(self.hosts[kind, key][:3])})"
@@ -87,9 +84,9 @@ class Places:
 def places_of(
     targets: Iterable[TargetFacts], stores: Iterable[StoreContent], before: Named = NOTHING
 ) -> Places:
-    """Find the store of each key that a process has in an external store. A process tells of the keys that
-    its clients use: the blocks of the others stand in its configuration with the product's defaults. On
-    memberlist alone it names none any more; `before` is what the cycles before were told.
+    """Find the store of each key that a process has in an external store. Only the keys that its clients use
+    count: the remaining blocks stand in its configuration with the product's defaults. With only memberlist
+    it names none any more; `before` are the names of earlier cycles.
     """
     read, listed = tuple(stores), tuple(target for target in targets if target.up)
     used = {client.key for target in listed for client in target.clients}
@@ -112,15 +109,15 @@ def places_of(
 
 
 def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) -> bool:
-    """Tell whether a key that was where nobody can read is said to be in another store by now."""
+    """Whether a key that was in an unreadable store is in another store by now."""
     return named[0] == UNREADABLE and any((kind, named[1]) in hosts for kind in PORTS)
 
 
 def _lasting(
     kind: str, named: Mapping[str, Mapping[int, Hosts]], before: Named
 ) -> dict[tuple[str, str], Hosts]:
-    """What is remembered of the keys of a kind: nothing where the processes of one call its store by many
-    addresses, as with an agent on each host. Then an address of a few processes tells no store from another.
+    """What is kept of the keys of a kind: nothing where the processes of one have many addresses for its
+    store, as with an agent on each host. Then an address of a few processes does not identify a store.
     """
     said = {key: Counter(hosts.values()).most_common(1)[0] for key, hosts in named.items()}
     if all(2 * count > len(named[key]) for key, (_, count) in said.items()):
@@ -143,7 +140,7 @@ def _called(key: str, config: ProcessConfig) -> tuple[str, ...]:
 
 
 def _named(targets: tuple[TargetFacts, ...]) -> Told:
-    """What each process calls the store of each key. One that nobody can read has no address here."""
+    """Each process's name for the store of each key. An unreadable store has no address here."""
     found: dict[str, dict[str, dict[int, Hosts]]] = {kind: {} for kind in (*PORTS, UNREADABLE)}
     for number, target in enumerate(targets):
         config = target.config
@@ -218,7 +215,7 @@ def _paired(
 def _at(
     named: Mapping[str, Mapping[int, Hosts]], group: list[str], stores: list[StoreContent], kind: str
 ) -> StoreContent | None:
-    """The store whose address most of the processes name for these keys."""
+    """The store at the address that most of the processes name for these keys."""
     said = [hosts for key in group for hosts in named[key].values()]
     for store in stores:
         ours = [address(each, kind) for each in store.addresses]
@@ -229,6 +226,6 @@ def _at(
 
 
 def _match(one: str, other: str) -> bool:
-    """Tell whether two addresses are one: a cluster's own DNS lets a name be cut after any part of it."""
+    """Whether two addresses are one: a cluster's own DNS allows a name to be cut after any part of it."""
     (a, _, port), (b, _, same) = one.rpartition(":"), other.rpartition(":")
     return port == same and (a == b or a.startswith(f"{b}.") or b.startswith(f"{a}."))

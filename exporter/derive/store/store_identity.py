@@ -1,8 +1,8 @@
-"""Whether an external store is the one that was read before.
+"""Whether an external store is the store that was read before.
 
 Another cluster behind the same address, a store that came back without its data, a restored backup: each
-answers like a store, and what it lacks looks as if it had been deleted. etcd tells by its cluster id and
-its revision, Consul by its index; a store that tells nothing by keys that vanish together.
+answers like a store, and what it lacks seems deleted. etcd is recognised by its cluster id and its revision,
+Consul by its index. Any other store is recognised by keys that vanish together.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, s
 
 
 def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None, now: float) -> StoreFacts:
-    """Add to the facts which store this is, and since when it is not the one that it was. What was
-    remembered of another address or of other prefixes says nothing.
+    """Add to the facts which store this is, and since when it is another one than before. The identity of
+    another address or of other prefixes does not count.
     """
     if before is None or before.identity is None:
         return replace(facts, identity=identity_of(store, now) if store.outcome is Outcome.OK else None)
@@ -40,7 +40,7 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
 
 
 def identity_of(store: StoreContent, since: float) -> StoreIdentity:
-    """What tells this store from another one. Rings are known by their values, whatever they are called."""
+    """What distinguishes this store from another one. Rings are recognised by their values."""
     rings = {
         key: store.modified.get(key, 0)
         for key, value in store.values.items()
@@ -59,7 +59,7 @@ def identity_of(store: StoreContent, since: float) -> StoreIdentity:
 
 
 def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent) -> str:
-    """What says that this is another store, "" where nothing does."""
+    """The evidence that this is another store, "" where there is none."""
     if known.cluster and current.cluster and known.cluster != current.cluster:
         return f"its cluster id is {current.cluster}, and was {known.cluster}"
     if known.revision and current.revision and current.revision < known.revision:
@@ -76,8 +76,8 @@ def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent
 def _is_back(
     known: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
 ) -> bool:
-    """Whether it is the known store again: nothing of it lies behind what was known, or every ring has been
-    written since, so that the processes use this one.
+    """Whether it is the earlier store again: nothing of it is behind its earlier state, or every ring has
+    been written since, so that the processes use this one.
     """
     if not known.rings.keys() <= current.rings.keys() or known.entries > current.entries:
         return False

@@ -99,9 +99,7 @@ class GossipNow:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Processes that restart before the next wave. `together` is true if they may be down at the same time:
-    one zone of several.
-    """
+    """Processes that restart before the next wave; `together`: at the same time, as one zone of several."""
 
     component: str
     zone: str

@@ -232,9 +232,7 @@ class Discovery:
         return self._merged[1]
 
     def answered(self, urls: Collection[str]) -> None:
-        """Note which targets answered in the last cycle: one that left a list and does not respond is
-        removed.
-        """
+        """Note which targets answered: one that left a list and does not respond is removed."""
         for claim in self._claims() if any(slot.left for slot in self._slots) else ():
             slot = self._slots[claim.source]
             if not claim.listed and claim.url not in urls:
@@ -283,9 +281,7 @@ class Discovery:
 
 
 def _askable(finding: Listing) -> Listing:
-    """Without addresses where no process can be: a list must not send requests to a cloud's
-    metadata service.
-    """
+    """Without impossible addresses: a list must not send requests to a cloud's metadata service."""
     found = tuple(each for each in finding.found if not is_nobody(each.host))
     left_out = len(finding.found) - len(found)
     if not left_out:

@@ -51,9 +51,7 @@ def allowance_of(interval: float, largest: int) -> Allowance:
 
 
 class Spending:
-    """One process's in one cycle. `cpu` is seconds of the thread that works, not of the clock: a busy machine
-    does not raise it.
-    """
+    """One process's in one cycle. `cpu` is seconds of the thread, which a busy machine does not raise."""
 
     __slots__ = ("_clock", "_held", "allowance", "bytes", "cpu", "members", "requests", "tokens")
 

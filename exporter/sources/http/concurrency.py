@@ -99,9 +99,7 @@ class Places:
         return Stay(lane, Slot(self._doubtful if suspect else self._asking, self._late))
 
     def learn(self, url: str, answer: Answer) -> None:
-        """Note whether the target answered at all, and not too much; a closed door is an answer, silence
-        is not.
-        """
+        """Note whether the target answered in bounds; a refusal is an answer, a timeout is none."""
         if answer.reason not in _DOUBTFUL:
             self._suspects.discard(url)
         elif len(self._suspects) < _MAX_SUSPECTS:

@@ -51,9 +51,7 @@ class Pod:
 
 @dataclass(slots=True)
 class _Piece:
-    """The part of one log that is being read: the bytes not yet scanned, and the newest complete line's
-    stamp.
-    """
+    """The part of one log being read: bytes not yet scanned, and the newest complete line's stamp."""
 
     newest: str = ""
     read: int = 0
@@ -75,9 +73,7 @@ class _Piece:
 
 
 class PodLogSource:
-    """One `kubernetes` entry of `rejections`. `pods` returns the containers, `connects` how the API is
-    reached.
-    """
+    """One `kubernetes` entry of `rejections`. `pods` returns the containers, `connects` an API client."""
 
     kind = "kubernetes"
 

@@ -154,9 +154,7 @@ async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Co
 
 
 def _taken(page: Range, start: bytes, end: bytes, found: Collected) -> tuple[bytes, int]:
-    """Take the keys of a page; gives where the next page begins, nothing where there is none, and how many
-    keys it is to have.
-    """
+    """Take the keys of a page; returns where the next page begins, or nothing, and its number of keys."""
     for entry in _in_order(page.kvs, start, end):
         found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
     # `count` is of all the rest. A server that ignores `limit` sends it at once; the count detects a server

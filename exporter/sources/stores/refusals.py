@@ -95,9 +95,7 @@ ETCD = (
 
 
 class StoreError(FetchError):
-    """Why a store could not be read. `words` may contain `{prefix}`, so that prefixes with the same failure
-    are reported together.
-    """
+    """Why a store could not be read. With `{prefix}` in `words`, prefixes are reported together."""
 
     def __init__(self, reason: Reason, words: str, names: Mapping[str, str]) -> None:
         self.words, self.names = words, names
@@ -148,9 +146,7 @@ async def side_by_side(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
 
 
 def together(errors: Sequence[FetchError]) -> FetchError:
-    """One failure of several: those with equal words name their prefixes together; the first gives the
-    reason.
-    """
+    """One failure of several: equal words name their prefixes together; the first gives the reason."""
     alike: dict[str, list[FetchError]] = {}
     for error in errors:
         alike.setdefault(error.words if isinstance(error, StoreError) else error.detail, []).append(error)

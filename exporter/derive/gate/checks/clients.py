@@ -1,4 +1,4 @@
-"""Checks on processes and their KV clients: does everybody answer, is everybody in the phase."""
+"""Checks on processes and their KV clients: does every process respond, is each in the phase."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAYING = (
     "Keep the store: the migration {} has not begun, and its clients need it. It is free once that migration "
     "has ended too."
 )
-TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly tells a later time than was asked
+TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly has a later time than its request
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
 REMEDIES = {
@@ -52,8 +52,8 @@ NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
     "may be processes that only this source lists.",
 )
 def targets_answer(seen: Evidence) -> Answer:
-    """Hold that every process answers and shows its metrics, those that should run and do not included, and
-    that every source of processes was read.
+    """Every process responds and shows its metrics, those that should run and do not included, and every
+    source of processes was read.
     """
     left = unlisted(seen.targets)
     silent = (t for t in seen.targets if not t.up), (t for t in seen.up if not t.is_process)
@@ -87,8 +87,8 @@ def targets_answer(seen: Evidence) -> Answer:
     "Wait for two heartbeat periods: a process needs them to receive all members.",
 )
 def settled(seen: Evidence) -> Answer:
-    """Hold that every process is old enough to be judged: the other checks pass over those that are not. One
-    that restarts again and again is never judged by them.
+    """Every process has run long enough to be judged: the remaining checks skip a recently started process.
+    One that restarts again and again is never judged by them.
     """
     return Answer(
         wrong=restarting(seen.targets),
@@ -104,9 +104,7 @@ def settled(seen: Evidence) -> Answer:
     "docs/ring.md#clocks",
 )
 def clocks_agree(seen: Evidence) -> Answer:
-    """Hold that no clock is further from the middle one than a heartbeat period, and that all pages of a
-    process tell the same time.
-    """
+    """No clock is a heartbeat period off the median, and all pages of a process have the same time."""
     told = {t.name: t.skew for t in seen.up if t.skew is not None}
     middle = sorted(told.values())[len(told) // 2] if told else 0.0
     apart = {name: skew - middle for name, skew in told.items()}
@@ -140,9 +138,7 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
     "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
 )
 def primaries_agree(seen: Evidence) -> Answer:
-    """Hold that primaries are not mixed, in no migration: a client's process that restarts follows one side
-    of them.
-    """
+    """Primaries are mixed in no migration: a client's process that restarts follows one of the two stores."""
     moving = seen.every_moving
     ahead = Counter(c.name for c in moving if c.migration in seen.mixed and c.phase >= Phase.SWITCHED)
     return Answer(
@@ -161,7 +157,7 @@ def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
-    """Make the check that every writing client (and every reader, where asked) is in a phase."""
+    """Make the check that every writing client (and every reader, where required) is in a phase."""
     who = "client" if readers else "writing client"
 
     @check(
@@ -175,7 +171,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         clients = _asked(seen, wanted, readers=readers)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         counted = kv_clients.writing(clients)
-        if seen.is_part:  # whose key is finished, and so who is wrong, shows in all parts together
+        if seen.is_part:  # which key is finished, and so what is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
         staying = _staying(seen) if wanted is Phase.MEMBERLIST else ""
         return Answer(
@@ -190,29 +186,29 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             good=Looked(Seen.CLIENTS, len(clients)),
             nothing=None if counted else Culprit(Kind.NO_WRITER),
             remedy=staying or _possible(wanted, clients),
-            known_by=staying,  # the last step asks everybody: who stays keeps the store needed
+            known_by=staying,  # the last step judges all: a migration that stays keeps the store needed
         )
 
     return look
 
 
 def _staying(seen: Evidence) -> str:
-    """Say which migrations have not begun, while others have; "" where none is left like that."""
+    """The migrations that have not begun, while another one has; "" where there is none."""
     told = [one for one in seen.now.migrations if one.is_of_clients]
     resting = [one.name for one in told if not one.begun]
     return STAYING.format(" and ".join(resting)) if resting and len(resting) < len(told) else ""
 
 
 def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
-    """Name the readers that look at a store which no writer of their key writes."""
+    """The readers of a store that no writer of their key writes."""
     found = Counter((client.name, client.phase) for client in kv_clients.stranded(clients))
     for (name, where), count in sorted(found.items()):
         yield Culprit(Kind.CLIENT_STRANDED, member=name, what=where.label, value=count)
 
 
 def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
-    """Say what the client that is furthest behind can do next: one without multi cannot mirror. Where all
-    are further, the remedy is for the others to follow.
+    """What the client that is furthest behind can do next: one without multi cannot mirror. Where all are
+    further, the remedy is for the remaining clients to follow.
     """
     phases = {client.phase for client in clients} - {Phase.UNKNOWN}
     if not phases:
@@ -241,8 +237,8 @@ def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Ite
     "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
 def mirror_errors(seen: Evidence) -> Answer:
-    """Hold that the error ratio of each client stays below the benign one. Where both of its first two writes
-    failed, the third one tells.
+    """The error ratio of each client stays below the benign ratio. Where both of its first two writes failed,
+    the third one decides.
     """
     limit = seen.rules.benign_mirror_error_ratio
     wrong: list[Culprit] = []
@@ -267,7 +263,7 @@ def mirror_errors(seen: Evidence) -> Answer:
 
 
 def _is_few(errors: float, writes: float, limit: float) -> bool:
-    """Tell whether they are the errors of a start, and not all there is; a limit of 0 means none at all."""
+    """Whether they are the errors of a start, and not all there is; a limit of 0 means none at all."""
     return limit > 0 and errors <= FEW_ERRORS and (errors < writes or writes < SOME_WRITES)
 
 
@@ -280,12 +276,12 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
     "nothing is counted then, read its process's log.",
 )
 def mirror_writes(seen: Evidence) -> Answer:
-    """Hold that who writes the primary also writes the secondary, as far as we watched it write. Who beats
-    in a ring has mirrored something before long: while nothing was, nothing is known. Where some mirror and
-    others do not, those do not write the secondary at all.
+    """Each writer of the primary also writes the secondary, as far as its writes were observed. A member with
+    heartbeats mirrors before long: while no write was mirrored, it is unknown. Where some clients mirror,
+    those that do not write the secondary at all fail.
 
-    The HA tracker is left to the comparison of its entries: an update that finds nothing to change
-    counts as a request to the primary, and there is nothing to mirror (seen live: 12 and 6).
+    The HA tracker is left to the comparison of its entries: an update that finds nothing to change counts as
+    a request to the primary, and there is nothing to mirror (observed on a cluster: 12 and 6).
     """
     mirroring = [client for client in seen.writing if client.mirror]
     others = list(_not_mirroring(seen.moving))
@@ -333,8 +329,8 @@ def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     REPORT,
 )
 def client_keys(seen: Evidence) -> Answer:
-    """Hold that no writing client serves a key we cannot name: it could not be compared. One that is on
-    memberlist alone has no second store to be compared with, and nothing left to move.
+    """No writing client has an unidentified key, which could not be compared. One only on memberlist has no
+    second store to be compared with, and nothing left to move.
     """
     moving = (c for c in seen.writing if c.phase is not Phase.MEMBERLIST)
     names = sorted({c.name for c in moving if not c.key})

@@ -22,7 +22,7 @@ from exporter.products.ring_pages import HA_KEY
     "docs/ha-tracker.md#elections-differ",
 )
 def ha_elections_equal(seen: Evidence) -> Answer:
-    """Hold that tracker pages, primary and secondary name the same replicas; nothing to ask without."""
+    """Tracker pages, primary and secondary name the same replicas."""
     found = next((key for key in seen.keys if key.key == HA_KEY), None)
     apart = _trackers_apart(seen)
     if found is None:
@@ -65,8 +65,8 @@ def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
     "docs/ha-tracker.md#elections-before-and-after",
 )
 def ha_elections_steady(seen: Evidence) -> Answer:
-    """Hold that elections are as rare as while the external store was the primary. Where that was not
-    watched, they must be no more than failovers of so many HA clusters explain.
+    """Elections are as rare as while the external store was the primary. Where that was not observed,
+    failovers of so many HA clusters must explain them.
     """
     known = ha_elections.averaged(seen.up)
     usual = ha_elections.expected(known)
@@ -85,7 +85,7 @@ def ha_elections_steady(seen: Evidence) -> Answer:
 
 
 def _trackers_apart(seen: Evidence) -> list[Culprit]:
-    """Say which trackers have which prefix, where they are not of one mind: each elects below its own."""
+    """Which trackers have which prefix, where they differ: each elects below its own."""
     prefixes: dict[str, list[str]] = {}
     for target in seen.up:
         configs = [target.config] if target.config and _tracks(target) else []

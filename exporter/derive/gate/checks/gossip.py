@@ -1,4 +1,4 @@
-"""Checks on the gossip: one cluster, no strangers, everybody in it, one label."""
+"""Checks on the gossip: one cluster, no unknown members, every process in it, one label."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOBODY = Culprit(Kind.NO_MEMBER_LIST)
     LISTED,
 )
 def one_cluster(seen: Evidence) -> Answer:
-    """Hold that all processes are connected by members that list each other."""
+    """All processes are connected by members that list each other."""
     gossip = seen.gossip
     if gossip is None:
         return Answer(nothing=NOBODY)
@@ -64,7 +64,7 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
     f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
 def no_strangers(seen: Evidence) -> Answer:
-    """Hold that all members are known and that no other product's key is in the gossip."""
+    """All members are identified, and no other product's key is in the gossip."""
     gossip = seen.gossip
     if gossip is None:
         return Answer(nothing=NOBODY)
@@ -92,8 +92,8 @@ def _members(kind: Kind, strangers: Iterable[Stranger]) -> list[Culprit]:
 
 
 def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
-    """Give the living keys in the gossip that only another product has, and those that no table has: of
-    these one whose members are all processes of ours is ours.
+    """The current keys in the gossip that only another product has, and those in no table. Of these, one with
+    only our processes as members is ours.
     """
     living = [key for key in gossip.unknown_keys if key not in gossip.remains]
     ours = {key.key for key in seen.now.keys if key.members and all(m.target for m in key.members)}
@@ -109,8 +109,8 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
     LISTED,
 )
 def complete(seen: Evidence) -> Answer:
-    """Hold that every process with memberlist is in another's list, and knows all of its cluster: as a
-    primary, what it does not know of it would be lost.
+    """Every process with memberlist is in another's list, and has all of its cluster: with memberlist as its
+    primary, what it lacks would be lost.
     """
     gossip = seen.gossip
     if gossip is None:
@@ -137,17 +137,17 @@ def complete(seen: Evidence) -> Answer:
 
 
 def _is_alone(target: TargetFacts) -> bool:
-    """Tell whether a process old enough to be judged sees only itself, though others may see it."""
+    """Whether a process, not recently started, has only itself in its list, though another may list it."""
     return target.gossip is not None and target.gossip.alone and not target.young
 
 
 def _hides(target: TargetFacts) -> bool:
-    """Tell whether a process has memberlist, by its clients, and its page is absent (a proxy's 404)."""
+    """Whether a process has memberlist, by its clients, and its page is absent (a proxy's 404)."""
     return target.gossip is None and runs_memberlist(target)
 
 
 def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
-    """Give processes by label, and those whose label is unknown."""
+    """Processes by label, and those with an unknown label."""
     found: dict[str, list[str]] = {}
     unknown = []
     for target in seen.in_rings:
@@ -167,7 +167,7 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     CONFIGURED,
 )
 def labels_agree(seen: Evidence) -> Answer:
-    """Hold that there is one label, and that it is the one our configuration names, if it names one."""
+    """There is one label, and it is our configuration's, if that names one."""
     found, unknown = _labels(seen)
     wanted = seen.rules.label
     bad = len(found) > 1 or (wanted and set(found) - {wanted})
@@ -190,8 +190,8 @@ def labels_agree(seen: Evidence) -> Answer:
     CONFIGURED,
 )
 def label_set(seen: Evidence) -> Answer:
-    """Hold that the one label is a real one. Releases without labels cannot carry one: there the network
-    alone keeps other clusters away, and the checks on the gossip say whether it does.
+    """The one label is a real one. Releases without labels cannot carry one: there only the network keeps
+    other clusters away, and the checks on the gossip show whether it does.
     """
     found, unknown = _labels(seen)
     if found and not unknown and all(_is_too_old(target) for target in seen.in_rings):
@@ -209,7 +209,7 @@ def label_set(seen: Evidence) -> Answer:
 
 
 def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
-    """Say which label which processes carry, and what of it is easily overlooked."""
+    """Which processes carry which label, and what of it is easily overlooked."""
     for label, names in sorted(found.items()):
         odd = f", which {oddity(label)}," if label and oddity(label) else ""
         yield Culprit(Kind.LABEL_CARRIED, what=f"{quoted(label)}{odd}", names=tuple(names))
@@ -224,7 +224,7 @@ def _possible(seen: Evidence) -> str:
 
 
 def _is_too_old(target: TargetFacts) -> bool:
-    """Tell whether a process's release has no cluster label."""
+    """Whether a process's release has no cluster label."""
     return target.config is not None and target.config.labels_supported is False
 
 
@@ -237,7 +237,7 @@ def _is_too_old(target: TargetFacts) -> bool:
     CONFIGURED,
 )
 def verification_off(seen: Evidence) -> Answer:
-    """Hold that a process with another label is still let in, on every process."""
+    """A process with another label is still accepted, on every process."""
     on, unknown = [], []
     for target in seen.in_rings:
         disabled = target.config.label_verification_disabled if target.config else None
@@ -266,9 +266,7 @@ def verification_off(seen: Evidence) -> Answer:
     "without the label is isolated when the other processes begin to verify it.",
 )
 def members_labelled(seen: Evidence) -> Answer:
-    """Hold that every member in the gossip is a process whose label was read; an expected member that is
-    no target may carry none.
-    """
+    """Every member in the gossip is a process with a read label, or an expected member."""
     return _of_members(seen, "label", lambda gossip: gossip.label is not None)
 
 
@@ -282,8 +280,8 @@ def members_labelled(seen: Evidence) -> Answer:
     "verifies drops all packets of those that have the label already.",
 )
 def members_unverified(seen: Evidence) -> Answer:
-    """Hold that every member in the gossip is a process of which we know whether it verifies, the twin of
-    the above: `verification_off` says what the processes are set to.
+    """Every member in the gossip is a process with a setting of verification that was read.
+    `verification_off` judges the processes' settings.
     """
     return _of_members(seen, "setting", lambda gossip: gossip.verified is not None)
 
@@ -295,7 +293,7 @@ def _of_members(seen: Evidence, what: str, is_read: Callable[[GossipTarget], boo
     read = {gossip.own_member for gossip in having if is_read(gossip)}
     lists = each_once(gossip.members for gossip in having)
     members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
-    # Whose member it is may be another shard's knowledge: all parts together say of whom it is unknown.
+    # Another shard may have the member's process: all parts together show which members have none.
     untold = () if seen.is_part else sorted(members - read)
     owner = {target.member: target.name for target in seen.targets if target.member}
     lacking = [Culprit(Kind.UNREAD, owner.get(name, ""), member=name, what=what) for name in untold]

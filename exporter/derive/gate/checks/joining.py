@@ -1,7 +1,8 @@
-"""Checks on what lets a process into the gossip when it starts: seeds, rejoining, and what must agree.
+"""Checks on what lets a process into the gossip when it starts: seeds, rejoining, and settings that must
+agree.
 
-Every restart asks for it: a process that starts alone is the one that overwrites a ring. `dskit`'s
-memberlist client (`kv/memberlist`) joins the seeds once at the start and again each `rejoin_interval`.
+Every restart needs it: a process that starts isolated may overwrite a ring. `dskit`'s memberlist
+client (`kv/memberlist`) joins the seeds once at the start and again each `rejoin_interval`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _with_memberlist(seen: Evidence) -> Asked:
 
 
 def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
-    """Say why there is nothing to ask, `None` where there is. Before memberlist is used, nothing joins."""
+    """Why there is nothing to judge, `None` where there is. Before memberlist is used, nothing joins."""
     if asked or (seen.up and choice is _with_memberlist):
         return None
     return Culprit(Kind.NO_CLIENT_SHOWN if seen.up else Kind.NO_ANSWER)
@@ -73,7 +74,7 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
 
 
 def _is_named(target: TargetFacts, others: Asked) -> bool:
-    """Tell whether another process has this one among its seeds."""
+    """Whether another process has this one among its seeds."""
     lists = (t.config.join_members or () for t in others if t.config and t is not target)
     return any(is_at(target, seed) for seeds in lists for seed in seeds)
 
@@ -103,9 +104,9 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
 
 
 def _settings_agree(choice: Choice) -> CheckFunction:
-    """Make the check that no process speaks another protocol than the others, or listens where no seed
-    is. Compression need not agree (a receiver undoes it whatever its own setting is), nor do intervals;
-    codecs and protocol versions have no setting. The labels have a check of their own.
+    """Make the check that no process has another protocol than the rest, or listens where no seed is.
+    Compression need not agree (a receiver undoes it with any setting of its own), nor do intervals; codecs
+    and protocol versions have no setting. The labels have a check of their own.
     """
 
     @check(
@@ -133,11 +134,11 @@ def _settings_agree(choice: Choice) -> CheckFunction:
 join_members, rejoin_interval, settings_agree = (
     make(_in_rings) for make in (_join_members, _rejoin_interval, _settings_agree)
 )
-# The same before a restart of processes that use memberlist already; those that do not are not asked.
+# The same before a restart of processes that use memberlist already; the remaining processes are not judged.
 restart_seeds, restart_rejoin, restart_settings = (
     make(_with_memberlist) for make in (_join_members, _rejoin_interval, _settings_agree)
 )
-# While the external store is the primary, a process that is alone for a moment overwrites nothing.
+# While the external store is the primary, a process that is isolated for a moment overwrites nothing.
 mirror_seeds = _join_members(_with_memberlist, of_others=True)
 
 
@@ -204,9 +205,7 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[Culprit]:
 
 
 def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
-    """Name the processes none of whose seeds has a port at which a process listens. One that does is enough:
-    lists name processes as well that are yet to come.
-    """
+    """The processes without a seed at a port of some process. One is enough: lists name future processes."""
     listening = {port for target in targets for port in _ports(target)}
     lists = each_once(target.gossip.members for target in targets if target.gossip)
     listening |= {member.port for members in lists.values() for member in members}
@@ -225,15 +224,15 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
     f"{DOC}#join-members",
 )
 def join_members_resolve(seen: Evidence) -> Answer:
-    """Hold that every seed has an address, as far as this exporter can look names up."""
+    """Every seed has an address, by this exporter's own resolver."""
     seeds, wrong, unknown = _looked_up(seen, seen.in_rings)
     return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)))
 
 
 @join_members_resolve.variant
 def restart_seeds_resolve(seen: Evidence) -> Answer:
-    """Hold the same before a restart. Where not one name resolves from here, the names are those of
-    another network than the exporter's, and the processes that joined by them are the evidence.
+    """The same before a restart. If no name resolves from here, the names are those of another network than
+    the exporter's, and the processes that joined by them are the evidence.
     """
     asked = _with_memberlist(seen)
     seeds, wrong, unknown = _looked_up(seen, asked)
@@ -244,7 +243,7 @@ def restart_seeds_resolve(seen: Evidence) -> Answer:
 
 
 def _looked_up(seen: Evidence, asked: Asked) -> tuple[list[str], list[Culprit], list[Culprit]]:
-    """Give the seeds, those without an address with the reason, and those that were not looked up."""
+    """The seeds, those without an address with the reason, and those that were not resolved."""
     seeds = sorted({seed for t in asked if t.config for seed in t.config.join_members or ()})
     told = seen.now.resolved
     wrong = [

@@ -1,4 +1,4 @@
-"""Checks on who is in a ring against who should be."""
+"""Checks on a ring's members and its expected members."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
 
 
 def _unread(seen: Evidence) -> list[Culprit]:
-    """Name the rings that were not read, and the processes whose clients were not."""
+    """The rings that were not read, and the processes with unread clients."""
     return [
         *unread(key for key in seen.keys if key.kind == "ring" and key.writers is None),
         *(
@@ -55,7 +55,7 @@ def _failed(page: str, outcome: Outcome) -> bool:
     SHOWN,
 )
 def writers_are_members(seen: Evidence) -> Answer:
-    """Hold that each writer of a ring is in it, and that each member's process writes the ring."""
+    """Each writer of a ring is in it, and each member's process writes the ring."""
     wrong: list[Culprit] = []
     unknown = _unread(seen)
     for key, facts in _rings(seen):
@@ -84,7 +84,7 @@ def _nothing(rings: Collection[object]) -> Culprit | None:
     SHOWN,
 )
 def members_distinct(seen: Evidence) -> Answer:
-    """Hold that no two members share an address or an id, and that other hosts reach each address."""
+    """No two members share an address or an id, and each address is reachable from other hosts."""
     return Answer(
         wrong=[
             culprit for key, facts in _rings(seen) for culprit in (*sharing(key), *_indistinct(key, facts))
@@ -112,7 +112,7 @@ def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
     "Make the partition ring and the ring of its owners' instances readable.",
 )
 def partitions_owned(seen: Evidence) -> Answer:
-    """Hold that somebody consumes each partition that is written, or was."""
+    """Some process consumes each partition that is written, or was."""
     rings = [key for key in seen.keys if key.kind == "partition"]
     count = sum(len(key.owned) for key in rings)
     return Answer(
@@ -138,7 +138,7 @@ def partitions_owned(seen: Evidence) -> Answer:
     SHOWN,
 )
 def no_foreign_members(seen: Evidence) -> Answer:
-    """Hold that no ring has taken members that certainly belong elsewhere."""
+    """No ring has taken members that certainly belong elsewhere."""
     rings = [key for key in seen.keys if key.foreign is not None]
     return Answer(
         wrong=[

@@ -1,4 +1,4 @@
-"""What the read path and the write path of the old group ask for before each is stopped."""
+"""What the read path and the write path of the old group need before each is stopped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _present(seen: Evidence, *, write: bool) -> Answer:
     GROUPED,
 )
 def old_read_path_present(seen: Evidence) -> Answer:
-    """Hold that a ring of the backend still has an old member: else this step is behind."""
+    """A ring of the backend still has an old member: else this step is done."""
     return _present(seen, write=False)
 
 
@@ -54,7 +54,7 @@ def old_read_path_present(seen: Evidence) -> Answer:
     GROUPED,
 )
 def old_write_path_present(seen: Evidence) -> Answer:
-    """Hold that a ring of the write path still has an old member: else this step is behind."""
+    """A ring of the write path still has an old member: else this step is done."""
     return _present(seen, write=True)
 
 
@@ -67,13 +67,13 @@ def old_write_path_present(seen: Evidence) -> Answer:
     "configuration.",
 )
 def old_read_path_idle(seen: Evidence) -> Answer:
-    """Hold that no old process but those of the write path is asked: pushes go there until the next step."""
+    """No old process except those of the write path gets requests: pushes go there until the next step."""
     old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & _WRITERS]
     return idle(seen, old)
 
 
 def _words(target: TargetFacts) -> frozenset[str]:
-    """What a process runs, as discovery calls it and as its name says, word by word."""
+    """What a process runs, by discovery and by its name, word by word."""
     told = f"{target.component},{target.name},{target.config.target if target.config else ''}".lower()
     return frozenset(re.split(r"[^a-z]+", told)) - {""}
 
@@ -87,7 +87,7 @@ def _words(target: TargetFacts) -> frozenset[str]:
     "Let the exporter read /metrics of every ingester: the age of the oldest unshipped block is there.",
 )
 def old_ingesters_shipped(seen: Evidence) -> Answer:
-    """Hold that no block is on the disk of an old ingester alone. What is in a head is no block yet."""
+    """No block is only on the disk of an old ingester. The content of a head is no block yet."""
     old = [target for target, _ in in_ring(seen, INGESTERS) if target.group == seen.rules.leaving]
     told = {target.name: target.counters.get(UNSHIPPED) for target in old}
     heads = sum(target.counters.get(SERIES, 0.0) for target in old)
@@ -112,7 +112,7 @@ def old_ingesters_shipped(seen: Evidence) -> Answer:
     GROUPED,
 )
 def one_zone_at_a_time(seen: Evidence) -> Answer:
-    """Hold that not two zones lack ingesters at once: writes would lose their quorum."""
+    """At most one zone lacks ingesters at a time: else writes would lose their quorum."""
     rings = [key for key in seen.keys if key.ring == INGESTERS]
     wrong = [culprit for key in rings for culprit in _leaving(key, seen.rules.leaving)]
     lacking = unread(key for key in rings if not key.source)

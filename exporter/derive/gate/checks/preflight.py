@@ -30,8 +30,8 @@ UNKNOWN_CONNECTIONS = "unknown_connections_total"
     "without a version number stays unknown until its HA tracker runs with multi or memberlist.",
 )
 def version_supports(seen: Evidence) -> Answer:
-    """Hold that the product is known, and new enough where an HA tracker is to move. A tracker that runs
-    with memberlist shows by itself that its build can.
+    """The product is identified, and new enough where an HA tracker is to move. A tracker that runs with
+    memberlist proves that its build can.
     """
     wrong, unknown = [], []
     for target in seen.up:
@@ -62,13 +62,13 @@ def _trackers(target: TargetFacts) -> list[ClientFacts]:
 
 
 def _moves_already(target: TargetFacts) -> bool:
-    """Tell whether the process's HA tracker has memberlist, alone or below multi."""
+    """Whether the process's HA tracker has memberlist, directly or below multi."""
     return uses_memberlist(_trackers(target))
 
 
 def _tracks(target: TargetFacts) -> bool:
-    """Tell whether an HA tracker runs there. A configuration that all processes share switches it on for
-    each of them; the distributor alone runs it.
+    """Whether an HA tracker runs there. A configuration that all processes share switches it on for each of
+    them; only the distributor runs it.
     """
     config = target.config
     parts = set(config.target.split(",")) if config and config.target else _WITH_DISTRIBUTOR
@@ -91,7 +91,7 @@ def _version(text: str) -> tuple[int, int] | None:
     "Run the check again: it compares two cycles. Let the exporter read /metrics of every process.",
 )
 def gossip_port_quiet(seen: Evidence) -> Answer:
-    """Hold that the count of connections that were no gossip stands still."""
+    """The count of connections that were no gossip stands still."""
     wrong, unknown = [], silent_about_gossip(seen)
     for target in seen.up:
         if target.gossip is None:
@@ -108,7 +108,7 @@ def gossip_port_quiet(seen: Evidence) -> Answer:
 
 
 def _counts_connections(target: TargetFacts) -> bool:
-    """Tell whether a process has the counter: a release without it cannot be asked."""
+    """Whether a process has the counter: older releases lack it."""
     return any(name.endswith(UNKNOWN_CONNECTIONS) for name in target.counters)
 
 
@@ -120,8 +120,8 @@ def _counts_connections(target: TargetFacts) -> bool:
     "Let the exporter read /memberlist of every process: it lists the process's gossip members.",
 )
 def gossip_port_reachable(seen: Evidence) -> Answer:
-    """Hold that who listens is reached: others have each process in their list. Before memberlist
-    runs nothing listens; the same is asked again at the next step.
+    """Each listening process is reachable: further processes have it in their list. Before memberlist runs
+    nothing listens; the next step has the same check.
     """
     gossip = seen.gossip
     if gossip is None:
@@ -137,7 +137,7 @@ def gossip_port_reachable(seen: Evidence) -> Answer:
 
 
 def silent_about_gossip(seen: Evidence) -> list[Culprit]:
-    """Name the processes whose member list could not be read: it may run or not."""
+    """The processes with an unreadable member list: memberlist may run or not."""
     return [
         Culprit(Kind.UNREAD, target.name, what="member list")
         for target in seen.up
@@ -155,7 +155,7 @@ def silent_about_gossip(seen: Evidence) -> list[Culprit]:
     "readable: they show which process a member belongs to.",
 )
 def no_ghosts(seen: Evidence) -> Answer:
-    """Hold that every member of every ring belongs to somebody, and that nobody unknown writes one."""
+    """Every member of every ring belongs to a process, and no unknown client writes one."""
     unread = (key.key for key in seen.keys if key.ghosts is None and key.kind == "ring")
     return Answer(
         wrong=[
@@ -180,8 +180,8 @@ def no_ghosts(seen: Evidence) -> Answer:
     "Make the metrics of the distributors readable.",
 )
 def ha_baseline(seen: Evidence) -> Answer:
-    """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has
-    been elected: metrics without one say that none was.
+    """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has been
+    elected: metrics without one mean that none was.
     """
     tracking = [target for target in seen.up if _tracks(target)]
     if not tracking:

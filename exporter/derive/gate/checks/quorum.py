@@ -1,4 +1,4 @@
-"""Checks on what a ring can lose, and on the settings by which that and its members' health are told."""
+"""Checks on how many members a ring can lose, and on the settings that determine this and their health."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DOC = "docs/ring.md"
     "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
 )
 def quorum_margin(seen: Evidence) -> Answer:
-    """Hold a margin of 1 in the rings that are written by quorum. Where the replication factor allows no
-    loss at all, no member is unhealthy, and the risk is told.
+    """The margin is 1 in the rings that are written by quorum. Where the replication factor allows no loss at
+    all, no member is unhealthy, and the risk is reported.
     """
     wrong, unknown = _margins(seen)
     return _margin(seen, wrong, unknown, _good(seen))
@@ -33,8 +33,8 @@ def quorum_margin(seen: Evidence) -> Answer:
 
 @quorum_margin.variant
 def quorum_margin_told(seen: Evidence) -> Answer:
-    """Hold it where the replication factor is told. Where it is not, the step goes by its members-healthy,
-    which is unknown where the ring itself was not read.
+    """The same where the replication factor was read. Else the step depends on its members-healthy, which is
+    unknown where the ring itself was not read.
     """
     wrong, untold = _margins(seen)
     stands_in = Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(untold))
@@ -48,8 +48,8 @@ def quorum_margin_told(seen: Evidence) -> Answer:
     f"{DOC}#quorum",
 )
 def quorum_kept(seen: Evidence) -> Answer:
-    """Hold that no ring is short of its quorum, where the replication factor is told, and that no active
-    member of any ring lacks its tokens. No restart follows, so there need be nothing to spare.
+    """No ring is short of its quorum, where the replication factor was read, and no active member of any ring
+    lacks its tokens. No restart follows, so there need be nothing to spare.
     """
     return Answer(
         wrong=[
@@ -73,8 +73,8 @@ def quorum_kept(seen: Evidence) -> Answer:
     f"{DOC}#settings-differ",
 )
 def settings_agree(seen: Evidence) -> Answer:
-    """Hold that the processes that use a ring tell the same times, replication factor and zone awareness. A
-    setting that no process tells is asked for where it is needed.
+    """The processes that use a ring have the same times, replication factor and zone awareness. A setting
+    that no process shows is required where it is needed.
     """
     return Answer(
         wrong=[
@@ -91,7 +91,7 @@ def settings_agree(seen: Evidence) -> Answer:
 
 
 def _parted(seen: Evidence) -> Iterator[str]:
-    """Say which processes have a ring under another key than others: they are in another ring."""
+    """Which processes have a ring under another key than the rest: they are in another ring."""
     names = {key.key: key.ring for key in seen.keys if key.kind == "ring"}
     having: dict[str, dict[str, dict[str, None]]] = {}
     for client in seen.clients:
@@ -127,7 +127,7 @@ def _spare(key: KeyFacts, seen: Evidence) -> int:
 
 
 def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
-    """Give the rings whose margin is too small, and those where it is unknown."""
+    """The rings with too small a margin, and those with an unknown one."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
     for key in _by_quorum(seen):
@@ -143,7 +143,7 @@ def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
 
 
 def _without_tokens(keys: Iterable[KeyFacts]) -> Iterator[Culprit]:
-    """Active members without tokens: nothing is written to them, however many others there are."""
+    """Active members without tokens: nothing is written to them, with any number of further members."""
     for key in keys:
         yield from (
             Culprit(Kind.MEMBER_WITHOUT_TOKENS, key=key.key, member=name) for name in key.without_tokens or ()
@@ -151,7 +151,7 @@ def _without_tokens(keys: Iterable[KeyFacts]) -> Iterator[Culprit]:
 
 
 def _small(key: KeyFacts) -> Culprit:
-    """Blame a ring, and name of its members the unhealthy ones first, then active ones without tokens."""
+    """Blame a ring, and name its unhealthy members first, then active members without tokens."""
     ill = tuple(member.id for member in key.members if member.state not in _FINE)
     names = (*ill, *(key.without_tokens or ()))
     return Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin, of=len(ill), names=names)

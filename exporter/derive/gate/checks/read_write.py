@@ -1,7 +1,7 @@
 """Checks for moving from microservices to read-write mode, in the order of Mimir's guide.
 
-The guide moves the read path and the backend first and the write path last, so a ring that the old
-group has left whole is done, whatever the other rings are at.
+The guide moves the read path and the backend first and the write path last. So a ring without old members is
+done, at any state of the remaining rings.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _unserved(seen: Evidence) -> list[KeyFacts]:
 
 
 def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
-    """Tell whether no process of the new group runs what keeps this ring, though processes of it are up."""
+    """Whether no process of the new group serves this ring, though processes of it run."""
     new = [target for target in seen.up if target.group == seen.rules.arriving and target.clients]
     runs = any(client.key == key.key for target in new for client in target.clients)
     return bool(new) and not runs and not any(member.group == seen.rules.arriving for member in key.members)
@@ -103,7 +103,7 @@ KEEP_OLD = "Do not take the old group down while a ring would be empty."
     GROUPED,
 )
 def backend_rings_have_both(seen: Evidence) -> Answer:
-    """Hold that no ring of the read path and the backend depends on one of the groups."""
+    """No ring of the read path and the backend depends on one of the groups."""
     return _both(seen, SCALE_BACKEND, write=False)
 
 
@@ -115,7 +115,7 @@ def backend_rings_have_both(seen: Evidence) -> Answer:
     GROUPED,
 )
 def write_rings_have_both(seen: Evidence) -> Answer:
-    """Hold that no ring of the write path depends on one of the groups."""
+    """No ring of the write path depends on one of the groups."""
     return _both(seen, SCALE_WRITE, write=True)
 
 
@@ -127,7 +127,7 @@ def write_rings_have_both(seen: Evidence) -> Answer:
     GROUPED,
 )
 def old_group_present(seen: Evidence) -> Answer:
-    """Hold that some ring still has an old member: else this step is behind."""
+    """Some ring still has an old member: else this step is done."""
     rings = _rings(seen)
     having = tuple(key.ring for key in rings if _old_members(key, seen))
     none = bool(rings) and not having and _grouped(seen)
@@ -147,7 +147,7 @@ def old_group_present(seen: Evidence) -> Answer:
     GROUPED,
 )
 def new_group_keeps_quorum(seen: Evidence) -> Answer:
-    """Hold that a ring written by quorum keeps it, and every replica, when the old group has gone."""
+    """A ring written by quorum keeps it, and every replica, after the old group's end."""
     rings = [key for key in _rings(seen) if key.writes_by == "quorum"]
     wrong, unknown = [], _unread(seen, rings)
     for key in rings if _grouped(seen) else ():
@@ -179,9 +179,7 @@ def new_group_keeps_quorum(seen: Evidence) -> Answer:
     GROUPED,
 )
 def new_group_active(seen: Evidence) -> Answer:
-    """Hold that no ring depends on the old group. A ring that somebody reads and nobody is in is one
-    that was lost on the way.
-    """
+    """No ring depends on the old group. A ring with readers and without members was lost on the way."""
     rings = _rings(seen)
     wrong, helps = _lacking(rings if _grouped(seen) else [], seen, KEEP_OLD)
     return Answer(wrong, _unread(seen, rings), Looked(Seen.RINGS, len(rings)), _nothing(rings), remedy=helps)
@@ -196,8 +194,8 @@ def new_group_active(seen: Evidence) -> Answer:
     GROUPED,
 )
 def old_group_left(seen: Evidence) -> Answer:
-    """Hold that the old group has left all rings, unhealthy remains, owners of partitions and rings that no
-    process serves any more included.
+    """The old group has left all rings. Unhealthy remains, owners of partitions, and rings that no process
+    serves any more are included.
     """
     left = [(key, _old_members(key, seen)) for key in (*_rings(seen), *_unserved(seen))]
     unknown = _unread(seen, _rings(seen))
@@ -229,14 +227,14 @@ def old_group_left(seen: Evidence) -> Answer:
     "configuration.",
 )
 def old_group_idle(seen: Evidence) -> Answer:
-    """Hold that processes of the old group, as long as they run, get no pushes and no queries. One that
-    does, and is of no group, may be of the old one.
+    """Processes of the old group, as long as they run, get no pushes and no queries. One that gets some, and
+    is of no group, may be of the old one.
     """
     return idle(seen, [target for target in seen.up if target.group == seen.rules.leaving])
 
 
 def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
-    """Hold that no client asks these processes of the old group, nor one that may be of it."""
+    """No client sends requests to these processes of the old group, nor to one that may be of it."""
     nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
     return Answer(
         wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],
@@ -263,9 +261,7 @@ def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
     "group, by groups in the configuration.",
 )
 def new_group_reads(seen: Evidence) -> Answer:
-    """Hold that queries have somewhere to go when the old group has gone: mimir-read is in no ring, so that
-    no ring shows that it is missing.
-    """
+    """Queries have a destination after the old group's end: no ring shows that mimir-read is missing."""
     settled = [target for target in seen.up if not target.young]
     new = [target for target in settled if target.group == seen.rules.arriving]
     serving = tuple(target.name for target in new if _serves_reads(target))

@@ -1,4 +1,4 @@
-"""Settings that the guide of the read-write migration asks for, each before the step that needs it."""
+"""Settings that the guide of the read-write migration requires, each before the step that needs it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_ring(seen: Evidence, ring: str) -> Iterable[tuple[TargetFacts, str]]:
 def _held(
     processes: Iterable[tuple[TargetFacts, str]], what: str, told: Callable[[RingConfig], bool | None]
 ) -> Answer:
-    """Hold that a switch, which `told` reads of a ring's settings, is on for each of these processes."""
+    """A switch, which `told` reads of a ring's settings, is on for each of these processes."""
     wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
     for target, key in processes:
         block = target.config.rings.get(key) if target.config else None
@@ -52,7 +52,7 @@ def _zones(seen: Evidence, ring: str) -> Answer:
     CONFIGURED,
 )
 def store_gateways_zone_aware(seen: Evidence) -> Answer:
-    """Hold it towards read-write mode, which needs zones."""
+    """The check towards read-write mode, which needs zones."""
     return _zones(seen, STORE_GATEWAYS)
 
 
@@ -64,7 +64,7 @@ def store_gateways_zone_aware(seen: Evidence) -> Answer:
     CONFIGURED,
 )
 def ingesters_zone_aware(seen: Evidence) -> Answer:
-    """Hold it towards read-write mode, which needs zones."""
+    """The check towards read-write mode, which needs zones."""
     return _zones(seen, INGESTERS)
 
 
@@ -76,7 +76,7 @@ def ingesters_zone_aware(seen: Evidence) -> Answer:
     CONFIGURED,
 )
 def store_gateways_unregister(seen: Evidence) -> Answer:
-    """Hold that none of them stays as an unhealthy member. The new group's are to stay in theirs."""
+    """None of them stays as an unhealthy member. The new group's are to stay in theirs."""
     old = ((t, key) for t, key in in_ring(seen, STORE_GATEWAYS) if t.group == seen.rules.leaving)
     return _held(old, "unregister_on_shutdown", lambda block: block.unregister_on_shutdown)
 
@@ -89,7 +89,7 @@ def store_gateways_unregister(seen: Evidence) -> Answer:
     CONFIGURED,
 )
 def remote_evaluation_off(seen: Evidence) -> Answer:
-    """Hold it towards read-write mode, in which mimir-backend evaluates rules by itself."""
+    """The check towards read-write mode, in which mimir-backend evaluates rules by itself."""
     if seen.rules.arriving != READ_WRITE:
         return Answer(good=Looked(Seen.NONE))
     new = [target for target, _ in in_ring(seen, RULERS) if target.group == seen.rules.arriving]

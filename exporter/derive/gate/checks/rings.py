@@ -1,4 +1,4 @@
-"""Checks on the keys: is the secondary a true and fresh copy, does everybody see the same ring."""
+"""Checks on the keys: is the secondary a correct and current copy, does every process show the same ring."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _is_blind(key: KeyFacts) -> bool:
 
 
 def lacking(keys: Iterable[KeyFacts]) -> list[Culprit]:
-    """Name the keys whose primary store lacks what a page shows: compared with it nothing is proved."""
+    """The keys with a primary store that lacks what a page shows: a comparison with it proves nothing."""
     return [_lacking(key, key.primary or "store") for key in keys if key.lacking]
 
 
@@ -64,7 +64,7 @@ def _lacking(key: KeyFacts, store: str) -> Culprit:
 
 
 def _unattended(seen: Evidence) -> list[Culprit]:
-    """Name the keys of ours that live in a store, in no gossip copy, and that no target uses."""
+    """Our keys that are in use in a store, in no gossip copy, and that no target uses."""
     alone = {label(store, name) for store in seen.now.stores for name in store.only_here or ()}
     return [
         Culprit(Kind.KEY_UNATTENDED_IN_STORE, key=key, what=store)
@@ -78,7 +78,7 @@ def _nothing(seen: Evidence) -> Culprit | None:
 
 
 def _stores_unread(seen: Evidence) -> list[Culprit]:
-    """A store that is configured and does not answer may hold more than the ring pages show."""
+    """A store that is configured and does not answer may have more than the ring pages show."""
     return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in seen.now.stores if store.fault]
 
 
@@ -92,7 +92,7 @@ def _stores_unread(seen: Evidence) -> list[Culprit]:
     BOTH_SIDES,
 )
 def keys_copied(seen: Evidence) -> Answer:
-    """Hold that no key is missing in a view old enough to be judged."""
+    """No key is missing in a judged view."""
     compared = _compared(seen)
     return Answer(
         wrong=[
@@ -126,7 +126,7 @@ def _read(key: KeyFacts) -> int:
     BOTH_SIDES,
 )
 def members_copied(seen: Evidence) -> Answer:
-    """Hold that no member is missing beyond what one heartbeat explains."""
+    """No member is missing beyond what one heartbeat explains."""
     return Answer(
         wrong=[
             Culprit(Kind.SECONDARY_LACKS_MEMBER, key=key.key, member=name)
@@ -148,7 +148,7 @@ def members_copied(seen: Evidence) -> Answer:
     BOTH_SIDES,
 )
 def contents_equal(seen: Evidence) -> Answer:
-    """Hold that no field differs beyond what one heartbeat explains."""
+    """No field differs beyond what one heartbeat explains."""
     return Answer(
         wrong=[
             Culprit(Kind.SECONDARY_DIFFERS, key=key.key, member=name, what=field)
@@ -171,9 +171,7 @@ def contents_equal(seen: Evidence) -> Answer:
     f"A key that is missing has no lag: it must be copied first. {BOTH_SIDES}",
 )
 def lag(seen: Evidence) -> Answer:
-    """Hold that no key lags more than the limit, beyond one heartbeat period of its own. A partition ring
-    has no heartbeats and no lag.
-    """
+    """No key lags more than the limit and one heartbeat period. A partition ring has no heartbeats."""
     limit = seen.rules.max_lag
     known = [(key, found.lag) for key, found in _compared(seen) if found.lag is not None]
     untimed = [key for key, found in _compared(seen) if found.lag is None and (key.members or key.entries)]
@@ -200,7 +198,7 @@ def lag(seen: Evidence) -> Answer:
     SHOWN,
 )
 def no_token_conflicts(seen: Evidence) -> Answer:
-    """Hold that no ring has a token twice."""
+    """No ring has a token twice."""
     return Answer(
         wrong=[
             Culprit(Kind.VALUE_HIGH, key=key.key, what="tokens", value=key.token_conflicts)
@@ -224,7 +222,7 @@ def no_token_conflicts(seen: Evidence) -> Answer:
     SHOWN,
 )
 def views_agree(seen: Evidence) -> Answer:
-    """Hold that the judged views of each kind show one content, none stale, none lacking a live member."""
+    """The judged views of each kind show one content, none is stale, and none lacks a healthy member."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
     for key in seen.own:
@@ -259,8 +257,8 @@ def _disagreeing(key: KeyFacts, kind: str, read: list[ViewFacts], seen: Evidence
 
 
 def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
-    """Whose metrics say something else than most others', and stand where those move: of a process that has
-    no page of this ring it is all that can be known.
+    """Processes with metrics that differ from most, and stand still where those move: for a process without a
+    page of this ring there is no more.
     """
     for view in key.views:
         if view.kind != "metrics" or not view.judged:
@@ -277,7 +275,7 @@ def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
 
 
 def is_fresh(view: ViewFacts, seen: Evidence) -> bool:
-    """Tell whether a view was read in this very cycle: only then can it be held against others."""
+    """Whether a view was read in this very cycle: only then can it be compared with further views."""
     return (view.read_at or 0.0) >= seen.now.started
 
 
@@ -289,8 +287,8 @@ def is_fresh(view: ViewFacts, seen: Evidence) -> bool:
     SHOWN,
 )
 def members_healthy(seen: Evidence) -> Answer:
-    """Hold that every member of every ring is healthy, and that every ring was read. Of one whose time
-    stamp lies in the future nobody can tell.
+    """Every member of every ring is healthy, and every ring was read. The health of a member with a time
+    stamp in the future is unknown.
     """
     return Answer(
         wrong=[
@@ -319,7 +317,7 @@ def members_healthy(seen: Evidence) -> Answer:
 
 
 def _out_of_use(key: KeyFacts) -> Iterator[Culprit]:
-    """Say why nothing can be written by a partition ring that has partitions."""
+    """Why nothing can be written by a partition ring that has partitions."""
     if key.kind == "partition" and key.partitions:
         if not key.partition_states.get(PartitionState.ACTIVE.value):
             yield Culprit(Kind.PARTITIONS_INACTIVE, key=key.key)
@@ -328,7 +326,7 @@ def _out_of_use(key: KeyFacts) -> Iterator[Culprit]:
 
 
 def _unjudged(seen: Evidence) -> list[Culprit]:
-    """Name the rings and members whose health is unknown."""
+    """The rings and members with unknown health."""
     return [
         *(Culprit(Kind.KEY_UNREAD, key=key.key) for key in seen.keys if not key.source),
         *lacking(seen.keys),
@@ -347,6 +345,6 @@ def _unjudged(seen: Evidence) -> list[Culprit]:
 
 
 def _is_void(key: KeyFacts, seen: Evidence) -> bool:
-    """Tell whether a ring is empty although somebody writes it: wiped, or kept under another key."""
+    """Whether a ring is empty although it has a writer: wiped, or stored under another key."""
     empty = key.key != HA_KEY and not key.members and not key.partitions
     return empty and any(c.writes and c.written for c in seen.every_client if c.key == key.key)

@@ -1,4 +1,4 @@
-"""Checks on the external store: what it still has, and who still uses it."""
+"""Checks on the external store: what it still has, and which clients still use it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMED = (
 
 
 def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[Culprit]]:
-    """Give the stores that were read, and what speaks of those that were not."""
+    """The stores that were read, and culprits for those that were not."""
     read = [store for store in seen.now.stores if not store.fault]
     return read, _faults(seen) if seen.now.stores else [_none(seen)]
 
@@ -61,8 +61,8 @@ def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
     f"{DOC}#a-store-that-is-not-read",
 )
 def stores_readable(seen: Evidence) -> Answer:
-    """Hold that each store under `stores` is read, and is the one that the processes use, as far as their
-    pages tell; while nothing has moved yet, that is cheap to mend.
+    """Each store under `stores` is read, and is the store that the processes use, as far as their pages show.
+    While nothing has moved yet, that is cheap to mend.
     """
     read = [store for store in seen.now.stores if not store.fault]
     keys = tuple(Culprit(Kind.STORE_KEYS, what=store.title, value=store.keys) for store in read)
@@ -80,9 +80,7 @@ def stores_readable(seen: Evidence) -> Answer:
     "keys. The exporter cannot read DynamoDB: check the table's own metrics of writes.",
 )
 def store_read(seen: Evidence) -> Answer:
-    """Hold that the store's content is known, and that all of ours would be in what was read: every key in
-    use, and every prefix that a configuration names.
-    """
+    """The store was read, with every key in use and every prefix of a configuration."""
     read, unread = _stores(seen)
     beside = next((store for store in read if _is_beside(store, seen)), None)
     return Answer(
@@ -97,7 +95,7 @@ def store_read(seen: Evidence) -> Answer:
 
 
 def _known_for(read: list[StoreFacts], seen: Evidence) -> tuple[Looked, ...]:
-    """Say for how long the stores are known to be the same ones."""
+    """Since when the stores are certainly the same."""
     since = [store.identity.since for store in read if store.identity and store.identity.since]
     if not since:
         return ()
@@ -106,12 +104,12 @@ def _known_for(read: list[StoreFacts], seen: Evidence) -> tuple[Looked, ...]:
 
 
 def _unremembered(what: Seen, seen: Evidence) -> tuple[Looked, ...]:
-    """Say what nobody knows who has no memory of the time before a restart."""
+    """What is unknown after a restart without a state file."""
     return () if seen.rules.remembers else (Looked(what),)
 
 
 def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
-    """Tell whether what was read of a store has nothing to do with us."""
+    """Whether the content of a store has nothing to do with our processes."""
     ours = {key.key for key in seen.keys} | {client.key for client in seen.every_client if client.key}
     if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
         return False
@@ -127,9 +125,8 @@ def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
     "the configuration and answer.",
 )
 def store_idle(seen: Evidence) -> Answer:
-    """Hold that no key's index moved for two heartbeat periods, and that we watched it that long: the
-    soak of the step comes on top. An index that moves while nobody of ours writes is a stranger's, and
-    so is a hand that deletes a key.
+    """No key's index moved for two heartbeat periods, and it was observed that long: the soak of the step is
+    added. An index that moves without a writer of ours has a foreign writer, and so has a deletion by hand.
     """
     read, unread = _stores(seen)
     now, quiet = seen.now.at, quiet_for(seen.now)
@@ -156,7 +153,7 @@ def store_idle(seen: Evidence) -> Answer:
 
 
 def _only(store: StoreFacts) -> list[Culprit]:
-    """The keys and partitions that a store alone has."""
+    """The keys and partitions that only a store has."""
     return [
         *(Culprit(Kind.STORE_ONLY, key=key) for key in store.only_here or ()),
         *(Culprit(Kind.STORE_ONLY, key=key, value=number) for key, number in store.only_partitions),
@@ -175,7 +172,7 @@ def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
     NAMED,
 )
 def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
-    """Hold that each living key of the store, and each partition, is in the gossip."""
+    """Each key in use in the store, and each partition, is in the gossip."""
     read, unread = _stores(seen)
     return Answer(
         wrong=[
@@ -195,7 +192,7 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
     "Run the check again: a rate needs two cycles. Let the exporter read /metrics of every process.",
 )
 def store_has_no_clients(seen: Evidence) -> Answer:
-    """Hold that no client sends requests to an external store any more."""
+    """No client sends requests to an external store any more."""
     return Answer(
         wrong=[
             Culprit(Kind.STORE_REQUESTED, client.target, client.key, client.name, kind, rate)
@@ -223,14 +220,14 @@ def store_has_no_clients(seen: Evidence) -> Answer:
     NAMED,
 )
 def nothing_lost(seen: Evidence) -> Answer:
-    """Hold that of the keys that have moved none, and no partition, is in the store alone. Once nobody
-    mirrors any more, a store that cannot be read is in nobody's way.
+    """Of the keys that have moved none, and no partition, is only in the store. Once no client mirrors any
+    more, an unreadable store is no obstacle.
 
-    A single HA entry that is there alone and stands still holds nothing up: its cluster was deleted, or sends
+    A single HA entry that is only there and stands still is no obstacle: its cluster was deleted, or sends
     nothing any more. If it sends again, the tracker takes the first replica, as it does for an entry older
     than its failover timeout (30 s; Mimir, pkg/distributor/ha_tracker.go, `checkKVStore`; Cortex likewise,
-    pkg/ha/ha_tracker.go). One that is renewed there (every 15 to 20 s) has a tracker whose primary is the
-    store, which elects against those on memberlist; and that the gossip has no entry at all is a loss.
+    pkg/ha/ha_tracker.go). An entry that is renewed there (every 15 to 20 s) has a tracker with the store as
+    its primary, which elects against those on memberlist. A gossip without any entry is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED}
@@ -256,8 +253,8 @@ def nothing_lost(seen: Evidence) -> Answer:
 
 
 def _has_entries(seen: Evidence) -> bool:
-    """Tell whether the gossip has an HA cluster: most of the copies that were read hold an entry. That a
-    process lists one says nothing.
+    """Whether the gossip has an HA cluster: most of the copies that were read have an entry. One that a
+    process only lists proves nothing.
     """
     ha = next((key for key in seen.now.keys if key.key == HA_KEY), None)
     views = [view for view in ha.views if view.kind == "gossip" and view.known and view.judged] if ha else []

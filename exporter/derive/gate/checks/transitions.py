@@ -1,4 +1,4 @@
-"""Is a rollout still going on: what every step asks that restarts processes, or that one follows."""
+"""Is a rollout still going on: checks of every step that restarts processes, or that follows one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SHORTEST, LONGEST = 60.0, 300.0  # seconds; between them the soak decides
 
 
 def longest_allowed(rules: Rules) -> float:
-    """Seconds after which a transition is long: no longer than the soak, so that an exporter that started
-    during a transition has known it for long before any step opens.
+    """Seconds after which a transition is long: no longer than the soak. So an exporter that started during a
+    transition counts it as long before any step opens.
     """
     return min(LONGEST, max(SHORTEST, rules.soak))
 
@@ -32,7 +32,7 @@ def longest_allowed(rules: Rules) -> float:
     "Make every ring readable: its page on a process that serves it, or the store under stores.",
 )
 def no_long_transitions(seen: Evidence) -> Answer:
-    """Hold that no member stays between two states. A short transition is a restart and is only named."""
+    """No member stays between two states. A short transition is a restart and is only named."""
     limit = longest_allowed(seen.rules)
     moving = [(key, member) for key in seen.keys for member in key.members if member.state in IN_TRANSIT]
     listed = tuple(_moving(Kind.MEMBER_MOVING, key, member, seen) for key, member in moving)
@@ -69,7 +69,7 @@ RESTARTABLE: tuple[CheckFunction, ...] = (
 
 
 def _if_any(of: Registered) -> CheckFunction:
-    """Make the check that asks of the gossip only where there is one: a step of Mimir's read-write guide
+    """Make the check that judges the gossip only where there is one: a step of Mimir's read-write guide
     changes no KV store, which may be another.
     """
 
