@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make run` and `make test`. Both set up all they need.
+# Two commands on a new machine: `make run` and `make test`. Both set up all they need.
 #
 #   make run                    a simulated cluster that migrates, and the exporter watching it
 #   make run CONFIG=my.yml      the exporter for the cluster that my.yml names
@@ -65,7 +65,7 @@ check-types: venv
 	$(BIN)/mypy
 	$(BIN)/mypy --strict tools/*.py
 
-# each of these modules writes committed files, and with --check says whether they are current
+# each of these modules writes committed files, and with --check tests whether they are current
 GENERATORS := alerts dashboards exporter.generated_docs tools.render_mixin tools.generate_proto tools.render_chart tools.draw_architecture
 check-generated: venv
 	@for module in $(GENERATORS); do echo "$(BIN)/python -m $$module --check"; $(BIN)/python -m $$module --check; done

@@ -25,7 +25,7 @@
     waits: {},
     keeps: {},
 
-    // Alerts that you do not want, by name.
+    // Alerts to leave out, by name.
     without: [],
 
     // Where the runbooks are; '' for the exporter's own /docs, at the address at which it is scraped.
@@ -48,7 +48,7 @@
   local mark = quoted('kvm_selector="kvm_value"'),
   local replaced(text, pairs) = std.foldl(function(so, pair) std.strReplace(so, pair[0], pair[1]), pairs, text),
   local titled(label) = std.asciiUpper(label[0]) + label[1:],
-  local named(text, alone) =  // alone: what is left of a series whose only matcher is the mark
+  local named(text, alone) =  // `alone`: what is left of a series that has only the mark as matcher
     assert std.length(std.findSubstr('%', selector)) == 0 : 'selector: a % is not allowed';
     replaced(text, (
       if selector == '' then [['{' + mark + '}', alone], [', ' + mark, ''], [mark + ', ', ''], [mark + ',', ''], [mark, '']]

@@ -12,7 +12,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* A pod's name must fit into a host name, number and all: the number says which shard it is. */ -}}
+{{- /* A pod's name must fit into a host name, with the shard's number in it. */ -}}
 {{- define "kvmigration.statefulset" -}}
 {{- include "kvmigration.fullname" . | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
@@ -48,12 +48,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" where the configuration asks the Kubernetes API: for pods, or for their logs. */ -}}
+{{- /* "true" where the configuration needs the Kubernetes API: for pods, or for their logs. */ -}}
 {{- define "kvmigration.asksTheApi" -}}
 {{- if contains "kubernetes:" (toYaml .Values.config) -}}true{{- end -}}
 {{- end -}}
 
-{{/* What a link to a board says of the alert's fleet: templates of Prometheus. */}}
+{{/* The alert's fleet in a link to a board: templates of Prometheus. */}}
 {{- define "kvmigration.fleet" -}}
 var-cluster={{ "{{ $labels.cluster | urlquery }}" }}&var-namespace={{ "{{ $labels.namespace | urlquery }}" }}&var-job={{ "{{ $labels.job | urlquery }}" }}
 {{- end }}

@@ -1,4 +1,4 @@
-// Keeps the page fresh: asks for it again, and changes only what changed. Without it the page reloads itself.
+// Updates the page: requests it again, and changes only what changed. Without it the page reloads itself.
 "use strict";
 (() => {
   const body = document.body;
@@ -25,7 +25,7 @@
   };
   const ageNow = () => (age === null ? null : age + (performance.now() - came) / 1000);
 
-  // The age is told by this clock alone: no answer has to come for old data to be called old.
+  // Only this clock counts for the age: without any answer old data is marked as old, too.
   const tell = () => {
     const seconds = ageNow();
     const data = seconds === null ? "No data yet" : `Data ${span(seconds)} old`;
@@ -42,7 +42,7 @@
     }
   };
 
-  // No judgement stays once it is too old: nothing is open, and nothing will be in a minute.
+  // No judgement stays once it is stale: nothing is open, and nothing will be in a minute.
   const close = () => {
     for (const part of document.querySelectorAll("main [data-judged]")) {
       part.removeAttribute("data-judged");
