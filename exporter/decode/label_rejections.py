@@ -1,6 +1,6 @@
 """Log lines about a packet or stream discarded for its label: the only trace of it.
 
-memberlist logs `discarding stream with unacceptable label "other": from=127.0.0.1:42396`; go-kit wraps it
+memberlist logs `discarding stream with unacceptable label "other": from=127.0.0.1:42396`. go-kit wraps it
 into logfmt or JSON, and a container runtime wraps the line once more. A label is Go-quoted.
 """
 

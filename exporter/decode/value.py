@@ -102,8 +102,8 @@ def _varint(key: str, data: bytes, at: int) -> tuple[int, int]:
 
 
 def _bounds(key: str, data: bytes) -> list[int]:
-    """Where the entries of the message begin with their tags, and where the last one ends, before objects
-    are made of them; one more than are allowed at most.
+    """Where the entries of the message begin with their tags, and where the last one ends, before decoding.
+    At most one more than allowed.
     """
     at, found, size = 0, [0], len(data)
     while at < size and len(found) <= MAX_MEMBERS + 1:
@@ -141,8 +141,8 @@ def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
 
 
 def _name_in(entry: bytes) -> bytes:
-    """A map entry's key, where it is short and stands first, and one value behind it up to the end, as every
-    encoder writes it; else nothing: of two keys in one entry the last counts.
+    """A map entry's key, if it is short and first, with one value behind it up to the end, as every encoder
+    writes it. Else nothing: of two keys in one entry the last counts.
     """
     body = entry[2:] if entry[1] < 0x80 else entry[3:] if entry[2] < 0x80 else entry[4:]
     if len(body) < 2 or body[0] != 0x0A or body[1] > 0x7F:

@@ -106,8 +106,8 @@ def _is_old(member: MemberFacts, gone_at: float) -> bool:
 def _gone(
     past: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
 ) -> Mapping[str, float]:
-    """When members left, each by its own clock, which may be minutes away from all further clocks: its last
-    heartbeat and the time since we observed that.
+    """When members left, each by its own clock: its last heartbeat and the time since we observed that. Its
+    clock may be minutes away from the rest.
     """
     kept = {n: at for n, at in past.gone.items() if n not in here and now - at < FORGET_GONE}
     passed = now - (now if past.at is None else past.at)
@@ -158,8 +158,8 @@ def _missed(
     now: float,
     watched: Watched,
 ) -> Mapping[str, tuple[float, str]]:
-    """Healthy members that vanished one by one, while the process of each still answers and has not started
-    anew: one that shuts down leaves its ring first and stops answering soon.
+    """Healthy members that vanished one by one, while the process of each still responds and has not
+    restarted. A process that shuts down leaves its ring first and stops answering soon.
     """
     there = {member.target for member in here.values()}
     fresh = {m.id: (now, m.target) for m in vanished if m.state is State.ACTIVE and m.target}
@@ -175,8 +175,9 @@ def _missed(
 def _by_and_by(
     missed: Mapping[str, tuple[float, str]], size: int, now: float, watched: Watched
 ) -> frozenset[str]:
-    """Give the members that are lost although no half of the ring vanished at once: a fifth of it, two or
-    more, each missed for a cycle, and more than there are processes that restart or do not answer.
+    """The members that are lost although no half of the ring vanished at once. They are two or more, a fifth
+    of the ring, and each missed for a cycle. They are also more than the processes that restart or do not
+    respond.
     """
     sure = frozenset(name for name, (at, _) in missed.items() if at < now)
     many = len(sure) > max(1, watched.unsettled) and len(sure) >= PART * (size + len(sure))

@@ -182,8 +182,8 @@ def writing(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
 
 
 def arrived(clients: Iterable[ClientFacts]) -> frozenset[str]:
-    """The keys with all clients only on memberlist, while further clients of their migration are not yet:
-    rings that were put there when they were new. They have nothing left to move.
+    """The keys with all clients only on memberlist, while further clients of their migration are not yet.
+    These rings began there and have nothing left to move.
     """
     migrations: dict[str, dict[str, set[Phase]]] = {}
     for client in clients:

@@ -220,7 +220,7 @@ def _is_shown(read: KeyInput) -> bool:
 
 
 def _names(read: KeyInput) -> tuple[str, ...]:
-    """The key as it stands in the store, and without the processes' prefix: a configured page may lack its
+    """The key as it stands in the store, and without the processes' prefix. A configured page may lack its
     key, and only the processes have the prefix.
     """
     told = {claim.config.default_key for claim in read.configs}

@@ -331,9 +331,7 @@ def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:
 
 
 def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:
-    """Take a process that has shown two products for the one of most processes, if that is one of them: its
-    first page may have been wrong.
-    """
+    """Give a process that has shown two products the product of most, if that is one of them."""
     if not any(map(is_of_two, targets)):
         return targets
     sure = Counter(t.product for t in targets if not is_of_two(t) and t.product is not Product.UNKNOWN)

@@ -98,8 +98,9 @@ class ProcessConfig:
     """Whether this release has gossip labels. `None`: the page has no gossip settings at all."""
     abort_if_join_fails: bool | None = None
     gossip_settings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    """What all members of one gossip cluster should agree on, beside port, label and `gossip_tls`: the
-    text of each setting by its name in the `memberlist` block. No secrets."""
+    """Further settings that all members of one gossip cluster should agree on: the text of each by its name
+    in the `memberlist` block. No secrets.
+    """
     ruler_frontend: str = ""  # Mimir: the query frontend that rules are evaluated by, "" for none
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions decide
     common: RingConfig | None = None  # Loki's block that other rings take their store from

@@ -253,9 +253,7 @@ class Poller:
         return await self._read_stores(plan, deadline), sweep
 
     async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
-        """Read the ring pages that are due. Returns the visits done in time, and seconds until all
-        are read.
-        """
+        """Read the due ring pages. Returns the visits done in time, and seconds until all are read."""
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}
 

@@ -56,8 +56,8 @@ class Memory:
     since: float = 0.0  # our clock: its first reading, or when a restart was observed
 
     def visited(self, at: float) -> None:
-        """Note a visit. Where our clock was set back since the last one, forget what is dated by it: it
-        would stand still until the clock has caught up.
+        """Note a visit. Where our clock was set back since the last one, drop what is dated by it: it would
+        stand still until then.
         """
         if at < self.visited_at:
             self._undate()

@@ -73,8 +73,8 @@ class Stragglers:
 
 
 def deadlines(last: float, left: float, count: int) -> Iterator[float]:
-    """The deadlines of so many processes, the first at `last`: where a thousand hang, their calls do not all
-    end in the same round of the loop. The earliest gives up a tenth of the seconds `left`, at most.
+    """The deadlines of so many processes, the first at `last`. If a thousand hang, their calls must not all
+    end in the same round of the loop. The earliest gives up at most a tenth of the seconds `left`.
     """
     between = min(APART, left * MOST_EARLIER / max(count, 1))
     return (last - number * between for number in range(count))

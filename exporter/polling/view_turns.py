@@ -66,9 +66,8 @@ def whose_turn(
     last: Mapping[str, Last], pace: Pace, bad: frozenset[str], late: Collection[Last] = ()
 ) -> Turn:
     """Choose among the processes with memberlist. First come those with suspect views, for at most half of
-    the places; then those that waited longest; and one of the last turn again, to compare the turns. The
-    `late` processes go on by themselves and keep their own turn (`is_due`): they have their part of the
-    places.
+    the places, then those that waited longest. One of the last turn is read again, to compare the turns. The
+    `late` processes go on by themselves and keep their own turn (`is_due`), with a part of the places.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
     everybody = len(names) + len(late)
@@ -103,7 +102,7 @@ def _needed(everybody: int, suspected: int, interval: float, within: float) -> i
 
 def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
     """Whether a process that goes on by itself is read in full. Where contents are read in turns, it waits
-    for its turn too: on a busy machine many are late, and to read all of them would delay the next cycle
+    for its turn too. On a busy machine many are late, and to read all of them would delay the next cycle
     further.
     """
     return sweep < 2 * interval or now - read_at >= sweep - interval / 2
@@ -151,7 +150,7 @@ class Entries:
 
 def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
     """The names on at least two of the lists, and a few on one list only: one process with a hundred thousand
-    HA-tracker keys would delay all further keys for hours. All names, where there are two lists.
+    HA-tracker keys would delay all for hours. All names, where there are two lists.
     """
     if len(lists) <= 2:
         return frozenset().union(*lists)
@@ -198,9 +197,7 @@ def slow_copies(now: Versions, before: Versions) -> frozenset[str]:
 
 
 def with_each_kind(turn: Turn, last: Mapping[str, Last], kinds: Mapping[str, Hashable]) -> Turn:
-    """Add processes until each kind has a few in the turn, those that waited longest: a kind may be the
-    only one that shows some ring.
-    """
+    """Add processes until the turn has a few of each kind: only this kind may show some ring."""
     chosen = set(turn.targets)
     have = Counter(kinds[name] for name in chosen)
     for name in sorted(last, key=lambda name: (last[name].read_at, name)):

@@ -105,7 +105,7 @@ def _by_content(values: Iterable[tuple[str, Value]]) -> tuple[set[str], set[str]
 
 
 def _named_by_content(keys: set[str], shown: frozenset[str]) -> dict[str, str]:
-    """The `user/cluster` of entries below no named prefix: as a tracker page shows it, else without the
+    """The `user/cluster` of entries below no configured prefix, as a tracker page shows it. Else without the
     shortest prefix that leaves user and cluster to any of them.
     """
     sure = {_less(key, entry) for key in keys if (entry := _shown(key, shown))}

@@ -1,5 +1,5 @@
-"""What each step changes in a product: where a KV client's store is set, as YAML, Helm values, Jsonnet and
-flags, and what the runtime configuration reaches. Read from `tables/settings/`; every row has its source.
+"""What each step changes in a product: where a KV client's store is set (YAML, Helm values, Jsonnet, flags),
+and what the runtime configuration reaches. Read from `tables/settings/`; every row has its source.
 """
 
 from __future__ import annotations

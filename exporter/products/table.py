@@ -47,7 +47,7 @@ class HATracker(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Routes(Struct, frozen=True, forbid_unknown_fields=True):
     """Routes of requests that users cause, as a pattern of the `route` label of the product's
-    `…_request_duration_seconds`: the path's template with "_" for all but letters and digits.
+    `…_request_duration_seconds`. The label is the path's template with "_" for all but letters and digits.
     """
 
     pattern: str

@@ -1,7 +1,7 @@
 """Names to addresses, in threads of our own.
 
-The loop's common pool has a handful of threads on a small machine; a name server that hangs on
-a few names would keep every other name, and every file that is read there, waiting.
+The loop's common pool has a handful of threads on a small machine. A name server that hangs on a few names
+would delay all further names and files.
 """
 
 from __future__ import annotations

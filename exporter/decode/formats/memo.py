@@ -24,7 +24,7 @@ class Known(Generic[T]):
 
     Entries are found by their first `HEAD` bytes and then compared, which costs less than a hash of all
     bytes. Of two with the same beginning, the later one is kept. Those that are `hashed` are found by a hash
-    with a secret key, and their bytes are dropped: those of a ring's tokens would be as large as the ring.
+    with a secret key. Their bytes are dropped, since a ring's tokens would be as large as the ring.
     """
 
     def __init__(self, *, hashed: bool = False) -> None:
@@ -75,8 +75,8 @@ class Known(Generic[T]):
 class Memo:
     """What one exporter caches. Members have their sorted tokens, one list for all views of a member.
 
-    `members` is by an entry of a stored value, `shards` by a member's text on a ring page, `json_tokens` and
-    `packed_tokens` by a list of tokens as it stands there.
+    The key of `members` is an entry of a stored value, that of `shards` a member's text on a ring page. That
+    of `json_tokens` and `packed_tokens` is a list of tokens as it stands there.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Which lines that are used stand on one process's page of metrics, so that it need not be searched.
 
 Go writes a family's lines together, below a `# TYPE` line, and the same families in the same order every
-time. So one full search shows what to expect of the next page: the same families' headers at about the same
-places, and below each the same lines with new values.
+time. So one full search shows the next page's layout: the same headers at about the same places, and below
+each the same lines with new values.
 
 Four events cause a full search again. The page has more or fewer `#` than the page that was searched (a
 family came or went: each has its `# TYPE`). A family has new lines. The process restarted. Its turn has come.
@@ -155,8 +155,8 @@ def _end(body: bytes, at: int) -> int:
 def _families(
     body: bytes, places: Sequence[Sequence[LinePosition]], words: Sequence[bytes]
 ) -> dict[bytes, _Family]:
-    """The families of these lines by their headers; none where a line stands below no header of its own or
-    is unknown by what stands before its value.
+    """The families of these lines by their headers; none where a line is below no header of its own or has no
+    recognised name and labels.
     """
     found: dict[bytes, _Family] = {}
     lines = sorted((place, number) for number, some in enumerate(places) for place in some)

@@ -1,6 +1,6 @@
 """What the processes' pages show and the external store that was read lacks.
 
-Then it is another store than the processes', or only a part of it: each `kvstore` block names its own host,
+Then it is another store than the processes', or only a part of it. Each `kvstore` block names its own host,
 and a policy of Consul hides keys without an error. A comparison with such a primary proves nothing.
 """
 

@@ -72,7 +72,7 @@ def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tupl
 def _told_apart(
     same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: KeyLookup
 ) -> Sequence[RingPage]:
-    """Of the readings of one path, that of the product; else the one with a key in the process's
+    """Of the readings of one path, that of the product. Else the one with a key in the process's
     configuration, else the one with a key that exists. If both are used, both count, as differing views; if
     none is, a page is still one ring.
     """

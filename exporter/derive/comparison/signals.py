@@ -1,8 +1,7 @@
 """Each process's metrics about the rings that it watches, compared with its peers' metrics.
 
-This is a third kind of view, read from every process in every cycle: the members by state, the tokens, and
-the age of the oldest heartbeat. It names no member, but determines which ring pages and gossip copies to
-read.
+This third kind of view comes from every process in every cycle: members by state, tokens, and the age of the
+oldest heartbeat. It names no member, but determines which ring pages and gossip copies to read.
 """
 
 from __future__ import annotations

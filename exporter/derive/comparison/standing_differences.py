@@ -1,5 +1,5 @@
-"""Differences over time: one that a heartbeat could explain settles when it stays, and what was found
-in an HA entry stays until that entry is read again.
+"""Differences over time. One that a heartbeat could explain settles when it stays; one in an HA entry stays
+until that entry is read again.
 """
 
 from __future__ import annotations

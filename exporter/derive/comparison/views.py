@@ -28,8 +28,8 @@ MAX_KNOWN = 8  # contents that further views are compared with
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One process's view of one key. `value` is `None` where the process has not got the key;
-    `known` is False where the view could not be read, and then nothing else counts.
+    """One process's view of one key. `value` is `None` where the process lacks the key. `known` is False
+    where the view could not be read; then nothing else counts.
     """
 
     target: str
@@ -120,11 +120,11 @@ def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
 
 
 def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float]) -> _Peers:
-    """Find the newest record of each entry over all views; at the same time a tombstone wins, as it does when
+    """Find the newest record of each entry over all views. At the same time a tombstone wins, as it does when
     the members merge their values.
 
-    `hidden` are ids that some page calls unhealthy: there the member's own state is unknown, so their state
-    cannot make two views different. One page may cross the timeout a second before another.
+    `hidden` are ids that some page calls unhealthy. There the member's own state is unknown and cannot make
+    two views different. One page may cross the timeout a second before another.
     """
     best: dict[str, Record] = {}
     hidden: set[str] = set()

@@ -1,7 +1,7 @@
 """What there is to judge, what of it was judged, and which checks rest on which part of it.
 
-A check that passes on whatever was read opens a gate wrongly. So the universe is counted once for all checks,
-and a check that passes while a part of its universe is missing becomes unknown, by name.
+A check that passes on whatever was read opens a gate wrongly. So the universe is counted once for all checks.
+A check that passes without a part of its universe becomes unknown, by name.
 """
 
 from __future__ import annotations
@@ -229,8 +229,8 @@ def _failed(target: TargetFacts, key: str) -> bool:
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
-    """Whether a process has no ring page to show: its product has none for the key, or the page itself states
-    that the ring does not run there.
+    """Whether a process has no ring page to show: its product has none for the key, or the page states that
+    no such ring runs there.
     """
     paths = _paths(target.product, _default_of(target, key))
     return not paths or any(page.name in paths and page.detail == NOTICE for page in target.pages)

@@ -189,7 +189,7 @@ class Evidence:
     @Own
     def keys(self) -> tuple[KeyFacts, ...]:
         """Keys that some process of ours uses and that a step can harm: those of the migration, and the rings
-        of the processes that it restarts. Further keys in a shared store are not judged.
+        of the processes that restart. Further keys in a shared store are not judged.
         """
         ours = self.whole.keys
         if self._migration in ("", STORE):
@@ -221,7 +221,7 @@ class Evidence:
     @Own
     def unattended(self) -> Mapping[str, str]:
         """Keys of the migration that are in use in a store and that no target serves or shows, with the
-        store: its rulers, for example, that are in no list of targets. Of a shard's part another shard may
+        store. The rulers, for example, may be in no list of targets. Of a shard's part another shard may
         serve them.
         """
         found = self.whole.unattended

@@ -1,8 +1,8 @@
 """What the soak counts: time that was watched, and evidence that is good for two cycles more.
 
-Ordinary life breaks nothing: a process that comes or leaves in good order, a single read that fails. What
-does break it is named: a pause, a step of this machine's clock, a cycle that failed, other rules, a process
-that left the list while something still has it.
+Ordinary events break nothing: a process that comes or leaves in good order, a single failed reading. What
+breaks it is named: a pause, a step of this machine's clock, a cycle that failed, changed rules, an unlisted
+process that is still in a list.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def newcomers(now: Snapshot, before: Snapshot | None) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Names of processes: those with a page missed in this cycle or the previous one, and still valid
-    evidence; those new to the list; and the count of all.
+    """Names of processes: those with a page missed in this or the previous cycle and still valid evidence,
+    and those new to the list. `of` is the count of all.
     """
 
     missed: frozenset[str] = frozenset()
@@ -159,9 +159,9 @@ def carried(check: Check, old: Check | None, read: Reads, at: float) -> Check:
 
 
 def _pausing(check: Check, old: Check | None, read: Reads, at: float) -> Check:
-    """A check that is unknown only of processes that are new or were missed keeps its time, and once in a
-    soak one that is unknown for a cycle for anything else: what comes and goes is no accident of reading.
-    A process that does not answer and is neither breaks the soak: it is down.
+    """A check keeps its time while it is unknown only of processes that are new or were missed. Once in a
+    soak it also does when it is unknown for one cycle for another reason. A process that does not respond and
+    is neither breaks the soak: it is down.
     """
     began, about = _began(old), _lacking(check, read)
     if not _is_excused(check):

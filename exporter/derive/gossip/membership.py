@@ -308,8 +308,8 @@ def is_expected(member: str, rules: Rules) -> bool:
 
 
 def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:
-    """Of the unknown keys, those without a living member: every copy that was read agrees, and of a key
-    that several processes list more than one was.
+    """Of the unknown keys, those without a current member in every copy that was read. Of a key that several
+    processes list, more than one copy was read.
     """
     told = tuple(gossips)
     listed = Counter(key for gossip in told for key in gossip.keys)

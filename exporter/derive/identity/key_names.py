@@ -1,8 +1,7 @@
 """Each key's name in the stores: as its process's configuration names it, else by its content.
 
 A ring's default key comes from the products' tables; the prefix before it can be any. A process with an
-unread configuration page shows ring pages all the same: a stored or gossiped key with the same members is the
-same ring.
+unread configuration still shows ring pages: a stored or gossiped key with the same members is the same ring.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def own_member(
     members: Iterable[GossipMember], host: str, config: ProcessConfig | None, names: frozenset[str]
 ) -> GossipMember | None:
     """Find the member of a list that is the process itself."""
-    # A restart in place leaves its former self in the list, with the same address and nearly the name: the
+    # A restart in place leaves its former self in the list, with the same address and a similar name. The
     # census prefers members in state alive.
     census = census_of(tuple(members))
     here = [m for address in _addresses(host, config) for m in census.by_address.get(address, ())]
@@ -186,9 +186,9 @@ class Owners:
     known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, member: Member, *, ill: bool = False) -> str:
-        """The process that a ring member belongs to by its id, "" where there is none. An unhealthy (`ill`)
-        member belongs to a process that only claims the id only if they share an address: a false claim would
-        hide an orphaned member.
+        """The process that a ring member belongs to by its id, "" where there is none. A process that itself
+        claims an unhealthy (`ill`) member's id must have its address: a false claim would hide an orphaned
+        member.
         """
         target = self.by_name.get(member.id, "")
         process = self.known.get(target)

@@ -1,5 +1,5 @@
-"""How often a process starts. One that restarts again and again is never old enough to be judged, so its
-starts are counted: what keeps it from being judged is then a fault of its own.
+"""How often a process starts. One that restarts again and again is never judged, so its starts are counted as
+a fault of their own.
 """
 
 from __future__ import annotations

@@ -14,9 +14,7 @@ from exporter.model.pages import Observation
 
 
 def still_there(observed: tuple[Observation, ...], before: Snapshot | None) -> tuple[Observation, ...]:
-    """Leave out what is not listed, unless it answers and is the process that it was: an address that was
-    given up may be another process's by now.
-    """
+    """Leave out what is unlisted, unless it answers as the same process: its address may be reused."""
     past = {target.name: target for target in before.targets if target.up} if before else {}
     return tuple(seen for seen in observed if seen.target.listed or _is_it(seen, past.get(seen.target.name)))
 

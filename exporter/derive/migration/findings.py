@@ -229,8 +229,8 @@ _EXTERNAL_PRIMARY = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 
 
 def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
-    """The clients that do not mirror while another one does: those without multi on any process, which
-    cannot, and those that the runtime switch did not reach.
+    """The clients that do not mirror while another one does. Some have multi on no process and cannot; the
+    runtime switch did not reach the rest.
     """
     clients = tuple(c for c in clients if not kv_clients.is_between_stores(c.primary, c.stores))
     mirroring = any(client.mirror for client in clients)

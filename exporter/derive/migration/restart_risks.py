@@ -63,8 +63,6 @@ def _written(target: TargetFacts, migration: str) -> Iterator[tuple[str, RingCon
 
 
 def _wait(ring: RingConfig) -> float | None:
-    """Seconds from the start of a process until it takes its tokens; `None` where it has them in a file, or
-    its ring has no such setting.
-    """
+    """Seconds from a process's start until it takes its tokens; `None`: tokens from a file, or no setting."""
     told = [seconds for seconds in (ring.join_after, ring.observe_period) if seconds is not None]
     return sum(told) if told and not ring.tokens_file else None

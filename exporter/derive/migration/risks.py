@@ -1,7 +1,7 @@
 """What would turn the next step into an accident, reported before it: small views that would be written.
 
 A KV client writes complete values. A process that has memberlist as its primary and lists few members writes
-its small ring over the store's: on a cluster, a ring of three shrank to one and two.
+its small ring over the store's. On a cluster, a ring of three shrank to one and two.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 def risks(
     targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
 ) -> tuple[Finding, ...]:
-    """Name the processes that would write a small view, while an external store is left, and those that let
-    in any other cluster; and, before a rolling restart, the rings that can spare no member.
+    """The processes that would write a small view, while an external store is left, and those that let in any
+    other cluster. Before a rolling restart also the rings that can spare no member.
     """
     having = [target for target in targets if target.gossip is not None and not target.young]
     if where in _NO_STORE_LEFT:

@@ -75,8 +75,8 @@ def _inherits(ring: str, product: Product) -> bool:
 
 
 def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
-    """What the gossip needs before the first process joins: seeds besides the process itself, joining again
-    after a loss, and no end of a process after a failed join. The user fills in an empty list of seeds.
+    """What the gossip needs before the first process joins: seeds besides the process itself, and joining
+    again after a loss. A failed join must not end the process. The user fills in an empty list of seeds.
     """
     known = [(target, target.config) for target in targets if target.up and target.config is not None]
     wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (

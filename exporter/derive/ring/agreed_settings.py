@@ -1,9 +1,9 @@
 """One ring's settings as its processes agree on them, and where they do not.
 
-A setting belongs to the processes that use it: the period to the members themselves, the timeout and the
-replication count to every process that reads the ring (dskit, ring/ring.go: `Config`; ring/lifecycler.go:
-`LifecyclerConfig`). Every process lists every ring in its configuration, with defaults for those that it does
-not use: only a KV client shows that it uses one.
+A setting belongs to the processes that use it. The members themselves use the period; every process that
+reads the ring uses the timeout and the replication count (dskit, ring/ring.go: `Config`; ring/lifecycler.go:
+`LifecyclerConfig`). Every process lists every ring in its configuration, with defaults for unused rings: only
+a KV client shows that it uses one.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Claim(NamedTuple):
 
 
 def agree(claims: Iterable[Claim]) -> RingSettings:
-    """The settings by the processes that own them, the most careful value where they disagree: the shorter
-    time, and every replication, with the smallest margin of all.
+    """The settings by the processes that own them. Where they disagree, the most careful value counts: the
+    shorter time, and the replication with the smallest margin.
     """
     claims = tuple(claims)
     highest = max((claim.role for claim in claims), default=Role.NONE)
@@ -63,8 +63,8 @@ def _period(configs: Iterable[RingConfig]) -> float:
 
 
 def period_of(clients: Iterable[ClientFacts], config: ProcessConfig | None) -> float:
-    """The longest heartbeat period, in seconds, of the rings that a process writes, by its own configuration:
-    that has the block of every ring, used or not. No process is granted more than any real cluster has.
+    """The longest heartbeat period of the rings that a process writes, in seconds, by its own configuration.
+    That has the block of every ring, used or not. The limit is the longest period of real clusters.
     """
     written = [config.rings.get(client.key) for client in clients if client.writes] if config else []
     periods = (ring.heartbeat_period for ring in written if ring is not None)

@@ -16,8 +16,8 @@ NEAR = 5.0  # seconds before the timeout within which a page may already count i
 
 
 def age_of(entry: Entry, clock: float | None) -> float | None:
-    """Seconds since the entry's heartbeat by the answering clock, `None` where either is unknown; below 0
-    where it is further in the future than clocks that differ a little explain.
+    """Seconds since the entry's heartbeat by the answering clock, `None` where either is unknown. Below 0 the
+    heartbeat is in the future by more than usual differences of clocks.
     """
     if entry.time is None or clock is None:
         return None

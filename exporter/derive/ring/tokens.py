@@ -75,8 +75,8 @@ def _conflicts(lists: Lists) -> int:
 
 
 def shares(lists: Lists) -> Mapping[str, float]:
-    """What part of the ring each member owns, 0 to 1: a token owns the stretch up to it from the previous
-    one, around the circle of 2^32. A token that several claim counts for one of them.
+    """What part of the ring each member owns, 0 to 1, around the circle of 2^32. A token owns the stretch up
+    to it from the previous one. A token that several claim counts for one of them.
     """
     return _SHARES.of({name: each for name, each in lists.items() if each.count}, _shares)
 

@@ -1,9 +1,9 @@
-"""The processes that write a ring, compared with its members: each writer must be in it, once, at an address
-of its own, and each member's process must write it.
+"""The processes that write a ring, compared with its members. Each writer must be in it, once, at an address
+of its own; each member's process must write it.
 
 A lifecycler adds its member with its first write and renews it with every heartbeat (dskit's `Lifecycler` and
 `BasicLifecycler`). So a client that wrote has a member, unless it has just left. A client with a reader's
-name writes only where a user forgets a member on its process's ring page, and does not count here.
+name does not count here: it writes only when a user forgets a member on its page.
 """
 
 from __future__ import annotations

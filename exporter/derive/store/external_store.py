@@ -30,8 +30,8 @@ MAX_GONE = 100  # keys that were deleted; the last of them suffice
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """The context of a store: our clock, the processes as read and as judged, how HA entries are recognised,
-    and how far the processes' clocks are ahead of ours.
+    """The context of a store: our clock, the processes as read and as judged, and how HA entries are
+    recognised. `skew` is how far the processes' clocks are ahead of ours.
     """
 
     now: float
@@ -92,7 +92,7 @@ def _clock(store: StoreContent, around: Around) -> float:
 def _renewed(
     store: StoreContent, alone: Iterable[str], before: StoreFacts | None, around: Around
 ) -> frozenset[str]:
-    """HA entries that were only in this store in the previous cycle too, and that a tracker renews: a new one
+    """HA entries that a tracker renews and that were only in this store in the previous cycle too. A new one
     may be in the store a moment before the gossip has spread it.
     """
     past = frozenset(before.only_here or () if before else ())
@@ -202,16 +202,16 @@ def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:
 
 
 def quiet_for(now: Snapshot) -> float:
-    """Seconds for which a store must not have been written: two of the longest heartbeat periods that any
-    process has for a ring it writes, since a last writer beats no faster.
+    """Seconds for which a store must not have been written: two of the longest heartbeat periods of any
+    process's rings. A last writer renews its member no faster.
     """
     periods = (period_of(target.clients, target.config) for target in now.targets)
     return 2 * max((*periods, DEFAULT_PERIOD))
 
 
 def unattended(now: Snapshot, used: Collection[str]) -> Mapping[str, str]:
-    """Keys in use in a store that are not among the `used` keys and are ours all the same, with the store:
-    below a prefix in a configuration, or with a name of the product's. What only another product has is not.
+    """Our keys in use in a store that are not among the `used` keys, with the store. They are below a prefix
+    in a configuration, or have a name of the product's and not only of another product's.
     """
     product = now.fleet.product
     left = {key: store.kind for store in now.stores for key in sorted(_living(store, now) - set(used))}

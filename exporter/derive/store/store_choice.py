@@ -116,8 +116,8 @@ def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) ->
 def _lasting(
     kind: str, named: Mapping[str, Mapping[int, Hosts]], before: Named
 ) -> dict[tuple[str, str], Hosts]:
-    """What is kept of the keys of a kind: nothing where the processes of one have many addresses for its
-    store, as with an agent on each host. Then an address of a few processes does not identify a store.
+    """What is kept of the keys of a kind: nothing where the processes of one key have many addresses for its
+    store. That is so with an agent on each host; then an address does not identify a store.
     """
     said = {key: Counter(hosts.values()).most_common(1)[0] for key, hosts in named.items()}
     if all(2 * count > len(named[key]) for key, (_, count) in said.items()):

@@ -1,7 +1,7 @@
 """Whether an external store is the store that was read before.
 
 Another cluster behind the same address, a store that came back without its data, a restored backup: each
-answers like a store, and what it lacks seems deleted. etcd is recognised by its cluster id and its revision,
+answers like a store. What it lacks seems deleted. etcd is recognised by its cluster id and its revision,
 Consul by its index. Any other store is recognised by keys that vanish together.
 """
 
@@ -76,8 +76,8 @@ def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent
 def _is_back(
     known: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
 ) -> bool:
-    """Whether it is the earlier store again: nothing of it is behind its earlier state, or every ring has
-    been written since, so that the processes use this one.
+    """Whether it is the earlier store again. Either nothing of it is behind its earlier state, or every ring
+    has been written since: then the processes use this one.
     """
     if not known.rings.keys() <= current.rings.keys() or known.entries > current.entries:
         return False

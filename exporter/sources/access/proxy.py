@@ -43,8 +43,8 @@ class Proxy:
 def exemptions(no_proxy: str) -> Rule:
     """A predicate over host and port from `10.0.0.0/8,.svc.local,example.com:8080` or `*`.
 
-    As in Go, a name also stands for its subdomains, a name with a leading dot only for them, and
-    loopback is never proxied once there is any exception.
+    As in Go, a name also stands for its subdomains, and a name with a leading dot only for them. With any
+    exception, loopback is never proxied.
     """
     words = [word.strip().lower() for word in no_proxy.split(",") if word.strip()]
     rules = [_rule(word) for word in words]

@@ -1,7 +1,7 @@
 """Files with secrets and certificates, read again when they change.
 
-A mounted Kubernetes secret changes by a symbolic link that is turned, so what counts is the file
-behind the name: its inode, size and time.
+A mounted Kubernetes secret changes by a symbolic link that is turned. So the file behind the name counts: its
+inode, size and time.
 """
 
 from __future__ import annotations

@@ -117,8 +117,8 @@ def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
 
 
 def is_nobody(host: str) -> bool:
-    """Whether no process of a cluster can be at this address, though a cloud's metadata service may be:
-    link-local, unspecified, multicast, reserved, and the metadata services elsewhere. False for a name.
+    """Whether no process of a cluster can be at this address: link-local, unspecified, multicast, reserved,
+    and the metadata services of clouds elsewhere. False for a name.
     """
     found = _address(host)
     return found is not None and (

@@ -1,8 +1,8 @@
 """Targets by the other targets' member lists.
 
 Each process writes its list itself, so one list makes no member a target. A member must be in state alive in
-most of the lists, its address must be one where a process can run, and there are at most `max_members`.
-Credentials are sent to them only if the entry's `credentials_for` has their network.
+most of the lists, at an address where a process can run. There are at most `max_members`. Credentials are
+sent to them only if the entry's `credentials_for` has their network.
 """
 
 from __future__ import annotations

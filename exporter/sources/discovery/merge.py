@@ -128,7 +128,7 @@ class _Process:
 def left_behind(
     before: tuple[FoundTarget, ...], left: tuple[FoundTarget, ...], now: tuple[FoundTarget, ...]
 ) -> tuple[FoundTarget, ...]:
-    """What a source lost where it lost all of its list, or half of it and more than one process, at once: a
+    """What a source lost where it lost all of its list, or half of it and more than one process, at once. A
     truncated list has this effect. What comes back, or has another process at its address, is no longer left;
     the rest of the earlier losses stays.
     """

@@ -34,8 +34,8 @@ LEAST_CPU = 0.5  # seconds, where intervals are short
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The bounds. 3,000 ingesters of 512 tokens are a page of 17 MB, three of them with rings and gossip are
-    50 MB; a process has about 20 pages and 80 values a cycle.
+    """The bounds. A page of 3,000 ingesters with 512 tokens has 17 MB; three such pages with rings and gossip
+    have 50 MB. A process has about 20 pages and 80 values a cycle.
     """
 
     requests: int = 400

@@ -22,8 +22,8 @@ _MAX_SUSPECTS = 100_000  # vanished targets stay in the set; beyond this it star
 class Slot:
     """One call's place: among the calls that send, or, once given back, among those with late answers.
 
-    The late calls have a room of their own: in the common one they would queue behind every call that has not
-    begun, and their time runs.
+    The late calls have a room of their own, since their time runs. In the common one they would queue behind
+    every call that has not begun.
     """
 
     def __init__(self, asking: asyncio.Semaphore, late: asyncio.Semaphore) -> None:
@@ -58,8 +58,8 @@ class Slot:
 
 
 class Stay:
-    """A call's time in its target's lane and in its place: an asynchronous context manager, written out
-    because a generator costs more than the rest of it.
+    """A call's time in its target's lane and in its place, as an asynchronous context manager. It is no
+    generator, which would cost more than the rest of it.
     """
 
     __slots__ = ("_lane", "_place")

@@ -1,7 +1,7 @@
 """A connection that does not let an answer cost more CPU than its bytes are worth.
 
-A body in chunks of one byte, or interim answers without an end, cost a hundred times as much to take apart
-as they cost to send: a time limit and a size cap bound neither. So the parsing itself is timed.
+A body in chunks of one byte, or interim answers without an end, cost a hundred times as much to parse as to
+send. A time limit and a size cap bound neither. So the parsing itself is timed.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Reply:
     """Reads a response. `received` is how many bytes came, decompressed, complete or not.
 
     With a `spending`, a body beyond `LARGE` keeps its place until the caller has decoded it and calls
-    `spending.let_go`: a few of them at once would fill the memory.
+    `spending.let_go`. A few of them at once would fill the memory.
     """
 
     pace: Pace

@@ -1,8 +1,8 @@
 """Loki's query API as a source of lines: `query_range`, oldest first, each line once.
 
-A range is from the end of the last one up to `DELAY` seconds ago, start included and end not, as Loki
-defines it; lines need a moment until every querier has them. Where an answer is full, the next one
-starts at its last time stamp, and lines of that very stamp are not given twice.
+A range is from the end of the last one up to `DELAY` seconds ago, since lines need a moment until every
+querier has them. It includes its start and not its end, as Loki defines it. Where an answer is full, the next
+one starts at its last time stamp, without the lines that were passed on.
 """
 
 from __future__ import annotations

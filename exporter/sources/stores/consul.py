@@ -1,8 +1,8 @@
 """Consul's key-value store, read directly: `GET /v1/kv/PREFIX?recurse`.
 
 Consul lists only the keys that the token may read, and answers 404 for none; a wrong address answers 404 too.
-So a key is requested too, which is denied where a list is only empty (observed on Consul 1.8.7). This is
-done for each key in use that the list lacks, and a store without any key must be a Consul that has a leader.
+So single keys are requested too, which are denied where a list is only empty (observed on Consul 1.8.7).
+These are the keys in use that the list lacks. A store without any key must be a Consul that has a leader.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Endpoint:
 
     async def range(self, start: bytes, end: bytes, prefix: str, **more: object) -> Range:
         """Keys from `start` up to `end`. Logs in where that is required, and once more where the session has
-        ended: simple tokens last five minutes and until a restart, a JWT until a role changes.
+        ended. Simple tokens last five minutes and until a restart, a JWT until a role changes.
         """
         body = msgspec.json.encode({"key": _b64(start), "range_end": _b64(end), **more})
         if self._store.username and not self.session.token:

@@ -24,8 +24,8 @@ def as_it_is(_: str, value: bytes) -> bytes:
 class Collected:
     """Values by key of all prefixes together. Raises `FetchError` beyond the caps.
 
-    What was added is decoded from `settle` on, while the next is read, and its bytes are let go: those of
-    all large rings beside what they decode to would be twice the memory.
+    From `settle` on, values are decoded while the next are read, and their bytes are dropped. All
+    large rings together with their decoded values would need twice the memory.
     """
 
     def __init__(self, decode: Decode = as_it_is) -> None:

@@ -280,8 +280,8 @@ def mirror_writes(seen: Evidence) -> Answer:
     heartbeats mirrors before long: while no write was mirrored, it is unknown. Where some clients mirror,
     those that do not write the secondary at all fail.
 
-    The HA tracker is left to the comparison of its entries: an update that finds nothing to change counts as
-    a request to the primary, and there is nothing to mirror (observed on a cluster: 12 and 6).
+    The HA tracker is left to the comparison of its entries. An update that finds nothing to change counts as
+    a request to the primary without anything to mirror (observed on a cluster: 12 and 6).
     """
     mirroring = [client for client in seen.writing if client.mirror]
     others = list(_not_mirroring(seen.moving))

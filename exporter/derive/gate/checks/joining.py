@@ -231,8 +231,8 @@ def join_members_resolve(seen: Evidence) -> Answer:
 
 @join_members_resolve.variant
 def restart_seeds_resolve(seen: Evidence) -> Answer:
-    """The same before a restart. If no name resolves from here, the names are those of another network than
-    the exporter's, and the processes that joined by them are the evidence.
+    """The same before a restart. If no name resolves from here, they are names of another network than the
+    exporter's. Then the processes that joined by them are the evidence.
     """
     asked = _with_memberlist(seen)
     seeds, wrong, unknown = _looked_up(seen, asked)

@@ -37,9 +37,7 @@ def _rings(seen: Evidence) -> list[KeyFacts]:
 
 
 def _unserved(seen: Evidence) -> list[KeyFacts]:
-    """Rings in the gossip that no process serves any more, and that still have members: those of the old
-    alertmanagers, when the last of them has been killed.
-    """
+    """Rings in the gossip without any process that serves them, as those of killed old alertmanagers."""
     served = {key.key for key in seen.keys}
     known = (key for key in seen.now.keys if key.key not in served and key.ring in RING_NAMES)
     return [key for key in known if key.kind == "ring" and key.source.place is Place.GOSSIP and key.members]

@@ -257,7 +257,7 @@ def _disagreeing(key: KeyFacts, kind: str, read: list[ViewFacts], seen: Evidence
 
 
 def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
-    """Processes with metrics that differ from most, and stand still where those move: for a process without a
+    """Processes with metrics that differ from most, and stand still where those move. For a process without a
     page of this ring there is no more.
     """
     for view in key.views:

@@ -69,7 +69,7 @@ RESTARTABLE: tuple[CheckFunction, ...] = (
 
 
 def _if_any(of: Registered) -> CheckFunction:
-    """Make the check that judges the gossip only where there is one: a step of Mimir's read-write guide
+    """Make the check that judges the gossip only where there is one. A step of Mimir's read-write guide
     changes no KV store, which may be another.
     """
 
