@@ -110,7 +110,7 @@ def _measure(size: Size, args: argparse.Namespace) -> dict[str, Any]:
 @contextmanager
 def _pages(size: Size, phase: Phase) -> Iterator[tuple[PageSet, tuple[str, ...]]]:
     root = Path(tempfile.mkdtemp(prefix="kvmigration-bench-"))
-    root.chmod(0o755)  # nginx's workers run as somebody else
+    root.chmod(0o755)  # nginx's workers run as another user
     try:
         pages = PageSet(size, root, phase=phase)
         pages.write(time.time())

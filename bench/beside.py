@@ -1,6 +1,6 @@
 """`python -m bench.beside TREE`: the cycle of this checkout beside that of another one, over the same pages.
 
-Both stay up and take turns, a cycle each, so that a busy machine slows both alike: what counts is the ratio
+Both stay up and take turns, a cycle each, so that a busy machine slows both alike. What counts is the ratio
 of the CPU that the two need for the same cycle. Writes `results/beside.md`.
 """
 
@@ -55,7 +55,7 @@ def running(tree: Path, config: Path) -> Iterator[Child]:
 def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> list[tuple[float, float]]:
     """CPU seconds of each cycle, of both trees."""
     root = Path(tempfile.mkdtemp(prefix="kvmigration-bench-"))
-    root.chmod(0o755)  # nginx's workers run as somebody else
+    root.chmod(0o755)  # nginx's workers run as another user
     try:
         pages = PageSet(size, root, phase=phase)
         pages.write(time.time())

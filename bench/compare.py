@@ -1,7 +1,7 @@
 """What the judgement of rings costs: seconds of CPU for comparing a store with its secondary, and views.
 
-Run `python -m bench.compare`; it prints one line for each case. Decoding is measured in the last alone:
-one gossip value that nobody has seen before, read, held against the primary, searched for conflicts.
+Run `python -m bench.compare`; it prints one line for each case. Only the last case includes decoding: a new
+gossip value is read, compared with the primary, and searched for conflicts.
 """
 
 from __future__ import annotations

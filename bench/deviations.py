@@ -1,5 +1,5 @@
-"""After how many cycles a deviation shows: a fleet in virtual time and without a network, one process of
-which is cut off, stands still, lacks a member or counts other tokens. `python -m bench.deviations` prints it.
+"""After how many cycles a deviation shows: a fleet in virtual time and without a network. One process is
+isolated, makes no progress, lacks a member or counts other tokens. `python -m bench.deviations` prints it.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ process_start_time_seconds {started}
 
 @dataclass
 class Fleet:
-    """The processes, which answer as a `Fetcher` does. `deviating` says what is wrong with a process, and
-    since when.
+    """The processes, which answer as a `Fetcher` does. `deviating` is what is wrong with a process, and since
+    when.
     """
 
     size: int
@@ -82,14 +82,14 @@ class Fleet:
         if make is None:
             return Answer(Outcome.ABSENT, status=404, asked_at=self.now)
         wrong = self.deviating.get(number)
-        made = (page, number if wrong else None)  # all others show the same
+        made = (page, number if wrong else None)  # all other processes show the same
         if made not in self._made:
             self._made[made] = make(self, number, wrong)
         body = self._made[made]
         return Answer(Outcome.OK, body=body, date=self.now, asked_at=self.now, received=len(body))
 
     def ring(self, number: int, wrong: tuple[str, float] | None) -> list[Instance]:
-        """The members as a process knows them."""
+        """The members on a process's page."""
         what, since = wrong or ("", self.now)
         at = since if what in {FROZEN, ISOLATED} else self.now
         members = [_member(n, at) for n in range(self.size) if what != LACKS or n != LOST]
@@ -161,15 +161,15 @@ def poller_of(fleet: Fleet) -> Poller:
 
 
 def suspected(snapshot: Snapshot) -> set[str]:
-    """The processes of which something shows: a view is judged to be odd, late, or to lack members, or one
-    sees nobody.
+    """The processes with a visible fault: a view is diverged, late, or lacks members, or one lists no other
+    process.
     """
     alone = {t.name for t in snapshot.targets if t.gossip is not None and t.gossip.alone}
     return alone | {view.target for key in snapshot.keys for view in key.views if _deviates(view)}
 
 
 def named(snapshot: Snapshot) -> set[str]:
-    """The processes whose contents were read and deviate: these name members, as metrics do not."""
+    """The processes with contents that were read and deviate: these name members, as metrics do not."""
     return {v.target for key in snapshot.keys for v in key.views if v.kind != "metrics" and _deviates(v)}
 
 
@@ -179,8 +179,8 @@ def _deviates(view: ViewFacts) -> bool:
 
 
 async def cycles_until_shown(size: int, what: str, most: int = 6) -> tuple[int, int]:
-    """Give after how many cycles it shows whose deviation it is, and which members it concerns: 0 where it
-    does not in `most`. Before, the fleet is well, and nobody may be suspected.
+    """Give after how many cycles it shows which process deviates, and which members it concerns: 0 where it
+    does not in `most`. Before that nothing is wrong, and no process may be suspected.
     """
     fleet = Fleet(size)
     poller = poller_of(fleet)

@@ -1,6 +1,6 @@
 """A process of the cluster that costs as much as one can: `python -m bench.hostile PORT KIND`.
 
-One kind, one thing it does: `KINDS` has them. What it sends is made before it listens.
+One attack a kind: `KINDS` has them. What it sends is made before it listens.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def aliases() -> bytes:
 
 
 def lines() -> bytes:
-    """A /metrics page of lines that nearly are what is looked for."""
+    """A /metrics page of lines that nearly match what is searched for."""
     near = b"".join(b'x_multikv_%d{a="b"} 1\n' % n for n in range(2_000_000))
     return gzip.compress(METRICS + near, 1)
 
@@ -150,7 +150,7 @@ async def _serve(
 
 
 async def main(port: int, kind: str) -> None:
-    """Listen until killed; says "ready" on standard output."""
+    """Listen until killed; prints "ready" on standard output."""
     bodies = _bodies(kind)
     server = await asyncio.start_server(lambda r, w: _serve(kind, bodies, r, w), "127.0.0.1", port)
     print("ready", flush=True)

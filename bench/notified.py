@@ -1,4 +1,4 @@
-"""What was told of a fault, as a table: minutes to the headline, to each notification, and to its end."""
+"""The reports of each fault, as a table: minutes to the headline, to each notification, and to its end."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _first(told: Iterable[Notification]) -> list[Notification]:
 
 
 def table(jobs: Sequence[Watched], minutes: float, after: float, note: str = "") -> str:
-    """Give the page; `note` tells what was special about the run."""
+    """Give the page; `note` is what was special about the run."""
     rows = HEADING.format(minutes=minutes, after=after) + "".join(map(_row, jobs))
     return f"{rows}\n{note}\n" if note else rows
 

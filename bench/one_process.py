@@ -77,7 +77,7 @@ of 64 MiB that is {least} MiB; a test holds the chart to it.
 
 @dataclass(slots=True)
 class Watcher:
-    """Asks /-/healthy and /metrics all the time; remembers the longest silence of each."""
+    """Requests /-/healthy and /metrics all the time; records the longest time without an answer of each."""
 
     base: str
     longest: dict[str, float] = field(default_factory=lambda: {"/-/healthy": 0.0, "/metrics": 0.0})
@@ -85,7 +85,7 @@ class Watcher:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, path: str) -> None:
-        """Ask for one path until the end."""
+        """Request one path until the end."""
         while not self._ended.wait(0.2):
             asked = time.monotonic()
             with suppress(OSError, urllib.error.URLError):
@@ -97,7 +97,7 @@ class Watcher:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Ask for both inside the `with`."""
+        """Request both inside the `with`."""
         threads = [threading.Thread(target=self.watch, args=(path,), daemon=True) for path in self.longest]
         for thread in threads:
             thread.start()
@@ -126,7 +126,7 @@ def largest() -> int:
 
 
 def extra(after: dict[str, Any]) -> int:
-    """What the worst hostile process takes more than nine processes alone, MiB."""
+    """What the worst hostile process takes beyond a run with nine processes, MiB."""
     peaks = [row["peak_mib"] for row in after.values()]
     return int(max(peaks, default=0)) - int(after.get("none", {"peak_mib": 0})["peak_mib"])
 
@@ -207,7 +207,7 @@ def _watched(pid: int, group: Cgroup, base: str, honest: list[str], seconds: flo
 
 
 def _hurt(base: str, honest: list[str]) -> int:
-    """How many pages of the honest failed in the last cycle."""
+    """How many pages of the ordinary processes failed in the last cycle."""
     try:
         with urllib.request.urlopen(f"{base}/targets", timeout=60) as answer:
             rows = json.loads(answer.read())["data"]

@@ -48,7 +48,7 @@ def curl_and_jq(urls: Sequence[str], root: Path, most: int = 15) -> dict[str, An
 
 
 def prometheus(urls: Sequence[str], root: Path, most: int = 40, interval: int = 2) -> dict[str, Any]:
-    """CPU seconds that Prometheus spends to scrape one process once, after its series are known."""
+    """CPU seconds that Prometheus spends to scrape one process once, after its series exist."""
     if shutil.which("prometheus") is None:
         return {"missing": "prometheus"}
     some = [url.removeprefix("http://") for url in urls][:most]

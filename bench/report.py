@@ -1,4 +1,4 @@
-"""The table: JSON for machines, Markdown for readers, and the limits each number is held against."""
+"""The table: JSON for machines, Markdown for readers, and the limit for each number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ INTERVAL = 15.0
 
 
 def row_of(told: dict[str, Any]) -> dict[str, Any]:
-    """One size's numbers: medians over the cycles after the first, which is told apart as `first`."""
+    """One size's numbers: medians over the cycles after the first, which stands apart as `first`."""
     steady, floor = told["cycles"][1:], told["floor"][1:]
     cpu = statistics.median(c["cpu"] for c in steady)
     targets = told["size"]["targets"]
@@ -91,7 +91,7 @@ def _per_minute(cycles: list[dict[str, Any]], targets: int) -> dict[str, float]:
 
 
 def _under_gate(steady: list[dict[str, Any]], targets: int) -> dict[str, float]:
-    """What the cycles cost in which a step is next, after the first two: the first knows of no step yet."""
+    """What the cycles cost in which a step is next, after the first two: the first has no step yet."""
     cpu = statistics.median(c["cpu"] for c in steady)
     found = {
         "sweep": steady[-1]["sweep"],

@@ -1,4 +1,4 @@
-"""Where the CPU of a cycle goes: the stacks, looked at after every few milliseconds of CPU of any thread."""
+"""Where the CPU of a cycle goes: the stacks after every few milliseconds of CPU of any thread."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def call(url: str, body: object = None) -> bytes:
 
 @cache
 def tokens_of(ring: int) -> tuple[Tokens, ...]:
-    """The tokens of a ring's members, which stay the same for as long as they live."""
+    """The tokens of a ring's members, which stay the same in every write."""
     draw = random.Random(ring)
     return tuple(Tokens(tuple(sorted(draw.sample(range(2**32), TOKENS)))) for _ in range(MEMBERS))
 
@@ -87,7 +87,7 @@ def beat(url: str) -> None:
 
 
 def port() -> int:
-    """A port that nobody listens on now."""
+    """A port without a listener now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         found: int = one.getsockname()[1]
@@ -121,7 +121,7 @@ def used(process: int) -> tuple[float, float]:
 
 
 def watched(folder: Path, url: str, args: argparse.Namespace, straight: str) -> None:
-    """Serve, look for some cycles, and print."""
+    """Serve, read for some cycles, and print."""
     config = folder / "config.yml"
     config.write_text(
         f"targets: [{{static: {{urls: ['http://127.0.0.1:{port()}']}}}}]\n"

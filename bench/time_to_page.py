@@ -1,9 +1,10 @@
-"""`python -m bench.time_to_page`: how long until each fault is told, by a real Prometheus and Alertmanager.
+"""`python -m bench.time_to_page`: how long until each fault is reported, by a real Prometheus and
+Alertmanager.
 
 Every fault of the demo has a cluster, an exporter and a job of its own, all at once. The rules and the routes
 are those of `alerts/built`, the intervals are the defaults: 15 s for the exporter, 1 min for Prometheus's
 scrapes. With `--recording FILE` a recorded cluster is served by `--replay PROGRAM` and counts from its first
-minute. Clusters without a fault stand beside them, at rest and in rollouts: nothing may be told of them.
+minute. Clusters without a fault stand beside them, at rest and in rollouts: no alert about them may be sent.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Watched:
                 self.headline, self.words = time.time(), said
 
     def rest(self) -> None:
-        """Note what is said before the fault."""
+        """Note the warnings before the fault."""
         self.before = self._warnings()
 
     def _warnings(self) -> str:
@@ -130,7 +131,7 @@ class Exporter:
         live.wait(lambda: live.ready(f"http://{self.address}"), f"exporter in {self.folder}", 240)
 
     def restart(self) -> None:
-        """End it and start it anew: what it remembered is gone."""
+        """End it and start it anew: its state is lost."""
         self.running.close()
         self.start()
 
@@ -179,7 +180,7 @@ def recorded(folder: Path, program: Path, recording: Path, port: int) -> Iterato
 
 
 def _of_recording(mapping: dict[str, Any]) -> dict[str, Any]:
-    """Give the configuration for what the replaying program says that it serves."""
+    """Give the configuration for the output of the replaying program."""
     ports: dict[str, str] = dict(mapping["ports"])
     consul, etcd = ports.pop("consul", ""), ports.pop("etcd", "")
     stores = ({"consul": {"url": consul}} if consul else {}) | ({"etcd": {"urls": [etcd]}} if etcd else {})
@@ -188,8 +189,8 @@ def _of_recording(mapping: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def prometheus(folder: Path, jobs: list[Watched], received: live.Inbox) -> Iterator[None]:
-    """Prometheus with the rules as they are built, Alertmanager with the routes, and who they notify. Begun
-    again in the same folder they remember what they have told.
+    """Prometheus with the rules as they are built, Alertmanager with the routes, and the receivers. Started
+    again in the same folder they still have the alerts that they have sent.
     """
     notify = yaml.safe_load((BUILT / "alertmanager.yaml").read_text())
     for receiver in notify["receivers"]:
@@ -219,7 +220,7 @@ def _scraping(jobs: list[Watched], manager: str) -> dict[str, Any]:
 
 
 def wait(jobs: list[Watched], seconds: float) -> None:
-    """Look at every headline until the time is over."""
+    """Read every headline until the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for one in jobs:
@@ -228,7 +229,7 @@ def wait(jobs: list[Watched], seconds: float) -> None:
 
 
 def play(arguments: argparse.Namespace) -> list[Watched]:
-    """Play everything at once, and give what was told of it."""
+    """Play everything at once, and give the reports of it."""
     with tempfile.TemporaryDirectory(prefix="kvmigration-time-") as name, contextlib.ExitStack() as stack:
         folder, jobs = Path(name), list[Watched]()
         for one in chosen(arguments):
@@ -254,7 +255,7 @@ def play(arguments: argparse.Namespace) -> list[Watched]:
 
 
 def begin(jobs: list[Watched]) -> None:
-    """Note what is said before the faults, and begin them."""
+    """Note the warnings before the faults, and begin the faults."""
     ours = [one for one in jobs if not one.began]
     for one in ours:
         one.rest()

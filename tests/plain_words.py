@@ -160,7 +160,7 @@ def _strings(path: Path, where: str) -> Iterator[Text]:
 
 def remarks(root: Path) -> Iterator[Text]:
     """The docstrings and comments of the code: what an engineer reads."""
-    for part in ("exporter", "alerts", "dashboards", "tools"):
+    for part in ("exporter", "alerts", "dashboards", "tools", "bench"):
         for path in sorted((root / part).rglob("*.py")):
             if not path.name.endswith("_pb2.py"):
                 yield from _remarks(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())

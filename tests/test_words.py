@@ -109,6 +109,7 @@ REMARKS = [
     ("alerts/groups/a.py", "# The page knows it.\n", "knows"),
     ("dashboards/a.py", "'A ring whose members differ.'\n", "whose"),
     ("tools/a.py", "'The page says it.'\n", "says"),
+    ("bench/a.py", "'The page says it.'\n", "says"),
 ]
 NO_REMARKS = [
     ("exporter/derive/a.py", '"Which process has `gone`."\nx = "gone"\nalone = 1\n'),
