@@ -75,7 +75,7 @@ class Recorded:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.size = self.packed = 0  # bytes, and those of them that were packed on the wire
         self._get = fetcher.get
-        fetcher.get = self.get  # type: ignore[method-assign] # only here, to see what it is asked
+        fetcher.get = self.get  # type: ignore[method-assign] # only here, to record the requests
 
     async def get(self, target: Target, path: str, **how: Any) -> Any:
         answer = await self._get(target, path, **how)
