@@ -89,7 +89,7 @@ def ghosts(q: Queries) -> str:
 
 
 def settled(q: Queries, record: str) -> str:
-    """Series of a record that were recorded some cycles ago as well."""
+    """Series of a record that were recorded some cycles ago, too."""
     found = q.series(record)
     return f"{found} and {found} offset {q.span(SETTLED)}"
 

@@ -1,8 +1,8 @@
 """Our house panels: the only module that imports grafanalib.
 
 grafanalib gives the shape of a dashboard and its panels. What it leaves old or empty is set here: schema
-version, uid, data sources as objects, refresh, tooltips, units, descriptions, null handling, thresholds,
-value mappings, links. What Grafana no longer supports is taken out.
+version, uid, data sources as objects, refresh, tooltips, units, descriptions. So are null handling,
+thresholds, value mappings and links. What Grafana no longer supports is taken out.
 """
 
 from __future__ import annotations

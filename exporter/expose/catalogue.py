@@ -5,9 +5,9 @@ A constant is named as its metric, without the prefix and in upper case::
     catalogue.SECONDARY_LAG_SECONDS.name    kvmigration_secondary_lag_seconds
     catalogue.SECONDARY_LAG_SECONDS.labels  ("key", "ring")
 
-Labels used throughout: `target` the process, `kv_name` its KV client as the process names it, `key`
-the KV key (`collectors/ring`), `ring` the key's everyday name (`ingester`), `view` is `ring` (a
-process's ring page) or `gossip` (its memberlist copy). What is unknown has no series.
+Labels used throughout: `target` is the process, `kv_name` its KV client as the process names it. `key` is the
+KV key (`collectors/ring`), `ring` the key's everyday name (`ingester`). `view` is `ring` (a process's ring
+page) or `gossip` (its memberlist copy). What is unknown has no series.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict, Unpack
 
 PREFIX = "kvmigration_"
 Kind = Literal["gauge", "counter", "info"]
-# How the shards' parts are joined: by this operation; by a recording rule of its own (`rule`); not at all,
-# because the rules judge anew (`whole`); or from the one shard that has it ("").
+# How the shards' parts are joined: by this operation, or by a recording rule of its own (`rule`). Not at all
+# where the rules judge anew (`whole`). "" takes the series from the one shard that has it.
 Join = Literal["", "max", "min", "sum", "rule", "whole"]
 
 

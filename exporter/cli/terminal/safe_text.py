@@ -8,8 +8,8 @@ WIDTH = 80
 
 
 def plain(text: str) -> str:
-    """The text with a question mark for each character that could steer a terminal or deceive a reader:
-    control and invisible characters, line breaks, direction marks.
+    """The text with a question mark for each character that could steer a terminal or deceive a reader. These
+    are control and invisible characters, line breaks and direction marks.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

@@ -331,7 +331,7 @@ class CheckOut(Struct, frozen=True):
 
 
 class StepOut(Struct, frozen=True):
-    """One step's gate. `answer` is unknown as well where the last cycle is stale."""
+    """One step's gate. `answer` is also unknown where the last cycle is stale."""
 
     migration: str
     step: str

@@ -7,8 +7,8 @@
     http_server_config: {headers: {Strict-Transport-Security: max-age=31536000}}
     rate_limit: {interval: 1s, burst: 20}
 
-Read strictly: unknown keys and impossible values are refused, one line per problem with file and
-line. What TLS in Python cannot do is refused as well, never ignored.
+Read strictly: unknown keys and impossible values are refused, one line per problem with file and line. What
+TLS in Python cannot do is refused, too, never ignored.
 """
 
 from __future__ import annotations
