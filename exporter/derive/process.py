@@ -186,7 +186,8 @@ def _runtime(seen: Observation, before: TargetFacts | None) -> dict[str, object]
     kept = before.runtime_since if before is not None else 0.0
     since = kept if old in (None, told) else seen.metrics.asked_at
     optional = _facts_of(*(p for name, p in seen.others.items() if name in OPTIONAL))
-    return {"runtime": told, "runtime_since": since, "optional": optional}
+    read_at = page.asked_at if page is not None and told is not None else None
+    return {"runtime": told, "runtime_at": read_at, "runtime_since": since, "optional": optional}
 
 
 def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:

@@ -97,6 +97,7 @@ class TargetFacts:
     gossip_members: float | None = None  # members in state alive, by its metrics
     config: ProcessConfig | None = None
     runtime: RuntimeConfig | None = None  # None: unknown, or the product has no such page
+    runtime_at: float | None = None  # our clock, when that was read
     runtime_since: float = 0.0  # our clock, when it changed to this; 0 for never, as far as observed
     optional: tuple[PageFacts, ...] = ()  # how the pages ended that no judgement depends on
     counters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -55,6 +55,7 @@ class Migration(Assessed):
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
     named_by: tuple[str, ...] = ()  # processes with a store in their /config that no client of theirs uses
     runtime_left: tuple[str, ...] = ()  # processes with `multi_kv_config` in their runtime configuration
+    runtime_age: float | None = None  # how long ago the first of them was read, seconds
     arrived: tuple[str, ...] = ()  # keys only on memberlist, while further keys are on their way
 
     @property

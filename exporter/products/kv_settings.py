@@ -91,6 +91,24 @@ class Library(Struct, frozen=True, forbid_unknown_fields=True):
     arguments: Mapping[str, str] = {}
 
 
+class Wait(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long an ingester waits for the ring before it chooses its tokens: `setting` of `block`, its flag,
+    and where a Jsonnet library has the flags of ingesters. `value` is the one of the guides.
+    """
+
+    block: str
+    setting: str
+    value: str
+    source: str
+    flag: str = ""
+    arguments: str = ""
+
+    @property
+    def path(self) -> str:
+        """The setting by its dotted path from the top."""
+        return f"{self.block}.{self.setting}"
+
+
 class Shortcut(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a published guide leaves steps out: after `step` it goes on with `then`."""
 
@@ -111,6 +129,7 @@ class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
     helm: Chart | None = None
     jsonnet: Library | None = None
     shortcut: Shortcut | None = None
+    wait: Wait | None = None
 
 
 def _read(product: Product) -> KVSettings:

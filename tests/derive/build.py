@@ -113,6 +113,7 @@ class Process:
     skew: float = 0.0  # of its clock, seconds ahead of ours
     listed: bool = True  # whether its source of targets still names it
     runtime: RuntimeConfig | None = None  # what its runtime configuration says; None: no such page
+    runtime_ago: float = 0.0  # how long before this cycle that was read
 
     @property
     def name(self) -> str:
@@ -142,7 +143,7 @@ class Process:
 
     def _others(self, now: float) -> dict[str, Page[Any]]:
         """What is read of its tracker and of its runtime configuration."""
-        page = self._page(RUNTIME_CONFIG.path, self.runtime, now)
+        page = self._page(RUNTIME_CONFIG.path, self.runtime, now - self.runtime_ago)
         told = page.value is not None or page.outcome is Outcome.FAILED
         return self._tracker(now) | ({RUNTIME_CONFIG.name: replace(page, clock=None)} if told else {})
 

@@ -9,7 +9,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
 from exporter.derive.identity.member_processes import host_of
 from exporter.derive.limits import Rules
-from exporter.derive.migration.runtime_configuration import left_in_runtime
+from exporter.derive.migration.runtime_configuration import left_in_runtime, runtime_age
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_blind
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
@@ -60,7 +60,7 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
     # on the way back nothing shows the other mode once its last process has left, and its end is to be judged
     if whole.part or rules.leaving != MICROSERVICES or _shown_groups(whole) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
-    return (*found, _store(whole.targets, moving))
+    return (*found, _store(whole.targets, moving, now))
 
 
 def _running(whole: Whole, before: Snapshot | None) -> tuple[TargetFacts, ...]:
@@ -215,7 +215,7 @@ def _shown_groups(whole: Whole) -> set[str]:
     return (groups | {member.group for key in whole.keys for member in key.members}) - {""}
 
 
-def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration]) -> Migration:
+def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration], now: float) -> Migration:
     """The end of the external store. It is the next step once nothing of any migration uses it."""
     clients = kv_clients.writing(client for target in targets for client in target.clients)
     phase = kv_clients.earliest(client.phase for client in clients)
@@ -223,7 +223,10 @@ def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration]) -> Mig
     left = tuple(target.name for target in targets if free and _names_a_store(target))
     runtime = left_in_runtime(targets) if free else ()
     next_step = "decommission-store" if free else ""
-    return Migration(STORE, phase=phase, next_step=next_step, named_by=left, runtime_left=runtime)
+    age = runtime_age((target for target in targets if target.name in runtime), now)
+    return Migration(
+        STORE, phase=phase, next_step=next_step, named_by=left, runtime_left=runtime, runtime_age=age
+    )
 
 
 def _names_a_store(target: TargetFacts) -> bool:

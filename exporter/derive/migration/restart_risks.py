@@ -42,7 +42,7 @@ def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> I
     found: dict[tuple[str, float], list[str]] = defaultdict(list)
     for target in having:
         for key, ring in _written(target, migration):
-            wait = _wait(ring)
+            wait = wait_for_tokens(ring)
             slow = (spread or 0.0) - (ring.heartbeat_period or DEFAULT_PERIOD)
             if wait is not None and (wait == 0 or wait < slow):
                 found[key, wait].append(target.name)
@@ -62,7 +62,7 @@ def _written(target: TargetFacts, migration: str) -> Iterator[tuple[str, RingCon
             yield key, ring
 
 
-def _wait(ring: RingConfig) -> float | None:
+def wait_for_tokens(ring: RingConfig) -> float | None:
     """Seconds from a process's start until it takes its tokens; `None`: tokens from a file, or no setting."""
     told = [seconds for seconds in (ring.join_after, ring.observe_period) if seconds is not None]
     return sum(told) if told and not ring.tokens_file else None

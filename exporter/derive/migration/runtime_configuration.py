@@ -34,6 +34,11 @@ def left_in_runtime(targets: Iterable[TargetFacts]) -> tuple[str, ...]:
     return tuple(t.name for t in targets if t.runtime is not None and t.runtime.is_set)
 
 
+def runtime_age(targets: Iterable[TargetFacts], now: float) -> float | None:
+    """How long ago the runtime configuration was read of these processes: the earliest reading, seconds."""
+    return max((now - t.runtime_at for t in targets if t.runtime_at is not None), default=None)
+
+
 def as_written(runtime: RuntimeConfig) -> str:
     """The lines of the block, "" where there is none."""
     return ", ".join(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from exporter.derive.migration.restart_risks import wait_for_tokens
 from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.planning.wanted import Wanted
 from exporter.model.facts import TargetFacts
@@ -15,6 +16,7 @@ from exporter.model.settings import RingConfig, ring_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
 
+INGESTERS = "collectors/ring"
 JOIN_MEMBERS = "join_members"
 REJOIN = "60s"  # as the check rejoin-interval advises, and as grafana/mimir#16332 sets it
 Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[TargetFacts, Names]]]
@@ -39,10 +41,10 @@ def block_changes(
             block = _block(ring, target, shown, product)
             key = (block, ring.ring, tuple(left.items()), shown is not None)
             found[key].append((target, clients))
-    return tuple(_change(*key, told) for key, told in sorted(found.items(), key=lambda one: one[0][:2]))
+    return tuple(_of_ring(*key, told) for key, told in sorted(found.items(), key=lambda one: one[0][:2]))
 
 
-def _change(
+def _of_ring(
     block: str,
     ring: str,
     left: tuple[tuple[str, Setting], ...],
@@ -76,15 +78,41 @@ def _inherits(ring: str, product: Product) -> bool:
 
 def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
     """What the gossip needs before the first process joins: seeds besides the process itself, and joining
-    again after a loss. A failed join must not end the process. The user fills in an empty list of seeds.
+    again after a loss. A failed join must not end the process.
     """
     known = [(target, target.config) for target in targets if target.up and target.config is not None]
     wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (
-        (JOIN_MEMBERS, (), [t for t, config in known if not config.join_members or joins_only_itself(t)]),
         ("rejoin_interval", REJOIN, [t for t, config in known if config.never_rejoins]),
         ("abort_if_cluster_join_fails", False, [t for t, config in known if config.abort_if_join_fails]),
     )
-    return tuple(_gossip({name: value}, without) for name, value, without in wanted if without)
+    rest = tuple(_gossip({name: value}, without) for name, value, without in wanted if without)
+    return (*seed_changes(target for target, _ in known), *rest)
+
+
+def seed_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
+    """Seeds for processes that have none but themselves: each starts with a small view, and writes it
+    where memberlist is its primary. The empty list is to be filled in by the reader.
+    """
+    known = [(target, target.config) for target in targets if target.up and target.config is not None]
+    lonely = [t for t, config in known if not config.join_members or joins_only_itself(t)]
+    return (_gossip({JOIN_MEMBERS: ()}, lonely),) if lonely else ()
+
+
+def wait_changes(targets: Iterable[TargetFacts], product: Product) -> tuple[BlockChange, ...]:
+    """The wait for the ring of ingesters that would choose their tokens without one."""
+    wait = SETTINGS[product].wait
+    hasty = [target for target in targets if target.config is not None and _chooses_at_once(target)]
+    if wait is None or not hasty:
+        return ()
+    return (_change(wait.block, {wait.path: wait.value}, hasty),)
+
+
+def _chooses_at_once(target: TargetFacts) -> bool:
+    rings = target.config.rings if target.config is not None else {}
+    own = (ring_of(c.key, rings) for c in target.clients if c.writes)
+    return any(
+        ring is not None and ring.default_key == INGESTERS and wait_for_tokens(ring) == 0 for ring in own
+    )
 
 
 def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tuple[BlockChange, ...]:
@@ -101,10 +129,15 @@ def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tupl
 
 
 def _gossip(settings: Mapping[str, Setting], targets: list[TargetFacts]) -> BlockChange:
+    return _change("memberlist", {f"memberlist.{name}": value for name, value in settings.items()}, targets)
+
+
+def _change(block: str, settings: Mapping[str, Setting], targets: list[TargetFacts]) -> BlockChange:
+    """Settings that are no ring's own."""
     return BlockChange(
-        block="memberlist",
+        block=block,
         ring="",
-        settings=MappingProxyType({f"memberlist.{name}": value for name, value in settings.items()}),
+        settings=MappingProxyType(dict(settings)),
         targets=tuple(sorted(target.name for target in targets)),
         components=tuple(sorted({target.component for target in targets} - {""})),
     )

@@ -9,17 +9,25 @@ from types import MappingProxyType
 
 from exporter.derive.gate.harms import STEPS
 from exporter.derive.migration.rollback import is_mixed
-from exporter.derive.planning.changes import block_changes, gossip_changes, label_changes
+from exporter.derive.planning.changes import (
+    block_changes,
+    gossip_changes,
+    label_changes,
+    seed_changes,
+    wait_changes,
+)
 from exporter.derive.planning.present import blocks_now, gossip_now, rings_now
 from exporter.derive.planning.restarts import settle, spares, waves
 from exporter.derive.planning.runtime_reach import reached
 from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
+from exporter.model.findings import Told
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import (
     IN_MULTI,
+    BlockChange,
     BlockNow,
     Lost,
     Plan,
@@ -31,6 +39,7 @@ from exporter.model.planning.plan import (
 from exporter.products.kv_settings import HA_RING, SETTINGS, flags_of, has
 
 FIRST = "preflight"
+_SMALL = frozenset({Told.SMALL_VIEW, Told.SMALL_COPY, Told.JOINS_ITSELF, Told.MEMBER_LIST_UNREAD})
 UNFILLED = ""
 
 
@@ -172,10 +181,9 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
         rings = tuple(replace(one, route=Route.RESTART) for one in rings)
     found = block_changes(snapshot.targets, rings, wanted, plan.product)
     changes = tuple(change for change in found if change.block)
-    if plan.step == FIRST:
-        changes = (*changes, *gossip_changes(_movers(snapshot.targets, rings)))
+    changes = (*changes, *_beside(plan, snapshot.targets, rings, changes))
     by_runtime = [one for one in rings if one.route is Route.RUNTIME]
-    now = blocks_now(snapshot.targets, by_runtime)
+    now = blocks_now(snapshot.targets, snapshot.at, by_runtime)
     is_due = any(one.done < len(one.targets) for one in by_runtime)
     is_said = is_due and _is_said(wanted.runtime(), now, by_runtime)
     return replace(
@@ -192,6 +200,7 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
         to_fill=_to_fill(changes),
         waves=waves(snapshot.targets, changes, snapshot.keys),
         at_once=plan.into is Phase.SWITCHED and bool(changes),
+        together_safe=_is_safe_together(plan, migration),
         spare=spares(snapshot.keys, snapshot.targets, changes),
         runtime_seconds=_period(snapshot.targets, plan.product) if by_runtime else None,
         settle_seconds=settle(snapshot.keys),
@@ -226,9 +235,27 @@ def _other_rings(plan: Plan, snapshot: Snapshot) -> list[Reached]:
     return [one for name in names for one in reached(snapshot.targets, name, plan.product, plan.into)]
 
 
-def _movers(targets: Iterable[TargetFacts], rings: Iterable[Reached]) -> list[TargetFacts]:
-    names = {name for ring in rings for name in ring.targets}
-    return [target for target in targets if target.name in names]
+def _beside(
+    plan: Plan, targets: Iterable[TargetFacts], rings: Iterable[Reached], changes: Iterable[BlockChange]
+) -> tuple[BlockChange, ...]:
+    """What the processes need besides their stores: all of it in the first rollout, which every process has.
+    In a later one, processes that restart with memberlist as primary need what keeps their rings complete.
+    The switch itself has to be quick: no wait is added to it.
+    """
+    is_first = plan.step == FIRST
+    if not is_first and plan.into < Phase.SWITCHED:
+        return ()
+    names = {name for one in (rings if is_first else changes) for name in one.targets}
+    movers = [target for target in targets if target.name in names]
+    gossip = gossip_changes(movers) if is_first else seed_changes(movers)
+    return gossip if plan.into is Phase.SWITCHED else (*gossip, *wait_changes(movers, plan.product))
+
+
+def _is_safe_together(plan: Plan, migration: Migration) -> bool:
+    """Whether a process may switch all its rings in one restart: nothing shows that it would start with
+    a small view. All rings are mixed at the same time then.
+    """
+    return plan.gate == "open" and not any(found.kind in _SMALL for found in migration.dangers)
 
 
 def _to_fill(changes: Iterable[object]) -> tuple[str, ...]:
@@ -300,7 +327,7 @@ def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
         external=external,
         removed=named,
         clear_runtime=SETTINGS[plan.product].runtime is not None and not _is_clear(snapshot.targets),
-        runtime_now=tuple(b for b in blocks_now(snapshot.targets) if b.settings),
+        runtime_now=tuple(b for b in blocks_now(snapshot.targets, snapshot.at) if b.settings),
     )
 
 

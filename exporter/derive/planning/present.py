@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
+from exporter.derive.migration.runtime_configuration import runtime_age
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
@@ -41,17 +42,17 @@ def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product)
 
 
 def blocks_now(
-    targets: Iterable[TargetFacts], rings: Iterable[Reached] | None = None
+    targets: Iterable[TargetFacts], now: float, rings: Iterable[Reached] | None = None
 ) -> tuple[BlockNow, ...]:
     """The blocks of the runtime configuration, where read: of the processes of these rings, or of all."""
     asked = None if rings is None else {name for ring in rings for name in ring.targets}
-    found: dict[tuple[tuple[str, Setting], ...], list[str]] = defaultdict(list)
+    found: dict[tuple[tuple[str, Setting], ...], list[TargetFacts]] = defaultdict(list)
     for target in targets:
         if target.runtime is not None and (asked is None or target.name in asked):
-            found[tuple(target.runtime.lines.items())].append(target.name)
+            found[tuple(target.runtime.lines.items())].append(target)
     return tuple(
-        BlockNow(MappingProxyType(dict(lines)), tuple(sorted(names)))
-        for lines, names in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))
+        BlockNow(MappingProxyType(dict(lines)), tuple(sorted(t.name for t in some)), runtime_age(some, now))
+        for lines, some in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))
     )
 
 

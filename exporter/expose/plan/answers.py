@@ -17,6 +17,7 @@ from exporter.expose.plan.shapes import (
 )
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
 from exporter.expose.wording.doc_addresses import addressed
+from exporter.expose.wording.planning import plan_restarts
 from exporter.expose.wording.planning import plans as wording
 from exporter.model.planning.plan import Plan
 
@@ -28,9 +29,9 @@ _WORDS: Final[Mapping[str, Callable[[Plan], list[str]]]] = {
     "now": wording.now,
     "runtime": wording.runtime,
     "file": wording.file,
-    "restart": wording.restart,
-    "watch": wording.watch,
-    "time": wording.time,
+    "restart": plan_restarts.restart,
+    "watch": plan_restarts.watch,
+    "time": plan_restarts.time,
     "shortcut": wording.shortcut,
     "back": wording.back,
     "lasting": wording.lasting,
@@ -74,6 +75,8 @@ def plan_out(plan: Plan, docs: str = "") -> PlanOut:
         ),
         gossip=GossipNowOut(plan.gossip.labels, plan.gossip.verifies, plan.gossip.seeded),
         at_once=plan.at_once,
+        restarts=plan.restarts,
+        together_safe=plan.together_safe,
         sections=() if plan.refused is not None else tuple(_sections(plan, docs)),
         others=plan.others,
     )

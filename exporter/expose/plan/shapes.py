@@ -96,6 +96,8 @@ class PlanOut(Struct, frozen=True):
     reached: tuple[ReachedOut, ...]
     waves: tuple[WaveOut, ...]
     at_once: bool
+    restarts: int
+    together_safe: bool
     unread: Named
     external: str
     rings: tuple[RingNowOut, ...]
@@ -111,4 +113,8 @@ class PlanOut(Struct, frozen=True):
     @property
     def restarting(self) -> Named:
         """The processes that restart; none where the blocks have to be changed one by one."""
-        return () if self.at_once else tuple(sorted({n for wave in self.waves for n in wave.targets}))
+        return (
+            ()
+            if self.at_once and not self.together_safe
+            else tuple(sorted({n for wave in self.waves for n in wave.targets}))
+        )

@@ -30,7 +30,7 @@ def file_snippets(plan: Plan) -> tuple[SnippetOut, ...]:
     """The lines of the configuration file, in every format."""
     if not plan.changes:
         return ()
-    trees = [_tree([change]) for change in plan.changes] if plan.at_once else [_tree(plan.changes)]
+    trees = [_tree(changes) for changes in plan.rounds]
     settings = SETTINGS[plan.product]
     return (
         SnippetOut("yaml", "---\n".join(map(_yaml, trees))),
@@ -114,7 +114,7 @@ def _jsonnet(plan: Plan) -> SnippetOut:
         parts.append(_config(library, switches))
     others = [one for one in plan.changes if _needs_arguments(library, one, plan)]
     for change in others:
-        field, lines = library.arguments.get(change.ring, ""), _flag_lines(plan, change)
+        field, lines = _arguments(library, change, plan), _flag_lines(plan, change)
         if not field or lines is None:
             return SnippetOut("jsonnet", "", UNKNOWN.format(what=f"a Jsonnet switch for {change.block}"))
         body = "".join(f"    {json.dumps(name)}: {json.dumps(value)},\n" for name, value in lines)
@@ -149,6 +149,14 @@ def _needs_arguments(library: Library, change: BlockChange, plan: Plan) -> bool:
     is_rollout = plan.step in ("preflight", "remove-multi")
     covered = change.ring in library.rings or change.block == SETTINGS[plan.product].common
     return not (covered and is_rollout)
+
+
+def _arguments(library: Library, change: BlockChange, plan: Plan) -> str:
+    """Where the library has the flags of a change."""
+    wait = SETTINGS[plan.product].wait
+    if wait is not None and wait.path in change.settings:
+        return wait.arguments
+    return library.arguments.get(change.ring, "")
 
 
 def _config(library: Library | None, switches: Mapping[str, Setting]) -> str:
@@ -188,8 +196,11 @@ def _flag_lines(plan: Plan, change: BlockChange) -> list[tuple[str, Setting]] | 
 
 
 def _flag(product: Product, change: BlockChange, path: str, versions: Iterable[str]) -> str:
+    settings = SETTINGS[product]
     if change.block == "memberlist":
-        return _GOSSIP_FLAGS.get(path, "") if SETTINGS[product].flags else ""
+        return _GOSSIP_FLAGS.get(path, "") if settings.flags else ""
+    if settings.wait is not None and path == settings.wait.path:
+        return settings.wait.flag
     ring = ring_of_block(product, change.block, change.ring)
     rows = [flags_of(product, ring, version) for version in versions]
     setting = path.removeprefix(f"{change.block}.kvstore.")

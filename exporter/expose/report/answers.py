@@ -50,17 +50,26 @@ def _opened(spans: Iterable[Span]) -> Iterator[OpenedOut]:
     known = tuple(spans)
     for gate in known:
         if gate.track is Track.GATE and gate.value == "open" and gate.seen:
-            checks = [
-                one
-                for one in known
-                if one.track is Track.CHECK
-                and one.subject.startswith(f"{gate.subject} ")
-                and one.ended is not None
-                and one.ended <= gate.began
-            ]
+            since = _closed_since(gate, known)
+            checks = [one for one in known if _is_check_of(gate, one) and since <= (one.ended or 0.0)]
             last = max((one.ended or 0.0 for one in checks), default=0.0)
             names = sorted({one.subject.partition(" ")[2] for one in checks if one.ended == last})
-            yield OpenedOut(gate.subject, gate.began, tuple(names))
+            yield OpenedOut(gate.subject, gate.began, since, tuple(names))
+
+
+def _is_check_of(gate: Span, one: Span) -> bool:
+    """Whether a span is of a check of this gate, and ended before the gate opened."""
+    is_of = one.track is Track.CHECK and one.subject.startswith(f"{gate.subject} ")
+    return is_of and one.ended is not None and one.ended <= gate.began
+
+
+def _closed_since(gate: Span, known: Iterable[Span]) -> float:
+    """Since when a gate that opened had not been open, as far as it was watched without a gap."""
+    before = [one for one in known if one.ended is not None and one.ended <= gate.began]
+    same = [one for one in before if (one.track, one.subject) == (gate.track, gate.subject)]
+    was_open = max((one.ended or 0.0 for one in same if one.value == "open"), default=0.0)
+    began = min((one.began for one in same if one.began >= was_open), default=gate.began)
+    return max([began, *(one.ended or 0.0 for one in before if one.track is Track.GAP)])
 
 
 def _names(snapshot: Snapshot) -> NamesOut:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from exporter.expose.report.curve import picture
 from exporter.expose.report.shapes import ReportOut, SpanOut
 from exporter.expose.web.environment import render
-from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
+from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted, passed_last
 
 _ESCAPED: Final = str.maketrans(
     {letter: f"\\{letter}" for letter in "\\`*_{}[]#|"} | {"<": "&lt;", ">": "&gt;"}
@@ -21,7 +21,13 @@ def html(report: ReportOut) -> str:
     """One file with its own style; every text is escaped."""
     drawn = Markup(picture(report.history.lags))  # noqa: S704 - made here, of numbers and escaped names
     return render(
-        "report.html", report=report, tracks=tuple(_tracks(report)), picture=drawn, lasted=lasted, told=clock
+        "report.html",
+        report=report,
+        tracks=tuple(_tracks(report)),
+        picture=drawn,
+        lasted=lasted,
+        passed_last=passed_last,
+        told=clock,
     )
 
 
@@ -48,8 +54,7 @@ def _lines(report: ReportOut) -> Iterator[str]:
     yield from ([f"- {report.restarts}"] if report.restarts else [])
     yield "\n## Gates that opened\n"
     yield from (
-        f"- {clock(one.opened_at)} {_plain(one.step)}; "
-        f"last: {_plain(', '.join(one.last_checks)) or 'unknown'}"
+        f"- {clock(one.opened_at)} {_plain(one.step)}; last: {_plain(passed_last(one))}"
         for one in report.opened
     )
     for heading, spans in _tracks(report):

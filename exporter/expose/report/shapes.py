@@ -37,10 +37,13 @@ class HistoryOut(Struct, frozen=True):
 
 
 class OpenedOut(Struct, frozen=True):
-    """When a gate opened, and which checks had been the last not to pass."""
+    """When a gate opened, since when it had not been open, and which checks of that time were the last not to
+    pass: none where every check passed and only the soak time was left.
+    """
 
     step: str
     opened_at: Unix
+    closed_since: Unix
     last_checks: Named
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+A_CYCLE: Final = 15.0  # seconds; the usual interval
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
@@ -24,6 +25,13 @@ def span(seconds: float | None) -> str:
 def ago(seconds: float) -> str:
     """How long ago something was; clocks that differ a little put nothing into the future."""
     return span(max(0.0, seconds))
+
+
+def read_ago(seconds: float | None) -> str:
+    """How long ago something was read that is not read in every cycle, as an addition to a sentence; "" for
+    this cycle.
+    """
+    return "" if seconds is None or seconds < A_CYCLE else f", read {ago(seconds)} ago"
 
 
 def clock(at: float | None) -> str:

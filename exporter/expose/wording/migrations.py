@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.expose.wording.durations import read_ago
 from exporter.expose.wording.headlines import AGREED
 from exporter.expose.wording.lists import few
 from exporter.model.gate import Verdict
@@ -46,7 +47,7 @@ def _store_of(migration: Migration) -> str:
     if migration.named_by:
         told.append(f"/config still names one on {few(migration.named_by, SHOWN)}")
     if migration.runtime_left:
-        left = few(migration.runtime_left, SHOWN)
+        left = f"{few(migration.runtime_left, SHOWN)}{read_ago(migration.runtime_age)}"
         told.append(f"the runtime configuration still has multi_kv_config on {left}")
     return ", and ".join(told)
 

@@ -20,8 +20,8 @@ WAYS: Final[Mapping[Way, str]] = MappingProxyType(
             "switch mirroring off, or leave it on; the external store is the primary all the while"
         ),
         Way.SWITCHED: (
-            "make the external store the primary again by runtime configuration, for all clients at once; "
-            "it is mirrored to, so it is as good as its last comparison"
+            "make the external store the primary again for all clients at once, by runtime configuration "
+            "where it reaches them; it is mirrored to, so it is as good as its last comparison"
         ),
         Way.DETACHED: (
             "switch mirroring on again first and wait until the store has every key and member; until then "

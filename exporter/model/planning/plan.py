@@ -72,6 +72,7 @@ class BlockNow:
 
     settings: Mapping[str, Setting]
     targets: Names
+    age: float | None = None  # how long ago the first of them was read, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ class Plan:
     removed: tuple[str, ...] = ()  # blocks that no client needs after the step
     waves: tuple[Wave, ...] = ()
     at_once: bool = False  # the restarts should be quick: primaries are mixed while they last
+    together_safe: bool = False  # whether all blocks of a process may be changed in one restart too
     spare: tuple[Spare, ...] = ()
     runtime_seconds: float | None = None
     settle_seconds: float = 0.0  # after each restart
@@ -177,3 +179,24 @@ class Plan:
     rings: tuple[RingNow, ...] = ()
     gossip: GossipNow = GossipNow()
     others: Names = ()  # steps that are next in other migrations
+
+    @property
+    def rounds(self) -> tuple[tuple[BlockChange, ...], ...]:
+        """The changes that go into one rollout, in order. Where primaries are mixed meanwhile, each ring has
+        a rollout of its own, after what belongs to no ring.
+        """
+        if not self.at_once:
+            return (self.changes,) if self.changes else ()
+        beside = tuple(change for change in self.changes if not change.ring)
+        rings = ((change,) for change in self.changes if change.ring)
+        return (*((beside,) if beside else ()), *rings)
+
+    @property
+    def restarts(self) -> int:
+        """How often a process restarts, in all rounds together."""
+        return sum(len({name for change in one for name in change.targets}) for one in self.rounds)
+
+    @property
+    def restarting(self) -> Names:
+        """The processes that restart."""
+        return tuple(sorted({name for change in self.changes for name in change.targets}))

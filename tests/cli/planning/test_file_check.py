@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,23 +9,12 @@ import pytest
 
 from exporter.cli.planning.edited_file import read
 from exporter.cli.planning.file_check import faults
-from exporter.derive.planning.plan import plans_of
 from exporter.errors import UsageError
-from exporter.expose.plan.answers import plan_out
 from exporter.expose.plan.shapes import PlanOut
-from exporter.model.pages import Phase, Product, RingConfig
+from exporter.model.pages import Phase, Product
 from exporter.products.kv_settings import SETTINGS
-from tests.derive.build import COMPACTOR, INGESTER, Fleet
+from tests.cli.planning.clusters import plan
 
-# What the gauges of a client show in each phase: primary, stores, mirroring, requests by store.
-BOTH = ("consul", "memberlist")
-GAUGES = {
-    Phase.EXTERNAL: ("", (), None, "consul"),
-    Phase.MULTI: ("consul", BOTH, False, "consul"),
-    Phase.MIRRORING: ("consul", BOTH, True, "consul"),
-    Phase.SWITCHED: ("memberlist", BOTH, True, "memberlist"),
-    Phase.DETACHED: ("memberlist", BOTH, False, "memberlist"),
-}
 MIMIR, CORTEX, TEMPO, LOKI = Product.MIMIR, Product.CORTEX, Product.TEMPO, Product.LOKI
 MULTI_BLOCK = (
     "kvstore: {store: multi, multi: {primary: consul, secondary: memberlist, mirror_enabled: false}}"
@@ -35,39 +23,6 @@ SWITCHED_BLOCK = (
     "kvstore: {store: multi, multi: {primary: memberlist, secondary: consul, mirror_enabled: true}}"
 )
 STEP_1 = f"ingester: {{ring: {{{MULTI_BLOCK}}}}}\ncompactor: {{sharding_ring: {{{MULTI_BLOCK}}}}}\n"
-
-
-def plan(product: Product, phase: Phase, wanted: str = "rings", label: str = "lab") -> tuple[PlanOut, ...]:
-    """The plan of a cluster whose file and gauges show a phase; what is switched is so at runtime."""
-    made = Fleet()
-    primary, stores, mirror, store = GAUGES[phase]
-    is_multi = phase is not Phase.EXTERNAL
-    by_file = product in (TEMPO, CORTEX)
-    ring = RingConfig(
-        "multi" if is_multi else "consul",
-        "collectors/",
-        60.0,
-        15.0,
-        3,
-        primary=(primary if by_file else "consul") if is_multi else "",
-        secondary="memberlist" if is_multi else "",
-        mirror_enabled=bool(mirror) if by_file else False,
-    )
-    for process in made.processes:
-        process.product, process.version, process.label = product, "2.17.1", label
-        process.memberlist = is_multi
-        process.config = {"rings": {k: replace(ring, default_key=k) for k in (INGESTER, COMPACTOR)}}
-        process.clients = tuple(
-            replace(
-                one,
-                primary=primary,
-                stores=stores,
-                mirror=mirror,
-                requests={(store, "CAS"): 9.0} | ({("multi", "CAS"): 9.0} if is_multi else {}),
-            )
-            for one in process.clients
-        )
-    return tuple(map(plan_out, plans_of(made.look(), wanted)))
 
 
 WRONG = [

@@ -14,7 +14,9 @@ from tests.cli.conftest import Recorded, as_reviewed
 Start = Callable[..., Recorded]
 PLANS = [
     ("cortex/0-consul-only", "yaml", 1),
+    ("cortex/1-multi-mirror-off", "yaml", 0),
     ("cortex/1b-rolling-out-multi", "yaml", 2),
+    ("cortex/2a-mirror-just-enabled", "yaml", 1),
     ("cortex/2b-mirroring", "yaml", 1),
     ("cortex/2b-mirroring", "flags", 1),
     ("cortex/2b-mirroring", "helm", 1),
@@ -22,6 +24,8 @@ PLANS = [
     ("cortex/3a-switching-primary", "yaml", 2),
     ("cortex/5-memberlist-only", "yaml", 2),
     ("cortex/f1a-killed-30s", "yaml", 1),
+    ("cortex/f1b-killed-90s", "yaml", 1),
+    ("cortex/f3-foreign-label", "yaml", 1),
     ("mimir/0-consul", "yaml", 0),
     ("mimir/0-consul", "jsonnet", 0),
     ("mimir/0-consul", "flags", 0),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.expose.wording.migrations import line_of
 from exporter.model.pages import Product, Reason, RingConfig
 from exporter.model.settings import RuntimeConfig
 from tests.derive.build import COMPACTOR, INGESTER, Fleet, client, migration_of
@@ -103,3 +104,12 @@ def test_what_is_left_after_the_last_step_stands_in_the_line_of_the_store(
     says: RuntimeConfig | None, left: tuple[str, ...]
 ) -> None:
     assert migration_of(fleet("memberlist", says).look(), "store").runtime_left == left
+
+
+@pytest.mark.parametrize(("ago", "said"), [(0.0, ""), (14.0, ""), (240.0, ", read 4 min ago")])
+def test_what_is_left_is_told_with_the_age_of_its_reading(ago: float, said: str) -> None:
+    made = fleet("memberlist", SWITCHED)
+    made.processes[0].runtime_ago = ago
+    found = migration_of(made.look(), "store")
+    assert found.runtime_age == pytest.approx(ago, abs=1.0)
+    assert f"10.0.0.3:80{said}; next step decommission-store" in line_of(found)

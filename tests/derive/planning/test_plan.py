@@ -9,6 +9,7 @@ import pytest
 
 from exporter.derive.planning.plan import plans_of
 from exporter.expose.plan.snippets import runtime_snippets
+from exporter.expose.wording.planning import plan_restarts
 from exporter.expose.wording.planning import plans as wording
 from exporter.model.pages import Phase, Product, RingConfig
 from exporter.model.planning.plan import Plan, Refusal, Route
@@ -255,7 +256,7 @@ def test_the_plan_of_the_stores_end_names_what_is_left_of_the_block(
         process.clients = tuple(replace(one, **there) for one in process.clients)
     lines = wording.file(plan_for(made, "decommission-store"))
     assert [words in line for line in lines if "multi_kv_config" in line] == ([True] if words else [])
-    assert lines[-1].startswith("Then stop")
+    assert lines[-1].startswith("Then stop" if words else "Stop")
 
 
 @pytest.mark.parametrize(
@@ -281,6 +282,104 @@ def test_the_time_of_a_plan_has_the_restarts_that_were_seen(*, seen: bool) -> No
     snapshot = made.look()
     (plan,) = plans_of(snapshot, "rings")
     assert [round(seconds) for seconds in plan.restarts_seen] == ([40] if seen else [])
-    told = [line for line in wording.time(plan) if "restarted" in line]
+    told = [line for line in plan_restarts.time(plan) if "restarted" in line]
     assert len(told) == seen
     assert all(line.startswith("1 process was restarted: answering again after 40 s") for line in told)
+
+
+def in_phase(made: Fleet, primary: str, *, mirror: bool) -> Fleet:
+    """The same processes, all of whose clients are in another phase."""
+    for process in made.processes:
+        process.clients = tuple(replace(one, primary=primary, mirror=mirror) for one in process.clients)
+    return made
+
+
+def beside(plan: Plan) -> dict[str, Any]:
+    """The lines of a plan that belong to no ring."""
+    return {name: value for one in plan.changes if not one.ring for name, value in one.settings.items()}
+
+
+WAITS = [
+    ("neither", {"join_after": 0.0, "observe_period": 0.0}, True),
+    ("one of them", {"join_after": 0.0, "observe_period": 5.0}, False),
+    ("as the guide has it", {"join_after": 60.0}, False),
+    ("a file keeps the tokens", {"join_after": 0.0, "tokens_file": "/data/tokens"}, False),
+    ("a release without these settings", {}, False),
+]
+WAIT_LINES = {
+    Product.TEMPO: ("ingester.lifecycler.join_after", "60s"),
+    Product.CORTEX: ("ingester.lifecycler.join_after", "60s"),
+    Product.MIMIR: ("ingester.ring.observe_period", "10s"),
+}
+
+
+@pytest.mark.parametrize("product", WAIT_LINES, ids=lambda one: one.value)
+@pytest.mark.parametrize("case", WAITS, ids=[case[0] for case in WAITS])
+def test_an_ingester_that_waits_for_no_ring_gets_the_line_of_the_guide_in_the_first_rollout(
+    product: Product, case: tuple[str, dict[str, Any], bool]
+) -> None:
+    _, settings, is_due = case
+    made = fleet(product, join_members=("gossip-ring:7946",))
+    for process in made.processes:
+        rings = process.config["rings"]
+        own = replace(rings[INGESTER], store="consul", **settings)
+        process.config = {**process.config, "rings": {**rings, INGESTER: own}}
+        process.clients = tuple(
+            replace(c, primary="", stores=(), mirror=None, requests={("consul", "CAS"): 9.0})
+            for c in process.clients
+        )
+    name, value = WAIT_LINES[product]
+    assert beside(plan_for(made)) == ({name: value} if is_due else {})
+
+
+LATER = [
+    ("mirroring is switched on", "consul", False, ("other:7946",), False),
+    ("mirroring is switched on by a process alone", "consul", False, (), False),
+    ("the primary is switched", "consul", True, (), True),
+    ("mirroring is switched off", "memberlist", True, (), True),
+    ("multi is taken out", "memberlist", False, (), True),
+    ("multi is taken out, with seeds", "memberlist", False, ("other:7946",), False),
+]
+
+
+@pytest.mark.parametrize("case", LATER, ids=[case[0] for case in LATER])
+def test_a_process_that_restarts_with_memberlist_as_primary_gets_the_seeds_that_it_lacks(
+    case: tuple[str, str, bool, tuple[str, ...], bool],
+) -> None:
+    _, primary, mirror, seeds, is_due = case
+    plan = plan_for(in_phase(fleet(join_members=seeds), primary, mirror=mirror))
+    assert beside(plan) == ({"memberlist.join_members": ()} if is_due else {})
+    if plan.at_once:
+        assert [one.block for one in plan.rounds[0]] == ["memberlist"]  # before any ring is switched
+
+
+def test_rings_that_share_their_processes_may_be_switched_in_one_rollout_where_that_is_safe() -> None:
+    plan = plan_for(fleet(join_members=("gossip-ring:7946",)))
+    assert (plan.at_once, len(plan.rounds), plan.restarts, plan.restarting) == (
+        True, 2, 6, ("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"),
+    )  # fmt: skip
+    words = " ".join(plan_restarts.restart(plan))
+    assert "2 rollouts with 6 restarts" in words
+    assert plan.together_safe
+    assert "All blocks in one rollout are 3 restarts. That is safe here" in words
+    assert "6 restarts, one after another" in " ".join(plan_restarts.time(plan))
+    alone = fleet(join_members=("10.0.0.1:7946",), bind_port=7946)
+    unsafe = plan_for(alone)
+    assert not unsafe.together_safe
+    assert "Do not do that before the gate is open" in " ".join(plan_restarts.restart(unsafe))
+
+
+def test_one_block_in_each_process_is_one_rollout_and_offers_no_other() -> None:
+    made = fleet(join_members=("gossip-ring:7946",))
+    for process in made.processes:
+        process.clients = process.clients[:1]
+    plan = plan_for(made)
+    assert (plan.at_once, len(plan.rounds), plan.restarts) == (True, 1, 3)
+    assert "in one rollout" not in " ".join(plan_restarts.restart(plan))
+
+
+@pytest.mark.parametrize(("product", "said"), [(Product.MIMIR, False), (Product.TEMPO, True)])
+def test_the_way_back_of_a_switch_by_restarts_is_by_restarts(product: Product, *, said: bool) -> None:
+    told = " ".join(wording.back(plan_for(fleet(product))))
+    assert ("in the file, one block after another" in told) is said
+    assert ("in one change for all clients" in told) is not said

@@ -44,6 +44,50 @@ def test_a_gate_that_opened_names_the_check_that_was_last() -> None:
     assert before.opened == ()
 
 
+STEP = "rings/remove-multi"
+
+
+def gate(value: str, began: float, ended: float | None = None, *, seen: bool = True) -> Span:
+    """A gate in one state."""
+    return Span(Track.GATE, STEP, value, began, ended, seen)
+
+
+def check(name: str, began: float, ended: float) -> Span:
+    """A check of it that did not pass."""
+    return Span(Track.CHECK, f"{STEP} {name}", "failed", began, ended)
+
+
+GAP = Span(Track.GAP, "exporter", "not watched", 20.0, 400.0)
+OPENINGS = [
+    ("a check was last", (gate("closed", 10, 40), check("lag", 10, 30)), 10.0, ("lag",)),
+    ("two at once", (gate("closed", 10, 40), check("lag", 10, 30), check("clocks", 5, 30)), 10.0,
+     ("clocks", "lag")),
+    ("only the soak was left", (gate("closed", 10, 40),), 10.0, ()),
+    ("it was unknown and then closed", (gate("unknown", 10, 20), gate("closed", 20, 40)), 10.0, ()),
+    ("a kill broke its soak, and an earlier check is none of this time",
+     (gate("closed", 1, 5), check("lag", 1, 5), gate("open", 5, 20), gate("closed", 20, 40)), 20.0, ()),
+    ("a check failed again after the kill",
+     (gate("closed", 1, 5), check("lag", 1, 5), gate("open", 5, 20), gate("closed", 20, 40),
+      check("processes-settled", 20, 30)), 20.0, ("processes-settled",)),
+    ("what was before the first cycle is not told of", (gate("closed", 10, 40, seen=False),), 10.0, ()),
+    ("nor what was in a gap", (gate("closed", 10, 410), GAP), 400.0, ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPENINGS, ids=[case[0] for case in OPENINGS])
+def test_what_was_last_before_a_gate_opened_is_of_the_time_in_which_it_was_not_open(
+    case: tuple[str, tuple[Span, ...], float, tuple[str, ...]],
+) -> None:
+    _, before, since, last = case
+    at = max(span.ended or 0.0 for span in before)
+    report = report_out(snapshot(), timeline(*before, gate("open", at)), "1.0", "")
+    told = next(one for one in report.opened if one.opened_at == at)
+    assert (told.closed_since, told.last_checks) == (since, last)
+    words = ", ".join(last) or "none: every check passed from 1970-01-01 00:0"
+    assert f"{STEP}; last: {words}" in markdown(report)
+    assert "last: unknown" not in markdown(report)
+
+
 def test_history_has_each_state_with_its_times() -> None:
     history = history_out(timeline(CHECK, OPEN))
     assert [(one.track, one.ended_at) for one in history.spans] == [("check", 40.0), ("gate", None)]

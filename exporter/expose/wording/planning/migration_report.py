@@ -48,6 +48,31 @@ def lasted(one: Lasting, now: float) -> str:
     return span((one.ended_at if one.ended_at is not None else now) - one.began_at)
 
 
+class Opened(Protocol):
+    """A gate that opened."""
+
+    @property
+    def opened_at(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def closed_since(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def last_checks(self) -> tuple[str, ...]:
+        """The checks that were the last to pass."""
+
+
+def passed_last(one: Opened) -> str:
+    """Which checks were the last to pass before a gate opened."""
+    if one.last_checks:
+        return ", ".join(one.last_checks)
+    if one.closed_since >= one.opened_at:
+        return "none: every check passed from the start"
+    return f"none: every check passed from {clock(one.closed_since)} on, and the soak time was left"
+
+
 def restarts_seen(seconds: Sequence[float]) -> str:
     """How long processes did not answer in their last restart, "" where none was observed."""
     if not seconds:

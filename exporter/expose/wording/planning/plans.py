@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 from typing import Final
 
-from exporter.expose.wording.durations import span
+from exporter.expose.wording.durations import read_ago
 from exporter.expose.wording.lists import few, first
-from exporter.expose.wording.planning.migration_report import restarts_seen
+from exporter.expose.wording.planning.plan_restarts import counted
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route
@@ -53,6 +52,11 @@ BACK: Final[Mapping[str, str]] = {
     "set-label": "Restart without the label while verification is off everywhere.",
     "enforce-label": "Set cluster_label_verification_disabled: true and restart.",
 }
+# Where no client of the migration follows a runtime configuration.
+SWITCH_BACK_BY_FILE: Final = (
+    "Set primary: {external}, secondary: memberlist and mirror_enabled: true in the file, one block after "
+    "another: restart all its processes quickly. kvmigration status shows whether the store is complete."
+)
 GUIDES: Final[Mapping[str, str]] = {
     "preflight": "docs/ring.md#step-1-preflight; lines A1, B1 and C1 of docs/guides.md",
     "enable-mirroring": "docs/ring.md#step-2-enable-mirroring; lines A1, B2 and C2 of docs/guides.md",
@@ -129,7 +133,7 @@ def now(plan: Plan) -> list[str]:
         )
     if plan.unread:
         told.append(
-            f"{_count(len(plan.unread), 'process')} not read: {few(plan.unread, SHOWN)}. "
+            f"{counted(len(plan.unread), 'process')} not read: {few(plan.unread, SHOWN)}. "
             "What their configuration needs is not in this plan."
         )
     return told
@@ -172,7 +176,8 @@ def runtime(plan: Plan) -> list[str]:
 def _block_now(block: BlockNow) -> str:
     """The runtime configuration now, and on how many processes."""
     lines = ", ".join(f"{name}: {str(value).lower()}" for name, value in block.settings.items())
-    return f"multi_kv_config now: {lines or 'none'} ({_count(len(block.targets), 'process')})."
+    where = f"{counted(len(block.targets), 'process')}{read_ago(block.age)}"
+    return f"multi_kv_config now: {lines or 'none'} ({where})."
 
 
 def _some(texts: Sequence[str], most: int) -> list[str]:
@@ -189,7 +194,7 @@ def _reached(rings: Iterable[Reached]) -> list[str]:
             told.append(f"Reached without a restart, {how}:")
             told += [
                 f"- {one.ring} ({', '.join(one.clients)}): {one.done} of "
-                f"{_count(len(one.targets), 'process')} there already"
+                f"{counted(len(one.targets), 'process')} there already"
                 for one in some
             ]
     return told
@@ -203,12 +208,37 @@ def file(plan: Plan) -> list[str]:
         return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
     told = _unreached(plan)
     told += [_changed(change) for change in plan.changes]
-    has_switch = plan.product in SETTINGS and SETTINGS[plan.product].runtime is not None
-    if plan.step == "remove-multi" and has_switch and not plan.no_runtime_file:
+    told += _beside_the_lines(plan)
+    if plan.unplaced:
         told.append(
-            "Leave multi_kv_config in the runtime configuration until every process has restarted: those "
-            "that have not still follow it."
+            f"Where the store of {', '.join(plan.unplaced)} is set is unknown for this release. Find these "
+            f"clients' kvstore blocks, and bring them to {plan.into.label} too."
         )
+    if any(change.block == _wait_block(plan) and not change.ring for change in plan.changes):
+        told.append(
+            "Without this wait an ingester may choose its tokens before gossip has brought it the ring: line "
+            "A2 of docs/guides.md. A longer time is right too."
+        )
+    told += [f"Fill in {name}: {FILLED_WITH[name]}." for name in plan.to_fill]
+    if not all(change.shown for change in plan.changes):
+        told.append("Some configuration pages were not read: their lines may be there already.")
+    return told
+
+
+def _beside_the_lines(plan: Plan) -> list[str]:
+    """What to keep, to leave and to take out in this rollout."""
+    told = []
+    if plan.step == "remove-multi":
+        told.append(
+            f"Take out the multi blocks with it. Keep the {plan.external} blocks until decommission-store: "
+            "no client reads them, and rolling back needs them."
+        )
+        has_switch = plan.product in SETTINGS and SETTINGS[plan.product].runtime is not None
+        if has_switch and not plan.no_runtime_file:
+            told.append(
+                "Leave multi_kv_config in the runtime configuration until every process has restarted: "
+                "those that have not still follow it."
+            )
     if plan.step == "preflight":
         told.append(f"Keep the {plan.external} block of each kvstore: it is the primary.")
         told.append("A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label.")
@@ -217,15 +247,12 @@ def file(plan: Plan) -> list[str]:
                 "Cortex's guide sets mirror_enabled: true in this rollout. That is safe too, and saves the "
                 "restart of the clients that the runtime configuration does not reach."
             )
-    if plan.unplaced:
-        told.append(
-            f"Where the store of {', '.join(plan.unplaced)} is set is unknown for this release. Find these "
-            f"clients' kvstore blocks, and bring them to {plan.into.label} too."
-        )
-    told += [f"Fill in {name}: {FILLED_WITH[name]}." for name in plan.to_fill]
-    if not all(change.shown for change in plan.changes):
-        told.append("Some configuration pages were not read: their lines may be there already.")
     return told
+
+
+def _wait_block(plan: Plan) -> str:
+    wait = SETTINGS[plan.product].wait
+    return wait.block if wait is not None else ""
 
 
 def _unreached(plan: Plan) -> list[str]:
@@ -245,108 +272,29 @@ def _removed(plan: Plan) -> list[str]:
     if plan.removed:
         told.append(
             f"Remove the {' and '.join(plan.removed)} blocks from every kvstore, with their flags, "
-            "credentials and network policies."
+            "credentials and network policies. No client reads them: that may wait for the next rollout."
         )
     if plan.runtime_now:
         names = sorted({name for block in plan.runtime_now for name in block.targets})
+        age = max((block.age for block in plan.runtime_now if block.age is not None), default=None)
         told.append(
-            f"Remove multi_kv_config from the runtime configuration: {_count(len(names), 'process')} still "
-            f"{'has' if len(names) == 1 else 'have'} it ({few(names, SHOWN)})."
+            f"Remove multi_kv_config from the runtime configuration: {counted(len(names), 'process')} still "
+            f"{'has' if len(names) == 1 else 'have'} it ({few(names, SHOWN)}{read_ago(age)})."
         )
     elif plan.clear_runtime:
         told.append(
             "Remove multi_kv_config from the runtime configuration if it is still there: it was not read on "
             "every process."
         )
-    return [*told, f"Then stop {plan.external or 'the external store'}, with its boards and alerts."]
+    stop = "Then stop" if told else "Stop"
+    return [*told, f"{stop} {plan.external or 'the external store'}, with its boards and alerts."]
 
 
 def _changed(change: BlockChange) -> str:
     who = f" ({', '.join(change.clients)})" if change.clients else ""
     where = ", ".join(change.components) or "every process"
     what = f"{change.ring}{who}: {change.block}" if change.ring else ", ".join(change.settings)
-    return f"- {what} in {where}, {_count(len(change.targets), 'process')}"
-
-
-def restart(plan: Plan) -> list[str]:
-    """In which order, how many at a time, and what may be lost."""
-    if not plan.waves:
-        return ["No process restarts."]
-    total = len({name for wave in plan.waves for name in wave.targets})
-    verb = "restarts" if total == 1 else "restart, in this order"
-    told = [f"{_count(total, 'process')} {verb}:"]
-    for number, wave in enumerate(plan.waves, start=1):
-        zone = f" of zone {wave.zone}" if wave.zone else ""
-        how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
-        how = "" if len(wave.targets) == 1 else f", {how}"
-        names = few(wave.targets, SHOWN)
-        told.append(f"{number}. {wave.component or 'processes'}{zone}: {names}{how}.")
-    told += [_spare(one.ring, one.members) for one in plan.spare]
-    if plan.at_once:
-        told.append(
-            "Primaries are mixed while these restarts last, and small rings can overwrite complete rings. "
-            "Change one block after another: restart all its processes quickly, then check the size of its "
-            "ring before you change the next one."
-        )
-    return told
-
-
-def _spare(ring: str, members: int | None) -> str:
-    if members is None:
-        return f"How many members of {ring} may be lost is unknown. Find out before you restart any."
-    if members <= 0:
-        return f"{ring}: no member may be lost. Writes fail while one of them restarts."
-    return f"{ring}: {members} more may be lost before writes fail. Wait for each restart to end."
-
-
-def watch(plan: Plan) -> list[str]:
-    """What to run between restarts and afterwards."""
-    told = []
-    if plan.waves:
-        told.append(
-            "After each restart wait until kvmigration status shows that every process answers and no member "
-            "is unhealthy."
-        )
-    if plan.watched:
-        told.append(
-            f"Afterwards run kvmigration check {_title(plan, plan.watched)} --wait=30m: "
-            "its exit status is 0 once this step took effect everywhere."
-        )
-    elif not plan.waves:
-        told.append(f"Run kvmigration check {plan.migration}/{plan.step} --wait=30m before you begin.")
-    return told
-
-
-def _title(plan: Plan, step: str) -> str:
-    return step if step == "decommission-store" else f"{plan.migration}/{step}"
-
-
-def time(plan: Plan) -> list[str]:
-    """How long it takes at least; what was not measured is left out."""
-    told = []
-    if plan.runtime_seconds is not None and plan.runtime_due:
-        told.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
-    if plan.waves:
-        total = sum(1 if wave.together else len(wave.targets) for wave in plan.waves)
-        least = total * plan.settle_seconds
-        told.append(
-            f"A process is judged {span(plan.settle_seconds)} after its start. {_count(total, 'restart')}, "
-            f"one after another: at least {span(least)}, and as long as the processes need to start."
-        )
-        told += [_seen(plan, total)] if plan.restarts_seen else []
-    if plan.soak_seconds:
-        told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
-    return told
-
-
-def _seen(plan: Plan, total: int) -> str:
-    """How long the observed restarts took, and how long these would take by that."""
-    usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
-    return (
-        f"{restarts_seen(plan.restarts_seen)} By that, these take about "
-        f"{span(total * (usual + plan.settle_seconds))}, or {span(total * (longest + plan.settle_seconds))} "
-        "if each takes as long as the longest."
-    )
+    return f"- {what} in {where}, {counted(len(change.targets), 'process')}"
 
 
 def shortcut(plan: Plan) -> list[str]:
@@ -354,7 +302,7 @@ def shortcut(plan: Plan) -> list[str]:
     if plan.shortcut is None:
         return []
     rings = "; ".join(
-        f"{one.key}: {one.members} members"
+        f"{one.key}: {counted(one.members, 'member')}"
         + ("" if one.lacking is None else f", {one.lacking} of them not in memberlist yet")
         for one in plan.shortcut
     )
@@ -370,7 +318,8 @@ def shortcut(plan: Plan) -> list[str]:
 
 def back(plan: Plan) -> list[str]:
     """The way back of this step, and that of where the migration is now."""
-    told = [BACK[plan.step].format(external=plan.external or "consul")] if plan.step in BACK else []
+    words = SWITCH_BACK_BY_FILE if plan.step == "switch-primary" and not plan.runtime else BACK.get(plan.step)
+    told = [words.format(external=plan.external or "consul")] if words else []
     if plan.phase is Phase.UNKNOWN or not plan.watched or plan.into is Phase.UNKNOWN:
         return told
     safe = {True: "safe", False: "not safe", None: "unknown whether it is safe"}[plan.back_safe]
@@ -386,8 +335,3 @@ def guide(plan: Plan) -> list[str]:
     """Where the step stands in the docs and in the published guides."""
     guides = {**GUIDES, **TRACKER_GUIDES} if plan.migration == HA_TRACKER else GUIDES
     return [guides[plan.step]] if plan.step in guides else []
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"

@@ -1,0 +1,125 @@
+"""The sentences of a plan about restarts: in which order, what to watch between them, how long they take."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Final
+
+from exporter.expose.wording.durations import span
+from exporter.expose.wording.lists import few
+from exporter.expose.wording.planning.migration_report import restarts_seen
+from exporter.model.planning.plan import Plan, Spare
+
+SHOWN: Final = 6
+
+
+def restart(plan: Plan) -> list[str]:
+    """In which order, how many at a time, and what may be lost."""
+    if not plan.waves:
+        return ["No process restarts."]
+    total = len({name for wave in plan.waves for name in wave.targets})
+    verb = "restarts" if total == 1 else "restart, in this order"
+    told = [f"{counted(total, 'process')} {verb}:"]
+    for number, wave in enumerate(plan.waves, start=1):
+        zone = f" of zone {wave.zone}" if wave.zone else ""
+        how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
+        how = "" if len(wave.targets) == 1 else f", {how}"
+        names = few(wave.targets, SHOWN)
+        told.append(f"{number}. {wave.component or 'processes'}{zone}: {names}{how}.")
+    told += [_spare(one) for one in plan.spare]
+    return [*told, *_mixed(plan)] if plan.at_once else told
+
+
+def _mixed(plan: Plan) -> list[str]:
+    """The switch by restarts: one block after another, and what all blocks in one restart save and cost."""
+    told = [
+        "Primaries are mixed while these restarts last, and small rings can overwrite complete rings. "
+        "Change one block after another: restart all its processes quickly, then check the size of its "
+        "ring before you change the next one."
+    ]
+    rounds, once = len(plan.rounds), len(plan.restarting)
+    if plan.restarts <= once:
+        return told
+    told.append(f"These are {counted(rounds, 'rollout')} with {counted(plan.restarts, 'restart')}.")
+    one = f"All blocks in one rollout are {counted(once, 'restart')}. "
+    if not plan.together_safe:
+        return [*told, f"{one}Do not do that before the gate is open and each risk above is mended."]
+    return [
+        *told,
+        f"{one}That is safe here: no process would start with a small view. Each ring is mixed for as long, "
+        "but all rings at the same time: you cannot check one ring before you change the next ring.",
+    ]
+
+
+def _spare(spare: Spare) -> str:
+    ring, left = spare.ring, spare.members
+    what = "zone" if spare.zones else "member"
+    if left is None:
+        return f"How many {what}s of {ring} may be lost is unknown. Find out before you restart any."
+    if left <= 0:
+        return f"{ring}: no {what} may be lost. Writes fail while one of them restarts."
+    more = f"{left} more {what}s" if left > 1 else f"1 more {what}"
+    return f"{ring}: {more} may be lost before writes fail. Wait for each restart to end."
+
+
+def watch(plan: Plan) -> list[str]:
+    """What to run between restarts and afterwards."""
+    told = []
+    if plan.waves:
+        told.append(
+            "After each restart wait until kvmigration status shows that every process answers and no member "
+            "is unhealthy."
+        )
+    if plan.watched:
+        told.append(
+            f"Afterwards run kvmigration check {_title(plan, plan.watched)} --wait=30m: "
+            "its exit status is 0 once this step took effect everywhere."
+        )
+    elif not plan.waves:
+        told.append(f"Run kvmigration check {plan.migration}/{plan.step} --wait=30m before you begin.")
+    return told
+
+
+def _title(plan: Plan, step: str) -> str:
+    return step if step == "decommission-store" else f"{plan.migration}/{step}"
+
+
+def time(plan: Plan) -> list[str]:
+    """How long it takes at least; what was not measured is left out."""
+    told = []
+    if plan.runtime_seconds is not None and plan.runtime_due:
+        told.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
+    if plan.waves:
+        total = _one_after_another(plan)
+        least = total * plan.settle_seconds
+        told.append(
+            f"A process is judged {span(plan.settle_seconds)} after its start. {counted(total, 'restart')}, "
+            f"one after another: at least {span(least)}, and as long as the processes need to start."
+        )
+        told += [_seen(plan, total)] if plan.restarts_seen else []
+    if plan.soak_seconds:
+        told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
+    return told
+
+
+def _one_after_another(plan: Plan) -> int:
+    """How many restarts wait for the one before: a zone that goes together counts once in each rollout."""
+    rollouts = [{name for change in one for name in change.targets} for one in plan.rounds]
+    found = ((wave, len(due.intersection(wave.targets))) for due in rollouts for wave in plan.waves)
+    return sum(min(count, 1) if wave.together else count for wave, count in found)
+
+
+def _seen(plan: Plan, total: int) -> str:
+    """How long the observed restarts took, and how long these would take by that."""
+    usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
+    return (
+        f"{restarts_seen(plan.restarts_seen)} By that, these take about "
+        f"{span(total * (usual + plan.settle_seconds))}, or {span(total * (longest + plan.settle_seconds))} "
+        "if each takes as long as the longest."
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
