@@ -129,8 +129,8 @@ async def exporter(path: Path) -> None:
 
 
 async def _large_scrape(watch: Watch, max_series: int = 50_000) -> dict[str, Any]:
-    """What a scrape of so many series costs, by a snapshot with just as many copies of its processes as make
-    them: the first one after a cycle, and every other.
+    """The cost of a scrape of so many series, the first one after a cycle and a later one. The snapshot has
+    as many copies of its processes as make them.
     """
     snapshot = watch.poller.snapshot
     if snapshot is None:

@@ -1,8 +1,8 @@
 """Page sets of a given size, as the processes of a Mimir cluster that is mirroring would show them.
 
-Three variants of every page are made, as of now and one and two seconds ago, so that the processes
-differ as they do in life: a fifth of the heartbeats for each second. `beat` writes all that moves anew,
-every counter of /metrics too: a page that stood still would flatter whatever remembers.
+Three variants of every page are made, as of now and one and two seconds ago. So the processes differ as in
+a real cluster: a fifth of the heartbeats for each second. `beat` writes all that moves anew, every counter of
+/metrics too: with a page that stood still, caches would seem faster than they are.
 """
 
 from __future__ import annotations

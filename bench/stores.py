@@ -1,7 +1,7 @@
 """`python -m bench.stores`: what a large external store costs.
 
-20,000 HA entries and six rings of 8 MB in a real etcd (`make setup` installs it), every answer half a
-second late, watched by a real `kvmigration serve` at the default interval. Each ring is written anew
+20,000 HA entries and six rings of 8 MB are in a real etcd (`make setup` installs it), every answer half a
+second late. A real `kvmigration serve` watches it at the default interval. Each ring is written anew
 between two cycles with `--beat`, as its members' heartbeats do. Prints keys, memory and the share of a core.
 """
 

@@ -6,6 +6,7 @@ templates.
 from __future__ import annotations
 
 import ast
+import inspect
 import io
 import re
 import tokenize
@@ -63,7 +64,7 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"seen INTEGER", "a column of a table in SQL"),
     (r"error talking to the KV store", "a log line as the products write it"),
 )
-LONGEST: Final = 30  # words of a sentence on a page
+LONGEST: Final = 30  # words of a sentence on a page or in a docstring
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
 _LANGUAGE: Final = re.compile(r"^```(?:diff|promql)\n.*?^```$", re.DOTALL | re.MULTILINE)
 _VALUE: Final = re.compile(r"\{\{.*?\}\}")
@@ -172,7 +173,7 @@ def _remarks(code: str, where: str) -> Iterator[Text]:
             yield Text(f"{where}:{node.lineno}", _CODE.sub("`x`", _LITERAL.sub("", text)))
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
-            yield Text(f"{where}:{token.start[0]}", _CODE.sub("`x`", token.string))
+            yield Text(f"{where}:{token.start[0]}", _CODE.sub("`x`", token.string.lstrip("# ")))
 
 
 def avoided(read: Iterable[Text]) -> Iterator[str]:
@@ -211,10 +212,11 @@ def length(sentence: str) -> int:
 
 
 def longest(root: Path) -> list[tuple[int, str, str]]:
-    """The sentences of all pages: words, page, sentence; the longest first."""
+    """The sentences of all pages, docstrings and comments: words, place, sentence; the longest first."""
+    read = [Text(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in pages(root)]
     found = [
-        (length(sentence), path.relative_to(root).as_posix(), sentence)
-        for path in pages(root)
-        for sentence in sentences(path.read_text(encoding="utf-8"))
+        (length(sentence), where, sentence)
+        for where, text in (*read, *((where, inspect.cleandoc(text)) for where, text in remarks(root)))
+        for sentence in sentences(text)
     ]
     return sorted(found, reverse=True)

@@ -29,7 +29,7 @@ def test_no_docstring_and_no_comment_has_an_avoided_word() -> None:
 
 
 def test_no_long_sentence_is_added() -> None:
-    """`WORST=50` lists the longest sentences of the pages."""
+    """`WORST=50` lists the longest sentences."""
     found = plain_words.longest(ROOT)
     for words, page, sentence in found[: int(os.environ.get("WORST", "0"))]:
         sys.stderr.write(f"{words} {page}: {sentence}\n")
@@ -163,10 +163,20 @@ def test_sentences_are_those_of_paragraphs_items_and_cells() -> None:
 
 
 @pytest.mark.parametrize(("words", "long"), [(30, False), (31, True)])
-def test_a_long_sentence_is_told(words: int, long: bool, tmp_path: Path) -> None:
-    root = _tree(tmp_path, "docs/a.md", f"{' '.join(['word'] * words)}.\n")
+@pytest.mark.parametrize(
+    ("name", "where", "text"),
+    [
+        ("docs/a.md", "docs/a.md", "{}.\n"),
+        ("exporter/a.py", "exporter/a.py:1", '"""Short.\n\n{}.\n"""\n'),
+        ("exporter/a.py", "exporter/a.py:1", "# {}\n"),
+    ],
+)
+def test_a_long_sentence_is_told(
+    name: str, where: str, text: str, words: int, long: bool, tmp_path: Path
+) -> None:
+    root = _tree(tmp_path, name, text.format(" ".join(["word"] * words)))
     most = plain_words.longest(root)[0]
-    assert most[:2] == (words, "docs/a.md")
+    assert most[:2] == (words, where)
     assert (most[0] > plain_words.LONGEST) is long
 
 

@@ -149,8 +149,8 @@ class Entries:
 
 
 def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
-    """The names on at least two of the lists, and a few on one list only: one process with a hundred thousand
-    HA-tracker keys would delay all for hours. All names, where there are two lists.
+    """The names on at least two of the lists, and a few on one list only: one process
+    with a hundred thousand HA-tracker keys would delay all. All names, where there are two lists.
     """
     if len(lists) <= 2:
         return frozenset().union(*lists)

@@ -1,8 +1,8 @@
 """Which lines that are used stand on one process's page of metrics, so that it need not be searched.
 
 Go writes a family's lines together, below a `# TYPE` line, and the same families in the same order every
-time. So one full search shows the next page's layout: the same headers at about the same places, and below
-each the same lines with new values.
+time. So one full search shows the next page's layout: the same
+headers at about the same places, with the same lines and new values.
 
 Four events cause a full search again. The page has more or fewer `#` than the page that was searched (a
 family came or went: each has its `# TYPE`). A family has new lines. The process restarted. Its turn has come.

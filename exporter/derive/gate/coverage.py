@@ -229,9 +229,7 @@ def _failed(target: TargetFacts, key: str) -> bool:
 
 
 def _is_excused(target: TargetFacts, key: str) -> bool:
-    """Whether a process has no ring page to show: its product has none for the key, or the page states that
-    no such ring runs there.
-    """
+    """Whether a process has no ring page to show: by its product, or because no such ring runs there."""
     paths = _paths(target.product, _default_of(target, key))
     return not paths or any(page.name in paths and page.detail == NOTICE for page in target.pages)
 

@@ -1,8 +1,8 @@
 """What the soak counts: time that was watched, and evidence that is good for two cycles more.
 
 Ordinary events break nothing: a process that comes or leaves in good order, a single failed reading. What
-breaks it is named: a pause, a step of this machine's clock, a cycle that failed, changed rules, an unlisted
-process that is still in a list.
+breaks it is named: a pause, a step of the clock, a failed cycle, changed rules, an unlisted process that is
+still in a list.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def _held(
 
 
 def _rings_of_owners(key: KeyFacts, keys: Iterable[KeyFacts]) -> list[KeyFacts]:
-    """The ring of the owners, by its name below the same prefix, else below any, else every ring."""
+    """The ring of the owners, by its name, below the same prefix if there is one; else every ring."""
     read = [other for other in keys if other.kind == "ring" and other.source]
     if key.ring not in PARTITION_OWNERS:
         return read

@@ -5,9 +5,9 @@
     async with Fetcher(FetchSettings()) as fetcher:
         answer = await fetcher.get(target, "/ingester/ring", accept="application/json")
 
-Every call has a time limit (connecting included), a cap on its body after decompression, a place
-in two concurrency limits and a path that is on the allow-list, and ends as an `Answer`: ok,
-absent (404), or failed with a `Reason`.
+Every call has a time limit (connecting included), a cap on its body after decompression, a place in two
+concurrency limits and a path that is on the allow-list. It ends as an `Answer`: ok, absent (404), or failed
+with a `Reason`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How Consul and etcd refuse, and our names for it. Their own text is never passed on.
 
 The texts are those of Consul 1.8 to 1.20 and of etcd 3.4 to 3.6, from real servers (1.8.7, 3.4.23, 3.5.1) or
-from their sources. docs/stores.md has the same list for the reader.
+from their sources. The reader has the same list in docs/stores.md.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ def nothing_lost(seen: Evidence) -> Answer:
     nothing any more. If it sends again, the tracker takes the first replica, as it does for an entry older
     than its failover timeout (30 s; Mimir, pkg/distributor/ha_tracker.go, `checkKVStore`; Cortex likewise,
     pkg/ha/ha_tracker.go). An entry that is renewed there (every 15 to 20 s) has a tracker with the store as
-    its primary, which elects against those on memberlist. A gossip without any entry is a loss.
+    its primary. That elects against those on memberlist. A gossip without any entry is a loss.
     """
     read, unread = _stores(seen) if seen.now.stores else ([], [])
     moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED}
