@@ -17,8 +17,8 @@ WRITES = frozenset({"CAS", "PUT", "DELETE", "cas", "put", "delete"})
 
 
 def phase_of(client: KVClient) -> Phase:
-    """Give one client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store. A `multi` of two
-    external stores is not on its way to memberlist, wherever it is.
+    """One client's phase; `UNKNOWN` where it shows neither multikv gauges nor a store. A `multi` of two
+    external stores is not on its way to memberlist.
     """
     if is_between_stores(client.primary, client.stores):
         return Phase.EXTERNAL
@@ -39,7 +39,7 @@ def is_between_stores(primary: str, stores: Collection[str]) -> bool:
 
 
 def multi_phase(primary: str, mirror: bool | None) -> Phase:
-    """Give the phase of a `multi` client."""
+    """The phase of a `multi` client."""
     if mirror is None:
         return Phase.UNKNOWN
     if primary == "memberlist":
@@ -73,7 +73,7 @@ class Times:
 
 
 def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
-    """Name the default keys that a process keeps in its own memory and nowhere else."""
+    """The default keys that a process keeps in its own memory and nowhere else."""
     alone = {name for name, client in metrics.clients.items() if _in_memory(client)}
     if not alone:
         return frozenset()  # nearly always
@@ -134,7 +134,7 @@ def _window(
 
 
 def watched(client: ClientFacts) -> tuple[float, float, float]:
-    """Give writes to the primary, mirror writes and mirror errors in the window that we watched."""
+    """Writes to the primary, mirror writes and mirror errors in the watched window."""
     if not client.window:
         return 0.0, 0.0, 0.0
     first, totals = client.window[0][1:], _totals(client)
@@ -165,7 +165,7 @@ def _by_store(client: KVClient) -> Mapping[str, float]:
 
 
 def rate(before: float | None, now: float | None, seconds: float | None) -> float | None:
-    """Give the increase per second of a counter; a counter that fell was reset and counts from zero."""
+    """The increase per second of a counter; a counter that fell was reset and counts from zero."""
     if before is None or now is None or not seconds or seconds <= 0:
         return None
     return (now - before if now >= before else now) / seconds

@@ -48,7 +48,7 @@ class Rules:
         return 3 * self.interval + 1
 
     def migration_of(self, key: str) -> str:
-        """Name the migration that a key is part of."""
+        """The migration that a key is part of."""
         if key == HA_KEY:
             return HA_TRACKER
         return next((name for name, keys in self.migrations if _covers(keys, key)), RINGS)

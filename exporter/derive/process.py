@@ -259,7 +259,7 @@ def pages_of(seen: Observation) -> Iterable[Page[object]]:
 
 
 def _copies(seen: Observation) -> Iterable[Page[object]]:
-    """Give the values of its gossip as one page: failed where any of them failed, absent where all were."""
+    """The values of its gossip as one page: failed where any of them failed, absent where all were."""
     values = sorted(seen.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
     yield from values[:1]  # type: ignore[misc] # a page of something is a page of an object
 
@@ -346,7 +346,7 @@ def is_of_two(target: TargetFacts) -> bool:
 
 
 def version_of(seen: Observation, before: TargetFacts | None) -> str:
-    """Give its version; a build without one (as from a working copy) is named by its revision."""
+    """Its version; a build without one (as from a working copy) is named by its revision."""
     metrics, build = seen.metrics.value, seen.build.value if seen.build else None
     for told in (metrics and metrics.version, build and build.version):
         if told:

@@ -116,7 +116,7 @@ class Entry:
         return self is other
 
     def renewed(self, _time: float | None) -> Self:
-        """Give this very entry, as it is with another heartbeat."""
+        """The same entry with another heartbeat."""
         return self
 
 
@@ -177,7 +177,7 @@ class Member(Entry):
         )
 
     def renewed(self, time: float | None) -> Self:
-        """Give the member with this heartbeat."""
+        """The member with this heartbeat."""
         return replace(self, time=time)
 
 
@@ -238,7 +238,7 @@ class Ownership(Entry):
 
 @lru_cache(maxsize=4096)
 def owns(partition: int) -> Ownership:
-    """Give the ownership of a partition: one for all views, so that they are compared by identity."""
+    """The ownership of a partition: one for all views, so that they are compared by identity."""
     return Ownership(partition)
 
 

@@ -349,6 +349,6 @@ def _mean(last: Mapping[str, Last]) -> float:
 
 
 def _seeds(observed: Iterable[Observation]) -> Iterable[Iterable[str]]:
-    """Name everything that each process is configured to join."""
+    """All seeds in each process's configuration."""
     configs = (seen.config.value for seen in observed if seen.config.value is not None)
     return (config.join_members or () for config in configs)

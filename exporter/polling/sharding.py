@@ -21,7 +21,7 @@ _DIGEST_BITS = 48  # a Prometheus sample represents 53 exactly
 
 
 def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple[Target, ...], Share]:
-    """Give the processes that this shard watches, and how they are shared."""
+    """The processes that this shard watches, and how they are shared."""
     everybody = tuple(targets)
     common = _common(everybody)
     mine = {t.name for t in everybody if shard_of(t.name, shards) == shard}
@@ -37,7 +37,7 @@ def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple
 
 
 def shard_of(name: str, shards: int) -> int:
-    """Give the shard a name belongs to (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash")."""
+    """The shard a name belongs to (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash")."""
     key, at, jump = _hash(name), -1, 0
     while jump < shards:
         at = jump

@@ -173,7 +173,7 @@ def _families(
 def _together(
     body: bytes, lines: Iterable[tuple[LinePosition, int]]
 ) -> Iterator[list[tuple[LinePosition, int]]]:
-    """Give the lines in groups: those that no comment parts."""
+    """The lines in groups: those without a comment between them."""
     below: list[tuple[LinePosition, int]] = []
     end = 0
     for line in lines:

@@ -338,7 +338,7 @@ def _has_gossip(seen: Observation) -> bool:
 
 
 def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
-    """Give one process's gossip copy: read, absent for certain, or unknown."""
+    """One process's gossip copy: read, absent for certain, or unknown."""
     page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
     if page.value is None:
         return View(target.name, None, known=False, young=target.young)
@@ -366,8 +366,8 @@ def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
 def _kept(
     views: Iterable[ViewFacts], span: tuple[float, float], up: Iterable[Seen]
 ) -> Mapping[tuple[str, str], ViewFacts]:
-    """Give the views that may stand in for one that was not read this time. What a process showed
-    before its restart does not: it has forgotten it. Nor does one from the future: our clock was set back.
+    """The views that may stand in for one that was not read this time. They are from after the process's
+    restart, and not from the future: our clock may have been set back.
     """
     since, until = span
     born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}

@@ -29,7 +29,7 @@ NOTHING: Content = MappingProxyType({})
 
 
 def content_of(value: Value | Mapping[str, Replica]) -> Content:
-    """Give what counts of a value: no tombstones, no deleted entries; owners beside partitions."""
+    """What counts of a value: no tombstones, no deleted entries; owners beside partitions."""
     if isinstance(value, Ring):
         return value.live()
     if isinstance(value, PartitionRing):
@@ -182,7 +182,7 @@ class _Walk:
 
 
 def _fields(mine: Entry, theirs: Entry) -> list[tuple[str, str, str]]:
-    """Give the fields that differ, with both values as text."""
+    """The fields that differ, with both values as text."""
     if type(mine) is not type(theirs):
         return [("address", _text(mine), _text(theirs))]
     return [

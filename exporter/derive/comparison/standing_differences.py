@@ -73,7 +73,7 @@ def _oldest(doubts: dict[Difference, float]) -> dict[Difference, float]:
 
 
 def unread_of(views: Iterable[View]) -> Unread:
-    """Give the HA entries that were not read this time, by view as differences call it."""
+    """The HA entries that were not read this time, by view as differences call it."""
     return {name: v.unread for v in views if v.unread for name in (view_name(v.target), v.target)}
 
 

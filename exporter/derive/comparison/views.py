@@ -164,7 +164,7 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
 
 
 def _records(v: View) -> Iterable[tuple[str, Entry]]:
-    """Give everything in a view by its name, tombstones included."""
+    """Everything in a view by its name, tombstones included."""
     if isinstance(v.value, Ring):
         return v.value.members.items()
     content = v.content or {}

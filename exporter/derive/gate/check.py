@@ -59,7 +59,7 @@ class Registered:
         return replace(self, look=look)
 
     def weighed(self, found: Answer) -> Check:
-        """Give what was found its verdict."""
+        """The check with a verdict by its answer."""
         culprits, missing = tuple(found.wrong), tuple(found.unknown)
         if culprits:
             return self._told(Verdict.FAILS, found, culprits)
@@ -128,7 +128,7 @@ class Results:
         self._known: dict[CheckFunction, list[tuple[Mapping[str, object], Check]]] = {}
 
     def of(self, function: CheckFunction, seen: Evidence) -> Check:
-        """Give the result of a check on the evidence of one migration."""
+        """The result of a check on the evidence of one migration."""
         known = self._known.setdefault(function, [])
         for asked, told in known:
             if all(getattr(seen, name) == value for name, value in asked.items()):

@@ -109,7 +109,7 @@ def _is_gone(target: TargetFacts, now: Snapshot, before: Snapshot) -> bool:
 
 
 def newcomers(now: Snapshot, before: Snapshot | None) -> Mapping[str, float]:
-    """Give the processes that are new to the list, and since when, our clock."""
+    """The processes that are new to the list, and since when, our clock."""
     if before is None:
         return {}
     listed = {target.name for target in before.targets}
@@ -187,12 +187,12 @@ def _is_excused(check: Check) -> bool:
 
 
 def _lacking(check: Check, read: Reads) -> frozenset[str]:
-    """Name the processes that a check lacks, where some may be lacked: mostly none was missed or is new."""
+    """The processes that a check lacks; mostly none was missed or is new."""
     return _about(check) if read.missed or read.new else frozenset()
 
 
 def _about(check: Check) -> frozenset[str]:
-    """Name the processes that a check lacks; none where it lacks, or finds, anything else."""
+    """The processes that a check lacks; none where it lacks, or finds, anything else."""
     return _named(check) if _is_excused(check) else frozenset()
 
 

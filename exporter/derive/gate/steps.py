@@ -61,7 +61,7 @@ def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
 
 
 def _following(migration: Migration, told: Mapping[str, Verdict], seen: Evidence) -> str:
-    """Name the next step of a migration of KV clients or of groups, "" where it has ended or is unknown."""
+    """The next step of a migration of KV clients or of groups, "" where it has ended or is unknown."""
     if migration.name == READ_WRITE:
         return _following_of_groups(told, seen)
     if not migration.is_of_clients:
@@ -172,7 +172,7 @@ def blank(name: str, migration: str = "") -> Step:
 
 
 def place_of(rule: Rule, where: Phase | None) -> str:
-    """Give where a step stands on the way: "behind", "next", "ahead" or "any"."""
+    """Where a step stands on the way: "behind", "next", "ahead" or "any"."""
     if rule.phase is None:
         return "any"
     if where is None or where is Phase.UNKNOWN:

@@ -120,7 +120,7 @@ def _overlapping(names: Iterable[str], lists: Lists) -> list[set[str]]:
 
 
 def short(found: Components, lists: Lists) -> Mapping[str, ShortList]:
-    """Give the processes that do not list every process of their cluster."""
+    """The processes that do not list every process of their cluster."""
     told: dict[str, ShortList] = {}
     for cluster in found.clusters:
         peers = (lists.steady & set(cluster)) - found.doubts

@@ -122,9 +122,7 @@ def alike(labels: Iterable[str]) -> bool:
 
 
 def label_of(config: ProcessConfig | None) -> str | None:
-    """Give a process's label, `None` where it was not read. A release without the setting (the products
-    have it since 2022) has none.
-    """
+    """A process's label, `None` where unread. Releases without the setting (before 2022) have none."""
     if config is None:
         return None
     return "" if config.label is None and config.labels_supported is False else config.label

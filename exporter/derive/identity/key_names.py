@@ -33,7 +33,7 @@ class Names:
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def stored(self, key: str, config: ProcessConfig | None) -> str:
-        """Give a default key as it stands in the stores of a process with this configuration."""
+        """A default key as it stands in the stores of a process with this configuration."""
         if not key or key == HA_KEY:
             return key
         told = config.rings if config else {}
@@ -43,7 +43,7 @@ class Names:
         return actual or self.aliases.get(key, key)
 
     def default(self, key: str) -> str:
-        """Give the default key of a stored one that was recognised by its content; the key itself else."""
+        """The default key of a stored one that was recognised by its content; else the key itself."""
         return next((name for name, actual in self.aliases.items() if actual == key), key)
 
 

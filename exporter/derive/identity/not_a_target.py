@@ -60,7 +60,7 @@ def _is_html(page: PageFacts) -> bool:
 
 
 def _names(pages: Iterable[PageFacts], last: str) -> str:
-    """Name a few pages: "/metrics, /memberlist and 7 more"."""
+    """A few pages by name: "/metrics, /memberlist and 7 more"."""
     names = list(dict.fromkeys(page.name for page in pages))
     rest = len(names) - _SHOWN
     if rest > 0:

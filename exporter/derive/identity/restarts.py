@@ -45,7 +45,7 @@ def _is_another(told: float, at: float, last: Start) -> bool:
 
 
 def restarting(targets: Iterable[TargetFacts]) -> list[Culprit]:
-    """Name the processes that restart again and again, with how often they did."""
+    """The processes that restart again and again, with how often they did."""
     return [
         Culprit(Kind.PROCESS_RESTARTING, t.name, value=len(t.starts), of=WINDOW / 60)
         for t in targets

@@ -27,5 +27,5 @@ def _is_it(seen: Observation, before: TargetFacts | None) -> bool:
 
 
 def unlisted(targets: Iterable[TargetFacts]) -> list[Culprit]:
-    """Name the processes that left a list and run."""
+    """The processes that left a list and run."""
     return [Culprit(Kind.PROCESS_UNLISTED, t.name, what=t.source) for t in targets if not t.listed]

@@ -9,7 +9,7 @@ from exporter.model.findings import Finding, Told
 
 
 def events(before: Snapshot | None, now: Snapshot, limit: int) -> tuple[Event, ...]:
-    """Give the newest `limit` events, oldest first, those of this cycle at the end."""
+    """The newest `limit` events, oldest first, those of this cycle at the end."""
     if before is None:
         label = now.fleet.phase.label
         first = ("phase", Finding(Told.FIRST_CYCLE, what=label), label)

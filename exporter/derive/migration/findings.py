@@ -28,7 +28,7 @@ AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
 
 def of_migration(found: Migration, whole: Whole, now: float) -> Iterable[Finding]:
-    """Name what is wrong with the clients of one migration."""
+    """What is wrong with the clients of one migration."""
     clients = kv_clients.under_way(c for c in _writing(whole.targets) if c.migration == found.name)
     rollout = found.rollout
     lasts = REACHED if rollout is not None and rollout.by_switch else STANDS_STILL
@@ -51,7 +51,7 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
 
 
 def away(whole: Whole, now: float) -> tuple[TargetFacts, ...]:
-    """Give the processes that do not answer and may be restarting: a few, and they answered a moment ago."""
+    """The processes that do not respond and may be restarting: a few, and they answered a moment ago."""
     down = tuple(target for target in whole.targets if not target.up)
     recent = all(_may_restart(target, now) for target in down)
     return down if recent and len(down) <= max(1, AT_ONCE * len(whole.targets)) else ()
@@ -72,7 +72,7 @@ def notes(whole: Whole, now: float) -> Iterable[Finding]:
 
 
 def of_all(whole: Whole, now: float) -> Iterable[Finding]:
-    """Name what is wrong with the processes, the gossip, the rings and the stores."""
+    """What is wrong with the processes, the gossip, the rings and the stores."""
     targets, writing = whole.targets, _writing(whole.targets)
     alone = _alone(targets)
     for _, clients in sorted(kv_clients.by_migration(writing).items()):
@@ -166,7 +166,7 @@ _OF_RINGS: Mapping[Told, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxy
 
 
 def _foreign(whole: Whole) -> Iterable[Finding]:
-    """Name the members of another product, cluster or release, by ring: two clusters are merging."""
+    """The members of another product, cluster or release, by ring: two clusters are merging."""
     taken = sorted((key for key in whole.keys if key.foreign), key=_harmless)
     if taken:
         ids = ((key.key, tuple(key.foreign or ())) for key in taken)
@@ -262,7 +262,7 @@ def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
 
 
 def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
-    """Name what is no migration of ours: a `multi` of two external stores."""
+    """A `multi` of two external stores, which is no migration of ours."""
     found = [c for c in clients if kv_clients.is_between_stores(c.primary, c.stores)]
     if found:
         stores = tuple(sorted({store for client in found for store in client.stores}))
@@ -271,7 +271,7 @@ def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
 
 
 def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
-    """Name the rings that clients write to a store and that neither it nor any process shows."""
+    """The rings that clients write to a store and that neither it nor any process shows."""
     written = {c.key for c in writing if c.written and c.phase is not Phase.MEMBERLIST}
     unread = tuple(
         key.key for key in whole.keys if not key.source and key.kind == "ring" and key.key in written

@@ -28,7 +28,7 @@ def judge_fleet(whole: Whole, lead: Migration, passing: Iterable[Finding]) -> Fl
 
 
 def product_of(targets: Iterable[TargetFacts]) -> Product:
-    """Name what most processes are."""
+    """The product of most processes."""
     counted = Counter(target.product for target in targets)
     del counted[Product.UNKNOWN]
     usual = counted.most_common(1)

@@ -44,9 +44,7 @@ REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the
 
 
 def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: float) -> tuple[Migration, ...]:
-    """Give the migrations that there are, without their steps. A shard's part shows all: which there are
-    shows in all parts together.
-    """
+    """The migrations, without their steps. A shard's part has all: only all parts show which exist."""
     old = {one.name: one for one in before.migrations} if before else {}
     names = (RINGS, HA_TRACKER, *(name for name, _ in rules.migrations))
     shown = {c.migration for t in whole.targets for c in t.clients} | {RINGS}
@@ -64,7 +62,7 @@ def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: floa
 
 
 def _running(whole: Whole, before: Snapshot | None) -> tuple[TargetFacts, ...]:
-    """Give the processes of the cycle before that run on since then, as they were."""
+    """The processes of the previous cycle that run on since then, as they were."""
     if before is None:
         return ()
     started = {target.name: target.started for target in whole.targets if target.up}
@@ -199,7 +197,7 @@ def _label_rollout(
 
 
 def _next_of_labels(gossip: GossipFacts | None) -> str:
-    """Name the next step of the labels: none where every process carries one label and verifies it."""
+    """The next step of the labels: none where every process carries one label and verifies it."""
     rollout = gossip.rollout if gossip is not None else None
     if rollout is None:
         return ""
@@ -210,7 +208,7 @@ def _next_of_labels(gossip: GossipFacts | None) -> str:
 
 
 def _shown_groups(whole: Whole) -> set[str]:
-    """Name the deployment modes of which there is a process or a member."""
+    """The deployment modes that some process or member has."""
     groups = {target.group for target in whole.targets if target.up}
     return (groups | {member.group for key in whole.keys for member in key.members}) - {""}
 

@@ -24,7 +24,7 @@ SPREAD = 330.0  # seconds in which the page of every process is read again
 
 
 def runtime_risks(targets: Iterable[TargetFacts], migration: str, now: float) -> tuple[Finding, ...]:
-    """Name what the runtime configuration does, or will do, to the clients of a migration."""
+    """The effects of the runtime configuration on the clients of a migration, now or later."""
     read = tuple(_read(targets, migration))
     return (*_forgotten(read), *_early(read), *_not_followed(read), *_differing(read, now))
 
@@ -91,7 +91,7 @@ def _read(targets: Iterable[TargetFacts], migration: str) -> Iterator[_Read]:
 
 
 def _forgotten(read: tuple[_Read, ...]) -> Iterator[Finding]:
-    """Name the processes that a restart takes to another phase than the one they are in."""
+    """The processes that a restart takes to another phase than their present one."""
     found: dict[tuple[Phase, Phase], set[str]] = defaultdict(set)
     for one in read:
         if one.after_restart is not one.client.phase:

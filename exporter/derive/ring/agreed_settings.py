@@ -87,7 +87,7 @@ def _replications(configs: Iterable[RingConfig]) -> Iterator[Replication]:
 
 
 def _differing(claims: Iterable[Claim]) -> Iterable[str]:
-    """Name each setting on which processes disagree, with the processes of every value but the most usual."""
+    """Each setting on which processes disagree, with the processes of every value but the most usual."""
     claims = tuple(claims)
     owners = [claim for claim in claims if claim.role is not Role.READER]
     yield from _values("heartbeat period", owners, lambda c: c.heartbeat_period, _seconds)

@@ -34,8 +34,8 @@ class Limit:
 
 
 def state_of(member: Member, clock: float | None, limit: Limit) -> State:
-    """Give the one state a member is in. A heartbeat that was never set is older than any timeout; a timeout
-    of 0 switches the check off: dskit, ring/model.go, `IsHeartbeatHealthy`.
+    """The one state a member is in. A heartbeat that was never set is older than any timeout; a timeout of 0
+    switches the check off: dskit, ring/model.go, `IsHeartbeatHealthy`.
     """
     age = age_of(member, clock)
     if limit.timeout > 0 and clock is not None and (age is None or age > limit.timeout):

@@ -48,7 +48,7 @@ def with_writers(
     keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...], known: Iterable[Identity],
     before: Snapshot | None,
 ) -> tuple[KeyFacts, ...]:  # fmt: skip
-    """Give each ring that was read the facts of its writers. `before` is the snapshot of the cycle before."""
+    """Add the facts of its writers to each ring that was read. `before` is the previous snapshot."""
     roster = Roster({t.name: t for t in targets}, {i.target: i for i in known})
     past = {key.key: key for key in before.keys} if before else {}
     clients: dict[str, list[ClientFacts]] = {}

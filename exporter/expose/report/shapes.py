@@ -37,8 +37,8 @@ class HistoryOut(Struct, frozen=True):
 
 
 class OpenedOut(Struct, frozen=True):
-    """When a gate opened, since when it had not been open, and which checks of that time were the last not to
-    pass: none where every check passed and only the soak time was left.
+    """When a gate opened, since when it had not been open, and the last checks of that time that did not pass.
+    There are none where only the soak time was left.
     """
 
     step: str

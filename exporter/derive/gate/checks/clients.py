@@ -150,7 +150,7 @@ def primaries_agree(seen: Evidence) -> Answer:
 
 
 def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts, ...]:
-    """Pick the clients that must be in a phase: at the end all of them, before it those that are to move."""
+    """The clients that must be in a phase: at the end all of them, before it those that are to move."""
     if wanted is Phase.MEMBERLIST:
         return seen.clients if readers else seen.writing
     return kv_clients.under_way(seen.clients) if readers else seen.moving
@@ -222,7 +222,7 @@ def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
 
 
 def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
-    """Name each client once, with on how many of its processes it is in which phase."""
+    """Each client once, with the number of its processes in each phase."""
     everywhere = Counter(client.name for client in clients)
     found = Counter((client.name, client.phase) for client in wrong)
     for (name, where), count in sorted(found.items()):
@@ -314,7 +314,7 @@ def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> I
 
 
 def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
-    """Name the writers of what is to move that do not mirror."""
+    """The writers of what is to move that do not mirror."""
     everywhere = Counter(client.name for client in clients)
     found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
     for name, off in sorted(found.items()):

@@ -143,7 +143,7 @@ mirror_seeds = _join_members(_with_memberlist, of_others=True)
 
 
 def _tls(targets: Iterable[TargetFacts]) -> Mapping[str, list[str]]:
-    """Give processes by whether the gossip is encrypted; a release without the setting does not do it."""
+    """Processes by whether the gossip is encrypted; a release without the setting does not do it."""
     found: dict[str, list[str]] = {}
     for target in targets:
         on = bool(target.config and target.config.gossip_tls)
@@ -152,7 +152,7 @@ def _tls(targets: Iterable[TargetFacts]) -> Mapping[str, list[str]]:
 
 
 def _differing(setting: str, by_value: Mapping[str, list[str]]) -> list[Culprit]:
-    """Name a setting's values with their processes, the most frequent first; none where all agree."""
+    """A setting's values with their processes, the most frequent first; none where all agree."""
     if len(by_value) < 2:
         return []
     ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[0]))
@@ -186,8 +186,8 @@ def _named_ports(seeds: tuple[str, ...], own: int) -> frozenset[int]:
 
 
 def _unreached_ports(targets: list[TargetFacts]) -> list[Culprit]:
-    """Name the bind ports where they differ between hosts and no seed names the rarer one. Processes that
-    share a host must differ.
+    """The bind ports that differ between hosts, if no seed names the rarer one. On one host they
+    must differ.
     """
     hosts = [host_in(target.url) for target in targets]
     if len(set(hosts)) < len(hosts):

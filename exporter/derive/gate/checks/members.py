@@ -25,7 +25,7 @@ def _rings(seen: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
 
 
 def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
-    """Name the keys as not read."""
+    """The keys, each as a culprit that was not read."""
     return [Culprit(Kind.KEY_UNREAD, key=key.key) for key in keys]
 
 

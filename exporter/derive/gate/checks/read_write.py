@@ -51,7 +51,7 @@ def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
 
 
 def _lacking(rings: Iterable[KeyFacts], seen: Evidence, remedy: str) -> tuple[list[Culprit], str]:
-    """Give the rings that have no active member of the new group, and what helps them."""
+    """The rings that have no active member of the new group, and what helps them."""
     without = [key for key in rings if not _active(key, seen.rules.arriving)]
     alone = [key for key in without if _is_left_alone(key, seen)]
     found = [

@@ -37,7 +37,7 @@ def _faults(seen: Evidence) -> list[Culprit]:
 
 
 def _empty(read: list[StoreFacts]) -> list[Culprit]:
-    """Name the stores without a key: they prove nothing, whatever they had before."""
+    """The stores without a key: they prove nothing, with any earlier content."""
     return [
         Culprit(Kind.STORE_EMPTY, what=store.kind, names=store.prefixes or ("/",))
         for store in read
@@ -46,7 +46,7 @@ def _empty(read: list[StoreFacts]) -> list[Culprit]:
 
 
 def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
-    """Name the prefixes and keys of ours that no store's reading covers."""
+    """The prefixes and keys of ours that no store's reading covers."""
     missing = [frozenset(store.uncovered) for store in read]
     everywhere = frozenset.intersection(*missing) if missing else frozenset()
     kinds = tuple(sorted(store.kind for store in read))
