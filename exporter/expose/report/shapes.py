@@ -37,7 +37,7 @@ class HistoryOut(Struct, frozen=True):
 
 
 class OpenedOut(Struct, frozen=True):
-    """When a gate opened, since when it had not been open, and the last checks of that time that did not pass.
+    """When a gate opened, since when it had not been open, and the last checks that did not pass then.
     There are none where only the soak time was left.
     """
 
