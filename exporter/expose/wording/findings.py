@@ -181,7 +181,7 @@ def _future(found: Finding) -> str:
 
 def _hasty(found: Finding) -> str:
     """Its `others` are how long gossip took, seconds, where that was measured."""
-    measured = f" Gossip views were up to {found.others[0]} s behind in the gossip." if found.others else ""
+    measured = f" Gossip copies were up to {found.others[0]} s behind." if found.others else ""
     return (
         f"{found.count} of {found.of} processes choose tokens in {found.name} {found.what} s after a "
         f"restart: {few(found.names, 5)}.{measured} Set join_after and observe_period, or a file for the "

@@ -83,6 +83,6 @@ def test_the_sentence_has_the_measured_time() -> None:
     )
     assert risk == (
         "3 of 3 processes choose tokens in collectors/ring 0 s after a restart: 10.0.0.1:80, 10.0.0.2:80, "
-        "10.0.0.3:80. Gossip views were up to 1 s behind in the gossip. Set join_after and "
+        "10.0.0.3:80. Gossip copies were up to 1 s behind. Set join_after and "
         "observe_period, or a file for the tokens."
     )
