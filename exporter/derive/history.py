@@ -128,9 +128,9 @@ def _lost(
     now: float,
     watched: Watched,
 ) -> Mapping[str, tuple[float, str]]:
-    """A healthy member that vanishes without leaving, while its process responds, was overwritten. One among
-    many is a process on its way out; half of a ring at once is not (only of a shard's own members, since the
-    remaining processes are unwatched). The loss is reported as long as the member's process writes the ring
+    """A healthy member that vanishes without leaving, while its process responds, was overwritten. A single
+    one is a process on its way out; half of a ring at once is not. Of a shard's ring only its own members
+    count, since the rest is unwatched. The loss is reported as long as the member's process writes the ring
     without a member in it.
     """
     there = {member.target for member in here.values()}

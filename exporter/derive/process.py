@@ -237,7 +237,7 @@ def _counted(
 def from_outside(traffic: Mapping[str, float], component: str, product: Product = Product.UNKNOWN) -> float:
     """Count the requests that users cause: pushes, and queries to a frontend or to a querier directly. What a
     query frontend counts by itself it counts by route too, so the larger number is taken. Scrapes, health
-    checks and the components' own requests go on to the end.
+    checks and the components' own requests do not count: they continue until the end.
     """
     proxied = "/httpgrpc" if "distributor" in component else ""
     routes = sum([count for route, count in traffic.items() if _is_from_outside(route, product, proxied)])

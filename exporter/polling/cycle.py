@@ -1,7 +1,7 @@
 """One cycle after another: visit the processes, read the stores, conclude. Owns clock and history.
 
 The order within a cycle prevents false differences: first every process's metrics (they name the primary),
-then the primary, then the secondary. What the secondary still lacks then really lags.
+then the primary, then the secondary. Whatever the secondary lacks is then a real lag.
 """
 
 from __future__ import annotations

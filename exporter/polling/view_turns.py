@@ -49,10 +49,9 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many views a cycle reads, `None` by a budget of bytes, and how often a cycle comes. The budget is
-    exceeded where all views have to be read `within` some seconds. Otherwise it is not used up where the
-    views `beside` these take longer: a sweep is both. Nor is it `at_rest`, when no remaining step needs
-    views.
+    """How many views a cycle reads (`None`: by a budget of bytes), and how often a cycle comes. The budget is
+    exceeded if all views must be read `within` some seconds. It is not used up if the views `beside` these
+    take longer, since a sweep covers both. Nor is it `at_rest`, when no remaining step needs views.
     """
 
     views: int | None

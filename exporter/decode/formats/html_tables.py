@@ -1,7 +1,7 @@
 """Tables out of the status pages, as rows of text by column header.
 
 The pages are Go templates: plain tables, every value escaped. They are scanned in one pass and not built into
-a document. That needs time quadratic in the nesting, and the page is untrusted.
+a document: its builder needs time quadratic in the nesting, and the page is untrusted.
 """
 
 from __future__ import annotations

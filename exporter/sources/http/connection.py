@@ -27,8 +27,8 @@ class CostlyAnswerError(aiohttp.ClientError):
 class Wire(ResponseHandler):
     """aiohttp's connection with a bound on the CPU of each answer.
 
-    Reading the CPU time costs many times the time of day, and the CPU time is never more than that. So it is
-    read once an answer has taken too long by the clock.
+    To read the CPU time costs many times as much as to read the clock. The CPU time is never more than the
+    time by the clock. So it is read once an answer has taken too long by the clock.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -126,7 +126,7 @@ def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
 )
 def store_idle(seen: Evidence) -> Answer:
     """No key's index moved for two heartbeat periods, and it was observed that long: the soak of the step is
-    added. An index that moves without a writer of ours has a foreign writer, and so has a deletion by hand.
+    added. If an index moves without a writer of ours, another program or a person writes the store.
     """
     read, unread = _stores(seen)
     now, quiet = seen.now.at, quiet_for(seen.now)
