@@ -36,7 +36,7 @@ _BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.
 
 
 def runbooks() -> dict[Path, str]:
-    """Give every runbook with the table's blocks of advice, and with the minutes for which its alert is kept.
+    """Every runbook with the table's blocks of advice, and with the minutes for which its alert is kept.
     `KeyError`: no such advice.
     """
     found = ((path, path.read_text(encoding="utf-8")) for path in sorted(RUNBOOKS.glob("*.md")))

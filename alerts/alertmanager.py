@@ -67,7 +67,7 @@ def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
 
 
 def _restored() -> str:
-    """Give the pattern of the tickets that fire at once after a restart of Prometheus."""
+    """The pattern of the tickets that fire at once after a restart of Prometheus."""
     tickets = [alert for alert in ALERTS if alert.severity is Severity.WARNING]
     return "|".join(alert.name for alert in tickets if alert.wait.seconds >= RESTORED)
 
@@ -80,7 +80,7 @@ def _receiver(name: str) -> dict[str, Any]:
 
 
 def configuration(options: Options) -> dict[str, Any]:
-    """Give the configuration. Receivers are webhooks on loopback, to be replaced by your own."""
+    """The configuration. Receivers are webhooks on loopback, to be replaced by your own."""
     fleet = list(options.queries().fleet)
     routes = [
         {

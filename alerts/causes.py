@@ -50,13 +50,13 @@ def _effects(name: str) -> Iterable[str]:
 
 @cache
 def effects() -> Mapping[str, tuple[str, ...]]:
-    """Give the alerts that each alert explains, by name; those that explain none are left out."""
+    """The alerts that each alert explains, by name; those that explain none are left out."""
     found = {name: tuple(_effects(name)) for name in NAMES}
     return {name: others for name, others in found.items() if others}
 
 
 def kept(alert: Alert) -> Wait | None:
-    """Give how long an alert is kept after its end: each cause for longer than its effects."""
+    """How long an alert is kept after its end: each cause for longer than its effects."""
     if alert.keep is None:
         return None
     seconds = _kept(alert.name)

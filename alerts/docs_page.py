@@ -69,7 +69,7 @@ def _numbers() -> list[str]:
 
 
 def markdown(options: Options) -> str:
-    """Give the page."""
+    """The page as Markdown."""
     head = INTRODUCTION.format(count=len(NAMES)).splitlines()
     parts = [*head, "", *_tables(options), *_numbers(), *_expressions(options)]
     return "\n".join(parts).rstrip() + "\n"

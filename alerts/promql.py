@@ -55,34 +55,34 @@ class Queries:
     ago: str = ""
 
     def series(self, metric: Metric | str, matchers: str = "") -> str:
-        """Give a selector: the metric, the reader's own matchers, the pins, and these."""
+        """A selector: the metric, the reader's own matchers, the pins, and these."""
         name = metric if isinstance(metric, str) else metric.name
         inside = ",".join(part for part in (self.selector, self.pins, matchers) if part)
         behind = f" offset {self.ago}" if self.ago else ""
         return f"{name}{{{inside}}}{behind}" if inside else name + behind
 
     def before(self, wait: Wait) -> Queries:
-        """Give the same builder for what was so long ago; not for ranges."""
+        """The same builder for what was so long ago; not for ranges."""
         return replace(self, ago=self.span(wait))
 
     def by(self, *labels: str) -> str:
-        """Give an aggregation clause: the fleet's labels and these."""
+        """An aggregation clause: the fleet's labels and these."""
         return f"by ({', '.join((*self.fleet, *labels))})"
 
     def on(self, *labels: str) -> str:
-        """Give a matching clause: the fleet's labels and these."""
+        """A matching clause: the fleet's labels and these."""
         return f"on ({', '.join((*self.fleet, *labels))})"
 
     def span(self, wait: Wait) -> str:
-        """Give a wait as a PromQL duration, scaled."""
+        """A wait as a PromQL duration, scaled."""
         return duration(wait.seconds * self.scale)
 
     def seconds(self, wait: Wait) -> str:
-        """Give a wait as a number of seconds, scaled."""
+        """A wait as a number of seconds, scaled."""
         return f"{wait.seconds * self.scale:g}"
 
     def most(self, metric: Metric, *labels: str, matchers: str = "") -> str:
-        """Give the greatest value by fleet and labels: replicas of the exporter count once."""
+        """The greatest value by fleet and labels: replicas of the exporter count once."""
         return f"max {self.by(*labels)} ({self.series(metric, matchers)})"
 
     def beyond_a_period(self, value: str, limit: Limit, *labels: str) -> str:
@@ -94,7 +94,7 @@ class Queries:
         return f"({above}\nunless {self.on(*labels)} ({value} - {period} <= {number(limit)}))"
 
     def writing_phase(self, operation: str, *labels: str, matchers: str = "") -> str:
-        """Give the `min` or `max` phase of the writing clients that have one."""
+        """The `min` or `max` phase of the writing clients that have one."""
         wanted = ",".join(part for part in ('writes="true"', matchers) if part)
         return f"{operation} {self.by(*labels)} ({self.series(c.CLIENT_PHASE, wanted)} >= 0)"
 
@@ -146,7 +146,7 @@ class Queries:
         return replace(self, selector=self.selector.replace("%", "%%"), pins=pins)
 
     def lasting(self, metric: Metric, value: int, wait: Wait, *labels: str, matchers: str = "") -> str:
-        """Give the series at this value now, all through the window, and there before it.
+        """The series at this value now, all through the window, and there before it.
 
         A new process is thus not judged, and in a rolling restart no single process stays so long.
         """

@@ -45,7 +45,7 @@ class Names:
     quoted: bool = False
 
     def template(self, q: Queries) -> str:
-        """Give the template that queries Prometheus for the names, for the alert's own fleet."""
+        """The template that queries Prometheus for the names, for the alert's own fleet."""
         return q.culprits(self.text(q.pinned), *self.labels, value=self.value, quoted=self.quoted)
 
 
@@ -75,7 +75,7 @@ class Alert:
     memory: Wait | None = None
 
     def described(self, q: Queries) -> str:
-        """Give the description as a Prometheus template."""
+        """The description as a Prometheus template."""
         given = {"fleet": q.name}
         given |= {
             place: names.template(q)
@@ -120,7 +120,7 @@ class Options:
     def links(
         self, alert: str, board: str, documents: str = "", fleet: tuple[str, ...] = ()
     ) -> dict[str, str]:
-        """Give the annotations that lead on. The runbook is below `runbook_base`, else below `documents`. The
+        """The annotations that lead on. The runbook is below `runbook_base`, else below `documents`. The
         board is there where its address is configured, with variables named as the fleet's labels.
         """
         base = self.runbook_base and f"{self.runbook_base}/{alert}.md"
@@ -132,6 +132,6 @@ class Options:
         return {name: url for name, url in told.items() if url}
 
     def queries(self) -> Queries:
-        """Give the query builder for these options."""
+        """The query builder for these options."""
         fleet = tuple(name for name in (self.cluster_label, self.namespace_label, self.job_label) if name)
         return Queries(self.selector, fleet, self.scale)

@@ -20,12 +20,12 @@ Across = Callable[[Queries], str]
 
 
 def most(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
-    """Give the greatest value of the shards."""
+    """The greatest value of the shards."""
     return f"max {q.by(*labels)} ({q.series(metric, matchers)})"
 
 
 def least(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
-    """Give the least value of the shards."""
+    """The least value of the shards."""
     return f"min {q.by(*labels)} ({q.series(metric, matchers)})"
 
 
@@ -48,7 +48,7 @@ def present(q: Queries) -> str:
 
 
 def fresh(q: Queries) -> str:
-    """Give shards with a last cycle no older than three of its intervals, and not in the future either."""
+    """Shards with a last cycle no older than three of its intervals, and not in the future either."""
     limit = f"3 * {q.series(s.SHARD_INTERVAL_SECONDS)} + 1"
     age = f"abs(time() - {q.series(c.SNAPSHOT_TIMESTAMP_SECONDS)}) <= {q.on('instance')} ({limit})"
     return f"{q.series(s.SHARDS)} and {q.on('instance')} ({age})"

@@ -46,7 +46,7 @@ def _yaml(document: dict[str, Any]) -> str:
 
 
 def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
-    """Give one alerting rule as Prometheus reads it."""
+    """One alerting rule as Prometheus reads it."""
     q = options.queries()
     rule: dict[str, Any] = {"alert": alert.name, "expr": indented(alert.expr(q))}
     if alert.wait.seconds:
@@ -63,7 +63,7 @@ def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
 
 
 def alert_groups(options: Options) -> dict[str, Any]:
-    """Give the alerting rules as a rule file's document."""
+    """The alerting rules as a rule file's document."""
     every = options.queries().span(INTERVAL)
     return {
         "groups": [
@@ -78,7 +78,7 @@ def alert_groups(options: Options) -> dict[str, Any]:
 
 
 def shard_groups(options: Options) -> dict[str, Any]:
-    """Give the recording rules that join shards, in three kinds of groups. Families that are joined one by
+    """The recording rules that join shards, in three kinds of groups. Families that are joined one by
     one read no other rule. Each of the next kind may read those before it. Nothing reads the counts.
     """
     every = options.queries().span(INTERVAL)
@@ -128,7 +128,7 @@ def _operator(name: str, *documents: dict[str, Any]) -> dict[str, Any]:
 
 
 def files(options: Options) -> dict[str, str]:
-    """Give the contents of every rule file by its name."""
+    """The contents of every rule file by its name."""
     alerts, shards = alert_groups(options), shard_groups(options)
     return {
         "kvmigration-alerts.yaml": _yaml(alerts),
@@ -142,5 +142,5 @@ def files(options: Options) -> dict[str, str]:
 
 
 def documentation(options: Options) -> str:
-    """Give docs/alerts.md."""
+    """The text of docs/alerts.md."""
     return docs_page.markdown(options)

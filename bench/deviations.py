@@ -179,7 +179,7 @@ def _deviates(view: ViewFacts) -> bool:
 
 
 async def cycles_until_shown(size: int, what: str, most: int = 6) -> tuple[int, int]:
-    """Give after how many cycles it shows which process deviates, and which members it concerns: 0 where it
+    """After how many cycles it shows which process deviates, and which members it concerns: 0 where it
     does not in `most`. Before that nothing is wrong, and no process may be suspected.
     """
     fleet = Fleet(size)

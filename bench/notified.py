@@ -45,7 +45,7 @@ class Notification:
 
 
 def of_job(sent: Iterable[Sent], job: str, offset: float) -> list[Notification]:
-    """Give what was sent of a job, in the order of time."""
+    """What was sent of a job, in the order of time."""
     told = (
         Notification(one.at + offset, one.alert, one.severity, one.status) for one in sent if one.job == job
     )
@@ -61,7 +61,7 @@ def _first(told: Iterable[Notification]) -> list[Notification]:
 
 
 def table(jobs: Sequence[Watched], minutes: float, after: float, note: str = "") -> str:
-    """Give the page; `note` is what was special about the run."""
+    """The page; `note` is what was special about the run."""
     rows = HEADING.format(minutes=minutes, after=after) + "".join(map(_row, jobs))
     return f"{rows}\n{note}\n" if note else rows
 

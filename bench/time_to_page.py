@@ -180,7 +180,7 @@ def recorded(folder: Path, program: Path, recording: Path, port: int) -> Iterato
 
 
 def _of_recording(mapping: dict[str, Any]) -> dict[str, Any]:
-    """Give the configuration for the output of the replaying program."""
+    """The configuration for the output of the replaying program."""
     ports: dict[str, str] = dict(mapping["ports"])
     consul, etcd = ports.pop("consul", ""), ports.pop("etcd", "")
     stores = ({"consul": {"url": consul}} if consul else {}) | ({"etcd": {"urls": [etcd]}} if etcd else {})
@@ -284,7 +284,7 @@ def end(jobs: list[Watched]) -> None:
 
 
 def chosen(arguments: argparse.Namespace) -> list[Play]:
-    """Give what is to be played."""
+    """What is to be played."""
     every = (*FAULTS, *(() if arguments.no_healthy else HEALTHY))
     return [one for one in every if not arguments.only or one.name in arguments.only]
 

@@ -76,7 +76,7 @@ def rules_of(config: Config) -> Rules:
 
 
 def migrations_of(config: Config) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Give the migrations that `rings` is split into, with their keys. The keys that `keep_on_store` has are
+    """The migrations that `rings` is split into, with their keys. The keys that `keep_on_store` has are
     a migration that has not begun, but for the HA tracker: it has a migration of its own.
     """
     kept = tuple(key for key in config.gate.keep_on_store if key.rstrip("/") != HA_KEY.rstrip("/"))
@@ -92,14 +92,14 @@ def _stores_read(config: Config) -> Iterator[str]:
 
 
 def pages_of(config: Config) -> tuple[RingPage, ...] | None:
-    """Give the ring pages of a configured list, `None` for `auto`."""
+    """The ring pages of a configured list, `None` for `auto`."""
     if config.rings == "auto":
         return None
     return tuple(page for spec in _specs(config) for page in _pages(spec, product_of(config)))
 
 
 def product_of(config: Config) -> Product:
-    """Give the configured product, unknown for `auto`."""
+    """The configured product, unknown for `auto`."""
     return Product.UNKNOWN if config.product == "auto" else Product(config.product)
 
 

@@ -25,7 +25,7 @@ BASE = "https://kvm-base.invalid"
 
 
 def rules() -> Mapping[str, Any]:
-    """Give alerts and the rules that join shards, with marks."""
+    """Alerts and the rules that join shards, with marks."""
     options = Options(
         selector=SELECTOR,
         cluster_label=CLUSTER,
@@ -46,7 +46,7 @@ def _without_labels(groups: list[Any]) -> None:
 
 
 def boards() -> Mapping[str, Any]:
-    """Give the boards by file name, with marks."""
+    """The boards by file name, with marks."""
     options = BoardOptions(selector=SELECTOR, cluster_label=CLUSTER, namespace_label=NAMESPACE, pod_label=POD)
     return {f"{uid}.json": board for uid, board in build.boards(options).items()}
 

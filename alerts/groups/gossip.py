@@ -102,7 +102,7 @@ STRANGERS = Alert(
 
 
 def by_phase(alert: Alert) -> tuple[Alert, Alert]:
-    """Give a page once memberlist is the primary of any client; before that no ring is harmed yet."""
+    """A page once any client has memberlist as primary, and a ticket before: no ring is harmed yet."""
     page = replace(
         alert,
         expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",

@@ -17,7 +17,7 @@ LABEL = r"unacceptable label \\*\"(?P<foreign_label>[^\"\\\\]{0,128})"
 
 
 def document(options: Options) -> dict[str, Any]:
-    """Give one rule group in Loki's rule format: an alert and the series behind it."""
+    """One rule group in Loki's rule format: an alert and the series behind it."""
     span = duration(t.REJECTED_WINDOW.seconds * options.scale)
     by = ", ".join(name for name in (options.cluster_label, options.namespace_label) if name)
     count = "{" + options.loki_selector + "} |~ `" + LINE + "`"

@@ -62,7 +62,7 @@ async def _diff(args: argparse.Namespace) -> int:
 
 
 def _unseen(silent: tuple[str, ...]) -> str:
-    """Name the processes with copies that were not compared."""
+    """The processes with copies that were not compared."""
     count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
     return f"{count} not answer; what it has is unknown: {few(silent, MAX_NAMES)}"
 
@@ -73,7 +73,7 @@ async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
 
 
 def status_of(detail: RingDetailOut) -> int:
-    """Give the exit status of one key. It is unknown without a comparison, with an unread view or primary,
+    """The exit status of one key. It is unknown without a comparison, with an unread view or primary,
     and with a time stamp from the future.
     """
     found = detail.summary.secondary

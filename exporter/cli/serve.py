@@ -139,7 +139,7 @@ class _Direct(urllib.request.HTTPRedirectHandler):
 
 
 def healthcheck_command(args: argparse.Namespace) -> int:
-    """Give 0 if `/-/healthy` answers 200."""
+    """Exit status 0 if `/-/healthy` answers 200."""
     url = checked_server(args.server)
     opener = urllib.request.build_opener(_Direct)
     try:

@@ -89,7 +89,7 @@ def _show(seen: Overview, stale: str, args: argparse.Namespace) -> int:
 
 
 def line_of(seen: Overview) -> str:
-    """Give the one line: how many faults there are, and the next step of each migration that has begun."""
+    """The one line: how many faults there are, and the next step of each migration that has begun."""
     status, wrong = seen.status, len(seen.status.warnings)
     moving = [one for one in status.migrations if one.begun and (one.phase or one.next_step)]
     told = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]
@@ -99,7 +99,7 @@ def line_of(seen: Overview) -> str:
 
 
 def text_of(seen: Overview, now: float) -> str:
-    """Give the screen: danger first, then phases, keys, gossip, the way back and the next step."""
+    """The screen: danger first, then phases, keys, gossip, the way back and the next step."""
     dated = now if seen.status.cycle > 1 else None  # in the first cycle no beginning is recorded
     top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
     components = _components(seen.targets, dated)

@@ -16,7 +16,7 @@ LEAST: Final = 30.0  # seconds; where the interval is short one cycle may take s
 
 
 def stale_after(interval: float) -> float:
-    """Give the age, in seconds, above which a snapshot of cycles at this interval is stale."""
+    """The age, in seconds, above which a snapshot of cycles at this interval is stale."""
     return max(LEAST, INTERVALS * interval)
 
 
@@ -54,7 +54,7 @@ class Newest:
         return self.aged().snapshot
 
     def aged(self) -> Aged:
-        """Give the newest snapshot with its age. A snapshot from the future counts as just as old: the clock
+        """The newest snapshot with its age. A snapshot from the future counts as just as old: the clock
         was set back, and its true age is unknown.
         """
         snapshot, limit = self._snapshot(), stale_after(self._interval())

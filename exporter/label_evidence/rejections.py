@@ -42,7 +42,7 @@ class LogSource(Protocol):
         """Counts by (process, label) from an earlier run."""
 
     def look(self, take: Take, deadline: float) -> Awaitable[None]:
-        """Give every line that came since the last call; `deadline` is a time of the running loop."""
+        """Every line that came since the last call; `deadline` is a time of the running loop."""
 
     def remember(self, counts: Counts) -> Awaitable[None]:
         """Keep the counts together with the position."""

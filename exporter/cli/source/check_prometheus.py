@@ -291,7 +291,7 @@ def _everywhere(told: Told) -> str:
 
 
 def _names(check: str, told: Told) -> tuple[str, ...]:
-    """Name the members that belong to no process in any shard."""
+    """The members that belong to no process in any shard."""
     wanted = CULPRITS.get(check)
     found = [sample.labels for sample in told.culprits if sample.labels.get("__name__") == wanted]
     return tuple(sorted(_member(labels) for labels in found))
@@ -305,7 +305,7 @@ def _member(labels: Mapping[str, str]) -> str:
 
 
 def _parts(check: str, told: Told) -> tuple[str, ...]:
-    """Name the shards in which the check has not passed; all other shards have read their part."""
+    """The shards in which the check has not passed; all other shards have read their part."""
     numbers = {sample.labels.get("instance", ""): sample.labels.get("shard", "") for sample in told.shards}
     found = [sample for sample in told.parts if sample.labels.get("check") == check]
     return tuple(sorted(_part(sample.labels.get("instance", ""), numbers, sample.value) for sample in found))

@@ -163,7 +163,7 @@ def _equal(detail: RingDetailOut, columns: list[Column]) -> Iterator[str]:
 
 
 def few(names: Iterable[str], limit: int) -> str:
-    """Name at most `limit`, and how many more there are."""
+    """At most `limit` names, and how many more there are."""
     return lists.few(map(safe, names), limit)
 
 

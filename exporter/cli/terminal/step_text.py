@@ -85,7 +85,7 @@ def _named(check: CheckOut) -> list[str]:
 
 
 def _failed_lines(check: CheckOut, remedy: str) -> list[str]:
-    """Give a check that failed or is unknown, with its first culprits and what to do."""
+    """A check that failed or is unknown, with its first culprits and what to do."""
     lines = _named(check)
     if check.culprits and not wording.adds_nothing(check.evidence, check.culprits):
         lines += wrapped(check.evidence, " " * 10)

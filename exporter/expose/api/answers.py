@@ -161,7 +161,7 @@ def step_out(facts: Step) -> StepOut:
 
 
 def check_out(check: Check) -> CheckOut:
-    """Give one check."""
+    """One check of a step."""
     return _as(
         CheckOut,
         check,
@@ -248,7 +248,7 @@ def _stranger(facts: Stranger) -> StrangerOut:
 
 
 def _as(shape: type[Shape], facts: object, **told: object) -> Shape:
-    """Give the facts in a shape of the API: fields of the same name, and the other fields from `told`."""
+    """The facts in a shape of the API: fields of the same name, and the other fields from `told`."""
     named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in told}
     return shape(**{name: _plain(value) for name, value in (named | told).items()})
 

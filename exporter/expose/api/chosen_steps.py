@@ -19,7 +19,7 @@ def parts(text: str) -> tuple[str, str]:
 
 
 def chosen(steps: Iterable[StepOut], migration: str, step: str) -> tuple[StepOut, ...]:
-    """Give the step of the named migration. Without a name, of each migration that has it as its next step,
+    """The step of the named migration. Without a name, of each migration that has it as its next step,
     else of the first that has it.
     """
     having = [one for one in steps if one.step == step and migration in ("", one.migration)]
@@ -28,5 +28,5 @@ def chosen(steps: Iterable[StepOut], migration: str, step: str) -> tuple[StepOut
 
 
 def worst(steps: Iterable[StepOut]) -> StepOut:
-    """Give the step with the worst answer: open, closed, unknown."""
+    """The step with the worst answer: open, closed, unknown."""
     return max(steps, key=lambda one: STATUS[one.answer])

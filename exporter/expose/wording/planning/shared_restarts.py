@@ -20,7 +20,7 @@ class Restarting(Protocol):
 
 
 def together(plans: Iterable[Restarting]) -> str:
-    """Name the plans that restart the same processes, "" for none."""
+    """The plans that restart the same processes, "" for none."""
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for plan in plans:
         if plan.restarting:
