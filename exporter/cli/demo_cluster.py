@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -152,7 +153,8 @@ async def run_demo(
                     await started(demo)
                 await _until(end, demo, began)
         except OSError as error:
-            sys.stderr.write(f"kvmigration demo: {error}\n")
+            remedy = "; choose other ports with --base-port" if error.errno == errno.EADDRINUSE else ""
+            sys.stderr.write(f"kvmigration demo: {error.strerror or error}{remedy}\n")
             return 1
     return 0
 

@@ -30,6 +30,7 @@ from exporter.expose.wording.doc_addresses import addressed
 from exporter.model.pages import Phase
 
 _ALERT = "KVMigration"
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 # What a KV client's own gauges show in each phase: DESIGN, "Migrations, phases, steps".
 _PHASES = {
@@ -166,7 +167,26 @@ def _alert(name: str) -> str:
         + "\n".join(f"    {line}" for line in rule["expr"].splitlines())
         for rule in rules
     ]
-    return _COMMENT.sub("", _runbooks()[name]()) + "\n## Fires when\n" + "\n".join(firing)
+    return _for_a_terminal(_runbooks()[name]()) + "\n## Fires when\n" + "\n".join(firing)
+
+
+def _for_a_terminal(markdown: str) -> str:
+    """Wrap prose and list items, keep what can be pasted, and print a link to another file by its place."""
+    lines, pasted = list[str](), False
+    for line in _COMMENT.sub("", markdown).splitlines():
+        pasted ^= line.startswith("```")
+        if pasted or not line or line.startswith(("```", "#", "|", "  ")):
+            lines.append(line)
+        else:
+            lines.append(
+                fill(_LINK.sub(_linked, line), WIDTH, subsequent_indent="  " * line.startswith("- "))
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _linked(found: re.Match[str]) -> str:
+    text, place = found[1], found[2].removeprefix("../../")
+    return text if place == f"{text}.md" else f"{text} ({place})"
 
 
 def _runbooks() -> dict[str, Callable[[], str]]:

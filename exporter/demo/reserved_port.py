@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -25,9 +26,10 @@ def take(host: str, port: int) -> socket.socket:
     found.setblocking(False)
     try:
         found.bind((host, port))
-    except OSError:
+    except OSError as error:
         found.close()
-        raise
+        why = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {why}") from None
     return found
 
 

@@ -159,7 +159,8 @@ async def test_a_taken_port_ends_with_status_1(capsys: pytest.CaptureFixture[str
         if int(port) > 63_000:
             pytest.skip("the kernel gave out a port that is too high for a base port")
         assert await run_demo(parsed("--base-port", port), stop=asyncio.Event()) == 1
-    assert "in use" in capsys.readouterr().err
+    wanted = f"cannot listen on 127.0.0.1:{port}: the port is in use; choose other ports with --base-port"
+    assert wanted in capsys.readouterr().err
 
 
 @pytest.mark.asyncio

@@ -4,43 +4,54 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.cli.init import configuration, init, lacks, look_round
-from exporter.cli.source.survey import Survey, missing_of, parted
+from exporter.cli.source.survey import Survey, behind_seeds, missing_of, parted
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.errors import UsageError
-from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.pages import Phase, Product
+from exporter.model.facts import GossipTarget, Snapshot, TargetFacts
+from exporter.model.pages import Phase, ProcessConfig, Product
 from exporter.wiring import Watch
 from tests.conftest import Replay, free_base_port
 from tests.expose import snapshots
 
+BY_RINGS = (
+    "127.0.0.1:PORT has no memberlist, so only members of its rings were found: give one URL of each "
+    "component, such as querier, compactor and ruler"
+)
 RECORDED = [
-    ("mimir/2-mirroring", 18, "consul"),
-    ("cortex/2b-mirroring", 3, "consul"),
-    ("loki/2-mirroring", 3, "etcd"),
+    ("mimir/0-consul", 5, "consul", [BY_RINGS]),  # a distributor shows its own ring and the ingesters'
+    ("mimir/2-mirroring", 18, "consul", []),
+    ("cortex/0-consul-only", 3, "consul", []),
+    ("cortex/2b-mirroring", 3, "consul", []),
+    ("loki/2-mirroring", 3, "etcd", []),
 ]
 
 
-@pytest.mark.parametrize(("recording", "processes", "store"), RECORDED, ids=[row[0] for row in RECORDED])
-def test_one_process_leads_to_the_whole_cluster_and_its_store(
-    replay: Callable[..., Replay], tmp_path: Path, recording: str, processes: int, store: str
+@pytest.mark.parametrize(
+    ("recording", "processes", "store", "more"), RECORDED, ids=[row[0] for row in RECORDED]
+)
+def test_one_process_leads_to_the_other_processes_and_the_store(
+    replay: Callable[..., Replay], tmp_path: Path, recording: str, processes: int, store: str, more: list[str]
 ) -> None:
     replayed, path, err = replay(recording), tmp_path / "my.yml", io.StringIO()
     one = next(iter(replayed.targets.values()))
     assert init([one], path, err=err) == 1
     assert err.getvalue().splitlines() == [
         f"{path}: {processes} processes",
+        *(line.replace("PORT", one.rpartition(":")[2]) for line in more),
         "the external store is as the processes name it; add its credentials, if it needs any",
     ]
     config = load(path)
     (listed,) = config.targets
     assert listed.static is not None
-    assert sorted(listed.static.processes.values()) == sorted(replayed.targets.values())
+    assert sorted(listed.static.processes.values()) == sorted(replayed.targets.values())[:processes]
+    assert not [name for name in listed.static.processes if ":" in name]
     assert getattr(config.stores, store) is not None
 
 
@@ -76,6 +87,31 @@ async def test_a_gossip_member_that_answers_nowhere_is_named() -> None:
         named = list(lacks(survey))
         assert len(named) == 1
         assert "has no HTTP address that answers; add its URL under targets" in named[0]
+
+
+@pytest.mark.asyncio
+async def test_a_ring_member_without_a_process_is_named() -> None:
+    settings = DemoSettings(size=4, manual=True, start_phase=Phase.EXTERNAL, base_port=free_base_port())
+    async with Demo(settings) as demo:
+        await demo.advance(60.0)
+        urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
+        survey = await look_round((urls[0],))
+        assert ({target.url for target in survey.processes}, survey.absent) == (set(urls), ())
+        demo.cluster.set_fault("crash", on=True)
+        await demo.advance(120.0)  # the gossip has forgotten it
+        survey = await look_round((urls[0],))
+        assert (len(survey.processes), survey.missing) == (3, ())
+        (line,) = missing_of(survey)
+        assert "a ring member has no HTTP address that answers: cortex-4 (127.0.0.1:" in line
+
+
+@pytest.mark.asyncio
+async def test_names_of_join_members_lead_to_processes_that_the_gossip_lacks() -> None:
+    named = ProcessConfig(join_members=("dns+localhost:7002", "dns+nowhere.invalid:1"))
+    gossip = GossipTarget((), {}, port=7001)
+    one = TargetFacts("a", "http://127.0.0.1:8001", "all", up=True, gossip=gossip, config=named)
+    assert "http://127.0.0.1:8002" in await behind_seeds([one])
+    assert await behind_seeds([replace(one, config=None)]) == []
 
 
 def _of(name: str, product: Product) -> TargetFacts:

@@ -187,7 +187,7 @@ async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
         return whole(load(args.config_file)), ()
     client = client_settings(args)
     survey = await look_round(tuple(map(checked_url, args.urls)), client)
-    names = names_of(survey.processes)
+    names = names_of(survey)
     targets = [{"static": {"processes": {names[url]: url for url in names}}}]
     config = load_text(json.dumps({"targets": targets})).model_copy(update={"http_client": client})
     return config, tuple(missing_of(survey))

@@ -1,11 +1,13 @@
 """All processes of a cluster, from the addresses of some of them.
 
-The other processes are sought at the gossip members' addresses. Their HTTP port is that of the given process,
-or has the same distance from their gossip port. Only what answers as a process of the products counts.
+The other processes are sought at the addresses of gossip members, ring members and `join_members`. Their HTTP
+port is that of the process that lists them, or has the same distance from the listed port. Only processes of
+the products count.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,13 +20,18 @@ from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
 from exporter.derive.identity.member_index import bare
 from exporter.errors import UsageError
-from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
+from exporter.model.listed import few
 from exporter.model.pages import GossipMember, GossipState, Product
 from exporter.sources.discovery.found_targets import is_loopback
 from exporter.sources.discovery.gossip import host_of, may_be_asked
+from exporter.sources.join_seeds import chosen
+from exporter.sources.name_resolution import Resolver
 from exporter.wiring import Watch
 
 MOST: Final = 2_000  # addresses that are tried
+OWN: Final = 20  # while one process of a host is known, all members at that host are taken for its own
+ROUNDS: Final = 4  # a process of another component shows other rings, so what was found leads further
 ORDINARY: Final = HttpClient()
 GIVE: Final = (
     "Give the address at which a process serves its HTTP pages from here, path prefix included, such as "
@@ -42,6 +49,7 @@ class Survey:
     others: tuple[TargetFacts, ...]
     missing: tuple[GossipMember, ...]
     snapshot: Snapshot
+    absent: tuple[str, ...] = ()  # members of rings without a process, by id and address
 
 
 def checked_url(text: str) -> str:
@@ -56,15 +64,24 @@ def checked_url(text: str) -> str:
 
 async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Survey:
     """Read the given processes, then all that they lead to. Raises `UsageError` where none answers."""
-    near = await _look(urls, client)
-    found = [target for target in near.targets if target.is_process]
-    tried = tuple(dict.fromkeys(url for target in found for url in _candidates(target, found)))[:MOST]
-    whole = await _look((*urls, *(url for url in tried if url not in urls)), client) if tried else near
-    answering = _once(target for target in whole.targets if target.is_process)
+    seen = await _look(urls, client)
+    given = [target for target in seen.targets if target.is_process]
+    tried = set(urls)
+    for _ in range(ROUNDS):
+        found = [target for target in seen.targets if target.is_process]
+        listed = (*_candidates(found, seen), *await behind_seeds(found))
+        new = [url for url in dict.fromkeys(listed) if url not in tried]
+        new = new[: max(0, MOST - len(tried))]
+        if not new:
+            break
+        tried |= set(new)
+        seen = await _look((*dict.fromkeys((*urls, *(target.url for target in found))), *new), client)
+    answering = _once(target for target in seen.targets if target.is_process)
     if not answering:
-        raise UsageError(f"{'; '.join(_silent(whole)) or 'no process answers'}. {GIVE}")
-    ours, others = parted(answering, found)
-    return Survey(ours, others, tuple(_behind_none(answering)), whole)
+        raise UsageError(f"{'; '.join(_silent(seen)) or 'no process answers'}. {GIVE}")
+    ours, others = parted(answering, given)
+    missing = tuple(_behind_none(answering))
+    return Survey(ours, others, missing, seen, tuple(_without_process(seen, missing)))
 
 
 def parted(
@@ -77,13 +94,20 @@ def parted(
     return tuple(target for target in told if target not in others), others
 
 
-def names_of(processes: Iterable[TargetFacts]) -> dict[str, str]:
+def names_of(survey: Survey) -> dict[str, str]:
     """Each process's name by its URL: the name of its gossip member without the part that changes at a
-    restart. Processes that share such a name, or have none, are named by host and port.
+    restart, else the id of its members. Processes that share such a name, or have none, are named by host and
+    port.
     """
-    told = tuple(processes)
-    count = Counter(bare(target.member) for target in told)
-    return {t.url: name if (name := bare(t.member)) and count[name] == 1 else _address(t) for t in told}
+    names = {target.url: bare(target.member) or _id(target, survey.snapshot) for target in survey.processes}
+    count = Counter(names.values())
+    address = {target.url: _address(target) for target in survey.processes}
+    return {url: name if name and count[name] == 1 else address[url] for url, name in names.items()}
+
+
+def _id(target: TargetFacts, snapshot: Snapshot) -> str:
+    ids = {member.id for member in _members(snapshot) if member.target == target.name}
+    return ids.pop() if len(ids) == 1 else ""
 
 
 def _address(target: TargetFacts) -> str:
@@ -98,20 +122,67 @@ async def _look(urls: tuple[str, ...], client: HttpClient) -> Snapshot:
         return await watch.poller.cycle()
 
 
-def _candidates(target: TargetFacts, found: list[TargetFacts]) -> Iterator[str]:
-    """Where the gossip members on a process's list may answer HTTP."""
-    if target.gossip is None:
-        return
-    url, own = URL(target.url), target.gossip.port
+def _candidates(found: list[TargetFacts], snapshot: Snapshot) -> Iterator[str]:
+    """Where the members of gossip and rings may answer HTTP that are at none of the addresses found."""
+    here = {_place(target) for target in found}
+    members = [member for member in _members(snapshot) if member.address]
+    for target in found:
+        own = [_split(member.address) for member in members if member.target == target.name][:OWN]
+        shifts = dict.fromkeys((URL(target.url).port or 80) - port for _, port in own if port)
+        yield from _beside(target, [_split(member.address) for member in members], shifts, here)
+        if target.gossip is not None:
+            alive = [m for m in target.gossip.members if m.state is GossipState.ALIVE]
+            yield from _beside(target, [(m.address, m.port) for m in alive], _shift(target), here)
+
+
+def _beside(
+    target: TargetFacts, listed: Iterable[tuple[str, int]], shifts: Iterable[int], here: set[tuple[str, int]]
+) -> Iterator[str]:
+    """Listed members by URL: with the port of the process that lists them, or as far from the listed port."""
+    url = URL(target.url)
     near = is_loopback(url.host or "")
-    alive = (member for member in target.gossip.members if member.state is GossipState.ALIVE)
-    members = [member for member in alive if may_be_asked(host_of(member.address), near=near)]
-    http, here = url.port or 80, {_place(other) for other in found}
-    for member in members:
-        shifted = member.port + http - own if own is not None else http
-        for port in dict.fromkeys((http, shifted)):
-            if 0 < port < 65_536 and (member.address, port) not in here:
-                yield str(url.with_host(member.address).with_port(port)).rstrip("/")
+    for host, port in listed:
+        if not may_be_asked(host_of(host), near=near):
+            continue
+        for http in dict.fromkeys((url.port or 80, *(port + shift for shift in shifts))):
+            if 0 < http < 65_536 and (host, http) not in here:
+                yield str(url.with_host(host).with_port(http)).rstrip("/")
+
+
+async def behind_seeds(found: list[TargetFacts]) -> list[str]:
+    """The addresses of the names in `join_members`: a headless service has all processes, a split gossip not.
+    A name that does not resolve leads nowhere.
+    """
+    places = [_split(name.removeprefix("dns+")) for name in chosen(_joined(target) for target in found)]
+    resolver = Resolver()
+    hosts = await asyncio.gather(*(resolver.resolve(host) for host, _ in places), return_exceptions=True)
+    await resolver.close()
+    here = {_place(target) for target in found}
+    urls = list[str]()
+    for (_, port), addresses in zip(places, hosts, strict=True):
+        if not isinstance(addresses, BaseException):
+            listed = [(address["host"], port) for address in addresses]
+            urls += [url for target in found for url in _beside(target, listed, _shift(target), here)]
+    return urls
+
+
+def _joined(target: TargetFacts) -> tuple[str, ...]:
+    return tuple((target.config and target.config.join_members) or ())
+
+
+def _shift(target: TargetFacts) -> tuple[int, ...]:
+    port = target.gossip.port if target.gossip is not None else None
+    return () if port is None else ((URL(target.url).port or 80) - port,)
+
+
+def _members(snapshot: Snapshot) -> Iterator[MemberFacts]:
+    """The members of all rings that the processes show."""
+    yield from (member for key in snapshot.keys for member in key.members)
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else (address.strip("[]"), 0)
 
 
 def _place(target: TargetFacts) -> tuple[str, int]:
@@ -140,6 +211,12 @@ def _behind_none(processes: Iterable[TargetFacts]) -> Iterator[GossipMember]:
     yield from (member for name, member in sorted(listed.items()) if name not in ours)
 
 
+def _without_process(snapshot: Snapshot, missing: Iterable[GossipMember]) -> Iterator[str]:
+    named = {bare(member.name) for member in missing}
+    left = {m.id: m.address for m in _members(snapshot) if not m.target and m.id not in named}
+    yield from (f"{name} ({address})" for name, address in sorted(left.items()))
+
+
 def _silent(snapshot: Snapshot) -> Iterator[str]:
     for target in snapshot.targets:
         first = next(iter(target.pages), None)
@@ -157,3 +234,14 @@ def missing_of(survey: Survey) -> Iterator[str]:
     for member in survey.missing:
         where = plain(f"{member.name} ({member.address}:{member.port})")
         yield f"gossip member {where} has no HTTP address that answers; add its URL under targets"
+    if survey.absent:
+        count = len(survey.absent)
+        who = "a ring member has" if count == 1 else f"{count} ring members have"
+        named = plain(few(survey.absent, 5))
+        yield f"{who} no HTTP address that answers: {named}; add each URL under targets"
+    without = [t for t in survey.processes if t.gossip is None and t.component != "all"]
+    if without:
+        yield (
+            f"{plain(without[0].name)} has no memberlist, so only members of its rings were found: "
+            "give one URL of each component, such as querier, compactor and ruler"
+        )
