@@ -30,7 +30,7 @@ from exporter.sources.name_resolution import Resolver
 from exporter.wiring import Watch
 
 MOST: Final = 2_000  # addresses that are tried
-OWN: Final = 20  # while one process of a host is known, all members at that host are taken for its own
+OWN: Final = 20  # members at the host of a single process all count as its own
 ROUNDS: Final = 4  # a process of another component shows other rings, so what was found leads further
 ORDINARY: Final = HttpClient()
 GIVE: Final = (
