@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
 from markupsafe import Markup
 
 from exporter.expose.report.curve import picture
@@ -35,7 +36,21 @@ def _tracks(report: ReportOut) -> Iterator[tuple[str, tuple[SpanOut, ...]]]:
     for track, heading in TRACKS.items():
         spans = tuple(one for one in report.history.spans if one.track == track)
         if spans:
-            yield heading, spans
+            yield heading, _checks_together(spans) if track == "check" else spans
+
+
+def _checks_together(spans: Iterable[SpanOut]) -> tuple[SpanOut, ...]:
+    """One line for all checks of a step with one state at the same time: a process that does not answer
+    makes many of them unknown at once.
+    """
+    found: dict[SpanOut, list[str]] = {}
+    for one in spans:
+        step, _, check = one.subject.partition(" ")
+        found.setdefault(msgspec.structs.replace(one, subject=step), []).append(check)
+    return tuple(
+        msgspec.structs.replace(one, subject=f"{one.subject} {', '.join(checks)}")
+        for one, checks in found.items()
+    )
 
 
 def markdown(report: ReportOut) -> str:

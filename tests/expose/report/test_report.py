@@ -88,6 +88,16 @@ def test_what_was_last_before_a_gate_opened_is_of_the_time_in_which_it_was_not_o
     assert "last: unknown" not in markdown(report)
 
 
+def test_checks_that_failed_together_are_one_line_and_others_have_their_own() -> None:
+    spans = (check("lag", 10, 30), check("clocks-agree", 10, 30), check("views-agree", 12, 30))
+    lines = [line for line in markdown(report_out(snapshot(), timeline(*spans), "1.0", "")).splitlines()
+             if line.endswith("| failed |")]  # fmt: skip
+    assert [line.split("|")[4].strip() for line in lines] == [
+        f"{STEP} lag, clocks-agree",
+        f"{STEP} views-agree",
+    ]
+
+
 def test_history_has_each_state_with_its_times() -> None:
     history = history_out(timeline(CHECK, OPEN))
     assert [(one.track, one.ended_at) for one in history.spans] == [("check", 40.0), ("gate", None)]

@@ -70,7 +70,7 @@ def passed_last(one: Opened) -> str:
         return ", ".join(one.last_checks)
     if one.closed_since >= one.opened_at:
         return "none: every check passed from the start"
-    return f"none: every check passed from {clock(one.closed_since)} on, and the soak time was left"
+    return f"none: every check passed from {clock(one.closed_since)} on, and only the soak time was left"
 
 
 def restarts_seen(seconds: Sequence[float]) -> str:

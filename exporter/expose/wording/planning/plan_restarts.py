@@ -112,11 +112,9 @@ def _one_after_another(plan: Plan) -> int:
 def _seen(plan: Plan, total: int) -> str:
     """How long the observed restarts took, and how long these would take by that."""
     usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
-    return (
-        f"{restarts_seen(plan.restarts_seen)} By that, these take about "
-        f"{span(total * (usual + plan.settle_seconds))}, or {span(total * (longest + plan.settle_seconds))} "
-        "if each takes as long as the longest."
-    )
+    about, most = (span(total * (seconds + plan.settle_seconds)) for seconds in (usual, longest))
+    rest = "" if most == about else f", or {most} if each takes as long as the longest"
+    return f"{restarts_seen(plan.restarts_seen)} By that, these take about {about}{rest}."
 
 
 def counted(number: int, noun: str) -> str:
