@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from exporter.cli.planning.edited_file import EditedFile, Tree, at, scalar, stores
+from exporter.cli.planning.edited_file import SWITCH, EditedFile, Tree, at, scalar, stores
 from exporter.expose.plan.shapes import ChangeOut, PlanOut, RingNowOut
 from exporter.expose.plan.snippets import FILL_IN
 from exporter.expose.wording.planning.edited_files import Fault, sentence
@@ -17,10 +18,12 @@ from exporter.model.pages import Phase
 GOSSIP: Final = "memberlist"
 STORE_KEYS: Final = frozenset({"store", "prefix", "consul", "etcd", "multi", "dynamodb"})
 MULTI_KEYS: Final = frozenset({"primary", "secondary", "mirror_enabled", "mirror_timeout"})
+MISNAMED: Final = {"abort_if_join_fails": "abort_if_cluster_join_fails"}  # as Cortex's guide has it
 SWITCH_KEYS: Final = frozenset({"primary", "mirror_enabled"})
+_WAIT: Final = re.compile(r"([0-9.]+(ms|s|m|h))+")
 _SWITCHED: Final = frozenset({"switched", "detached", GOSSIP})
+_MIRRORED: Final = frozenset({"mirroring", "switched"})
 _PHASES: Final = [phase.label for phase in Phase]
-SWITCH: Final = "multi_kv_config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def faults(file: EditedFile, plans: tuple[PlanOut, ...]) -> tuple[FileFault, ...
         if part is not None:
             for one in _first(findings(part.tree, plans)):
                 there = at(part.tree, one.path) is not None
-                line = file.line(part, one.path) if there else 0
+                line = part.line(one.path) if there else 0
                 found.append(FileFault(line, sentence(one.path, one.fault, one.value, one.wanted)))
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.line or 1 << 30, one.text)))
 
@@ -62,16 +65,26 @@ def _first(findings: Iterable[PathFault]) -> Iterable[PathFault]:
 
 
 def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
+    yield from (PathFault(path, Fault.NOT_STATIC) for path in _switches(tree))
     rings = _by_block(ring for plan in plans for ring in plan.rings)
-    into = {block: plan.into for plan in plans for ring in plan.rings for block in ring.blocks}
+    step = {block: plan for plan in plans for ring in plan.rings for block in ring.blocks}
     for block, kvstore in stores(tree):
         yield from _store(f"{block}.kvstore", kvstore)
         if (ring := rings.get(block)) is not None:
-            yield from _against(f"{block}.kvstore", kvstore, ring, into[block])
+            yield from _against(f"{block}.kvstore", kvstore, ring, step[block])
     yield from _gossip(tree, plans)
-    for plan in plans:
-        yield from _missing(tree, plan)
+    yield from _missing(tree, plans)
     yield from _unfilled(tree)
+
+
+def _switches(tree: Tree, above: str = "") -> Iterator[str]:
+    """The paths of each block that switches stores at runtime."""
+    for name, inner in tree.items():
+        path = f"{above}{name}"
+        if name == SWITCH:
+            yield path
+        elif isinstance(inner, Mapping):
+            yield from _switches(inner, f"{path}.")
 
 
 def _by_block(rings: Iterable[RingNowOut]) -> dict[str, RingNowOut]:
@@ -125,22 +138,40 @@ def _pair(path: str, multi: Tree) -> Iterator[PathFault]:
         yield PathFault(f"{path}.secondary", Fault.SECONDARY_IS_PRIMARY, _shown(secondary))
 
 
-def _against(path: str, kvstore: Tree, ring: RingNowOut, into: str) -> Iterator[PathFault]:
+def _against(path: str, kvstore: Tree, ring: RingNowOut, plan: PlanOut) -> Iterator[PathFault]:
     """Settings that do harm while running processes are in another state."""
-    store, multi = scalar(kvstore, "store"), kvstore.get("multi")
-    primary = scalar(multi, "primary") if isinstance(multi, Mapping) and store != GOSSIP else None
+    store, multi, into = scalar(kvstore, "store"), kvstore.get("multi"), plan.into
     if store == GOSSIP and GOSSIP not in {into, ring.phase}:
         yield PathFault(f"{path}.store", Fault.TOO_EARLY, wanted=ring.phase)
-    if store not in {None, "multi", GOSSIP} and ring.phase in _SWITCHED:
-        yield PathFault(f"{path}.store", Fault.BACK_TO_STORE, _shown(store))
-    by_file = ring.route == "restart"
-    switches = primary == GOSSIP and ring.primary not in {"", GOSSIP} and not (by_file and into == "switched")
-    returns = primary not in {None, "", GOSSIP} and ring.primary == GOSSIP and by_file
-    if switches or returns:
-        yield PathFault(f"{path}.multi.primary", Fault.PRIMARY_IN_FILE, _shown(primary), ring.primary)
+    if store not in {None, "multi", GOSSIP}:
+        if ring.phase in _SWITCHED:
+            yield PathFault(f"{path}.store", Fault.BACK_TO_STORE, _shown(store))
+        elif ring.phase in {"multi", "mirroring"}:
+            yield PathFault(f"{path}.store", Fault.OUT_OF_MULTI, _shown(store), ring.phase)
+    if isinstance(multi, Mapping) and store != GOSSIP:
+        yield from _against_multi(f"{path}.multi", multi, ring, plan)
     prefix = scalar(kvstore, "prefix")
     if prefix is not None and ring.prefixes and prefix not in ring.prefixes:
         yield PathFault(f"{path}.prefix", Fault.PREFIX, _shown(prefix), " and ".join(ring.prefixes))
+
+
+def _against_multi(path: str, multi: Tree, ring: RingNowOut, plan: PlanOut) -> Iterator[PathFault]:
+    """The same of the two stores. The runtime configuration overrides the file for the clients it reaches."""
+    primary, into, by_file = scalar(multi, "primary"), plan.into, ring.route == "restart"
+    switches = primary == GOSSIP and ring.primary not in {"", GOSSIP} and not (by_file and into == "switched")
+    returns = primary not in {None, "", GOSSIP} and ring.primary == GOSSIP and by_file
+    if switches or returns:
+        yield PathFault(f"{path}.primary", Fault.PRIMARY_IN_FILE, _shown(primary), ring.primary)
+    stores = {plan.external, GOSSIP}
+    for name in ("primary", "secondary") if plan.external else ():
+        value = scalar(multi, name)
+        if value and value not in stores:
+            wanted = " and ".join(sorted(stores))
+            yield PathFault(f"{path}.{name}", Fault.RUNTIME_STORE, _shown(value), wanted)
+    ends = multi.get("mirror_enabled") is False and ring.phase in _MIRRORED and into in _MIRRORED
+    if ends and by_file:
+        fault = Fault.TWO_STEPS if primary == GOSSIP != ring.primary else Fault.MIRROR_OFF
+        yield PathFault(f"{path}.mirror_enabled", fault, "false")
 
 
 def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
@@ -148,6 +179,9 @@ def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     block = tree.get(GOSSIP)
     if not isinstance(block, Mapping):
         return
+    for name, right in MISNAMED.items():
+        if name in block:
+            yield PathFault(f"memberlist.{name}", Fault.MISNAMED, wanted=right)
     if "join_members" in block and not block["join_members"]:
         yield PathFault("memberlist.join_members", Fault.NO_SEEDS)
     if block.get("abort_if_cluster_join_fails") is True:
@@ -164,15 +198,17 @@ def _gossip(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
         yield PathFault("memberlist.cluster_label", Fault.LABEL_DIFFERS, _shown(label), named)
 
 
-def _missing(tree: Tree, plan: PlanOut) -> Iterator[PathFault]:
-    """The lines of the plan that the file lacks or has with another value. Where blocks change one after
-    another, one changed block is enough.
+def _missing(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
+    """The lines of the plans that the file lacks or has with another value. Where blocks change one after
+    another, one changed block is enough, of whichever plan.
     """
-    found = [tuple(_left(tree, change)) for change in plan.changes]
-    if plan.at_once and not all(found):
-        return
-    for findings in found:
+    in_turn = [tuple(_left(tree, c)) for plan in plans if plan.at_once for c in plan.changes if c.ring]
+    for findings in in_turn if all(in_turn) else ():
         yield from findings
+    for plan in plans:
+        for change in plan.changes:
+            if not (plan.at_once and change.ring):
+                yield from _left(tree, change)
 
 
 def _left(tree: Tree, change: ChangeOut) -> Iterator[PathFault]:
@@ -181,8 +217,25 @@ def _left(tree: Tree, change: ChangeOut) -> Iterator[PathFault]:
         unset = wanted == "" or isinstance(wanted, tuple)
         if value is None:
             yield PathFault(path, Fault.MISSING, wanted=FILL_IN if unset else _shown(wanted))
-        elif not unset and value != wanted:
+        elif _is_quoted(value, wanted):
+            yield PathFault(path, Fault.QUOTED, value)
+        elif not unset and not _is_same(value, wanted) and not _is_as_long(value, wanted):
             yield PathFault(path, Fault.DIFFERENT, _shown(value), _shown(wanted))
+
+
+def _is_same(value: Any, wanted: Any) -> bool:
+    """Whether a value is as the plan has it: 1 is no switch."""
+    return bool(value == wanted) and isinstance(value, bool) is isinstance(wanted, bool)
+
+
+def _is_quoted(value: Any, wanted: Any) -> bool:
+    """Whether text stands where a switch belongs."""
+    return isinstance(value, str) and isinstance(wanted, bool) and value.lower() in {"true", "false"}
+
+
+def _is_as_long(value: Any, wanted: Any) -> bool:
+    """Whether both are times that a process waits for: the reader may choose another one than the plan's."""
+    return all(_WAIT.fullmatch(str(one)) and re.search("[1-9]", str(one)) for one in (value, wanted))
 
 
 def _unfilled(tree: Tree, path: str = "") -> Iterator[PathFault]:
@@ -198,6 +251,7 @@ def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     """The runtime configuration against what the steps need."""
     of_clients = [plan for plan in plans if plan.rings]
     lead = next((plan for plan in of_clients if plan.runtime), next(iter(of_clients), None))
+    yield from (PathFault(path, Fault.NOT_AT_THE_TOP) for path in _switches(tree) if path != SWITCH)
     switch = tree.get(SWITCH)
     block: Tree = switch if isinstance(switch, Mapping) else {}
     yield from _unknown(SWITCH, block, SWITCH_KEYS)
@@ -229,7 +283,9 @@ def _switch_missing(switch: Tree, plan: PlanOut) -> Iterator[PathFault]:
         value = scalar(switch, name)
         if not value and value is not False and wanted != plan.external:
             yield PathFault(f"{SWITCH}.{name}", Fault.MISSING, wanted=_shown(wanted))
-        elif value not in {None, ""} and value != wanted:
+        elif _is_quoted(value, wanted):
+            yield PathFault(f"{SWITCH}.{name}", Fault.QUOTED, value)
+        elif value not in {None, ""} and not _is_same(value, wanted):
             yield PathFault(f"{SWITCH}.{name}", Fault.DIFFERENT, _shown(value), _shown(wanted))
 
 

@@ -88,13 +88,14 @@ def _check(path: Path, plans: tuple[PlanOut, ...], stale: str, docs: str) -> int
         why = stale or (refused.refused if refused else "")
         sys.stderr.write(f"kvmigration: {addressed(plain(why), docs)}\n")
         return STATUS["unknown"]
-    found = faults(read(path, SETTINGS[Product(plans[0].product)]), plans)
+    edited = read(path, SETTINGS[Product(plans[0].product)])
+    found = faults(edited, plans)
     for fault in found:
         where = f"{path}:{fault.line}" if fault.line else str(path)
         sys.stdout.write(plain(f"{where}: {fault.text}") + "\n")
     if not found:
         titles = " and ".join(plan.title for plan in plans)
-        sys.stdout.write(plain(f"{path}: ok for {titles}") + "\n")
+        sys.stdout.write(plain(f"{path}: ok for {titles}, read as {edited.kind}") + "\n")
     return 1 if found else 0
 
 

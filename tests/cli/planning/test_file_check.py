@@ -80,6 +80,32 @@ WRONG = [
       "compactor.ring.kvstore.multi.mirror_enabled is missing: false."]),
     (TEMPO, Phase.MIRRORING, "server: {http_listen_port: 80}\n",
      ["compactor.ring.kvstore.multi.primary is missing: memberlist."]),
+    (MIMIR, Phase.MULTI, "ingester: {ring: {kvstore: {store: consul}}}\n",
+     ["1: ingester.ring.kvstore.store is consul, and running processes are in multi: the processes that "
+      "restart leave multi"]),
+    (MIMIR, Phase.MULTI, "ingester: {ring: {kvstore: {multi: {primary: consul, secondary: etcd}}}}\n",
+     ["1: ingester.ring.kvstore.multi.secondary is etcd, which is none of the two stores: consul and "
+      "memberlist."]),
+    (TEMPO, Phase.MIRRORING, f"compactor: {{ring: {{{SWITCHED_BLOCK.replace('true', 'false')}}}}}\n",
+     ["1: compactor.ring.kvstore.multi.mirror_enabled is false together with the switch of the primary"]),
+    (TEMPO, Phase.SWITCHED, f"compactor: {{ring: {{{SWITCHED_BLOCK.replace('true', 'false')}}}}}\n",
+     ["ingester.lifecycler.ring.kvstore.multi.mirror_enabled is missing: false."]),
+    (MIMIR, Phase.EXTERNAL, STEP_1.replace("mirror_enabled: false", "mirror_enabled: 'false'", 1),
+     ["1: ingester.ring.kvstore.multi.mirror_enabled is text in quotes, and the process does not start"]),
+    (MIMIR, Phase.EXTERNAL, STEP_1 + "memberlist: {abort_if_join_fails: false}\n",
+     ["3: memberlist.abort_if_join_fails is no key of this block, and the process does not start: it is "
+      "abort_if_cluster_join_fails."]),
+    (MIMIR, Phase.MULTI, STEP_1 + "multi_kv_config: {mirror_enabled: true}\n",
+     ["3: multi_kv_config is no key of the configuration file, and the process does not start: it belongs in "
+      "the runtime configuration."]),
+    (MIMIR, Phase.MULTI, "overrides:\n  multi_kv_config: {mirror_enabled: true}\n",
+     ["2: overrides.multi_kv_config is not at the top of the runtime configuration: it switches nothing",
+      "multi_kv_config.mirror_enabled is missing: true."]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {mirror_enabled: 'true'}\n",
+     ["1: multi_kv_config.mirror_enabled is text in quotes"]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: {mirror_enabled: 1}\n",
+     ["1: multi_kv_config.mirror_enabled is 1, and this step needs true."]),
+    (MIMIR, Phase.MULTI, "multi_kv_config: true\n", ["multi_kv_config.mirror_enabled is missing: true."]),
     (MIMIR, Phase.EXTERNAL, "mimir: {structuredConfig: {ingester: {ring: {kvstore: {store: multi}}}}}",
      ["ingester.ring.kvstore.multi.primary is missing: consul."]),
 ]  # fmt: skip

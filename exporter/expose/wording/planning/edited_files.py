@@ -20,12 +20,17 @@ class Fault(enum.StrEnum):
     BACK_TO_STORE = "back to the store"
     NO_SUCH_BLOCK = "kvstore.memberlist"
     UNKNOWN_KEY = "unknown key"
+    MISNAMED = "misnamed"
+    QUOTED = "quoted"
+    NOT_STATIC = "runtime block in the file"
+    NOT_AT_THE_TOP = "runtime block below another"
     LABEL_AND_VERIFICATION = "label and verification"
     LABEL_DIFFERS = "label differs"
     NO_SEEDS = "no seeds"
     ABORTS = "aborts"
     PREFIX = "prefix"
     FILL_IN = "fill in"
+    OUT_OF_MULTI = "out of multi"
     RUNTIME_STORE = "runtime store"
     RUNTIME_AHEAD = "runtime ahead"
     MIRROR_OFF = "mirroring off"
@@ -48,6 +53,11 @@ WORDS: Final[Mapping[Fault, str]] = {
     Fault.NO_SUCH_BLOCK: "does not exist, and the process does not start: seeds and label are written once, "
     "in the memberlist block at the top.",
     Fault.UNKNOWN_KEY: "is no key of this block, and the process does not start.",
+    Fault.MISNAMED: "is no key of this block, and the process does not start: it is {wanted}.",
+    Fault.QUOTED: "is text in quotes, and the process does not start: write {value} without quotes.",
+    Fault.NOT_STATIC: "is no key of the configuration file, and the process does not start: it belongs in "
+    "the runtime configuration.",
+    Fault.NOT_AT_THE_TOP: "is not at the top of the runtime configuration: it switches nothing there.",
     Fault.LABEL_AND_VERIFICATION: "is new while verification is on: processes with and without the label "
     "drop each other's packets. Switch verification off in an earlier rollout.",
     Fault.LABEL_DIFFERS: "is {value}, and running processes have {wanted}: the gossip splits.",
@@ -56,6 +66,8 @@ WORDS: Final[Mapping[Fault, str]] = {
     Fault.ABORTS: "is true: a process ends if its join fails, and a rollout stops half-way.",
     Fault.PREFIX: "is {value}, and running processes have {wanted}: neither reads the other's members.",
     Fault.FILL_IN: "still has to be filled in.",
+    Fault.OUT_OF_MULTI: "is {value}, and running processes are in {wanted}: the processes that restart leave "
+    "multi, and memberlist gets no more copies of their writes.",
     Fault.RUNTIME_STORE: "is {value}, which is none of the two stores: {wanted}.",
     Fault.RUNTIME_AHEAD: "is {value} before the step switch-primary: what is not copied yet is lost.",
     Fault.MIRROR_OFF: "is {value}: mirroring ends, and the other store becomes stale.",
