@@ -78,7 +78,10 @@ PRIMARIES_MIXED = Wait(
 STALLED = Wait(
     30 * MINUTE, "a rollout ends this wait; two rollouts that overlap show as none until the first is through"
 )
-ROLLOUT_STALLED = Wait(MINUTE, "QUIET is the wait; this is one more cycle")
+ROLLOUT_STALLED = Wait(
+    2 * MINUTE,
+    "QUIET is the wait; this is longer than PARTIAL, so that after a restart the cause is sent first",
+)
 LINGERING = Wait(7 * DAY, "a week: two stores cost twice, and every restart in between is a risk")
 PHASE_UNKNOWN = Wait(
     15 * MINUTE, "a start takes minutes; without the phase, alerts that depend on it cannot fire"

@@ -16,7 +16,7 @@ HEADING = """\
 Written by `python -m bench.time_to_page`: a real Prometheus (scrapes every minute, its default), a real
 Alertmanager and an exporter for each cluster, with the rules and routes of `alerts/built` as they are.
 Minutes count from the fault. A fault lasts {minutes:g} minutes; all is looked at for {after:g} minutes more.
-Prometheus and Alertmanager are restarted 13 minutes after the faults began. Where a row says so, the exporter
+Prometheus and Alertmanager are restarted 14 minutes after the faults began. Where a row says so, the exporter
 is restarted after 7.
 
 - *headline*: the first warning on the exporter's page, `status` and API.
@@ -24,8 +24,8 @@ is restarted after 7.
 - *resolved*: minutes from the end of the fault to the last `resolved`; *open* if it was not sent by then.
 - *again or early*: what was sent a second time, or as `resolved`, while the fault lasted.
 - *after the end*: notifications that were sent only after the fault had ended.
-- A warning at 14 minutes follows the restart of Prometheus: it restores waits of 10 minutes or more, and
-  begins shorter ones anew. So an effect may be sent before its cause.
+- After its restart Prometheus restores waits of 10 minutes or more, and begins shorter ones anew. Alertmanager
+  holds such tickets back for 150 s, so that an effect is not sent before its cause.
 - A recording is replayed as it stood: its counters stand still, and its clocks are in the past. The foreign
   members of `conjoined` stay in the rings after its end until they are forgotten.
 

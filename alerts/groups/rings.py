@@ -41,6 +41,14 @@ corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
 foreign = _above_zero(c.RING_FOREIGN_MEMBERS)
 
 
+def merged(q: Queries) -> str:
+    """Rings with foreign members. While the external store is the primary of all clients, only gossip copies
+    have them, and mirroring removes them again and again. Then the gossip's own alert is the page.
+    """
+    gossip = f"{q.most(c.GOSSIP_FOREIGN_MEMBERS)} > 0 {q.none_from(t.SWITCHED)}"
+    return f"count {q.by()} (\n{foreign(q)}\n)\nunless {q.on()} ({gossip})"
+
+
 def strange(q: Queries) -> str:
     """The foreign members of any ring by name."""
     return q.most(c.FOREIGN_MEMBER_INFO, "member", matchers='key!=""')
@@ -84,7 +92,7 @@ GROUP = Group(
             "KVMigrationRingForeignMembers",
             Severity.CRITICAL,
             t.FOREIGN_MEMBERS,
-            _total("count", foreign),
+            merged,
             "Rings have members of another product, cluster or release",
             (
                 "{{ $value }} ring(s) of <fleet> have foreign members: <names>. Two clusters are merging: "

@@ -128,8 +128,8 @@ CASES = (
         FIRES,
         "the rollout's next process does not get ready",
         {ROLLING: "540x100"},
-        at=26,
-        says="A rollout of <fleet> has not reached another process for 17m 0s: rings (17m 0s). kvmigration "
+        at=27,
+        says="A rollout of <fleet> has not reached another process for 18m 0s: rings (18m 0s). kvmigration "
         "status names the processes that are left.",
     ),
     Case(

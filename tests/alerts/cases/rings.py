@@ -91,6 +91,26 @@ CASES = (
         says="2 ring(s) of <fleet> have foreign members: collectors/ring (3), collectors/compactor (2). "
         'Two clusters are merging: "loki-1", "loki-2". Halt all rollouts.',
     ),
+    Case(
+        FOREIGN,
+        LOOKALIKE,
+        "the gossip has them too, and no client has memberlist as its primary: the gossip's own page",
+        ring("foreign_members", "0x9 2x100") | {"gossip_foreign_members": "0x9 2x100"} | LOKIS,
+        phase=2,
+        also=("KVMigrationGossipForeignMembers",),
+    ),
+    Case(
+        FOREIGN,
+        FIRES,
+        "the gossip has them too, and memberlist is the primary of a client",
+        ring("foreign_members", "0x9 2x100") | {"gossip_foreign_members": "0x9 2x100"} | LOKIS,
+        at=11,
+        severity="critical",
+        phase=3,
+        says="1 ring(s) of <fleet> have foreign members: collectors/ring (2). "
+        'Two clusters are merging: "loki-1", "loki-2". Halt all rollouts.',
+        also=("KVMigrationGossipForeignMembers",),
+    ),
     Case(FOREIGN, THRESHOLD, "one cycle only", ring("foreign_members", "0x9 1 0x100")),
     Case(
         FOREIGN,
