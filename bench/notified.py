@@ -24,8 +24,8 @@ is restarted after 7.
 - *resolved*: minutes from the end of the fault to the last `resolved`; *open* if it was not sent by then.
 - *again or early*: what was sent a second time, or as `resolved`, while the fault lasted.
 - *after the end*: notifications that were sent only after the fault had ended.
-- After its restart Prometheus restores waits of 10 minutes or more, and begins shorter ones anew. Alertmanager
-  holds such tickets back for 150 s, so that an effect is not sent before its cause.
+- After its restart Prometheus restores waits of 10 minutes or more, and begins shorter ones anew.
+  Alertmanager holds such tickets back for 150 s, so that an effect is not sent before its cause.
 - A recording is replayed as it stood: its counters stand still, and its clocks are in the past. The foreign
   members of `conjoined` stay in the rings after its end until they are forgotten.
 

@@ -286,14 +286,15 @@ def end(jobs: list[Watched]) -> None:
 def chosen(arguments: argparse.Namespace) -> list[Play]:
     """What is to be played."""
     every = (*FAULTS, *(() if arguments.no_healthy else HEALTHY))
-    return [one for one in every if not arguments.only or one.name in arguments.only]
+    wanted = set(arguments.only)
+    return [one for one in every if not wanted or wanted & {one.name, one.job}]
 
 
 def main() -> int:
     """Play, and write the table."""
     parser = argparse.ArgumentParser("python -m bench.time_to_page", description=__doc__)
     add = parser.add_argument
-    add("--only", action="append", default=[], metavar="NAME", help="this fault; may be repeated")
+    add("--only", action="append", default=[], metavar="NAME", help="this fault, or one job of it; may be repeated")
     add("--no-healthy", action="store_true", help="no rollouts, no cluster at rest")
     add(
         "--minutes",
