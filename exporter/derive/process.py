@@ -13,6 +13,7 @@ from exporter.derive.gossip.membership import gossip_of
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity, answers
 from exporter.derive.identity.not_a_target import why_none
+from exporter.derive.identity.quiet_tracker import quiet_tracker
 from exporter.derive.identity.restarts import SAME, away, counted
 from exporter.derive.limits import Rules
 from exporter.derive.migration import ha_elections
@@ -195,7 +196,8 @@ def _clients(seen: Observation, product: Product, before: TargetFacts | None) ->
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
     times = kv_clients.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
-    return kv_clients.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+    shown = kv_clients.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
+    return (*shown, *quiet_tracker(seen, shown))
 
 
 def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:

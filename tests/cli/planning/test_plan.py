@@ -15,7 +15,7 @@ Start = Callable[..., Recorded]
 PLANS = [
     ("cortex/0-consul-only", "yaml", 1),
     ("cortex/1-multi-mirror-off", "yaml", 0),
-    ("cortex/1b-rolling-out-multi", "yaml", 2),
+    ("cortex/1b-rolling-out-multi", "yaml", 1),
     ("cortex/2a-mirror-just-enabled", "yaml", 1),
     ("cortex/2b-mirroring", "yaml", 1),
     ("cortex/2b-mirroring", "flags", 1),

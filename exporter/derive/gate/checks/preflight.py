@@ -8,6 +8,7 @@ from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.gate.evidence import Evidence
+from exporter.derive.identity.quiet_tracker import runs_tracker
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.migration import HA_TRACKER
@@ -70,12 +71,7 @@ def _tracks(target: TargetFacts) -> bool:
     """Whether an HA tracker runs there. A configuration that all processes share switches it on for each of
     them; only the distributor runs it.
     """
-    config = target.config
-    parts = set(config.target.split(",")) if config and config.target else _WITH_DISTRIBUTOR
-    return bool(_trackers(target)) or bool(config and config.ha_tracker and parts & _WITH_DISTRIBUTOR)
-
-
-_WITH_DISTRIBUTOR = frozenset({"all", "distributor", "write"})  # `target` in the configuration
+    return bool(_trackers(target)) or (target.config is not None and runs_tracker(target.config))
 
 
 def _version(text: str) -> tuple[int, int] | None:

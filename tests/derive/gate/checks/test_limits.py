@@ -117,6 +117,7 @@ def test_trackers_with_prefixes_of_their_own_are_named(
     for process, prefix in zip(fleet.processes, prefixes, strict=False):
         process.clients = (*process.clients, *map(client, clients))
         ring = RingConfig("consul", prefix, 60.0, 15.0, None, default_key="ha-tracker/")
-        process.config = {"ha_tracker": True, "rings": {prefix: ring}}
+        target = "distributor" if clients else "ingester"  # which has the file, and runs no tracker
+        process.config = {"ha_tracker": True, "target": target, "rings": {prefix: ring}}
     check = ha_elections_equal(seen(fleet.look()))
     assert [culprit.what for culprit in of_kind(check, Kind.TRACKER_PREFIX)] == told
