@@ -294,7 +294,7 @@ def main() -> int:
     """Play, and write the table."""
     parser = argparse.ArgumentParser("python -m bench.time_to_page", description=__doc__)
     add = parser.add_argument
-    add("--only", action="append", default=[], metavar="NAME", help="this fault, or one job of it; may be repeated")
+    add("--only", action="append", default=[], metavar="NAME", help="a fault or one job; may be repeated")
     add("--no-healthy", action="store_true", help="no rollouts, no cluster at rest")
     add(
         "--minutes",

@@ -54,7 +54,11 @@ async def _diff(args: argparse.Namespace) -> int:
     if look.stale:
         sys.stderr.write(f"kvmigration: {look.stale}\n")
         return UNKNOWN
-    statuses = {status_of(detail) for detail in details}
+    compared = [detail for detail in details if not _has_one_store(detail)]
+    if not compared:
+        sys.stderr.write("kvmigration: no key has a secondary; nothing was compared\n")
+        return UNKNOWN
+    statuses = {status_of(detail) for detail in compared}
     if silent:
         sys.stderr.write(f"kvmigration: {_unseen(silent)}\n")
         statuses.add(UNKNOWN)
@@ -88,11 +92,21 @@ def status_of(detail: RingDetailOut) -> int:
     return UNKNOWN if unsure else EQUAL
 
 
+def _has_one_store(detail: RingDetailOut) -> bool:
+    """Whether all clients of a key have the same single store, before a migration or after it."""
+    found = detail.summary
+    return found.secondary is None and found.phase_uniform and found.phase in ("external", "memberlist")
+
+
 def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
     if args.json:
         sys.stdout.write(msgspec.json.encode(detail).decode() + "\n")
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    if _has_one_store(detail):
+        store = detail.summary.primary or "not known"
+        console.print(Text(safe(f"{detail.summary.key}: one store, {store}; nothing to compare.")))
+        return
     console.print(Text(_title(detail), style="bold"))
     console.print(body(detail))
     console.print()

@@ -199,6 +199,20 @@ def test_a_recording_without_a_difference(
     assert "DIFFERENT" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("recording", "store"), [("0-consul-only", "consul"), ("5-memberlist-only", "memberlist")]
+)
+def test_keys_with_one_store_are_one_line_each_and_nothing_is_called_equal(
+    replay: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str], recording: str, store: str
+) -> None:
+    file = f"--config.file={config(tmp_path, replay(f'cortex/{recording}'))}"
+    assert run(file, "--all") == UNKNOWN
+    said = capsys.readouterr()
+    assert f"collectors/ring: one store, {store}; nothing to compare.\n" in said.out
+    assert "equal" not in said.out
+    assert "no key has a secondary; nothing was compared" in said.err
+
+
 def test_a_running_exporter_says_the_same(
     replay: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
