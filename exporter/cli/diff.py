@@ -104,7 +104,7 @@ def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if _has_one_store(detail):
-        store = detail.summary.primary or "not known"
+        store = detail.summary.primary or "unknown"
         console.print(Text(safe(f"{detail.summary.key}: one store, {store}; nothing to compare.")))
         return
     console.print(Text(_title(detail), style="bold"))
