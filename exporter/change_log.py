@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from exporter.expose.wording import culprits
 from exporter.log import logger
 from exporter.model.facts import PageFacts, Snapshot
 from exporter.model.pages import Outcome, Reason
@@ -73,7 +74,7 @@ class Narrator:
 
     def _no_targets(self, snapshot: Snapshot) -> None:
         """One line for a target that is probably no process of a product, when that is new or changes."""
-        none = {target.name: target.why_none for target in snapshot.targets if target.why_none}
+        none = {target.name: culprits.name(target.why_none) for target in snapshot.targets if target.why_none}
         fresh = [(name, why) for name, why in none.items() if self._none.get(name) != why]
         for name, why in fresh[:MAX_LINES]:
             log.warning("target is none", target=name, why=why)

@@ -21,18 +21,6 @@ SENTENCE = 4  # words, from which on a string is one
 # What a gate's registration says of itself: a check's sentence and remedy, a step's harms, advice. They are
 # tables at the top of a module; what a function finds is data.
 TABLES = "exporter/derive/gate/"
-# The modules that still make sentences, each in its functions. None may be added.
-STILL_WORDED = frozenset(
-    {
-        "exporter/derive/gate/checks/clients.py",  # a remedy that depends on what was found
-        "exporter/derive/gate/checks/gossip.py",
-        "exporter/derive/gossip/label_rollout.py",  # the next of three steps, and who drops whose packets
-        "exporter/derive/identity/not_a_target.py",  # why a target is none
-        "exporter/derive/kv_clients.py",  # a store that differs, as settings do
-        "exporter/derive/ring/agreed_settings.py",  # a setting that differs
-        "exporter/derive/store/store_identity.py",  # why a store is another one; kept in the state file
-    }
-)
 MATCHING = {"match", "fullmatch", "search", "sub", "findall", "finditer", "split"}
 
 
@@ -98,18 +86,10 @@ def derive_makes_no_sentences(root: Path) -> Iterator[str]:
     """
     for path in modules(root, "exporter/derive"):
         where = path.relative_to(root).as_posix()
-        if where in STILL_WORDED:
-            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         scopes: list[ast.AST] = [tree] if not where.startswith(TABLES) else _bodies(tree)
         lines = {line for scope in scopes for line in _sentences(scope)}
         yield from (f"{where}:{line}: makes a sentence" for line in sorted(lines))
-
-
-def still_worded(root: Path) -> frozenset[str]:
-    """The modules of the exception that make a sentence."""
-    trees = {name: ast.parse((root / name).read_text(encoding="utf-8")) for name in STILL_WORDED}
-    return frozenset(name for name, tree in trees.items() if any(map(list, map(_sentences, _bodies(tree)))))
 
 
 def _bodies(tree: ast.Module) -> list[ast.AST]:

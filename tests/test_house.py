@@ -10,10 +10,8 @@ import pytest
 from tests import house
 from tests.conftest import ROOT
 from tests.house_words import (
-    STILL_WORDED,
     derive_makes_no_sentences,
     no_module_reads_anothers_words,
-    still_worded,
 )
 
 Rule = Callable[[Path], Iterator[str]]
@@ -212,10 +210,6 @@ def test_every_rule_has_a_tree_that_breaks_it() -> None:
 
 def test_no_arrow_is_forgiven_that_is_gone() -> None:
     assert house.back_arrows(ROOT) == house.BACK_ARROWS
-
-
-def test_no_module_is_forgiven_its_sentences_that_makes_none() -> None:
-    assert still_worded(ROOT) == STILL_WORDED
 
 
 def test_the_rules_look_at_all_there_is() -> None:

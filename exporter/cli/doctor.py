@@ -18,8 +18,9 @@ from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
 from exporter.config import Config
 from exporter.derive.migration.runtime_configuration import as_written
+from exporter.expose.wording import culprits
 from exporter.expose.wording.lists import few
-from exporter.expose.wording.reasons import REMEDIES
+from exporter.expose.wording.readings import REMEDIES
 from exporter.model.facts import PageFacts, Snapshot, TargetFacts
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.wiring import Watch
@@ -138,7 +139,7 @@ def _none(now: Snapshot) -> Iterator[Obstacle]:
     by_why: dict[str, list[str]] = {}
     for target in now.targets:
         if target.why_none:
-            by_why.setdefault(target.why_none, []).append(target.name)
+            by_why.setdefault(culprits.name(target.why_none), []).append(target.name)
     yield from (
         Obstacle(f"Probably no process of ours: {why}", tuple(names)) for why, names in by_why.items()
     )
@@ -175,9 +176,9 @@ def _processes(names: list[str]) -> str:
 
 def _stores(now: Snapshot) -> Iterator[Obstacle]:
     for store in now.stores:
-        if store.fault:
+        if fault := store.fault:
             remedy = REMEDIES[store.reason][1] if store.reason else "Check its address under stores."
-            yield Obstacle(store.fault, (), remedy)
+            yield Obstacle(culprits.name(fault), (), remedy)
         if store.uncovered:
             yield Obstacle(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")
         if store.broken:

@@ -245,29 +245,16 @@ def primary_of(clients: Iterable[ClientFacts]) -> str:
     Without writers, its readers decide: the targets may be only queriers.
     """
     clients = tuple(clients)
-    found = [_primary(client) for client in writing(clients)]
-    found = found if any(found) else [_primary(client) for client in clients]
+    found = [store_of(client) for client in writing(clients)]
+    found = found if any(found) else [store_of(client) for client in clients]
     external = Counter(name for name in found if name in EXTERNAL_STORES)
     if external:
         return max(external, key=lambda name: (external[name], name))
     return "memberlist" if "memberlist" in found else ""
 
 
-def differing_primaries(clients: Iterable[ClientFacts]) -> tuple[str, ...]:
-    """The clients of one key with another external primary than most, by store."""
-    having: dict[str, set[str]] = {}
-    for client in writing(clients):
-        if (name := _primary(client)) and name != "memberlist":
-            having.setdefault(name, set()).add(client.target)
-    usual = max(having, key=lambda name: (name in EXTERNAL_STORES, len(having[name]), name), default="")
-    return tuple(
-        f"primary {name} on {', '.join(sorted(targets)[:5])}, {usual} on {len(having[usual])} other processes"
-        for name, targets in sorted(having.items())
-        if name != usual
-    )
-
-
-def _primary(client: ClientFacts) -> str:
+def store_of(client: ClientFacts) -> str:
+    """The store that a client reads and writes first, "" where it shows none."""
     if client.primary:
         return client.primary
     if client.phase is Phase.MEMBERLIST:

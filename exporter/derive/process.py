@@ -395,5 +395,4 @@ def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
     failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
     said = [failed.reason.value] if failed is not None and failed.reason is not None else []
     said += [failed.detail] if detail and failed is not None and failed.detail else []
-    said += [target.why_none] if target.why_none else []
-    return Culprit(Kind.PROCESS_SILENT, target.name, what=": ".join(said))
+    return Culprit(Kind.PROCESS_SILENT, target.name, what=": ".join(said), why=target.why_none)

@@ -44,10 +44,21 @@ class Kind(enum.StrEnum):
     GOSSIP_ABSENT = "gossip-absent"
     GOSSIP_PARTIAL = "gossip-partial"
     GOSSIP_PORT_SCRAPED = "gossip-port-scraped"
+    # labels; `member` is one, and `why` what of it is easily overlooked
     LABEL_CARRIED = "label-carried"
+    LABEL_BLANK = "label-blank"
+    LABEL_HIDDEN_SIGN = "label-hidden-sign"
+    LABEL_PADDED = "label-padded"
+    LABEL_BY_CASE = "label-by-case"
     LABELS_ALIKE = "labels-alike"
     LABELS_UNSUPPORTED = "labels-unsupported"
     LABEL_VERIFIED = "label-verified"
+    # why a target is probably no process of a product; `names` are its pages
+    OTHER_SERVER = "other-server"
+    PAGES_NOT_FOUND = "pages-not-found"
+    PAGES_REDIRECTED = "pages-redirected"
+    PAGES_HTML = "pages-html"
+    PAGES_DENIED = "pages-denied"
     # joining; `what` is a seed, a setting or a port
     SEEDS_NONE = "seeds-none"
     SEEDS_ITSELF = "seeds-itself"
@@ -83,7 +94,15 @@ class Kind(enum.StrEnum):
     MARGIN_SMALL = "margin-small"
     REPLICATION_UNKNOWN = "replication-unknown"
     RINGS_PARTED = "rings-parted"
-    RING_SETTING_DIFFERS = "ring-setting-differs"
+    RING_SETTING_DIFFERS = "ring-setting-differs"  # which one, and where, is its `why`
+    PERIOD_DIFFERS = "period-differs"
+    TIMEOUT_DIFFERS = "timeout-differs"
+    REPLICATION_DIFFERS = "replication-differs"
+    ZONES_DIFFER = "zones-differ"
+    PRIMARY_DIFFERS = "primary-differs"
+    KEPT_IN_MEMORY = "kept-in-memory"
+    OTHERS = "others"
+    MOST_OTHERS = "most-others"
     PARTITION_WITHOUT_OWNER = "partition-without-owner"
     PARTITION_OWNERS_GONE = "partition-owners-gone"
     PARTITION_OWNERS_UNHEALTHY = "partition-owners-unhealthy"
@@ -115,7 +134,11 @@ class Kind(enum.StrEnum):
     TRACKER_DIFFERED = "tracker-differed"
     TRACKER_PREFIX = "tracker-prefix"
     # external stores; `what` is the store's name or kind
-    STORE_FAULT = "store-fault"
+    STORE_FAILED = "store-failed"
+    STORE_REPLACED = "store-replaced"  # `why` is one of the three that follow
+    STORE_CLUSTER_OTHER = "store-cluster-other"
+    STORE_REVISION_FELL = "store-revision-fell"
+    STORE_KEYS_VANISHED = "store-keys-vanished"
     STORE_KEYS = "store-keys"
     STORE_EMPTY = "store-empty"
     STORE_OF_OTHERS = "store-of-others"
@@ -161,7 +184,7 @@ class Kind(enum.StrEnum):
     VALUE_HIGH = "value-high"  # `value` of `what`
     UNREAD = "unread"  # `what` of it
     LOOKED_ONCE = "looked-once"
-    TOLD = "told"  # by a source of targets, in its own words: `what`
+    TOLD = "told"  # by a source of targets or a store, in its own words: `what`
     # there is nothing to judge
     NO_TARGETS = "no-targets"
     NO_ANSWER = "no-answer"
@@ -186,7 +209,7 @@ class Kind(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Culprit:
     """One fault, or one unknown. `target` is a process and `member` a member's id or a KV client's name.
-    `value` is compared with `of` or `limit`, `names` are the processes or members in it.
+    `value` is compared with `of` or `limit`, `names` are the processes or members in it, `why` explains it.
     """
 
     kind: Kind
@@ -198,6 +221,7 @@ class Culprit:
     of: float | None = None
     limit: float | None = None
     names: tuple[str, ...] = ()
+    why: Culprit | None = None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from exporter.model.culprits import Culprit
 from exporter.model.entry import State
 from exporter.model.findings import NO_WAY_KNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
@@ -110,7 +111,7 @@ class TargetFacts:
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
     elections: Elections | None = None  # None: it has no HA tracker
     listed: bool = True  # False: removed from the list of targets together with half of it
-    why_none: str = ""  # why it is probably no process of a product: the request and the answer
+    why_none: Culprit | None = None  # why it is probably no process of a product
 
     @property
     def is_process(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -74,6 +75,31 @@ class Migration(Assessed):
         return replace(self, steps=steps, rollback=replace(self.rollback, safe=None))
 
 
+class LabelStep(enum.StrEnum):
+    """What to do next in the rollout of a label. A closed set: each has its words."""
+
+    NONE = "none"
+    UPGRADE = "upgrade"  # a release has no labels
+    CORRECT = "correct"  # a wrong label is verified
+    STOP_DROPPING = "stop-dropping"  # verification splits the gossip
+    READ = "read"
+    UNVERIFY = "unverify"
+    SET = "set"
+    UNVERIFY_OTHER = "unverify-other"  # before another label may be set
+    SET_SAME = "set-same"
+    VERIFY = "verify"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelConflict:
+    """A process that verifies its label, and the processes of which it drops the packets, by their label."""
+
+    target: str
+    label: str
+    dropped: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class LabelRollout:
     """How far a gossip label has been rolled out. `stages` are the names of processes by stage, every
@@ -83,8 +109,10 @@ class LabelRollout:
 
     stages: Mapping[str, tuple[str, ...]]
     stage: str
-    next: str = ""  # what to do next, one sentence
-    conflicts: tuple[str, ...] = ()  # which processes drop each other's packets
+    next: LabelStep = LabelStep.NONE
+    concerned: tuple[str, ...] = ()  # the processes that the next step is to change
+    wanted: str = ""  # the label of our own configuration
+    conflicts: tuple[LabelConflict, ...] = ()
     unexpected: tuple[str, ...] = ()  # processes with another label than our configuration's
 
 

@@ -11,6 +11,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
+from exporter.model.culprits import Culprit
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -142,7 +144,7 @@ class RingSettings:
     period: float = 15.0
     timeout: float | None = None
     replication: tuple[Replication, ...] = ()
-    differing: tuple[str, ...] = ()
+    differing: tuple[Culprit, ...] = ()
     known: bool = False  # some process's configuration was read
 
 

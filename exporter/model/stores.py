@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import Outcome, Reason, Value
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ class StoreFacts:
     name: str = ""  # as configured; "" for the kind
     addresses: tuple[str, ...] = ()
     identity: StoreIdentity | None = None
-    replaced: str = ""
+    replaced: Culprit | None = None
     replaced_at: float | None = None
 
     @property
@@ -114,12 +115,19 @@ class StoreFacts:
         return max((at for at in self.moved_at.values() if at > since), default=None)
 
     @property
-    def fault(self) -> str:
-        """Why nothing may be concluded from its content, "" where something may."""
+    def fault(self) -> Culprit | None:
+        """Why nothing may be concluded from its content, `None` where something may."""
         if self.outcome is not Outcome.OK:
             why = self.detail or (self.reason.value if self.reason else "")
-            return f"{self.title} was not read{f' ({why})' if why else ''}"
-        return f"{self.title} is not the store that it was: {self.replaced}" if self.replaced else ""
+            return Culprit(
+                Kind.STORE_FAILED, what=self.title, why=Culprit(Kind.TOLD, what=why) if why else None
+            )
+        return Culprit(Kind.STORE_REPLACED, what=self.title, why=self.replaced) if self.replaced else None
+
+
+def faults_of(stores: Iterable[StoreFacts]) -> tuple[Culprit, ...]:
+    """Why nothing may be concluded from some of these stores."""
+    return tuple(fault for store in stores if (fault := store.fault))
 
 
 RawStore = StoreRead[bytes]

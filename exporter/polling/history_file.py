@@ -18,6 +18,7 @@ import msgspec
 from exporter.config import Config
 from exporter.derive.history import FORGET_GONE, History, RingHistory
 from exporter.log import logger
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
 from exporter.model.pages import Outcome
@@ -34,7 +35,7 @@ class KeptStore(msgspec.Struct, frozen=True):
     """Which store it was, and since when another one answers in its place."""
 
     identity: StoreIdentity
-    replaced: str
+    replaced: str | Culprit  # "" for no; a text is what an earlier release wrote
     replaced_at: float | None
 
 
@@ -134,7 +135,7 @@ def _by_kind(places: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, dic
 
 
 def _store(store: StoreFacts, known: StoreIdentity) -> KeptStore:
-    return KeptStore(replace(known, rings=dict(known.rings)), store.replaced, store.replaced_at)
+    return KeptStore(replace(known, rings=dict(known.rings)), store.replaced or "", store.replaced_at)
 
 
 def _ring(past: RingHistory, at: float) -> KeptRing:
@@ -175,5 +176,8 @@ def _recalled(kept: KeptRing, now: float) -> RingHistory:
 
 def _known(title: str, kept: KeptStore, now: float) -> StoreFacts:
     identity = replace(kept.identity, rings=MappingProxyType(dict(kept.identity.rings)))
-    at = min(kept.replaced_at or now, now) if kept.replaced else None
-    return StoreFacts(title, Outcome.FAILED, identity=identity, replaced=kept.replaced, replaced_at=at)
+    why = Culprit(Kind.TOLD, what=kept.replaced) if isinstance(kept.replaced, str) else kept.replaced
+    if not kept.replaced:
+        return StoreFacts(title, Outcome.FAILED, identity=identity)
+    at = min(kept.replaced_at or now, now)
+    return StoreFacts(title, Outcome.FAILED, identity=identity, replaced=why, replaced_at=at)

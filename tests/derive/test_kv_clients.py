@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,16 +93,6 @@ PRIMARIES = [
 @pytest.mark.parametrize(("clients", "store"), [c[1:] for c in PRIMARIES], ids=[c[0] for c in PRIMARIES])
 def test_the_primary_is_external_until_all_have_left_it(clients: list[ClientFacts], store: str) -> None:
     assert kv_clients.primary_of(clients) == store
-
-
-def test_two_external_primaries_of_one_key_are_named() -> None:
-    other = replace(facts("etcd", Phase.MIRRORING), target="p-9")
-    unknown = replace(facts("aaa", Phase.MIRRORING), target="p-8")
-    assert kv_clients.differing_primaries([CONSUL, CONSUL]) == ()
-    assert kv_clients.differing_primaries([CONSUL, GOSSIP]) == ()
-    assert kv_clients.differing_primaries([CONSUL, other]) != ()
-    (told,) = kv_clients.differing_primaries([CONSUL, unknown])
-    assert told.startswith("primary aaa on p-8, consul on")
 
 
 def test_the_secondary_is_the_other_store() -> None:

@@ -102,7 +102,7 @@ def test_a_partition_that_is_served_or_on_its_way_out_is_fine(name: str, partiti
 
 def test_the_headline_names_the_partition() -> None:
     seen = fleet_with(owned(2, "q-7")).look()
-    assert seen.fleet.headline.startswith(f"Partition 2 of {KEY} is ACTIVE and none of its 1 owners is")
+    assert seen.fleet.headline.startswith(f"Partition 2 of {KEY} is ACTIVE and none of its 1 owner is")
 
 
 def test_without_a_partition_ring_there_is_nothing_to_ask() -> None:

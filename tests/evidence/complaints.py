@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from exporter.expose.wording import culprits, labels
 from exporter.expose.wording.findings import text
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.gate import Step, Verdict
@@ -31,7 +32,8 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
             yield from (f"gossip {what}: {name}" for name in getattr(gossip, what))
         yield from (f"gossip short: {name}" for name, told in gossip.short.items() if told.wrong)
         yield from (
-            f"label conflict: {name}" for name in (gossip.rollout.conflicts if gossip.rollout else ())
+            f"label conflict: {labels.conflict(one)}"
+            for one in (gossip.rollout.conflicts if gossip.rollout else ())
         )
         strangers = (*gossip.strangers, *gossip.namesakes, *gossip.doubtful, *gossip.ring_strangers)
         yield from (f"stranger {one.name} seen by {', '.join(one.seen_by)}" for one in strangers)
@@ -40,7 +42,7 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
 
 
 def _of_key(key: KeyFacts) -> Iterator[str]:
-    yield from (f"{key.key}: {text}" for text in key.settings.differing)
+    yield from (f"{key.key}: {culprits.name(told)}" for told in key.settings.differing)
     yield from (f"{key.key} orphaned: {name}" for name in key.ghosts or ())
     yield from (f"{key.key} ahead: {name}" for name in key.ahead)
     if key.secondary is not None:
@@ -56,7 +58,7 @@ def _of_its_row(own: TargetFacts, snapshot: Snapshot) -> Iterator[str]:
         yield "down"
     yield from (f"page {page.name} failed" for page in own.pages if page.outcome is Outcome.FAILED)
     if own.why_none:
-        yield own.why_none
+        yield culprits.name(own.why_none)
     phases = Counter(client.phase for target in snapshot.targets for client in target.clients)
     usual = max(phases, key=lambda phase: phases[phase], default=None)
     yield from (f"{c.name} is {c.phase.label}" for c in own.clients if c.phase is not usual)

@@ -25,6 +25,7 @@ from exporter.derive.history import (
 from exporter.derive.store.store_identity import identified
 from exporter.errors import ConfigError
 from exporter.expose.wording import checks as wording
+from exporter.expose.wording import culprits
 from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
 from exporter.model.gate import Step
@@ -128,13 +129,37 @@ def judged(*looks: StoreContent) -> StoreFacts:
 @pytest.mark.parametrize("case", SAME)
 def test_the_same_store_after_restarts(case: str) -> None:
     facts = judged(*SAME[case])
-    assert (facts.replaced, facts.replaced_at) == ("", None)
+    assert (facts.replaced, facts.replaced_at) == (None, None)
 
 
 @pytest.mark.parametrize("case", REPLACED)
 def test_not_the_store_that_it_was_after_restarts(case: str) -> None:
     looks, words = REPLACED[case]
-    assert words in judged(*looks).replaced
+    found = judged(*looks).replaced
+    assert found is not None
+    assert words in culprits.name(found)
+
+
+WHY = "its cluster id is 8, and was 7"
+WRITTEN: list[tuple[str, Any, str]] = [
+    ("a sentence, by an earlier release", WHY, WHY),
+    ("data", {"kind": "store-cluster-other", "member": "8", "what": "7"}, WHY),
+    ("numbers", {"kind": "store-revision-fell", "value": 4, "of": 50}, "its revision decreased from 50 to 4"),
+    (
+        "keys",
+        {"kind": "store-keys-vanished", "value": 2, "of": 4, "names": ["collectors/ring", "ha-tracker/"]},
+        "2 of 4 keys vanished together: collectors/ring, the HA tracker's entries",
+    ),
+    ("nothing", "", ""),
+]
+
+
+@pytest.mark.parametrize(("written", "words"), [c[1:] for c in WRITTEN], ids=[c[0] for c in WRITTEN])
+def test_a_store_that_was_another_one_is_so_whatever_release_wrote_it(written: Any, words: str) -> None:
+    store = {"identity": {"cluster": "7"}, "replaced": written, "replaced_at": OLD if written else None}
+    kept = msgspec.convert({"stores": {"etcd": store}, "rings": {}, "places": {}}, Kept)
+    found = recalled(kept, NOW).stores["etcd"].replaced
+    assert (culprits.name(found) if found else "") == words
 
 
 # The gate, by the last cycle of six after a restart.

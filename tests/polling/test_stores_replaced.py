@@ -102,9 +102,8 @@ def test_another_store_behind_the_address_keeps_the_store_until_the_former_is_ba
                 for_good = await watch.poller.cycle()
                 door.lead_to(former)
                 back = await watch.poller.cycle()
-        assert [snapshot.stores[0].replaced != "" for snapshot in (healthy, replaced, for_good, back)] == [
-            False, True, True, False,
-        ]  # fmt: skip
+        seen = (healthy, replaced, for_good, back)
+        assert [bool(snapshot.stores[0].replaced) for snapshot in seen] == [False, True, True, False]
         assert verdicts(healthy)["store-read"][0] is Verdict.HOLDS
         for snapshot in (replaced, for_good):
             assert {verdict for verdict, _ in verdicts(snapshot).values()} == {Verdict.UNKNOWN}

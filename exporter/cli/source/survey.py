@@ -20,6 +20,7 @@ from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
 from exporter.derive.identity.member_index import bare
 from exporter.errors import UsageError
+from exporter.expose.wording import culprits
 from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
 from exporter.model.listed import few
 from exporter.model.pages import GossipMember, GossipState, Product
@@ -220,7 +221,8 @@ def _without_process(snapshot: Snapshot, missing: Iterable[GossipMember]) -> Ite
 def _silent(snapshot: Snapshot) -> Iterator[str]:
     for target in snapshot.targets:
         first = next(iter(target.pages), None)
-        why = target.why_none or (first.detail if first else "") or "it does not answer"
+        told = culprits.name(target.why_none) if target.why_none else ""
+        why = told or (first.detail if first else "") or "it does not answer"
         yield f"{target.url}: {why}"
 
 

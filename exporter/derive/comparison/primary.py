@@ -12,7 +12,7 @@ from exporter.derive import kv_clients
 from exporter.derive.comparison.majority import called, fresh, most
 from exporter.derive.comparison.signals import Signal
 from exporter.derive.comparison.views import View
-from exporter.derive.ring.agreed_settings import Claim, agree, kept_apart
+from exporter.derive.ring.agreed_settings import Claim, agree, differing_primaries, kept_apart
 from exporter.derive.ring.clocks import is_skewed, right_clock
 from exporter.derive.ring.health import Limit, age_of, contradicted
 from exporter.model.entry import Replica, State
@@ -56,9 +56,7 @@ class KeyInput:
         """The ring's settings, as the processes that own them agree; its primary store is one of them."""
         found = agree(self.configs)
         alone = kept_apart(self.in_memory, self.clients)
-        return replace(
-            found, differing=(*found.differing, *kv_clients.differing_primaries(self.clients), *alone)
-        )
+        return replace(found, differing=(*found.differing, *differing_primaries(self.clients), *alone))
 
 
 @dataclass(frozen=True, slots=True)

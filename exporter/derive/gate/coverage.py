@@ -7,7 +7,7 @@ A check that passes without a part of its universe becomes unknown, by name.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.pages import NOTICE, Outcome, Phase, Product
-from exporter.model.stores import StoreFacts
+from exporter.model.stores import StoreFacts, faults_of
 from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, pages_of
 
 
@@ -124,6 +124,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     """
     ours = tuple(keys)
     up = tuple(target for target in now.targets if target.up)
+    external = {key.primary for key in ours} & EXTERNAL_STORES
     parts = {
         METRICS: _part(_pages("", ((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets))),
         CONFIG: _part(
@@ -133,11 +134,13 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
             _pages("member list", ((t.name, t.gossip is not None) for t in up if runs_memberlist(t)))
         ),
         PRIMARY: _part(
-            (*_primaries(now, ours, up), *_copies(ours, up, Phase.MEMBERLIST)), _oldest(ours, "ring")
+            (*_primaries(ours, up), *_copies(ours, up, Phase.MEMBERLIST)),
+            _oldest(ours, "ring"),
+            [store for store in now.stores if store.kind in external],
         ),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING), _oldest(ours, "gossip")),
         TRACKER: _part(_pages(TRACKER_PAGE, ((t.name, _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)))),
-        STORE: _part(_stores(now.stores)),
+        STORE: _part((), stores=now.stores),
     }
     return Universe(parts)
 
@@ -151,13 +154,16 @@ def _oldest(keys: Iterable[KeyFacts], kind: str) -> float | None:
     return min((at for at in read if at is not None), default=None)
 
 
-def _part(things: Iterable[tuple[Thing, bool]], since: float | None = None) -> Part:
+def _part(
+    things: Iterable[tuple[Thing, bool]], since: float | None = None, stores: Sequence[StoreFacts] = ()
+) -> Part:
     """Count them. There are many thousands in a large fleet: only what was not had is made a culprit."""
     told = dict(things)
-    missing = sorted(thing for thing, had in told.items() if not had)
-    return Part(
-        len(told), tuple(Culprit(kind, target, key, what=what) for what, key, target, kind in missing), since
-    )
+    unread = (thing for thing, had in told.items() if not had)
+    missing = [Culprit(kind, target, key, what=what) for what, key, target, kind in unread]
+    missing += faults_of(stores)
+    missing.sort(key=lambda culprit: (culprit.what, culprit.key, culprit.target))
+    return Part(len(told) + len(stores), tuple(missing), since)
 
 
 def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Thing, bool]]:
@@ -188,11 +194,9 @@ def _tracks(target: TargetFacts) -> bool:
     return any(client.key == HA_KEY and client.writes for client in target.clients)
 
 
-def _primaries(
-    now: Snapshot, keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]
-) -> Iterable[tuple[Thing, bool]]:
+def _primaries(keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]) -> Iterable[tuple[Thing, bool]]:
     """Each key's primary, and each ring page there should be: what a watch delivers to a process is nowhere
-    else. Of the external store the store itself, where it is configured.
+    else. The external store's content is the store's itself, where that is configured.
     """
     shown = {key.key: {v.target for v in key.views if v.kind == "ring" and v.known} for key in keys}
     for key in keys:
@@ -202,12 +206,6 @@ def _primaries(
             if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield ("ring page", client.key, target.name, Kind.UNREAD), had
-    external = {key.primary for key in keys} & EXTERNAL_STORES
-    yield from _stores(store for store in now.stores if store.kind in external)
-
-
-def _stores(stores: Iterable[StoreFacts]) -> Iterable[tuple[Thing, bool]]:
-    return (((store.fault or store.title, "", "", Kind.STORE_FAULT), not store.fault) for store in stores)
 
 
 _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.identity.member_processes import Identity
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Rejection, TargetFacts
-from exporter.model.listed import few
-from exporter.model.migration import LabelRollout
+from exporter.model.migration import LabelConflict, LabelRollout, LabelStep
 from exporter.model.pages import ProcessConfig
 from exporter.products.registry import PRODUCTS
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
 STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
-STILL_OFF = "verification still off"
 _MOST_PARTS = 40
 _SHORTEST = 3  # a name shorter than this is part of too many names
 
@@ -77,11 +76,11 @@ def rollout(targets: Iterable[TargetFacts], wanted: str) -> LabelRollout:
         stage=_stage(by_stage),
         conflicts=conflicts,
         unexpected=unexpected,
+        wanted=wanted,
     )
-    old = sorted(t.name for t in up if t.config and t.config.labels_supported is False)
-    if old:
-        return replace(found, next=f"Upgrade first: the release of {_few(old)} has no cluster label.")
-    return replace(found, next=_next(found, set(labels.values()), wanted))
+    old = tuple(sorted(t.name for t in up if t.config and t.config.labels_supported is False))
+    step, concerned = (LabelStep.UPGRADE, old) if old else _next(found, set(labels.values()))
+    return replace(found, next=step, concerned=concerned)
 
 
 # Names that charts and examples set by default: two installations with it are one gossip cluster.
@@ -93,22 +92,15 @@ def is_blank(label: str) -> bool:
     return all(unicodedata.category(sign)[0] in "ZC" for sign in label)
 
 
-def quoted(label: str) -> str:
-    """Show a label with the codes of what is not ASCII, so that two similar labels can be distinguished."""
-    codes = ascii(label)[1:-1].replace("\\\\", "\\")
-    return f'"{label}"' if codes == label or label.isascii() else f'"{label}" ({codes})'
-
-
-def oddity(label: str) -> str:
-    """What of a label is easily written otherwise elsewhere, "" where nothing is."""
-    bare = label.strip()
-    if is_blank(label):
-        return "appears empty"
-    if any(unicodedata.category(sign)[0] == "C" for sign in label):
-        return "has a character that does not show"
-    if bare != label:
-        return "has a blank at an end"
-    return "differs from a chart's default only by its case" if _is_default_but_for_case(label) else ""
+def oddity(label: str) -> Culprit | None:
+    """What of a label is easily written otherwise elsewhere, `None` where nothing is."""
+    rows = (
+        (Kind.LABEL_BLANK, is_blank(label)),
+        (Kind.LABEL_HIDDEN_SIGN, any(unicodedata.category(sign)[0] == "C" for sign in label)),
+        (Kind.LABEL_PADDED, label.strip() != label),
+        (Kind.LABEL_BY_CASE, _is_default_but_for_case(label)),
+    )
+    return next((Culprit(kind) for kind, holds in rows if holds), None)
 
 
 def _is_default_but_for_case(label: str) -> bool:
@@ -153,48 +145,36 @@ def _stage(by_stage: Mapping[str, list[str]]) -> str:
     return next((stage for stage in STAGES if by_stage[stage]), NOT_KNOWN)
 
 
-def _conflicts(up: Iterable[TargetFacts]) -> tuple[str, ...]:
+def _conflicts(up: Iterable[TargetFacts]) -> tuple[LabelConflict, ...]:
     """Which processes drop each other's packets: a process that verifies drops every label but its own."""
-    told = [(t.name, label_of(t.config), _verifies(t.config)) for t in up if t.config]
-    carriers: dict[str, list[str]] = {}
+    named = sorted(up, key=lambda target: target.name)
+    told = [(t.name, label_of(t.config), _verifies(t.config)) for t in named if t.config]
+    carriers: dict[str, tuple[str, ...]] = {}
     for name, label, _ in told:
         if label is not None:
-            carriers.setdefault(label, []).append(name)
-    found = []
-    for name, label, verifies in told:
-        others = [other for other in sorted(carriers) if other != label]
-        if label is not None and verifies and others:
-            carried = ", ".join(f"{quoted(other)} ({_few(sorted(carriers[other]), 3)})" for other in others)
-            found.append(f"{name} verifies {quoted(label)} and drops {carried}")
-    return tuple(sorted(found))
-
-
-def _next(found: LabelRollout, labels: set[str], wanted: str) -> str:
-    """What to do next, one sentence: that of the first row that applies."""
-    names = found.stages
-    label = f' "{wanted}"' if wanted else ""
-    verifying = (*names[UNLABELLED], *names[ENFORCED])
-    differ = len(labels) > 1 or found.unexpected
-    correct = f"Correct the label of {_few(found.unexpected)}: it is not{label}, and packets are dropped."
-    rows = (
-        (found.conflicts and set(found.unexpected) & set(names[ENFORCED]), correct),
-        (
-            found.conflicts,
-            f"Switch verification off on {_few(verifying)}: they drop packets of the other processes.",
-        ),
-        (names[NOT_KNOWN], f"Unknown: the label settings of {_few(names[NOT_KNOWN])} were not read."),
-        (names[UNLABELLED], f"Step 1 of 3: switch label verification off on {_few(names[UNLABELLED])}."),
-        (names[OPEN], f"Step 2 of 3: set the cluster label{label} on {_few(names[OPEN])}, {STILL_OFF}."),
-        (
-            differ and names[ENFORCED],
-            f"Step 1 of 3: the label is not{label}; switch verification off before changing it.",
-        ),
-        (differ, f"Step 2 of 3: give every process the same label{label}, {STILL_OFF}."),
-        (names[LABELLED], f"Step 3 of 3: switch label verification on again on {_few(names[LABELLED])}."),
-        (names[ENFORCED], "Done: every process has the same label and verifies it."),
+            carriers[label] = (*carriers.get(label, ()), name)
+    others = {label: {o: names for o, names in sorted(carriers.items()) if o != label} for label in carriers}
+    return tuple(
+        LabelConflict(name, label, others[label])
+        for name, label, verifies in told
+        if label is not None and verifies and others[label]
     )
-    return next((sentence for holds, sentence in rows if holds), "")
 
 
-def _few(names: Sequence[str], most: int = 5) -> str:
-    return few(names, most)
+def _next(found: LabelRollout, labels: set[str]) -> tuple[LabelStep, tuple[str, ...]]:
+    """What to do next, and on which processes: the first row that applies."""
+    names = found.stages
+    differ = len(labels) > 1 or found.unexpected
+    wrong = found.conflicts and set(found.unexpected) & set(names[ENFORCED])
+    rows = (
+        (wrong, LabelStep.CORRECT, found.unexpected),
+        (found.conflicts, LabelStep.STOP_DROPPING, (*names[UNLABELLED], *names[ENFORCED])),
+        (names[NOT_KNOWN], LabelStep.READ, names[NOT_KNOWN]),
+        (names[UNLABELLED], LabelStep.UNVERIFY, names[UNLABELLED]),
+        (names[OPEN], LabelStep.SET, names[OPEN]),
+        (differ and names[ENFORCED], LabelStep.UNVERIFY_OTHER, names[ENFORCED]),
+        (differ, LabelStep.SET_SAME, ()),
+        (names[LABELLED], LabelStep.VERIFY, names[LABELLED]),
+        (names[ENFORCED], LabelStep.DONE, ()),
+    )
+    return next(((step, those) for holds, step, those in rows if holds), (LabelStep.NONE, ()))

@@ -107,7 +107,7 @@ def _replaced(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
     already = {store.title for store in before.stores if store.replaced} if before else set()
     for store in now.stores:
         if store.replaced and store.title not in already:
-            yield "store", Finding(Told.STORE_OTHER, store.title, store.replaced), store.title
+            yield "store", Finding(Told.STORE_OTHER, store.title, culprits=(store.replaced,)), store.title
 
 
 def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.gossip.label_rollout import quoted
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.migration.migration import product_of
@@ -101,7 +100,8 @@ def _of_processes(whole: Whole, restarting_now: tuple[TargetFacts, ...]) -> Iter
     not_running = (Culprit(Kind.TOLD, what=text) for text in whole.unsure.not_running)
     if culprits := (*unlisted(targets), *not_running):
         yield Finding(Told.NOT_WATCHED, culprits=culprits)
-    if others := [_shows(t, t.why_none) for t in targets if t.up and not t.is_process]:
+    strange = (t for t in targets if t.up and not t.is_process)
+    if others := [Culprit(Kind.PROCESS_SHOWS, t.name, why=t.why_none) for t in strange]:
         yield _counted(Told.NO_TARGET, others, targets)
     yield from _of_two_products(targets)
     down = [silence(t, detail=False) for t in targets if not t.up and t not in restarting_now]
@@ -137,7 +137,7 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
         labels = {label: set(names) for label, names in gossip.labels.items()}
         if _is_split_by(labels, gossip.clusters):
             carried = (
-                Culprit(Kind.LABEL_CARRIED, what=quoted(label), names=tuple(sorted(names)))
+                Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(sorted(names)))
                 for label, names in labels.items()
             )
             yield Finding(Told.LABELS_SPLIT, culprits=tuple(carried))
@@ -213,8 +213,8 @@ def _is_short_cut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
 
 def _store_faults(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
     for store in stores:
-        if store.fault:
-            yield Finding(Told.STORE_REPLACED if store.replaced else Told.STORE_UNREAD, what=store.fault)
+        if fault := store.fault:
+            yield Finding(Told.STORE_REPLACED if store.replaced else Told.STORE_UNREAD, culprits=(fault,))
 
 
 def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import median_low
 
-from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity, quoted
+from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.identity.member_processes import host_in, host_of, port_of
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts, TargetFacts
@@ -103,9 +103,9 @@ def _odd_labels(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that another cluster has by default, or that is easily written otherwise on other processes."""
     for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
         if label in DEFAULT_LABELS:
-            yield Finding(Told.LABEL_DEFAULT, quoted(label))
+            yield Finding(Told.LABEL_DEFAULT, label)
         if odd := oddity(label):
-            yield Finding(Told.LABEL_ODD, quoted(label), odd)
+            yield Finding(Told.LABEL_ODD, label, culprits=(odd,))
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

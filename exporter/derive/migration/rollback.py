@@ -11,6 +11,7 @@ from exporter.model.facts import ClientFacts, KeyFacts, Snapshot
 from exporter.model.findings import NO_WAY_KNOWN, Rollback, Way
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase
+from exporter.model.stores import faults_of
 
 _STORE_LEADS = frozenset({Phase.EXTERNAL, Phase.MULTI, Phase.MIRRORING})
 _STORE_STALE = frozenset({Phase.DETACHED, Phase.MEMBERLIST})
@@ -44,7 +45,7 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
 
 def _leading(way: Way, now: Snapshot, keys: list[KeyFacts], *, begun: bool) -> Rollback:
     """The way back to a store that is the primary already, and what of it is unknown."""
-    unknown = [*_silent(now), *(_stores_unread(now) if begun else _store_faults(now))]
+    unknown = [*_silent(now), *(_stores_unread(now) if begun else faults_of(now.stores))]
     unknown += [Culprit(Kind.KEY_NOT_READ, key=key.key) for key in keys if not key.source]
     unknown += [_lost(key) for key in keys if key.lost]
     return Rollback(way, safe=None if unknown else True, unknown=tuple(unknown))
@@ -54,13 +55,9 @@ def _silent(now: Snapshot) -> list[Culprit]:
     return [Culprit(Kind.PROCESS_DOWN, target.name) for target in now.targets if not target.up]
 
 
-def _store_faults(now: Snapshot) -> list[Culprit]:
-    return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in now.stores if store.fault]
-
-
-def _stores_unread(now: Snapshot) -> list[Culprit]:
+def _stores_unread(now: Snapshot) -> tuple[Culprit, ...]:
     """Why the store at the end of the way back is unknown."""
-    return _store_faults(now) if now.stores else [Culprit(Kind.STORE_NOT_READ)]
+    return faults_of(now.stores) if now.stores else (Culprit(Kind.STORE_NOT_READ),)
 
 
 def _lost(key: KeyFacts) -> Culprit:

@@ -9,12 +9,14 @@ a KV client shows that it uses one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
+from exporter.derive import kv_clients
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts
-from exporter.model.listed import few
 from exporter.model.pages import ProcessConfig, RingConfig
 from exporter.model.settings import Replication, RingSettings
 
@@ -22,7 +24,6 @@ from exporter.model.settings import Replication, RingSettings
 # a configuration beyond it excuses nothing.
 LONGEST_PERIOD = 120.0
 LONGEST_TIMEOUT = 600.0
-MAX_NAMED = 5
 
 
 class Role(enum.IntEnum):
@@ -86,59 +87,70 @@ def _replications(configs: Iterable[RingConfig]) -> Iterator[Replication]:
             yield Replication(factor, zones)
 
 
-def _differing(claims: Iterable[Claim]) -> Iterable[str]:
+def _differing(claims: Iterable[Claim]) -> Iterator[Culprit]:
     """Each setting on which processes disagree, with the processes of every value but the most usual."""
     claims = tuple(claims)
     owners = [claim for claim in claims if claim.role is not Role.READER]
-    yield from _values("heartbeat period", owners, lambda c: c.heartbeat_period, _seconds)
-    yield from _values("heartbeat timeout", claims, lambda c: c.heartbeat_timeout, _seconds)
-    yield from _values("replication factor", claims, lambda c: c.replication_factor or None, str)
-    yield from _values("zone awareness", claims, lambda c: c.zone_awareness, _on)
-
-
-def _on(value: object) -> str:
-    return "on" if value else "off"
-
-
-def _seconds(value: object) -> str:
-    return f"{value:g} s"
+    yield from _values(Kind.PERIOD_DIFFERS, owners, lambda c: c.heartbeat_period)
+    yield from _values(Kind.TIMEOUT_DIFFERS, claims, lambda c: c.heartbeat_timeout)
+    yield from _values(Kind.REPLICATION_DIFFERS, claims, lambda c: c.replication_factor or None)
+    yield from _values(Kind.ZONES_DIFFER, claims, lambda c: c.zone_awareness)
 
 
 def _values(
-    what: str,
-    claims: Iterable[Claim],
-    told: Callable[[RingConfig], float | None],
-    text: Callable[[object], str],
-) -> Iterable[str]:
+    kind: Kind, claims: Iterable[Claim], told: Callable[[RingConfig], float | None]
+) -> Iterator[Culprit]:
     claims = tuple(claims)
     if len({told(claim.config) for claim in claims} - {None}) < 2:
         return  # nearly always
-    same: dict[float, list[str]] = {}
+    having: dict[float, list[str]] = {}
     for claim in claims:
         if (each := told(claim.config)) is not None:
-            same.setdefault(each, []).append(claim.target)
-    having: dict[str, list[str]] = {}
-    for number, targets in same.items():
-        having.setdefault(text(number), []).extend(targets)
-    yield from disagreement(what, having)
+            having.setdefault(each, []).append(claim.target)
+    yield from disagreement(having, lambda value, usual: Culprit(kind, value=value, of=usual))
 
 
-def disagreement(what: str, having: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """For each value but the most usual: which processes have it, and which have the usual one."""
-    usual = max(having, key=lambda value: (len(having[value]), value), default="")
-    others, rest = having.get(usual, ()), having.keys() - {usual}
-    is_most = len(others) > max((len(having[value]) for value in rest), default=0)
-    # without a majority, each group may be the wrong one
-    most = f"{len(others)} other processes" if is_most else few(sorted(others), MAX_NAMED)
-    for value in sorted(rest):
-        yield f"{what} {value} on {few(sorted(having[value]), MAX_NAMED)}, {usual} on {most}"
+Value = TypeVar("Value", float, str)
 
 
-def kept_apart(alone: Sequence[str], clients: Iterable[ClientFacts]) -> Iterable[str]:
+def disagreement(
+    having: Mapping[Value, Iterable[str]],
+    blame: Callable[[Value, Value], Culprit],
+    is_likely: Callable[[Value], bool] = lambda _: True,
+) -> Iterator[Culprit]:
+    """For each value but the usual one, which is a likely value: the processes that have it, and those with
+    the usual value.
+    """
+    if len(having) < 2:
+        return
+    names = {value: tuple(sorted(targets)) for value, targets in having.items()}
+    usual = max(names, key=lambda value: (is_likely(value), len(names[value]), value))
+    rest = sorted(names.keys() - {usual})
+    others = Culprit(Kind.OTHERS, names=names[usual])  # without a majority, each group may be the wrong one
+    if len(names[usual]) > max(len(names[value]) for value in rest):
+        others = Culprit(Kind.MOST_OTHERS, value=len(names[usual]))
+    yield from (replace(blame(value, usual), names=names[value], why=others) for value in rest)
+
+
+def differing_primaries(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
+    """The clients of one key with another external primary than most, by store."""
+    having: dict[str, set[str]] = {}
+    for client in kv_clients.writing(clients):
+        if (store := kv_clients.store_of(client)) and store != "memberlist":
+            having.setdefault(store, set()).add(client.target)
+    return disagreement(
+        having,
+        lambda store, usual: Culprit(Kind.PRIMARY_DIFFERS, member=store, what=usual),
+        kv_clients.EXTERNAL_STORES.__contains__,
+    )
+
+
+def kept_apart(alone: Iterable[str], clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     """Which processes keep a shared ring in their own memory: no other process is in it."""
-    sharing = {client.target for client in clients if client.writes} - set(alone)
-    if alone and sharing:
-        yield f"store inmemory on {few(sorted(alone), MAX_NAMED)}, shared by {len(sharing)} other processes"
+    names = tuple(sorted(alone))
+    sharing = {client.target for client in clients if client.writes}.difference(names)
+    if names and sharing:
+        yield Culprit(Kind.KEPT_IN_MEMORY, value=len(sharing), names=names)
 
 
 def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[float, bool]:

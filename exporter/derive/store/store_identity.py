@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import Replica
 from exporter.model.pages import Outcome, PartitionRing, Ring
 from exporter.model.stores import StoreContent, StoreFacts, StoreIdentity
+from exporter.products.ring_pages import HA_KEY
 
+NAMED = 5  # of the keys that vanished
 TOGETHER = 2  # keys that vanish between two readings: one is deleted by hand, several are lost
 
 
@@ -33,7 +36,7 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     current = replace(current, since=known.since)
     if before.replaced and not _is_back(known, current, facts.moved_at, before.replaced_at or now):
         return kept
-    why = "" if before.replaced else difference(known, current, store)
+    why = None if before.replaced else difference(known, current, store)
     if why:
         return replace(kept, replaced=why, replaced_at=now)
     return replace(facts, identity=current)
@@ -58,19 +61,18 @@ def identity_of(store: StoreContent, since: float) -> StoreIdentity:
     )
 
 
-def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent) -> str:
-    """The evidence that this is another store, "" where there is none."""
+def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent) -> Culprit | None:
+    """The evidence that this is another store, `None` where there is none."""
     if known.cluster and current.cluster and known.cluster != current.cluster:
-        return f"its cluster id is {current.cluster}, and was {known.cluster}"
+        return Culprit(Kind.STORE_CLUSTER_OTHER, member=current.cluster, what=known.cluster)
     if known.revision and current.revision and current.revision < known.revision:
-        return f"its revision decreased from {known.revision} to {current.revision}"
+        return Culprit(Kind.STORE_REVISION_FELL, value=current.revision, of=known.revision)
     gone = [key for key in known.rings if key not in store.modified]
-    gone += ["the HA tracker's entries"] if known.entries and not current.entries else []
+    gone += [HA_KEY] if known.entries and not current.entries else []
     if len(gone) >= TOGETHER:
-        return (
-            f"{len(gone)} of {len(known.rings) + known.entries} keys vanished together: {', '.join(gone[:5])}"
-        )
-    return ""
+        of = len(known.rings) + known.entries
+        return Culprit(Kind.STORE_KEYS_VANISHED, value=len(gone), of=of, names=tuple(gone[:NAMED]))
+    return None
 
 
 def _is_back(

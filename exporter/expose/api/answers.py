@@ -37,8 +37,9 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording import checks as wording
+from exporter.expose.wording import culprits, labels
 from exporter.expose.wording.migrations import line_of
-from exporter.expose.wording.origins import origin_text
+from exporter.expose.wording.readings import origin_text
 from exporter.model.facts import (
     ClientFacts,
     GossipFacts,
@@ -53,7 +54,7 @@ from exporter.model.facts import (
     TargetFacts,
 )
 from exporter.model.gate import Check, Step
-from exporter.model.migration import Migration
+from exporter.model.migration import LabelRollout, Migration
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
@@ -139,10 +140,15 @@ def gossip_out(
         strangers=tuple(map(_stranger, facts.strangers)),
         ring_strangers=tuple(map(_stranger, facts.ring_strangers)),
         foreign=tuple(map(_stranger, facts.foreign)),
-        label_rollout=_as(LabelRolloutOut, facts.rollout) if facts.rollout else None,
+        label_rollout=_label_rollout(facts.rollout) if facts.rollout else None,
         rejections=tuple(_as(RejectionOut, each) for each in rejections),
         probes=tuple(_as(ProbeOut, each) for each in probes),
     )
+
+
+def _label_rollout(facts: LabelRollout) -> LabelRolloutOut:
+    conflicts = tuple(map(labels.conflict, facts.conflicts))
+    return _as(LabelRolloutOut, facts, next=labels.next_step(facts), conflicts=conflicts)
 
 
 def step_out(facts: Step) -> StepOut:
@@ -179,7 +185,12 @@ def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
 
 def _store(facts: StoreFacts) -> StoreOut:
     return _as(
-        StoreOut, facts, store=facts.title, last_write_at=facts.last_write, not_covered=facts.uncovered
+        StoreOut,
+        facts,
+        store=facts.title,
+        last_write_at=facts.last_write,
+        not_covered=facts.uncovered,
+        replaced=culprits.name(facts.replaced) if facts.replaced else "",
     )
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from exporter.expose.web import go_no_go, words
 from exporter.expose.web.documents import place
 from exporter.expose.wording.headlines import answer_of
-from exporter.expose.wording.origins import origin_text
+from exporter.expose.wording.readings import origin_text
 
 HERE: Final = Path(__file__).parent
 

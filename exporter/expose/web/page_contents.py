@@ -16,6 +16,7 @@ from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
+from exporter.expose.wording import culprits
 from exporter.expose.wording.looked import oldest_views
 from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
 from exporter.expose.wording.planning.shared_restarts import together
@@ -107,9 +108,9 @@ def target(view: PageRequest) -> Content:
     facts = next((target for target in view.known.targets if path(target.name) == wanted), None)
     if facts is None:
         raise NotThere(_missing("target", view.match["name"], [t.name for t in view.known.targets]))
-    return Content(
-        "target.html", f"Process {facts.name}", {"seen": target_page(view.known, facts), "target": facts}
-    )
+    none = culprits.name(facts.why_none) if facts.why_none else ""
+    seen = {"seen": target_page(view.known, facts), "target": facts, "none": none}
+    return Content("target.html", f"Process {facts.name}", seen)
 
 
 def processes(view: PageRequest) -> Content:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from exporter.expose.wording.lists import Names, Number
+from exporter.expose.wording.lists import Label, Names, Number, few
 from exporter.model.culprits import Culprit, Kind
+from exporter.products.ring_pages import HA_KEY
 
 TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -45,10 +46,24 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.GOSSIP_ABSENT: "{target}",
         Kind.GOSSIP_PARTIAL: "{target} lists {value} of {of: processes}, not {names:3}",
         Kind.GOSSIP_PORT_SCRAPED: "{target}: {value:.1f} a minute",
-        Kind.LABEL_CARRIED: "{what} on {names:3}",
+        Kind.LABEL_BLANK: "appears empty",
+        Kind.LABEL_HIDDEN_SIGN: "has a character that does not show",
+        Kind.LABEL_PADDED: "has a blank at an end",
+        Kind.LABEL_BY_CASE: "differs from a chart's default only by its case",
         Kind.LABELS_ALIKE: "labels differ only by blanks, case or the composition of a character",
         Kind.LABELS_UNSUPPORTED: "{target} is of a release without cluster labels",
         Kind.LABEL_VERIFIED: "{target} verifies",
+        Kind.OTHER_SERVER: (
+            "/metrics shows no product and no KV client, and {names:and3} answer 404 or a redirect: probably "
+            "another server"
+        ),
+        Kind.PAGES_NOT_FOUND: (
+            "404 for {names:and3}: probably another server, or the path prefix is missing or wrong (in the "
+            "target's URL, or http_client.path_prefix)"
+        ),
+        Kind.PAGES_REDIRECTED: "a redirect for {names:and3}: probably a login page, or it needs https",
+        Kind.PAGES_HTML: "HTML for {names:and3}: probably a login page or another server",
+        Kind.PAGES_DENIED: "401 or 403 for {names:and3}: probably credentials under http_client are missing",
         Kind.SEEDS_NONE: "{target} has none",
         Kind.SEEDS_ITSELF: "{target} names only itself",
         Kind.SEED_UNRESOLVED: "{member}: {what}",
@@ -82,8 +97,15 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ADDRESS_UNREACHABLE: "{key}: no other host reaches {what}, the address of {names:6}",
         Kind.ID_SHARED: "{value: processes} write {key} as {member}: {names:6}",
         Kind.REPLICATION_UNKNOWN: "{key}: no /config has its replication factor",
-        Kind.RINGS_PARTED: "{what}",
-        Kind.RING_SETTING_DIFFERS: "{key}: {what}",
+        Kind.RINGS_PARTED: "{what} ring: key {key} on {names:5}, {member} on {why}",
+        Kind.RING_SETTING_DIFFERS: "{key}: {why}",
+        Kind.PERIOD_DIFFERS: "heartbeat period {value:g} s on {names:5}, {of:g} s on {why}",
+        Kind.TIMEOUT_DIFFERS: "heartbeat timeout {value:g} s on {names:5}, {of:g} s on {why}",
+        Kind.REPLICATION_DIFFERS: "replication factor {value:g} on {names:5}, {of:g} on {why}",
+        Kind.PRIMARY_DIFFERS: "primary {member} on {names:5}, {what} on {why}",
+        Kind.KEPT_IN_MEMORY: "store inmemory on {names:5}, shared by {value} other processes",
+        Kind.OTHERS: "{names:5}",
+        Kind.MOST_OTHERS: "{value} other processes",
         Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",
         Kind.PARTITION_OWNERS_GONE: (
             "partition {value} of {key} is {what} and none of its {of: owners} is a member or process: "
@@ -126,7 +148,9 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.TRACKERS_DIFFER: "processes show {value} different HA tracker pages",
         Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
         Kind.TRACKER_PREFIX: 'the tracker of {names:3} has the prefix "{what}"',
-        Kind.STORE_FAULT: "{what}",
+        Kind.STORE_REPLACED: "{what} is not the store that it was: {why}",
+        Kind.STORE_CLUSTER_OTHER: "its cluster id is {member}, and was {what}",
+        Kind.STORE_REVISION_FELL: "its revision decreased from {of:.0f} to {value:.0f}",
         Kind.STORE_KEYS: "{what}: {value: keys}",
         Kind.STORE_EMPTY: "{what}: no key is in it below {names}",
         Kind.STORE_OF_OTHERS: "{what}: no key that our processes use is below its prefixes",
@@ -155,7 +179,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.VALUE_HIGH: "{name}: {value} {what}",
         Kind.LOOKED_ONCE: "{target} (read once)",
         Kind.PROCESS_DOWN: "{target} does not answer",
-        Kind.PROCESS_SHOWS: "{target} ({what})",
+        Kind.PROCESS_SHOWS: "{target} ({what}{why})",
         Kind.KEY_FOREIGN: "{key} {value} ({names:5})",
         Kind.KEY_NOT_READ: "{key} was not read",
         Kind.KEY_LOST: "{key} itself lost {value} {what} at once",
@@ -215,6 +239,25 @@ def _stranded(culprit: Culprit) -> str:
     return f"{reads}, and no process writes it there"
 
 
+def _carried(culprit: Culprit) -> str:
+    odd = f", which {_why(culprit)}," if culprit.why else ""
+    return f"{Label(culprit.member):label}{odd} on {few(culprit.names, 3)}"
+
+
+def _failed(culprit: Culprit) -> str:
+    return f"{culprit.what} was not read" + (f" ({_why(culprit)})" if culprit.why else "")
+
+
+def _vanished(culprit: Culprit) -> str:
+    names = ("the HA tracker's entries" if name == HA_KEY else name for name in culprit.names)
+    return f"{culprit.value:.0f} of {culprit.of:.0f} keys vanished together: {', '.join(names)}"
+
+
+def _zones(culprit: Culprit) -> str:
+    has, usual = ("on" if value else "off" for value in (culprit.value, culprit.of))
+    return f"zone awareness {has} on {few(culprit.names, 5)}, {usual} on {_why(culprit)}"
+
+
 def _only(culprit: Culprit) -> str:
     """A key, or one of its partitions."""
     return culprit.key if culprit.value is None else f"{culprit.key}: partition {culprit.value}"
@@ -226,6 +269,10 @@ MADE: Final[Mapping[Kind, Callable[[Culprit], str]]] = MappingProxyType(
         Kind.CLIENT_IN_PHASE: _in_phase,
         Kind.MARGIN_SMALL: _margin,
         Kind.STORE_ONLY: _only,
+        Kind.ZONES_DIFFER: _zones,
+        Kind.LABEL_CARRIED: _carried,
+        Kind.STORE_FAILED: _failed,
+        Kind.STORE_KEYS_VANISHED: _vanished,
         Kind.READER_STRANDED: _stranded,
     }
 )
@@ -245,10 +292,16 @@ def name(culprit: Culprit) -> str:
         of=Number(culprit.of),
         limit=culprit.limit,
         names=Names(culprit.names),
+        why=_why(culprit),
     )
 
 
 def detail(culprit: Culprit) -> str:
     """The same with its reason: why a process does not answer."""
     words = name(culprit)
-    return f"{words} ({culprit.what})" if culprit.kind is Kind.PROCESS_SILENT and culprit.what else words
+    reasons = ": ".join(filter(None, (culprit.what, _why(culprit))))
+    return f"{words} ({reasons})" if culprit.kind is Kind.PROCESS_SILENT and reasons else words
+
+
+def _why(culprit: Culprit) -> str:
+    return name(culprit.why) if culprit.why else ""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from exporter.expose.wording import checks, culprits
-from exporter.expose.wording.lists import Names, few
+from exporter.expose.wording.lists import Label, Names, few
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Verdict
 
@@ -27,8 +27,8 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.FOREIGN_IN_GOSSIP: "{count} foreign members in the gossip: {names:5}.",
         Told.LABELS_SPLIT: "Different labels split the gossip: {culprits:;}.",
         Told.STRANGERS: "{count} unknown members in the gossip: {names:5}.",
-        Told.STORE_REPLACED: "The external store {what}.",
-        Told.STORE_UNREAD: "The external store {what}.",
+        Told.STORE_REPLACED: "The external store {culprits}.",
+        Told.STORE_UNREAD: "The external store {culprits}.",
         Told.RING_SHRUNK: "Ring {name} lost {what} at once: {of} before, {count} now.",
         Told.CLOCKS_DIFFER: "Clocks differ: {evidence}.",
         Told.WITHOUT_MULTI: (
@@ -78,12 +78,12 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "cluster that reaches one gets into the rings."
         ),
         Told.LABEL_DEFAULT: (
-            "The cluster label {name} is the name of a product or a chart's default: another cluster that "
-            "has it too can merge with this cluster. Give this cluster a label of its own."
+            "The cluster label {name:label} is the name of a product or a chart's default: another cluster "
+            "that has it too can merge with this cluster. Give this cluster a label of its own."
         ),
         Told.LABEL_ODD: (
-            "The cluster label {name} {what}. A process that is given another spelling of the label drops "
-            "the packets of all other processes, and they drop its packets."
+            "The cluster label {name:label} {culprits}. A process that is given another spelling of the "
+            "label drops the packets of all other processes, and they drop its packets."
         ),
         Told.RUNTIME_FORGOTTEN: (
             "After a restart {count} of {of} processes are in phase {what} instead of {name}: their runtime "
@@ -118,7 +118,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.MEMBER_RETURNED: "Ring {name}: a removed member returned with an earlier heartbeat.",
         Told.MEMBER_CHANGED: "{what} in ring {name}: {names[0]}, was {names[1]}.",
         Told.STRANGER_NEW: "Unknown gossip member {name} at {what}.",
-        Told.STORE_OTHER: "Store {name} is not the store that it was: {what}.",
+        Told.STORE_OTHER: "Store {name} is not the store that it was: {culprits}.",
         Told.STORE_BACK: "Store {name} is the store that it was, or is used anew.",
         Told.STORE_CHANGED: "Store {name}: {names[0]}. {names[1]}",
         Told.STARTED: "the exporter started",
@@ -234,7 +234,7 @@ def text(found: Finding) -> str:
     if found.kind in MADE:
         return MADE[found.kind](found)
     return TEMPLATES[found.kind].format(
-        name=found.name,
+        name=Label(found.name),
         what=found.what,
         count=found.count,
         of=found.of,

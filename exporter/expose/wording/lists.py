@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from exporter.model.listed import few, first
 
-__all__ = ["Names", "Number", "counted", "few", "first"]
+__all__ = ["Label", "Names", "Number", "counted", "few", "first"]
 
 
 class Names(tuple[str, ...]):
     """Names in a template: `{names}` joins all, `{names:5}` the first five, `{names:;5}` these by semicolons,
-    and `{names:and}` all by "and".
+    `{names:and}` all by "and", and `{names:and3}` the last of at most three so.
     """
 
     __slots__ = ()
@@ -19,8 +19,25 @@ class Names(tuple[str, ...]):
     def __format__(self, spec: str) -> str:
         if spec == "and":
             return " and ".join(self)
+        if spec.startswith("and"):
+            last = " and ".join(filter(None, (", ".join(self[:-1]), *self[-1:])))
+            return last if len(self) <= int(spec[3:]) else few(self, int(spec[3:]))
         most = spec.lstrip(";")
         return few(self, int(most) if most else len(self), "; " if spec[:1] == ";" else ", ")
+
+
+class Label(str):
+    """A gossip label in a template: `{label:label}` quotes it, with the codes of what is not ASCII, so that
+    two similar labels can be distinguished.
+    """
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        if spec != "label":
+            return super().__format__(spec)
+        codes = ascii(str(self))[1:-1].replace("\\\\", "\\")
+        return f'"{self}"' if codes == self or self.isascii() else f'"{self}" ({codes})'
 
 
 class Number:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from exporter.expose.wording import culprits
 from exporter.expose.wording.durations import clock
-from exporter.expose.wording.lists import Names, Number
+from exporter.expose.wording.lists import Label, Names, Number
 from exporter.model.culprits import Looked, Seen
 
 TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
@@ -24,10 +24,10 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.ONE_CLUSTER: "One cluster.",
         Seen.NONE: "None.",
         Seen.REMAINS: "No client writes {names:5} any more.",
-        Seen.LABEL: "{what}.",
-        Seen.LABEL_ODD: "It {what}.",
-        Seen.LABEL_OF_ALL: "All have {what}.",
-        Seen.LABEL_EXPECTED: "Our configuration expects {what}.",
+        Seen.LABEL: "{what:label}.",
+        Seen.LABEL_ODD: "It {culprits}.",
+        Seen.LABEL_OF_ALL: "All have {what:label}.",
+        Seen.LABEL_EXPECTED: "Our configuration expects {what:label}.",
         Seen.LABELS_UNSUPPORTED: (
             "No process can carry a label: these releases have no such setting. Keep other clusters off the "
             "gossip port by network policy, or upgrade first."
@@ -102,7 +102,7 @@ def text(looked: Looked) -> str:
         count=Number(looked.count),
         of=Number(looked.of),
         limit=looked.limit,
-        what=looked.what,
+        what=Label(looked.what),
         names=Names(looked.names),
         culprits=Names(map(culprits.name, looked.culprits)),
     )

@@ -10,10 +10,12 @@ import pytest
 from exporter.derive.gossip.label_rollout import STAGES, attributed
 from exporter.derive.identity.member_processes import Identity
 from exporter.derive.limits import Rules
+from exporter.expose.wording import culprits, labels
+from exporter.expose.wording.looked import text
 from exporter.model.culprits import Culprit, Kind, Seen
 from exporter.model.facts import Rejection, Snapshot
 from exporter.model.gate import Check
-from exporter.model.migration import LabelRollout
+from exporter.model.migration import LabelConflict, LabelRollout, LabelStep
 from exporter.model.pages import GossipMember
 from tests.derive.build import Fleet, Process, step_of, verdicts
 
@@ -118,14 +120,15 @@ def test_each_stage_has_its_next_step(
 ) -> None:
     found = rollout_of(settings(*pairs).look())
     assert (found.stage, len(found.conflicts)) == (stage, conflicts)
-    assert found.next.startswith(sentence), found.next
+    assert labels.next_step(found).startswith(sentence), found
     assert set(found.stages) == set(STAGES)
     assert sum(map(len, found.stages.values())) == len(pairs)
 
 
 def test_a_conflict_says_who_drops_whom() -> None:
     found = rollout_of(settings(("lab", False), ("", True), ("", True)).look())
-    assert found.conflicts == ('10.0.0.1:80 verifies "lab" and drops "" (10.0.0.2:80, 10.0.0.3:80)',)
+    dropped = {"": ("10.0.0.2:80", "10.0.0.3:80")}
+    assert found.conflicts == (LabelConflict("10.0.0.1:80", "lab", dropped),)
 
 
 @pytest.mark.parametrize(
@@ -140,14 +143,14 @@ def test_a_label_that_is_not_ours_is_not_done(disabled: bool, sentence: str) -> 
     fleet.rules = Rules(soak=0.0, stores=("consul",), label="prod")
     found = rollout_of(fleet.look())
     assert found.unexpected == ("10.0.0.1:80", "10.0.0.2:80")
-    assert found.next == sentence
+    assert labels.next_step(found) == sentence
 
 
 def test_one_process_with_a_wrong_label_is_to_be_corrected() -> None:
     fleet = settings(("lab", False), ("lab", False), ("other", False))
     fleet.rules = Rules(soak=0.0, stores=("consul",), label="lab")
     found = rollout_of(fleet.look())
-    assert found.next == 'Correct the label of 10.0.0.3:80: it is not "lab", and packets are dropped.'
+    assert (found.next, found.concerned) == (LabelStep.CORRECT, ("10.0.0.3:80",))
 
 
 def test_a_process_whose_configuration_was_not_read_leaves_it_open() -> None:
@@ -155,7 +158,7 @@ def test_a_process_whose_configuration_was_not_read_leaves_it_open() -> None:
     fleet.processes[1].lost = frozenset({"config"})
     found = rollout_of(fleet.look())
     assert found.stage == "unknown"
-    assert found.next == "Unknown: the label settings of 10.0.0.2:80 were not read."
+    assert (found.next, found.concerned) == (LabelStep.READ, ("10.0.0.2:80",))
 
 
 def test_a_process_that_is_down_does_not_count() -> None:
@@ -265,7 +268,8 @@ def test_a_release_without_labels_is_upgraded_first() -> None:
     seen = _configured(OLD, OLD, OLD)
     assert seen.gossip is not None and seen.gossip.rollout is not None
     assert seen.gossip.rollout.stage == "unlabelled"
-    assert seen.gossip.rollout.next.startswith("Upgrade first: the release of 10.0.0.1:80, ")
+    assert seen.gossip.rollout.next is LabelStep.UPGRADE
+    assert seen.gossip.rollout.concerned == ("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80")
 
 
 def test_a_process_that_joins_no_gossip_needs_no_label() -> None:
@@ -310,9 +314,8 @@ def test_a_label_that_is_easily_written_otherwise_is_a_warning(label: str, warni
     assert [warning in risk for risk in said] == ([True] if warning else [])
     check = _check(seen, "preflight", "label-set")
     assert check.verdict.value == "holds"
-    assert [one.what for one in check.evidence if one.kind is Seen.LABEL_ODD] == (
-        [warning] if warning else []
-    )
+    odd = [text(one) for one in check.evidence if one.kind is Seen.LABEL_ODD]
+    assert odd == ([f"It {warning}."] if warning else [])
 
 
 ALIKE = [
@@ -335,7 +338,10 @@ def test_labels_that_look_alike_are_shown_so_that_one_sees_the_difference(
 
 def test_characters_that_are_not_ascii_are_shown_with_their_codes() -> None:
     check = _check(_labelled("prod-\u00e9", "prod-e\u0301", "prod-\u00e9"), "enforce-label", "labels-agree")
-    assert [one.what.rpartition(" ")[2] for one in check.culprits[:2]] == ["(prod-e\\u0301)", "(prod-\\xe9)"]
+    assert [culprits.name(one).split()[1] for one in check.culprits[:2]] == [
+        "(prod-e\\u0301)",
+        "(prod-\\xe9)",
+    ]
 
 
 @pytest.mark.parametrize(("step", "check"), [

@@ -11,6 +11,7 @@ from exporter.derive.identity.not_a_target import why_none
 from exporter.derive.migration import findings
 from exporter.derive.migration.whole import Whole
 from exporter.derive.process import silence
+from exporter.expose.wording import culprits
 from exporter.expose.wording.findings import text
 from exporter.model.facts import ClientFacts, PageFacts, TargetFacts
 from exporter.model.pages import Outcome, Phase, Product, Reason
@@ -64,11 +65,13 @@ ONE = [
 @pytest.mark.parametrize(("seen", "said"), [row[1:] for row in NONE], ids=[row[0] for row in NONE])
 def test_a_target_that_is_none_says_why(seen: TargetFacts, said: str) -> None:
     found = replace(seen, why_none=why_none(seen))
-    assert re.search(said, found.why_none)
-    assert silence(found).what.endswith(found.why_none)
-    assert any(found.why_none in text(finding) for finding in findings.of_all(Whole((found,)), 0.0))
+    assert found.why_none is not None
+    why = culprits.name(found.why_none)
+    assert re.search(said, why)
+    assert culprits.detail(silence(found)).endswith(f"{why})")
+    assert any(why in text(finding) for finding in findings.of_all(Whole((found,)), 0.0))
 
 
 @pytest.mark.parametrize("seen", [row[1] for row in ONE], ids=[row[0] for row in ONE])
 def test_a_process_and_one_that_is_merely_down_say_nothing_of_the_kind(seen: TargetFacts) -> None:
-    assert why_none(seen) == ""
+    assert why_none(seen) is None

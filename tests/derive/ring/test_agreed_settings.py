@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.ring.agreed_settings import Claim, Role, agree, heartbeat_limit
-from exporter.model.pages import RingConfig
+from exporter.derive.ring.agreed_settings import Claim, Role, agree, differing_primaries, heartbeat_limit
+from exporter.expose.wording import culprits
+from exporter.model.facts import ClientFacts
+from exporter.model.pages import Phase, RingConfig
 from exporter.model.settings import Replication
-from tests.derive.build import CLIENTS, Fleet, client, step_of
+from tests.derive.build import CLIENTS, INGESTER, Fleet, client, step_of
 
 
 def claim(target: str, role: Role = Role.OWNER, **told: Any) -> Claim:
@@ -53,7 +55,7 @@ DIFFERING = [
 
 @pytest.mark.parametrize(("claims", "told"), [c[1:] for c in DIFFERING], ids=[c[0] for c in DIFFERING])
 def test_what_differs_is_named_with_the_process(claims: list[Claim], told: tuple[str, ...]) -> None:
-    assert agree(claims).differing == told
+    assert tuple(map(culprits.name, agree(claims).differing)) == told
 
 
 COUNTED = [
@@ -90,16 +92,35 @@ def test_the_timeout_is_the_configured_one_then_the_processes_then_the_default()
     assert heartbeat_limit(agree([]), None) == (60.0, False)
 
 
+PRIMARIES = [
+    ("one store", {"consul": "ab"}, ""),
+    ("one client that has switched", {"consul": "a", "memberlist": "b"}, ""),
+    ("one of three", {"consul": "ab", "etcd": "c"}, "primary etcd on c, consul on 2 other processes"),
+    ("one of two", {"consul": "a", "etcd": "b"}, "primary consul on a, etcd on b"),
+    ("no store's name", {"consul": "a", "zzz": "bc"}, "primary zzz on b, c, consul on a"),
+]
+
+
+@pytest.mark.parametrize(("stores", "told"), [c[1:] for c in PRIMARIES], ids=[c[0] for c in PRIMARIES])
+def test_two_external_primaries_of_one_key_are_named(stores: dict[str, str], told: str) -> None:
+    writers = (
+        ClientFacts(process, "ring", INGESTER, Phase.MIRRORING, writes=True, primary=store)
+        for store, processes in stores.items()
+        for process in processes
+    )
+    assert "; ".join(map(culprits.name, differing_primaries(writers))) == told
+
+
 def _asked(fleet: Fleet) -> tuple[str, tuple[str, ...]]:
     step = step_of(fleet.look(), "switch-primary")
     found = next(check for check in step.checks if check.id == "settings-agree")
-    return found.verdict.value, tuple(one.what for one in found.culprits)
+    return found.verdict.value, tuple(map(culprits.name, found.culprits))
 
 
 @pytest.mark.parametrize(
     ("kept", "told"),
     [
-        ((1,), "store inmemory on 10.0.0.1:80, shared by 2 other processes"),
+        ((1,), f"{INGESTER}: store inmemory on 10.0.0.1:80, shared by 2 other processes"),
         ((1, 2, 3), ""),  # single processes, each with its own ring
         ((), ""),
     ],

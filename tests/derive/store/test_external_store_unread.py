@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.expose.wording import culprits
 from exporter.model.gate import Verdict
 from exporter.model.pages import Outcome
 from tests.derive.build import Fleet, step_of
@@ -29,7 +30,7 @@ def test_the_headline_says_why_the_store_was_not_read_and_the_gate_stays_closed(
     last = step_of(seen, "decommission-store")
     check = next(check for check in last.checks if check.id == "store-read")
     assert (last.open, check.verdict) == (False, Verdict.UNKNOWN)
-    assert [culprit.what for culprit in check.culprits] == [f"consul was not read ({reason})"]
+    assert list(map(culprits.name, check.culprits)) == [f"consul was not read ({reason})"]
 
 
 def test_the_docs_list_reasons() -> None:

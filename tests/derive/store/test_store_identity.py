@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.store.store_identity import identified
+from exporter.expose.wording import culprits
 from exporter.model.entry import Replica
 from exporter.model.pages import Outcome, Reason, Value
 from exporter.model.stores import StoreContent, StoreFacts
@@ -90,14 +91,15 @@ REPLACED = {
 @pytest.mark.parametrize("case", SAME)
 def test_the_same_store(case: str) -> None:
     facts = judge(*SAME[case])
-    assert (facts.replaced, facts.replaced_at) == ("", None)
+    assert (facts.replaced, facts.replaced_at) == (None, None)
 
 
 @pytest.mark.parametrize("case", REPLACED)
 def test_not_the_store_that_it_was(case: str) -> None:
     looks, words = REPLACED[case]
     facts = judge(*looks)
-    assert words in facts.replaced
+    assert facts.replaced is not None
+    assert words in culprits.name(facts.replaced)
     assert facts.replaced_at is not None
     assert facts.fault
 
@@ -110,7 +112,7 @@ BACK = {
 
 @pytest.mark.parametrize("case", BACK)
 def test_it_is_the_store_that_it_was_when(case: str) -> None:
-    assert judge(read(), read((), revision=4), BACK[case]).fault == ""
+    assert judge(read(), read((), revision=4), BACK[case]).fault is None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,59 @@ WORDS: list[tuple[Culprit, str]] = [
     ),
     (Culprit(Kind.GOSSIP_PORT_SCRAPED, "p-1", value=4.04), "p-1: 4.0 a minute"),
     (Culprit(Kind.GOSSIP_PARTIAL, "p-1", value=2, of=3, names=("c",)), "p-1 lists 2 of 3 processes, not c"),
-    (Culprit(Kind.LABEL_CARRIED, what='"lab"', names=("a", "b", "c", "d")), '"lab" on a, b, c and 1 more'),
+    (Culprit(Kind.LABEL_CARRIED, member="lab", names=("a", "b", "c", "d")), '"lab" on a, b, c and 1 more'),
+    (Culprit(Kind.LABEL_CARRIED, member="", names=("a",)), '"" on a'),
+    (Culprit(Kind.LABEL_CARRIED, member="\u00e9\\", names=("a",)), '"\u00e9\\" (\\xe9\\) on a'),
+    (
+        Culprit(Kind.LABEL_CARRIED, member="lab ", names=("a",), why=Culprit(Kind.LABEL_PADDED)),
+        '"lab ", which has a blank at an end, on a',
+    ),
+    (
+        Culprit(Kind.PAGES_REDIRECTED, names=("/metrics",)),
+        "a redirect for /metrics: probably a login page, or it needs https",
+    ),
+    (
+        Culprit(Kind.PAGES_HTML, names=("/a", "/b", "/c")),
+        "HTML for /a, /b and /c: probably a login page or another server",
+    ),
+    (
+        Culprit(Kind.PAGES_DENIED, names=("/a", "/b", "/c", "/d")),
+        "401 or 403 for /a, /b, /c and 1 more: probably credentials under http_client are missing",
+    ),
+    (
+        Culprit(Kind.PROCESS_SHOWS, "p-1", why=Culprit(Kind.PAGES_REDIRECTED, names=("/a", "/b"))),
+        "p-1 (a redirect for /a and /b: probably a login page, or it needs https)",
+    ),
+    (
+        Culprit(
+            Kind.RING_SETTING_DIFFERS,
+            key="k",
+            why=Culprit(
+                Kind.ZONES_DIFFER, value=1, of=0, names=("a",), why=Culprit(Kind.MOST_OTHERS, value=2)
+            ),
+        ),
+        "k: zone awareness on on a, off on 2 other processes",
+    ),
+    (
+        Culprit(
+            Kind.RINGS_PARTED,
+            key="x/ring",
+            member="ring",
+            what="ruler",
+            names=("a",),
+            why=Culprit(Kind.OTHERS, names=("b", "c")),
+        ),
+        "ruler ring: key x/ring on a, ring on b, c",
+    ),
+    (Culprit(Kind.STORE_FAILED, what="etcd"), "etcd was not read"),
+    (
+        Culprit(Kind.STORE_FAILED, what="etcd", why=Culprit(Kind.TOLD, what="refused")),
+        "etcd was not read (refused)",
+    ),
+    (
+        Culprit(Kind.STORE_REPLACED, what="etcd", why=Culprit(Kind.STORE_REVISION_FELL, value=4.0, of=50.0)),
+        "etcd is not the store that it was: its revision decreased from 50 to 4",
+    ),
     (Culprit(Kind.UNREAD, "p-1", what="label"), "label of p-1"),
     (Culprit(Kind.UNREAD, member="m-1", what="label"), "label of m-1"),
     (Culprit(Kind.UNREAD, "p-1", "k", what="gossip copy"), "gossip copy of k on p-1"),
@@ -142,9 +194,17 @@ def test_braces_in_a_name_stay_what_they_are() -> None:
     assert culprits.name(Culprit(Kind.MEMBER_GHOST, key="{key}", member="{0.kind}")) == "{0.kind} in {key}"
 
 
-SILENT = [("timeout: 5 s", "p-1 (timeout: 5 s)"), ("", "p-1")]
+DENIED = Culprit(Kind.PAGES_DENIED, names=("/a",))
+SILENT = [
+    ("timeout: 5 s", None, "p-1 (timeout: 5 s)"),
+    ("denied", DENIED, f"p-1 (denied: {culprits.name(DENIED)})"),
+    ("", DENIED, f"p-1 ({culprits.name(DENIED)})"),
+    ("", None, "p-1"),
+]
 
 
-@pytest.mark.parametrize(("why", "words"), SILENT)
-def test_a_silent_process_is_told_with_its_reason_where_there_is_one(why: str, words: str) -> None:
-    assert culprits.detail(Culprit(Kind.PROCESS_SILENT, "p-1", what=why)) == words
+@pytest.mark.parametrize(("what", "why", "words"), SILENT)
+def test_a_silent_process_is_told_with_its_reason_where_there_is_one(
+    what: str, why: Culprit | None, words: str
+) -> None:
+    assert culprits.detail(Culprit(Kind.PROCESS_SILENT, "p-1", what=what, why=why)) == words

@@ -27,6 +27,8 @@ STAYING = (
     "Keep the store: the migration {} has not begun, and its clients need it. It is free once that migration "
     "has ended too."
 )
+PASSED = "All clients are in a later phase already: this step needs nothing more."
+FOLLOWING = "These clients are in a later phase already; let the other clients follow."
 TWO_CLOCKS = 2 * DEFAULT_PERIOD  # seconds; a page that answers slowly has a later time than its request
 FEW_ERRORS = 2  # just after a start gossip often has brought the value already
 SOME_WRITES = 2  # one may have been counted at the primary a moment before its copy
@@ -216,9 +218,9 @@ def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
     if min(phases) < wanted:
         return REMEDIES[Phase(min(phases) + 1)]
     if wanted not in phases:
-        return "All clients are in a later phase already: this step needs nothing more."
+        return PASSED
     there = min(phases - {wanted}, default=wanted)
-    return f"These clients are in a later phase already; let the other clients follow. {REMEDIES[there]}"
+    return f"{FOLLOWING} {REMEDIES[there]}"
 
 
 def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:

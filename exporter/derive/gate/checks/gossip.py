@@ -8,7 +8,7 @@ from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity, quoted
+from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity
 from exporter.derive.identity.member_index import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
@@ -20,6 +20,7 @@ LISTED = (
     "memberlist or multi, and counts from 30 s after its start."
 )
 CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
+UPGRADE = "Upgrade {} first: this release has no cluster label to set."
 NOBODY = Culprit(Kind.NO_MEMBER_LIST)
 
 
@@ -171,11 +172,11 @@ def labels_agree(seen: Evidence) -> Answer:
     found, unknown = _labels(seen)
     wanted = seen.rules.label
     bad = len(found) > 1 or (wanted and set(found) - {wanted})
-    expected = (Looked(Seen.LABEL_EXPECTED, what=quoted(wanted)),) if wanted else ()
+    expected = (Looked(Seen.LABEL_EXPECTED, what=wanted),) if wanted else ()
     return Answer(
         wrong=_carriers(found, wanted) if bad else (),
         unknown=unknown,
-        good=(Looked(Seen.LABEL_OF_ALL, what=quoted(next(iter(found), ""))), *expected),
+        good=(Looked(Seen.LABEL_OF_ALL, what=next(iter(found), "")), *expected),
         nothing=None if found else Culprit(Kind.NO_LABEL),
         remedy=_possible(seen),
     )
@@ -198,11 +199,11 @@ def label_set(seen: Evidence) -> Answer:
         return Answer(good=Looked(Seen.LABELS_UNSUPPORTED))
     bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
     only = next(iter(found), "")
-    odd = (Looked(Seen.LABEL_ODD, what=oddity(only)),) if oddity(only) else ()
+    odd = oddity(only)
     return Answer(
         wrong=_carriers(found if len(found) > 1 else bad),
         unknown=unknown,
-        good=(Looked(Seen.LABEL, what=quoted(only)), *odd),
+        good=(Looked(Seen.LABEL, what=only), *((Looked(Seen.LABEL_ODD, culprits=(odd,)),) if odd else ())),
         nothing=None if found else Culprit(Kind.NO_LABEL),
         remedy=_possible(seen),
     )
@@ -211,8 +212,8 @@ def label_set(seen: Evidence) -> Answer:
 def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
     """Which processes carry which label, and what of it is easily overlooked."""
     for label, names in sorted(found.items()):
-        odd = f", which {oddity(label)}," if label and oddity(label) else ""
-        yield Culprit(Kind.LABEL_CARRIED, what=f"{quoted(label)}{odd}", names=tuple(names))
+        odd = oddity(label) if label else None
+        yield Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(names), why=odd)
     if alike([*found, *([wanted] if wanted and wanted not in found else [])]):
         yield Culprit(Kind.LABELS_ALIKE)
 
@@ -220,7 +221,7 @@ def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culp
 def _possible(seen: Evidence) -> str:
     """A release without labels has no setting to change: what helps there is an upgrade."""
     old = [target.name for target in seen.in_rings if _is_too_old(target)]
-    return f"Upgrade {few(old, 3)} first: this release has no cluster label to set." if old else ""
+    return UPGRADE.format(few(old, 3)) if old else ""
 
 
 def _is_too_old(target: TargetFacts) -> bool:

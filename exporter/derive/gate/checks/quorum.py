@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import lacking
@@ -79,18 +80,18 @@ def settings_agree(seen: Evidence) -> Answer:
     return Answer(
         wrong=[
             *(
-                Culprit(Kind.RING_SETTING_DIFFERS, key=key.key, what=told)
+                Culprit(Kind.RING_SETTING_DIFFERS, key=key.key, why=told)
                 for key in seen.keys
                 for told in key.settings.differing
             ),
-            *(Culprit(Kind.RINGS_PARTED, what=told) for told in _parted(seen)),
+            *_parted(seen),
         ],
         good=Looked(Seen.RINGS, len(seen.keys)),
         nothing=_nothing(seen),
     )
 
 
-def _parted(seen: Evidence) -> Iterator[str]:
+def _parted(seen: Evidence) -> Iterator[Culprit]:
     """Which processes have a ring under another key than the rest: they are in another ring."""
     names = {key.key: key.ring for key in seen.keys if key.kind == "ring"}
     having: dict[str, dict[str, dict[str, None]]] = {}
@@ -99,7 +100,11 @@ def _parted(seen: Evidence) -> Iterator[str]:
             keys = having.setdefault(names[client.key], {})
             keys.setdefault(client.key, {})[client.target] = None
     for ring, keys in sorted(having.items()):
-        yield from disagreement(f"{ring} ring: key", {key: tuple(targets) for key, targets in keys.items()})
+        yield from disagreement(keys, partial(_in_other_ring, ring))
+
+
+def _in_other_ring(ring: str, key: str, usual: str) -> Culprit:
+    return Culprit(Kind.RINGS_PARTED, key=key, member=usual, what=ring)
 
 
 def _by_quorum(seen: Evidence) -> list[KeyFacts]:

@@ -11,6 +11,7 @@ from exporter.derive.identity.key_ownership import label
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, SecondaryFacts
+from exporter.model.stores import faults_of
 from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
@@ -41,7 +42,7 @@ def _unknown(seen: Evidence) -> list[Culprit]:
             for key, found in _compared(seen)
             for name in found.unread
         ),
-        *_stores_unread(seen),
+        *faults_of(seen.now.stores),  # a store that does not answer may have more than the ring pages
         *lacking(seen.copied),
         *_unattended(seen),
     ]
@@ -75,11 +76,6 @@ def _unattended(seen: Evidence) -> list[Culprit]:
 
 def _nothing(seen: Evidence) -> Culprit | None:
     return None if _compared(seen) else Culprit(Kind.NO_COMPARISON)
-
-
-def _stores_unread(seen: Evidence) -> list[Culprit]:
-    """A store that is configured and does not answer may have more than the ring pages show."""
-    return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in seen.now.stores if store.fault]
 
 
 @check(

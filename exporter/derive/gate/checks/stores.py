@@ -11,7 +11,7 @@ from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.pages import Phase
-from exporter.model.stores import StoreFacts
+from exporter.model.stores import StoreFacts, faults_of
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
@@ -21,19 +21,15 @@ NAMED = (
 )
 
 
-def _stores(seen: Evidence) -> tuple[list[StoreFacts], list[Culprit]]:
+def _stores(seen: Evidence) -> tuple[list[StoreFacts], tuple[Culprit, ...]]:
     """The stores that were read, and culprits for those that were not."""
     read = [store for store in seen.now.stores if not store.fault]
-    return read, _faults(seen) if seen.now.stores else [_none(seen)]
+    return read, faults_of(seen.now.stores) if seen.now.stores else (_none(seen),)
 
 
 def _none(seen: Evidence) -> Culprit:
     kinds = {store.kind for store in seen.now.named_stores}
     return Culprit(Kind.NO_STORE_READABLE, what=UNREADABLE) if UNREADABLE in kinds else Culprit(Kind.NO_STORE)
-
-
-def _faults(seen: Evidence) -> list[Culprit]:
-    return [Culprit(Kind.STORE_FAULT, what=store.fault) for store in seen.now.stores if store.fault]
 
 
 def _empty(read: list[StoreFacts]) -> list[Culprit]:
@@ -67,7 +63,7 @@ def stores_readable(seen: Evidence) -> Answer:
     read = [store for store in seen.now.stores if not store.fault]
     keys = tuple(Culprit(Kind.STORE_KEYS, what=store.title, value=store.keys) for store in read)
     good = Looked(Seen.STORES, culprits=keys) if read else Looked(Seen.NO_STORES)
-    return Answer(wrong=_faults(seen), unknown=[*_empty(read), *lacking(seen.keys)], good=good)
+    return Answer(wrong=faults_of(seen.now.stores), unknown=[*_empty(read), *lacking(seen.keys)], good=good)
 
 
 @check(

@@ -1,4 +1,4 @@
-"""Why a page was not read, in words, and what to do about it."""
+"""Where a primary was read, and why a page was not read and what to do about it, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.model.pages import Reason
+from exporter.model.views import Origin
 
 # What each reason of a failure means, and what to do. `DEADLINE` and `BUDGET` are the exporter's own bounds.
 REMEDIES: Final[Mapping[Reason, tuple[str, str]]] = {
@@ -30,3 +31,11 @@ REMEDIES: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.MIXED: ("endpoints of several clusters", "Name only the endpoints of one store."),
     Reason.BUDGET: ("more than one process may cost", "Find out why its pages are so large or slow."),
 }
+
+
+def origin_text(origin: Origin) -> str:
+    """The place of a primary: "ring page of most of 9 processes"; "" where nothing was read."""
+    if origin.target:
+        return f"{origin.place} of {origin.target}"
+    of_most = f" of most of {origin.processes} processes" if origin.processes else ""
+    return f"{origin.place}{of_most}"
