@@ -31,7 +31,7 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
         "KVMigrationRingTokenConflicts": "token-conflict",
     }
 )
-_RESOLVES = re.compile(r"^It resolves [\d.]+ minutes after", re.MULTILINE)
+_RESOLVES = re.compile(r"^The alert resolves [\d.]+ minutes after", re.MULTILINE)
 _BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def runbooks() -> dict[Path, str]:
 def _with_minutes(name: str, text: str) -> str:
     """Put in after how many minutes the alert resolves; one that is not kept resolves at once."""
     keeps = [wait.seconds for alert in ALERTS if alert.name == name and (wait := kept(alert))]
-    return _RESOLVES.sub(f"It resolves {max(keeps) / 60:g} minutes after", text) if keeps else text
+    return _RESOLVES.sub(f"The alert resolves {max(keeps) / 60:g} minutes after", text) if keeps else text
 
 
 def _block(found: re.Match[str]) -> str:

@@ -71,7 +71,7 @@ def test_every_section_of_a_runbook_says_something_and_its_source_is_right(name:
     sections = r"^## ([^\n]+)\n(.+?)(?=\n\n## |\n*\Z)"
     said = dict(re.findall(sections, text_of(name), re.MULTILINE | re.DOTALL))
     assert list(said) == SECTIONS
-    assert said["When it resolves"].startswith("It resolves ")
+    assert said["When it resolves"].startswith("The alert resolves ")
     groups = [group.name for group in GROUPS if name in {alert.name for alert in group.alerts}]
     assert f"Rule: group `{groups[0]}` in" in said["Source"]
     for line, names in (("Checks", CHECKS), ("Metrics", KNOWN)):
@@ -82,7 +82,10 @@ def test_every_section_of_a_runbook_says_something_and_its_source_is_right(name:
 @pytest.mark.parametrize("name", NAMES)
 def test_when_a_runbook_resolves_is_when_its_rule_does(name: str) -> None:
     keeps = {wait.seconds if (wait := kept(alert)) else 0 for alert in ALERTS if alert.name == name}
-    said = [f"It resolves {s / 60:g} minutes after" if s else "It resolves as soon as" for s in keeps]
+    said = [
+        f"The alert resolves {s / 60:g} minutes after" if s else "The alert resolves as soon as"
+        for s in keeps
+    ]
     assert [words in text_of(name).split("## When it resolves", 1)[1] for words in said] == [True]
 
 
