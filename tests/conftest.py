@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import random
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from exporter.garbage_collection import collect_seldom
 from tests.real_servers import free_ports, is_free
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +38,7 @@ TOGETHER = frozenset(
         "tests/page/test_hostile.py",  # one browser
         "tests/page/test_phases_and_faults.py",
         "tests/page/test_use.py",
+        "tests/test_pasted.py",  # one demo, and a shell for each block
     }
 )
 # Offsets that replay.py may take from its base port, and a demo of up to 20 processes.
@@ -77,6 +80,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     """Instead of `xdist_group`, which this pytest and this xdist pass over in silence."""
     config.option.loadscopereorder = False  # the slow ones are first, see below
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect as seldom as the program does: half a million objects of the tests themselves outlive the run,
+    and to visit them again and again takes a fifth of its CPU.
+    """
+    gc.disable()
+    collected = yield
+    collect_seldom()
+    gc.enable()
+    return collected
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

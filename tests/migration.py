@@ -17,6 +17,7 @@ from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Step
 from exporter.model.pages import Phase
 from exporter.wiring import Watch
+from tests import at_once
 
 INTERVAL = 15.0
 SOAK = 45.0  # as many intervals as a gate asks looks
@@ -93,9 +94,9 @@ def step_of(snapshot: Snapshot, name: str) -> Step:
 
 @asynccontextmanager
 async def migration(
-    phase: str = "external", timeout: str = "1s", soak: float = SOAK, **settings: Any
+    phase: str = "external", timeout: str = "1s", soak: float = SOAK, *, wire: bool = False, **settings: Any
 ) -> AsyncIterator[Migration]:
-    """Start a demo in a phase and look at it once."""
+    """Start a demo in a phase and look at it once; over the wire, or past the sockets."""
     told = {"size": 3, "tokens": 16, "hold": True, "manual": True, **settings}
     async with Demo(DemoSettings(start_phase=Phase[phase.upper()], **told)) as demo:
         config = demo.config() | {
@@ -107,6 +108,8 @@ async def migration(
             Watch(load_text(yaml.safe_dump(config)), clock=lambda: demo.cluster.now) as watch,
             aiohttp.ClientSession() as session,
         ):
+            if not wire:
+                at_once.shorten(watch.fetcher, demo)
             started = Migration(demo, watch, session)
             await started.look(60.0)
             yield started

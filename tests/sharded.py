@@ -31,6 +31,7 @@ from exporter.model.facts import Snapshot
 from exporter.model.pages import Answer
 from exporter.sources.http.fetcher import Call, Fetcher
 from exporter.wiring import Watch
+from tests import at_once
 from tests.migration import INTERVAL, SOAK, Migration, migration
 
 RULES = Path(__file__).parents[1] / "alerts" / "built" / "kvmigration-shards.yaml"
@@ -170,6 +171,7 @@ async def sharded(phase: str = "external", timeout: str = "4s", **settings: Any)
             }
             watch = Watch(load_text(yaml.safe_dump(config)), clock=lambda: run.demo.cluster.now)
             shards.append(await stack.enter_async_context(watch))
+            at_once.shorten(watch.fetcher, run.demo)
             answers.share(watch.fetcher)
             await watch.poller.cycle()  # when the one exporter looked first
         yield Sharded(run, shards, answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -12,8 +13,10 @@ from exporter.demo import FAULTS
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording import migrations as migration_lines
 from exporter.polling.visit import READ_CONFIG_AGAIN
-from tests.migration import INTERVAL, SOAK, WAYS, Migration, migration, step_of
+from tests import migration as stage
+from tests.migration import INTERVAL, SOAK, WAYS, Migration, step_of
 
+migration = partial(stage.migration, wire=True)  # what others ask past the sockets
 pytestmark = pytest.mark.asyncio
 SOAKED = int(SOAK / INTERVAL) + 1  # looks until a check that holds has held for the soak
 REREAD_LOOKS = math.ceil(1.2 * READ_CONFIG_AGAIN / INTERVAL)  # until /config is read again without a restart
