@@ -46,7 +46,7 @@ class RingConfig:
     unregister_on_shutdown: bool | None = None
 
 
-def ring_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
+def ring_config_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
     """The settings of the ring with this key, or this default key; `None` where the page names none."""
     return rings.get(key) or next((ring for ring in rings.values() if ring.default_key == key), None)
 

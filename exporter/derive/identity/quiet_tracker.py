@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from exporter.derive import kv_clients
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Observation, Phase, ProcessConfig
-from exporter.model.settings import ring_of
+from exporter.model.settings import ring_config_of
 from exporter.products.ring_pages import HA_KEY
 
 NAME = "distributor-hatracker"
@@ -22,7 +22,7 @@ def quiet_tracker(seen: Observation, clients: Iterable[ClientFacts]) -> tuple[Cl
     config = seen.config.value
     if seen.metrics.value is None or config is None or not runs_tracker(config):
         return ()
-    ring = ring_of(HA_KEY, config.rings)
+    ring = ring_config_of(HA_KEY, config.rings)
     if ring is None or ring.store not in kv_clients.EXTERNAL_STORES:
         return ()
     if any(client.key == HA_KEY or "hatracker" in client.name for client in clients):

@@ -12,7 +12,7 @@ from exporter.model.facts import TargetFacts
 from exporter.model.findings import Finding, Told
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase
-from exporter.model.settings import RingConfig, ring_of
+from exporter.model.settings import RingConfig, ring_config_of
 
 _BEFORE_RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
 _ON_MEMBERLIST = frozenset({Phase.SWITCHED, Phase.DETACHED})
@@ -57,7 +57,7 @@ def _written(target: TargetFacts, migration: str) -> Iterator[tuple[str, RingCon
     """The rings that a process writes, with their settings."""
     rings = target.config.rings if target.config is not None else {}
     for key in sorted({c.key for c in target.clients if c.writes and c.migration == migration}):
-        ring = ring_of(key, rings)
+        ring = ring_config_of(key, rings)
         if ring is not None:
             yield key, ring
 

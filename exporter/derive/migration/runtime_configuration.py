@@ -17,7 +17,7 @@ from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.findings import Finding, Told
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import IN_MULTI
-from exporter.model.settings import RingConfig, RuntimeConfig, ring_of
+from exporter.model.settings import RingConfig, RuntimeConfig, ring_config_of
 from exporter.products.kv_settings import SETTINGS, ring_named
 
 SPREAD = 330.0  # seconds in which the page of every process is read again
@@ -87,7 +87,7 @@ def _read(targets: Iterable[TargetFacts], migration: str) -> Iterator[_Read]:
         rings = target.config.rings if target.config is not None else {}
         for client in target.clients:
             if client.migration == migration:
-                yield _Read(target, client, target.runtime, ring_of(client.key, rings))
+                yield _Read(target, client, target.runtime, ring_config_of(client.key, rings))
 
 
 def _forgotten(read: tuple[_Read, ...]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from exporter.derive.planning.wanted import Wanted
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Product
 from exporter.model.planning.plan import BlockChange, Names, Reached, Route, Setting
-from exporter.model.settings import RingConfig, ring_of
+from exporter.model.settings import RingConfig, ring_config_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
 
@@ -36,7 +36,7 @@ def block_changes(
             clients = tuple(c.name for c in target.clients if c.key == ring.key)
             if all(c.phase >= wanted.phase for c in target.clients if c.key == ring.key):
                 continue
-            shown = ring_of(ring.key, target.config.rings) if target.config else None
+            shown = ring_config_of(ring.key, target.config.rings) if target.config else None
             left = wanted.missing(shown)
             block = _block(ring, target, shown, product)
             key = (block, ring.ring, tuple(left.items()), shown is not None)
@@ -109,7 +109,7 @@ def wait_changes(targets: Iterable[TargetFacts], product: Product) -> tuple[Bloc
 
 def _chooses_at_once(target: TargetFacts) -> bool:
     rings = target.config.rings if target.config is not None else {}
-    own = (ring_of(c.key, rings) for c in target.clients if c.writes)
+    own = (ring_config_of(c.key, rings) for c in target.clients if c.writes)
     return any(
         ring is not None and ring.default_key == INGESTERS and wait_for_tokens(ring) == 0 for ring in own
     )

@@ -11,7 +11,7 @@ from exporter.derive.migration.runtime_configuration import runtime_age
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
-from exporter.model.settings import ring_of
+from exporter.model.settings import ring_config_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 
 _EXTERNAL, _GOSSIP = "external", "memberlist"
@@ -29,7 +29,7 @@ def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product)
     clients = [client for target in targets for client in target.clients if client.key == ring.key]
     writers = kv_clients.writing(clients) or tuple(clients)
     primaries = {_primary(client) for client in writers}
-    configs = (ring_of(ring.key, t.config.rings) for t in targets if t.config is not None)
+    configs = (ring_config_of(ring.key, t.config.rings) for t in targets if t.config is not None)
     common = SETTINGS[product].common
     return RingNow(
         ring=ring.ring,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Reached, Route
-from exporter.model.settings import RingConfig, RuntimeConfig, ring_of
+from exporter.model.settings import RingConfig, RuntimeConfig, ring_config_of
 from exporter.products.kv_settings import SETTINGS, ring_named
 
 
@@ -80,7 +80,7 @@ def _follows(client: ClientFacts, static: Static) -> bool | None:
     differs = _differs(client, rings)
     if differs is None or says is None:
         return differs if client.target in static.overridden else None
-    ring = ring_of(client.key, rings)
+    ring = ring_config_of(client.key, rings)
     is_told_otherwise = ring is not None and not says.fits(ring.primary, bool(ring.mirror_enabled))
     return differs or (False if is_told_otherwise else None)
 
@@ -92,7 +92,7 @@ def _is_overridden(target: TargetFacts, product: Product) -> bool:
 
 
 def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | None:
-    ring = ring_of(client.key, rings)
+    ring = ring_config_of(client.key, rings)
     if ring is None or ring.store != "multi" or client.phase not in IN_MULTI or client.mirror is None:
         return None
     return client.mirror != bool(ring.mirror_enabled) or (
@@ -102,5 +102,5 @@ def _differs(client: ClientFacts, rings: Mapping[str, RingConfig]) -> bool | Non
 
 def name_of(key: str, configs: Iterable[Mapping[str, RingConfig]], product: Product) -> str:
     """The everyday name of a ring, also with a prefix of its own; the key where no table has it."""
-    shown = (ring.default_key for rings in configs if (ring := ring_of(key, rings)) is not None)
+    shown = (ring.default_key for rings in configs if (ring := ring_config_of(key, rings)) is not None)
     return ring_named(product, key) or ring_named(product, next(shown, "")) or key
