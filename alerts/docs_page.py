@@ -13,26 +13,36 @@ INTRODUCTION = """\
 
 Written by `python -m alerts`; change `alerts/*.py`, not this page.
 
-{count} alerts. `critical` pages the person on call: users are harmed now, or no exporter watches.
-`warning` is a ticket for the day. `info` is for reading. There is one alert for each fleet: the
-processes that one exporter, or its shards and replicas, watch. The description names up to ten
-culprits. Each alert has a [runbook](../alerts/runbooks/). How to load them:
-[loading-alerts.md](loading-alerts.md).
+{count} alerts. `critical` pages the person on call: users are harmed now, or no exporter watches. A
+`warning` needs work within the day. An `info` alert needs no work. Each alert fires at most once for a
+fleet. A fleet is all processes that one exporter watches, with the exporter's shards and replicas. The
+description of an alert names up to ten culprits. Each alert has a [runbook](../alerts/runbooks/).
+[loading-alerts.md](loading-alerts.md) explains how to load the alerts.
 
-An alert does not fire for what is normal in a phase. The secondary is judged only for keys that are
-mirrored. The external store is judged only while a client needs it. A split gossip is critical only
-once memberlist is the primary of a client. An alert fires for minutes after its cause has ended
-(`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. A cause is kept for
-longer than its effects: no ticket is opened after recovery. What follows from what stands in one table
-([causes.py](../exporter/derive/gate/causes.py)); status, page and Alertmanager's inhibitions use it.
+An alert does not fire for what is normal in a phase. The alerts judge the secondary only for keys that are
+mirrored. They judge the external store only while a client needs it. A split gossip is critical only when
+memberlist is the primary of a client. An alert fires for minutes after its cause has ended
+(`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. An alert about a
+cause fires longer than the alerts about its effects, so that the effects send nothing after recovery. One
+table ([causes.py](../exporter/derive/gate/causes.py)) lists which alert is the cause of which other alert.
+`kvmigration status`, the page and Alertmanager's inhibitions use this table.
 
-No recording rule is needed beside one exporter. With [several shards](shards.md) the alerts need the rules
-that join them; `KVMigrationShardsIncomplete` uses a series that they record. Without shards it never fires.
+With a single exporter, the alerts need no recording rule. With [several shards](shards.md), the alerts need
+the rules that join the shards. `KVMigrationShardsIncomplete` uses a series of these rules, so it never
+fires without shards.
 """
 
 
 def _for(alert: Alert, options: Options) -> str:
     return options.queries().span(alert.wait) if alert.wait.seconds else "at once"
+
+
+def _after(alert: Alert, options: Options) -> str:
+    return f"when its expression is true for {_for(alert, options)}" if alert.wait.seconds else "at once"
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
 
 
 def _row(alert: Alert, options: Options) -> str:
@@ -52,13 +62,21 @@ def _expressions(options: Options) -> list[str]:
     lines = ["## Expressions", ""]
     for alert in ALERTS:
         severity = f" ({alert.severity})" if alert.severity is not Severity.WARNING else ""
-        lines += [f"`{alert.name}`{severity}: {alert.wait.reason}.", ""]
+        lines += [
+            f"`{alert.name}`{severity} fires {_after(alert, options)}. {_sentence(alert.wait.reason)}",
+            "",
+        ]
         lines += ["```promql", indented(alert.expr(options.queries())), "```", ""]
     return lines
 
 
 def _numbers() -> list[str]:
-    lines = ["## Numbers", "", "Limits are exceeded above the number, not at it.", ""]
+    lines = [
+        "## Numbers",
+        "",
+        "A value exceeds a limit only if it is above the number. A value equal to the number fires nothing.",
+        "",
+    ]
     lines += ["| name in `alerts/thresholds.py` | number | reason |", "|---|---|---|"]
     for name, value in vars(thresholds).items():
         if isinstance(value, Limit):
