@@ -17,22 +17,26 @@ _HEAD = """# Configuration
 
 <!-- Made by `python -m exporter.generated_docs` from exporter/config. Do not edit. -->
 
-One YAML file, given with `--config.file`. Only `targets` is required; the smallest file is
+The exporter reads one YAML file, given with `--config.file`. Only `targets` is required. This is the
+smallest file:
 
 ```yaml
 targets:
   - static: {urls: ["http://mimir-0:8080"]}
 ```
 
-- `kvmigration validate FILE` checks a file and names every problem with its line; `--schema` prints the
-  JSON schema for editors. Unknown keys are refused; a key without a value counts as left out.
-- A duration is written as in Prometheus: `15s`, `1m30s`, `500ms`, `1h`, `2d`. A size likewise: `64MiB`,
-  `1GB`, `512KB` (a KB is 1024 bytes). A number without a unit is refused. Only `0` needs none.
-- Names of files are relative to the configuration file. Files with credentials and certificates are read
-  again when they change.
-- Secrets, header values (but `X-Scope-OrgID`) and credentials in a proxy's URL are never shown: not in
-  `/config`, not in logs, not in error messages.
-- A reload takes the complete new file or, if anything in it is wrong, nothing of it.
+- `kvmigration validate FILE` checks a file and lists every error with its line.
+- `kvmigration validate --schema` prints the JSON schema for editors.
+- The exporter refuses a file with an unknown key. A key without a value counts as left out.
+- Write a duration as in Prometheus: `15s`, `1m30s`, `500ms`, `1h`, `2d`.
+- Write a size with its unit: `64MiB`, `1GB`, `512KB` (a KB is 1024 bytes).
+- The exporter refuses a duration or a size without a unit. Only `0` needs no unit.
+- A file name in the configuration is relative to the configuration file.
+- When a file with credentials or a certificate changes, the exporter reads this file again.
+- `/config`, logs and error messages never show secrets, credentials in a proxy's URL, or header values. They
+  show only the header value of `X-Scope-OrgID`.
+- A reload applies the complete new file. If the new file has an error, the exporter keeps the former
+  configuration.
 """
 _TYPES = {
     "string": "text",

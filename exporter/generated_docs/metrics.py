@@ -14,20 +14,23 @@ _HEAD = """# Metrics
 
 <!-- Made by `python -m exporter.generated_docs` from exporter/expose/catalogue.py. Do not edit. -->
 
-What `/metrics` of the exporter shows. All but the counters (`_total`) are gauges.
+This page lists every metric on `/metrics` of the exporter. Metrics with names that end in `_total` are
+counters. All other metrics are gauges.
 
-- Values are those of the last finished cycle; `kvmigration_snapshot_timestamp_seconds` has the time.
-  A scrape reads nothing and waits for nothing.
-- An unknown value has no series. The exceptions are `NaN`, `-1` and the phase `unknown`, where a HELP names
-  them. A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
-- `target` is the process (`host:port`, or the pod's name where discovery lists it). `kv_name` is one of its
-  KV clients, as the process names it. `key` is the KV key (`collectors/ring`), and `ring` is that key's short
-  name (`ingester`). `view` is `ring` (the process's ring page) or `gossip` (its memberlist copy).
+- The values are from the last finished cycle. `kvmigration_snapshot_timestamp_seconds` has the time of this
+  cycle. A scrape sends no request to a process and does not wait for a cycle.
+- An unknown value has no series. If a metric shows `NaN`, `-1` or the phase `unknown` instead, its HELP
+  describes this. A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
+- The label `target` is the process: `host:port`, or the pod's name if discovery lists the pod.
+- The label `kv_name` is a KV client of the process, by the name that the process gives it.
+- The label `key` is the KV key (`collectors/ring`). The label `ring` is the short name of this key
+  (`ingester`).
+- The label `view` is `ring` (the process's ring page) or `gossip` (the process's memberlist copy).
 - All entries of the HA tracker count together under the key `ha-tracker/`.
 """
 _TABLE = "| metric | labels | meaning | series |\n|---|---|---|---|"
-_SHARDS = f"""What each of several exporters that share the targets shows besides the series of its own
-processes and of itself; [shards.md](shards.md) explains how the parts are joined. A shard reads a part
+_SHARDS = f"""A shard is one of several exporters that share the targets. This section lists the metrics that
+only a shard has. [shards.md](shards.md) explains how the rules join the shards. A shard reads a part
 of the fleet. So its metrics about the complete fleet have names with `{shards.SHARD}…` in place of
 `{PREFIX}…`, and the same labels:
 {{parts}}.

@@ -13,31 +13,34 @@ _HEAD = """# What each step can lose
 
 <!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/harms.py. Do not edit. -->
 
-Each step of the migration has a gate. The gate opens when every check of the step passes and has passed for
-the complete soak. This page has what a step does, what is lost if it is taken too early, and which checks
-prevent that. `kvmigration check STEP` runs exactly these.
+Each step of the migration has a gate. The gate opens when every check of the step has passed for the
+complete soak time. For each step, this page lists what the step does, what you lose if you take it too early,
+and which checks prevent the loss. `kvmigration check STEP` runs exactly the checks of the step.
 
 ## What the soak counts
 
-- The soak (`gate.soak`) counts time that was watched. It begins again after a failed cycle, a pause or cycle
-  of more than three intervals, a suspended machine, a step of its clock, or other rules.
-- A check must pass in one cycle and then in three more before its step opens, unless the soak is 0.
-- A check that fails begins again. A check that is unknown for one cycle and passes in the next keeps its
-  time. The step is not open while the check is unknown.
-- Evidence stays valid for two more cycles. If a check is unknown only because processes were not read in one
-  or two cycles in a row, the check keeps its time. If these are at most one process in 10, the check passes
-  on their earlier evidence, and names them. An open step stays open on earlier evidence for two cycles, and
-  for two minutes at most. Three events restart the soak: a third failed read in a row, a reading of more than
-  two minutes ago, and a connection refused twice in a row. After two refusals the process counts as down.
-- A process that is new in the list and started within two minutes only pauses the checks that depend on it.
-  If a new process ran before it was listed, every soak begins again: the process was not watched.
-- A process that left the list of targets changes nothing if no ring and no member list has it either.
-  Otherwise every soak begins again.
+- The soak (`gate.soak`) counts only time in which the exporter watched the processes.
+- The soak begins again after a failed cycle, and after a pause or a cycle of more than three intervals. It
+  also begins again if the machine was suspended, if its clock was set, or if the rules have changed.
+- Before a step opens, each check must pass in one cycle and then in three more cycles, unless the soak is 0.
+- If a check fails, its soak time begins again. If a check is unknown for one cycle and passes in the next
+  cycle, it keeps its soak time. While a check is unknown, the step is not open.
+- The evidence of a process stays valid for two more cycles. If a check is unknown only because processes were
+  not read in one or two cycles in a row, the check keeps its soak time. If at most one process in 10 was not
+  read, the check passes on the earlier evidence of these processes, and names them.
+- An open step stays open on earlier evidence for two cycles, and for two minutes at most.
+- Three events restart the soak: a third failed read in a row, a reading of more than two minutes ago, and a
+  connection that was refused twice in a row. After two refused connections, the process counts as down.
+- If a process is new in the list and started less than two minutes ago, it only pauses the checks that depend
+  on it. If a new process ran before it was listed, every soak begins again, because the process was not
+  watched.
+- If a process left the list of targets, and no ring and no member list has it, every soak continues. If a
+  ring or a member list still has the process, every soak begins again.
 - After a failover, some distributors have the new replica earlier than other distributors. For one update
-  of the HA cluster this is no difference.
-- The line of a closed step names what broke its soak last, and how long ago.
-- The answer of the last cycle is shown until it is three intervals old, and for at least 30 s. This is also
-  true at the moment at which a paused exporter continues.
+  of the HA cluster, the exporter ignores this difference.
+- If a step is closed, its line names the event that restarted its soak last, and the age of this event.
+- The exporter shows the answer of the last cycle until the answer is three intervals old, and for at least
+  30 s. After a pause of the exporter, the same limit applies.
 """
 
 
