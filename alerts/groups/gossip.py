@@ -142,12 +142,12 @@ GROUP = Group(
             Severity.WARNING,
             t.ABSENT_MEMBERS,
             lambda q: f"{q.most(c.GOSSIP_ABSENT_MEMBERS)} > 0",
-            "Processes with memberlist are in no member list",
+            "Processes run memberlist, but no other process lists them",
             (
                 "{{ $value }} process(es) of <fleet> run memberlist and are in no other process's member "
                 "list. The exporter lists them under /api/v1/gossip."
             ),
-            "A process that runs memberlist is in no other process's list.",
+            "A process that runs memberlist is in no other process's member list.",
             board="gossip",
             about=("gossip-complete",),
         ),
@@ -159,7 +159,7 @@ GROUP = Group(
             "A process receives no heartbeats by gossip",
             (
                 "{{ $value }} process(es) of <fleet> have no recent heartbeat of another process: <names>. "
-                "They serve a stale ring, without an error in their logs."
+                "They use a stale ring, without an error in their logs."
             ),
             "A process has received no recent heartbeat of another process for longer than the timeout and "
             "one period.",

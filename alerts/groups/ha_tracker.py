@@ -35,11 +35,11 @@ GROUP = Group(
             Severity.WARNING,
             t.ELECTIONS_DIFFER,
             _differ,
-            "Primary and secondary have elected different replicas",
+            "Primary and secondary have different elected replicas",
             (
                 "For {{ $value }} HA cluster(s) of <fleet> the secondary names another elected replica "
-                "than the primary. After the switch samples of the wrong replica would be taken until"
-                " the next election."
+                "than the primary. After a switch, distributors would accept samples of the wrong "
+                "replica until the next election."
             ),
             "The elected replica differs between primary and secondary.",
             board="ha-tracker",

@@ -89,7 +89,7 @@ GROUP = Group(
             Severity.WARNING,
             t.ACCEPTED,
             lambda q: f"count {q.by()} (\n{holes(q)}\n)",
-            "Members answer to a gossip label that is not theirs",
+            "Members accept a gossip label that is not their own",
             (
                 "{{ $value }} member(s) of <fleet> answered a ping without or with another label: "
                 "<names>. Another cluster could join."
@@ -127,9 +127,9 @@ GROUP = Group(
             "Gossip labels are not verified",
             (
                 "{{ $value }} process(es) of <fleet> have not verified gossip labels for a day: "
-                "<names>. Nothing keeps another cluster out."
+                "<names>. Another cluster can join the gossip."
             ),
-            "Verification was left off after a label rollout.",
+            "Verification of gossip labels was not switched on again after a label rollout.",
             names=Names(unverified, ("target",)),
             board="gossip",
         ),

@@ -87,7 +87,7 @@ GROUP = Group(
             "Mirror writes have stopped while mirroring is on",
             (
                 "{{ $value }} KV client(s) of <fleet> have mirroring on and write no more: <names>. "
-                "What they write ages in the secondary."
+                "Their entries in the secondary become stale."
             ),
             "Clients that mirror and used to write have stopped writing.",
             names=Names(stopped, CLIENT),

@@ -118,7 +118,7 @@ GROUP = Group(
                 f"<fleet> has been in phase {_in_words('$value')} for a week or longer. Take the next step, "
                 "or roll back."
             ),
-            "The fleet has been between external and memberlist for a week.",
+            "The fleet has used the external store and memberlist for a week.",
         ),
         Alert(
             "KVMigrationPhaseUnknown",

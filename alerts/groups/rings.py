@@ -109,12 +109,12 @@ GROUP = Group(
             Severity.WARNING,
             t.WRITERS_MISSING,
             _total("sum", memberless),
-            "Processes write a ring and are not in it",
+            "Processes write to a ring, but are not members of it",
             (
                 "{{ $value }} process(es) of <fleet> write a ring and have no member in it: <names>. Their "
                 "writes to the ring fail, or were overwritten."
             ),
-            "Processes write a ring and have no member in it.",
+            "Processes write to a ring, but have no member in it.",
             names=Names(memberless, ("key",), value=COUNT),
             board="rings",
             about=(
@@ -159,8 +159,8 @@ GROUP = Group(
             _total("count", lost),
             "Rings have too few healthy members: writes fail",
             (
-                "{{ $value }} ring(s) of <fleet> have lost their quorum: <names> (healthy members or "
-                "zones short of it)."
+                "{{ $value }} ring(s) of <fleet> have lost their quorum. A number below 0 counts "
+                "missing healthy members or zones: <names>."
             ),
             "More members or zones are unhealthy than the replication factor tolerates.",
             names=Names(lost, ("key",), value=COUNT),
@@ -177,7 +177,7 @@ GROUP = Group(
                 "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
                 "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
-            "Members of a ring belong to no target: they are left over, or another cluster's.",
+            "Members of a ring belong to no target: their processes do not exist, or are another cluster's.",
             names=Names(ghosts, ("key",), value=COUNT),
             board="rings",
             about=("no-ghosts",),

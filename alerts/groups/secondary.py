@@ -75,7 +75,7 @@ GROUP = Group(
             Severity.WARNING,
             t.UNREAD,
             lambda q: f"max {q.by()} (\n{unread(q)}\n)",
-            "Views of the secondary cannot be read",
+            "The exporter cannot read some views of the secondary",
             (
                 "Up to {{ $value }} view(s) of the secondary of <fleet> cannot be read: <names>. What they "
                 "lack is not judged, and no gate opens."

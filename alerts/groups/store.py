@@ -56,7 +56,7 @@ GROUP = Group(
             Severity.CRITICAL,
             t.STORE_REPLACED,
             lambda q: f"count {q.by()} ({replaced(q)})",
-            "The external store is not the former store",
+            "The exporter reads another external store than before",
             (
                 "The exporter of <fleet> reads another store than before at <names>: another cluster, a "
                 "restored backup, or a store without its data. Take no step before you have found which "

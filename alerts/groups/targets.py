@@ -50,7 +50,7 @@ GROUP = Group(
                 "{{ $value }} process(es) of <fleet> have answered nothing for <DOWN_WINDOW>: <names>. "
                 "What they show is not judged meanwhile."
             ),
-            "Processes have answered no page for minutes, each of them.",
+            "One or more processes have answered no page for minutes.",
             names=Names(down, ("target",)),
             board="exporter",
             about=("process-down",),
@@ -60,12 +60,12 @@ GROUP = Group(
             Severity.WARNING,
             t.DOWN,
             lambda q: f"count {q.by()} (\n{failing(q)}\n)",
-            "Pages cannot be read or decoded",
+            "The exporter cannot read or decode some pages of processes",
             (
                 "{{ $value }} page(s) of <fleet> have failed for <PAGES_WINDOW>: <names>. Gate checks "
                 "that need them stay closed."
             ),
-            "Some pages of processes that answer fail again and again: evidence is missing.",
+            "Some pages of a process fail again and again, while its other pages answer.",
             names=Names(
                 failing,
                 (
@@ -80,10 +80,10 @@ GROUP = Group(
             Severity.INFO,
             t.SKEWED,
             lambda q: f"max {q.by()} (\n{skewed(q)}\n)",
-            "Clocks are off",
+            "Clocks of processes differ from the exporter's clock",
             (
                 "Clocks of processes of <fleet> differ from the exporter's by up to {{ $value | "
-                "humanizeDuration }}: <names>. Heartbeats are compared across clocks."
+                "humanizeDuration }}: <names>. If a clock is slow, the heartbeats of its process appear late."
             ),
             "A process's clock differs from the exporter's by more than a heartbeat.",
             names=Names(skewed, ("target",), value="humanizeDuration"),

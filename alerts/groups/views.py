@@ -76,7 +76,7 @@ GROUP = Group(
             "A process has a stale ring",
             (
                 "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the latest view: "
-                "<names>. Such a process takes healthy members for unhealthy."
+                "<names>. For such a process, healthy members appear unhealthy."
             ),
             "A process's view is further behind the latest view than the heartbeat timeout and one period.",
             names=Names(

@@ -29,10 +29,10 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     {
         "primaries-mixed": Advice(
             "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
-            "Find the store with the complete rings: kvmigration diff KEY shows both. Where the gossip is "
-            "split, it is the external store. Make it the primary of all clients, in one change of the "
-            "runtime configuration. After that, change the clients that it does not reach in their static "
-            "configuration, one ring after another.",
+            "Find the store with the complete rings: kvmigration diff KEY shows both stores. If the gossip "
+            "is split, the external store has the complete rings. Make the store with the complete rings the "
+            "primary of all clients, in one change of the runtime configuration. If this change does not "
+            "reach a client, change its static configuration after that, one ring after another.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
         ),
@@ -44,17 +44,18 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "gossip-split": Advice(
             "Forget no member: a member that one group lacks may run in another group.",
-            "Compare label, join_members and network policy of the groups, and mend what differs. With a "
-            "rejoin_interval above 0 the groups then join again on their own. Without one, restart one "
-            "process of the smaller group once its seeds answer.",
+            "Compare label, join_members and network policy of the groups, and mend what differs. If "
+            "rejoin_interval is above 0, the groups then join again on their own. If rejoin_interval is 0, "
+            "restart one process of the smaller group once its seeds answer.",
             "docs/labels.md#the-gossip-is-split",
             ("forget",),
         ),
         "ring-shrunk": Advice(
             "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
-            "The other store may still have the complete ring (kvmigration diff KEY shows both). If it has, "
-            "make it the primary of all clients, in one change of the runtime configuration. Members that "
-            "run return with their next heartbeat; partitions return when their owners run.",
+            "The other store may still have the complete ring (kvmigration diff KEY shows both). If the "
+            "other store has the complete ring, make it the primary of all clients, in one change of the "
+            "runtime configuration. Members that run return with their next heartbeat. Partitions return "
+            "when their owners run.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
         ),
@@ -68,28 +69,29 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Take no step, restart nothing and forget no member before it is certain which store the "
             "processes use.",
             "Compare the address under stores with consul.host or etcd.endpoints in the processes' /config. "
-            "A store that lost its data receives its rings with the members' next heartbeats. Its "
-            "partitions and HA entries return only from a backup. If no process writes the store and it "
-            "is correct, remove the exporter's state_file and restart the exporter.",
+            "A store that lost its data receives its rings with the members' next heartbeats. The "
+            "partitions and HA entries of this store return only from a backup. If the store is correct and "
+            "no process writes to it, remove the exporter's state_file and restart the exporter.",
             "docs/stores.md#not-the-store-that-it-was",
             ("restart", "forget"),
         ),
         "store-unread": Advice(
             "Make the external store answer, restart nothing and forget no member until it does.",
-            "Read it from the host of a process and from here. The exporter's address for it is under stores "
-            "in the configuration; its token must be allowed to read.",
+            "Read the store from the host of a process and from the exporter's host. The exporter's "
+            "configuration has the address of the store under stores. The exporter's token must be allowed "
+            "to read the store.",
             "docs/ring.md#a-store-that-is-not-read",
             ("restart", "forget"),
         ),
         "process-down": Advice(
             "Find out why the process does not answer, and make it answer again.",
-            "If the process was removed for good, take it out of the targets. Then forget its members on the "
-            "ring page.",
+            "If the process was removed for good, take it out of the targets. Then forget the members of "
+            "this process on the ring page.",
             "docs/ring.md#processes-that-do-not-answer",
         ),
         "without-multi": Advice(
             "Give the named client store: multi first, with the external store as primary.",
-            "It was left out: mirroring and the switch of the primary exist only in a client that has multi.",
+            "Mirroring and the switch of the primary exist only in a client that has multi.",
             "docs/ring.md#multi",
         ),
         "mirroring-partial": Advice(
@@ -100,20 +102,22 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "member-unhealthy": Advice(
             "Repair the process of the member: it must send heartbeats again.",
-            "Forget the member on the ring page only if its process was removed for good. If its heartbeat "
-            "is in the future, correct the clock of its process, then wait until that time.",
+            "Forget the member on the ring page only if its process was removed for good. If the heartbeat "
+            "of the member is in the future, correct the clock of its process. Then wait until the time of "
+            "this heartbeat.",
             "docs/ring.md#unhealthy-members",
         ),
         "orphaned-member": Advice(
             "Find out which process the member belonged to.",
-            "Forget it on the ring page when you are sure that no running process has its id. It counts "
-            "towards the quorum.",
+            "Forget the member on the ring page when you are sure that no running process has its id. An "
+            "orphaned member counts towards the quorum.",
             "docs/ring.md#orphaned-members",
         ),
         "members-missing": Advice(
-            "Run kvmigration diff KEY: it names the members and the views that lack them.",
-            "If the member runs, it is not mirrored: search for mirror errors of its process. If its "
-            "process was removed for good, it is never mirrored: forget it on the ring page of the primary.",
+            "Run kvmigration diff KEY: it lists the missing members and the views that lack them.",
+            "If the process of a missing member runs, search for mirror errors of this process. If the "
+            "process was removed for good, the member is never mirrored: forget it on the ring page of the "
+            "primary.",
             "docs/ring.md#members-are-missing",
         ),
         "token-conflict": Advice(
@@ -124,8 +128,8 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while it warns of mixed primaries, a split gossip "
-    "cluster, a ring that lost many members, clocks that differ, or a store that was not read. A member that "
-    "is missing in one view may be in another view. Restart no process while it warns of mixed primaries, a "
-    "ring that lost many members, or a store that was not read."
+    "First run kvmigration status. Forget no member while this command warns of mixed primaries, a split "
+    "gossip cluster, a ring that lost many members, clocks that differ, or an unread store. A member that is "
+    "missing in one view may be in another view. Restart no process while kvmigration status warns of mixed "
+    "primaries, a ring that lost many members, or an unread store."
 )

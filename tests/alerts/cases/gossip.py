@@ -181,7 +181,7 @@ CASES = (
         phase=5,
         at=13,
         says="1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (4m "
-        "0s). They serve a stale ring, without an error in their logs.",
+        "0s). They use a stale ring, without an error in their logs.",
     ),
     Case(
         ISOLATED,
@@ -192,7 +192,7 @@ CASES = (
         at=12,
         says=(
             "1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (3m 20s). They "
-            "serve a stale ring, without an error in their logs."
+            "use a stale ring, without an error in their logs."
         ),
     ),
     Case(
@@ -219,7 +219,7 @@ CASES = (
         phase=5,
         at=15,
         says="1 process(es) of <fleet> have no recent heartbeat of another process: ingester-2 (6m "
-        "0s). They serve a stale ring, without an error in their logs.",
+        "0s). They use a stale ring, without an error in their logs.",
     ),
     Case(
         ISOLATED,

@@ -25,8 +25,8 @@ CASES = (
         {REPLICA: "0x9 3x100"},
         at=15,
         says="For 3 HA cluster(s) of <fleet> the secondary names another elected replica than the "
-        "primary. After the switch samples of the wrong replica would be taken until the next"
-        " election.",
+        "primary. After a switch, distributors would accept samples of the wrong replica until the "
+        "next election.",
     ),
     Case(
         DIFFER,
@@ -36,8 +36,8 @@ CASES = (
         phase=5,
         at=15,
         says="For 1 HA cluster(s) of <fleet> the secondary names another elected replica than the "
-        "primary. After the switch samples of the wrong replica would be taken until the next"
-        " election.",
+        "primary. After a switch, distributors would accept samples of the wrong replica until the "
+        "next election.",
     ),
     Case(DIFFER, THRESHOLD, "equal again one step before its time", {REPLICA: "3x4 0x100"}),
     Case(

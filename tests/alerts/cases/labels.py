@@ -146,7 +146,7 @@ CASES = (
         step=HOUR,
         severity="info",
         says="3 process(es) of <fleet> have not verified gossip labels for a day: ingester-0, "
-        "ingester-1, ingester-2. Nothing keeps another cluster out.",
+        "ingester-1, ingester-2. Another cluster can join the gossip.",
     ),
     Case(
         OFF, THRESHOLD, "on again an hour before the day is over", verified("0x23 1x100", 0, 1, 2), step=HOUR

@@ -128,7 +128,7 @@ CASES = (
         {writes(2): "0+20x10 200x100"},
         at=30,
         says="1 KV client(s) of <fleet> have mirroring on and write no more: ingester-2 ingester-"
-        "lifecycler. What they write ages in the secondary.",
+        "lifecycler. Their entries in the secondary become stale.",
     ),
     Case(
         STOPPED, THRESHOLD, "silent until one step before its time", {writes(2): "0+20x10 200x18 220+20x90"}

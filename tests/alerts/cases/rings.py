@@ -224,8 +224,8 @@ CASES = (
         ring("quorum_margin", "1x9 -1x100"),
         at=11,
         severity="critical",
-        says="1 ring(s) of <fleet> have lost their quorum: collectors/ring (-1) (healthy members "
-        "or zones short of it).",
+        says="1 ring(s) of <fleet> have lost their quorum. A number below 0 counts missing "
+        "healthy members or zones: collectors/ring (-1).",
     ),
     Case(QUORUM, THRESHOLD, "margin 0: the next loss would do it", ring("quorum_margin", "0x200")),
     Case(

@@ -108,7 +108,7 @@ CASES = (
         at=20,
         severity="info",
         says="Clocks of processes of <fleet> differ from the exporter's by up to 1m 1s: ingester-2"
-        " (1m 1s). Heartbeats are compared across clocks.",
+        " (1m 1s). If a clock is slow, the heartbeats of its process appear late.",
     ),
     Case(SKEW, THRESHOLD, "exactly ten seconds", skew(2, "10x100")),
     Case(SKEW, LOOKALIKE, "time synchronisation steps in after a start", skew(2, "300x9 0x100")),

@@ -54,7 +54,7 @@ CASES = (
         behind("ring", 1, "0+60x220"),
         at=12,
         says="Views of <fleet> are up to 12m 0s behind the latest view: ingester-1 ring (12m 0s). "
-        "Such a process takes healthy members for unhealthy.",
+        "For such a process, healthy members appear unhealthy.",
     ),
     Case(
         STALE,
@@ -66,7 +66,7 @@ CASES = (
         at=10,
         phase=5,
         says="Views of <fleet> are up to 1m 40s behind the latest view: ingester-0 gossip (1m 40s), "
-        "ingester-0 ring (1m 20s). Such a process takes healthy members for unhealthy.",
+        "ingester-0 ring (1m 20s). For such a process, healthy members appear unhealthy.",
     ),
     Case(
         STALE,
@@ -75,7 +75,7 @@ CASES = (
         behind("ring", 1, "0+30x220") | period(RING, 120),
         at=17,
         says="Views of <fleet> are up to 8m 30s behind the latest view: ingester-1 ring (8m 30s). "
-        "Such a process takes healthy members for unhealthy.",
+        "For such a process, healthy members appear unhealthy.",
     ),
     Case(STALE, THRESHOLD, "exactly one heartbeat timeout and a period", behind("ring", 1, "75x200")),
     Case(STALE, LOOKALIKE, "a ring that beats every 2 min", behind("ring", 1, "120x200") | period(RING, 120)),
