@@ -77,9 +77,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         "store-unread": Advice(
             "Make the external store answer, restart nothing and forget no member until it does.",
-            "Read the store from the host of a process and from the exporter's host. The exporter's "
-            "configuration has the address of the store under stores. The exporter's token must be allowed "
-            "to read the store.",
+            "Read the store from the host of a process and from the exporter's host. The store's "
+            "address is under stores in the configuration of the exporter. The exporter's token must be "
+            "allowed to read the store.",
             "docs/ring.md#a-store-that-is-not-read",
             ("restart", "forget"),
         ),
