@@ -33,7 +33,7 @@ TLS_VERSIONS = {
 
 
 class BasicAuth(Settings):
-    """A user name and a password, each given here or in a file that is read again when it changes."""
+    """Give the user name and the password here or in a file. If the file changes, it is read again."""
 
     username: Text = Field(default="", description="The user name.", examples=["prometheus"])
     username_file: FileName | None = Field(
@@ -56,7 +56,7 @@ class BasicAuth(Settings):
 
 
 class Authorization(Settings):
-    """An `Authorization` header: a type, and credentials given here or in a file."""
+    """The `Authorization` header has a type, and credentials that you give here or in a file."""
 
     type: Name = Field(default="Bearer", description="The authentication scheme.", examples=["Bearer"])
     credentials: Secret | None = Field(default=None, description="The token.", examples=["…"])
@@ -118,7 +118,7 @@ class TlsConfig(Settings):
 
 
 class OAuth2(Settings):
-    """OAuth 2.0 with client credentials: a token is fetched, kept until it expires, and sent as Bearer."""
+    """With OAuth 2.0 client credentials, the exporter gets a token and sends it as Bearer until its expiry."""
 
     client_id: Name = Field(description="The client's id.", examples=["kvmigration"])
     client_secret: Secret | None = Field(default=None, description="The client's secret.", examples=["…"])

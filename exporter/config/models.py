@@ -33,7 +33,7 @@ def _auto_or(other: str) -> Discriminator:
 
 
 class RingSpec(Settings):
-    """One ring page, where those of our tables do not do."""
+    """One entry is one ring page. You need it only if the exporter's tables do not have the page."""
 
     path: Text = Field(
         description="The page, without the path prefix. Its last part must name a ring.",
@@ -126,7 +126,7 @@ class PodLogs(Settings):
 
 
 class RejectionEntry(Settings):
-    """One place where log lines are: exactly one of the three kinds."""
+    """One entry is one source of log lines. It has exactly one of the three kinds."""
 
     file: LogFiles | None = Field(default=None, description="Log files, followed.")
     loki: Loki | None = Field(default=None, description="Loki's query API.")
@@ -143,7 +143,7 @@ class RejectionEntry(Settings):
 
 
 class Group(Settings):
-    """A deployment mode, found by its members' names."""
+    """The exporter finds a deployment mode by the names of its members."""
 
     name: Name = Field(description="The group.", examples=["read-write"])
     match: Regex = Field(
@@ -229,7 +229,7 @@ class Scale(Settings):
 
 
 class MigrationEntry(Settings):
-    """Rings that are moved by themselves, with a phase and gates of their own."""
+    """One entry is a group of rings that you move separately. The group has its own phase and gates."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")] = Field(
         description="What the migration is called.", examples=["rulers"]

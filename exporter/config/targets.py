@@ -82,7 +82,7 @@ class Static(Settings):
 
 
 class Dns(Settings):
-    """Processes by a DNS name, resolved again and again."""
+    """The source finds processes by a DNS name, and resolves the name again and again."""
 
     name: Host = Field(description="The name to resolve.", examples=["gossip-ring.mimir.svc.cluster.local"])
     type: Literal["A", "AAAA", "SRV"] = Field(
@@ -109,7 +109,7 @@ class Dns(Settings):
 
 
 class FileSd(Settings):
-    """Prometheus file_sd: JSON or YAML lists of `targets` and `labels`."""
+    """The source reads files like Prometheus file_sd: JSON or YAML lists of `targets` and `labels`."""
 
     paths: tuple[FileName, ...] = Field(
         min_length=1,
@@ -125,7 +125,7 @@ class FileSd(Settings):
 
 
 class HttpSd(Settings):
-    """Prometheus http_sd: a URL that answers a JSON list of `targets` and `labels`."""
+    """The source reads a URL like Prometheus http_sd: a JSON list of `targets` and `labels`."""
 
     url: Url = Field(description="Where the list is.", examples=["http://sd:8080/targets"])
     refresh: PositiveDuration = Field(
@@ -140,7 +140,7 @@ class HttpSd(Settings):
 
 
 class Kubernetes(Settings):
-    """Pods of a namespace, listed and watched through the Kubernetes API."""
+    """The source lists and watches the pods of a namespace through the Kubernetes API."""
 
     namespace: Text = Field(
         default="", description="The namespace; empty for the exporter's own.", examples=["mimir"]
@@ -177,7 +177,7 @@ Network = Annotated[Text, AfterValidator(_network)]
 
 
 class GossipSd(Settings):
-    """Members in state alive on most of the other targets' /memberlist pages."""
+    """The source finds the members in state `alive` on most of the other targets' /memberlist pages."""
 
     port: Port = Field(description="The HTTP port of the members.", examples=[8080])
     scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
@@ -191,7 +191,7 @@ KINDS = ("static", "dns", "file", "http", "kubernetes", "gossip")
 
 
 class TargetEntry(Settings):
-    """One source of processes: exactly one of the six kinds, and what its processes have in common."""
+    """One entry is one source of processes. It has one of the six kinds, and settings for its processes."""
 
     static: Static | None = Field(default=None, description="Processes by their URLs.")
     dns: Dns | None = Field(default=None, description="Processes by a DNS name.")
