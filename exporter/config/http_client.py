@@ -118,7 +118,7 @@ class TlsConfig(Settings):
 
 
 class OAuth2(Settings):
-    """With OAuth 2.0 client credentials, the exporter gets a token and sends it as Bearer until its expiry."""
+    """With OAuth 2.0 client credentials, the exporter gets a token and sends it as Bearer token."""
 
     client_id: Name = Field(description="The client's id.", examples=["kvmigration"])
     client_secret: Secret | None = Field(default=None, description="The client's secret.", examples=["…"])
