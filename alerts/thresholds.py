@@ -86,7 +86,7 @@ STALLED = Wait(
 )
 ROLLOUT_STALLED = Wait(
     2 * MINUTE,
-    "the exporter has waited for QUIET before. This wait is longer than PARTIAL, so that the cause is"
+    "the exporter itself first waits for QUIET (15 minutes). This wait is longer than PARTIAL, so that the cause is"
     " sent first after a restart of the exporter",
 )
 LINGERING = Wait(
