@@ -86,8 +86,8 @@ STALLED = Wait(
 )
 ROLLOUT_STALLED = Wait(
     2 * MINUTE,
-    "the exporter itself first waits for QUIET (15 minutes). This wait is longer than PARTIAL, so that the cause is"
-    " sent first after a restart of the exporter",
+    "the exporter itself first waits for QUIET (15 minutes). This wait is longer than PARTIAL, so that"
+    " the cause is sent first after a restart of the exporter",
 )
 LINGERING = Wait(
     7 * DAY,
