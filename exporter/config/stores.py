@@ -106,8 +106,9 @@ class Etcd(Settings):
 
 
 class Stores(Settings):
-    """The external stores, read directly. Without this block the exporter uses the ring pages. Where
-    processes use several of one kind, a list: `- {name: rings, consul: {…}}`, one store in each entry.
+    """The external stores, read directly. Without this block the exporter uses the ring pages. If
+    processes use several Consuls or etcds, write a list with one store in each entry:
+    `- {name: rings, consul: {…}}`.
     """
 
     consul: Consul | None = Field(default=None, description="Consul.")
