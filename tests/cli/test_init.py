@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from exporter.cli.init import configuration, init, lacks, look_round
 from exporter.cli.source.survey import Survey, behind_seeds, missing_of, parted
@@ -74,6 +78,39 @@ async def test_the_file_watches_the_demo_without_an_edit(product: str) -> None:
         assert list(lacks(survey)) == []
         snapshot = await _once(configuration(survey))
         assert {target.url for target in snapshot.targets if target.up} == set(urls)
+
+
+@contextlib.asynccontextmanager
+async def below_a_path(urls: Iterable[str], path: str, ports: Iterable[int]) -> AsyncIterator[list[str]]:
+    """Serve each process on another port below a path, and nothing beside it, as a proxy in front does."""
+    async with aiohttp.ClientSession() as client, contextlib.AsyncExitStack() as stack:
+
+        async def answer(request: web.Request, url: str) -> web.Response:
+            query = f"?{request.query_string}" if request.query_string else ""
+            async with client.get(f"{url}/{request.match_info['rest']}{query}", allow_redirects=False) as got:
+                return web.Response(status=got.status, body=await got.read(), content_type=got.content_type)
+
+        for url, port in zip(urls, ports, strict=True):
+            app = web.Application()
+            app.router.add_get(path + "/{rest:.*}", functools.partial(answer, url=url))
+            runner = web.AppRunner(app)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield [f"http://127.0.0.1:{port}{path}" for port in ports]
+
+
+@pytest.mark.asyncio
+async def test_a_cluster_below_a_path_is_found_and_watched_without_an_edit(
+    replay: Callable[..., Replay],
+) -> None:
+    served = list(replay("cortex/2b-mirroring").targets.values())
+    ports = [int(url.rpartition(":")[2]) + 50 for url in served]
+    async with below_a_path(served, "/metrics-store", ports) as urls:
+        survey = await look_round((urls[0],))
+        assert sorted(target.url for target in survey.processes) == sorted(urls)
+        snapshot = await _once(configuration(survey))
+        assert {target.url for target in snapshot.targets if target.up and not target.why_none} == set(urls)
 
 
 @pytest.mark.asyncio
