@@ -33,6 +33,12 @@ def phase(text: str) -> Phase:
     return known[text]
 
 
+_BASE_PORT = (
+    "first port of the processes; the store has this port + 900, the control address + 990, the gossip "
+    "+ 1000; 0 takes free ports (default: %(default)s)"
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `kvmigration demo`."""
     add = parser.add_argument
@@ -62,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=_fault_help(),
     )
     add("--hostile", action="store_true", help="names, zones and labels full of markup and quotes")
-    add("--base-port", type=int, default=0, help="first port; 0 takes free ports (default: %(default)s)")
+    add("--base-port", type=int, default=0, help=_BASE_PORT)
     add(
         "--log-dir",
         type=Path,

@@ -113,7 +113,7 @@ def _label(label: str | None) -> str:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{what} ({count})" for what, count in counts.most_common(NAMED)) or "none"
+    return few((f"{what} ({count})" for what, count in counts.most_common()), NAMED) or "none"
 
 
 def obstacles(snapshot: Snapshot) -> Iterator[Obstacle]:
@@ -177,7 +177,10 @@ def _processes(names: list[str]) -> str:
 def _stores(now: Snapshot) -> Iterator[Obstacle]:
     for store in now.stores:
         if fault := store.fault:
-            remedy = REMEDIES[store.reason][1] if store.reason else "Check its address under stores."
+            answers = store.reason is not None and store.reason is not Reason.REFUSED
+            remedy = (
+                REMEDIES[store.reason][1] if store.reason and answers else "Check its address under stores."
+            )
             yield Obstacle(culprits.name(fault), (), remedy)
         if store.uncovered:
             yield Obstacle(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")

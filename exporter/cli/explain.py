@@ -27,6 +27,7 @@ from exporter.derive.gate.harms import STEPS, Harm, Rule
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.metric import PREFIX, Metric
 from exporter.expose.wording.doc_addresses import addressed
+from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
 _ALERT = "KVMigration"
@@ -41,6 +42,13 @@ _PHASES = {
     Phase.DETACHED: "The primary is memberlist; mirroring is off. The external store is stale.",
     Phase.MEMBERLIST: "No multikv gauge; the client's store is memberlist.",
     Phase.UNKNOWN: "The process did not answer, or its metrics show no KV client of this kind.",
+}
+_MIGRATIONS = {
+    RINGS: "The KV clients of the rings move from Consul or etcd to memberlist. Read docs/ring.md.",
+    HA_TRACKER: "The HA tracker moves from Consul or etcd to memberlist. Read docs/ha-tracker.md.",
+    LABELS: "Every process gets the same cluster label and verifies it. Read docs/labels.md.",
+    READ_WRITE: "A Mimir changes from microservices to read-write mode, or back. Read docs/read-write.md.",
+    STORE: "The external store ends when no migration needs it. Read docs/ring.md#step-6-decommission-store.",
 }
 
 
@@ -84,6 +92,7 @@ def explain(name: str = "", *, docs: str = "", out: TextIO | None = None, err: T
 def topics() -> Iterator[Topic]:
     """Everything that has a name, in the order in which it is listed."""
     yield from (Topic("phase", phase.label, partial(_phase, phase)) for phase in _PHASES)
+    yield from (Topic("migration", name, partial(_paragraphs, text)) for name, text in _MIGRATIONS.items())
     yield from (Topic("step", rule.name, partial(_step, rule)) for rule in STEPS)
     guards = chain.from_iterable(_guards(harm).items() for rule in STEPS for harm in rule.harms)
     yield from (Topic("check", name, partial(_check, check)) for name, check in dict(guards).items())

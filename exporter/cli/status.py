@@ -29,6 +29,7 @@ from exporter.expose.wording import durations
 from exporter.expose.wording.headlines import answer_of
 from exporter.expose.wording.lists import first
 from exporter.expose.wording.migrations import NO_LONGER_COPIED, NOT_YET_COPIED
+from exporter.model.migration import RINGS
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
@@ -323,13 +324,18 @@ def _next(seen: Overview, room: int) -> list[str]:
 
 def _shortened(lines: list[str], most: int) -> list[str]:
     """At most so many lines; a cut is shown."""
-    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][:77]} …"]
+    if len(lines) <= most:
+        return lines
+    words = lines[most - 1][:78]
+    return [*lines[: most - 1], f"{words if words == lines[most - 1] else words.rpartition(' ')[0]} …"]
 
 
 def _back(seen: Overview) -> list[str]:
     found = seen.status.rollback
     safe = {True: "safe now", False: "NOT SAFE now", None: "unknown whether it is safe"}[found.safe]
-    return _shortened(wrapped(f"Roll back ({safe}): {found.text}", "", "  "), 4)
+    lead = _lead(seen.status)
+    what = f"Roll back {lead.name}" if lead is not None and lead.name != RINGS else "Roll back"
+    return _shortened(wrapped(f"{what} ({safe}): {found.text}", "", "  "), 4)
 
 
 def _cut(text: str, width: int) -> str:

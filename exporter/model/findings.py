@@ -124,6 +124,7 @@ class Way(enum.StrEnum):
 
     EXTERNAL = "external"
     MULTI = "multi"
+    MULTI_BESIDE = "multi-beside"  # clients of another migration have memberlist as primary
     MIRRORING = "mirroring"
     SWITCHED = "switched"
     DETACHED = "detached"

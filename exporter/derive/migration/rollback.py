@@ -37,6 +37,8 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
     served = {client.key for client in clients}
     used = [key for key in keys if key.key in served]
     if phases and phases <= _STORE_LEADS:
+        if way is Way.MULTI and any(c.phase > Phase.MIRRORING for c in writing):
+            way = Way.MULTI_BESIDE
         return _leading(way, now, used, begun=migration.begun)
     if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
         return Rollback(way, safe=None)

@@ -71,6 +71,7 @@ def gossip_now(targets: Iterable[TargetFacts]) -> GossipNow:
     gossips = [t.gossip for t in known if t.gossip is not None]
     return GossipNow(
         labels=tuple(sorted({gossip.label for gossip in gossips if gossip.label is not None})),
+        runs=bool(gossips),
         verifies=any(gossip.verified for gossip in gossips),
         seeded=all(config.join_members for config in configs),
     )

@@ -77,7 +77,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.KEY_UNATTENDED: "{key} is in {what}, and no target uses it",
         Kind.KEY_UNATTENDED_IN_STORE: "{key} is only in {what}, and no target uses it",
         Kind.KEY_LACKING: "{key}: {what} lacks {names:3}, which a process shows",
-        Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value: HA clusters}, which a process shows",
+        Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value} HA clusters, which a process shows",
         Kind.MEMBER_GHOST: "{member} in {key}",
         Kind.MEMBER_UNHEALTHY: "{member} in {key}",
         Kind.MEMBER_IN_FUTURE: "{member} in {key} is {value:.0f} s in the future",
@@ -140,10 +140,10 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SECONDARY_WITHOUT_HEARTBEATS: "{key}: no heartbeat to compare",
         Kind.ELECTION_DIFFERS: "{member} differs in the secondary",
         Kind.ELECTIONS_MANY: (
-            "{value: elections} in {limit:.0f} minutes since the switch, {of:.0f} in as long before it"
+            "{value: elections} in {limit: minutes} since the switch, {of:.0f} in as long before it"
         ),
         Kind.ELECTIONS_MANY_UNWATCHED: (
-            "{value: elections} of {of: HA clusters} in {limit:.0f} minutes since the switch"
+            "{value: elections} of {of: HA clusters} in {limit: minutes} since the switch"
         ),
         Kind.TRACKERS_DIFFER: "processes show {value} different HA tracker pages",
         Kind.TRACKER_DIFFERED: "{target} differed when it was read last",
@@ -290,7 +290,7 @@ def name(culprit: Culprit) -> str:
         what=culprit.what,
         value=Number(culprit.value),
         of=Number(culprit.of),
-        limit=culprit.limit,
+        limit=Number(culprit.limit),
         names=Names(culprit.names),
         why=_why(culprit),
     )

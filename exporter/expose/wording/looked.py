@@ -52,10 +52,10 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NO_TRACKER: "No HA tracker runs.",
         Seen.ELECTIONS: "{count: elections} since the processes started.",
         Seen.ELECTIONS_SINCE: (
-            "{count: elections} in {limit:.0f} minutes since the switch, {of:.0f} in as long before it."
+            "{count: elections} in {limit: minutes} since the switch, {of:.0f} in as long before it."
         ),
         Seen.ELECTIONS_UNWATCHED: (
-            "{count: elections} in {limit:.0f} minutes since the switch; before it they were not watched."
+            "{count: elections} in {limit: minutes} since the switch; before it they were not watched."
         ),
         Seen.TRACKER_NOT_SWITCHED: "No HA tracker has memberlist as its primary.",
         Seen.NO_ENTRIES: "No HA cluster is tracked.",
@@ -101,7 +101,7 @@ def text(looked: Looked) -> str:
     return TEMPLATES[looked.kind].format(
         count=Number(looked.count),
         of=Number(looked.of),
-        limit=looked.limit,
+        limit=Number(looked.limit),
         what=Label(looked.what),
         names=Names(looked.names),
         culprits=Names(map(culprits.name, looked.culprits)),

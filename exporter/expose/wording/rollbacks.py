@@ -16,6 +16,10 @@ WAYS: Final[Mapping[Way, str]] = MappingProxyType(
     {
         Way.EXTERNAL: "there is nothing to roll back; the external store is the primary",
         Way.MULTI: "roll the processes to the external store only; no client reads memberlist yet",
+        Way.MULTI_BESIDE: (
+            "set the clients of this migration to the external store only, and restart their processes; none "
+            "of these clients reads memberlist yet. Leave the clients of the other migrations as they are"
+        ),
         Way.MIRRORING: (
             "switch mirroring off, or leave it on; the external store is the primary all the while"
         ),

@@ -91,9 +91,10 @@ class RingNow:
 
 @dataclass(frozen=True, slots=True)
 class GossipNow:
-    """The gossip as running processes have it: their labels, whether one verifies, and seeds on all."""
+    """The gossip of running processes: their labels, whether any gossips or verifies, and seeds on all."""
 
     labels: Names = ()
+    runs: bool = False
     verifies: bool = False
     seeded: bool = True
 

@@ -279,6 +279,7 @@ def test_a_key_that_only_the_store_has_keeps_it() -> None:
     checks = step_of(fleet.look(), "decommission-store").checks
     found = next(c for c in checks if c.id == "store-has-nothing-of-its-own")
     assert found.culprits == (Culprit(Kind.STORE_ONLY, key="ha-tracker/user/cluster"),)
+    assert found.remedy.startswith("Keep the store while an HA tracker writes these keys")
 
 
 def test_a_store_that_does_not_answer_cannot_be_decommissioned() -> None:

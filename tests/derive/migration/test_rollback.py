@@ -83,3 +83,14 @@ def test_the_way_back_is_safe_only_where_the_store_is_known_to_be_fresh_and_says
         found = fleet.look().fleet.rollback
     assert found.safe is safe
     assert said in found.text
+
+
+def test_the_way_back_of_the_ha_tracker_leaves_rings_on_memberlist_as_they_are() -> None:
+    fleet = Fleet()
+    _alone(fleet)
+    fleet.processes[0].clients += (client("distributor-hatracker", mirror=False),)
+    for _ in range(3):
+        seen = fleet.look()
+    (tracker,) = (one for one in seen.migrations if one.name == "ha-tracker")
+    assert "none of these clients reads memberlist yet" in tracker.rollback.text
+    assert "roll the processes" not in tracker.rollback.text

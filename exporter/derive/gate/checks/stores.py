@@ -148,12 +148,22 @@ def store_idle(seen: Evidence) -> Answer:
     )
 
 
+TRACKED = (
+    "Keep the store while an HA tracker writes these keys: move the HA tracker first. Find out which product "
+    "has each other key."
+)
+
+
 def _only(store: StoreFacts) -> list[Culprit]:
     """The keys and partitions that only a store has."""
     return [
         *(Culprit(Kind.STORE_ONLY, key=key) for key in store.only_here or ()),
         *(Culprit(Kind.STORE_ONLY, key=key, value=number) for key, number in store.only_partitions),
     ]
+
+
+def _has_tracked(store: StoreFacts) -> bool:
+    return any(key.startswith(HA_KEY) for key in store.only_here or ())
 
 
 def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
@@ -176,6 +186,7 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
             *(Culprit(Kind.STORE_UNDECODED, key=key) for store in read for key in store.broken),
         ],
         unknown=[*unread, *_not_compared(read), *_uncovered(read)],
+        remedy=TRACKED if any(map(_has_tracked, read)) else "",
         good=(Looked(Seen.STORE_IN_GOSSIP), *_unremembered(Seen.RINGS_FORGOTTEN, seen)),
     )
 

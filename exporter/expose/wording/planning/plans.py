@@ -34,7 +34,7 @@ LASTING: Final[Mapping[str, str]] = {
     "switch-primary": "Nothing, while mirroring stays on and the store has every key and member.",
     "disable-mirroring": "The fast way back ends: the external store is stale from here on.",
     "remove-multi": "No runtime switch reaches these processes any more. To roll back needs a rollout.",
-    "decommission-store": "The contents of the external store are lost with it.",
+    "decommission-store": "Data of the external store that is deleted is lost. Keep it until you are sure.",
     "set-label": "Nothing, while every process has verification off.",
     "enforce-label": "Nothing. A process without the label is isolated until it has the label.",
 }
@@ -48,7 +48,8 @@ BACK: Final[Mapping[str, str]] = {
     "Only then set primary: {external}.",
     "remove-multi": "Restart with store: multi, primary: memberlist, secondary: {external} and "
     "mirror_enabled: true. Wait until the store has every key and member, then switch.",
-    "decommission-store": "There is none once the store is stopped.",
+    "decommission-store": "Start the store again, with its data. The data is stale: follow the way back of "
+    "remove-multi, which fills the store anew.",
     "set-label": "Restart without the label while verification is off everywhere.",
     "enforce-label": "Set cluster_label_verification_disabled: true and restart.",
 }
@@ -241,7 +242,8 @@ def _beside_the_lines(plan: Plan) -> list[str]:
             )
     if plan.step == "preflight":
         told.append(f"Keep the {plan.external} block of each kvstore: it is the primary.")
-        told.append("A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label.")
+        if not plan.gossip.runs:
+            told.append("A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label.")
         if SETTINGS[plan.product].shortcut is not None and plan.into is Phase.MULTI:
             told.append(
                 "Cortex's guide sets mirror_enabled: true in this rollout. That is safe too, and saves the "
