@@ -101,7 +101,7 @@ PHASE_UNKNOWN = Wait(
 # The secondary
 KEY_MISSING = Wait(
     150,
-    "a process copies a key only when it writes the key, which is within 2 minutes. Those 2 minutes, "
+    "a process copies a key only when it writes the key, at least once in 2 minutes. Those 2 minutes, "
     "two cycles, a scrape and this wait together stay below 5 minutes",
 )
 MEMBERS_MISSING = Wait(
