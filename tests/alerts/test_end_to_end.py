@@ -130,7 +130,7 @@ def test_each_fault_sends_its_own_alert_and_resolves(name: str, tmp_path: Path) 
 
 def wait_for(received: Inbox, one: Played, status: str, since: float) -> None:
     """Wait until the fault's own alerts were sent."""
-    wait(lambda: one.own <= received.names(one.fault, since, status), f"{one.own} {status}, {one.fault}", 150)
+    wait(lambda: one.own <= received.names(one.fault, since, status), f"{one.own} {status}, {one.fault}", 300)
 
 
 def heal(watched_fleet: Fleet, one: Played) -> None:

@@ -49,6 +49,13 @@ class _Dnsmasq:
 
     async def start(self, *options: str) -> None:
         self.hosts.touch()
+        for _ in range(10):  # the port may be another program's for the time of one query of its own
+            if await self._started(*options):
+                return
+            await asyncio.sleep(0.3)
+        pytest.fail("dnsmasq did not start")
+
+    async def _started(self, *options: str) -> bool:
         assert DNSMASQ is not None
         self.process = await asyncio.create_subprocess_exec(
             *(DNSMASQ, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"),
@@ -56,9 +63,11 @@ class _Dnsmasq:
             *(f"--port={self.port}", "--local=/test/", f"--addn-hosts={self.hosts}", *options),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        while not await self._answers():
-            assert self.process.returncode is None, "dnsmasq did not start"
+        while self.process.returncode is None:
+            if await self._answers():
+                return True
             await asyncio.sleep(0.05)
+        return False
 
     async def _answers(self) -> bool:
         try:
