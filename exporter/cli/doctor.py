@@ -19,7 +19,7 @@ from exporter.cli.validate import warnings
 from exporter.config import Config
 from exporter.derive.migration.runtime_configuration import as_written
 from exporter.expose.wording import culprits
-from exporter.expose.wording.lists import few
+from exporter.expose.wording.lists import Number, few
 from exporter.expose.wording.readings import REMEDIES
 from exporter.model.facts import PageFacts, Snapshot, TargetFacts
 from exporter.model.pages import Outcome, Phase, Product, Reason
@@ -167,20 +167,14 @@ def _by_reason(
             found.setdefault(page.reason or Reason.DECODE, []).append(target.name)
     for reason, names in found.items():
         meaning, remedy = REMEDIES[reason]
-        yield Obstacle(f"{_processes(names)}: {what} ({meaning})", tuple(names), remedy)
-
-
-def _processes(names: list[str]) -> str:
-    return "1 process" if len(names) == 1 else f"{len(names)} processes"
+        yield Obstacle(f"{Number(len(names)): processes}: {what} ({meaning})", tuple(names), remedy)
 
 
 def _stores(now: Snapshot) -> Iterator[Obstacle]:
     for store in now.stores:
         if fault := store.fault:
-            answers = store.reason is not None and store.reason is not Reason.REFUSED
-            remedy = (
-                REMEDIES[store.reason][1] if store.reason and answers else "Check its address under stores."
-            )
+            known = store.reason if store.reason is not Reason.REFUSED else None
+            remedy = REMEDIES[known][1] if known else "Check its address under stores."
             yield Obstacle(culprits.name(fault), (), remedy)
         if store.uncovered:
             yield Obstacle(f"{store.title} is not read below", store.uncovered, "Add them to its prefixes.")

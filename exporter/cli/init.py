@@ -58,7 +58,9 @@ def init(urls: Iterable[str], path: Path, client: HttpClient = ORDINARY, *, err:
     load_text(text)
     path.write_text(text, encoding="utf-8")
     missing = [plain(line) for line in lacks(survey)]
-    err.write("".join(f"{line}\n" for line in [f"{path}: {_processes(len(survey.processes))}", *missing]))
+    err.write(
+        "".join(f"{line}\n" for line in [f"{path}: {Number(len(survey.processes)): processes}", *missing])
+    )
     return 1 if missing else 0
 
 
@@ -68,7 +70,7 @@ def configuration(survey: Survey) -> str:
     labels = {gossip.label for t in survey.processes if (gossip := t.gossip) is not None and gossip.label}
     blocks = {as_written(t.runtime) for t in survey.processes if t.runtime is not None and t.runtime.is_set}
     head = [
-        f"# {', '.join(f'{_processes(count)} of {kind}' for kind, count in kinds.most_common())}; "
+        f"# {', '.join(f'{Number(count): processes} of {kind}' for kind, count in kinds.most_common())}; "
         f"phase {survey.snapshot.fleet.phase.label}"
         + (f"; gossip label {', '.join(sorted(labels))}" if labels else "")
         + (f"; runtime configuration: {'; '.join(sorted(blocks))}" if blocks else ""),
@@ -81,10 +83,6 @@ def configuration(survey: Survey) -> str:
     urls = [f"        {json.dumps(names[t.url])}: {json.dumps(t.url)}{_remark(t)}" for t in survey.processes]
     stores = suggested_stores(survey.snapshot.named_stores)
     return "\n".join([*map(plain, head), *map(plain, urls), *map(plain, stores)]) + "\n"
-
-
-def _processes(count: int) -> str:
-    return f"{Number(count): processes}"
 
 
 def _remark(target: TargetFacts) -> str:

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from exporter.cli.init import configuration, init, lacks, look_round
-from exporter.cli.source.survey import Survey, behind_seeds, missing_of, parted
+from exporter.cli.source.survey import Survey, _candidates, missing_of, parted, resolved_seeds
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.errors import UsageError
@@ -147,8 +147,11 @@ async def test_names_of_join_members_lead_to_processes_that_the_gossip_lacks() -
     named = ProcessConfig(join_members=("dns+localhost:7002", "dns+nowhere.invalid:1"))
     gossip = GossipTarget((), {}, port=7001)
     one = TargetFacts("a", "http://127.0.0.1:8001", "all", up=True, gossip=gossip, config=named)
-    assert "http://127.0.0.1:8002" in await behind_seeds([one])
-    assert await behind_seeds([replace(one, config=None)]) == []
+    assert ("127.0.0.1", 7002) in await resolved_seeds([one])
+    assert "http://127.0.0.1:8002" in set(
+        _candidates([one], snapshots.unknown(), await resolved_seeds([one]))
+    )
+    assert await resolved_seeds([replace(one, config=None)]) == []
 
 
 def _of(name: str, product: Product) -> TargetFacts:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from yarl import URL
 
@@ -30,6 +30,7 @@ from exporter.sources.join_seeds import chosen
 from exporter.sources.name_resolution import Resolver
 from exporter.wiring import Watch
 
+Place = tuple[str, int]
 MOST: Final = 2_000  # addresses that are tried
 OWN: Final = 20  # members at the host of a single process all count as its own
 ROUNDS: Final = 4  # a process of another component shows other rings, so what was found leads further
@@ -70,7 +71,7 @@ async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Su
     tried = set(urls)
     for _ in range(ROUNDS):
         found = [target for target in seen.targets if target.is_process]
-        listed = (*_candidates(found, seen), *await behind_seeds(found))
+        listed = _candidates(found, seen, await resolved_seeds(found))
         new = [url for url in dict.fromkeys(listed) if url not in tried]
         new = new[: max(0, MOST - len(tried))]
         if not new:
@@ -100,15 +101,17 @@ def names_of(survey: Survey) -> dict[str, str]:
     restart, else the id of its members. Processes that share such a name, or have none, are named by host and
     port.
     """
-    names = {target.url: bare(target.member) or _id(target, survey.snapshot) for target in survey.processes}
+    ids: dict[str, set[str]] = {}
+    for member in _members(survey.snapshot):
+        ids.setdefault(member.target, set()).add(member.id)
+    names = {t.url: bare(t.member) or _only(ids.get(t.name, ())) for t in survey.processes}
     count = Counter(names.values())
     address = {target.url: _address(target) for target in survey.processes}
     return {url: name if name and count[name] == 1 else address[url] for url, name in names.items()}
 
 
-def _id(target: TargetFacts, snapshot: Snapshot) -> str:
-    ids = {member.id for member in _members(snapshot) if member.target == target.name}
-    return ids.pop() if len(ids) == 1 else ""
+def _only(ids: Collection[str]) -> str:
+    return next(iter(ids)) if len(ids) == 1 else ""
 
 
 def _address(target: TargetFacts) -> str:
@@ -123,57 +126,75 @@ async def _look(urls: tuple[str, ...], client: HttpClient) -> Snapshot:
         return await watch.poller.cycle()
 
 
-def _candidates(found: list[TargetFacts], snapshot: Snapshot) -> Iterator[str]:
-    """Where the members of gossip and rings may answer HTTP that are at none of the addresses found."""
-    here = {_place(target) for target in found}
-    members = [member for member in _members(snapshot) if member.address]
-    for target in found:
-        own = [_split(member.address) for member in members if member.target == target.name][:OWN]
-        shifts = dict.fromkeys((URL(target.url).port or 80) - port for _, port in own if port)
-        yield from _beside(target, [_split(member.address) for member in members], shifts, here)
-        if target.gossip is not None:
-            alive = [m for m in target.gossip.members if m.state is GossipState.ALIVE]
-            yield from _beside(target, [(m.address, m.port) for m in alive], _shift(target), here)
+class Way(NamedTuple):
+    """How a process serves HTTP, and how far that port is from its listed port, where it lists itself."""
+
+    scheme: str
+    path: str
+    port: int
+    shift: int | None
+    near: bool
 
 
-def _beside(
-    target: TargetFacts, listed: Iterable[tuple[str, int]], shifts: Iterable[int], here: set[tuple[str, int]]
-) -> Iterator[str]:
-    """Listed members by URL: with the port of the process that lists them, or as far from the listed port."""
+def _way(target: TargetFacts, listed: int | None) -> Way:
     url = URL(target.url)
-    near = is_loopback(url.host or "")
-    for host, port in listed:
-        if not may_be_asked(host_of(host), near=near):
+    http = url.port or 80
+    shift = None if listed is None else http - listed
+    return Way(url.scheme, url.path.rstrip("/"), http, shift, is_loopback(url.host or ""))
+
+
+def _candidates(found: list[TargetFacts], snapshot: Snapshot, seeds: Iterable[Place]) -> Iterator[str]:
+    """Where the members of gossip and rings, and the seeds, may answer HTTP; not the addresses found.
+    Processes that serve in the same way lead to the same addresses: each address is made once.
+    """
+    here = {_place(target) for target in found}
+    rings = [_split(member.address) for member in _members(snapshot) if member.address]
+    own: dict[str, list[int]] = {}
+    for member in _members(snapshot):
+        own.setdefault(member.target, []).append(_split(member.address)[1])
+    listed: dict[Way, set[Place]] = {}
+    by_ring: set[Way] = set()
+    for target in found:
+        by_ring.update(_way(target, port) for port in own.get(target.name, ())[:OWN] if port)
+        by_ring.add(_way(target, None))
+        gossip = target.gossip
+        places = listed.setdefault(_way(target, gossip.port if gossip is not None else None), set(seeds))
+        alive = (m for m in gossip.members if m.state is GossipState.ALIVE) if gossip is not None else ()
+        places.update((member.address, member.port) for member in alive)
+    for way in by_ring:
+        listed.setdefault(way, set()).update(rings)
+    for way, places in listed.items():
+        yield from _beside(way, places, here)
+
+
+def _beside(way: Way, places: Iterable[Place], here: set[Place]) -> Iterator[str]:
+    """Listed members by URL: with the port of the process that lists them, or as far from the listed port."""
+    for host, port in sorted(places):
+        if not may_be_asked(host_of(host), near=way.near):
             continue
-        for http in dict.fromkeys((url.port or 80, *(port + shift for shift in shifts))):
+        for http in dict.fromkeys((way.port, way.port if way.shift is None else port + way.shift)):
             if 0 < http < 65_536 and (host, http) not in here:
-                yield str(url.with_host(host).with_port(http)).rstrip("/")
+                yield str(URL.build(scheme=way.scheme, host=host, port=http, path=way.path))
 
 
-async def behind_seeds(found: list[TargetFacts]) -> list[str]:
+async def resolved_seeds(found: list[TargetFacts]) -> list[Place]:
     """The addresses of the names in `join_members`: a headless service has all processes, a split gossip not.
     A name that does not resolve leads nowhere.
     """
-    places = [_split(name.removeprefix("dns+")) for name in chosen(_joined(target) for target in found)]
+    names = [_split(name.removeprefix("dns+")) for name in chosen(_joined(target) for target in found)]
     resolver = Resolver()
-    hosts = await asyncio.gather(*(resolver.resolve(host) for host, _ in places), return_exceptions=True)
+    hosts = await asyncio.gather(*(resolver.resolve(host) for host, _ in names), return_exceptions=True)
     await resolver.close()
-    here = {_place(target) for target in found}
-    urls = list[str]()
-    for (_, port), addresses in zip(places, hosts, strict=True):
-        if not isinstance(addresses, BaseException):
-            listed = [(address["host"], port) for address in addresses]
-            urls += [url for target in found for url in _beside(target, listed, _shift(target), here)]
-    return urls
+    return [
+        (address["host"], port)
+        for (_, port), addresses in zip(names, hosts, strict=True)
+        if not isinstance(addresses, BaseException)
+        for address in addresses
+    ]
 
 
 def _joined(target: TargetFacts) -> tuple[str, ...]:
     return tuple((target.config and target.config.join_members) or ())
-
-
-def _shift(target: TargetFacts) -> tuple[int, ...]:
-    port = target.gossip.port if target.gossip is not None else None
-    return () if port is None else ((URL(target.url).port or 80) - port,)
 
 
 def _members(snapshot: Snapshot) -> Iterator[MemberFacts]:

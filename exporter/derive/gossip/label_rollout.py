@@ -149,11 +149,12 @@ def _conflicts(up: Iterable[TargetFacts]) -> tuple[LabelConflict, ...]:
     """Which processes drop each other's packets: a process that verifies drops every label but its own."""
     named = sorted(up, key=lambda target: target.name)
     told = [(t.name, label_of(t.config), _verifies(t.config)) for t in named if t.config]
-    carriers: dict[str, tuple[str, ...]] = {}
+    having: dict[str, list[str]] = {}
     for name, label, _ in told:
         if label is not None:
-            carriers[label] = (*carriers.get(label, ()), name)
-    others = {label: {o: names for o, names in sorted(carriers.items()) if o != label} for label in carriers}
+            having.setdefault(label, []).append(name)
+    carriers = {label: tuple(having[label]) for label in sorted(having)}
+    others = {label: {o: names for o, names in carriers.items() if o != label} for label in carriers}
     return tuple(
         LabelConflict(name, label, others[label])
         for name, label, verifies in told

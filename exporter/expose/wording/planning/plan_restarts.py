@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from exporter.expose.wording.durations import span
-from exporter.expose.wording.lists import few
+from exporter.expose.wording.lists import Number, few
 from exporter.expose.wording.planning.migration_report import restarts_seen
 from exporter.model.planning.plan import Plan, Spare
 
@@ -19,7 +19,7 @@ def restart(plan: Plan) -> list[str]:
         return ["No process restarts."]
     total = len({name for wave in plan.waves for name in wave.targets})
     verb = "restarts" if total == 1 else "restart, in this order"
-    told = [f"{counted(total, 'process')} {verb}:"]
+    told = [f"{Number(total): processes} {verb}:"]
     for number, wave in enumerate(plan.waves, start=1):
         zone = f" of zone {wave.zone}" if wave.zone else ""
         how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
@@ -40,8 +40,8 @@ def _mixed(plan: Plan) -> list[str]:
     rounds, once = len(plan.rounds), len(plan.restarting)
     if plan.restarts <= once:
         return told
-    told.append(f"These are {counted(rounds, 'rollout')} with {counted(plan.restarts, 'restart')}.")
-    one = f"All blocks in one rollout are {counted(once, 'restart')}. "
+    told.append(f"These are {Number(rounds): rollouts} with {Number(plan.restarts): restarts}.")
+    one = f"All blocks in one rollout are {Number(once): restarts}. "
     if not plan.together_safe:
         return [*told, f"{one}Do not do that before the gate is open and each risk above is mended."]
     return [
@@ -93,7 +93,7 @@ def time(plan: Plan) -> list[str]:
         total = _one_after_another(plan)
         least = total * plan.settle_seconds
         told.append(
-            f"A process is judged {span(plan.settle_seconds)} after its start. {counted(total, 'restart')}, "
+            f"A process is judged {span(plan.settle_seconds)} after its start. {Number(total): restarts}, "
             f"one after another: at least {span(least)}, and as long as the processes need to start."
         )
         told += [_seen(plan, total)] if plan.restarts_seen else []
@@ -115,9 +115,3 @@ def _seen(plan: Plan, total: int) -> str:
     about, most = (span(total * (seconds + plan.settle_seconds)) for seconds in (usual, longest))
     rest = "" if most == about else f", or {most} if each takes as long as the longest"
     return f"{restarts_seen(plan.restarts_seen)} By that, these take about {about}{rest}."
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from exporter.expose.wording.durations import read_ago
-from exporter.expose.wording.lists import few, first
-from exporter.expose.wording.planning.plan_restarts import counted
+from exporter.expose.wording.lists import Number, few, first
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route
@@ -134,7 +133,7 @@ def now(plan: Plan) -> list[str]:
         )
     if plan.unread:
         told.append(
-            f"{counted(len(plan.unread), 'process')} not read: {few(plan.unread, SHOWN)}. "
+            f"{Number(len(plan.unread)): processes} not read: {few(plan.unread, SHOWN)}. "
             "What their configuration needs is not in this plan."
         )
     return told
@@ -177,7 +176,7 @@ def runtime(plan: Plan) -> list[str]:
 def _block_now(block: BlockNow) -> str:
     """The runtime configuration now, and on how many processes."""
     lines = ", ".join(f"{name}: {str(value).lower()}" for name, value in block.settings.items())
-    where = f"{counted(len(block.targets), 'process')}{read_ago(block.age)}"
+    where = f"{Number(len(block.targets)): processes}{read_ago(block.age)}"
     return f"multi_kv_config now: {lines or 'none'} ({where})."
 
 
@@ -195,7 +194,7 @@ def _reached(rings: Iterable[Reached]) -> list[str]:
             told.append(f"Reached without a restart, {how}:")
             told += [
                 f"- {one.ring} ({', '.join(one.clients)}): {one.done} of "
-                f"{counted(len(one.targets), 'process')} there already"
+                f"{Number(len(one.targets)): processes} there already"
                 for one in some
             ]
     return told
@@ -280,7 +279,7 @@ def _removed(plan: Plan) -> list[str]:
         names = sorted({name for block in plan.runtime_now for name in block.targets})
         age = max((block.age for block in plan.runtime_now if block.age is not None), default=None)
         told.append(
-            f"Remove multi_kv_config from the runtime configuration: {counted(len(names), 'process')} still "
+            f"Remove multi_kv_config from the runtime configuration: {Number(len(names)): processes} still "
             f"{'has' if len(names) == 1 else 'have'} it ({few(names, SHOWN)}{read_ago(age)})."
         )
     elif plan.clear_runtime:
@@ -296,7 +295,7 @@ def _changed(change: BlockChange) -> str:
     who = f" ({', '.join(change.clients)})" if change.clients else ""
     where = ", ".join(change.components) or "every process"
     what = f"{change.ring}{who}: {change.block}" if change.ring else ", ".join(change.settings)
-    return f"- {what} in {where}, {counted(len(change.targets), 'process')}"
+    return f"- {what} in {where}, {Number(len(change.targets)): processes}"
 
 
 def shortcut(plan: Plan) -> list[str]:
@@ -304,7 +303,7 @@ def shortcut(plan: Plan) -> list[str]:
     if plan.shortcut is None:
         return []
     rings = "; ".join(
-        f"{one.key}: {counted(one.members, 'member')}"
+        f"{one.key}: {Number(one.members): members}"
         + ("" if one.lacking is None else f", {one.lacking} of them not in memberlist yet")
         for one in plan.shortcut
     )
