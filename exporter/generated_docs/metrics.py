@@ -22,7 +22,7 @@ counters. All other metrics are gauges.
 - An unknown value has no series. If a metric shows `NaN`, `-1` or the phase `unknown` instead, its HELP
   describes this. A target that stopped answering keeps `kvmigration_target_up` 0 and loses its other series.
 - The label `target` is the process: `host:port`, or the pod's name if discovery lists the pod.
-- The label `kv_name` is a KV client of the process, by the name that the process gives it.
+- The label `kv_name` has the name of a KV client, as the process names it.
 - The label `key` is the KV key (`collectors/ring`). The label `ring` is the short name of this key
   (`ingester`).
 - The label `view` is `ring` (the process's ring page) or `gossip` (the process's memberlist copy).
