@@ -34,8 +34,8 @@ and which checks prevent the loss. `kvmigration check STEP` runs exactly the che
 - If a process is new in the list and started less than two minutes ago, it only pauses the checks that depend
   on it. If a new process ran before it was listed, every soak begins again, because the process was not
   watched.
-- If a process left the list of targets, its ring entries decide. If no ring and no member list has the process,
-  no soak begins again. If a ring or a member list still has it, every soak begins again.
+- If a process left the list of targets, its ring entries decide. If no ring and no member list has the
+  process, no soak begins again. If a ring or a member list still has it, every soak begins again.
 - After a failover, some distributors have the new replica earlier than other distributors. For one update
   of the HA cluster, the exporter ignores this difference.
 - If a step is closed, its line names the event that restarted its soak last, and the age of this event.

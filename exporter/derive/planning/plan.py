@@ -326,6 +326,7 @@ def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
         plan,
         external=external,
         removed=named,
+        without_store=not snapshot.stores,
         clear_runtime=SETTINGS[plan.product].runtime is not None and not _is_clear(snapshot.targets),
         runtime_now=tuple(b for b in blocks_now(snapshot.targets, snapshot.at) if b.settings),
     )

@@ -157,6 +157,7 @@ class Plan:
     reached: tuple[Reached, ...] = ()
     changes: tuple[BlockChange, ...] = ()
     removed: tuple[str, ...] = ()  # blocks that no client needs after the step
+    without_store: bool = False  # the configuration has no store, and the step is the end of one
     waves: tuple[Wave, ...] = ()
     at_once: bool = False  # the restarts should be quick: primaries are mixed while they last
     together_safe: bool = False  # whether all blocks of a process may be changed in one restart too

@@ -93,6 +93,14 @@ def test_a_step_that_is_not_next_says_so(recorded: Start) -> None:
     assert said.status == 1
 
 
+@pytest.mark.parametrize(("stores", "is_said"), [({"stores": {}}, True), ({}, False)])
+def test_the_end_of_the_last_migration_is_named_only_where_no_store_is_configured(
+    recorded: Start, stores: dict[str, object], is_said: bool
+) -> None:
+    said = recorded("cortex/5-memberlist-only", **stores).run("plan")
+    assert ("this migration has ended" in " ".join(said.out.replace("#", "").split())) == is_said
+
+
 def test_a_name_that_is_neither_migration_nor_step_is_refused(recorded: Start) -> None:
     said = recorded("mimir/1-multi").run("plan", "ringss")
     assert said.status == 2

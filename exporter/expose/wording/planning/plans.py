@@ -52,6 +52,10 @@ BACK: Final[Mapping[str, str]] = {
     "set-label": "Restart without the label while verification is off everywhere.",
     "enforce-label": "Set cluster_label_verification_disabled: true and restart.",
 }
+WITHOUT_STORE: Final = (
+    "The configuration has no store under stores. If the external store has stopped already, this migration "
+    "has ended."
+)
 # Where no client of the migration follows a runtime configuration.
 SWITCH_BACK_BY_FILE: Final = (
     "Set primary: {external}, secondary: memberlist and mirror_enabled: true in the file, one block after "
@@ -131,6 +135,8 @@ def now(plan: Plan) -> list[str]:
             f"Do not take this step yet: its gate is {plan.gate}. "
             f"Run kvmigration check {plan.migration}/{plan.step} for the reasons."
         )
+    if plan.without_store:
+        told.append(WITHOUT_STORE)
     if plan.unread:
         told.append(
             f"{Number(len(plan.unread)): processes} not read: {few(plan.unread, SHOWN)}. "
