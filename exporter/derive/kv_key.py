@@ -25,10 +25,18 @@ from exporter.model.entry import PartitionState, State, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
 from exporter.model.pages import PartitionRing, Product, Ring
 from exporter.model.views import IN_STORE
-from exporter.products.ring_pages import HA_KEY, QUORUM_RINGS, RING_NAMES, RingPage, holds_partitions, ring_of
+from exporter.products.ring_pages import (
+    HA_KEY,
+    QUORUM_RINGS,
+    RING_NAMES,
+    TOKEN_RINGS,
+    RingPage,
+    holds_partitions,
+    is_of_ingesters,
+    ring_of,
+)
 
 MIMIR_PARTITIONS = "ingester-partitions"
-TOKEN_RINGS = frozenset({"ingester"})  # rings with tokens for each member: none at all is a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ def _showing(tail: str, reads: Iterable[KeyInput]) -> set[str]:
     return {
         view.target
         for read in reads
-        if read.key.rpartition("/")[2] == tail and ring_of(read.key).startswith("ingester")
+        if read.key.rpartition("/")[2] == tail and is_of_ingesters(ring_of(read.key))
         for view in (*read.pages, *read.copies)
         if isinstance(view.value, Ring) or _is_active(view.value)
     }

@@ -31,6 +31,7 @@ from exporter.model.pages import (
     Reason,
     Start,
 )
+from exporter.products.components import DISTRIBUTOR, is_tracker
 from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
 from exporter.products.registry import asks_from_outside
 from exporter.products.ring_pages import RING_PAGES
@@ -203,7 +204,7 @@ def _clients(seen: Observation, product: Product, before: TargetFacts | None) ->
 def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
     """The client with its key as it stands in the stores, and the migration that this is part of."""
     key = names.stored(client.key, config)
-    migration = HA_TRACKER if "hatracker" in client.name else rules.migration_of(key)
+    migration = HA_TRACKER if is_tracker(client.name) else rules.migration_of(key)
     same = key == client.key and migration == client.migration
     return client if same else replace(client, key=key, migration=migration)
 
@@ -241,7 +242,7 @@ def from_outside(traffic: Mapping[str, float], component: str, product: Product 
     query frontend counts by itself it counts by route too, so the larger number is taken. Scrapes, health
     checks and the components' own requests do not count: they continue until the end.
     """
-    proxied = "/httpgrpc" if "distributor" in component else ""
+    proxied = "/httpgrpc" if DISTRIBUTOR in component else ""
     routes = sum([count for route, count in traffic.items() if _is_from_outside(route, product, proxied)])
     return max(routes, traffic.get(QUERIES, 0.0))
 

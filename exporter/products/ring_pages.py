@@ -20,6 +20,8 @@ CONFIG_PAGE = "/config"  # what the configuration page is called, whatever its p
 CONFIG_PAGES = registry.config_pages(Product.UNKNOWN)
 BUILD_PAGES = registry.build_pages(Product.UNKNOWN)
 TRACKER_PAGE, TRACKING = TRACKER.path, TRACKER.products
+INGESTERS, STORE_GATEWAYS, RULERS = "ingester", "store-gateway", "ruler"  # rings
+INGESTER_KEY = "collectors/ring"
 STORE_PREFIXES = ("collectors/", "rulers/", "alertmanagers/", HA_KEY)  # below which all of them keep keys
 config_pages, build_pages = registry.config_pages, registry.build_pages
 key_of_client, known_keys, ring_keys = registry.key_of_client, registry.known_keys, registry.ring_keys
@@ -52,7 +54,9 @@ RING_NAMES = frozenset(ring.name for ring in registry.rings(Product.UNKNOWN))
 
 # Rings written by quorum. The remaining rings with a replication factor (store-gateway, ruler, alertmanager)
 # ignore unhealthy members and need one healthy replica: dskit's name for the strategy.
-QUORUM_RINGS = frozenset({"ingester"})
+QUORUM_RINGS = frozenset({INGESTERS})
+TOKEN_RINGS = frozenset({INGESTERS})  # each member has tokens: none at all is a failure
+WRITE_RINGS = frozenset({INGESTERS, "distributor"})
 
 # The rings with the members that own the partitions. An owner's id is its instance id, followed by "/" and
 # the partition's number where one instance owns several (dskit's MultiPartitionInstanceRing, in Mimir's
@@ -75,6 +79,11 @@ def pages_of(product: Product) -> tuple[RingPage, ...]:
 def holds_partitions(key: str) -> bool:
     """Whether a ring's key, or its page's path, is that of a partition ring, whatever prefix it has."""
     return "partition" in key.rsplit("/", 1)[-1]
+
+
+def is_of_ingesters(ring: str) -> bool:
+    """Whether writes depend on this ring: that of the ingesters, or that of their partitions."""
+    return ring.startswith(INGESTERS)
 
 
 @lru_cache(maxsize=4096)

@@ -8,10 +8,8 @@ from exporter.derive import kv_clients
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Observation, Phase, ProcessConfig
 from exporter.model.settings import ring_config_of
+from exporter.products.components import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tracker
 from exporter.products.ring_pages import HA_KEY
-
-NAME = "distributor-hatracker"
-_RUNS_DISTRIBUTOR = frozenset({"all", "distributor", "write"})  # `target` in the configuration
 
 
 def quiet_tracker(seen: Observation, clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
@@ -25,14 +23,14 @@ def quiet_tracker(seen: Observation, clients: Iterable[ClientFacts]) -> tuple[Cl
     ring = ring_config_of(HA_KEY, config.rings)
     if ring is None or ring.store not in kv_clients.EXTERNAL_STORES:
         return ()
-    if any(client.key == HA_KEY or "hatracker" in client.name for client in clients):
+    if any(client.key == HA_KEY or is_tracker(client.name) for client in clients):
         return ()
-    return (ClientFacts(seen.target.name, NAME, HA_KEY, Phase.EXTERNAL, writes=True),)
+    return (ClientFacts(seen.target.name, TRACKER_CLIENT, HA_KEY, Phase.EXTERNAL, writes=True),)
 
 
 def runs_tracker(config: ProcessConfig) -> bool:
     """Whether an HA tracker runs there. A configuration that all processes share switches it on for each of
     them, and only the distributor runs it.
     """
-    parts = set(config.target.split(",")) if config.target else _RUNS_DISTRIBUTOR
-    return bool(config.ha_tracker and parts & _RUNS_DISTRIBUTOR)
+    parts = set(config.target.split(",")) if config.target else RUNS_DISTRIBUTOR
+    return bool(config.ha_tracker and parts & RUNS_DISTRIBUTOR)

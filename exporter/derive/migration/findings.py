@@ -21,6 +21,7 @@ from exporter.model.findings import Finding, Told
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
+from exporter.products.ring_pages import is_of_ingesters
 
 RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
@@ -179,7 +180,7 @@ def _foreign(whole: Whole) -> Iterable[Finding]:
 
 def _harmless(key: KeyFacts) -> tuple[bool, float]:
     """Sort losses by their harm: what writes go by first, then by the share that is lost."""
-    return not key.ring.startswith("ingester"), -key.lost / (key.size + key.lost)
+    return not is_of_ingesters(key.ring), -key.lost / (key.size + key.lost)
 
 
 def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:

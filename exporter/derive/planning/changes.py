@@ -15,8 +15,8 @@ from exporter.model.planning.plan import BlockChange, Names, Reached, Route, Set
 from exporter.model.settings import RingConfig, ring_config_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 from exporter.products.registry import TABLES
+from exporter.products.ring_pages import INGESTER_KEY
 
-INGESTERS = "collectors/ring"
 JOIN_MEMBERS = "join_members"
 REJOIN = "60s"  # as the check rejoin-interval advises, and as grafana/mimir#16332 sets it
 Found = dict[tuple[str, str, tuple[tuple[str, Setting], ...], bool], list[tuple[TargetFacts, Names]]]
@@ -111,7 +111,7 @@ def _chooses_at_once(target: TargetFacts) -> bool:
     rings = target.config.rings if target.config is not None else {}
     own = (ring_config_of(c.key, rings) for c in target.clients if c.writes)
     return any(
-        ring is not None and ring.default_key == INGESTERS and wait_for_tokens(ring) == 0 for ring in own
+        ring is not None and ring.default_key == INGESTER_KEY and wait_for_tokens(ring) == 0 for ring in own
     )
 
 

@@ -7,16 +7,17 @@ from collections.abc import Iterable
 
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.members import unread
-from exporter.derive.gate.checks.read_write import DOC, GROUPED, WRITE_RINGS, idle
-from exporter.derive.gate.checks.read_write_settings import INGESTERS, in_ring
+from exporter.derive.gate.checks.read_write import DOC, GROUPED, idle
+from exporter.derive.gate.checks.read_write_settings import in_ring
 from exporter.derive.gate.evidence import Evidence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.products.components import WRITE_PATH
+from exporter.products.ring_pages import INGESTERS, WRITE_RINGS
 
 UNSHIPPED = "ingester_oldest_unshipped_block_timestamp_seconds"  # 0: every block is in the object store
 SERIES = "ingester_memory_series"
-_WRITERS = frozenset({"distributor", "ingester", "write"})  # words of a component of the write path
 _STAYING = frozenset({State.ACTIVE, State.READ_ONLY})
 
 
@@ -68,7 +69,7 @@ def old_write_path_present(seen: Evidence) -> Answer:
 )
 def old_read_path_idle(seen: Evidence) -> Answer:
     """No old process except those of the write path gets requests: pushes go there until the next step."""
-    old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & _WRITERS]
+    old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & WRITE_PATH]
     return idle(seen, old)
 
 

@@ -13,6 +13,7 @@ from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Outcome, Product
+from exporter.products.components import is_tracker
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
@@ -59,7 +60,7 @@ def _nobody(seen: Evidence) -> Culprit | None:
 
 
 def _trackers(target: TargetFacts) -> list[ClientFacts]:
-    return [client for client in target.clients if client.key == HA_KEY or "hatracker" in client.name]
+    return [client for client in target.clients if client.key == HA_KEY or is_tracker(client.name)]
 
 
 def _moves_already(target: TargetFacts) -> bool:

@@ -16,15 +16,14 @@ from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.views import Place
-from exporter.products.ring_pages import RING_NAMES
+from exporter.products.components import READ_PATH
+from exporter.products.ring_pages import RING_NAMES, WRITE_RINGS
 
-WRITE_RINGS = frozenset({"ingester", "distributor"})
 DOC = "docs/read-write.md"
 GROUPED = (
     "Name both groups under groups in the configuration so that every member is of one, and make every ring "
     "readable: its page on a process that serves it, or the store under stores."
 )
-READ_PATH = frozenset({"read", "querier", "all"})  # words of a component that answers queries by itself
 ALONE = (
     "No process of the new group runs the component of the ring that only the old group has, so scaling up "
     "adds none. Give the component to the new group, or scale it down on purpose first: the check "

@@ -10,8 +10,8 @@ from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import TargetFacts
 from exporter.model.migration import READ_WRITE
 from exporter.model.settings import RingConfig
+from exporter.products.ring_pages import INGESTERS, RULERS, STORE_GATEWAYS
 
-INGESTERS, STORE_GATEWAYS, RULERS = "ingester", "store-gateway", "ruler"
 DOC = "docs/read-write.md"
 CONFIGURED = "Let the exporter read /config of every process: the setting is there."
 
