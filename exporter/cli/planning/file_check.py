@@ -56,6 +56,13 @@ def faults(file: EditedFile, plans: tuple[PlanOut, ...]) -> tuple[FileFault, ...
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.line or 1 << 30, one.text)))
 
 
+def unreached(file: EditedFile, plans: Iterable[PlanOut]) -> tuple[str, ...]:
+    """The rings of the plans that a runtime configuration by itself does not change."""
+    reached = [ring for plan in plans for ring in plan.reached]
+    left = {ring.ring for ring in reached if ring.route == "restart" and ring.done < ring.targets}
+    return tuple(sorted(left)) if file.static is None else ()
+
+
 def _first(findings: Iterable[PathFault]) -> Iterable[PathFault]:
     """One finding a path. Findings that do harm come first; they also name what is missing."""
     found: dict[str, PathFault] = {}

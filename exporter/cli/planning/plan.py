@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from exporter.cli.planning.edited_file import read
-from exporter.cli.planning.file_check import faults
+from exporter.cli.planning.file_check import faults, unreached
 from exporter.cli.planning.plan_text import others_of, text_of
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.snapshot_source import add_source, look_from
@@ -24,6 +24,7 @@ from exporter.expose.api.chosen_steps import STATUS
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.plan.snippets import FORMATS
 from exporter.expose.wording.doc_addresses import addressed
+from exporter.expose.wording.planning.edited_files import by_restart
 from exporter.expose.wording.planning.shared_restarts import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
@@ -96,6 +97,8 @@ def _check(path: Path, plans: tuple[PlanOut, ...], stale: str, docs: str) -> int
     if not found:
         titles = " and ".join(plan.title for plan in plans)
         sys.stdout.write(plain(f"{path}: ok for {titles}, read as {edited.kind}") + "\n")
+        if rings := unreached(edited, plans):
+            sys.stdout.write(plain(f"{path}: {by_restart(rings)}") + "\n")
     return 1 if found else 0
 
 

@@ -87,6 +87,24 @@ def test_clients_that_the_runtime_configuration_left_out_are_named(recorded: Sta
     assert all(name.endswith(".kvstore.multi.mirror_enabled") for name in settings)
 
 
+@pytest.mark.parametrize(
+    ("recording", "text", "left"),
+    [
+        ("cortex/2b-mirroring", "multi_kv_config: {mirror_enabled: true}\n", True),
+        ("mimir/1-multi", "multi_kv_config: {mirror_enabled: true}\n", False),
+    ],
+)
+def test_a_runtime_file_that_is_right_names_the_rings_that_need_a_restart(
+    recorded: Start, tmp_path: Path, recording: str, text: str, left: bool
+) -> None:
+    file = tmp_path / "runtime.yaml"
+    file.write_text(text)
+    said = recorded(recording).run("plan", "rings", "--check", str(file))
+    assert said.status == 0
+    named = "this file does not reach compactor, ruler, store-gateway. Change these"
+    assert (named in said.out) == left
+
+
 def test_a_step_that_is_not_next_says_so(recorded: Start) -> None:
     said = recorded("mimir/1-multi").run("plan", "rings/switch-primary")
     assert "This step is not the next one." in said.out

@@ -6,6 +6,10 @@ import enum
 from collections.abc import Mapping
 from typing import Final
 
+from exporter.expose.wording.lists import few
+
+SHOWN: Final = 8
+
 
 class Fault(enum.StrEnum):
     """What is wrong with a line, or with one that is not there. A closed set: each has its words."""
@@ -79,3 +83,11 @@ WORDS: Final[Mapping[Fault, str]] = {
 def sentence(path: str, fault: Fault, value: str = "", wanted: str = "") -> str:
     """One fault: where it is, what is wrong, what it does."""
     return f"{path} {WORDS[fault].format(value=value, wanted=wanted)}"
+
+
+def by_restart(rings: tuple[str, ...]) -> str:
+    """What else the step needs, where the file is a runtime configuration."""
+    return (
+        f"this file does not reach {few(rings, SHOWN)}. Change these in the configuration file, and restart "
+        "their processes."
+    )
