@@ -101,6 +101,7 @@ class Demo:
             for n, (http, gossip) in enumerate(zip(self._http, self._gossip, strict=True))
         ]
         self.cluster = Cluster(_with_start(settings), places)
+        self.cluster.store_port = self._store_door.port
         self._ports = [GossipPort(self.cluster, process) for process in self.cluster.processes]
         self._site = Site(self.cluster)
         self._store = StorePages(self.cluster)

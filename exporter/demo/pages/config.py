@@ -42,7 +42,7 @@ def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
         "store": store,
         "prefix": f"{key.partition('/')[0]}/",
         "consul": {
-            "host": f"{cluster.settings.host}:8500",
+            "host": _store_address(cluster, "consul", 8500),
             "acl_token": "",
             "http_client_timeout": "20s",
             "consistent_reads": False,
@@ -50,7 +50,7 @@ def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
             "watch_burst_size": 1,
         },
         "etcd": {
-            "endpoints": [f"{cluster.settings.host}:2379"],
+            "endpoints": [_store_address(cluster, "etcd", 2379)],
             "dial_timeout": "10s",
             "max_retries": 10,
             **TLS,
@@ -66,6 +66,11 @@ def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
         "mirror_timeout": "2s",
     }
     return block
+
+
+def _store_address(cluster: Cluster, kind: str, usual: int) -> str:
+    port = cluster.store_port if kind == cluster.settings.store else 0
+    return f"{cluster.settings.host}:{port or usual}"
 
 
 def _multi(cluster: Cluster, process: Process, key: str) -> tuple[str, str, bool]:

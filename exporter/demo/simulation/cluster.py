@@ -44,6 +44,7 @@ class Cluster:
         self.now = EPOCH if settings.start_time is None else settings.start_time
         self.began = self.now
         self.store = ExternalStore()
+        self.store_port = 0  # where the store answers; 0 at its usual port, where the demo does not serve it
         self.gossip = Gossip()
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
