@@ -11,6 +11,10 @@ from exporter.expose.wording.planning.migration_report import restarts_seen
 from exporter.model.planning.plan import Plan, Spare
 
 SHOWN: Final = 6
+LAST_SWIFT_WAY_BACK: Final = (
+    "If you can, stay in phase switched for a day before this step: it is the last phase from which you can "
+    "roll back quickly."
+)
 
 
 def restart(plan: Plan) -> list[str]:
@@ -64,7 +68,7 @@ def _spare(spare: Spare) -> str:
 
 def watch(plan: Plan) -> list[str]:
     """What to run between restarts and afterwards."""
-    told = []
+    told = [LAST_SWIFT_WAY_BACK] if plan.step == "disable-mirroring" and plan.is_next else []
     if plan.waves:
         told.append(
             "After each restart wait until kvmigration status shows that every process answers and no member "
