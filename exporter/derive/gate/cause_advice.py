@@ -31,36 +31,37 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "Stop: take no step, restart nothing and forget no member while primaries are mixed.",
             "Find the store with the complete rings: kvmigration diff KEY shows both stores. If the gossip "
             "is split, the external store has the complete rings. Make the store with the complete rings the "
-            "primary of all clients, in one change of the runtime configuration. If this change does not "
-            "reach a client, change its static configuration after that, one ring after another.",
+            "primary of all clients, in one change of the runtime configuration. If a client still has "
+            "another primary after this change, change the client's static configuration, one ring after "
+            "another.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
         ),
         "labels-split": Advice(
-            "Forget no member: a member that one group lacks runs in another group.",
+            "Forget no member: a member that is missing in one group of processes runs in another group.",
             "Give all processes the same label, in the three steps of docs/labels.md.",
             "docs/labels.md#rolling-out",
             ("forget",),
         ),
         "gossip-split": Advice(
-            "Forget no member: a member that one group lacks may run in another group.",
-            "Compare label, join_members and network policy of the groups, and mend what differs. If "
-            "rejoin_interval is above 0, the groups then join again on their own. If rejoin_interval is 0, "
-            "restart one process of the smaller group once its seeds answer.",
+            "Forget no member: a member that is missing in one group of processes may run in another group.",
+            "Compare label, join_members and network policy of the groups, and remove each difference. "
+            "If rejoin_interval is above 0, the groups then join each other on their own. If "
+            "rejoin_interval is 0, restart one process of the smaller group when its seeds answer.",
             "docs/labels.md#the-gossip-is-split",
             ("forget",),
         ),
         "ring-shrunk": Advice(
             "Stop: take no step, restart nothing and forget no member until the ring is complete again.",
-            "The other store may still have the complete ring (kvmigration diff KEY shows both). If the "
-            "other store has the complete ring, make it the primary of all clients, in one change of the "
+            "The other store may still have the complete ring: kvmigration diff KEY shows both stores. If "
+            "the other store has the complete ring, make it the primary of all clients, in one change of the "
             "runtime configuration. Members that run return with their next heartbeat. Partitions return "
             "when their owners run.",
             "docs/ring.md#when-primaries-are-mixed",
             ("restart", "forget"),
         ),
         "clocks-differ": Advice(
-            "Set the clock of the named process (NTP), and forget no member until it is correct.",
+            "Set the clock of the named process (NTP), and forget no member until this clock is correct.",
             "Each process dates its heartbeats by its own clock, and memberlist keeps the newest timestamp.",
             "docs/ring.md#clocks",
             ("forget",),
@@ -76,7 +77,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             ("restart", "forget"),
         ),
         "store-unread": Advice(
-            "Make the external store answer, restart nothing and forget no member until it does.",
+            "Make the external store answer, restart nothing and forget no member until it answers.",
             "Read the store from the host of a process and from the exporter's host. The store's "
             "address is under stores in the configuration of the exporter. The exporter's token must be "
             "allowed to read the store.",
@@ -121,15 +122,15 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "docs/ring.md#members-are-missing",
         ),
         "token-conflict": Advice(
-            "Restart one of the two members without its tokens file, never both at once.",
-            "First let this member flush its data and leave the ring.",
+            "Restart one of the two members without its tokens file, never both members at once.",
+            "Before the restart, let this member flush its data and leave the ring.",
             "docs/ring.md#token-conflicts",
         ),
     }
 )
 GUARD: Final = (
-    "First run kvmigration status. Forget no member while this command warns of mixed primaries, a split "
-    "gossip cluster, a ring that lost many members, clocks that differ, or an unread store. A member that is "
-    "missing in one view may be in another view. Restart no process while kvmigration status warns of mixed "
-    "primaries, a ring that lost many members, or an unread store."
+    "First run kvmigration status. Forget no member while kvmigration status warns of mixed primaries, a "
+    "split gossip cluster, a ring that lost many members, a wrong clock, or an unread store. A member that "
+    "is missing in one process's view may be in another process's view. Restart no process while "
+    "kvmigration status warns of mixed primaries, a ring that lost many members, or an unread store."
 )
