@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import textstat
+
 # A process, a member or a client does something; it is never one of these.
 PERSONS: Final = (
     "who", "whoever", "whom", "somebody", "someone", "nobody", "everybody", "everyone", "anybody", "anyone",
@@ -64,6 +66,7 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"seen INTEGER", "a column of a table in SQL"),
     (r"error talking to the KV store", "a log line as the products write it"),
 )
+PLAIN: Final = 60.0  # of 100; a page below this is harder than plain English
 LONGEST: Final = 30  # words of a sentence on a page or in a docstring
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
 _LANGUAGE: Final = re.compile(r"^```(?:diff|promql)\n.*?^```$", re.DOTALL | re.MULTILINE)
@@ -209,6 +212,22 @@ def _blocks(markdown: str) -> Iterator[str]:
 def length(sentence: str) -> int:
     """How many words a sentence has."""
     return len(_WORD.findall(sentence))
+
+
+def ease(text: str) -> float:
+    """How easy the sentences of a page are: Flesch's score, 60 and more is plain English."""
+    lines = (f"{sentence.rstrip('.')}." for sentence in sentences(text))
+    return float(textstat.flesch_reading_ease(" ".join(lines)))
+
+
+def hardest(root: Path) -> list[tuple[float, str, str]]:
+    """The sentences of all pages: years of school that each needs, place, sentence; the hardest first."""
+    found = [
+        (float(textstat.flesch_kincaid_grade(sentence)), path.relative_to(root).as_posix(), sentence)
+        for path in pages(root)
+        for sentence in sentences(path.read_text(encoding="utf-8"))
+    ]
+    return sorted(found, reverse=True)
 
 
 def longest(root: Path) -> list[tuple[int, str, str]]:

@@ -29,12 +29,28 @@ def test_no_docstring_and_no_comment_has_an_avoided_word() -> None:
 
 
 def test_no_long_sentence_is_added() -> None:
-    """`WORST=50` lists the longest sentences."""
-    found = plain_words.longest(ROOT)
-    for words, page, sentence in found[: int(os.environ.get("WORST", "0"))]:
-        sys.stderr.write(f"{words} {page}: {sentence}\n")
+    """`WORST=50` lists the longest sentences, and those that are hardest to read."""
+    found, shown = plain_words.longest(ROOT), int(os.environ.get("WORST", "0"))
+    for size, page, sentence in (*found[:shown], *(plain_words.hardest(ROOT)[:shown] if shown else ())):
+        sys.stderr.write(f"{size:.0f} {page}: {sentence}\n")
     long = [f"{page}: {words} words: {text}" for words, page, text in found if words > plain_words.LONGEST]
     assert len(long) <= LONG, "\n".join(["", *long])
+
+
+@pytest.mark.parametrize("page", list(plain_words.pages(ROOT)), ids=lambda page: page.name)
+def test_each_page_is_plain_english(page: Path) -> None:
+    assert plain_words.ease(page.read_text(encoding="utf-8")) >= plain_words.PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("The process sends its heartbeat to the store. The store keeps it for one minute.\n", True),
+        ("Configuration inconsistencies necessitate comprehensive verification of replication.\n", False),
+    ],
+)
+def test_a_page_that_is_hard_to_read_is_told_from_a_plain_page(text: str, plain: bool) -> None:
+    assert (plain_words.ease(text) >= plain_words.PLAIN) == plain
 
 
 def _tree(where: Path, name: str, text: str) -> Path:
