@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from alerts import __main__ as command
+from exporter.cli.arguments import run as run_command
 from tests import real_servers
 from tests.alerts.live import Fleet, configuration, demo, process, ready, wait
 
@@ -34,30 +36,48 @@ class Running:
     prometheus: str
     shards: list[subprocess.Popen[bytes]]
 
-    def check(self, step: str, *source: str) -> tuple[int, Steps]:
-        """Run `kvmigration check STEP --json`; by default ask Prometheus. Gives a document a migration."""
-        words = [sys.executable, "-m", "exporter", "check", step, "--json"]
-        words += source or ("--prometheus", self.prometheus)
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-        documents = map(json.loads, done.stdout.splitlines())
-        return done.returncode, {document["migration"]: document for document in documents}
+    @property
+    def joined(self) -> tuple[str, str]:
+        """Where the shards' answers are joined."""
+        return "--prometheus", self.prometheus
 
-    def alone(self, step: str) -> tuple[int, Steps]:
-        """What the one exporter says of the whole."""
-        return self.check(step, "--server", f"http://{self.fleet.exporter}")
+    @property
+    def alone(self) -> tuple[str, str]:
+        """Where the one exporter answers for the whole."""
+        return "--server", f"http://{self.fleet.exporter}"
 
     def until(self, step: str, status: int) -> Steps:
         """Ask both until both say so, of the same migrations; gives Prometheus's answer."""
         joined: Steps = {}
 
         def agreed() -> bool:
-            (shards, joined_steps), (one, steps) = self.check(step), self.alone(step)
+            (shards, joined_steps), (one, steps) = check(step, *self.joined), check(step, *self.alone)
             joined.clear()
             joined.update(joined_steps)
             return shards == one == status and answers(joined_steps) == answers(steps)
 
         wait(agreed, f"{step}: exit status {status} of both, of the same migrations")
         return joined
+
+
+def check(step: str, *source: str) -> tuple[int, Steps]:
+    """Run `kvmigration check STEP --json`, here and not as a process: it is asked until an answer changes.
+    Gives a document a migration.
+    """
+    with redirect_stdout(io.StringIO()) as said:
+        status = run_command(["check", step, "--json", *source])
+    return status, _documents(said.getvalue())
+
+
+def pasted(step: str, *source: str) -> tuple[int, Steps]:
+    """Run it as people do."""
+    words = [sys.executable, "-m", "exporter", "check", step, "--json", *source]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, _documents(done.stdout)
+
+
+def _documents(said: str) -> Steps:
+    return {document["migration"]: document for document in map(json.loads, said.splitlines())}
 
 
 @contextmanager
@@ -112,6 +132,9 @@ def test_prometheus_has_the_answers_of_one_exporter(tmp_path: Path) -> None:
         }
         evidence = {check["evidence"] for step in told.values() for check in step["checks"]}
         assert evidence == {"In all 4 shards."}
+        for source in (run.joined, run.alone):
+            status, steps = pasted("switch-primary", *source)
+            assert (status, answers(steps)) == (0, answers(told))
         for migration in ("rings", "ha-tracker"):
             assert run.until(f"{migration}/disable-mirroring", 1)[migration]["place"] == "ahead"
         run.fleet.fault("conjoined", on=True)
@@ -122,8 +145,8 @@ def test_prometheus_has_the_answers_of_one_exporter(tmp_path: Path) -> None:
         run.fleet.fault("conjoined", on=False)
         run.until("switch-primary", 0)
         run.shards[1].kill()
-        wait(lambda: run.check("switch-primary")[0] == 2, "unknown without shard 1")
-        status, told = run.check("switch-primary")
+        wait(lambda: check("switch-primary", *run.joined)[0] == 2, "unknown without shard 1")
+        status, told = check("switch-primary", *run.joined)
         assert (status, bool(told)) == (2, True)
         said = ("of 4 shards 3 are known", "Prometheus cannot scrape the exporter at")
         for step in told.values():
