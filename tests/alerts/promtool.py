@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,9 +13,11 @@ import yaml
 
 from alerts.registry import ALERTS, NAMES
 from tests.alerts.case import Case
-from tests.alerts.fleet import changed, full, healthy
+from tests.alerts.fleet import changed, full, healthy, identity
 
 SUMMARY = {(alert.name, str(alert.severity)): alert.summary for alert in ALERTS}
+ANYTHING = {"__name__", "ALERTS", "ALERTS_FOR_STATE"}  # what reads these may read any series
+_WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 Document = dict[str, Any]
 Check = dict[str, Any]
 
@@ -43,9 +46,34 @@ def together(where: Path, *files: Path) -> Path:
 
 def alone(rules: Path, alert: str, where: Path) -> Path:
     """A rule file with this alert only: its own silence needs no other rule, and takes a fortieth."""
-    kept = [rule for group in groups(rules) for rule in group["rules"] if rule["alert"] == alert]
-    path = where / f"{alert}.yaml"
-    path.write_text(json.dumps({"groups": [{"name": "alone", "rules": kept}]}))
+    return _with(rules, lambda rule: bool(rule["alert"] == alert), where / f"{alert}.yaml")
+
+
+def touched(rules: Path, cases: Iterable[Case], where: Path) -> Path:
+    """A rule file with the cases' own alerts and those that read a metric that a case changes: a tenth.
+    The others see nothing but the healthy fleet, in which test_rules.py shows each of them silent.
+    """
+    own, read = set[str](), set(ANYTHING)
+    for case in cases:
+        own.add(case.alert)
+        read |= laid_over(case)
+    return _with(
+        rules,
+        lambda rule: rule["alert"] in own or not read.isdisjoint(_WORD.findall(rule["expr"])),
+        where / "touched.yaml",
+    )
+
+
+def laid_over(case: Case) -> set[str]:
+    """The metrics of which a case shows something else than the healthy fleet of its phase."""
+    fleet = healthy(case.phase, case.step)
+    differ = fleet.items() ^ changed(fleet, case.changes, case.without).items()
+    return {identity(full(short))[0] for short, _ in differ}
+
+
+def _with(rules: Path, keeps: Callable[[Document], bool], path: Path) -> Path:
+    kept = [rule for group in groups(rules) for rule in group["rules"] if keeps(rule)]
+    path.write_text(json.dumps({"groups": [{"name": "kept", "rules": kept}]}))
     return path
 
 
@@ -79,6 +107,11 @@ def speaks(case: Case) -> list[Check]:
 def nobody_else(case: Case) -> list[Check]:
     """No other alert fires either."""
     return _others(case, range(0, case.until + 1, 5))
+
+
+def never_another(case: Case) -> list[Check]:
+    """No other alert fires at any step."""
+    return _others(case, range(case.until + 1))
 
 
 def _others(case: Case, steps: Iterable[int]) -> list[Check]:
