@@ -109,6 +109,12 @@ def ring_keys(product: Product) -> frozenset[str]:
 
 
 @cache
+def keys_shown_by_members(product: Product) -> frozenset[str]:
+    """The keys, with their default prefixes, of the rings whose page only their members have."""
+    return frozenset(ring.key for ring in rings(product) if ring.page_on_members)
+
+
+@cache
 def known_keys(product: Product) -> frozenset[str]:
     """Every key that the product writes but those of its HA tracker."""
     return ring_keys(product) | {key for table in tables(product) for key, _ in table.other_keys}

@@ -25,6 +25,7 @@ INGESTER_KEY = "collectors/ring"
 STORE_PREFIXES = ("collectors/", "rulers/", "alertmanagers/", HA_KEY)  # below which all of them keep keys
 config_pages, build_pages = registry.config_pages, registry.build_pages
 key_of_client, known_keys, ring_keys = registry.key_of_client, registry.known_keys, registry.ring_keys
+keys_shown_by_members = registry.keys_shown_by_members
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class Ring(Struct, frozen=True, forbid_unknown_fields=True):
     clients without the part that shows their use (`-lifecycler`, `-ring`). `blocks` are the places of its
     settings in the configuration, one for each form that releases have had. `chosen_by` is the setting that
     names the key. `formerly` are the keys of earlier releases. `inherits` is what Loki's `common` block
-    passes on to it besides the store.
+    passes on to it besides the store. `page_on_members` is true where only its members have its page, and the
+    processes that watch the ring have none.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Ring(Struct, frozen=True, forbid_unknown_fields=True):
     formerly: tuple[str, ...] = ()
     partitions: bool = False
     inherits: frozenset[str] = frozenset()
+    page_on_members: bool = False
 
     @property
     def prefix(self) -> str:

@@ -47,7 +47,12 @@ from exporter.products.ring_pages import TRACKER_PAGE
 NOW = 1_800_000_000.0
 INGESTER, COMPACTOR = "collectors/ring", "collectors/compactor"
 PAGES = {INGESTER: "/ingester/ring", COMPACTOR: "/compactor/ring"}
-PATHS = {**PAGES, "collectors/store-gateway": "/store-gateway/ring", "rulers/ring": "/ruler/ring"}
+PATHS = {
+    **PAGES,
+    "collectors/store-gateway": "/store-gateway/ring",
+    "rulers/ring": "/ruler/ring",
+    "collectors/pattern-ring": "/pattern/ring",
+}
 PARTITION_PAGE = "/ingester/partition-ring"
 
 

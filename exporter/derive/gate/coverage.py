@@ -16,7 +16,7 @@ from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.pages import NOTICE, Outcome, Phase, Product
 from exporter.model.stores import StoreFacts, faults_of
-from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, pages_of
+from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, keys_shown_by_members, pages_of
 
 
 class Source(enum.StrEnum):
@@ -214,10 +214,12 @@ _WRITERS_SHOW = frozenset({Product.MIMIR, Product.CORTEX, Product.LOKI})
 def _shows(target: TargetFacts, client: ClientFacts) -> bool:
     """Whether the process of a KV client has a page of its ring: the page belongs to the watch. A lifecycler
     only registers and watches nothing. The ingesters of a Loki, Tempo or Pyroscope in microservices have no
-    page (their module `ring` runs beside distributors and queriers).
+    page (their module `ring` runs beside distributors and queriers). Some rings' pages are only on members.
     """
     if client.key == HA_KEY or client.name.endswith(("-lifecycler", "-client-ring")):
         return False
+    if _default_of(target, client.key) in keys_shown_by_members(target.product):
+        return any(other.writes for other in target.clients if other.key == client.key)
     return client.name.endswith("-ring") or (client.writes and target.product in _WRITERS_SHOW)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from exporter.derive.identity.member_index import ALIVE, Endpoint, bare, census_of
 from exporter.model.entry import Member
-from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig
+from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Ring
 
 
 @lru_cache(maxsize=16_384)
@@ -111,7 +111,7 @@ def _is_its_own(
 ) -> bool:
     """Whether a process may claim a gossip member. Its own configuration must not contradict it. A member at
     another address than the process needs a second source: a name from discovery, or the ring on another
-    process's page. Its own claim could name any member.
+    process's page or in its gossip copy. Its own claim could name any member.
     """
     name, host = bare(own.name), host_in(seen.target.url)
     if _contradicts(seen.config.value, own):
@@ -119,9 +119,14 @@ def _is_its_own(
     if own.address == host or not _is_ip(host) or name in given:
         return True
     others = [other for other in observed if other is not seen]
-    pages = (page.value for other in others for page in other.rings.values() if page.value is not None)
-    entries = (entry for ring in pages if (entry := ring.members.get(name)) is not None)
+    told = (ring for other in others for ring in _rings_of(other))
+    entries = (entry for ring in told if (entry := ring.members.get(name)) is not None)
     return not others or any(host_of(entry.address) == own.address for entry in entries)
+
+
+def _rings_of(seen: Observation) -> Iterator[Ring]:
+    yield from (page.value for page in seen.rings.values() if page.value is not None)
+    yield from (page.value for page in seen.gossip.values.values() if isinstance(page.value, Ring))
 
 
 def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:

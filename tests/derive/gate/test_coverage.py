@@ -12,7 +12,7 @@ from exporter.derive.gate.steps import blank
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict
 from exporter.model.migration import FIXED, Migration
-from exporter.model.pages import Outcome
+from exporter.model.pages import Outcome, Product
 from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, PAGES, Fleet, client, step_of
 
 Change = Callable[[Fleet], None]
@@ -138,4 +138,24 @@ def test_a_process_that_does_not_watch_a_ring_has_no_page_of_it(
     else:
         del process.pages[INGESTER]
     assert COMPACTOR in process.pages
+    assert _check(fleet.look(), "members-copied").verdict.value == verdict
+
+
+PATTERN = "collectors/pattern-ring"
+PATTERN_READER = client("pattern-ingester-ring", requests={("consul", "GET"): 1.0}, mirror_writes=0.0)
+
+
+@pytest.mark.parametrize(("is_member", "verdict"), [(False, "holds"), (True, "unknown")])
+def test_a_page_that_only_members_have_is_due_only_on_members(is_member: bool, verdict: str) -> None:
+    """Loki's distributors and queriers watch the ring of the pattern ingesters without a page of it."""
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.product = Product.LOKI
+        process.clients = (client("pattern-ingester-lifecycler"), PATTERN_READER)
+        process.pages = {PATTERN: process.pages[INGESTER]}
+        process.copies = {PATTERN: process.copies[INGESTER]}
+    fleet.store = {PATTERN: fleet.store[INGESTER]}
+    first = fleet.processes[0]
+    first.pages = {}
+    first.clients = first.clients if is_member else (PATTERN_READER,)
     assert _check(fleet.look(), "members-copied").verdict.value == verdict

@@ -76,6 +76,19 @@ def test_processes_that_gossip_elsewhere_than_they_answer_are_known(change: Call
     assert key_of(seen, COMPACTOR).ghosts == ()
 
 
+@pytest.mark.parametrize("copied", [True, False], ids=["others have it in the gossip", "none has it"])
+def test_a_ring_in_another_process_s_gossip_copy_proves_a_name(copied: bool) -> None:
+    """As of a single compactor: no other process has a page of its ring."""
+    fleet = Fleet()
+    _behind_addresses_of_their_own(fleet)
+    for process in fleet.processes:
+        process.pages = dict.fromkeys(PAGES)
+        process.copies = process.copies if copied else {}
+    seen = fleet.look()
+    assert seen.gossip is not None
+    assert seen.gossip.unidentified == (() if copied else tuple(f"10.0.0.{n}:80" for n in (1, 2, 3)))
+
+
 def _with_a_dead_one(fleet: Fleet) -> None:
     everybody = ring([*(member(p.name) for p in fleet.processes), member("old-9", NOW - 900)], NOW)
     for process in fleet.processes:

@@ -19,6 +19,10 @@ LISTED = (
     "Let the exporter read /memberlist of every process; the list exists once a process runs with "
     "memberlist or multi, and counts from 30 s after its start."
 )
+NAMED = (
+    "Give a process that has another address in the gossip its gossip name without the suffix, under "
+    "processes in the targets."
+)
 CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
 UPGRADE = "Upgrade {} first: this release has no cluster label to set."
 NOBODY = Culprit(Kind.NO_MEMBER_LIST)
@@ -107,7 +111,7 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
     "Every process with memberlist is in another one's member list.",
     "Check the gossip port, the join members and the label of the process that is in no member list.",
     f"{DOC}#a-process-in-no-member-list",
-    LISTED,
+    f"{LISTED} {NAMED}",
 )
 def complete(seen: Evidence) -> Answer:
     """Every process with memberlist is in another's list, and has all of its cluster: with memberlist as its
