@@ -39,6 +39,7 @@ TOGETHER = frozenset(
         "tests/page/test_phases_and_faults.py",
         "tests/page/test_use.py",
         "tests/test_pasted.py",  # one demo, and a shell for each block
+        "tests/test_shards_unknown.py",  # one cluster and five exporters, some minutes long
     }
 )
 # Offsets that replay.py may take from its base port, and a demo of up to 20 processes.

@@ -37,6 +37,9 @@ from tests.migration import INTERVAL, SOAK, Migration, migration
 RULES = Path(__file__).parents[1] / "alerts" / "built" / "kvmigration-shards.yaml"
 FLEET = {"cluster": "eu", "namespace": "mimir", "job": "kvm"}
 SHARDS = 4
+OPEN = f"{c.GATE_OPEN.name} == 1"
+BEGUN = 4  # looks until the rules have seen a soak
+SETTLED = 8  # looks until everything that an event sets off has settled
 _TIMES = {c.SNAPSHOT_TIMESTAMP_SECONDS, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS}
 Series = dict[str, float]
 
@@ -214,6 +217,17 @@ def _sample(found: tuple[str, str, str]) -> tuple[str, float]:
     labels = {key: json.loads(value) for key, value in _LABEL.findall(found[1])}
     name = found[0] or labels.pop("__name__", "")
     return named(name, {key: labels[key] for key in labels.keys() - FLEET.keys()}), float(found[2])
+
+
+def steps_of(found: Series) -> set[str]:
+    """The steps of an answer's series, each with its migration."""
+    return {"/".join(label_of(label, name) for label in ("migration", "step")) for name in found}
+
+
+def label_of(label: str, series: str) -> str:
+    """A label of a series, "" where it has none."""
+    told = re.search(rf'{label}="([^"]*)"', series)
+    return told[1] if told else ""
 
 
 def _promtool(where: Path, inputs: list[dict[str, str]], questions: list[dict[str, Any]]) -> str:
