@@ -110,7 +110,7 @@ def ring_keys(product: Product) -> frozenset[str]:
 
 @cache
 def keys_shown_by_members(product: Product) -> frozenset[str]:
-    """The keys, with their default prefixes, of the rings whose page only their members have."""
+    """The keys, with their default prefixes, of the rings with a page on members only."""
     return frozenset(ring.key for ring in rings(product) if ring.page_on_members)
 
 
