@@ -94,7 +94,7 @@ CASES = [
         "clobber",
         "switch-primary",
         "clients-mirroring",
-        "ruler on 1 of 3 processes is switched",
+        "ruler on 1 of 3 processes ({victim}) is switched",
         1,
         back=60,  # the mirror errors that it made stay in the window of five to ten minutes
         first_line="Primaries are mixed: memberlist on {victim}",

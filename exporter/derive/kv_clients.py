@@ -64,6 +64,11 @@ def judge_clients(
     )
 
 
+def some_of(found: Collection[ClientFacts], same: Collection[ClientFacts]) -> tuple[str, ...]:
+    """The processes of these clients, where they are not all that have the client."""
+    return tuple(sorted({client.target for client in found})) if len(found) < len(same) else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """When these metrics were read, and seconds since the previous reading; `None` for the first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -237,13 +236,18 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
     mirroring = any(client.mirror for client in clients)
     for name in sorted({client.name for client in clients}) if mirroring else ():
         same = [client for client in clients if client.name == name]
-        off = sum(1 for client in same if client.mirror is False)
+        off = [client for client in same if client.mirror is False]
         if off and {client.phase for client in same} <= _SWITCHING_OFF:
             continue  # disable-mirroring is under way
         if off:
-            yield Finding(Told.MIRRORING_PARTIAL, name, count=off, of=len(same))
-        elif left := sum(1 for client in same if client.phase is Phase.EXTERNAL):
-            yield Finding(Told.WITHOUT_MULTI, name, count=left, of=len(same))
+            yield _some(Told.MIRRORING_PARTIAL, off, same)
+        elif left := [client for client in same if client.phase is Phase.EXTERNAL]:
+            yield _some(Told.WITHOUT_MULTI, left, same)
+
+
+def _some(kind: Told, found: list[ClientFacts], same: list[ClientFacts]) -> Finding:
+    names = kv_clients.some_of(found, same)
+    return Finding(kind, same[0].name, count=len(found), of=len(same), names=names)
 
 
 _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
@@ -251,12 +255,12 @@ _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
 
 def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     """The readers of a store without a writer."""
-    found = Counter(
-        (c.name, c.key, c.phase) for c in kv_clients.stranded(c for t in targets for c in t.clients)
-    )
+    found: dict[tuple[str, str, Phase], list[str]] = {}
+    for c in kv_clients.stranded(c for t in targets for c in t.clients):
+        found.setdefault((c.name, c.key, c.phase), []).append(c.target)
     culprits = tuple(
-        Culprit(Kind.READER_STRANDED, member=name, key=key, what=where.label, value=count)
-        for (name, key, where), count in sorted(found.items())
+        Culprit(Kind.READER_STRANDED, member=name, key=key, what=where.label, value=len(on), names=tuple(on))
+        for (name, key, where), on in sorted(found.items())
     )
     if culprits:
         yield Finding(Told.READERS_STRANDED, culprits=culprits)

@@ -21,12 +21,13 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.CLOCK_AHEAD: "{target} is {value:.0f} s ahead",
         Kind.CLOCK_BEHIND: "{target} is {value:.0f} s behind",
         Kind.CLOCKS_OF_ONE_APART: "{target} shows two times, {value:.0f} s apart",
-        Kind.CLIENT_SWITCHED: "{member} on {value: processes} has memberlist",
+        Kind.CLIENT_SWITCHED: "{member} on {value: processes}{names:(3)} has memberlist",
         Kind.CLIENT_UNREAD: "{member} on {target}",
         Kind.CLIENT_STRANDED: (
-            "{member} on {value: processes} only reads, and no process writes what it reads ({what})"
+            "{member} on {value: processes}{names:(3)} only reads, and no process writes what it reads "
+            "({what})"
         ),
-        Kind.CLIENT_NOT_MIRRORING: "{member} on {value} of {of: processes} does not mirror",
+        Kind.CLIENT_NOT_MIRRORING: "{member} on {value} of {of: processes}{names:(3)} does not mirror",
         Kind.CLIENT_UNKNOWN: "{member}",
         Kind.MIRROR_ERRORS: "{member} on {target}: {value:g} of {of:g} writes failed",
         Kind.MIRROR_NOTHING: "{member} on {target}: {value:g} writes, none mirrored",
@@ -222,7 +223,8 @@ def _unread(culprit: Culprit) -> str:
 
 def _in_phase(culprit: Culprit) -> str:
     off = " (mirroring still off)" if culprit.what == "multi" else ""
-    return f"{culprit.member} on {culprit.value} of {culprit.of} processes is {culprit.what}{off}"
+    some = f"{culprit.value} of {culprit.of} processes{Names(culprit.names):(3)}"
+    return f"{culprit.member} on {some} is {culprit.what}{off}"
 
 
 def _margin(culprit: Culprit) -> str:
@@ -233,7 +235,7 @@ def _margin(culprit: Culprit) -> str:
 
 
 def _stranded(culprit: Culprit) -> str:
-    processes = "1 process" if culprit.value == 1 else f"{culprit.value} processes"
+    processes = f"{Number(culprit.value): processes}{Names(culprit.names):(3)}"
     store = "memberlist" if culprit.what == "memberlist" else "the external store"
     reads = f"{culprit.member} on {processes} reads {culprit.key} only from {store}"
     return f"{reads}, and no process writes it there"

@@ -32,10 +32,10 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.RING_SHRUNK: "Ring {name} lost {what} at once: {of} before, {count} now.",
         Told.CLOCKS_DIFFER: "Clocks differ: {evidence}.",
         Told.WITHOUT_MULTI: (
-            "{name} on {count} of {of} processes was left out: it has no multi while other clients mirror. "
-            "Give it store: multi first."
+            "{name} on {count} of {of} processes{names:(3)} was left out: it has no multi while other "
+            "clients mirror. Give it store: multi first."
         ),
-        Told.MIRRORING_PARTIAL: "{name} on {count} of {of} processes still has mirroring off.",
+        Told.MIRRORING_PARTIAL: "{name} on {count} of {of} processes{names:(3)} still has mirroring off.",
         Told.ROLLOUT_STALLED: (
             "The rollout of {name} into {others} has made no progress for {what} minutes: {count} of {of} "
             "processes; left: {names:5}."

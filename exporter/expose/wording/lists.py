@@ -11,7 +11,8 @@ __all__ = ["Label", "Names", "Number", "counted", "few", "first"]
 
 class Names(tuple[str, ...]):
     """Names in a template: `{names}` joins all, `{names:5}` the first five, `{names:;5}` these by semicolons,
-    `{names:and}` all by "and", and `{names:and3}` the last of at most three so.
+    `{names:and}` all by "and", and `{names:and3}` the last of at most three so. `{names:(3)}` has them in
+    parentheses behind a blank, and is empty without names.
     """
 
     __slots__ = ()
@@ -22,6 +23,8 @@ class Names(tuple[str, ...]):
         if spec.startswith("and"):
             last = " and ".join(filter(None, (", ".join(self[:-1]), *self[-1:])))
             return last if len(self) <= int(spec[3:]) else few(self, int(spec[3:]))
+        if spec.startswith("("):
+            return f" ({self:{spec[1:-1]}})" if self else ""
         most = spec.lstrip(";")
         return few(self, int(most) if most else len(self), "; " if spec[:1] == ";" else ", ")
 

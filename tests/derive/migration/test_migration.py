@@ -108,6 +108,9 @@ def test_readers_left_on_a_store_that_nobody_writes_are_named(
         )
     seen = fleet.look()
     assert migration_of(seen, "rings").arrived == ("collectors/compactor",)
-    said = "Compactor-ring on 3 processes reads collectors/compactor only from the external store, and no "
+    said = (
+        "Compactor-ring on 3 processes (10.0.0.1:80, 10.0.0.2:80, 10.0.0.3:80) reads collectors/compactor "
+        "only from the external store, and no "
+    )
     assert any(text.startswith(said) for text in seen.fleet.warnings) is is_told
     assert (verdicts(seen, "switch-primary").get("clients-mirroring") == "fails") is is_told

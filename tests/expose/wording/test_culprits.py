@@ -20,6 +20,22 @@ WORDS: list[tuple[Culprit, str]] = [
     (Culprit(Kind.PROCESS_RESTARTING, "p-1", value=1, of=1.0), "p-1 started 1 time in 1 minute"),
     (Culprit(Kind.CLIENT_SWITCHED, member="ring", value=1), "ring on 1 process has memberlist"),
     (Culprit(Kind.CLIENT_SWITCHED, member="ring", value=2), "ring on 2 processes has memberlist"),
+    (
+        Culprit(Kind.CLIENT_IN_PHASE, member="ring", what="multi", value=4, of=9, names=tuple("abcd")),
+        "ring on 4 of 9 processes (a, b, c and 1 more) is multi (mirroring still off)",
+    ),
+    (
+        Culprit(Kind.CLIENT_NOT_MIRRORING, member="ring", value=1, of=3, names=("p-1",)),
+        "ring on 1 of 3 processes (p-1) does not mirror",
+    ),
+    (
+        Culprit(Kind.CLIENT_NOT_MIRRORING, member="ring", value=3, of=3),
+        "ring on 3 of 3 processes does not mirror",
+    ),
+    (
+        Culprit(Kind.READER_STRANDED, member="ring", key="k", what="external", value=1, names=("p-1",)),
+        "ring on 1 process (p-1) reads k only from the external store, and no process writes it there",
+    ),
     (Culprit(Kind.CLOCK_AHEAD, "p-1", value=20.4), "p-1 is 20 s ahead"),
     (Culprit(Kind.CLOCK_BEHIND, "p-1", value=20.4), "p-1 is 20 s behind"),
     (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.cause_advice import ADVICE
@@ -11,6 +11,7 @@ from exporter.derive.gate.check import Answer, CheckFunction, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
+from exporter.derive.kv_clients import some_of
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.process import is_mute, silence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
@@ -142,9 +143,12 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
 def primaries_agree(seen: Evidence) -> Answer:
     """Primaries are mixed in no migration: a client's process that restarts follows one of the two stores."""
     moving = seen.every_moving
-    ahead = Counter(c.name for c in moving if c.migration in seen.mixed and c.phase >= Phase.SWITCHED)
+    ahead = _by_name(c for c in moving if c.migration in seen.mixed and c.phase >= Phase.SWITCHED)
     return Answer(
-        wrong=[Culprit(Kind.CLIENT_SWITCHED, member=name, value=n) for name, n in sorted(ahead.items())],
+        wrong=[
+            Culprit(Kind.CLIENT_SWITCHED, member=name, value=len(found), names=some_of(found, moving))
+            for name, found in sorted(ahead.items())
+        ],
         unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
         good=Looked(Seen.WRITERS, len(moving)),
         nothing=None if seen.up else NOBODY_ANSWERS,
@@ -203,9 +207,9 @@ def _staying(seen: Evidence) -> str:
 
 def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     """The readers of a store that no writer of their key writes."""
-    found = Counter((client.name, client.phase) for client in kv_clients.stranded(clients))
-    for (name, where), count in sorted(found.items()):
-        yield Culprit(Kind.CLIENT_STRANDED, member=name, what=where.label, value=count)
+    for found in _alike(kv_clients.stranded(clients)):
+        where, names = found[0].phase.label, tuple(client.target for client in found)
+        yield Culprit(Kind.CLIENT_STRANDED, member=found[0].name, what=where, value=len(found), names=names)
 
 
 def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
@@ -225,10 +229,28 @@ def _possible(wanted: Phase, clients: Iterable[ClientFacts]) -> str:
 
 def _by_phase(wrong: list[ClientFacts], clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """Each client once, with the number of its processes in each phase."""
-    everywhere = Counter(client.name for client in clients)
-    found = Counter((client.name, client.phase) for client in wrong)
-    for (name, where), count in sorted(found.items()):
-        yield Culprit(Kind.CLIENT_IN_PHASE, member=name, what=where.label, value=count, of=everywhere[name])
+    everywhere = _by_name(clients)
+    for found in _alike(wrong):
+        name, where, same = found[0].name, found[0].phase.label, everywhere[found[0].name]
+        count, names = len(found), some_of(found, same)
+        yield Culprit(Kind.CLIENT_IN_PHASE, member=name, what=where, value=count, of=len(same), names=names)
+
+
+def _alike(clients: Iterable[ClientFacts]) -> Iterator[list[ClientFacts]]:
+    """The clients of one name and phase together, in order."""
+    ordered = sorted(clients, key=_name_and_phase)
+    return (list(same) for _, same in groupby(ordered, key=_name_and_phase))
+
+
+def _name_and_phase(client: ClientFacts) -> tuple[str, Phase]:
+    return client.name, client.phase
+
+
+def _by_name(clients: Iterable[ClientFacts]) -> dict[str, list[ClientFacts]]:
+    found: dict[str, list[ClientFacts]] = {}
+    for client in clients:
+        found.setdefault(client.name, []).append(client)
+    return found
 
 
 @check(
@@ -317,10 +339,13 @@ def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> I
 
 def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     """The writers of what is to move that do not mirror."""
-    everywhere = Counter(client.name for client in clients)
-    found = Counter(c.name for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
+    everywhere = _by_name(clients)
+    found = _by_name(c for c in clients if not c.mirror and c.phase is not Phase.UNKNOWN)
     for name, off in sorted(found.items()):
-        yield Culprit(Kind.CLIENT_NOT_MIRRORING, member=name, value=off, of=everywhere[name])
+        same, count = everywhere[name], len(off)
+        yield Culprit(
+            Kind.CLIENT_NOT_MIRRORING, member=name, value=count, of=len(same), names=some_of(off, same)
+        )
 
 
 @check(

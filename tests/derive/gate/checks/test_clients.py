@@ -136,6 +136,21 @@ def test_every_writer_mirrors_only_where_none_of_them_does_not(other: KVClient, 
         assert found.culprits == (everywhere,)
 
 
+@pytest.mark.parametrize(("off", "named"), [((2,), ("10.0.0.2:80",)), ((1, 2, 3), ())])
+def test_a_client_that_lags_behind_on_some_processes_names_them(
+    off: tuple[int, ...], named: tuple[str, ...]
+) -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        last = client(CLIENTS[1], **QUIET) if process.number in off else client(CLIENTS[1])
+        process.clients = (client(CLIENTS[0]), last)
+    seen = fleet.look()
+    checks = {check.id: check for check in step_of(seen, STEP).checks}
+    for name in ("clients-mirroring", "mirror-writes"):
+        assert [culprit.names for culprit in checks[name].culprits] == [named]
+    assert any(f"({', '.join(named)})" in text for text in seen.fleet.warnings) is bool(named)
+
+
 def test_while_nobody_mirrors_it_is_not_known_who_will() -> None:
     fleet = Fleet()
     for process in fleet.processes:
